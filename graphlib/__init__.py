@@ -1,0 +1,66 @@
+"""graphlib: symbolic automatic differentiation, compiled to one native function.
+
+The public names are loaded when they are first used (PEP 562), so that a program that wants only what the
+standard library's module of the same name offers, `TopologicalSorter` and `CycleError`, gets it without loading
+numpy.
+"""
+
+import importlib
+import os
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
+
+__version__ = "0.1.0"
+
+#: submodule -> the public names that come from it
+_NAMES_OF = {
+    ".compile.function": ("function", "In", "Param", "Function"),
+    ".configuration": ("config",),
+    ".gradient": (
+        "grad",
+        "Lop",
+        "Rop",
+        "jacobian",
+        "hessian",
+        "consider_constant",
+        "disconnected_grad",
+        "verify_grad",
+    ),
+    ".graph": ("Variable", "Constant"),
+    ".graph.clone": ("clone",),
+    ".graph.shared": ("shared", "Shared"),
+    ".printing": ("debugprint", "draw", "pp"),
+}
+_HOME = {name: module for module, names in _NAMES_OF.items() for name in names}
+_SUBMODULES = ("compile", "gradient", "graph", "ops", "printing", "tensor")
+_STANDARD = ("CycleError", "TopologicalSorter")
+
+__all__ = sorted((*_HOME, *_SUBMODULES, *_STANDARD))
+
+
+def _standard_library():
+    """The standard library's graphlib, from its own file.
+
+    It keeps its name but not its place in sys.modules: its classes pickle as graphlib's, which they are.
+    """
+    spec = PathFinder.find_spec("graphlib", [os.path.dirname(os.__file__)])
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME:
+        globals()[name] = getattr(importlib.import_module(_HOME[name], __name__), name)
+    elif name in _SUBMODULES:
+        globals()[name] = importlib.import_module(f".{name}", __name__)
+    elif name in _STANDARD:
+        standard = _standard_library()
+        globals().update((each, getattr(standard, each)) for each in _STANDARD)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
