@@ -1,4 +1,4 @@
-"""However pytest is started, the tests get the graphlib of this checkout and can import its tutorials and its data."""
+"""However pytest is started, the tests get the graphlib, the data and the tutorials of this checkout."""
 
 import sys
 from pathlib import Path

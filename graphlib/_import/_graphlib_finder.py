@@ -1,8 +1,8 @@
 """Makes ``import graphlib`` find this project's package before the standard library's module of that name.
 
 The standard library stands before every installed package on sys.path. ``graphlib-autodiff.pth``, installed
-beside this file, has each interpreter call `install` as it starts; nothing else happens until somebody imports
-graphlib.
+beside this file, has each interpreter call `install` as it starts; nothing else happens until graphlib is
+imported.
 """
 
 import sys
