@@ -1,7 +1,7 @@
 """graphlib: symbolic automatic differentiation, compiled to one native function.
 
-The public names are loaded when they are first used (PEP 562): a program that only wants `TopologicalSorter` and
-`CycleError`, which the standard library's module of the same name offers, gets them without loading numpy.
+The public names are loaded when they are first used (PEP 562): a program that only wants what the standard
+library's module of the same name offers, `TopologicalSorter` and `CycleError`, gets it without loading numpy.
 """
 
 import importlib
