@@ -1,7 +1,7 @@
 """Reads mnist.pkl.gz, the file of the Deep Learning Tutorials, and lets it run nothing.
 
 It is a Python 2 pickle of three pairs of numpy arrays. A pickle is a program that calls whatever it names:
-the three names that arrays need are answered by the small stand-ins below, every other is refused, and numpy's
+the three names that arrays need are answered by the stand-ins below, every other is refused, and numpy's
 own unpickling, which trusts its input, is not reached either.
 """
 
