@@ -10,14 +10,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def _is_elsewhere(name: str) -> bool:
-    file = getattr(sys.modules[name], "__file__", None)
-    return file is None or not Path(file).resolve().is_relative_to(ROOT)
+def _take_precedence(package: str) -> None:
+    """Forget another module of this name that a tool has loaded already; whoever holds that one keeps it."""
+    loaded = getattr(sys.modules.get(package), "__file__", None)
+    if loaded is None or Path(loaded).resolve() != ROOT / package / "__init__.py":
+        for name in [each for each in sys.modules if each.partition(".")[0] == package]:
+            del sys.modules[name]
 
 
 sys.path.insert(0, str(ROOT))
-for _name in ("graphlib", "data"):
-    # A tool that started Python may have loaded another module of this name; whoever holds that one keeps it.
-    if _name in sys.modules and _is_elsewhere(_name):
-        for _loaded in [each for each in sys.modules if each == _name or each.startswith(_name + ".")]:
-            del sys.modules[_loaded]
+for _package in ("graphlib", "data"):
+    _take_precedence(_package)

@@ -1,0 +1,206 @@
+"""The import name: graphlib is this package wherever it is installed, and in a checkout where it is not."""
+
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import venv
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import graphlib
+
+ROOT = Path(__file__).resolve().parent.parent
+
+WHERE = "import graphlib; print(graphlib.__file__)"
+
+SORTS_WITHOUT_NUMPY = """
+import sys
+from graphlib import CycleError, TopologicalSorter
+assert list(TopologicalSorter({2: [1], 3: [2]}).static_order()) == [1, 2, 3]
+try:
+    list(TopologicalSorter({1: [2], 2: [1]}).static_order())
+except CycleError as error:
+    print(isinstance(error, ValueError), "numpy" in sys.modules)
+"""
+
+
+def run(python: str | Path, *arguments: str | Path, cwd: Path) -> str:
+    """What Python prints; it must succeed and must not complain."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    done = subprocess.run(
+        [python, *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0 and not done.stderr, done.stdout + done.stderr
+    return done.stdout.strip()
+
+
+def is_standard(file: str) -> bool:
+    return Path(file).name == "graphlib.py" and Path(file).parent.samefile(Path(os.__file__).parent)
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory) -> Path:
+    """The interpreter of a fresh virtual environment in which nothing but pip is installed."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=True, symlinks=os.name != "nt")
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory) -> dict[str, Path]:
+    """What ``pip install`` and ``pip install -e`` have the build backend make, and then install."""
+    built = {}
+    for kind in ("wheel", "editable"):
+        folder = tmp_path_factory.mktemp(kind)
+        build = f"from hatchling.build import build_{kind} as build; print(build({str(folder)!r}))"
+        built[kind] = folder / run(sys.executable, "-c", build, cwd=ROOT).splitlines()[-1]
+    return built
+
+
+@contextmanager
+def installed(wheel: Path, python: Path):
+    """Has pip install the wheel, and in the end uninstall it."""
+    pip = ("-m", "pip", "--disable-pip-version-check", "--quiet", "--quiet")
+    run(python, *pip, "install", "--no-index", "--no-deps", wheel, cwd=wheel.parent)
+    try:
+        yield
+    finally:
+        run(python, *pip, "uninstall", "--yes", "graphlib-autodiff", cwd=wheel.parent)
+
+
+@pytest.fixture
+def elsewhere(tmp_path) -> Path:
+    """A folder away from the checkout; a folder in it is called graphlib but is no package."""
+    (tmp_path / "elsewhere" / "graphlib").mkdir(parents=True)
+    return tmp_path / "elsewhere"
+
+
+@pytest.mark.parametrize("kind", ["wheel", "editable"])
+def test_installed_package_comes_before_the_standard_library(bare, wheels, elsewhere, kind):
+    (elsewhere / "script.py").write_text(WHERE)
+    ways = [("-c", WHERE), ("-I", "-c", WHERE), ("-m", "script"), (elsewhere / "script.py",)]
+    assert all(is_standard(run(bare, *way, cwd=elsewhere)) for way in ways)
+
+    home = ROOT if kind == "editable" else bare.parent.parent
+    with installed(wheels[kind], bare):
+        for way in ways:
+            file = Path(run(bare, *way, cwd=elsewhere))
+            assert file.parts[-2:] == ("graphlib", "__init__.py") and file.is_relative_to(home)
+        assert run(bare, "-c", SORTS_WITHOUT_NUMPY, cwd=elsewhere) == "True False"
+
+    assert all(is_standard(run(bare, *way, cwd=elsewhere)) for way in ways)
+    assert run(bare, "-c", SORTS_WITHOUT_NUMPY, cwd=elsewhere) == "True False"
+    assert not list(bare.parent.parent.rglob("*graphlib*"))
+
+
+def test_wheel_holds_the_whole_package_and_nothing_else(wheels):
+    package = {
+        file.relative_to(ROOT).as_posix()
+        for file in (ROOT / "graphlib").rglob("*")
+        if file.is_file() and "_import" not in file.parts and "__pycache__" not in file.parts
+    }
+    names = set(zipfile.ZipFile(wheels["wheel"]).namelist())
+    assert package <= names
+    beside = {name for name in names - package if ".dist-info/" not in name}
+    assert beside == {"graphlib-autodiff.pth", "_graphlib_finder.py"}
+
+
+# A checkout that is not installed
+
+
+@pytest.fixture
+def checkout(tmp_path) -> Path:
+    """What the imports in a checkout depend on, with a tutorial and a test that tell what they imported."""
+    root = tmp_path / "checkout"
+    for file in (
+        "graphlib/__init__.py",
+        "data/__init__.py",
+        "tutorials/_checkout.py",
+        "conftest.py",
+        "pyproject.toml",
+    ):
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / file, root / file)
+    (root / "tutorials/lesson.py").write_text(
+        "import _checkout\nimport data, graphlib\nprint(data.__file__, graphlib.__file__)"
+    )
+    (root / "tests").mkdir()
+    (root / "tests/__init__.py").touch()
+    (root / "tests/test_lesson.py").write_text(
+        "import sys, graphlib, data\nfrom lesson import graphlib as theirs\n"
+        "def test():\n"
+        f"    assert graphlib.__file__ == {str(root / 'graphlib/__init__.py')!r}\n"
+        f"    assert data.__file__ == {str(root / 'data/__init__.py')!r}\n"
+        "    assert graphlib is theirs is sys.modules['graphlib']\n"
+    )
+    return root
+
+
+def lesson(root: Path) -> str:
+    return f"{root / 'data/__init__.py'} {root / 'graphlib/__init__.py'}"
+
+
+def test_tutorial_in_a_checkout_that_is_not_installed(bare, checkout, tmp_path):
+    assert run(bare, "tutorials/lesson.py", cwd=checkout) == lesson(checkout)
+    assert run(bare, "lesson.py", cwd=checkout / "tutorials") == lesson(checkout)
+    assert run(bare, checkout / "tutorials/lesson.py", cwd=tmp_path) == lesson(checkout)
+
+
+@pytest.mark.parametrize("kind", ["wheel", "editable"])
+def test_tutorial_takes_its_own_checkout_before_an_installed_version(bare, wheels, checkout, kind):
+    with installed(wheels[kind], bare):
+        assert run(bare, "tutorials/lesson.py", cwd=checkout) == lesson(checkout)
+
+
+def test_tutorial_where_the_standard_librarys_module_is_loaded_already(bare, checkout):
+    code = f"import graphlib, sys; sys.path.insert(0, {str(checkout / 'tutorials')!r}); import lesson"
+    assert run(bare, "-c", code, cwd=checkout.parent) == lesson(checkout)
+
+
+def test_module_of_the_tests_in_a_checkout_that_is_not_installed(bare, checkout):
+    (checkout / "tests/tells.py").write_text(WHERE)
+    assert run(bare, "-m", "tests.tells", cwd=checkout) == str(checkout / "graphlib/__init__.py")
+
+
+@pytest.mark.parametrize("loaded_first", [False, True], ids=["", "loaded-first"])
+@pytest.mark.parametrize("way", ["python -m pytest", "pytest"])
+def test_pytest_in_a_checkout(checkout, way, loaded_first):
+    """With whatever graphlib this environment has, possibly loaded before the checkout's conftest.py."""
+    start = "" if way == "python -m pytest" else "import sys; sys.path.remove(''); "
+    start += "import graphlib; " if loaded_first else ""
+    start += "import pytest; raise SystemExit(pytest.main(['-q', '-p', 'no:cacheprovider']))"
+    assert "1 passed" in run(sys.executable, "-c", start, cwd=checkout)
+
+
+# The public names
+
+
+def test_numpy_is_not_loaded_for_the_standard_librarys_names():
+    assert run(sys.executable, "-c", SORTS_WITHOUT_NUMPY, cwd=ROOT) == "True False"
+
+
+def test_the_standard_librarys_classes_pickle():
+    assert pickle.loads(pickle.dumps(graphlib.TopologicalSorter)) is graphlib.TopologicalSorter
+    assert pickle.loads(pickle.dumps(graphlib.CycleError("a"))).args == ("a",)
+
+
+def test_unknown_name():
+    with pytest.raises(AttributeError, match="module 'graphlib' has no attribute 'functoin'"):
+        _ = graphlib.functoin
+    with pytest.raises(ImportError, match="cannot import name 'functoin'"):
+        from graphlib import functoin  # noqa: F401
+
+
+def test_public_names_are_listed_before_they_are_loaded():
+    listed = run(sys.executable, "-c", "import graphlib; print(*dir(graphlib))", cwd=ROOT).split()
+    assert {"function", "grad", "shared", "tensor", "TopologicalSorter", "__version__"} <= set(listed)
