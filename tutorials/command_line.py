@@ -1,0 +1,230 @@
+"""The command line that the tutorials share: its options and their checks, continuing a run with the
+settings it was started with, and errors as one line a person understands (exit code 2) in place of a
+traceback.
+"""
+
+import argparse
+import math
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import graphlib
+import training
+from data import DataError
+from storage import UserError
+from training import Outcome
+
+EXIT_CODES = {"finished": 0, "diverged": 1, "interrupted": 130}
+#: Options that say nothing of the run itself.
+NO_SETTINGS = ("device", "out", "resume", "predict")
+
+
+def at_least(lowest: int) -> Callable[[str], int]:
+    """A type of option: a whole number not below `lowest`."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or value < lowest:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {lowest}")
+        return value
+
+    return parse
+
+
+def seed(text: str) -> int:
+    """A type of option: a seed of NumPy's RandomState."""
+    value = at_least(0)(text)
+    if value >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text!r} is not below 2**32")
+    return value
+
+
+def _finite(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+    return value
+
+
+def above_zero(text: str) -> float:
+    """A type of option: a finite number above 0."""
+    value = _finite(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
+    return value
+
+
+def not_negative(text: str) -> float:
+    """A type of option: a finite number, 0 or more."""
+    value = _finite(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is below 0")
+    return value
+
+
+def absolute_path(text: str) -> str:
+    """A type of option: a path, such that a run resumed from another folder finds the same file."""
+    return str(Path(text).expanduser().absolute())
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse's parser, with errors of one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} (--help explains the options)\n")
+
+
+class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows defaults where there is one to show, and leaves the description's lines as they are."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        without = action.default is None or action.default is False
+        return action.help if without else super()._get_help_string(action)
+
+
+def make_parser(description: str, *, name: str, epochs: int, batch_size: int, learning_rate: float) -> Parser:
+    """The parser of the tutorial `name`, with the options every tutorial has; add the model's own to it."""
+    program = f"python tutorials/{name}.py"
+    examples = f"""examples:
+  {program}                       train, with the settings of the chapter
+  {program} --epochs 20           train for 20 passes over the data
+  {program} --resume              continue a run that was stopped or killed
+  {program} --predict             try the trained model on the test images
+  {program} --predict four.png    ask it which digit a picture shows
+
+The folder --out holds best_model.npz (the parameters that were best in validation), learning_curve.png and
+.csv, filters.png (what the units of the first layer look for) and checkpoint.npz (for --resume)."""
+    parser = Parser(description=description, epilog=examples, formatter_class=Formatter, allow_abbrev=False)
+
+    task = parser.add_argument_group("what to do (otherwise: train from the start)")
+    task = task.add_mutually_exclusive_group()
+    task.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue a run that was stopped or killed, from its folder --out; it goes on with the options "
+        "it was started with, and ends with the results it would have had; only --epochs may be changed",
+    )
+    task.add_argument(
+        "--predict",
+        nargs="*",
+        type=Path,
+        metavar="IMAGE",
+        help="use the trained model in --out: name the digit in each picture, dark on light or light on "
+        "dark; without a picture, go through the test images",
+    )
+
+    learning = parser.add_argument_group("how to train")
+    learning.add_argument(
+        "--epochs", type=at_least(1), default=epochs, metavar="N", help="at most N passes over the data"
+    )
+    learning.add_argument(
+        "--batch-size", type=at_least(1), default=batch_size, metavar="N", help="examples a minibatch"
+    )
+    learning.add_argument(
+        "--learning-rate", type=above_zero, default=learning_rate, metavar="X", help="step of the descent"
+    )
+    learning.add_argument("--seed", type=seed, default=1234, metavar="N", help="seed of the random numbers")
+
+    where = parser.add_argument_group("data, device and results")
+    where.add_argument(
+        "--dataset",
+        type=absolute_path,
+        metavar="PATH",
+        help="other data than the MNIST that comes with the tutorials: a folder with the four IDX files, "
+        "gzipped or not (Fashion-MNIST's do as well), or mnist.pkl.gz",
+    )
+    where.add_argument(
+        "--device", help="where to compute, such as cpu; otherwise what GRAPHLIB_FLAGS says, or cpu"
+    )
+    where.add_argument(
+        "--out", type=Path, default=Path("output") / name, metavar="FOLDER", help="folder of the results"
+    )
+    return parser
+
+
+def settings_of(options: argparse.Namespace) -> dict:
+    """The options that a run is started with and resumed with, by name."""
+    return {name: value for name, value in vars(options).items() if name not in NO_SETTINGS}
+
+
+def parse(parser: Parser, arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options; with --resume, those of the run in --out, which the command line must not contradict."""
+    options = parser.parse_args(arguments)
+    if not options.resume:
+        return options
+    path = options.out / training.CHECKPOINT
+    progress, _ = training.read_checkpoint(path)
+    saved = progress["settings"]
+    if saved.keys() != settings_of(options).keys():
+        raise UserError(f"{path} was written by another tutorial: give the --out of the run to resume")
+    parser.set_defaults(**saved)
+    options = parser.parse_args(arguments)
+    for name, value in settings_of(options).items():
+        if name != "epochs" and value != saved[name]:
+            raise UserError(
+                f"the run in {options.out} was started with {_as_option(name, saved[name])}, and cannot go "
+                f"on with {_as_option(name, value)}: leave the option out, or start anew without --resume"
+            )
+    return options
+
+
+def _as_option(name: str, value: object) -> str:
+    option = f"--{name.replace('_', '-')}"
+    return f"no {option}" if value is None else f"{option} {value}"
+
+
+def choose_device(name: str | None) -> None:
+    """Lets graphlib compile for the device `name`; None leaves its configuration as it is."""
+    if name is None:
+        return
+    try:
+        graphlib.config.device = name
+    except ValueError as problem:
+        raise UserError(f"--device {name}: {problem}") from None
+
+
+def main(
+    parser: Parser,
+    train: Callable[[argparse.Namespace], Outcome],
+    predict: Callable[[argparse.Namespace], None],
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Runs a tutorial from its command line and returns its exit code.
+
+    0: done; 1: training diverged; 2: an option or a file cannot be used; 130: stopped by Ctrl+C.
+    """
+    try:
+        options = parse(parser, arguments)
+        choose_device(options.device)
+        if options.predict is not None:
+            predict(options)
+            return 0
+        outcome = train(options)
+        if outcome.reason == "interrupted":
+            print(f"Continue with: python {_resume_command(parser, options)}")
+        return EXIT_CODES[outcome.reason]
+    except (UserError, DataError) as problem:
+        print(f"{parser.prog}: error: {problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"\n{parser.prog}: interrupted", file=sys.stderr)
+        return EXIT_CODES["interrupted"]
+    except BrokenPipeError:
+        # Whoever read the output has gone, as `| head` does; nothing more can be said, not at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _resume_command(parser: Parser, options: argparse.Namespace) -> str:
+    out = [] if options.out == parser.get_default("out") else ["--out", str(options.out)]
+    return shlex.join([sys.argv[0], "--resume", *out])

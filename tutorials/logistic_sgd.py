@@ -1,0 +1,148 @@
+"""Logistic regression, trained on MNIST by stochastic gradient descent over minibatches.
+
+The probability that an image x is the digit i is
+
+    P(Y = i | x, W, b) = softmax(W x + b)_i = exp(W_i x + b_i) / sum_j exp(W_j x + b_j)
+
+and the prediction is the digit of the largest. W and b are learnt by descending the gradient of the
+negative log-likelihood of the labels. W starts from zero, and so the seed changes nothing here.
+
+After the chapter "Classifying MNIST digits using Logistic Regression" of the Deep Learning Tutorials (LISA
+lab); C. Bishop, "Pattern Recognition and Machine Learning", section 4.3.2.
+"""
+
+import _checkout  # noqa: F401
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+import classification
+import command_line
+import graphlib
+import graphlib.tensor as T
+import images
+import training
+from data.mnist import CLASSES, IMAGE_SHAPE, PIXELS
+
+
+class LogisticRegression:
+    """Multi-class logistic regression: a linear map, and softmax of what it gives.
+
+    Args:
+        input: symbolic matrix, a row an example, (n, n_in).
+        n_in: values of an example.
+        n_out: classes.
+
+    Attributes:
+        W, b: shared parameters (n_in, n_out) and (n_out,), zero at first.
+        p_y_given_x: probability of each class, (n, n_out).
+        y_pred: the most probable class, (n,).
+        params: [W, b].
+    """
+
+    def __init__(self, input, n_in: int, n_out: int):
+        self.input = input
+        self.W = graphlib.shared(np.zeros((n_in, n_out), dtype=graphlib.config.floatX), name="W", borrow=True)
+        self.b = graphlib.shared(np.zeros(n_out, dtype=graphlib.config.floatX), name="b", borrow=True)
+        self.params = [self.W, self.b]
+
+        self.p_y_given_x = T.nnet.softmax(T.dot(input, self.W) + self.b)
+        self.y_pred = T.argmax(self.p_y_given_x, axis=1)
+
+    def negative_log_likelihood(self, y):
+        """Mean over the examples of -log P(y | x); `y` is a symbolic vector of integers, the right classes.
+
+        The mean, not the sum: then the learning rate depends less on the size of a minibatch.
+        """
+        return -T.mean(T.log(self.p_y_given_x)[T.arange(y.shape[0]), y])
+
+    def errors(self, y):
+        """Fraction of the examples whose predicted class is not that of `y`, a vector of integers."""
+        if y.ndim != self.y_pred.ndim:
+            raise TypeError(f"y must be a vector with a class for each example, not of {y.ndim} dimensions")
+        if "int" not in y.dtype:
+            raise TypeError(f"y holds classes and must have an integer dtype, not {y.dtype}")
+        return T.mean(T.neq(self.y_pred, y))
+
+
+def parameters_of(classifier: LogisticRegression) -> dict:
+    """The parameters under the names they have in best_model.npz."""
+    return training.named_parameters(output=classifier)
+
+
+def load_model(path: Path) -> LogisticRegression:
+    """The trained model of a best_model.npz, as a function of its symbolic `input`."""
+    arrays = classification.load_parameters(path)
+    classifier = LogisticRegression(input=T.matrix("x"), n_in=PIXELS, n_out=CLASSES)
+    training.set_values(parameters_of(classifier), arrays, path)
+    return classifier
+
+
+def predict(path: Path, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(classes (n,), probabilities (n, 10)) by the model in a best_model.npz of images x, floatX (n, 784)."""
+    classifier = load_model(path)
+    return graphlib.function([classifier.input], [classifier.y_pred, classifier.p_y_given_x])(x)
+
+
+def train(options: argparse.Namespace) -> training.Outcome:
+    """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
+    training.say("... loading the data")
+    train_set, valid_set, test_set = classification.load_shared(options.dataset)
+    batch_size = options.batch_size
+    n_train_batches = classification.count_minibatches(train_set, batch_size)
+
+    training.say("... building the model")
+    index = T.lscalar("index")
+    x = T.matrix("x")
+    y = T.ivector("y")
+    classifier = LogisticRegression(input=x, n_in=PIXELS, n_out=CLASSES)
+    cost = classifier.negative_log_likelihood(y)
+    gradients = T.grad(cost, classifier.params)
+
+    train_model = graphlib.function(
+        inputs=[index],
+        outputs=cost,
+        updates=[
+            (param, param - options.learning_rate * gradient)
+            for param, gradient in zip(classifier.params, gradients, strict=True)
+        ],
+        givens={
+            x: train_set.x[index * batch_size : (index + 1) * batch_size],
+            y: train_set.y[index * batch_size : (index + 1) * batch_size],
+        },
+        name="train_model",
+    )
+
+    training.say("... training the model")
+    return training.train(
+        train_model,
+        n_train_batches,
+        epochs=options.epochs,
+        stopping=training.EarlyStopping(patience=5000, patience_increase=2, improvement_threshold=0.995),
+        validation_error=classification.mean_error(
+            classifier, y, valid_set, batch_size, name="validate_model"
+        ),
+        test_error=classification.mean_error(classifier, y, test_set, batch_size, name="test_model"),
+        model=parameters_of(classifier),
+        folder=options.out,
+        settings=command_line.settings_of(options),
+        resume=options.resume,
+        illustrate=lambda best: images.save_filters(
+            options.out / "filters.png", best["output.W"].T, IMAGE_SHAPE
+        ),
+    )
+
+
+def main() -> int:
+    parser = command_line.make_parser(
+        __doc__, name="logistic_sgd", epochs=1000, batch_size=600, learning_rate=0.13
+    )
+    return command_line.main(parser, train, partial(classification.show_predictions, predict))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

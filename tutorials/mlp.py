@@ -1,0 +1,190 @@
+"""A multilayer perceptron: logistic regression on a layer of hidden units that are learnt with it, trained
+on MNIST.
+
+    f(x) = softmax(b2 + W2 tanh(b1 + W1 x))
+
+All parameters are learnt by stochastic gradient descent over minibatches on the negative log-likelihood of
+the labels, plus l1 times the sum of the weights' absolute values, plus l2 times the sum of their squares.
+
+After the chapter "Multilayer Perceptron" of the Deep Learning Tutorials (LISA lab); C. Bishop, "Pattern
+Recognition and Machine Learning", chapter 5.
+"""
+
+import _checkout  # noqa: F401
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+import classification
+import command_line
+import graphlib
+import graphlib.tensor as T
+import images
+import training
+from data.mnist import CLASSES, IMAGE_SHAPE, PIXELS
+from logistic_sgd import LogisticRegression
+
+
+class HiddenLayer:
+    """A fully connected layer: activation(x W + b).
+
+    The weights start uniform in ±sqrt(6 / (n_in + n_out)), four times that for the sigmoid, which keeps the
+    size of activations and gradients alike from layer to layer (X. Glorot and Y. Bengio, "Understanding the
+    difficulty of training deep feedforward neural networks", 2010, equation 16).
+
+    Args:
+        rng: numpy.random.RandomState that draws the weights.
+        input: symbolic matrix, a row an example, (n, n_in).
+        n_in: values of an example.
+        n_out: hidden units.
+        W, b: shared parameters (n_in, n_out) and (n_out,) to use in place of new ones.
+        activation: applied to each value; None for a linear layer.
+
+    Attributes:
+        W, b: the shared parameters.
+        output: the hidden units' values, (n, n_out).
+        params: [W, b].
+    """
+
+    def __init__(self, rng, input, n_in: int, n_out: int, W=None, b=None, activation=T.tanh):
+        self.input = input
+        if W is None:
+            bound = np.sqrt(6.0 / (n_in + n_out))
+            if activation is T.nnet.sigmoid:
+                bound *= 4
+            values = rng.uniform(low=-bound, high=bound, size=(n_in, n_out))
+            W = graphlib.shared(values.astype(graphlib.config.floatX), name="W", borrow=True)
+        if b is None:
+            b = graphlib.shared(np.zeros(n_out, dtype=graphlib.config.floatX), name="b", borrow=True)
+        self.W = W
+        self.b = b
+        self.params = [self.W, self.b]
+
+        linear = T.dot(input, self.W) + self.b
+        self.output = linear if activation is None else activation(linear)
+
+
+class MLP:
+    """A perceptron with one hidden layer of tanh units below a logistic regression.
+
+    Args:
+        rng: numpy.random.RandomState that draws the initial weights.
+        input: symbolic matrix, a row an example, (n, n_in).
+        n_in: values of an example.
+        n_hidden: hidden units.
+        n_out: classes.
+
+    Attributes:
+        hidden_layer, log_regression_layer: the two layers.
+        L1, L2_sqr: sums of the weights' absolute values and of their squares, to hold the weights small.
+        p_y_given_x, y_pred, negative_log_likelihood, errors: those of the logistic regression.
+        params: the parameters of both layers.
+    """
+
+    def __init__(self, rng, input, n_in: int, n_hidden: int, n_out: int):
+        self.input = input
+        self.hidden_layer = HiddenLayer(rng=rng, input=input, n_in=n_in, n_out=n_hidden, activation=T.tanh)
+        self.log_regression_layer = LogisticRegression(
+            input=self.hidden_layer.output, n_in=n_hidden, n_out=n_out
+        )
+        self.L1 = abs(self.hidden_layer.W).sum() + abs(self.log_regression_layer.W).sum()
+        self.L2_sqr = (self.hidden_layer.W**2).sum() + (self.log_regression_layer.W**2).sum()
+
+        self.p_y_given_x = self.log_regression_layer.p_y_given_x
+        self.y_pred = self.log_regression_layer.y_pred
+        self.negative_log_likelihood = self.log_regression_layer.negative_log_likelihood
+        self.errors = self.log_regression_layer.errors
+        self.params = self.hidden_layer.params + self.log_regression_layer.params
+
+
+def parameters_of(classifier: MLP) -> dict:
+    """The parameters under the names they have in best_model.npz."""
+    return training.named_parameters(hidden=classifier.hidden_layer, output=classifier.log_regression_layer)
+
+
+def load_model(path: Path) -> MLP:
+    """The trained model of a best_model.npz, as a function of its symbolic `input`."""
+    arrays = classification.load_parameters(path, "hidden.b")
+    n_hidden = arrays["hidden.b"].size
+    classifier = MLP(np.random.RandomState(), T.matrix("x"), n_in=PIXELS, n_hidden=n_hidden, n_out=CLASSES)
+    training.set_values(parameters_of(classifier), arrays, path)
+    return classifier
+
+
+def predict(path: Path, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(classes (n,), probabilities (n, 10)) by the model in a best_model.npz of images x, floatX (n, 784)."""
+    classifier = load_model(path)
+    return graphlib.function([classifier.input], [classifier.y_pred, classifier.p_y_given_x])(x)
+
+
+def train(options: argparse.Namespace) -> training.Outcome:
+    """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
+    training.say("... loading the data")
+    train_set, valid_set, test_set = classification.load_shared(options.dataset)
+    batch_size = options.batch_size
+    n_train_batches = classification.count_minibatches(train_set, batch_size)
+
+    training.say("... building the model")
+    index = T.lscalar("index")
+    x = T.matrix("x")
+    y = T.ivector("y")
+    rng = np.random.RandomState(options.seed)
+    classifier = MLP(rng=rng, input=x, n_in=PIXELS, n_hidden=options.hidden, n_out=CLASSES)
+    cost = classifier.negative_log_likelihood(y) + options.l1 * classifier.L1 + options.l2 * classifier.L2_sqr
+    gradients = T.grad(cost, classifier.params)
+
+    train_model = graphlib.function(
+        inputs=[index],
+        outputs=cost,
+        updates=[
+            (param, param - options.learning_rate * gradient)
+            for param, gradient in zip(classifier.params, gradients, strict=True)
+        ],
+        givens={
+            x: train_set.x[index * batch_size : (index + 1) * batch_size],
+            y: train_set.y[index * batch_size : (index + 1) * batch_size],
+        },
+        name="train_model",
+    )
+
+    training.say("... training")
+    return training.train(
+        train_model,
+        n_train_batches,
+        epochs=options.epochs,
+        stopping=training.EarlyStopping(patience=10000, patience_increase=2, improvement_threshold=0.995),
+        validation_error=classification.mean_error(
+            classifier, y, valid_set, batch_size, name="validate_model"
+        ),
+        test_error=classification.mean_error(classifier, y, test_set, batch_size, name="test_model"),
+        model=parameters_of(classifier),
+        folder=options.out,
+        settings=command_line.settings_of(options),
+        resume=options.resume,
+        illustrate=lambda best: images.save_filters(
+            options.out / "filters.png", best["hidden.W"].T, IMAGE_SHAPE
+        ),
+    )
+
+
+def main() -> int:
+    parser = command_line.make_parser(__doc__, name="mlp", epochs=1000, batch_size=20, learning_rate=0.01)
+    model = parser.add_argument_group("the model")
+    model.add_argument(
+        "--hidden", type=command_line.at_least(1), default=500, metavar="N", help="hidden units"
+    )
+    model.add_argument(
+        "--l1", type=command_line.not_negative, default=0.0, metavar="X", help="weight of the L1 term"
+    )
+    model.add_argument(
+        "--l2", type=command_line.not_negative, default=0.0001, metavar="X", help="weight of the L2 term"
+    )
+    return command_line.main(parser, train, partial(classification.show_predictions, predict))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
