@@ -1,0 +1,120 @@
+"""The measurements as text for people: a table a benchmark, ratios first, absolute times as information."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from tests.benchmarks.contest import Result
+from tests.benchmarks.figures import (
+    Spread,
+    agree,
+    counted,
+    fastest,
+    ratios,
+    significant,
+    step_times,
+    table,
+)
+
+OURS = "graphlib"
+HEADER = ("", "graphlib / it", "quartiles", "ms a step", "best", "first result, s", "losses")
+
+
+def _quartiles(spread: Spread, scale: float = 1.0) -> str:
+    return f"{significant(spread.low * scale)} to {significant(spread.high * scale)}"
+
+
+def _losses(losses: Sequence[float | None], expected: Sequence[float]) -> str:
+    right = agree(losses, expected)
+    if right is None:
+        return "-"
+    return " to ".join(f"{loss:.6g}" for loss in losses) + ("" if right else " WRONG")
+
+
+def _row(result: Result, rounds: Sequence, name: str, expected: Sequence[float]) -> list[str]:
+    times = Spread.of(step_times(rounds, name))
+    best = min(min(r[name].blocks) / r[name].steps for r in rounds)
+    ratio = ["", ""]
+    if OURS in result.losses:
+        spread = Spread.of(ratios(rounds, OURS, name))
+        ratio = [significant(spread.middle), _quartiles(spread)] if name != OURS else ["1", ""]
+    return [
+        name,
+        *ratio,
+        significant(times.middle * 1e3),
+        significant(best * 1e3),
+        f"{result.first_calls[name]:.2f}",
+        _losses(result.losses[name], expected),
+    ]
+
+
+def _set_aside(result: Result, rounds: Sequence) -> Iterable[str]:
+    busy = sum(not window.clean for r in rounds for window in r.values())
+    if len(rounds) < len(result.rounds):
+        aside = len(result.rounds) - len(rounds)
+        yield f"{aside} of {len(result.rounds)} rounds set aside: others used the machine"
+    if busy:
+        yield f"NOT TO BE TRUSTED: others used the machine in {busy} windows, too many to set aside"
+
+
+def contest(
+    title: str, result: Result, expected: Sequence[float], rivals: Mapping[str, Sequence[str]]
+) -> str:
+    """A workload: a row a contestant, then graphlib against the fastest of each group of `rivals` (those with
+    wrong losses do not count)."""
+    if not result.losses:
+        return "\n".join([title, *(f"  {name} failed: {why}" for name, why in result.failures.items())])
+    rounds = counted(result.rounds)
+    notes = []
+    for group, names in rivals.items():
+        right = [n for n in names if n in result.losses and agree(result.losses[n], expected) is not False]
+        best = fastest(rounds, right)
+        if best is not None and OURS in result.losses:
+            times = significant(Spread.of(ratios(rounds, OURS, best)).middle)
+            notes.append(f"graphlib takes {times} times as long as the {group}: {best}")
+    notes += _set_aside(result, rounds)
+    notes += [f"{name} failed: {why}" for name, why in result.failures.items()]
+    rows = [_row(result, rounds, name, expected) for name in result.losses]
+    return "\n".join([title, table(HEADER, rows), *(f"  {note}" for note in notes)])
+
+
+def call_overhead(figures: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
+    """Microseconds of f(x) = x + 1 above an empty C function called through ctypes."""
+    rows = []
+    for kind, times in figures.items():
+        above = Spread.of([a - b for a, b in zip(times["graphlib"], times["empty"], strict=True)])
+        empty = Spread.of(times["empty"])
+        rows.append(
+            [kind, significant(above.middle * 1e6), _quartiles(above, 1e6), significant(empty.middle * 1e6)]
+        )
+    header = ("", "µs above an empty call", "quartiles", "empty call, µs")
+    return "\n".join(["call: x + 1 by kind of x, next to an empty ctypes call", table(header, rows)])
+
+
+def compile_time(figures: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
+    """Seconds to compile and to call for the first time, with the cache empty and full."""
+    rows = []
+    for state, times in figures.items():
+        build, first = (Spread.of([t[key] for t in times]) for key in ("build", "first_call"))
+        rows.append([state, significant(build.middle), _quartiles(build), significant(first.middle)])
+    header = ("cache", "seconds", "quartiles", "first call, s")
+    title = (
+        "compile: the MLP's step from its first variable to a function (expression, gradient, compilation)"
+    )
+    return "\n".join([title, table(header, rows)])
+
+
+def import_time(seconds: Sequence[float], modules: Sequence[str]) -> str:
+    """Seconds beyond numpy."""
+    spread = Spread.of(seconds)
+    title = f"import: everything the MLP's step needs ({len(modules)} modules), beyond numpy"
+    return f"{title}\n  {significant(spread.middle)} s (quartiles {_quartiles(spread)})"
+
+
+def memory(figures: Mapping[str, int]) -> str:
+    """Peak of a training process beyond its imports, next to data and parameters."""
+    peak, resident = figures["peak"], figures["resident"]
+    return (
+        "memory: the MLP's training process at its peak, beyond its imports, next to data and parameters\n"
+        f"  {significant(peak / resident)} times ({peak / 2**20:.0f} of {resident / 2**20:.0f} MiB)"
+    )

@@ -1,0 +1,210 @@
+"""The tutorials' training steps as benchmarks: for each the data, the initial parameters, the step written
+with graphlib, and the bare work that no program can leave out. Data and parameters are seeded like those of
+the other libraries' programs, so that losses can be compared: who computes something else is not faster, but
+wrong.
+
+A workload is one function that returns a `Job`; the name of the function is what the command line calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+
+import numpy as np
+
+from tests.benchmarks import bare
+
+Runner = Callable[[int, int], "list | None"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training step in every form in which it is measured.
+
+    steps: how many make one timed block. losses: of the first step and of the first block's last, on which
+    all contestants must agree. build: compiles the step with graphlib and returns run(first, steps) -> the
+    steps' losses. bare: makes the step's matrix products, or copies. resident: bytes of data and parameters.
+    """
+
+    steps: int
+    losses: tuple[float, float]
+    build: Callable[[], Runner]
+    bare: Callable[[], Sequence[bare.Product] | Sequence[bare.Copy]]
+    resident: int
+
+
+JOBS: dict[str, Callable[[], Job]] = {}
+
+
+def workload(make: Callable[[], Job]) -> Callable[[], Job]:
+    """Enter a workload under its function's name."""
+    JOBS[make.__name__] = cache(make)
+    return JOBS[make.__name__]
+
+
+def digits(n: int = 50_000, seed: int = 1234) -> tuple[np.ndarray, np.ndarray]:
+    """Noisy images of ten prototypes, (n, 784) float32 in [0, 1], and labels (n,) int64, a tenth wrong."""
+    rng = np.random.default_rng(seed)
+    prototypes = (rng.random((10, 784)) < 0.2).astype(np.float32)
+    labels = rng.integers(0, 10, n)
+    images = prototypes[labels] * rng.uniform(0.5, 1.0, (n, 1)).astype(np.float32)
+    images += rng.random((n, 784), dtype=np.float32) * np.float32(0.4) - np.float32(0.3)
+    np.clip(images, 0, 1, out=images)
+    wrong = rng.random(n) < 0.1
+    labels[wrong] = rng.integers(0, 10, wrong.sum())
+    return images, labels
+
+
+def glorot(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
+    """Uniform in +-sqrt(6 / (rows + columns)), float32 (Glorot and Bengio 2010)."""
+    bound = np.sqrt(6.0 / (rows + columns))
+    return rng.uniform(-bound, bound, (rows, columns)).astype(np.float32)
+
+
+def zeros(*shape: int) -> np.ndarray:
+    return np.zeros(shape, np.float32)
+
+
+def small(*shape: int) -> np.ndarray:
+    """A gradient for the bare products, so small that thousands of updates leave the parameters finite."""
+    return np.random.default_rng(0).standard_normal(shape).astype(np.float32) * np.float32(1e-6)
+
+
+def minibatches(data: np.ndarray, size: int) -> np.ndarray:
+    """(n, …) as a view of shape (n // size, size, …)."""
+    count = len(data) // size
+    return data[: count * size].reshape(count, size, *data.shape[1:])
+
+
+def nbytes(*arrays: np.ndarray) -> int:
+    return sum(array.nbytes for array in arrays)
+
+
+def negative_log_likelihood(logits, y):
+    """The mean over the minibatch, as the tutorials write it; making it stable is graphlib's business."""
+    import graphlib.tensor as T
+
+    return -T.mean(T.log(T.nnet.softmax(logits))[T.arange(y.shape[0]), y])
+
+
+def descend(cost, parameters, rate, index, givens):
+    """Compile a step of gradient descent, a function of the minibatch's index."""
+    import graphlib
+    import graphlib.tensor as T
+
+    gradients = T.grad(cost, parameters)
+    updates = [(p, p - rate * g) for p, g in zip(parameters, gradients, strict=True)]
+    return graphlib.function([index], cost, updates=updates, givens=givens, name="train")
+
+
+def over_minibatches(train, count: int) -> Runner:
+    return lambda first, steps: [train(i % count) for i in range(first, first + steps)]
+
+
+@workload
+def logreg() -> Job:
+    """Logistic regression, minibatches of 600: two products that are as skinny as they come."""
+    size, rate = 600, 0.13
+    images, labels = digits()
+    x = minibatches(images, size)
+
+    def build() -> Runner:
+        import graphlib
+        import graphlib.tensor as T
+
+        X, Y = graphlib.shared(images, borrow=True), graphlib.shared(labels.astype(np.int32))
+        W, b = graphlib.shared(zeros(784, 10), name="W"), graphlib.shared(zeros(10), name="b")
+        index, xs, ys = T.lscalar("index"), T.matrix("x"), T.ivector("y")
+        rows = slice(index * size, (index + 1) * size)
+        cost = negative_log_likelihood(T.dot(xs, W) + b, ys)
+        return over_minibatches(descend(cost, [W, b], rate, index, {xs: X[rows], ys: Y[rows]}), len(x))
+
+    def products() -> list[bare.Product]:
+        W, logits, d_logits = zeros(784, 10), zeros(size, 10), small(size, 10)
+        return [
+            bare.Product(logits, x, W),
+            bare.Product(W, x.swapaxes(1, 2), d_logits, alpha=-rate, beta=1),
+        ]
+
+    return Job(83, (2.302585, 0.690855), build, products, nbytes(images, labels, zeros(785, 10)))
+
+
+@workload
+def mlp() -> Job:
+    """784-500-10 with tanh, minibatches of 20, L2: the tutorials' multilayer perceptron."""
+    size, rate, decay = 20, 0.01, 1e-4
+    images, labels = digits()
+    x = minibatches(images, size)
+
+    def initial() -> list[np.ndarray]:
+        return [glorot(np.random.default_rng(1), 784, 500), zeros(500), zeros(500, 10), zeros(10)]
+
+    def build() -> Runner:
+        import graphlib
+        import graphlib.tensor as T
+
+        X, Y = graphlib.shared(images, borrow=True), graphlib.shared(labels.astype(np.int32))
+        parameters = [
+            graphlib.shared(value, name=name)
+            for name, value in zip(("W1", "b1", "W2", "b2"), initial(), strict=True)
+        ]
+        W1, b1, W2, b2 = parameters
+        index, xs, ys = T.lscalar("index"), T.matrix("x"), T.ivector("y")
+        rows = slice(index * size, (index + 1) * size)
+        hidden = T.tanh(T.dot(xs, W1) + b1)
+        cost = negative_log_likelihood(T.dot(hidden, W2) + b2, ys) + decay * ((W1**2).sum() + (W2**2).sum())
+        return over_minibatches(descend(cost, parameters, rate, index, {xs: X[rows], ys: Y[rows]}), len(x))
+
+    def products() -> list[bare.Product]:
+        W1, _, W2, _ = initial()
+        hidden, d_hidden, logits, d_logits = (
+            zeros(size, 500),
+            zeros(size, 500),
+            zeros(size, 10),
+            small(size, 10),
+        )
+        shrink = 1 - 2 * rate * decay
+        return [
+            bare.Product(hidden, x, W1),
+            bare.Product(logits, hidden, W2),
+            bare.Product(d_hidden, d_logits, W2.T),
+            bare.Product(W2, hidden.T, d_logits, alpha=-rate, beta=shrink),
+            bare.Product(W1, x.swapaxes(1, 2), d_hidden, alpha=-rate, beta=shrink),
+        ]
+
+    return Job(500, (2.36367, 1.00902), build, products, nbytes(images, labels, *initial()))
+
+
+@workload
+def elem() -> Job:
+    """An elementwise expression of a million numbers and its four gradients: fusion, and nothing else."""
+    rng = np.random.default_rng(12)
+    values = [rng.standard_normal(1_000_000).astype(np.float32) for _ in range(4)]
+
+    def build() -> Runner:
+        import graphlib
+        import graphlib.tensor as T
+
+        a, b, c, d = inputs = [graphlib.shared(value) for value in values]
+        cost = (T.nnet.sigmoid(a * b + c) * T.tanh(d) - T.exp(-a * a)).sum()
+        evaluate = graphlib.function([], [cost, *T.grad(cost, inputs)], name="elementwise")
+        return lambda first, steps: [evaluate()[0] for _ in range(steps)]
+
+    a, b, c, d = (value.astype(np.float64) for value in values)
+    total = float((np.tanh(d) / (1 + np.exp(-a * b - c)) - np.exp(-a * a)).sum())
+
+    def copies() -> list[bare.Copy]:
+        return [bare.Copy(np.empty_like(value), value) for value in values]
+
+    return Job(20, (total, total), build, copies, nbytes(*values))
+
+
+def _enter(name: str, variant: str) -> Runner:
+    """A contestant's run(first, steps): "graphlib", or the bare work on "<number> threads"."""
+    job = JOBS[name]()
+    return job.build() if variant == "graphlib" else bare.runner(job.bare(), int(variant.split()[0]))
+
+
+WORKLOADS = {name: partial(_enter, name) for name in JOBS}
