@@ -102,6 +102,8 @@ def _arguments() -> argparse.Namespace:
         if folder and not folder.is_dir():
             parser.error(f"--{option.replace('_', '-')}: there is no folder {folder}")
         setattr(arguments, option, folder)
+    if arguments.peers and not arguments.peer_code:
+        parser.error("--peers: where are the libraries' programs of the workloads? (--peer-code)")
     if arguments.rounds is not None and arguments.rounds < 1:
         parser.error(f"--rounds: {arguments.rounds} is not at least 1")
     arguments.rounds = arguments.rounds or (5 if arguments.quick else 15)

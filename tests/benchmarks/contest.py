@@ -154,7 +154,7 @@ class Worker:
         return Window(steps=self.steps, **self._answer(WINDOW_LIMIT))
 
     def clean_window(self, seconds: float, patience: float) -> tuple[Window, float]:
-        """A window while nobody else used the machine, or the last one tried; and the patience that is left."""
+        """A window in which nobody else used the machine, or the last one tried; and the patience left."""
         window = self.window(seconds)
         while not window.clean and patience > 0:
             start = time.monotonic()

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -79,12 +80,8 @@ def _modules(_: None) -> list[str]:
     """The modules that compiling and running the workload loads, beyond numpy and the standard library."""
     before = set(sys.modules)
     workloads.JOBS[WORKLOAD]().build()(0, 1)
-    ours = [name for name in sys.modules if name not in before and not name.startswith(("numpy", "tests"))]
-    return [
-        name
-        for name in ours
-        if name.split(".")[0] == "graphlib" or name.split(".")[0] not in sys.stdlib_module_names
-    ]
+    packages = {"graphlib", *metadata.packages_distributions()} - {"numpy"}
+    return [name for name in sys.modules if name not in before and name.split(".")[0] in packages]
 
 
 def _import_all(modules: Sequence[str]) -> None:
@@ -146,7 +143,8 @@ def compile_time(modules: Sequence[str], repeats: int) -> dict[str, list[dict[st
 
 def import_time(modules: Sequence[str], repeats: int) -> list[float]:
     """Seconds that a process takes longer when it imports `modules` after numpy, one for each pair."""
-    programs = ("import numpy", "import numpy\n" + "\n".join(f"import {name}" for name in modules))
+    numpy_alone = "import importlib, numpy"
+    programs = (numpy_alone, f"{numpy_alone}\nfor name in {modules!r}: importlib.import_module(name)")
 
     def run(program: str) -> float:
         start = time.perf_counter()
