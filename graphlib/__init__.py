@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 #: submodule -> the public names that come from it
 _NAMES_OF = {
-    ".compile.function": ("function", "In", "Param", "Function"),
+    ".compile.function": ("function", "In", "Out", "Param", "Function"),
     ".configuration": ("config",),
     ".gradient": (
         "grad",
@@ -25,8 +25,7 @@ _NAMES_OF = {
         "disconnected_grad",
         "verify_grad",
     ),
-    ".graph": ("Variable", "Constant"),
-    ".graph.clone": ("clone",),
+    ".graph": ("Variable", "Constant", "clone"),
     ".graph.shared": ("shared", "Shared"),
     ".printing": ("debugprint", "draw", "pp"),
 }

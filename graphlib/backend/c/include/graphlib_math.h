@@ -239,7 +239,7 @@ GL_INLINE double gl_sigmoid_f64(double x) {
 /* With exp(+-a) = 2^+-n (C +- S), C = cosh r and S = sinh r, neither sum below cancels. A quarter of 2^n is used
  * because 2^n itself may overflow. */
 typedef struct {
-    double plus, minus, sinh, cosh; /* 2^(n-2) +- 2^(-n-2), S, C */
+    double plus, minus, sinh, coshm1; /* 2^(n-2) +- 2^(-n-2), S, C - 1 */
 } gl_sinh_parts;
 
 GL_INLINE gl_sinh_parts gl_sinh_reduce(double a) {
@@ -258,18 +258,18 @@ GL_INLINE gl_sinh_parts gl_sinh_reduce(double a) {
     q = 0x1.a01a01ad54076p-16 + z * q;
     q = 0x1.6c16c16c1507fp-10 + z * q;
     q = 0x1.5555555555558p-5 + z * q;
-    return (gl_sinh_parts){up + down, up - down, r + r * z * p, 1.0 + (0.5 * z + z * z * q)};
+    return (gl_sinh_parts){up + down, up - down, r + r * z * p, 0.5 * z + z * z * q};
 }
 
 GL_INLINE double gl_sinh_f64(double x) {
     gl_sinh_parts e = gl_sinh_reduce(__builtin_fabs(x));
-    double half = e.minus * e.cosh + e.plus * e.sinh;
+    double half = e.minus + (e.minus * e.coshm1 + e.plus * e.sinh);
     return __builtin_fabs(x) < 0x1p-28 ? x : __builtin_copysign(half + half, x);
 }
 
 GL_INLINE double gl_cosh_f64(double x) {
     gl_sinh_parts e = gl_sinh_reduce(__builtin_fabs(x));
-    double half = e.plus * e.cosh + e.minus * e.sinh;
+    double half = e.plus + (e.plus * e.coshm1 + e.minus * e.sinh);
     return half + half;
 }
 
@@ -375,9 +375,23 @@ GL_INLINE double gl_log10_f64(double x) {
     return gl_log_edges_f64(x, l.k * 0x1.34413509f7p-2 + (y * 0x1.bcb7b1526e50ep-2 + l.k * 0x1.3fde623e2566bp-43));
 }
 
-GL_INLINE float gl_log2_f32(float x) { return (float)gl_log2_f64(x); }
+/* log2 of a float in double, in which no float is subnormal. */
+GL_INLINE double gl_log2_wide(float x) {
+    double d = x;
+    gl_log_parts_f64 l = gl_log_reduce_f64(d);
+    double s = l.f / (2.0 + l.f), z = s * s;
+    /* log2(1+f) = s p(s^2), |s| <= 0.1716, 4.2e-12 */
+    double p = 0x1.5ce8dfd047cd4p-2;
+    p = 0x1.a58d81b0b6332p-2 + z * p;
+    p = 0x1.27777ff6a89eep-1 + z * p;
+    p = 0x1.ec709d12bdd25p-1 + z * p;
+    p = 0x1.71547652bee00p+1 + z * p;
+    return gl_log_edges_f64(d, l.k + s * p);
+}
 
-GL_INLINE float gl_log10_f32(float x) { return (float)gl_log10_f64(x); }
+GL_INLINE float gl_log2_f32(float x) { return (float)gl_log2_wide(x); }
+
+GL_INLINE float gl_log10_f32(float x) { return (float)(gl_log2_wide(x) * 0x1.34413509f79fep-2); }
 
 /* 1 + x is rounded; what it lost, scaled by 2^-k, goes into f, which is small enough to hold it. */
 GL_INLINE float gl_log1p_f32(float x) {
@@ -450,15 +464,15 @@ GL_INLINE double gl_logaddexp_f64(double a, double b) {
 
 GL_INLINE double gl_arcsinh_f64(double x) {
     double a = __builtin_fabs(x), z = a * a;
-    double t = a > 0x1p28 ? a : a + z / (1.0 + __builtin_sqrt(1.0 + z));
-    double y = gl_log1p_f64(t) + (a > 0x1p28 ? 0x1.62e42fefa39efp-1 : 0.0);
+    double t = a > 0x1p500 ? a : a + z / (1.0 + __builtin_sqrt(1.0 + z));
+    double y = gl_log1p_f64(t) + (a > 0x1p500 ? 0x1.62e42fefa39efp-1 : 0.0);
     return __builtin_copysign(y, x);
 }
 
 GL_INLINE double gl_arccosh_f64(double x) {
     double t = x - 1.0;
-    t = x > 0x1p28 ? t : t + __builtin_sqrt(t + t + t * t);
-    double y = gl_log1p_f64(t) + (x > 0x1p28 ? 0x1.62e42fefa39efp-1 : 0.0);
+    t = x > 0x1p500 ? t : t + __builtin_sqrt(t + t + t * t);
+    double y = gl_log1p_f64(t) + (x > 0x1p500 ? 0x1.62e42fefa39efp-1 : 0.0);
     return x < 1.0 ? (double)NAN : y;
 }
 
@@ -475,19 +489,46 @@ GL_INLINE float gl_arctanh_f32(float x) { return (float)gl_arctanh_f64(x); }
 
 /* ---- powers ----------------------------------------------------------------------------------------------------- */
 
-/* The edges of C99's pow (Annex F) over p = 2^(y log2 |x|), which has the right magnitude wherever it is no NaN. */
-GL_INLINE double gl_pow_edges(double x, double y, double p) {
+/* The edges of C99's pow (Annex F), given p = 2^(y log2 |x|), which has the right magnitude wherever it is no NaN. */
+GL_INLINE float gl_pow_edges_f32(float x, float y, float p) {
+    float h = 0.5f * y;
+    int whole = __builtin_rintf(y) == y, even = __builtin_rintf(h) == h;
+    uint32_t sign = gl_bits_f32(x) & 0x80000000u;
+    sign = even ? 0u : sign;
+    sign = whole ? sign : 0u;
+    p = gl_from_bits_f32(gl_bits_f32(p) ^ sign);
+    p = ((x < 0.0f) & (x > -INFINITY)) ? (whole ? p : NAN) : p;
+    p = x == -1.0f ? (__builtin_fabsf(y) == INFINITY ? 1.0f : p) : p;
+    p = x == 1.0f ? 1.0f : p;
+    return y == 0.0f ? 1.0f : p;
+}
+
+GL_INLINE double gl_pow_edges_f64(double x, double y, double p) {
     double h = 0.5 * y;
-    int whole = __builtin_rint(y) == y, odd = whole & (__builtin_rint(h) != h);
-    int negative = (int64_t)gl_bits_f64(x) < 0;
-    p = odd & negative ? -p : p;
-    p = (x < 0.0) & (x > -(double)INFINITY) & !whole ? (double)NAN : p;
-    p = (x == -1.0) & (__builtin_fabs(y) == (double)INFINITY) ? 1.0 : p;
-    return (x == 1.0) | (y == 0.0) ? 1.0 : p;
+    int whole = __builtin_rint(y) == y, even = __builtin_rint(h) == h;
+    uint64_t sign = gl_bits_f64(x) & 0x8000000000000000u;
+    sign = even ? 0u : sign;
+    sign = whole ? sign : 0u;
+    p = gl_from_bits_f64(gl_bits_f64(p) ^ sign);
+    p = ((x < 0.0) & (x > -(double)INFINITY)) ? (whole ? p : (double)NAN) : p;
+    p = x == -1.0 ? (__builtin_fabs(y) == (double)INFINITY ? 1.0 : p) : p;
+    p = x == 1.0 ? 1.0 : p;
+    return y == 0.0 ? 1.0 : p;
 }
 
 GL_INLINE float gl_pow_f32(float x, float y) {
-    return (float)gl_pow_edges(x, y, gl_exp2_f64(y * gl_log2_f64(__builtin_fabsf(x))));
+    double t = y * gl_log2_wide(__builtin_fabsf(x));
+    t = t > 129.0 ? 129.0 : t;
+    t = t < -151.0 ? -151.0 : t;
+    double n = t + GL_SHIFT_F64, r = t - (n - GL_SHIFT_F64);
+    /* 2^r = 1 + r p(r) on [-0.5, 0.5], 2e-9 */
+    double p = 0x1.41fb2efa02882p-13;
+    p = 0x1.5f3f30df131eap-10 + r * p;
+    p = 0x1.3b2d4f9ae689dp-7 + r * p;
+    p = 0x1.c6aee6e5e9aeep-5 + r * p;
+    p = 0x1.ebfbdc3671160p-3 + r * p;
+    p = 0x1.62e430b046af7p-1 + r * p;
+    return gl_pow_edges_f32(x, y, (float)((1.0 + r * p) * gl_pow2_f64(n)));
 }
 
 /* y log2|x| may be as large as 1074 and its absolute error is the relative error of the result, so the logarithm is
@@ -523,7 +564,7 @@ GL_INLINE double gl_pow_f64(double x, double y) {
     s.lo = __builtin_fabs(s.hi) < 1100.0 ? s.lo : 0.0;
     p = gl_exp2_dd(s.hi, s.lo);
     p = a == a ? p : a;
-    return gl_pow_edges(x, y, p);
+    return gl_pow_edges_f64(x, y, p);
 }
 
 /* ---- sine, cosine, tangent -------------------------------------------------------------------------------------- */
@@ -678,8 +719,8 @@ GL_INLINE double gl_arctan_f64(double x) {
 GL_INLINE double gl_arctan2_f64(double y, double x) {
     double ay = __builtin_fabs(y), ax = __builtin_fabs(x);
     double high = ay > ax ? ay : ax, low = ay > ax ? ax : ay;
-    /* Two infinities make the quotient 1, two zeros 0; a quarter of very large ones keeps their sum finite. */
-    double scale = high > 0x1p1021 ? 0.25 : 1.0, both = low;
+    /* Two infinities make the quotient 1, two zeros 0; the scale keeps sums finite and products exact. */
+    double scale = high > 0x1p900 ? 0x1p-100 : 0x1p100, both = low;
     low = both < (double)INFINITY ? low * scale : 1.0;
     high = both < (double)INFINITY ? high * scale : 1.0;
     high = high == 0.0 ? 1.0 : high;
@@ -687,7 +728,7 @@ GL_INLINE double gl_arctan2_f64(double y, double x) {
     t = ay > ax ? GL_PI_2_HI - (t - GL_PI_2_LO) : t;
     t = (int64_t)gl_bits_f64(x) < 0 ? 2.0 * GL_PI_2_HI - (t - 2.0 * GL_PI_2_LO) : t;
     t = __builtin_copysign(t, y);
-    return (x != x) | (y != y) ? x + y : t;
+    return ((x != x) | (y != y)) ? x + y : t;
 }
 
 /* arcsin s = s + s^3 p(s^2) on [0, 0.5], given z = s^2 */
@@ -915,13 +956,13 @@ GL_INLINE double gl_sgn_f64(double x) {
 }
 
 /* numpy.maximum and numpy.minimum: a NaN on either side is the result. */
-GL_INLINE float gl_max_f32(float a, float b) { return (a >= b) | (a != a) ? a : b; }
+GL_INLINE float gl_max_f32(float a, float b) { return ((a >= b) | (a != a)) ? a : b; }
 
-GL_INLINE double gl_max_f64(double a, double b) { return (a >= b) | (a != a) ? a : b; }
+GL_INLINE double gl_max_f64(double a, double b) { return ((a >= b) | (a != a)) ? a : b; }
 
-GL_INLINE float gl_min_f32(float a, float b) { return (a <= b) | (a != a) ? a : b; }
+GL_INLINE float gl_min_f32(float a, float b) { return ((a <= b) | (a != a)) ? a : b; }
 
-GL_INLINE double gl_min_f64(double a, double b) { return (a <= b) | (a != a) ? a : b; }
+GL_INLINE double gl_min_f64(double a, double b) { return ((a <= b) | (a != a)) ? a : b; }
 
 /* ---- division ---------------------------------------------------------------------------------------------------- */
 
@@ -935,7 +976,7 @@ GL_INLINE double gl_min_f64(double a, double b) { return (a <= b) | (a != a) ? a
     }                                                                                            \
     GL_INLINE type gl_floordiv_##suffix(type a, type b) {                                        \
         type m = fmod(a, b), q = (a - m) / b;                                                    \
-        q = (m != 0) & ((b < 0) != (m < 0)) ? q - 1 : q;                                         \
+        q = ((m != 0) & ((b < 0) != (m < 0))) ? q - 1 : q;                                       \
         type whole = floor(q), y = q - whole > (type)0.5 ? whole + 1 : whole;                    \
         y = q == 0 ? copysign((type)0, a / b) : y;                                               \
         return b == 0 ? a / b : y;                                                               \
@@ -948,16 +989,16 @@ GL_DEFINE_FLOAT_DIVISION(f64, double, fmod, __builtin_floor, __builtin_copysign)
  * quotient of the narrower types is taken in a floating type wide enough to truncate to the right integer. */
 #define GL_DEFINE_INTEGER_DIVISION(suffix, type, unsigned_type, real)                            \
     GL_INLINE type gl_floordiv_##suffix(type a, type b) {                                        \
-        type d = (b == 0) | (b == (type)-1) ? 1 : b;                                             \
+        type d = ((b == 0) | (b == (type)-1)) ? 1 : b;                                           \
         type q = (type)((real)a / (real)d), m = (type)(a - q * d);                               \
-        q = (m != 0) & ((m < 0) != (d < 0)) ? (type)(q - 1) : q;                                 \
+        q = ((m != 0) & ((m < 0) != (d < 0))) ? (type)(q - 1) : q;                               \
         q = b == (type)-1 ? (type)((unsigned_type)0 - (unsigned_type)a) : q;                     \
         return b == 0 ? 0 : q;                                                                   \
     }                                                                                            \
     GL_INLINE type gl_mod_##suffix(type a, type b) {                                             \
-        type d = (b == 0) | (b == (type)-1) ? 1 : b;                                             \
+        type d = ((b == 0) | (b == (type)-1)) ? 1 : b;                                           \
         type m = (type)(a - (type)((real)a / (real)d) * d);                                      \
-        return (m != 0) & ((m < 0) != (d < 0)) ? (type)(m + d) : m;                              \
+        return ((m != 0) & ((m < 0) != (d < 0))) ? (type)(m + d) : m;                            \
     }
 
 GL_DEFINE_INTEGER_DIVISION(i8, int8_t, uint8_t, float)

@@ -1,0 +1,1 @@
+"""What runs programs: ``reference`` by numpy, node by node, and ``c``, one native function."""

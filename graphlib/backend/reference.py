@@ -1,0 +1,81 @@
+"""The reference backend: numpy, one node after the other, no rewrites.  The oracle that every other backend is tested against."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import GraphError
+from ..graph import Apply, Constant, Shared, Variable, toposort
+
+
+class ReferenceExecutor:
+    """Runs a program by the operations' numpy references."""
+
+    source = "# the reference backend runs numpy and generates no source"
+
+    def __init__(self, program: Any, profile: bool) -> None:
+        self.program = program
+        self.order = toposort(program.results, stop_at=program.inputs)
+        self.timings: dict[Apply, list] | None = {} if profile else None
+
+    def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        values = self.values(inputs)
+        outputs = [np.array(values[v]) for v in self.program.outputs]
+        new = [np.array(values[v]) for v in self.program.updates.values()]
+        for shared, value in zip(self.program.updates, new, strict=True):
+            shared.set_value(value)
+        return outputs
+
+    def values(self, inputs: list[np.ndarray], watch: Callable[[Apply, tuple], None] | None = None) -> dict[Variable, np.ndarray]:
+        """Every variable's value; ``watch`` is called with each node and its outputs."""
+        values: dict[Variable, np.ndarray] = dict(zip(self.program.inputs, inputs, strict=True))
+        for node in self.order:
+            arrays = [_value(v, values) for v in node.inputs]
+            start = time.perf_counter()
+            try:
+                results = node.op.reference(node, *arrays)
+            except GraphError:
+                raise
+            except (ValueError, IndexError, ZeroDivisionError, TypeError) as error:
+                operands = "; ".join(f"{v.describe()} with shape {a.shape}" for v, a in zip(node.inputs, arrays, strict=True))
+                raise _runtime_error(error)(f"{node.op}, {node.outputs[0].describe()}, on {operands}: {error}") from error
+            outputs = results if isinstance(results, tuple) else (results,)
+            if self.timings is not None:
+                entry = self.timings.setdefault(node, [0.0, 0])
+                entry[0] += time.perf_counter() - start
+                entry[1] += 1
+            if watch is not None:
+                watch(node, outputs)
+            values.update(zip(node.outputs, outputs, strict=True))
+        for variable in self.program.results:
+            values.setdefault(variable, _value(variable, values))
+        return values
+
+    def rewritten(self) -> list[Variable]:
+        return self.program.results
+
+    def profile(self) -> Any:
+        from ..profile import Profile
+
+        if self.timings is None:
+            return None
+        rows = [([(node, 1.0)], seconds, calls) for node, (seconds, calls) in self.timings.items()]
+        return Profile(self.program.title, rows)
+
+
+def _value(variable: Variable, values: dict[Variable, np.ndarray]) -> np.ndarray:
+    if isinstance(variable, (Constant, Shared)) and variable not in values:
+        return variable.data
+    return values[variable]
+
+
+def _runtime_error(error: Exception) -> type:
+    from ..errors import InputError, ShapeError
+
+    if isinstance(error, IndexError):
+        return IndexError
+    return ShapeError if isinstance(error, ValueError) else InputError if isinstance(error, TypeError) else type(error)

@@ -1,0 +1,206 @@
+"""What a function takes and gives: ``In`` and ``Out``, and the checks on inputs, updates and givens before anything is compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError, InputError, ShapeError
+from ..graph import Constant, Shared, Variable, clone, toposort
+from ..graph.types import promote
+from ..ops.elementwise import cast
+from ..ops.op import as_variable
+
+
+class In:
+    """An input with a name, a default ``value``, or its own strictness: ``function([In(x), In(lr, value=0.1)], ...)``.
+
+    strict: take only arrays of exactly the variable's dtype.  allow_downcast: cast whatever comes to it.
+    update: an expression that becomes the default for the next call.
+    """
+
+    def __init__(
+        self,
+        variable: Variable,
+        name: str | None = None,
+        value: Any = None,
+        update: Variable | None = None,
+        mutable: bool | None = None,
+        strict: bool = False,
+        allow_downcast: bool | None = None,
+        borrow: bool | None = None,
+        implicit: Any = None,
+    ) -> None:
+        if not isinstance(variable, Variable):
+            raise InputError(f"an input must be a symbolic variable, not {type(variable).__name__} {variable!r}")
+        self.variable = variable
+        self.name = name or variable.name
+        self.value = value
+        self.update = update
+        self.strict = strict
+        self.allow_downcast = allow_downcast
+
+    def describe(self) -> str:
+        return f"{self.name or 'an unnamed input'} ({self.variable.describe()})"
+
+
+class Param(In):
+    """The old name of ``In``, with ``default`` for its ``value``."""
+
+    def __init__(self, variable: Variable, default: Any = None, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(variable, name, default, **kwargs)
+
+
+class Out:
+    """An output; with ``borrow=True`` its array is the function's own and overwritten by the next call."""
+
+    def __init__(self, variable: Any, borrow: bool = False) -> None:
+        self.variable = as_variable(variable)
+        self.borrow = borrow
+
+
+def normalize_inputs(inputs: Iterable[Any] | None, where: str) -> list[In]:
+    """The inputs as ``In``; each a variable without owner or an intermediate one, none twice, none shared or constant."""
+    if isinstance(inputs, Variable):
+        raise InputError(f"{where}: inputs must be a list, write [{inputs}]")
+    result: list[In] = []
+    for item in inputs or ():
+        if isinstance(item, tuple) and len(item) == 2:
+            item = In(item[0], value=item[1])
+        item = item if isinstance(item, In) else In(item)
+        if isinstance(item.variable, Constant):
+            raise InputError(f"{where}: the constant {item.variable.describe()} cannot be an input")
+        if isinstance(item.variable, Shared):
+            raise InputError(
+                f"{where}: the shared variable {item.variable.describe()} cannot be an input; a function reads it by itself. "
+                f"To replace it in this function pass givens={{{item.variable}: ...}}."
+            )
+        if any(other.variable is item.variable for other in result):
+            raise InputError(f"{where}: {item.variable.describe()} is among the inputs twice")
+        if item.name is not None and any(other.name == item.name for other in result):
+            raise InputError(f"{where}: two inputs are called {item.name!r}")
+        result.append(item)
+    return result
+
+
+def normalize_outputs(outputs: Any, where: str) -> tuple[list[Out], Any]:
+    """The outputs as a list, and the form to give results back in: 'none', 'one', 'list' or the keys of a dict."""
+
+    def one(v: Any) -> Out:
+        if v is None:
+            raise InputError(f"{where}: an output is None")
+        return v if isinstance(v, Out) else Out(v)
+
+    if outputs is None:
+        return [], "none"
+    if isinstance(outputs, Mapping):
+        for key in outputs:
+            if not isinstance(key, str):
+                raise InputError(f"{where}: the keys of a dict of outputs must be strings, not {key!r}")
+        return [one(v) for v in outputs.values()], list(outputs)
+    if isinstance(outputs, (list, tuple)):
+        return [one(v) for v in outputs], "list"
+    return [one(outputs)], "one"
+
+
+def normalize_updates(updates: Any, where: str) -> dict[Shared, Variable]:
+    """Pairs (shared, expression), or a dict of them, checked: each shared once, dtype and shape fitting."""
+    pairs = list(updates.items()) if isinstance(updates, Mapping) else list(updates or ())
+    result: dict[Shared, Variable] = {}
+    for pair in pairs:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise InputError(f"{where}: an update is a pair (shared variable, expression), not {pair!r}")
+        target, value = pair
+        if not isinstance(target, Shared):
+            what = target.describe() if isinstance(target, Variable) else repr(target)
+            raise InputError(f"{where}: only shared variables can be updated, not {what}")
+        if target in result:
+            raise InputError(f"{where}: {target.describe()} is updated twice; combine the two expressions into one")
+        result[target] = fitting(value, target, f"{where}: the update of {target.describe()}")
+    return result
+
+
+def fitting(value: Any, target: Variable, what: str) -> Variable:
+    """``value`` as a variable that may stand in place of ``target``: cast where that loses nothing, else an error."""
+    variable = as_variable(value, dtype=target.dtype if isinstance(value, (int, float)) else None)
+    if variable.dtype != target.dtype:
+        if promote([variable.dtype, target.dtype]) != target.dtype:
+            raise DTypeError(f"{what} is of dtype {variable.dtype}: {variable.describe()}; cast it with .astype('{target.dtype}')")
+        variable = cast(variable, target.dtype)
+    if not target.type.accepts(variable.type):
+        raise ShapeError(f"{what} has another shape: {variable.describe()}")
+    return variable
+
+
+def apply_givens(variables: list[Variable], givens: Any, where: str) -> list[Variable]:
+    """The variables with each key of ``givens`` (a dict or pairs) replaced by its value."""
+    pairs = list(givens.items()) if isinstance(givens, Mapping) else list(givens or ())
+    replace: dict[Variable, Variable] = {}
+    for key, value in pairs:
+        if not isinstance(key, Variable):
+            raise InputError(f"{where}: a key of givens must be a variable, not {key!r}")
+        if key in replace:
+            raise InputError(f"{where}: givens replaces {key.describe()} twice")
+        replace[key] = fitting(value, key, f"{where}: givens for {key.describe()}")
+    return clone(variables, replace) if replace else variables
+
+
+def check_leaves(inputs: list[In], variables: list[Variable], on_unused: str, where: str) -> list[Shared]:
+    """Every leaf must be an input, shared or constant, and every input be used.  Returns the shared variables."""
+    given = {item.variable for item in inputs}
+    needed: dict[Variable, None] = {}
+    for node in toposort(variables, stop_at=given):
+        for v in node.inputs:
+            if v.owner is None or v in given:
+                needed.setdefault(v)
+    for v in variables:
+        if v.owner is None or v in given:
+            needed.setdefault(v)
+    for v in needed:
+        if v not in given and not isinstance(v, (Shared, Constant)):
+            raise InputError(f"{where}: the outputs depend on {v.describe()}, which is no input; add it to inputs or give it a value by givens")
+    unused = [item for item in inputs if item.variable not in needed]
+    if unused and on_unused != "ignore":
+        message = (
+            f"{where}: no output and no update needs the input {', '.join(item.describe() for item in unused)}; "
+            f"remove it, or pass on_unused_input='ignore'"
+        )
+        if on_unused == "raise":
+            raise InputError(message)
+        import warnings
+
+        warnings.warn(message, stacklevel=4)
+    return [v for v in needed if isinstance(v, Shared)]
+
+
+class Converter:
+    """Turns what a caller passes for one input into an array of the right type, quickly where it is one already."""
+
+    def __init__(self, item: In, allow_downcast: bool | None, where: str) -> None:
+        self.type = item.variable.type
+        self.dtype = self.type.numpy_dtype
+        self.ndim = self.type.ndim
+        self.strict = item.strict
+        self.allow_downcast = item.allow_downcast if item.allow_downcast is not None else allow_downcast
+        self.item = item
+        self.where = where
+        # a Python number for a scalar input: no array needs to be made on the way
+        self.number = {"i": int, "u": int, "f": float}.get(self.dtype.kind) if not self.ndim and not self.strict else None
+
+    def __call__(self, value: Any) -> np.ndarray:
+        if type(value) is np.ndarray and value.dtype == self.dtype:
+            if value.ndim == self.ndim and self.type.accepts_shape(value.shape):
+                return value
+        elif type(value) is self.number:
+            try:
+                return np.array(value, self.dtype)
+            except OverflowError:
+                raise DTypeError(f"{self.where}: {value} for input {self.item.describe()} does not fit into {self.dtype}") from None
+        if isinstance(value, Variable):
+            raise DTypeError(f"{self.where}: input {self.item.describe()} got the symbolic variable {value.describe()}, not a value")
+        try:
+            return self.type.convert(value, allow_downcast=self.allow_downcast, strict=self.strict)
+        except (ShapeError, DTypeError) as error:
+            raise type(error)(f"{self.where}: the value for input {self.item.describe()} {error}") from None

@@ -1,0 +1,174 @@
+"""The modes: for each an executor, which takes converted inputs, returns outputs and changes the shared variables.
+
+``fast_run`` is the C backend; ``reference`` is numpy, node by node, without rewrites; ``check`` runs both and compares;
+``check_nan`` runs C and, when a NaN comes out, looks for the node that made it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..backend.reference import ReferenceExecutor
+from ..errors import BackendMismatch, NanError
+from ..graph import Apply, Constant, Variable, toposort
+from .program import Program
+
+
+def make_executor(program: Program, mode: str, profile: bool) -> Any:
+    return {"fast_run": _fast_run, "reference": _reference, "check": CheckExecutor, "check_nan": NanExecutor}[mode](program, profile)
+
+
+def _reference(program: Program, profile: bool) -> ReferenceExecutor:
+    return ReferenceExecutor(program, profile)
+
+
+def _fast_run(program: Program, profile: bool) -> Any:
+    from ..backend.c.toolchain import find_compiler, warn_no_compiler
+
+    if find_compiler() is None:
+        warn_no_compiler()
+        return ReferenceExecutor(program, profile)
+    from ..backend.c.executor import CExecutor
+
+    return CExecutor(program, profile)
+
+
+def _tolerances(dtype: np.dtype) -> dict[str, float]:
+    return {"rtol": 1e-3, "atol": 1e-4} if dtype == np.float32 else {"rtol": 1e-7, "atol": 1e-9}
+
+
+def agree(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two results are equal up to rounding, relative to the largest value (NaN equals NaN)."""
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    if a.dtype.kind != "f":
+        return bool(np.array_equal(a, b))
+    finite = np.isfinite(b)
+    scale = float(np.max(np.abs(b[finite]), initial=0.0))
+    limits = _tolerances(a.dtype)
+    return bool(np.allclose(a, b, rtol=limits["rtol"], atol=limits["atol"] * max(scale, 1.0), equal_nan=True))
+
+
+class _Delegating:
+    """What the two checking modes share: a compiled executor inside, whose source and profile are shown."""
+
+    def __init__(self, program: Program, profile: bool) -> None:
+        self.program = program
+        self.fast = _fast_run(program, profile)
+
+    @property
+    def source(self) -> str:
+        return self.fast.source
+
+    def profile(self) -> Any:
+        return self.fast.profile()
+
+    def rewritten(self) -> list[Variable]:
+        return self.fast.rewritten()
+
+    def before(self) -> dict:
+        return {s: s.data.copy() for s in self.program.updates}
+
+    def restore(self, values: dict) -> None:
+        for s, value in values.items():
+            s.set_value(value)
+
+
+class CheckExecutor(_Delegating):
+    """Runs the reference and the compiled function from the same state and compares outputs and updates at every call."""
+
+    def __init__(self, program: Program, profile: bool) -> None:
+        super().__init__(program, profile)
+        self.reference = ReferenceExecutor(program, profile)
+
+    def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        before = self.before()
+        expected = self.reference(inputs)
+        expected_updates = {s: s.data.copy() for s in before}
+        self.restore(before)
+        results = self.fast(inputs)
+        pairs = list(zip(self.program.outputs, results, expected, strict=True))
+        pairs += [(v, s.data, expected_updates[s]) for s, v in self.program.updates.items()]
+        for variable, got, wanted in pairs:
+            if not agree(got, wanted):
+                self.restore(before)
+                raise BackendMismatch(self.explain(variable, got, wanted, inputs))
+        return results
+
+    def explain(self, variable: Variable, got: np.ndarray, wanted: np.ndarray, inputs: list[np.ndarray]) -> str:
+        """Compiles each node alone, on the reference's values, to find the first that differs."""
+        head = (
+            f"{self.program.title}: the compiled function and the reference differ in {variable.describe()}: "
+            f"{_difference(got, wanted)}"
+        )
+        values = self.reference.values(inputs)
+        for node in toposort(self.program.results, stop_at=self.program.inputs):
+            alone = [v if isinstance(v, Constant) else v.type() for v in node.inputs]
+            given = [v for v in alone if not isinstance(v, Constant)]
+            outputs = list(Apply(node.op, alone, [v.type for v in node.outputs]).outputs)
+            single = _fast_run(Program("one node", given, outputs, [False] * len(outputs), {}, []), False)
+            arrays = [values[v] for v in node.inputs if not isinstance(v, Constant)]
+            for output, result in zip(node.outputs, single(arrays), strict=True):
+                if not agree(result, values[output]):
+                    return f"{head}. The first node that differs is {node.op}, {output.describe()}: {_difference(result, values[output])}"
+        for node in toposort(self.program.results, stop_at=self.program.inputs):
+            for output in node.outputs:
+                partial = Program("part", self.program.inputs, [output], [False], {}, self.program.shareds)
+                (result,) = _fast_run(partial, False)(inputs)
+                if not agree(result, values[output]):
+                    return (
+                        f"{head}. Every node alone is right; a rewrite changes {node.op}, {output.describe()}: "
+                        f"{_difference(result, values[output])}"
+                    )
+        return head
+
+
+def _difference(got: np.ndarray, wanted: np.ndarray) -> str:
+    if got.shape != wanted.shape or got.dtype != wanted.dtype:
+        return f"{got.dtype}{got.shape} instead of {wanted.dtype}{wanted.shape}"
+    a, b = np.asarray(got, "float64"), np.asarray(wanted, "float64")
+    with np.errstate(invalid="ignore"):
+        off = np.where(np.isnan(a) & np.isnan(b), 0, np.nan_to_num(np.abs(a - b), nan=np.inf))
+    where = np.unravel_index(int(np.argmax(off)), off.shape) if off.ndim else ()
+    return f"{got[where]!r} instead of {wanted[where]!r} at index {tuple(map(int, where))}"
+
+
+class NanExecutor(_Delegating):
+    """Runs compiled; when a NaN comes out, restores the shared variables and finds the node that made it."""
+
+    def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        before = self.before()
+        for variable, array in [*zip(self.program.inputs, inputs, strict=True), *((s, s.data) for s in self.program.shareds)]:
+            if _has_nan(array):
+                raise NanError(f"{self.program.title}: NaN in the value of {variable.describe()}, before anything was computed")
+        results = self.fast(inputs)
+        bad = [v for v, a in zip(self.program.outputs, results, strict=True) if _has_nan(a)]
+        bad += [v for s, v in self.program.updates.items() if _has_nan(s.data)]
+        if bad:
+            self.restore(before)
+            raise NanError(self.explain(bad[0], inputs))
+        return results
+
+    def explain(self, variable: Variable, inputs: list[np.ndarray]) -> str:
+        rewritten = self.program.with_results(self.fast.rewritten())
+        for program in (rewritten, self.program):
+            found: list[str] = []
+
+            def watch(node: Apply, outputs: tuple, found: list[str] = found) -> None:
+                for output, array in zip(node.outputs, outputs, strict=True):
+                    if not found and _has_nan(array):
+                        operands = "; ".join(v.describe() for v in node.inputs)
+                        found.append(f"{self.program.title}: NaN comes from {node.op}, {output.describe()}, computed from {operands}")
+
+            ReferenceExecutor(program, False).values(inputs, watch)
+            if found:
+                return found[0]
+        return f"{self.program.title}: NaN in {variable.describe()}, which the reference does not reproduce"
+
+
+def _has_nan(array: np.ndarray) -> bool:
+    return array.dtype.kind == "f" and bool(np.isnan(array).any())
+
+

@@ -1,0 +1,240 @@
+"""``function``: from inputs, outputs and updates to a callable that runs as one native function."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..configuration import _MODE_NAMES, config
+from ..errors import InputError
+from ..graph import Shared, Variable
+from ..graph.variable import user_origin
+from .arguments import (
+    Converter,
+    In,
+    Out,
+    Param,
+    apply_givens,
+    check_leaves,
+    fitting,
+    normalize_inputs,
+    normalize_outputs,
+    normalize_updates,
+)
+from .executors import make_executor
+from .program import Program
+
+__all__ = ["Function", "In", "Out", "Param", "evaluate", "function"]
+
+
+def function(
+    inputs: Sequence[Any] | None = None,
+    outputs: Any = None,
+    mode: str | None = None,
+    updates: Any = None,
+    givens: Any = None,
+    no_default_updates: bool | Sequence[Shared] = False,
+    accept_inplace: bool = False,
+    name: str | None = None,
+    rebuild_strict: bool = True,
+    allow_input_downcast: bool | None = None,
+    profile: bool | None = None,
+    on_unused_input: str | None = None,
+) -> Function:
+    """Compile a function of ``inputs`` that returns the values of ``outputs`` and then applies ``updates``.
+
+    inputs: variables, or ``In(variable, value=default)``; passed by position, or by name as keywords.
+    outputs: None, one variable, a list or a dict of them; what is returned has the same form.
+    updates: pairs (shared, expression), or a dict; all expressions see the values from before the call.
+    givens: pairs (variable, replacement): the graph is compiled as if built with the replacements.
+    mode: 'fast_run' (C), 'reference' (numpy), 'check' (both, compared), 'check_nan'; config.mode by default.
+    allow_input_downcast: cast inputs of wider dtypes without complaint; None does so for Python numbers only.
+    profile: time every step; ``print(f.profile)`` shows where the time went, by operation and by line.
+    on_unused_input: 'raise', 'warn' or 'ignore' an input that nothing needs.
+
+    Errors: InputError, ShapeError, DTypeError, naming the variable and the user's line.
+    """
+    where = _title(name)
+    items = normalize_inputs(inputs, where)
+    outs, form = normalize_outputs(outputs, where)
+    pairs = normalize_updates(updates, where)
+    for item in items:
+        if item.update is not None:
+            raise InputError(f"{where}: In(update=...) of {item.describe()}: use a shared variable and updates instead")
+    _default_updates(pairs, [o.variable for o in outs], no_default_updates)
+    variables = [o.variable for o in outs] + list(pairs.values())
+    variables = apply_givens(variables, givens, where)
+    outs = [Out(v, o.borrow) for v, o in zip(variables, outs, strict=False)]
+    pairs = {s: fitting(v, s, f"{where}: the update of {s.describe()}") for s, v in zip(pairs, variables[len(outs) :], strict=True)}
+    shareds = check_leaves(items, [*(o.variable for o in outs), *pairs.values()], on_unused_input or config.on_unused_input, where)
+    shareds += [s for s in pairs if s not in shareds]
+    chosen = mode_name(mode)
+    program = Program(where, [i.variable for i in items], [o.variable for o in outs], [o.borrow for o in outs], pairs, shareds)
+    return Function(program, items, form, name, chosen, allow_input_downcast, config.profile if profile is None else bool(profile))
+
+
+def mode_name(mode: Any) -> str:
+    """A mode by any of its names; None is config.mode."""
+    if mode is None:
+        return config.mode
+    text = mode if isinstance(mode, str) else getattr(mode, "name", type(mode).__name__)
+    normal = _MODE_NAMES.get(text, text)
+    if normal not in ("fast_run", "reference", "check", "check_nan"):
+        raise InputError(f"no mode is called {mode!r}; there are fast_run, reference, check and check_nan")
+    return normal
+
+
+def _title(name: str | None) -> str:
+    origin = user_origin()
+    return f"function {name or ''}".strip() + (f" ({origin})" if origin else "")
+
+
+def _default_updates(pairs: dict[Shared, Variable], outputs: list[Variable], excluded: Any) -> None:
+    """Random streams advance by themselves: the shared variables that have a default update get it."""
+    from ..graph import graph_inputs
+
+    if excluded is True:
+        return
+    skip = set(excluded) if excluded else set()
+    pending = [*outputs, *pairs.values()]
+    while pending:
+        found = [v for v in graph_inputs(pending) if isinstance(v, Shared) and v.default_update is not None]
+        new = [v for v in found if v not in pairs and v not in skip]
+        pairs.update((v, v.default_update) for v in new if v.default_update is not None)
+        pending = [pairs[v] for v in new]
+
+
+class Function:
+    """A compiled function.  Call it; copy, deepcopy and pickle it (arrays are saved, native code is rebuilt from the cache).
+
+    ``source`` is the generated C, ``profile`` the table of a function compiled with ``profile=True``, ``mode`` how it runs.
+    Calls from several threads take turns.
+    """
+
+    def __init__(
+        self, program: Program, items: list[In], form: Any, name: str | None, mode: str, allow_input_downcast: bool | None, profile: bool
+    ) -> None:
+        self.name = name
+        self.mode = mode
+        self._program = program
+        self._items = items
+        self._form = form
+        self._allow_downcast = allow_input_downcast
+        self._profiled = profile
+        self._lock = threading.RLock()
+        self._converters = [Converter(item, allow_input_downcast, program.title) for item in items]
+        self._required = len(items)
+        self._executor = make_executor(program, mode, profile)
+        self._give = _result_form(form)
+
+    @property
+    def inputs(self) -> list[Variable]:
+        """The input variables."""
+        return list(self._program.inputs)
+
+    @property
+    def outputs(self) -> list[Variable]:
+        """The output variables, as the user wrote them."""
+        return list(self._program.outputs)
+
+    @property
+    def updates(self) -> dict[Shared, Variable]:
+        """The updates, as the user wrote them."""
+        return dict(self._program.updates)
+
+    @property
+    def source(self) -> str:
+        """The generated C."""
+        return self._executor.source
+
+    @property
+    def profile(self) -> Any:
+        """The profile so far; its text is a table by operation and by source line."""
+        return self._executor.profile()
+
+    @property
+    def optimized(self) -> list[Variable]:
+        """The outputs and updates after rewriting: what is compiled, for debugprint and draw."""
+        return self._executor.rewritten()
+
+    def get_shared(self) -> list[Shared]:
+        """The shared variables that the function reads or updates."""
+        return list(self._program.shareds)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs or len(args) != self._required:
+            args = self._bind(args, kwargs)
+        arrays = [convert(value) for convert, value in zip(self._converters, args, strict=True)]
+        with self._lock:
+            return self._give(self._executor(arrays))
+
+    def _bind(self, args: tuple, kwargs: dict[str, Any]) -> list:
+        """Arguments by position and by name, completed by defaults."""
+        where = self._program.title
+        if len(args) > len(self._items):
+            raise InputError(f"{where} takes {len(self._items)} inputs, got {len(args)}")
+        values = dict(enumerate(args))
+        positions = {item.name: i for i, item in enumerate(self._items) if item.name is not None}
+        for key, value in kwargs.items():
+            if key not in positions:
+                known = ", ".join(positions) or "none has a name"
+                raise InputError(f"{where} has no input called {key!r}; its inputs are: {known}")
+            if positions[key] in values:
+                raise InputError(f"{where}: input {key!r} is given twice, by position and by name")
+            values[positions[key]] = value
+        for i, item in enumerate(self._items):
+            if i not in values:
+                if item.value is None:
+                    raise InputError(f"{where}: no value for input {item.describe()}")
+                values[i] = item.value.get_value(borrow=True) if isinstance(item.value, Shared) else item.value
+        return [values[i] for i in range(len(self._items))]
+
+    def copy(self, share_memory: bool = False, swap: dict[Shared, Shared] | None = None, delete_updates: bool = False,
+             name: str | None = None, profile: bool | None = None) -> Function:
+        """Another function of the same graph, with shared variables exchanged as ``swap`` says, perhaps without updates."""
+        outputs = [Out(v, b) for v, b in zip(self._program.outputs, self._program.borrow, strict=True)]
+        updates = {} if delete_updates else self._program.updates
+        swap = swap or {}
+        made = function(
+            self._items, outputs, self.mode, [(swap.get(s, s), v) for s, v in updates.items()], list(swap.items()),
+            True, name=name or self.name, allow_input_downcast=self._allow_downcast,
+            profile=self._profiled if profile is None else profile, on_unused_input="ignore",
+        )
+        made._form, made._give = self._form, self._give
+        return made
+
+    def __copy__(self) -> Function:
+        return self.copy()
+
+    def __reduce__(self) -> tuple:
+        state = (self._program, self._items, self._form, self.name, self.mode, self._allow_downcast, self._profiled)
+        return Function, state
+
+    def __repr__(self) -> str:
+        return f"<{self._program.title}: {self._program.signature()}>"
+
+
+def _result_form(form: Any) -> Callable[[list], Any]:
+    if form == "none":
+        return lambda values: []
+    if form == "one":
+        return lambda values: values[0]
+    if form == "list":
+        return lambda values: values
+    return lambda values: dict(zip(form, values, strict=True))
+
+
+_evaluators: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
+
+def evaluate(variable: Variable, values: dict[Variable, Any]) -> np.ndarray:
+    """The value of a variable for given values of its inputs; compiled functions are kept with the variable."""
+    kept = _evaluators.setdefault(variable, {})
+    key = (*values, config.mode)
+    if key not in kept:
+        kept[key] = function(list(values), variable, on_unused_input="ignore", name=f"eval of {variable}")
+    return kept[key](*values.values())

@@ -1,0 +1,39 @@
+"""A program: what is compiled, as variables; the data structure that ``function`` hands to the modes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..graph import Shared, Variable
+
+
+@dataclass
+class Program:
+    """Inputs, outputs and updates after givens and default updates; ``shareds`` is every shared variable read or written.
+
+    ``borrow``: per output, whether its array may be the function's own.
+    """
+
+    title: str
+    inputs: list[Variable]
+    outputs: list[Variable]
+    borrow: list[bool]
+    updates: dict[Shared, Variable]
+    shareds: list[Shared]
+
+    @property
+    def results(self) -> list[Variable]:
+        """Everything that must be computed: outputs, then new values of shared variables."""
+        return [*self.outputs, *self.updates.values()]
+
+    def with_results(self, results: list[Variable]) -> Program:
+        """The same program computing other (equivalent) variables."""
+        n = len(self.outputs)
+        return Program(
+            self.title, self.inputs, results[:n], self.borrow, dict(zip(self.updates, results[n:], strict=True)), self.shareds
+        )
+
+    def signature(self) -> str:
+        inputs = ", ".join(f"{v}: {v.type}" for v in self.inputs)
+        outputs = ", ".join(str(v.type) for v in self.outputs)
+        return f"({inputs}) -> ({outputs})"

@@ -1,0 +1,115 @@
+"""Settings: ``graphlib.config`` holds them, the environment variable ``GRAPHLIB_FLAGS`` sets them at start
+(``GRAPHLIB_FLAGS=floatX=float64,mode=reference``).  Assigning a wrong name or value raises at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def parse(value: Any) -> str:
+        if str(value) not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}, not {value!r}")
+        return str(value)
+
+    return parse
+
+
+def _mode(value: Any) -> str:
+    return _one_of("fast_run", "reference", "check", "check_nan")(_MODE_NAMES.get(str(value), value))
+
+
+def _device(value: Any) -> str:
+    return _one_of("cpu")(value)
+
+
+def _count(value: Any) -> int:
+    number = int(value)
+    if number < 0:
+        raise ValueError(f"must be 0 (choose for me) or more, not {value!r}")
+    return number
+
+
+def _truth(value: Any) -> bool:
+    table = {"true": True, "1": True, "false": False, "0": False}
+    if str(value).lower() not in table:
+        raise ValueError(f"must be True or False, not {value!r}")
+    return table[str(value).lower()]
+
+
+_MODE_NAMES = {"FAST_RUN": "fast_run", "FAST_COMPILE": "reference", "DebugMode": "check", "NanGuardMode": "check_nan",
+               "DEBUG_MODE": "check", "Mode": "fast_run"}
+
+_OPTIONS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
+    "floatX": ("float32", _one_of("float32", "float64"), "dtype of constructors without a dtype, and of Python floats"),
+    "device": ("cpu", _device, "where functions run"),
+    "mode": ("fast_run", _mode, "fast_run (C), reference (numpy), check (both, compared), check_nan"),
+    "threads": (0, _count, "threads of a compiled function; 0: one for each processor that is free to us"),
+    "cache_dir": ("", str, "folder of compiled functions; empty: the user's cache folder"),
+    "cc": ("", str, "the C compiler; empty: cc, gcc, clang or the ziglang wheel, whichever is found first"),
+    "on_float64": ("ignore", _one_of("ignore", "warn", "raise"), "what to do when a node computes in float64"),
+    "on_unused_input": ("raise", _one_of("raise", "warn", "ignore"), "an input that no output needs"),
+    "profile": (False, _truth, "profile every function as if compiled with profile=True"),
+}
+
+
+class _Anything:
+    """A group of Theano's own flags (``config.warn.x = False``) that graphlib has no use for and accepts."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+
+class Config:
+    """The settings of this process; each is an attribute.  ``print(config)`` lists them with their meaning."""
+
+    def __init__(self, flags: str = "") -> None:
+        object.__setattr__(self, "_values", {name: default for name, (default, _, _) in _OPTIONS.items()})
+        object.__setattr__(self, "warn", _Anything())
+        for item in filter(None, (part.strip() for part in flags.split(","))):
+            name, equals, value = item.partition("=")
+            if not equals:
+                raise ValueError(f"GRAPHLIB_FLAGS: {item!r} is no setting; write name=value, separated by commas")
+            setattr(self, name.strip(), value.strip())
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._values[name]
+        except KeyError:
+            raise AttributeError(f"graphlib.config has no setting {name!r}; it has {', '.join(_OPTIONS)}") from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _OPTIONS:
+            raise AttributeError(f"graphlib.config has no setting {name!r}; it has {', '.join(_OPTIONS)}")
+        try:
+            self._values[name] = _OPTIONS[name][1](value)
+        except ValueError as error:
+            raise ValueError(f"graphlib.config.{name} {error}") from None
+
+    @contextmanager
+    def change(self, **settings: Any) -> Iterator[None]:
+        """Other settings for a ``with`` block: ``with config.change(floatX='float64'): ...``"""
+        before = dict(self._values)
+        try:
+            for name, value in settings.items():
+                setattr(self, name, value)
+            yield
+        finally:
+            self._values.update(before)
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{n} = {self._values[n]!r}  # {doc}" for n, (_, _, doc) in _OPTIONS.items())
+
+    def cache_folder(self) -> Path:
+        """The folder of compiled functions (not necessarily there yet)."""
+        if self.cache_dir:
+            return Path(self.cache_dir).expanduser()
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        return Path(base) / "graphlib"
+
+
+config = Config(os.environ.get("GRAPHLIB_FLAGS", ""))

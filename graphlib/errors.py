@@ -1,0 +1,43 @@
+"""The exceptions that graphlib raises at its users, and how a message points at the user's own line.  Imports nothing."""
+
+from __future__ import annotations
+
+
+class GraphError(Exception):
+    """Any mistake in a graph, a call or a compilation that graphlib itself detects."""
+
+
+class ShapeError(GraphError, ValueError):
+    """Shapes that do not fit together, while a graph is built or at a call."""
+
+
+class DTypeError(GraphError, TypeError):
+    """A dtype that an operation or an input does not take."""
+
+
+class InputError(GraphError, TypeError):
+    """Wrong arguments to ``function`` or to a compiled function: missing, unknown, unused or of a wrong kind."""
+
+
+class GradientError(GraphError, TypeError):
+    """A gradient that does not exist: through an operation that has none, or of a cost that is no float scalar."""
+
+
+class DisconnectedInputError(GradientError, ValueError):
+    """The cost does not depend on a variable whose gradient was asked for."""
+
+
+class RewriteError(GraphError):
+    """A rewrite rule failed or rewriting did not come to an end; graphlib never goes on silently after that."""
+
+
+class NanError(GraphError, ArithmeticError):
+    """Mode ``check_nan`` found a NaN; the message names the node and the user's line."""
+
+
+class BackendMismatch(GraphError, AssertionError):
+    """Mode ``check`` found that the compiled function and the reference differ."""
+
+
+class CompileError(GraphError, RuntimeError):
+    """The C compiler refused a generated file: a bug of graphlib's; the message has the compiler's words."""

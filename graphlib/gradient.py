@@ -1,0 +1,310 @@
+"""Differentiation: gradients as expressions, by reverse accumulation over the graph.
+
+The forward product (``Rop``) is the transpose of the reverse one, which is linear in what it is given: differentiating the
+reverse product by its argument needs no second set of rules (Townsend, 2017, "A new trick for calculating Jacobian vector
+products").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .errors import DisconnectedInputError, GradientError, ShapeError
+from .graph import Apply, Constant, Variable, toposort
+from .ops.control import consider_constant, disconnected_grad, grad_clip, grad_scale, zero_grad
+from .ops.op import as_variable
+from .ops.shape import reshape, shape_of, stack, zeros_like
+
+__all__ = ["Lop", "Rop", "consider_constant", "disconnected_grad", "grad", "grad_clip", "grad_scale", "hessian", "jacobian",
+           "subgraph_grad", "verify_grad", "zero_grad"]
+
+
+def _listed(value: Any) -> list:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def backward(
+    seeds: dict[Variable, Variable], wrt: Sequence[Variable], constants: Iterable[Variable] = ()
+) -> tuple[dict[Variable, Variable], set[Variable]]:
+    """Gradients of variables from those of ``seeds``, as far as the way from ``wrt`` goes.
+
+    Also returns which variables depend on ``wrt`` at all, so that a zero gradient is told from a missing connection.
+    """
+    constants = set(constants)
+    order = toposort(seeds, stop_at=constants | {w for w in wrt if w.owner is None})
+    reached = {w for w in wrt if w not in constants}
+    for node in order:
+        if any(v in reached for v in node.inputs):
+            reached.update(v for v in node.outputs if v not in constants)
+    terms: dict[Variable, list[Variable]] = {v: [g] for v, g in seeds.items() if v in reached}
+    total: dict[Variable, Variable] = {}
+    for node in reversed(order):
+        if not any(v in reached for v in node.inputs) or not any(v in terms for v in node.outputs):
+            continue
+        outputs = [_sum(total, terms, v) for v in node.outputs]
+        grads = [g if g is not None else zeros_like(v, _float_of(v)) for g, v in zip(outputs, node.outputs, strict=True)]
+        results = node.op.gradient(node, grads)
+        for variable, gradient in zip(node.inputs, results, strict=True):
+            if gradient is None or variable not in reached:
+                continue
+            _check(node, variable, gradient)
+            terms.setdefault(variable, []).append(gradient)
+    for variable in terms:
+        _sum(total, terms, variable)
+    return total, reached
+
+
+def _float_of(v: Variable) -> str:
+    return v.dtype if v.type.is_float else "floatX"
+
+
+def _sum(total: dict, terms: dict, variable: Variable) -> Variable | None:
+    if variable not in total:
+        if variable not in terms:
+            return None
+        first, *rest = terms[variable]
+        for term in rest:
+            first = first + term
+        total[variable] = first
+    return total[variable]
+
+
+def _check(node: Apply, variable: Variable, gradient: Variable) -> None:
+    if gradient.ndim != variable.ndim or any(
+        None not in (a, b) and a != b for a, b in zip(gradient.type.shape, variable.type.shape, strict=True)
+    ):
+        raise ShapeError(f"the gradient rule of {node.op} gives {gradient.type} for its input {variable.describe()}")
+
+
+def grad(
+    cost: Variable | None,
+    wrt: Any,
+    consider_constant: Sequence[Variable] | Variable | None = None,
+    disconnected_inputs: str = "raise",
+    add_names: bool = True,
+    known_grads: dict[Variable, Variable] | None = None,
+    return_disconnected: str = "zero",
+    null_gradients: str = "raise",
+) -> Any:
+    """The gradient of a scalar ``cost`` by one variable or by each of a list.
+
+    consider_constant: variables not to differentiate through.
+    known_grads: gradients of variables further down, in place of (or besides) ``cost``.
+    disconnected_inputs: 'raise' DisconnectedInputError, 'warn' or 'ignore' (a gradient of zeros) when the cost does not
+    depend on a variable.
+
+    Errors: GradientError if the cost is no float scalar or the way leads through an operation without a gradient.
+    """
+    single = isinstance(wrt, Variable)
+    targets: list[Variable] = [wrt] if single else list(wrt)
+    for v in targets:
+        if not isinstance(v, Variable):
+            raise GradientError(f"grad: wrt must be variables, not {type(v).__name__} {v!r}")
+    seeds: dict[Variable, Variable] = {v: as_variable(g) for v, g in (known_grads or {}).items()}
+    if cost is not None:
+        if cost.ndim != 0:
+            raise GradientError(f"grad: the cost must be a scalar, not {cost.describe()}; reduce it with .sum() or .mean()")
+        if not cost.type.is_float:
+            raise GradientError(f"grad: the cost must be of a float dtype, not {cost.describe()}; cast it first")
+        one = Constant(1, dtype=cost.dtype)
+        seeds[cost] = seeds[cost] + one if cost in seeds else one
+    elif not seeds:
+        raise GradientError("grad: pass a cost, or known_grads")
+    total, reached = backward(seeds, targets, _listed(consider_constant) if consider_constant is not None else ())
+    connected = _connected(seeds, reached)
+    results: list[Variable | None] = []
+    for v in targets:
+        if v in total:
+            g = total[v]
+            if g.dtype != v.dtype and v.type.is_float:
+                g = g.astype(v.dtype)
+            results.append(g)
+            continue
+        if v not in connected:
+            _disconnected(v, cost, disconnected_inputs)
+            if return_disconnected == "None":
+                results.append(None)
+                continue
+        results.append(zeros_like(v, _float_of(v)))
+    if add_names:
+        for v, g in zip(targets, results, strict=True):
+            if g is not None and g.name is None and v.name is not None and g.owner is not None:
+                g.name = f"(d{cost.name or 'cost'}/d{v.name})" if cost is not None else f"grad_{v.name}"
+    return results[0] if single else results
+
+
+def _connected(seeds: dict, reached: set) -> set:
+    """Of the variables that depend on wrt, those from which a seed is reached."""
+    result = {v for v in seeds if v in reached}
+    for node in reversed(toposort(seeds)):
+        if any(v in result for v in node.outputs):
+            result.update(v for v in node.inputs if v in reached)
+    return result
+
+
+def _disconnected(variable: Variable, cost: Variable | None, policy: str) -> None:
+    if policy == "ignore":
+        return
+    message = (
+        f"the cost {cost.describe() if cost is not None else ''} does not depend on {variable.describe()}. If that is meant, "
+        f"pass disconnected_inputs='ignore' for a gradient of zeros."
+    )
+    if policy == "raise":
+        raise DisconnectedInputError(message)
+    if policy != "warn":
+        raise ValueError(f"disconnected_inputs must be 'raise', 'warn' or 'ignore', not {policy!r}")
+    import warnings
+
+    warnings.warn(message, stacklevel=4)
+
+
+def subgraph_grad(wrt: Sequence[Variable], end: Sequence[Variable], start: dict[Variable, Variable] | None = None,
+                  cost: Variable | None = None) -> tuple[list, list]:
+    """Gradients by ``wrt`` and by ``end``, from ``cost`` and known gradients ``start``, without going beyond ``end``."""
+    seeds = dict(start or {})
+    targets = [*wrt, *end]
+    gradients = grad(cost, targets, known_grads=seeds or None, disconnected_inputs="ignore")
+    return gradients[: len(wrt)], gradients[len(wrt) :]
+
+
+def Lop(f: Any, wrt: Any, eval_points: Any, consider_constant: Any = None, disconnected_inputs: str = "raise") -> Any:
+    """The transposed Jacobian of ``f`` by ``wrt`` times ``eval_points`` (shaped as ``f``): a row vector times the Jacobian."""
+    outputs = _listed(f)
+    points = [as_variable(p) for p in _listed(eval_points)]
+    if len(points) != len(outputs):
+        raise GradientError(f"Lop: {len(outputs)} outputs need as many eval_points, got {len(points)}")
+    seeds: dict[Variable, Variable] = {}
+    for v, p in zip(outputs, points, strict=True):
+        seeds[v] = seeds[v] + p if v in seeds else p
+    result = grad(None, _listed(wrt), consider_constant, disconnected_inputs, known_grads=seeds)
+    return result if isinstance(wrt, (list, tuple)) else result[0]
+
+
+def Rop(f: Any, wrt: Any, eval_points: Any, disconnected_outputs: str = "raise", consider_constant: Any = None) -> Any:
+    """The Jacobian of ``f`` by ``wrt`` times ``eval_points`` (shaped as ``wrt``)."""
+    outputs, inputs, points = _listed(f), _listed(wrt), [as_variable(p) for p in _listed(eval_points)]
+    if len(points) != len(inputs):
+        raise GradientError(f"Rop: {len(inputs)} variables need as many eval_points, got {len(points)}")
+    for v, p in zip(inputs, points, strict=True):
+        if v.ndim != p.ndim:
+            raise ShapeError(f"Rop: the eval point {p.describe()} does not have the dimensions of {v.describe()}")
+    results = []
+    for out in outputs:
+        # J^T u is linear in u, whatever u is: u = 0 does, and the gradient of <J^T u, points> by u is J points
+        u = zeros_like(out)
+        dummy = _free(u)
+        rows, connected = backward({out: dummy}, inputs, _listed(consider_constant) if consider_constant is not None else ())
+        pairs = [(rows[v], p) for v, p in zip(inputs, points, strict=True) if v in rows]
+        if not pairs:
+            if out not in connected and disconnected_outputs == "raise":
+                raise DisconnectedInputError(f"Rop: {out.describe()} depends on none of {', '.join(v.describe() for v in inputs)}")
+            results.append(zeros_like(out))
+            continue
+        seeds: dict[Variable, Variable] = {}
+        for row, point in pairs:
+            seeds[row] = seeds[row] + point if row in seeds else point
+        total, _ = backward(seeds, [dummy])
+        results.append(total.get(dummy, zeros_like(out)))
+    return results if isinstance(f, (list, tuple)) else results[0]
+
+
+def _free(u: Variable) -> Variable:
+    """A variable of its own with the value of ``u``, to differentiate by."""
+    from .ops.elementwise import identity
+
+    return identity(u)
+
+
+def jacobian(expression: Variable, wrt: Any, consider_constant: Any = None, disconnected_inputs: str = "raise") -> Any:
+    """The derivatives of each element of a vector (or scalar) by each element of ``wrt``: shape (n, *wrt.shape).
+
+    The length of ``expression`` must be statically known: the rows are built one by one.
+    """
+    single = isinstance(wrt, Variable)
+    targets = _listed(wrt)
+    if expression.ndim == 0:
+        return grad(expression, wrt, consider_constant, disconnected_inputs)
+    if expression.ndim != 1:
+        raise ShapeError(f"jacobian: the expression must be a vector, not {expression.describe()}; flatten it")
+    n = expression.type.shape[0]
+    if n is None:
+        raise ShapeError(
+            f"jacobian: the length of {expression.describe()} is not known while the graph is built; "
+            f"say it with T.specify_shape(expression, (n,)) or give the inputs a static shape: T.vector('x', shape=(n,))"
+        )
+    rows = [grad(expression[i], targets, consider_constant, disconnected_inputs) for i in range(n)]
+    result = [stack([row[k] for row in rows]) for k in range(len(targets))] if n else [
+        zeros_like(reshape(v, (1, *shape_of(v))))[:0] for v in targets]
+    return result[0] if single else result
+
+
+def hessian(cost: Variable, wrt: Any, consider_constant: Any = None, disconnected_inputs: str = "raise") -> Any:
+    """The matrix of second derivatives of a scalar cost by a vector (or each of several vectors), of static length."""
+    single = isinstance(wrt, Variable)
+    results = []
+    for v in _listed(wrt):
+        if v.ndim != 1:
+            raise ShapeError(f"hessian: {v.describe()} must be a vector; flatten it")
+        results.append(jacobian(grad(cost, v, consider_constant, disconnected_inputs), v, consider_constant, "ignore"))
+    return results[0] if single else results
+
+
+def verify_grad(
+    fun: Callable[..., Variable],
+    pt: Sequence[Any],
+    n_tests: int = 2,
+    rng: Any = None,
+    eps: float | None = None,
+    out_type: str | None = None,
+    abs_tol: float | None = None,
+    rel_tol: float | None = None,
+    mode: str | None = None,
+) -> None:
+    """Hold the gradient of ``fun`` at the point ``pt`` (arrays) against central differences along random projections.
+
+    Raises GradientError with both numbers where they differ by more than the tolerances (defaults by dtype).
+    """
+    from .compile.function import function
+    from .graph import TensorType
+
+    rng = rng if rng is not None else np.random.RandomState(0)
+    points = [np.array(p) for p in pt]
+    points = [p.astype("float64") if p.dtype.kind == "f" and p.dtype.itemsize < 4 else p for p in points]
+    single = any(p.dtype == np.float32 for p in points)
+    step = eps if eps is not None else 1e-2 if single else 1e-6
+    abs_tol = abs_tol if abs_tol is not None else 1e-2 if single else 1e-6
+    rel_tol = rel_tol if rel_tol is not None else 1e-2 if single else 1e-6
+    inputs = [TensorType(p.dtype, p.shape)(f"input {i}") for i, p in enumerate(points)]
+    output = fun(*inputs)
+    if isinstance(output, (list, tuple)):
+        raise GradientError("verify_grad: the function must return one variable")
+    projection = TensorType(output.dtype, (None,) * output.ndim)("projection")
+    cost = (output * projection).sum()
+    floats = [i for i, p in enumerate(points) if p.dtype.kind == "f"]
+    value = function(inputs, output, mode=mode, on_unused_input="ignore")
+    gradient = function(
+        [*inputs, projection], grad(cost, [inputs[i] for i in floats], disconnected_inputs="ignore"), mode=mode, on_unused_input="ignore"
+    )
+    for _ in range(n_tests):
+        weights = np.asarray(rng.uniform(0.5, 1.5, value(*points).shape), dtype=output.dtype)
+        symbolic = gradient(*points, weights)
+        for i, g in zip(floats, symbolic, strict=True):
+            flat = points[i].reshape(-1)
+            for k in range(flat.size):
+                moved = []
+                for sign in (1, -1):
+                    shifted = [p.copy() for p in points]
+                    shifted[i].reshape(-1)[k] += sign * step
+                    moved.append(np.sum(value(*shifted).astype("float64") * weights))
+                numeric = (moved[0] - moved[1]) / (2 * step)
+                got = float(np.asarray(g).reshape(-1)[k])
+                if not abs(got - numeric) <= abs_tol + rel_tol * max(abs(got), abs(numeric)):
+                    raise GradientError(
+                        f"verify_grad: the gradient of {output.describe()} by element {k} of input {i} is {got}, "
+                        f"finite differences (step {step}) give {numeric}"
+                    )
+
+

@@ -1,0 +1,104 @@
+"""Shared variables: a variable with a value that lives between calls and that ``updates`` of a function change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..configuration import config
+from ..errors import DTypeError, ShapeError
+from .types import TensorType, dtype_name, shape_text
+from .variable import Origin, Variable
+
+
+class Shared(Variable):
+    """A variable with a value of its own.  Make one with :func:`shared`.
+
+    ``data`` is the array that compiled functions read and write in place: C-contiguous and owned by the variable.
+    """
+
+    __slots__ = ("data", "default_update")
+
+    def __init__(self, data: np.ndarray, type: TensorType, name: str | None = None, origin: Origin | None = None) -> None:
+        super().__init__(type, name=name, origin=origin)
+        self.data = data
+        self.default_update: Variable | None = None
+
+    def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> np.ndarray:
+        """The value, a copy; with ``borrow=True`` the array itself, which later calls of functions may change."""
+        return self.data if borrow else self.data.copy()
+
+    def set_value(self, value: Any, borrow: bool = False) -> None:
+        """A new value of the same dtype and a shape that the type allows.
+
+        It is copied into the variable; with ``borrow=True`` a fitting array becomes the variable's own storage.
+        """
+        try:
+            array = self.type.convert(value)
+        except (ShapeError, DTypeError) as error:
+            hint = (
+                f" To let its shape change, make it with shared(..., shape={(None,) * self.ndim})."
+                if isinstance(error, ShapeError) and np.ndim(value) == self.ndim
+                else ""
+            )
+            raise builtin_type(error)(f"set_value: the value for {self.describe()} {error}.{hint}") from None
+        if borrow and array.flags.c_contiguous and array.flags.writeable and array.flags.aligned:
+            self.data = array
+        elif array.shape == self.data.shape:
+            np.copyto(self.data, array)
+        else:
+            self.data = np.array(array, order="C")
+
+    @property
+    def value(self) -> np.ndarray:
+        return self.get_value()
+
+    def __str__(self) -> str:
+        return self.name if self.name is not None else f"<shared {self.type}>"
+
+    def __reduce__(self) -> tuple:
+        return _restore_shared, (self.data, self.type, self.name, self.origin)
+
+
+builtin_type = type
+
+
+def _restore_shared(data: np.ndarray, type: TensorType, name: str | None, origin: Origin | None) -> Shared:
+    return Shared(np.array(data, order="C"), type, name, origin)
+
+
+def shared(
+    value: Any,
+    name: str | None = None,
+    strict: bool = False,
+    allow_downcast: bool | None = None,
+    borrow: bool = False,
+    shape: tuple[int | None, ...] | None = None,
+    dtype: Any = None,
+    **ignored: Any,
+) -> Shared:
+    """A shared variable with the given value.
+
+    value: array, number or nested list; a Python int becomes int64, a Python float config.floatX.
+    borrow: let the variable use a fitting array as its storage instead of a copy.
+    shape: a static shape other than the value's own, e.g. ``(None, 784)`` so that ``set_value`` may change the length.
+    Other keywords of Theano's (target, broadcastable) are accepted and have no effect.
+    """
+    unknown = set(ignored) - {"target", "broadcastable"}
+    if unknown:
+        raise TypeError(f"shared() got an unexpected keyword {', '.join(sorted(unknown))}")
+    if isinstance(value, Variable):
+        raise DTypeError(f"shared() needs a number or an array, not the symbolic variable {value.describe()}")
+    if dtype is None and isinstance(value, float) and not isinstance(value, np.generic):
+        dtype = config.floatX
+    array = np.asarray(value)
+    wanted = dtype_name(dtype if dtype is not None else array.dtype)
+    usable = borrow and array is value and array.dtype == wanted
+    flags = array.flags
+    if not (usable and flags.c_contiguous and flags.writeable and flags.aligned):
+        array = np.array(array, dtype=wanted, order="C")
+    type = TensorType(wanted, array.shape if shape is None else shape)
+    if not type.accepts_shape(array.shape):
+        raise ShapeError(f"shared(): the value has shape {array.shape}, its declared shape is {shape_text(type.shape)}")
+    return Shared(array, type, name)

@@ -1,0 +1,76 @@
+"""Walking and copying graphs: topological order, ancestors, and cloning with replacements.  All of it iterative."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from .variable import Apply, Constant, Variable
+
+
+def toposort(outputs: Iterable[Variable], stop_at: Collection[Variable] = ()) -> list[Apply]:
+    """The nodes that ``outputs`` need, each after the nodes it needs; does not go beyond ``stop_at``."""
+    order: list[Apply] = []
+    done: set[int] = set()
+    stop = set(stop_at)
+    for output in outputs:
+        if output.owner is None or output in stop or id(output.owner) in done:
+            continue
+        stack = [(output.owner, iter(output.owner.inputs))]
+        entered = {id(output.owner)}
+        while stack:
+            node, rest = stack[-1]
+            for variable in rest:
+                owner = variable.owner
+                if owner is not None and id(owner) not in done and id(owner) not in entered and variable not in stop:
+                    entered.add(id(owner))
+                    stack.append((owner, iter(owner.inputs)))
+                    break
+            else:
+                stack.pop()
+                done.add(id(node))
+                order.append(node)
+    return order
+
+
+def ancestors(outputs: Iterable[Variable], stop_at: Collection[Variable] = ()) -> list[Variable]:
+    """Every variable that ``outputs`` need, themselves included, inputs before what is made of them."""
+    outputs = list(outputs)
+    stop = set(stop_at)
+    seen: dict[Variable, None] = {}
+    for node in toposort(outputs, stop):
+        for variable in node.inputs:
+            seen.setdefault(variable)
+        for variable in node.outputs:
+            seen.setdefault(variable)
+    for variable in outputs:
+        seen.setdefault(variable)
+    return list(seen)
+
+
+def graph_inputs(outputs: Iterable[Variable], stop_at: Collection[Variable] = ()) -> list[Variable]:
+    """The variables without owner (and those of ``stop_at``) that ``outputs`` need, constants left out."""
+    stop = set(stop_at)
+    return [v for v in ancestors(outputs, stop) if (v.owner is None or v in stop) and not isinstance(v, Constant)]
+
+
+def clone(outputs: Iterable[Variable], replace: Mapping[Variable, Variable] | None = None) -> list[Variable]:
+    """Copies of ``outputs`` in which the keys of ``replace`` are exchanged for its values.
+
+    Parts of the graph that no replacement reaches are shared, not copied.
+    """
+    outputs = list(outputs)
+    memo: dict[Variable, Variable] = dict(replace or {})
+    for node in toposort(outputs, stop_at=memo.keys()):
+        if any(v in memo for v in node.inputs):
+            rebuild(node, [memo.get(v, v) for v in node.inputs], memo)
+    return [memo.get(v, v) for v in outputs]
+
+
+def rebuild(node: Apply, inputs: list[Variable], memo: dict[Variable, Variable]) -> Apply:
+    """``node`` applied to other inputs, names and origins kept; notes old -> new outputs in ``memo``."""
+    copy = Apply(node.op, inputs, node.op.infer(*inputs), origin=node.outputs[0].origin)
+    for old, new in zip(node.outputs, copy.outputs, strict=True):
+        new.name, new.origin = old.name, old.origin
+        if old not in memo:
+            memo[old] = new
+    return copy

@@ -1,0 +1,224 @@
+"""Variable, Apply and Constant: a graph is variables, and nodes that compute variables from variables.
+
+Graphs are immutable once built and may be tens of thousands of nodes deep, so nothing here recurses: pickling goes by
+records, each a flat list of nodes (see ``_Record``).  Operators (``+``, ``x.sum()``) are put on Variable by
+``graphlib.tensor``, which knows the operations.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .types import TensorType, dtype_name
+
+_PACKAGE = str(Path(__file__).resolve().parent.parent) + "/"
+_PACKAGE_AS_IMPORTED = __file__.rsplit("graph", 1)[0]
+
+
+class Origin(tuple):
+    """Where a variable was made outside graphlib: (file, line)."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return f"{Path(self[0]).name}:{self[1]}"
+
+    @property
+    def full(self) -> str:
+        return f'File "{self[0]}", line {self[1]}'
+
+
+def user_origin() -> Origin | None:
+    """The innermost frame outside graphlib."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith((_PACKAGE, _PACKAGE_AS_IMPORTED)) and not name.startswith("<frozen"):
+            return Origin((name, frame.f_lineno))
+        frame = frame.f_back
+    return None
+
+
+class Variable:
+    """A symbolic tensor: an input, or output number ``index`` of the node ``owner``.
+
+    ``==`` is identity and a variable is hashable and true, so it can be a key and ``if W:`` means "is there a W".
+    """
+
+    __slots__ = ("__weakref__", "index", "name", "origin", "owner", "tag", "type")
+
+    # numpy arrays leave `array + variable` to the variable
+    __array_priority__ = 1000
+    __array_ufunc__ = None
+
+    def __init__(
+        self,
+        type: TensorType,
+        owner: Apply | None = None,
+        index: int = 0,
+        name: str | None = None,
+        origin: Origin | None = None,
+    ) -> None:
+        self.type = type
+        self.owner = owner
+        self.index = index
+        self.name = name
+        self.origin = origin if origin is not None else user_origin()
+
+    @property
+    def dtype(self) -> str:
+        return self.type.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self.type.ndim
+
+    @property
+    def static_shape(self) -> tuple[int | None, ...]:
+        """Lengths that are known while the graph is built; None for the others."""
+        return self.type.shape
+
+    @property
+    def broadcastable(self) -> tuple[bool, ...]:
+        return self.type.broadcastable
+
+    def __hash__(self) -> int:
+        return id(self) >> 4
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __str__(self) -> str:
+        if self.name is not None:
+            return self.name
+        if self.owner is None:
+            return f"<{self.type}>"
+        suffix = f".{self.index}" if len(self.owner.outputs) > 1 else ""
+        return f"{self.owner.op}{suffix}"
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def describe(self) -> str:
+        """Name, type and the user's line, for messages: ``W float32(784, 10), made at mlp.py:12``."""
+        made = f", made at {self.origin.full}" if self.origin else ""
+        return f"{self} {self.type}{made}"
+
+    def __reduce__(self) -> tuple:
+        if self.owner is None:
+            return _restore_leaf, (type(self), self.type, self.name, self.origin)
+        record, position = _record_of(self.owner)
+        return _restore_output, (record, position, self.index)
+
+
+class Apply:
+    """A node: ``op`` applied to ``inputs`` gives ``outputs``."""
+
+    __slots__ = ("__weakref__", "_record", "inputs", "op", "outputs")
+
+    def __init__(self, op: Any, inputs: Sequence[Variable], types: Iterable[TensorType], origin: Origin | None = None) -> None:
+        self.op = op
+        self.inputs = tuple(inputs)
+        origin = origin if origin is not None else user_origin()
+        self.outputs = tuple(Variable(t, self, i, origin=origin) for i, t in enumerate(types))
+        self._record: tuple[_Record, int] | None = None
+
+    def __repr__(self) -> str:
+        return f"{self.op}({', '.join(map(str, self.inputs))})"
+
+    def __reduce__(self) -> tuple:
+        record, position = _record_of(self)
+        return _restore_node, (record, position)
+
+
+class Constant(Variable):
+    """A variable whose value is known: ``data``, a read-only array."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: Any, name: str | None = None, dtype: Any = None, origin: Origin | None = None) -> None:
+        array = np.array(data, dtype=None if dtype is None else dtype_name(dtype), order="C")
+        array.setflags(write=False)
+        super().__init__(TensorType(array.dtype, array.shape), name=name, origin=origin)
+        self.data = array
+
+    @property
+    def value(self) -> np.ndarray:
+        return self.data
+
+    def __str__(self) -> str:
+        if self.name is not None:
+            return self.name
+        return repr(self.data.item()) if self.data.size == 1 else f"constant{self.data.shape}"
+
+    def __reduce__(self) -> tuple:
+        return Constant, (self.data, self.name, None, self.origin)
+
+
+# Pickling.  Pickle recurses into what an object refers to, which a chain of 10,000 nodes does not survive.  So a node
+# is pickled as a position in a record: the flat list, in topological order, of all nodes above it that no earlier record
+# holds.  A record is kept with its nodes, so variables pickled together find the same one and keep their identities.
+
+
+class _Record:
+    def __init__(self, nodes: list[Apply]) -> None:
+        self.nodes = nodes
+
+    def __reduce__(self) -> tuple:
+        position = {id(node): i for i, node in enumerate(self.nodes)}
+        rows = []
+        for node in self.nodes:
+            inputs = [
+                (position[id(v.owner)], v.index) if v.owner is not None and id(v.owner) in position else v
+                for v in node.inputs
+            ]
+            rows.append((node.op, inputs, [(v.type, v.name, v.origin) for v in node.outputs]))
+        return _restore_record, (rows,)
+
+
+def _record_of(node: Apply) -> tuple[_Record, int]:
+    if node._record is None:
+        from .traverse import toposort
+
+        nodes = [n for n in toposort(node.outputs) if n._record is None]
+        record = _Record(nodes)
+        for i, n in enumerate(nodes):
+            n._record = (record, i)
+    return node._record
+
+
+def _restore_record(rows: list) -> _Record:
+    nodes: list[Apply] = []
+    record = _Record(nodes)
+    for position, (op, inputs, outputs) in enumerate(rows):
+        variables = [v if isinstance(v, Variable) else nodes[v[0]].outputs[v[1]] for v in inputs]
+        node = Apply(op, variables, [t for t, _, _ in outputs], origin=Origin(("", 0)))
+        for variable, (_, name, origin) in zip(node.outputs, outputs, strict=True):
+            variable.name, variable.origin = name, origin
+        node._record = (record, position)
+        nodes.append(node)
+    return record
+
+
+def _restore_output(record: _Record, position: int, index: int) -> Variable:
+    return record.nodes[position].outputs[index]
+
+
+def _restore_node(record: _Record, position: int) -> Apply:
+    return record.nodes[position]
+
+
+def _restore_leaf(cls: type, type: TensorType, name: str | None, origin: Origin | None) -> Variable:
+    return cls(type, name=name, origin=origin)
+
+
+def _pickle_origin(origin: Origin) -> tuple:
+    return Origin, (tuple(origin),)
+
+
+Origin.__reduce__ = _pickle_origin  # type: ignore[method-assign]

@@ -1,0 +1,13 @@
+"""All operations, each defined in one place: type rule, gradient, numpy reference, lowering and samples to test it on.
+
+``op`` says what an operation is and holds the registry; ``elementwise``, ``reduce``, ``shape``, ``index``, ``linalg``,
+``along_axis`` and ``control`` hold the operations, ``nnet`` what is composed of them, ``operators`` what variables get.
+"""
+
+from . import along_axis, control, elementwise, index, linalg, nnet, operators, reduce, shape
+from .op import REGISTRY, Op, Sample, as_variable, register
+
+operators.install()
+
+__all__ = ["REGISTRY", "Op", "Sample", "along_axis", "as_variable", "control", "elementwise", "index", "linalg", "nnet",
+           "reduce", "register", "shape"]

@@ -1,0 +1,229 @@
+"""Operations that look along an axis: sorting, cumulative sums and products, and the places of what is not zero.
+
+They are calls of the backend's small library rather than expressions of one element.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..graph import Apply, TensorType, Variable
+from ..scalar import expression as ex
+from ..scalar.integer import Poly, product
+from ..scalar.lowered import Call, Operand, Pull
+from .elementwise import cast, neq
+from .op import NUMBERS, Op, Sample, as_variable, normalize_axis, not_differentiable, register
+from .shape import dimshuffle, flatten, shape_i
+
+
+class Cumulative(Op):
+    """Running sum ('cumsum') or product ('cumprod') along an axis."""
+
+    def __init__(self, kind: str, axis: int) -> None:
+        self.kind = kind
+        self.axis = axis
+
+    def parameters(self) -> tuple:
+        return self.kind, self.axis
+
+    def infer(self, x: Variable) -> list[TensorType]:
+        return [x.type]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        (x,), (g,) = node.inputs, grads
+        if self.kind == "cumsum":
+            return [_reversed_cumsum(g, self.axis)]
+        # Each output depends on x_i through the product of all others before it: dy_k/dx_i = y_k / x_i, summed over k >= i.
+        return [_reversed_cumsum(g * node.outputs[0], self.axis) / x]
+
+    def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
+        return getattr(np, self.kind)(x, axis=self.axis, dtype=x.dtype)
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Call:
+        (x,) = operands
+        return Call(f"gl_{self.kind}", (x.shape,), around(x.shape, self.axis))
+
+
+def around(shape: tuple[Poly, ...], axis: int) -> tuple[Poly, Poly, Poly]:
+    """Lengths before, along and after an axis: the three loops of an operation along it."""
+    return product(shape[:axis]), shape[axis], product(shape[axis + 1 :])
+
+
+def _reversed_cumsum(g: Variable, axis: int) -> Variable:
+    back = (slice(None),) * axis + (slice(None, None, -1),)
+    return Cumulative("cumsum", axis).make(g[back])[back]
+
+
+def _cumulative(kind: str, x: Any, axis: int | None) -> Variable:
+    x = as_variable(x)
+    if axis is None:
+        x, axis = flatten(x), 0
+    if x.ndim == 0:
+        x = dimshuffle(x, "x")
+    if not x.type.is_float:
+        x = cast(x, "int64")
+    return Cumulative(kind, normalize_axis(axis, x.ndim, f"T.{kind}")).make(x)
+
+
+def cumsum(x: Any, axis: int | None = None) -> Variable:
+    """The running sum along ``axis``, or of the flattened tensor; integers in int64."""
+    return _cumulative("cumsum", x, axis)
+
+
+def cumprod(x: Any, axis: int | None = None) -> Variable:
+    """The running product along ``axis``, or of the flattened tensor; integers in int64.  No gradient at zeros (NaN)."""
+    return _cumulative("cumprod", x, axis)
+
+
+class Sort(Op):
+    """Ascending along an axis, equal elements in their order, NaN last; 'sort' gives values, 'argsort' int64 indices."""
+
+    def __init__(self, kind: str, axis: int) -> None:
+        self.kind = kind
+        self.axis = axis
+
+    def parameters(self) -> tuple:
+        return self.kind, self.axis
+
+    def infer(self, x: Variable) -> list[TensorType]:
+        return [x.type if self.kind == "sort" else x.type.with_dtype("int64")]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        if self.kind == "argsort":
+            raise not_differentiable(node, "an order does not change continuously with the values")
+        (x,) = node.inputs
+        from .index import AdvancedWrite
+        from .shape import arange, zeros_like
+
+        order = Sort("argsort", self.axis).make(x)
+        grid = []
+        for axis in range(x.ndim):
+            if axis == self.axis:
+                grid.append(order)
+            else:
+                grid.append(dimshuffle(arange(shape_i(x, axis)), *("x" if a != axis else 0 for a in range(x.ndim))))
+        return [AdvancedWrite((True,) * x.ndim, "add").make(zeros_like(x, grads[0].dtype), grads[0], *grid)]
+
+    def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
+        return getattr(np, self.kind)(x, axis=self.axis, kind="stable")
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Call:
+        (x,) = operands
+        return Call(f"gl_{self.kind}", (x.shape,), around(x.shape, self.axis))
+
+
+def _sort(kind: str, x: Any, axis: int | None) -> Variable:
+    x = as_variable(x)
+    if axis is None:
+        x, axis = flatten(x), 0
+    if x.ndim == 0:
+        raise ShapeError(f"T.{kind}: a scalar has no axis to sort along")
+    return Sort(kind, normalize_axis(axis, x.ndim, f"T.{kind}")).make(x)
+
+
+def sort(x: Any, axis: int | None = -1) -> Variable:
+    """Sorted along ``axis`` (None: flattened), NaN last."""
+    return _sort("sort", x, axis)
+
+
+def argsort(x: Any, axis: int | None = -1) -> Variable:
+    """The indices (int64) that sort along ``axis``; the sort is stable, NaN last."""
+    return _sort("argsort", x, axis)
+
+
+class Nonzero(Op):
+    """The flat indices of true elements, given the mask and their count, which is the output's length."""
+
+    def infer(self, mask: Variable, count: Variable) -> list[TensorType]:
+        return [TensorType("int64", [None])]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        raise not_differentiable(node, "a place does not change continuously with the values")
+
+    def reference(self, node: Apply, mask: np.ndarray, count: np.ndarray) -> np.ndarray:
+        return np.flatnonzero(mask).astype("int64")
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Call:
+        mask, count = operands
+        return Call("gl_nonzero", ((ex.poly(count.scalar),),), (product(mask.shape),))
+
+
+class Unravel(Op):
+    """The coordinate along ``axis`` of flat indices into a tensor of the shape given by the other inputs."""
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def parameters(self) -> tuple:
+        return (self.axis,)
+
+    def infer(self, flat: Variable, *lengths: Variable) -> list[TensorType]:
+        return [flat.type]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        return [None] * len(node.inputs)
+
+    def reference(self, node: Apply, flat: np.ndarray, *lengths: np.ndarray) -> np.ndarray:
+        return np.asarray(np.unravel_index(flat, [max(int(n), 1) for n in lengths])[self.axis], dtype="int64")
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
+        flat, *lengths = operands
+        shape = [ex.poly(n.scalar) for n in lengths]
+        inner = product(shape[self.axis + 1 :])
+
+        def at(*i: Poly) -> ex.Expr:
+            whole = ex.floor_div(ex.poly(flat.at(*i)), inner)
+            return ex.integer(whole if self.axis == 0 else ex.mod(whole, shape[self.axis]))
+
+        return Pull(flat.shape, at)
+
+
+def nonzero(x: Any) -> list[Variable]:
+    """For each axis the coordinates of the elements that are not 0, in row-major order."""
+    from .reduce import sum
+
+    x = as_variable(x)
+    if x.ndim == 0:
+        raise ShapeError("T.nonzero: a scalar has no places")
+    mask = x if x.dtype == "bool" else neq(x, 0)
+    flat = Nonzero().make(mask, sum(mask))
+    if x.ndim == 1:
+        return [flat]
+    lengths = [shape_i(x, a) for a in range(x.ndim)]
+    return [Unravel(axis).make(flat, *lengths) for axis in range(x.ndim)]
+
+
+def flatnonzero(x: Any) -> Variable:
+    """The flat indices of the elements that are not 0."""
+    return nonzero(flatten(as_variable(x)))[0]
+
+
+def _values(*shape: int) -> np.ndarray:
+    return np.random.RandomState(3).permutation(int(np.prod(shape))).reshape(shape) * 0.5 - 1.25
+
+
+def _on_axes(build: Callable, differentiable: bool) -> Callable[[], list[Sample]]:
+    return lambda: [
+        *(Sample(lambda x, a=a: build(x, axis=a), (_values(3, 4, 2),), NUMBERS, differentiable) for a in (0, 1, -1, None)),
+        Sample(lambda x: build(x, axis=1), (np.zeros((2, 0)),), NUMBERS, False),
+    ]
+
+
+register("cumsum", cumsum, _on_axes(cumsum, True), cumsum.__doc__ or "")
+register("cumprod", cumprod, _on_axes(cumprod, True), cumprod.__doc__ or "")
+register("sort", sort, _on_axes(sort, True), sort.__doc__ or "")
+register("argsort", argsort, _on_axes(argsort, False), argsort.__doc__ or "")
+register(
+    "nonzero",
+    nonzero,
+    lambda: [
+        Sample(lambda x: nonzero(x > 0)[1] * 2, (_values(3, 4),), NUMBERS, False),
+        Sample(lambda x: nonzero(x)[0], (np.array([0.0, 2.0, 0.0, 1.0]),), NUMBERS, False),
+        Sample(lambda x: flatnonzero(x), (np.zeros((0, 2)),), NUMBERS, False),
+    ],
+    nonzero.__doc__ or "",
+)

@@ -1,0 +1,82 @@
+"""Operations that compute nothing and steer gradients: constants to differentiation, clipping and scaling of gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..graph import Apply, TensorType, Variable
+from ..scalar.lowered import Operand, Pull
+from .op import Op, Sample, as_variable, register
+
+
+class GradientBarrier(Op):
+    """The value itself, with a gradient of its own: 'stop' gives none, 'clip' limits it, 'scale' multiplies it."""
+
+    view = True
+
+    def __init__(self, kind: str, *settings: float) -> None:
+        self.kind = kind
+        self.settings = settings
+
+    def parameters(self) -> tuple:
+        return (self.kind, *self.settings)
+
+    def infer(self, x: Variable) -> list[TensorType]:
+        return [x.type]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        from .elementwise import clip
+
+        rules: dict[str, Callable[..., Variable | None]] = {
+            "stop": lambda g: None,
+            "clip": lambda g, low, high: clip(g, low, high),
+            "scale": lambda g, factor: g * factor,
+        }
+        return [rules[self.kind](grads[0], *self.settings)]
+
+    def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
+        return x
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
+        return Pull(operands[0].shape, operands[0].at)
+
+
+def consider_constant(x: Any) -> Variable:
+    """``x``, counted as a constant by differentiation."""
+    return GradientBarrier("stop").make(as_variable(x))
+
+
+disconnected_grad = zero_grad = consider_constant
+
+
+def grad_clip(x: Any, lower_bound: float, upper_bound: float) -> Variable:
+    """``x``, its gradient brought into [lower_bound, upper_bound] elementwise."""
+    return GradientBarrier("clip", float(lower_bound), float(upper_bound)).make(as_variable(x))
+
+
+def grad_scale(x: Any, multiplier: float) -> Variable:
+    """``x``, its gradient multiplied by a number."""
+    return GradientBarrier("scale", float(multiplier)).make(as_variable(x))
+
+
+register(
+    "consider_constant",
+    consider_constant,
+    lambda: [Sample(lambda x: consider_constant(x) * x, (np.array([[1.0, -2.0]]),), ("float32", "float64"), False)],
+    consider_constant.__doc__ or "",
+)
+register(
+    "grad_clip",
+    grad_clip,
+    lambda: [Sample(lambda x: grad_clip(x, -100.0, 100.0) * 3, (np.array([[1.0, -2.0]]),))],
+    grad_clip.__doc__ or "",
+)
+register(
+    "grad_scale",
+    grad_scale,
+    lambda: [Sample(lambda x: grad_scale(x, 1.0) * 3, (np.array([[1.0, -2.0]]),))],
+    grad_scale.__doc__ or "",
+)

@@ -1,0 +1,574 @@
+"""Indexing as in NumPy: integers and slices with symbolic bounds, integer arrays, boolean masks; and writing to such parts.
+
+Reading only remaps indices.  Writing (``set_subtensor``, ``inc_subtensor``, the gradient of reading) is the one thing that is
+pushed instead of pulled: elements go to computed places of a copy, or, after a rewrite, of the tensor itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError, InputError, ShapeError
+from ..graph import Apply, Constant, TensorType, Variable
+from ..graph.types import INTEGERS
+from ..scalar import expression as ex
+from ..scalar.integer import Poly
+from ..scalar.lowered import Operand, Piece, Pull, Push
+from .elementwise import ALL, broadcast_at, broadcast_shape, cast, sum_to_shape_of
+from .op import NUMBERS, Op, Sample, as_variable, broadcast_static, register
+from .shape import as_length, broadcast_to, constant_int, dimshuffle, shape_i, shape_of, zeros_like
+
+# One entry an axis of a basic index: None keeps the whole axis, "index" takes one element (one input), and a slice is
+# (start given, stop given, step) with one input for each bound that is given.
+
+
+class BasicIndex(Op):
+    """Integers and slices, an entry an axis; the inputs are the tensor and the int64 scalars that the entries need."""
+
+    view = True
+
+    def __init__(self, entries: tuple) -> None:
+        self.entries = entries
+
+    def parameters(self) -> tuple:
+        return self.entries
+
+    def infer(self, x: Variable, *bounds: Variable) -> list[TensorType]:
+        rest = iter(bounds)
+        shape: list[int | None] = []
+        for axis, (entry, n) in enumerate(zip(self.entries, x.type.shape, strict=True)):
+            if entry is None:
+                shape.append(n)
+            elif entry == "index":
+                i = constant_int(next(rest))
+                if i is not None and n is not None and not -n <= i < n:
+                    raise ShapeError(f"index {i} is out of range for axis {axis} of {x.describe()}")
+            else:
+                start, stop = (constant_int(next(rest)) if given else None for given in entry[:2])
+                known = n is not None and (start is not None or not entry[0]) and (stop is not None or not entry[1])
+                shape.append(len(range(n)[slice(start, stop, entry[2])]) if known else None)
+        return [TensorType(x.dtype, shape)]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        x, *bounds = node.inputs
+        into = BasicWrite(self.entries, "add").make(zeros_like(x, grads[0].dtype), grads[0], *bounds)
+        return [into, *[None] * len(bounds)]
+
+    def reference(self, node: Apply, x: np.ndarray, *bounds: np.ndarray) -> np.ndarray:
+        return np.asarray(x[numpy_index(self.entries, bounds)])
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
+        x, *bounds = operands
+        starts, shape, static = lower_entries(self.entries, x.shape, bounds), [], iter(node.outputs[0].type.shape)
+        for start in starts:
+            if len(start) == 3:
+                n = next(static)
+                shape.append(start[2] if n is None else Poly.of(n))
+        return Pull(tuple(shape), lambda *i: x.at(*positions(starts, i)))
+
+
+class BasicWrite(Op):
+    """The tensor with the part that ``entries`` name set to, or increased by, the second input, which broadcasts to it."""
+
+    def __init__(self, entries: tuple, mode: str) -> None:
+        self.entries = entries
+        self.mode = mode
+
+    def parameters(self) -> tuple:
+        return self.entries, self.mode
+
+    def infer(self, x: Variable, y: Variable, *bounds: Variable) -> list[TensorType]:
+        part = BasicIndex(self.entries).infer(x, *bounds)[0]
+        check_fits(part, y, self.mode, x)
+        return [x.type]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        x, y, *bounds = node.inputs
+        g = grads[0]
+        gx = g if self.mode == "add" else BasicWrite(self.entries, "set").make(g, Constant(0, dtype=g.dtype), *bounds)
+        gy = BasicIndex(self.entries).make(g, *bounds)
+        return [gx, sum_to_shape_of(gy, y), *[None] * len(bounds)]
+
+    def reference(self, node: Apply, x: np.ndarray, y: np.ndarray, *bounds: np.ndarray) -> np.ndarray:
+        out = x.copy()
+        where = numpy_index(self.entries, bounds)
+        if self.mode == "set":
+            out[where] = y
+        else:
+            out[where] += y
+        return out
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Push:
+        x, y, *bounds = operands
+        starts = lower_entries(self.entries, x.shape, bounds)
+        domain = tuple(start[2] for start in starts if len(start) == 3)
+        require_fits(y, domain, require, node)
+        piece = Piece(domain, lambda *i: broadcast_at(y, i), lambda *i: positions(starts, i), self.mode)
+        return Push(x.shape, 0, (piece,))
+
+
+def numpy_index(entries: tuple, bounds: Sequence[np.ndarray]) -> tuple:
+    rest = iter(bounds)
+    result: list = []
+    for entry in entries:
+        if entry is None:
+            result.append(slice(None))
+        elif entry == "index":
+            result.append(int(next(rest)))
+        else:
+            start, stop = (int(next(rest)) if given else None for given in entry[:2])
+            result.append(slice(start, stop, entry[2]))
+    return tuple(result)
+
+
+def lower_entries(entries: tuple, shape: Sequence[Poly], bounds: Sequence[Operand]) -> list[tuple]:
+    """For each axis (index,), or (start, step, length) of a slice."""
+    rest = iter(bounds)
+    result: list[tuple] = []
+    for entry, n in zip(entries, shape, strict=True):
+        if entry is None:
+            result.append((Poly.of(0), 1, n))
+        elif entry == "index":
+            result.append((ex.checked_index(ex.poly(next(rest).scalar), n),))
+        else:
+            start, stop = (ex.poly(next(rest).scalar) if given else None for given in entry[:2])
+            result.append(lower_slice(start, stop, entry[2], n))
+    return result
+
+
+def lower_slice(start: Poly | None, stop: Poly | None, step: int, n: Poly) -> tuple:
+    """Start, step and length of a slice of an axis of length n, as Python's slice.indices has them."""
+    low, high = (Poly.of(0), n) if step > 0 else (Poly.of(-1), n - 1)
+
+    def bound(value: Poly | None, default: Poly) -> Poly:
+        if value is None:
+            return default
+        inside = value if value == low else ex.minimum(value, high)
+        if value.constant is None:
+            return ex.select(ex.less(value, 0), ex.maximum(value + n, low), inside)
+        return ex.maximum(value + n, low) if value.constant < 0 else inside
+
+    first, last = (bound(start, low), bound(stop, high)) if step > 0 else (bound(start, high), bound(stop, low))
+    if step > 0:
+        span = last - first
+        length = span if first == 0 and last == n else ex.maximum(0, span if step == 1 else ex.floor_div(span + (step - 1), step))
+    else:
+        length = ex.maximum(0, ex.floor_div(first - last + (-step - 1), -step))
+        if step == -1 and start is None and stop is None:
+            length = n
+    return first, step, length
+
+
+def positions(starts: list[tuple], index: Sequence[Poly]) -> list[Poly]:
+    rest = iter(index)
+    return [s[0] if len(s) == 1 else s[0] + next(rest) * s[1] for s in starts]
+
+
+def check_fits(part: TensorType, y: Variable, mode: str, x: Variable) -> None:
+    name = "set_subtensor" if mode == "set" else "inc_subtensor"
+    if y.dtype != x.dtype:
+        raise DTypeError(f"{name}: {y.describe()} cannot be written into {x.describe()}; cast it to {x.dtype}")
+    fits = y.ndim <= part.ndim and all(
+        a in (1, None) or b is None or a == b for a, b in zip(y.type.shape[::-1], part.shape[::-1], strict=False)
+    )
+    if not fits:
+        raise ShapeError(f"{name}: {y.describe()} does not fit into a part of shape {part.shape} of {x.describe()}")
+
+
+def require_fits(y: Operand, domain: tuple, require: Callable, node: Apply) -> None:
+    for axis in range(1, y.ndim + 1):
+        if y.variable.type.shape[-axis] != 1:
+            require(domain[-axis], y.shape[-axis], f"{node.op}: axis {-axis} of {{1}} has length {{b}}, the part it goes to {{a}}",
+                    (node.outputs[0], y.variable))
+
+
+# Advanced indexing: one entry an axis, True where an integer array indexes it (one input each), False where it is kept.
+
+
+class AdvancedIndex(Op):
+    """Integer arrays on some axes, broadcast together; the result's axes stand where NumPy puts them."""
+
+    def __init__(self, entries: tuple[bool, ...]) -> None:
+        self.entries = entries
+
+    view = True
+
+    def parameters(self) -> tuple:
+        return self.entries
+
+    @property
+    def front(self) -> int:
+        """How many kept axes come before the indexed ones: none if arrays are apart from one another."""
+        where = [i for i, e in enumerate(self.entries) if e]
+        return where[0] if where == list(range(where[0], where[-1] + 1)) else 0
+
+    def infer(self, x: Variable, *arrays: Variable) -> list[TensorType]:
+        for v in arrays:
+            if v.dtype not in INTEGERS:
+                raise DTypeError(f"an index must be of integers or bools, not {v.describe()}")
+        for axis, v in zip((a for a, e in enumerate(self.entries) if e), arrays, strict=True):
+            n = x.type.shape[axis]
+            if isinstance(v, Constant) and n is not None and v.data.size and not (-n <= v.data.min() and v.data.max() < n):
+                raise ShapeError(f"an index is out of range for axis {axis} (length {n}) of {x.describe()}")
+        indexed = broadcast_static(arrays, "indexing")
+        kept = [n for n, e in zip(x.type.shape, self.entries, strict=True) if not e]
+        return [TensorType(x.dtype, [*kept[: self.front], *indexed, *kept[self.front :]])]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        x, *arrays = node.inputs
+        into = AdvancedWrite(self.entries, "add").make(zeros_like(x, grads[0].dtype), grads[0], *arrays)
+        return [into, *[None] * len(arrays)]
+
+    def numpy_index(self, arrays: Sequence[np.ndarray]) -> tuple:
+        rest = iter(arrays)
+        return tuple(next(rest) if e else slice(None) for e in self.entries)
+
+    def reference(self, node: Apply, x: np.ndarray, *arrays: np.ndarray) -> np.ndarray:
+        return np.asarray(x[self.numpy_index(arrays)])
+
+    def place(self, x: Operand, arrays: list[Operand], require: Callable) -> tuple[tuple[Poly, ...], Callable]:
+        """The shape of the part, and for an index into it the position in the tensor."""
+        static = broadcast_static([a.variable for a in arrays], "indexing")
+        indexed = broadcast_shape(arrays, static, require)
+        kept = [n for n, e in zip(x.shape, self.entries, strict=True) if not e]
+        front, rank = self.front, len(indexed)
+        shape = (*kept[:front], *indexed, *kept[front:])
+
+        def position(*index: Poly) -> list[Poly]:
+            here = index[front : front + rank]
+            others = iter((*index[:front], *index[front + rank :]))
+            chosen = iter(arrays)
+            return [
+                ex.checked_index(ex.poly(broadcast_at(next(chosen), here)), n) if e else next(others)
+                for e, n in zip(self.entries, x.shape, strict=True)
+            ]
+
+        return shape, position
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
+        x, *arrays = operands
+        shape, position = self.place(x, arrays, require)
+        return Pull(shape, lambda *i: x.at(*position(*i)))
+
+
+class AdvancedWrite(Op):
+    """The tensor with the places that integer arrays name set to, or increased by, the second input.
+
+    A place that is named twice is increased twice, or keeps the last value set.
+    """
+
+    def __init__(self, entries: tuple[bool, ...], mode: str) -> None:
+        self.entries = entries
+        self.mode = mode
+
+    def parameters(self) -> tuple:
+        return self.entries, self.mode
+
+    def infer(self, x: Variable, y: Variable, *arrays: Variable) -> list[TensorType]:
+        check_fits(AdvancedIndex(self.entries).infer(x, *arrays)[0], y, self.mode, x)
+        return [x.type]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        x, y, *arrays = node.inputs
+        g = grads[0]
+        gx = g if self.mode == "add" else AdvancedWrite(self.entries, "set").make(g, Constant(0, dtype=g.dtype), *arrays)
+        gy = AdvancedIndex(self.entries).make(g, *arrays)
+        return [gx, sum_to_shape_of(gy, y), *[None] * len(arrays)]
+
+    def reference(self, node: Apply, x: np.ndarray, y: np.ndarray, *arrays: np.ndarray) -> np.ndarray:
+        out = x.copy()
+        where = AdvancedIndex(self.entries).numpy_index(arrays)
+        if self.mode == "set":
+            out[where] = y
+        else:
+            np.add.at(out, where, y)
+        return out
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Push:
+        x, y, *arrays = operands
+        domain, position = AdvancedIndex(self.entries).place(x, arrays, require)
+        require_fits(y, domain, require, node)
+        piece = Piece(domain, lambda *i: broadcast_at(y, i), position, self.mode, collides=True)
+        return Push(x.shape, 0, (piece,))
+
+
+# x[...] of the user
+
+
+def basic_index(x: Variable, items: Sequence[Any]) -> Variable:
+    """``x[items]`` for integers (also scalar variables) and slices."""
+    entries: list = []
+    bounds: list[Variable] = []
+    for axis, item in enumerate(items):
+        if not isinstance(item, slice):
+            entries.append("index")
+            bounds.append(as_length(item, "an index"))
+            continue
+        step = 1 if item.step is None else constant_int(item.step)
+        if step is None or step == 0:
+            raise InputError(f"the step of a slice must be a number other than 0, not {item.step}")
+        start, stop = item.start, item.stop
+        if step == 1:
+            n = x.type.shape[axis]
+            start = None if start is not None and constant_int(start) == 0 else start
+            stop = None if stop is not None and n is not None and (constant_int(stop) or 0) >= n else stop
+        if start is None and stop is None and step == 1:
+            entries.append(None)
+            continue
+        entries.append((start is not None, stop is not None, step))
+        bounds.extend(as_length(v, "the bound of a slice") for v in (start, stop) if v is not None)
+    entries += [None] * (x.ndim - len(entries))
+    if all(e is None for e in entries):
+        return x
+    return BasicIndex(tuple(entries)).make(x, *bounds)
+
+
+def index(x: Any, key: Any) -> Variable:
+    """``x[key]`` with everything NumPy's indexing has: integers, slices, None, Ellipsis, integer arrays, boolean masks."""
+    x = as_variable(x)
+    key = list(key) if isinstance(key, tuple) else [key]
+    items: list[Any] = []
+    for item in key:
+        if isinstance(item, (list, np.ndarray)) and not isinstance(item, Variable):
+            item = as_variable(np.asarray(item, dtype="int64") if isinstance(item, list) and not item else item)
+        if isinstance(item, (bool, np.bool_)):
+            raise InputError("a Python bool is no index; index with 0 or 1, or with a mask variable")
+        items.append(item)
+    used = sum(_consumes(i) for i in items)
+    if used > x.ndim:
+        raise InputError(f"{used} indices for {x.describe()}, which has {x.ndim} dimensions")
+    where = next((i for i, item in enumerate(items) if item is Ellipsis), len(items))
+    if sum(item is Ellipsis for item in items) > 1:
+        raise InputError("an index can have only one '...'")
+    items[where : where + 1] = [slice(None)] * (x.ndim - used)
+
+    expanded: list[Any] = []
+    for item in items:
+        expanded.extend(nonzero_of_mask(item, x, len([i for i in expanded if i is not None])) if _is_mask(item) else [item])
+    items = expanded
+
+    advanced = any(isinstance(i, Variable) and i.ndim > 0 for i in items)
+    plain = [i for i in items if i is not None]
+    if not advanced:
+        result = basic_index(x, plain)
+        return _new_axes(result, items, 0, 0)
+    sliced = basic_index(x, [i if isinstance(i, slice) else slice(None) for i in plain])
+    entries = tuple(not isinstance(i, slice) for i in plain)
+    arrays = [cast(as_variable(i), "int64") if not isinstance(i, Variable) else i for i in plain if not isinstance(i, slice)]
+    op = AdvancedIndex(entries)
+    result = op.make(sliced, *arrays)
+    if None in items:
+        rank = max(a.ndim for a in arrays)
+        return _new_axes(result, items, op.front, rank)
+    return result
+
+
+def _consumes(item: Any) -> int:
+    if item is None or item is Ellipsis:
+        return 0
+    return item.ndim if _is_mask(item) else 1
+
+
+def _is_mask(item: Any) -> bool:
+    return isinstance(item, Variable) and item.dtype == "bool" and item.ndim > 0
+
+
+def nonzero_of_mask(mask: Variable, x: Variable, axis: int) -> list[Variable]:
+    from .along_axis import nonzero
+
+    for k, n in enumerate(mask.type.shape):
+        m = x.type.shape[axis + k] if axis + k < x.ndim else 0
+        if n is not None and m is not None and n != m:
+            raise ShapeError(f"the mask {mask.describe()} does not fit axis {axis + k} of {x.describe()}")
+    return nonzero(mask)
+
+
+def _new_axes(result: Variable, items: list, front: int, rank: int) -> Variable:
+    """Axes for the None entries of an index, at the places where NumPy puts them."""
+    if None not in items:
+        return result
+    kept = iter(range(result.ndim))
+    order: list = []
+    placed = rank == 0
+    apart = rank > 0 and front == 0
+    if apart:
+        order.extend(next(kept) for _ in range(rank))
+        placed = True
+    for item in items:
+        if item is None:
+            order.append("x")
+        elif isinstance(item, slice):
+            order.append(next(kept))
+        elif rank and not placed:
+            order.extend(next(kept) for _ in range(rank))
+            placed = True
+    return dimshuffle(result, order)
+
+
+def _write(part: Variable, y: Any, mode: str) -> Variable:
+    name = "set_subtensor" if mode == "set" else "inc_subtensor"
+    owner = part.owner
+    if owner is None or not isinstance(owner.op, (BasicIndex, AdvancedIndex)):
+        from .shape import DimShuffle
+
+        if owner is not None and isinstance(owner.op, DimShuffle):
+            order = owner.op.order
+            inner = owner.inputs[0]
+            y = as_variable(y) if isinstance(y, Variable) or not np.isscalar(y) else cast(y, part.dtype)
+            y = broadcast_to(y, shape_of(part)) if y.ndim else y
+            if y.ndim:
+                y = dimshuffle(y, [order.index(a) for a in range(inner.ndim)])
+            if inner.owner is not None and isinstance(inner.owner.op, (BasicIndex, AdvancedIndex)):
+                return _write(inner, y, mode)
+        raise InputError(f"T.{name} takes a part of a tensor, such as x[1:], not {part.describe()}")
+    x, *indices = owner.inputs
+    y = cast(y, x.dtype) if np.isscalar(y) or (isinstance(y, Constant)) else as_variable(y)
+    if y.dtype != x.dtype and not (y.type.is_float and not x.type.is_float):
+        y = cast(y, x.dtype)
+    op = BasicWrite(owner.op.entries, mode) if isinstance(owner.op, BasicIndex) else AdvancedWrite(owner.op.entries, mode)
+    written = op.make(x, y, *indices)
+    inside_part = isinstance(owner.op, AdvancedIndex) and x.owner is not None and isinstance(x.owner.op, BasicIndex)
+    return _write(x, written, "set") if inside_part else written
+
+
+def set_subtensor(part: Variable, y: Any, inplace: bool = False, tolerate_inplace_aliasing: bool = False) -> Variable:
+    """The tensor of which ``part`` is an indexed part (``x[...]``), with that part replaced by ``y``."""
+    return _write(part, y, "set")
+
+
+def inc_subtensor(part: Variable, y: Any, inplace: bool = False, tolerate_inplace_aliasing: bool = False) -> Variable:
+    """The tensor of which ``part`` is an indexed part (``x[...]``), with ``y`` added there (repeated indices add up)."""
+    return _write(part, y, "add")
+
+
+def take(x: Any, indices: Any, axis: int | None = None) -> Variable:
+    """Elements, or slices along ``axis``, by their indices."""
+    x, indices = as_variable(x), as_variable(indices)
+    if axis is None:
+        return index(x.flatten(), indices)
+    return index(x, (slice(None),) * (axis % x.ndim) + (indices,))
+
+
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
+    """Each element ``repeats`` (a number or scalar) times along ``axis``, or in the flattened tensor."""
+    from .shape import arange, flatten
+
+    x = as_variable(x)
+    if axis is None:
+        x, axis = flatten(x), 0
+    times = as_length(repeats, "T.repeat: the number of repeats")
+    return take(x, arange(shape_i(x, axis) * times) // times, axis)
+
+
+def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
+    """``x`` side by side ``reps`` times along each axis, as numpy.tile."""
+    from .shape import arange, shape_padleft
+
+    x = as_variable(x)
+    reps = list(reps) if isinstance(reps, (tuple, list)) else [reps]
+    reps = [1] * (x.ndim - len(reps)) + reps
+    x = shape_padleft(x, len(reps) - x.ndim)
+    for axis, times in enumerate(reps):
+        if constant_int(times) != 1:
+            n = shape_i(x, axis)
+            x = take(x, arange(n * as_length(times, "T.tile: a number of repeats")) % n, axis)
+    return x
+
+
+def diag(x: Any, k: int = 0) -> Variable:
+    """Diagonal ``k`` of a matrix; of a vector the matrix that has it there."""
+    from .elementwise import eq, switch
+    from .shape import arange
+
+    x = as_variable(x)
+    if x.ndim == 2:
+        rows, columns = shape_i(x, 0), shape_i(x, 1)
+        from .elementwise import minimum
+
+        n = minimum(rows, columns - k) if k >= 0 else minimum(rows + k, columns)
+        i = arange(n)
+        return index(x, (i + max(-k, 0), i + max(k, 0)))
+    if x.ndim != 1:
+        raise ShapeError(f"T.diag takes a vector or a matrix, not {x.describe()}")
+    n = shape_i(x, 0) + abs(k)
+    rows, columns = dimshuffle(arange(n), 0, "x"), dimshuffle(arange(n), "x", 0)
+    source = index(x, (clip_index(rows - max(-k, 0), shape_i(x, 0)),))
+    return switch(eq(rows + k, columns), broadcast_to(source, (n, n)), 0)
+
+
+def clip_index(i: Variable, n: Variable) -> Variable:
+    from .elementwise import maximum, minimum
+
+    return maximum(minimum(i, n - 1), 0)
+
+
+def tri(n: Any, m: Any = None, k: int = 0, dtype: Any = None) -> Variable:
+    """Ones on and below diagonal ``k``, zeros above."""
+    from ..graph.types import dtype_name
+    from .elementwise import ge
+    from .shape import arange
+
+    rows, columns = dimshuffle(arange(n), 0, "x"), dimshuffle(arange(n if m is None else m), "x", 0)
+    return cast(ge(rows + k, columns), dtype_name(dtype or "floatX"))
+
+
+def tril(x: Any, k: int = 0) -> Variable:
+    """The matrix with zeros above diagonal ``k``."""
+    x = as_variable(x)
+    return x * tri(shape_i(x, 0), shape_i(x, 1), k, x.dtype)
+
+
+def triu(x: Any, k: int = 0) -> Variable:
+    """The matrix with zeros below diagonal ``k``."""
+    x = as_variable(x)
+    return x * (1 - tri(shape_i(x, 0), shape_i(x, 1), k - 1, x.dtype))
+
+
+def _ramp(*shape: int) -> np.ndarray:
+    return np.arange(int(np.prod(shape)), dtype="float64").reshape(shape) * 0.25 - 1.1
+
+
+def _cases(build: Callable, cases: list[tuple[Callable, tuple]], dtypes: tuple = ALL) -> None:
+    register(build.__name__, build, lambda: [Sample(f, a, dtypes) for f, a in cases], build.__doc__ or "")
+
+
+_ROWS = Constant(np.array([2, 0, 2, -1]))
+_COLUMNS = Constant(np.array([0, 3, 1, 1]))
+_cases(index, [
+    (lambda x: x[1], (_ramp(3, 4),)),
+    (lambda x: x[-1, 1:], (_ramp(3, 4),)),
+    (lambda x: x[::-1, ::2], (_ramp(3, 5),)),
+    (lambda x: x[-2::-2], (_ramp(5),)),
+    (lambda x: x[: x.shape[1] - 2, None], (_ramp(3, 4),)),
+    (lambda x: x[5:2], (_ramp(4),)),
+    (lambda x: x[..., 0], (_ramp(2, 3, 4),)),
+    (lambda x: x[_ROWS], (_ramp(3, 4),)),
+    (lambda x: x[_ROWS, _COLUMNS], (_ramp(3, 4),)),
+    (lambda x: x[:, _ROWS], (_ramp(2, 3),)),
+    (lambda x: x[_ROWS, 1:, _COLUMNS], (_ramp(3, 3, 4),)),
+    (lambda x: x[_ROWS.reshape((2, 2))], (_ramp(3, 4),)),
+    (lambda x: x[(x > 0)], (_ramp(3, 4),)),
+    (lambda x: (x * 2)[(x[:, 0] > -1)], (_ramp(3, 4),)),
+    (lambda x: x[np.zeros(0, "int64")], (_ramp(3, 4),)),
+], NUMBERS)
+_cases(set_subtensor, [
+    (lambda x, y: set_subtensor(x[1:], y), (_ramp(3, 4), _ramp(2, 4))),
+    (lambda x, y: set_subtensor(x[:, 1], y), (_ramp(3, 4), _ramp(3))),
+    (lambda x, y: set_subtensor(x[::2, 1:3], y), (_ramp(3, 4), np.array(7.0))),
+    (lambda x, y: set_subtensor(x[Constant([2, 0]), 1:], y), (_ramp(3, 4), _ramp(2, 3))),
+    (lambda x, y: set_subtensor(x[0:0], y), (_ramp(3, 4), np.array(7.0))),
+], NUMBERS)
+_cases(inc_subtensor, [
+    (lambda x, y: inc_subtensor(x[1:], y), (_ramp(3, 4), _ramp(2, 4))),
+    (lambda x, y: inc_subtensor(x[_ROWS], y), (_ramp(3, 4), _ramp(4, 4))),
+    (lambda x, y: inc_subtensor(x[_ROWS, _COLUMNS], y), (_ramp(3, 4), _ramp(4))),
+    (lambda x, y: inc_subtensor(x[_ROWS], y), (_ramp(3, 4), np.array(1.5))),
+], NUMBERS)
+_cases(take, [(lambda x: take(x, _ROWS, 1), (_ramp(2, 3),)), (lambda x: take(x, _ROWS), (_ramp(2, 3),))])
+_cases(repeat, [(lambda x: repeat(x, 2, 1), (_ramp(2, 3),)), (lambda x: repeat(x, 3), (_ramp(2, 3),))])
+_cases(tile, [(lambda x: tile(x, (2, 3)), (_ramp(2, 3),)), (lambda x: tile(x, (2, 1, 2)), (_ramp(2, 3),))])
+_cases(diag, [(lambda x: diag(x), (_ramp(3, 4),)), (lambda x: diag(x, -1), (_ramp(3),)), (lambda x: diag(x, 1), (_ramp(3, 4),))], NUMBERS)
+_cases(tril, [(lambda x: tril(x, 1), (_ramp(3, 4),)), (lambda x: triu(x), (_ramp(3, 4),))], ("float32", "float64"))

@@ -1,0 +1,206 @@
+"""Matrix products: ``dot`` in NumPy's sense, ``batched_dot``, ``tensordot``, and the product with accumulation of BLAS.
+
+One primitive, the product of two matrices, or of two batches of them, stands under all of them; floating ones become library
+calls, integer ones a loop nest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..graph import Apply, TensorType, Variable
+from ..graph.types import promote
+from ..scalar import expression as ex
+from ..scalar.integer import Poly
+from ..scalar.lowered import Operand, Product, Reduction
+from .elementwise import cast, mul
+from .op import NUMBERS, Op, Sample, as_variable, register
+from .reduce import sum as sum_
+from .shape import dimshuffle, reshape, shape_i, swapaxes
+
+
+class MatrixProduct(Op):
+    """(m, k)·(k, n); with ``batched``, for each index of a common leading axis."""
+
+    def __init__(self, batched: bool = False) -> None:
+        self.batched = batched
+
+    def parameters(self) -> tuple:
+        return (self.batched,)
+
+    def infer(self, a: Variable, b: Variable) -> list[TensorType]:
+        what = "batched_dot" if self.batched else "dot"
+        if self.batched and None not in (a.type.shape[0], b.type.shape[0]) and a.type.shape[0] != b.type.shape[0]:
+            raise ShapeError(f"T.{what}: {a.type.shape[0]} and {b.type.shape[0]} products in {a.describe()} and {b.describe()}")
+        inner = a.type.shape[-1], b.type.shape[-2]
+        if None not in inner and inner[0] != inner[1]:
+            raise ShapeError(
+                f"T.{what}: the last axis of {a.describe()} has length {inner[0]}, the one it meets in {b.describe()} {inner[1]}"
+            )
+        batch = [a.type.shape[0] if a.type.shape[0] is not None else b.type.shape[0]] if self.batched else []
+        return [TensorType(a.dtype, [*batch, a.type.shape[-2], b.type.shape[-1]])]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        (a, b), (g,) = node.inputs, grads
+        return [self.make(g, swapaxes(b, -1, -2)), self.make(swapaxes(a, -1, -2), g)]
+
+    def reference(self, node: Apply, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.asarray(np.matmul(a, b), dtype=node.outputs[0].type.numpy_dtype)
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Product | Reduction:
+        a, b = operands
+        return lower_product(node, a, b, self.batched, require)
+
+
+def lower_product(node: Apply, a: Operand, b: Operand, batched: bool, require: Callable) -> Any:
+    both = (a.variable, b.variable)
+    require(a.shape[-1], b.shape[-2], "dot: the last axis of {0} has length {a}, the one it meets in {1} {b}", both)
+    if batched:
+        require(a.shape[0], b.shape[0], "batched_dot: {0} holds {a} matrices, {1} {b}", both)
+    batch = (a.shape[0],) if batched else ()
+    shape = (*batch, a.shape[-2], b.shape[-1])
+    if node.outputs[0].type.is_float:
+        return Product(0, 1, batched=batched, shape=shape)
+
+    def at(*i: Poly) -> ex.Expr:
+        *head, row, column, inner = i
+        return ex.apply("mul", a.dtype, a.at(*head, row, inner), b.at(*head, inner, column))
+
+    return Reduction("sum", (*shape, a.shape[-1]), (len(shape),), at)
+
+
+class Gemm(Op):
+    """beta * c + alpha * a·b with scalars alpha and beta, as BLAS has it.  Made by rewrites; writes over c where it may."""
+
+    def infer(self, c: Variable, alpha: Variable, a: Variable, b: Variable, beta: Variable) -> list[TensorType]:
+        return [MatrixProduct().infer(a, b)[0]]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        (c, alpha, a, b, beta), (g,) = node.inputs, grads
+        return [beta * g, sum_(g * dot(a, b)), alpha * dot(g, b.T), alpha * dot(a.T, g), sum_(g * c)]
+
+    def reference(self, node: Apply, c: np.ndarray, alpha: np.ndarray, a: np.ndarray, b: np.ndarray, beta: np.ndarray) -> np.ndarray:
+        return np.asarray(beta * c + alpha * np.matmul(a, b), dtype=c.dtype)
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Product:
+        c, alpha, a, b, beta = operands
+        both = (a.variable, b.variable)
+        require(a.shape[-1], b.shape[-2], "dot: the last axis of {0} has length {a}, the one it meets in {1} {b}", both)
+        for axis, o, part in ((0, a, 0), (1, b, 1)):
+            require(c.shape[axis], o.shape[part], f"axis {axis} of {{0}} has length {{a}}, of the product with {{1}} {{b}}", (c.variable, o.variable))
+        return Product(2, 3, 0, alpha.scalar, beta.scalar, shape=c.shape)
+
+
+def _same_dtype(a: Any, b: Any) -> tuple[Variable, Variable]:
+    a, b = as_variable(a), as_variable(b)
+    common = promote([a.dtype, b.dtype])
+    common = "int64" if common == "bool" else common
+    return cast(a, common), cast(b, common)
+
+
+def dot(a: Any, b: Any) -> Variable:
+    """The product in NumPy's sense: matrix by matrix, matrix by vector, vector by vector, scalar by anything, and, for more
+    dimensions, over the last axis of ``a`` and the last but one of ``b``."""
+    a, b = _same_dtype(a, b)
+    if a.ndim == 0 or b.ndim == 0:
+        return mul(a, b)
+    if a.ndim == 1 and b.ndim == 1:
+        _check_inner(a, b, -1)
+        return sum_(mul(a, b), dtype=a.dtype)
+    if a.ndim <= 2 and b.ndim <= 2:
+        left = dimshuffle(a, "x", 0) if a.ndim == 1 else a
+        right = dimshuffle(b, 0, "x") if b.ndim == 1 else b
+        result = MatrixProduct().make(left, right)
+        return dimshuffle(result, *([0] if a.ndim == 2 else []), *([1] if b.ndim == 2 else []))
+    return tensordot(a, b, ([a.ndim - 1], [max(b.ndim - 2, 0)]))
+
+
+def _check_inner(a: Variable, b: Variable, axis: int) -> None:
+    n, m = a.type.shape[-1], b.type.shape[axis]
+    if None not in (n, m) and n != m:
+        raise ShapeError(f"T.dot: the last axis of {a.describe()} has length {n}, the one it meets in {b.describe()} {m}")
+
+
+def matmul(a: Any, b: Any) -> Variable:
+    """``a @ b``: as dot up to two dimensions, products of stacked matrices for three."""
+    a, b = _same_dtype(a, b)
+    if a.ndim == 3 and b.ndim == 3:
+        return batched_dot(a, b)
+    return dot(a, b)
+
+
+def batched_dot(a: Any, b: Any) -> Variable:
+    """For each index of the first axis the product of what is left: matrices or vectors."""
+    a, b = _same_dtype(a, b)
+    if a.ndim < 2 or b.ndim < 2 or a.ndim > 3 or b.ndim > 3:
+        raise ShapeError(f"T.batched_dot takes two or three dimensions each, not {a.describe()} and {b.describe()}")
+    left = dimshuffle(a, 0, "x", 1) if a.ndim == 2 else a
+    right = dimshuffle(b, 0, 1, "x") if b.ndim == 2 else b
+    result = MatrixProduct(batched=True).make(left, right)
+    return dimshuffle(result, 0, *([1] if a.ndim == 3 else []), *([2] if b.ndim == 3 else []))
+
+
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Variable:
+    """The sum over the product of paired axes: a number (the last of ``a`` with the first of ``b``) or two lists of axes."""
+    a, b = _same_dtype(a, b)
+    if isinstance(axes, (int, np.integer)):
+        if axes > a.ndim or axes > b.ndim:
+            raise ShapeError(f"T.tensordot: {axes} axes of {a.describe()} and {b.describe()}")
+        axes = (list(range(a.ndim - axes, a.ndim)), list(range(axes)))
+    left, right = ([x] if isinstance(x, (int, np.integer)) else list(x) for x in axes)
+    left, right = [x % a.ndim for x in left], [x % b.ndim for x in right]
+    if len(left) != len(right):
+        raise ShapeError(f"T.tensordot: {len(left)} axes of the first and {len(right)} of the second operand")
+    for i, j in zip(left, right, strict=True):
+        n, m = a.type.shape[i], b.type.shape[j]
+        if None not in (n, m) and n != m:
+            raise ShapeError(f"T.tensordot: axis {i} of {a.describe()} has length {n}, axis {j} of {b.describe()} {m}")
+    keep_a = [i for i in range(a.ndim) if i not in left]
+    keep_b = [i for i in range(b.ndim) if i not in right]
+    flat_a = reshape(dimshuffle(a, keep_a + left), (_size(a, keep_a), _size(a, left)))
+    flat_b = reshape(dimshuffle(b, right + keep_b), (_size(b, right), _size(b, keep_b)))
+    result = MatrixProduct().make(flat_a, flat_b)
+    return reshape(result, [shape_i(a, i) for i in keep_a] + [shape_i(b, i) for i in keep_b])
+
+
+def _size(x: Variable, axes: Sequence[int]) -> Any:
+    total: Any = 1
+    for axis in axes:
+        total = shape_i(x, axis) * total
+    return total
+
+
+def outer(a: Any, b: Any) -> Variable:
+    """Every element of one vector times every element of the other."""
+    a, b = as_variable(a), as_variable(b)
+    return dimshuffle(a.flatten(), 0, "x") * dimshuffle(b.flatten(), "x", 0)
+
+
+def _m(*shape: int) -> np.ndarray:
+    return np.random.RandomState(sum(shape)).randint(-4, 5, shape) * 0.5
+
+
+register("dot", dot, lambda: [
+    Sample(dot, shapes, NUMBERS)
+    for shapes in [
+        (_m(3, 4), _m(4, 5)), (_m(3, 4), _m(4)), (_m(4), _m(4, 2)), (_m(4), _m(4)), (_m(1, 7), _m(7, 1)),
+        (_m(2, 3, 4), _m(4, 2)), (_m(0, 4), _m(4, 5)), (_m(3, 0), _m(0, 5)), (np.array(2.0), _m(3, 2)),
+    ]
+] + [
+    Sample(lambda x, y: dot(x.T, y), (_m(4, 3), _m(4, 5)), NUMBERS),
+    Sample(lambda x, y: dot(x[::2, 1:], y[:, ::-1].T), (_m(5, 4), _m(6, 3)), NUMBERS),
+], dot.__doc__ or "")
+register("batched_dot", batched_dot, lambda: [
+    Sample(batched_dot, shapes, NUMBERS)
+    for shapes in [(_m(2, 3, 4), _m(2, 4, 5)), (_m(2, 4), _m(2, 4)), (_m(2, 3, 4), _m(2, 4)), (_m(0, 3, 4), _m(0, 4, 5))]
+], batched_dot.__doc__ or "")
+register("tensordot", tensordot, lambda: [
+    Sample(lambda x, y: tensordot(x, y, [[1, 2], [0, 1]]), (_m(2, 3, 4), _m(3, 4, 5)), NUMBERS),
+    Sample(lambda x, y: tensordot(x, y, 1), (_m(2, 3), _m(3, 2, 2)), NUMBERS),
+    Sample(lambda x, y: tensordot(x, y, 0), (_m(2), _m(3)), NUMBERS),
+], tensordot.__doc__ or "")
+register("outer", outer, lambda: [Sample(outer, (_m(3), _m(4)), NUMBERS)], outer.__doc__ or "")

@@ -1,0 +1,163 @@
+"""Composites for networks: softmax, cross-entropies, activations.  Written as their formulas; the rewrites make them stable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..graph import Variable
+from ..graph.types import INTEGERS, dtype_name
+from . import elementwise as ew
+from .index import index
+from .op import Sample, as_variable, normalize_axis, register
+from .reduce import max as max_
+from .reduce import sum as sum_
+from .shape import arange, dimshuffle, shape_i
+
+sigmoid = ew.sigmoid
+softplus = ew.softplus
+tanh = ew.tanh
+
+
+def softmax(x: Any, axis: int = -1) -> Variable:
+    """exp(x) over its sum along ``axis`` (the last), relative to the maximum; of a vector, as in Theano, a (1, n) row."""
+    x = as_variable(x)
+    if x.ndim == 0:
+        raise ShapeError(f"T.nnet.softmax needs at least a vector, not {x.describe()}")
+    if x.ndim == 1:
+        x = dimshuffle(x, "x", 0)
+    axis = normalize_axis(axis, x.ndim, "T.nnet.softmax")
+    e = ew.exp(x - max_(x, axis=axis, keepdims=True))
+    return e / sum_(e, axis=axis, keepdims=True)
+
+
+def logsoftmax(x: Any, axis: int = -1) -> Variable:
+    """log(softmax(x)) along ``axis``, computed without the detour."""
+    x = as_variable(x)
+    if x.ndim == 1:
+        x = dimshuffle(x, "x", 0)
+    axis = normalize_axis(axis, x.ndim, "T.nnet.logsoftmax")
+    centred = x - max_(x, axis=axis, keepdims=True)
+    return centred - ew.log(sum_(ew.exp(centred), axis=axis, keepdims=True))
+
+
+log_softmax = logsoftmax
+
+
+def relu(x: Any, alpha: Any = 0) -> Variable:
+    """max(x, 0), or alpha * x where x is negative.  The gradient at 0 is that of the negative side."""
+    x = as_variable(x)
+    if not isinstance(alpha, Variable) and np.ndim(alpha) == 0 and alpha == 0:
+        return ew.maximum(x, 0)
+    return ew.switch(ew.gt(x, 0), x, x * alpha)
+
+
+def elu(x: Any, alpha: float = 1) -> Variable:
+    """x where positive, else alpha * (exp(x) - 1) (Clevert et al., 2015)."""
+    x = as_variable(x)
+    return ew.switch(ew.gt(x, 0), x, alpha * ew.expm1(ew.minimum(x, 0)))
+
+
+def selu(x: Any) -> Variable:
+    """The self-normalising unit of Klambauer et al. (2017)."""
+    return 1.0507009873554805 * elu(x, 1.6732632423543772)
+
+
+def hard_sigmoid(x: Any) -> Variable:
+    """0.2 x + 0.5, brought into [0, 1]."""
+    return ew.clip(as_variable(x) * 0.2 + 0.5, 0, 1)
+
+
+def ultra_fast_sigmoid(x: Any) -> Variable:
+    """Theano's name for an approximation of sigmoid; here the exact one, which is as fast."""
+    return sigmoid(x)
+
+
+def softsign(x: Any) -> Variable:
+    """x / (1 + |x|)."""
+    x = as_variable(x)
+    return x / (1 + abs(x))
+
+
+def binary_crossentropy(output: Any, target: Any) -> Variable:
+    """-(target log(output) + (1 - target) log(1 - output)), elementwise."""
+    output, target = as_variable(output), as_variable(target)
+    return -(target * ew.log(output) + (1 - target) * ew.log(1 - output))
+
+
+def sigmoid_binary_crossentropy(output: Any, target: Any) -> Variable:
+    """The binary cross-entropy of ``sigmoid(output)``: softplus(output) - target * output."""
+    output, target = as_variable(output), as_variable(target)
+    return softplus(output) - target * output
+
+
+def categorical_crossentropy(coding_dist: Any, true_dist: Any) -> Variable:
+    """For each row -log of the probability of the true class (``true_dist`` a vector of integer labels), or
+    -sum(true_dist * log(coding_dist)) for a distribution of the same shape."""
+    p, y = as_variable(coding_dist), as_variable(true_dist)
+    if y.ndim == p.ndim:
+        return -sum_(y * ew.log(p), axis=p.ndim - 1)
+    if y.ndim != p.ndim - 1 or y.dtype not in INTEGERS:
+        raise ShapeError(f"T.nnet.categorical_crossentropy: {y.describe()} are no labels for {p.describe()}")
+    return -index(ew.log(p), (arange(shape_i(y, 0)), y))
+
+
+def crossentropy_softmax_1hot(x: Any, y: Any) -> list[Variable]:
+    """Cross-entropy of softmax(x) at the labels y, and the softmax."""
+    p = softmax(x)
+    return [categorical_crossentropy(p, y), p]
+
+
+def to_one_hot(y: Any, nb_class: Any, dtype: Any = None) -> Variable:
+    """A row a label: 1 in the label's column, 0 elsewhere."""
+    y = as_variable(y)
+    return ew.cast(ew.eq(dimshuffle(y, 0, "x"), dimshuffle(arange(nb_class), "x", 0)), dtype_name(dtype or "floatX"))
+
+
+def xlogx(x: Any) -> Variable:
+    """x log(x), 0 at 0."""
+    x = as_variable(x)
+    return ew.switch(ew.eq(x, 0), 0, x * ew.log(ew.switch(ew.eq(x, 0), 1, x)))
+
+
+def xlogy0(x: Any, y: Any) -> Variable:
+    """x log(y), 0 where x is 0."""
+    x, y = as_variable(x), as_variable(y)
+    zero = ew.eq(x, 0)
+    return ew.switch(zero, 0, x * ew.log(ew.switch(zero, 1, y)))
+
+
+def _x(*shape: int) -> np.ndarray:
+    return np.random.RandomState(7).permutation(int(np.prod(shape))).reshape(shape) * 0.3 - 1.05
+
+
+def _register(build: Callable, *arrays: np.ndarray, differentiable: bool = True) -> None:
+    register(build.__name__, build, lambda: [Sample(build, arrays, differentiable=differentiable)], build.__doc__ or "")
+
+
+_register(softmax, _x(3, 4))
+_register(logsoftmax, _x(3, 4))
+for _build in (relu, elu, selu, hard_sigmoid, softsign):
+    _register(_build, _x(3, 4))
+_register(binary_crossentropy, np.array([0.2, 0.5, 0.9]), np.array([0.1, 0.8, 1.0]))
+_register(sigmoid_binary_crossentropy, _x(3, 4), np.linspace(0, 1, 12).reshape(3, 4))
+register(
+    "categorical_crossentropy",
+    categorical_crossentropy,
+    lambda: [
+        Sample(lambda x: categorical_crossentropy(softmax(x), np.array([1, 0, 3])), (_x(3, 4),)),
+        Sample(lambda x: categorical_crossentropy(softmax(x), softmax(x * 2)), (_x(3, 4),)),
+    ],
+    categorical_crossentropy.__doc__ or "",
+)
+register(
+    "to_one_hot",
+    to_one_hot,
+    lambda: [Sample(lambda x: to_one_hot(np.array([2, 0, 1]), 3) * x, (_x(3, 3),), ("float32",))],
+    to_one_hot.__doc__ or "",
+)
+_register(xlogx, np.array([0.5, 1.0, 3.0]))
+_register(xlogy0, np.array([0.5, 1.0, 3.0]), np.array([0.5, 2.0, 0.7]))

@@ -1,0 +1,202 @@
+"""What an operation is, and the registry of all of them.
+
+An operation has a type rule (``infer``), a gradient, a numpy reference and a lowering, in one class or one row of a table,
+and samples of its inputs.  The tests, ``T.name`` and the table in the docs are generated from ``REGISTRY``.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..configuration import config
+from ..errors import DTypeError, GradientError, ShapeError
+from ..graph import Apply, Constant, TensorType, Variable
+from ..graph.types import DTYPES, FLOATS, INTEGERS, is_float, weak_dtype
+from ..scalar.lowered import Operand
+
+NUMBERS = (*INTEGERS, *FLOATS)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A way to try an operation: ``build`` applied to variables of these inputs' types.
+
+    The tests run it with every dtype of ``dtypes`` in place of the float inputs, and, where ``differentiable`` (per input),
+    hold its gradients against finite differences to second order.
+    """
+
+    build: Callable[..., Any]
+    inputs: tuple[np.ndarray, ...]
+    dtypes: tuple[str, ...] = FLOATS
+    differentiable: tuple[bool, ...] | bool = True
+
+
+@dataclass
+class Entry:
+    """A registered operation: its name, what makes a node of it, its samples and a line of documentation."""
+
+    name: str
+    build: Callable[..., Any]
+    samples: Callable[[], list[Sample]]
+    doc: str
+    aliases: tuple[str, ...] = field(default_factory=tuple)
+
+
+REGISTRY: dict[str, Entry] = {}
+
+
+def register(name: str, build: Callable, samples: Callable[[], list[Sample]], doc: str, aliases: Sequence[str] = ()) -> None:
+    if name in REGISTRY:
+        raise ValueError(f"two operations are called {name}")
+    REGISTRY[name] = Entry(name, build, samples, doc, tuple(aliases))
+
+
+class Op:
+    """The base of all operations.  Instances are immutable and compare by class and parameters (see ``parameters``)."""
+
+    #: whether the only thing it does is to read its (first) input at another index
+    view = False
+
+    def parameters(self) -> tuple:
+        """What tells two operations of this class apart."""
+        return ()
+
+    def infer(self, *inputs: Variable) -> list[TensorType]:
+        """Types of the outputs; raises ShapeError or DTypeError on inputs that do not fit."""
+        raise NotImplementedError
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        """For each input the gradient of the cost, given those of the outputs; None where it is zero everywhere."""
+        raise NotImplementedError
+
+    def reference(self, node: Apply, *arrays: np.ndarray) -> Any:
+        """The output array (or a tuple of several) by numpy."""
+        raise NotImplementedError
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Any:
+        """How the output comes from the operands: one of ``scalar.lowered``.
+
+        ``require(left, right, message)`` notes lengths that must be equal at a call.
+        """
+        raise NotImplementedError
+
+    def make(self, *inputs: Variable) -> Any:
+        """A node of this operation on variables; its output, or a list of several."""
+        node = Apply(self, inputs, self.infer(*inputs))
+        if config.on_float64 != "ignore":
+            _watch_float64(node)
+        return node.outputs[0] if len(node.outputs) == 1 else list(node.outputs)
+
+    def __call__(self, *inputs: Any) -> Any:
+        return self.make(*(as_variable(v) for v in inputs))
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.parameters() == other.parameters()  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.parameters()))
+
+    def __repr__(self) -> str:
+        inside = ", ".join(map(str, self.parameters()))
+        return f"{type(self).__name__}{{{inside}}}" if inside else type(self).__name__
+
+
+def not_differentiable(node: Apply, why: str) -> GradientError:
+    """The error of asking for a gradient through an operation that has none."""
+    output = node.outputs[0]
+    return GradientError(
+        f"no gradient exists through {node.op}: {why}. It was asked for through {output.describe()}. "
+        f"If it should count as a constant there, wrap it in T.consider_constant or pass consider_constant=[...]."
+    )
+
+
+def _watch_float64(node: Apply) -> None:
+    if any(v.dtype == "float64" for v in node.outputs) and not all(v.dtype == "float64" for v in node.inputs if v.type.is_float):
+        culprits = ", ".join(v.describe() for v in node.inputs)
+        message = f"{node.op} computes in float64 (config.on_float64 = {config.on_float64!r}); its inputs are {culprits}"
+        if config.on_float64 == "raise":
+            raise DTypeError(message)
+        import warnings
+
+        warnings.warn(message, stacklevel=5)
+
+
+def is_number(value: Any) -> bool:
+    """A Python number, which is weak: it takes its dtype from what it meets (np.float64 counts as a Python float)."""
+    return isinstance(value, (bool, int, float)) and not (isinstance(value, np.generic) and not isinstance(value, float))
+
+
+def as_variable(value: Any, name: str | None = None, dtype: str | None = None) -> Variable:
+    """A variable as it is; a number, an array or a nested list (also of variables) as a constant or a stack of them."""
+    if isinstance(value, Variable):
+        return value
+    if is_number(value):
+        return Constant(value, name, dtype or weak_dtype(value, None))
+    if isinstance(value, (list, tuple)) and any(isinstance(v, (Variable, list, tuple)) for v in value) and _holds_variable(value):
+        from .shape import stack_scalars
+
+        return stack_scalars(value)
+    if hasattr(value, "__graphlib_variable__"):
+        return value.__graphlib_variable__()
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise DTypeError(f"cannot make a constant of {value!r}: {error}") from None
+    if array.dtype.name not in DTYPES:
+        if isinstance(value, numbers.Integral):
+            array = array.astype("int64")
+        else:
+            raise DTypeError(f"cannot make a constant of {type(value).__name__} {value!r} of dtype {array.dtype}; "
+                             f"graphlib has {', '.join(DTYPES)}")
+    if isinstance(value, (list, tuple)) and dtype is None and is_float(array.dtype.name):
+        dtype = config.floatX
+    return Constant(array, name, dtype)
+
+
+def _holds_variable(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(_holds_variable(v) for v in value)
+    return isinstance(value, Variable)
+
+
+def broadcast_static(inputs: Sequence[Variable], what: Any) -> tuple[int | None, ...]:
+    """The static shape of operands broadcast together (aligned at the right; only a static 1 broadcasts)."""
+    ndim = max((v.ndim for v in inputs), default=0)
+    shape: list[int | None] = [1] * ndim
+    for axis in range(1, ndim + 1):
+        known = None
+        unknown = False
+        for v in inputs:
+            n = v.type.shape[-axis] if v.ndim >= axis else 1
+            if n is None:
+                unknown = True
+            elif n != 1:
+                if known is not None and known != n:
+                    raise ShapeError(
+                        f"{what}: lengths {known} and {n} do not fit in axis {-axis} of " + " and ".join(x.describe() for x in inputs)
+                    )
+                known = n
+        shape[-axis] = known if known is not None else None if unknown else 1
+    return tuple(shape)
+
+
+def normalize_axis(axis: int, ndim: int, what: str) -> int:
+    if not -ndim <= axis < ndim:
+        raise ShapeError(f"{what}: axis {axis} does not exist in a tensor of {ndim} dimensions")
+    return axis % ndim
+
+
+def normalize_axes(axis: Any, ndim: int, what: str) -> tuple[int, ...]:
+    """None (all), an int or several as sorted, non-negative axes; each once."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
+    result = tuple(sorted(normalize_axis(int(a), ndim, what) for a in axes))
+    if len(set(result)) != len(result):
+        raise ShapeError(f"{what}: an axis is named twice in {axes}")
+    return result

@@ -1,0 +1,172 @@
+"""What a variable can do in Python: operators, indexing, and methods, all of them operations of this package."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..graph import Variable
+from . import elementwise as ew
+from . import index as ix
+from . import linalg, reduce, shape
+from .along_axis import argsort, cumprod, cumsum, nonzero, sort
+
+
+def _flip(op: Any) -> Any:
+    return lambda self, other: op(other, self)
+
+
+_OPERATORS = {
+    "__add__": lambda self, other: ew.add(self, other),
+    "__sub__": lambda self, other: ew.sub(self, other),
+    "__mul__": lambda self, other: ew.mul(self, other),
+    "__truediv__": lambda self, other: ew.true_div(self, other),
+    "__floordiv__": lambda self, other: ew.floor_div(self, other),
+    "__mod__": lambda self, other: ew.mod(self, other),
+    "__pow__": lambda self, other: ew.pow_(self, other),
+    "__matmul__": lambda self, other: linalg.matmul(self, other),
+    "__and__": lambda self, other: ew.and_(self, other),
+    "__or__": lambda self, other: ew.or_(self, other),
+    "__xor__": lambda self, other: ew.xor(self, other),
+    "__radd__": _flip(ew.add),
+    "__rsub__": _flip(ew.sub),
+    "__rmul__": _flip(ew.mul),
+    "__rtruediv__": _flip(ew.true_div),
+    "__rfloordiv__": _flip(ew.floor_div),
+    "__rmod__": _flip(ew.mod),
+    "__rpow__": _flip(ew.pow_),
+    "__rmatmul__": _flip(linalg.matmul),
+    "__rand__": _flip(ew.and_),
+    "__ror__": _flip(ew.or_),
+    "__rxor__": _flip(ew.xor),
+    "__neg__": lambda self: ew.neg(self),
+    "__pos__": lambda self: self,
+    "__abs__": lambda self: ew.abs_(self),
+    "__invert__": lambda self: ew.invert(self),
+    "__lt__": lambda self, other: ew.lt(self, other),
+    "__le__": lambda self, other: ew.le(self, other),
+    "__gt__": lambda self, other: ew.gt(self, other),
+    "__ge__": lambda self, other: ew.ge(self, other),
+}
+
+_COMPARISONS = ("lt", "le", "gt", "ge", "eq", "neq")
+
+
+def _truth(self: Variable) -> bool:
+    if self.owner is not None and isinstance(self.owner.op, ew.Elementwise) and self.owner.op.name in _COMPARISONS:
+        raise TypeError(
+            f"the comparison {self.describe()} is symbolic and has no truth value yet; use T.switch(condition, a, b) "
+            f"instead of if, and & and | instead of and, or (also in a < x < b)"
+        )
+    return True
+
+
+def _iterate(self: Variable) -> Any:
+    n = self.type.shape[0] if self.ndim else None
+    if n is None:
+        raise TypeError(f"cannot iterate over {self.describe()}: its length is not known before the call")
+    return (self[i] for i in range(n))
+
+
+def _length(self: Variable) -> int:
+    raise TypeError(f"the length of {self.describe()} is symbolic: use x.shape[0]")
+
+
+def _no_number(kind: str) -> Any:
+    def convert(self: Variable) -> Any:
+        raise TypeError(f"{self.describe()} is symbolic and has no value to make {kind} of; use .eval() or a compiled function")
+
+    return convert
+
+
+def _method(function: Any) -> Any:
+    """A function of the package as a method: the variable is its first argument."""
+
+    def method(self: Variable, *args: Any, **kwargs: Any) -> Any:
+        return function(self, *args, **kwargs)
+
+    method.__doc__ = function.__doc__
+    method.__name__ = getattr(function, "__name__", "method")
+    return method
+
+
+_METHODS = {
+    "sum": reduce.sum,
+    "prod": reduce.prod,
+    "mean": reduce.mean,
+    "var": reduce.var,
+    "std": reduce.std,
+    "max": reduce.max,
+    "min": reduce.min,
+    "all": reduce.all,
+    "any": reduce.any,
+    "argmax": reduce.argmax,
+    "argmin": reduce.argmin,
+    "norm": lambda self, L=2, axis=None, keepdims=False: reduce.norm(self, L, axis, keepdims),
+    "ptp": reduce.ptp,
+    "astype": ew.cast,
+    "flatten": shape.flatten,
+    "ravel": shape.flatten,
+    "dimshuffle": shape.dimshuffle,
+    "transpose": shape.transpose,
+    "swapaxes": shape.swapaxes,
+    "squeeze": shape.squeeze,
+    "repeat": ix.repeat,
+    "take": ix.take,
+    "diagonal": ix.diag,
+    "dot": linalg.dot,
+    "sort": sort,
+    "argsort": argsort,
+    "cumsum": cumsum,
+    "cumprod": cumprod,
+    "nonzero": nonzero,
+    "clip": ew.clip,
+    "round": lambda self, mode="half_to_even": tensor_round(self, mode),
+    "copy": ew.identity,
+    "conj": ew.identity,
+    "fill": shape.full_like,
+    "zeros_like": shape.zeros_like,
+    "ones_like": shape.ones_like,
+    "set": ix.set_subtensor,
+    "inc": ix.inc_subtensor,
+}
+
+
+def tensor_round(x: Any, mode: str = "half_to_even") -> Variable:
+    """The nearest integer; ``mode`` is half_to_even (numpy's, the default) or half_away_from_zero."""
+    table = {"half_to_even": ew.round_half_to_even, "half_away_from_zero": ew.round_half_away_from_zero}
+    if mode not in table:
+        raise ValueError(f"T.round has the modes {', '.join(table)}, not {mode!r}")
+    return table[mode](x)
+
+
+def _reshape_method(self: Variable, *lengths: Any, ndim: int | None = None) -> Variable:
+    return shape.reshape(self, lengths[0] if len(lengths) == 1 else lengths, ndim)
+
+
+def _eval(self: Variable, inputs_to_values: dict | None = None) -> np.ndarray:
+    """The value, given those of the inputs as ``{variable: value}``; compiled once for each set of inputs."""
+    from ..compile.function import evaluate
+
+    return evaluate(self, inputs_to_values or {})
+
+
+def install() -> None:
+    """Give Variable its operators and methods."""
+    for name, operator in _OPERATORS.items():
+        setattr(Variable, name, operator)
+    for name, function in _METHODS.items():
+        setattr(Variable, name, _method(function))
+    Variable.__bool__ = _truth
+    Variable.__iter__ = _iterate
+    Variable.__len__ = _length
+    Variable.__float__ = _no_number("a float")
+    Variable.__int__ = _no_number("an int")
+    Variable.__index__ = _no_number("an index")
+    Variable.__getitem__ = ix.index
+    Variable.reshape = _reshape_method
+    Variable.eval = _eval
+    Variable.T = property(shape.transpose)
+    Variable.shape = property(shape.shape_of)
+    Variable.size = property(lambda self: reduce.count(self, tuple(range(self.ndim)), "int64"))

@@ -1,0 +1,290 @@
+"""Reductions over any axes: sum, product, maximum, minimum, all, any, the index of the greatest and the smallest.
+
+Each lowers to a loop nest over its input with the reduced axes marked; ``mean``, ``var``, ``std`` and ``logsumexp`` are
+composed of them.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..configuration import config
+from ..errors import ShapeError
+from ..graph import Apply, TensorType, Variable
+from ..graph.types import dtype_name, is_float
+from ..scalar import expression as ex
+from ..scalar.lowered import Operand, Reduction
+from .elementwise import ALL, cast, eq, exp, log, maximum, mul, sqr, sqrt, switch
+from .op import NUMBERS, Op, Sample, as_variable, normalize_axes, normalize_axis, not_differentiable, register
+
+_NUMPY = {"sum": np.sum, "prod": np.prod, "max": np.max, "min": np.min, "all": np.all, "any": np.any}
+_EMPTY_FAILS = ("max", "min", "argmax", "argmin")
+
+
+class Reduce(Op):
+    """``kind`` over ``axes`` (sorted), which vanish from the shape.  Sums and products keep the input's dtype."""
+
+    def __init__(self, kind: str, axes: tuple[int, ...]) -> None:
+        self.kind = kind
+        self.axes = axes
+
+    def parameters(self) -> tuple:
+        return self.kind, self.axes
+
+    def infer(self, x: Variable) -> list[TensorType]:
+        if self.kind in _EMPTY_FAILS and builtins.any(x.type.shape[a] == 0 for a in self.axes):
+            raise ShapeError(f"T.{self.kind} over an axis of length 0 of {x.describe()} has no value")
+        return [TensorType(x.dtype, [n for i, n in enumerate(x.type.shape) if i not in self.axes])]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        (x,), (g,) = node.inputs, grads
+        if self.kind in ("all", "any"):
+            return [None]
+        g = restore_axes(g, self.axes, x.ndim)
+        if self.kind == "sum":
+            return [broadcast_like(g, x)]
+        if self.kind == "prod":
+            return [g * _product_of_others(x, self.axes)]
+        hit = eq(x, restore_axes(node.outputs[0], self.axes, x.ndim))
+        ties = sum_keeping(cast(hit, g.dtype), self.axes)
+        return [switch(hit, g / ties, 0)]
+
+    def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
+        dtype = node.outputs[0].type.numpy_dtype
+        if self.kind in ("sum", "prod"):
+            return np.asarray(_NUMPY[self.kind](x, axis=self.axes, dtype=dtype))
+        return np.asarray(_NUMPY[self.kind](x, axis=self.axes), dtype=dtype)
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Reduction:
+        (x,) = operands
+        return Reduction(self.kind, x.shape, self.axes, x.at)
+
+
+class ArgReduce(Op):
+    """The index along one axis of the first greatest ('argmax') or smallest ('argmin') element, int64; NaN comes first."""
+
+    def __init__(self, kind: str, axis: int) -> None:
+        self.kind = kind
+        self.axis = axis
+
+    def parameters(self) -> tuple:
+        return self.kind, self.axis
+
+    def infer(self, x: Variable) -> list[TensorType]:
+        if x.type.shape[self.axis] == 0:
+            raise ShapeError(f"T.{self.kind} over an axis of length 0 of {x.describe()} has no value")
+        return [TensorType("int64", [n for i, n in enumerate(x.type.shape) if i != self.axis])]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        raise not_differentiable(node, "an index does not change continuously with the values")
+
+    def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
+        return np.asarray(getattr(np, self.kind)(x, axis=self.axis), dtype="int64")
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Reduction:
+        (x,) = operands
+        return Reduction(self.kind, x.shape, (self.axis,), x.at)
+
+
+def restore_axes(x: Variable, axes: tuple[int, ...], ndim: int) -> Variable:
+    """A reduced variable with its reduced axes back, of length 1."""
+    from .shape import dimshuffle
+
+    kept = iter(range(x.ndim))
+    return dimshuffle(x, ["x" if i in axes else next(kept) for i in range(ndim)])
+
+
+def broadcast_like(g: Variable, x: Variable) -> Variable:
+    from .shape import broadcast_to, shape_of
+
+    return broadcast_to(g, shape_of(x))
+
+
+def _product_of_others(x: Variable, axes: tuple[int, ...]) -> Variable:
+    """For each element the product of all others of its group: exact also where zeros are among them."""
+    zero = eq(x, 0)
+    zeros = sum_keeping(cast(zero, "int64"), axes)
+    nonzero = prod(switch(zero, 1, x), axis=axes, keepdims=True)
+    only = eq(zeros, 1)
+    return switch(eq(zeros, 0), nonzero / switch(zero, 1, x), switch(only * zero, nonzero, 0))
+
+
+def sum_keeping(x: Variable, axes: tuple[int, ...]) -> Variable:
+    """The sum over ``axes``, which stay with length 1; no change of dtype."""
+    return restore_axes(Reduce("sum", axes).make(x), axes, x.ndim) if axes else x
+
+
+def _reduce(kind: str, x: Any, axis: Any, keepdims: bool, dtype: str | None = None) -> Variable:
+    x = as_variable(x)
+    axes = normalize_axes(axis, x.ndim, f"T.{kind} of {x.describe()}")
+    if dtype is not None:
+        x = cast(x, dtype)
+    result = Reduce(kind, axes).make(x) if axes else x
+    return restore_axes(result, axes, x.ndim) if keepdims else result
+
+
+def _sum_dtype(x: Variable, dtype: Any) -> str:
+    """As numpy: bools and narrow integers are summed in int64; floats keep their dtype."""
+    if dtype is not None:
+        return dtype_name(dtype)
+    return x.dtype if is_float(x.dtype) else "int64"
+
+
+def sum(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None) -> Variable:
+    """The sum over ``axis`` (None: all).  Integers and bools are summed in int64; floats in their own dtype."""
+    x = as_variable(x)
+    return _reduce("sum", x, axis, keepdims, _sum_dtype(x, dtype))
+
+
+def prod(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None) -> Variable:
+    """The product over ``axis`` (None: all)."""
+    x = as_variable(x)
+    return _reduce("prod", x, axis, keepdims, _sum_dtype(x, dtype))
+
+
+def max(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
+    """The greatest element; NaN if there is one.  Its gradient is shared by the elements that tie."""
+    return _reduce("max", x, axis, keepdims)
+
+
+def min(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
+    """The smallest element; NaN if there is one.  Its gradient is shared by the elements that tie."""
+    return _reduce("min", x, axis, keepdims)
+
+
+def all(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
+    """Whether every element is true (not 0)."""
+    return _reduce("all", cast(as_variable(x), "bool"), axis, keepdims)
+
+
+def any(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
+    """Whether any element is true (not 0)."""
+    return _reduce("any", cast(as_variable(x), "bool"), axis, keepdims)
+
+
+def _arg(kind: str, x: Any, axis: Any, keepdims: bool) -> Variable:
+    from .shape import flatten
+
+    x = as_variable(x)
+    if axis is None:
+        return restore_axes(ArgReduce(kind, 0).make(flatten(x)), tuple(range(x.ndim)), x.ndim) if keepdims else ArgReduce(kind, 0).make(flatten(x))
+    axis = normalize_axis(int(axis), x.ndim, f"T.{kind} of {x.describe()}")
+    result = ArgReduce(kind, axis).make(x)
+    return restore_axes(result, (axis,), x.ndim) if keepdims else result
+
+
+def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Variable:
+    """The index (int64) of the first greatest element along ``axis``, or in the flattened tensor."""
+    return _arg("argmax", x, axis, keepdims)
+
+
+def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Variable:
+    """The index (int64) of the first smallest element along ``axis``, or in the flattened tensor."""
+    return _arg("argmin", x, axis, keepdims)
+
+
+def max_and_argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> list[Variable]:
+    """Both, as a list."""
+    return [max(x, axis, keepdims), argmax(x, axis, keepdims)]
+
+
+def count(x: Variable, axes: tuple[int, ...], dtype: str) -> Variable:
+    """How many elements ``axes`` hold, as a scalar of ``dtype``."""
+    from .shape import shape_i
+
+    total: Any = None
+    for a in axes:
+        n = shape_i(x, a)
+        total = n if total is None else mul(total, n)
+    return cast(1 if total is None else total, dtype)
+
+
+def mean(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None) -> Variable:
+    """The arithmetic mean over ``axis`` (None: all); of integers and bools in floatX."""
+    x = as_variable(x)
+    wanted = dtype_name(dtype) if dtype is not None else x.dtype if is_float(x.dtype) else config.floatX
+    axes = normalize_axes(axis, x.ndim, f"T.mean of {x.describe()}")
+    return _reduce("sum", x, axis, keepdims, wanted) / count(x, axes, wanted)
+
+
+def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Variable:
+    """The variance over ``axis`` by two passes, divided by the count less ``ddof``."""
+    x = as_variable(x)
+    axes = normalize_axes(axis, x.ndim, f"T.var of {x.describe()}")
+    centred = x - mean(x, axis, keepdims=True)
+    n = count(x, axes, centred.dtype)
+    return _reduce("sum", sqr(centred), axis, keepdims) / (n - ddof if ddof else n)
+
+
+def std(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Variable:
+    """The standard deviation over ``axis``."""
+    return sqrt(var(x, axis, ddof, keepdims))
+
+
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
+    """log(sum(exp(x))), stable: the rewrites compute it relative to the maximum."""
+    return log(_reduce("sum", exp(as_variable(x)), axis, keepdims))
+
+
+def norm(x: Any, ord: int | None = None, axis: Any = None, keepdims: bool = False) -> Variable:
+    """The Euclidean norm (``ord`` 2 or None), or the sum of absolute values (1), over ``axis``."""
+    x = as_variable(x)
+    if ord in (None, 2):
+        return sqrt(_reduce("sum", sqr(x), axis, keepdims))
+    if ord == 1:
+        return _reduce("sum", abs(x), axis, keepdims)
+    raise ValueError(f"T.norm has ord 1 and 2, not {ord}")
+
+
+def ptp(x: Any, axis: Any = None) -> Variable:
+    """Greatest less smallest element."""
+    return max(x, axis) - min(x, axis)
+
+
+def _array(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.RandomState(seed).permutation(int(np.prod(shape))).reshape(shape) * 0.35 - 1.1
+
+
+def _samples(build: Callable, dtypes: tuple, differentiable: bool, empty: bool) -> Callable[[], list[Sample]]:
+    def samples() -> list[Sample]:
+        x = _array(3, 4, 2)
+        result = [
+            Sample(lambda v, a=a, k=k: build(v, axis=a, keepdims=k), (x,), dtypes, differentiable)
+            for a in (None, 0, 1, -1, (0, 2), (1, 2), (0, 1))
+            for k in (False, True)
+        ]
+        result.append(Sample(build, (np.array(1.5),), dtypes, differentiable))
+        result.append(Sample(lambda v: build(v, axis=1), (np.zeros((0, 3)),), dtypes, False))
+        if empty:
+            result.append(Sample(lambda v: build(v, axis=0), (np.zeros((0, 3)),), dtypes, False))
+            result.append(Sample(build, (np.zeros((0, 3)),), dtypes, False))
+        return result
+
+    return samples
+
+
+def _arg_samples(build: Callable) -> Callable[[], list[Sample]]:
+    def samples() -> list[Sample]:
+        x = _array(3, 4, 2, seed=1)
+        ties = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 0.0]])
+        return [
+            *(Sample(lambda v, a=a: build(v, axis=a), (x,), NUMBERS, False) for a in (None, 0, 1, 2, -1)),
+            Sample(lambda v: build(v, axis=1), (ties,), NUMBERS, False),
+            Sample(lambda v: build(v, axis=1), (np.zeros((0, 3)),), NUMBERS, False),
+        ]
+
+    return samples
+
+
+register("sum", sum, _samples(sum, ALL, True, True), sum.__doc__ or "")
+register("prod", prod, _samples(prod, NUMBERS, True, True), prod.__doc__ or "")
+register("max", max, _samples(max, ALL, True, False), max.__doc__ or "")
+register("min", min, _samples(min, ALL, True, False), min.__doc__ or "")
+register("all", all, _samples(all, ALL, False, True), all.__doc__ or "")
+register("any", any, _samples(any, ALL, False, True), any.__doc__ or "")
+register("argmax", argmax, _arg_samples(argmax), argmax.__doc__ or "")
+register("argmin", argmin, _arg_samples(argmin), argmin.__doc__ or "")

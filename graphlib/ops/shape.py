@@ -1,0 +1,694 @@
+"""Shapes: reading lengths, moving, adding and dropping axes, reshaping, broadcasting, filling, joining.
+
+Most only remap the index of what they read and cost nothing once fused.  A length that is statically known is a constant from
+the start, so shape arithmetic folds while the graph is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError, ShapeError
+from ..graph import Apply, Constant, TensorType, Variable
+from ..graph.types import dtype_name, promote, shape_text
+from ..scalar import expression as ex
+from ..scalar.integer import Poly, flat_index, product
+from ..scalar.lowered import Operand, Piece, Pull, Push
+from .elementwise import ALL, cast
+from .op import Op, Sample, as_variable, is_number, normalize_axis, register
+
+
+def constant_int(v: Any) -> int | None:
+    """The number that an integer argument is, if it is known."""
+    if isinstance(v, Constant):
+        return int(v.data) if v.data.size == 1 else None
+    return None if isinstance(v, Variable) else int(v)
+
+
+def as_length(v: Any, what: str) -> Variable:
+    """A length or an index as an int64 scalar variable."""
+    v = as_variable(v)
+    if v.ndim != 0 and v.type.shape != (1,) * v.ndim:
+        raise ShapeError(f"{what} must be a scalar, not {v.describe()}")
+    if v.type.is_float:
+        if isinstance(v, Constant) and float(v.data) == int(v.data):
+            return Constant(int(v.data), dtype="int64")
+        raise DTypeError(f"{what} must be an integer, not {v.describe()}; cast it: T.cast(v, 'int64')")
+    if v.ndim:
+        v = dimshuffle(v, ())
+    return cast(v, "int64")
+
+
+class ShapeI(Op):
+    """The length of one axis, int64."""
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def parameters(self) -> tuple:
+        return (self.axis,)
+
+    def infer(self, x: Variable) -> list[TensorType]:
+        return [TensorType("int64")]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        return [None]
+
+    def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
+        return np.asarray(x.shape[self.axis], dtype="int64")
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
+        return Pull((), lambda: ex.integer(operands[0].shape[self.axis]))
+
+
+def shape_i(x: Any, axis: int) -> Variable:
+    """The length of ``axis``: a constant where it is statically known."""
+    x = as_variable(x)
+    axis = normalize_axis(axis, x.ndim, f"shape of {x.describe()}")
+    n = x.type.shape[axis]
+    return Constant(n, dtype="int64") if n is not None else ShapeI(axis).make(x)
+
+
+class Shape(tuple):
+    """``x.shape``: a tuple of int64 scalars that is also a vector wherever a variable is wanted (``T.prod(x.shape)``)."""
+
+    def __graphlib_variable__(self) -> Variable:
+        return stack_scalars(list(self))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.__graphlib_variable__(), name)
+
+    def __getitem__(self, item: Any) -> Any:
+        if isinstance(item, Variable):
+            return self.__graphlib_variable__()[item]
+        result = tuple.__getitem__(self, item)
+        return Shape(result) if isinstance(item, slice) else result
+
+
+def _vector_operator(name: str) -> Callable:
+    return lambda self, *args: getattr(self.__graphlib_variable__(), name)(*args)
+
+
+for _name in ("__sub__", "__rsub__", "__truediv__", "__rtruediv__", "__floordiv__", "__mod__", "__pow__", "__neg__"):
+    setattr(Shape, _name, _vector_operator(_name))
+
+
+def shape_of(x: Any) -> Shape:
+    x = as_variable(x)
+    return Shape(shape_i(x, axis) for axis in range(x.ndim))
+
+
+class DimShuffle(Op):
+    """Axes in another order: ``order`` has the input's axes, and 'x' for a new axis of length 1.
+
+    Axes left out must have length 1.
+    """
+
+    view = True
+
+    def __init__(self, order: tuple) -> None:
+        self.order = order
+
+    def parameters(self) -> tuple:
+        return self.order
+
+    def infer(self, x: Variable) -> list[TensorType]:
+        for axis in set(range(x.ndim)) - {a for a in self.order if a != "x"}:
+            if x.type.shape[axis] not in (1, None):
+                raise ShapeError(f"dimshuffle{self.order}: axis {axis} of {x.describe()} cannot be dropped, its length is not 1")
+        return [TensorType(x.dtype, [1 if a == "x" else x.type.shape[a] for a in self.order])]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        (x,) = node.inputs
+        back: list = [self.order.index(a) if a in self.order else "x" for a in range(x.ndim)]
+        return [dimshuffle(grads[0], back)]
+
+    def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
+        kept = [a for a in self.order if a != "x"]
+        dropped = tuple(a for a in range(x.ndim) if a not in kept)
+        moved = x.transpose(*kept, *dropped).reshape([x.shape[a] for a in kept])
+        return moved[tuple(None if a == "x" else slice(None) for a in self.order)]
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
+        (x,) = operands
+        for axis in set(range(x.ndim)) - set(self.order):
+            require(Poly.of(1), x.shape[axis], f"dimshuffle{self.order} drops axis {axis} of {{1}}, whose length is {{b}}, not 1",
+                    (node.outputs[0], x.variable))
+
+        def at(*index: Poly) -> ex.Expr:
+            inner: list = [0] * x.ndim
+            for i, a in zip(index, self.order, strict=True):
+                if a != "x":
+                    inner[a] = i
+            return x.at(*inner)
+
+        return Pull(tuple(Poly.of(1) if a == "x" else x.shape[a] for a in self.order), at)
+
+
+def dimshuffle(x: Any, *order: Any) -> Variable:
+    """Reorder, add ('x') and drop (length 1) axes: ``dimshuffle(x, 0, 'x', 1)`` or ``dimshuffle(x, (0, 'x', 1))``."""
+    x = as_variable(x)
+    if len(order) == 1 and isinstance(order[0], (tuple, list)):
+        order = tuple(order[0])
+    normal = tuple("x" if a == "x" else normalize_axis(int(a), x.ndim, f"dimshuffle of {x.describe()}") for a in order)
+    kept = [a for a in normal if a != "x"]
+    if len(set(kept)) != len(kept):
+        raise ShapeError(f"dimshuffle{normal}: an axis is named twice")
+    if normal == tuple(range(x.ndim)):
+        return x
+    if x.owner is not None and isinstance(x.owner.op, DimShuffle):
+        inner = x.owner.op.order
+        return dimshuffle(x.owner.inputs[0], *("x" if a == "x" else inner[a] for a in normal))
+    return DimShuffle(normal).make(x)
+
+
+def transpose(x: Any, *axes: Any) -> Variable:
+    """Axes permuted; reversed when none are named."""
+    x = as_variable(x)
+    if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
+        axes = tuple(axes[0]) if axes[0] is not None else ()
+    return dimshuffle(x, *(axes or range(x.ndim - 1, -1, -1)))
+
+
+def swapaxes(x: Any, axis1: int, axis2: int) -> Variable:
+    """Two axes exchanged."""
+    x = as_variable(x)
+    order = list(range(x.ndim))
+    a, b = (normalize_axis(a, x.ndim, "swapaxes") for a in (axis1, axis2))
+    order[a], order[b] = order[b], order[a]
+    return dimshuffle(x, order)
+
+
+def moveaxis(x: Any, source: int, destination: int) -> Variable:
+    """One axis moved to another place."""
+    x = as_variable(x)
+    source, destination = (normalize_axis(a, x.ndim, "moveaxis") for a in (source, destination))
+    order = [a for a in range(x.ndim) if a != source]
+    order.insert(destination, source)
+    return dimshuffle(x, order)
+
+
+def expand_dims(x: Any, axis: int) -> Variable:
+    """A new axis of length 1 at ``axis``."""
+    x = as_variable(x)
+    order: list = list(range(x.ndim))
+    order.insert(normalize_axis(axis, x.ndim + 1, "expand_dims"), "x")
+    return dimshuffle(x, order)
+
+
+def shape_padleft(x: Any, n_ones: int = 1) -> Variable:
+    """``n_ones`` new axes of length 1 in front."""
+    x = as_variable(x)
+    return dimshuffle(x, ["x"] * n_ones + list(range(x.ndim)))
+
+
+def shape_padright(x: Any, n_ones: int = 1) -> Variable:
+    """``n_ones`` new axes of length 1 at the end."""
+    x = as_variable(x)
+    return dimshuffle(x, list(range(x.ndim)) + ["x"] * n_ones)
+
+
+def squeeze(x: Any, axis: Any = None) -> Variable:
+    """Axes that are statically 1 dropped (or those named)."""
+    x = as_variable(x)
+    drop = (
+        [i for i, n in enumerate(x.type.shape) if n == 1]
+        if axis is None
+        else [normalize_axis(a, x.ndim, "squeeze") for a in (axis if isinstance(axis, (tuple, list)) else [axis])]
+    )
+    return dimshuffle(x, [i for i in range(x.ndim) if i not in drop])
+
+
+class Reshape(Op):
+    """The elements in row-major order under another shape: an array, then its lengths; ``infer_axis`` follows from the rest."""
+
+    def __init__(self, infer_axis: int | None = None) -> None:
+        self.infer_axis = infer_axis
+
+    def parameters(self) -> tuple:
+        return (self.infer_axis,)
+
+    def infer(self, x: Variable, *lengths: Variable) -> list[TensorType]:
+        shape = [None if i == self.infer_axis else constant_int(n) for i, n in enumerate(lengths)]
+        total = int(np.prod(x.type.shape)) if None not in x.type.shape else None
+        if self.infer_axis is None:
+            if total is not None and None not in shape and int(np.prod(shape)) != total:
+                raise ShapeError(f"reshape: {x.describe()} has {total} elements, the shape {shape_text(shape)} {int(np.prod(shape))}")
+        elif total is not None and all(n is not None for i, n in enumerate(shape) if i != self.infer_axis):
+            rest = int(np.prod([n for i, n in enumerate(shape) if i != self.infer_axis]))
+            if rest and total % rest:
+                raise ShapeError(f"reshape: the {total} elements of {x.describe()} cannot be divided by {rest}")
+            shape[self.infer_axis] = total // rest if rest else 0
+        return [TensorType(x.dtype, shape)]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        x, *lengths = node.inputs
+        return [reshape(grads[0], shape_of(x)), *[None] * len(lengths)]
+
+    def reference(self, node: Apply, x: np.ndarray, *lengths: np.ndarray) -> np.ndarray:
+        shape = [int(n) for n in lengths]
+        if self.infer_axis is not None:
+            rest = int(np.prod([n for i, n in enumerate(shape) if i != self.infer_axis]))
+            shape[self.infer_axis] = x.size // rest if rest else 0
+        return x.reshape(shape)
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
+        x, *lengths = operands
+        total = product(x.shape)
+        static = node.outputs[0].type.shape
+        shape = [Poly.of(n) if n is not None else ex.poly(o.scalar) for n, o in zip(static, lengths, strict=True)]
+        if self.infer_axis is not None and static[self.infer_axis] is None:
+            rest = product(n for i, n in enumerate(shape) if i != self.infer_axis)
+            shape[self.infer_axis] = ex.floor_div(total, ex.maximum(rest, 1) if rest.constant is None else rest)
+        require(total, product(shape), "reshape of {1}: its {a} elements do not fill the new shape of {b}", (node.outputs[0], x.variable))
+        return Pull(tuple(shape), lambda *i: x.flat(flat_index(i, shape)))
+
+
+def reshape(x: Any, shape: Any, ndim: int | None = None) -> Variable:
+    """``x`` with another shape: a sequence of lengths (one may be -1), or a vector variable with ``ndim`` given."""
+    x = as_variable(x)
+    if isinstance(shape, Variable) and shape.ndim == 0 or is_number(shape) or isinstance(shape, np.integer):
+        shape = [shape]
+    if isinstance(shape, Variable):
+        count = ndim if ndim is not None else shape.type.shape[0]
+        if count is None:
+            raise ShapeError(f"reshape: the length of {shape.describe()} is not known; pass ndim=")
+        shape = [shape[i] for i in range(count)]
+    lengths = [as_length(n, "reshape: a length") for n in shape]
+    unknown = [i for i, n in enumerate(lengths) if constant_int(n) == -1]
+    if len(unknown) > 1:
+        raise ShapeError("reshape: at most one length may be -1")
+    if any((constant_int(n) or 0) < -1 for n in lengths):
+        raise ShapeError(f"reshape: a length cannot be negative in {[str(n) for n in lengths]}")
+    if not unknown and len(lengths) == x.ndim:
+        known = [constant_int(n) for n in lengths]
+        if None not in known and tuple(known) == x.type.shape:
+            return x
+    return Reshape(unknown[0] if unknown else None).make(x, *lengths)
+
+
+def flatten(x: Any, ndim: int = 1, outdim: int | None = None) -> Variable:
+    """``x`` with its last axes merged so that ``ndim`` are left (all of them by default)."""
+    x = as_variable(x)
+    ndim = ndim if outdim is None else outdim
+    if not 1 <= ndim <= max(x.ndim, 1):
+        raise ShapeError(f"flatten: cannot keep {ndim} axes of {x.describe()}")
+    if x.ndim == ndim:
+        return x
+    return reshape(x, [*shape_of(x)[: ndim - 1], -1 if ndim > 1 or x.ndim else 1])
+
+
+class BroadcastTo(Op):
+    """A tensor repeated along axes of length 1 and new leading axes: an array, then the lengths."""
+
+    view = True
+
+    def infer(self, x: Variable, *lengths: Variable) -> list[TensorType]:
+        shape = [constant_int(n) for n in lengths]
+        if x.ndim > len(shape):
+            raise ShapeError(f"{x.describe()} cannot be broadcast to {len(shape)} dimensions")
+        for axis in range(1, x.ndim + 1):
+            have, want = x.type.shape[-axis], shape[-axis]
+            if have not in (1, None):
+                if want not in (None, have):
+                    raise ShapeError(f"{x.describe()} cannot be broadcast to {shape_text(shape)}: axis {-axis} has length {have}")
+                shape[-axis] = have
+        return [TensorType(x.dtype, shape)]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        from .reduce import sum_keeping
+
+        x, *lengths = node.inputs
+        g = grads[0]
+        extra = g.ndim - x.ndim
+        axes = (*range(extra), *(extra + i for i, n in enumerate(x.type.shape) if n == 1 and g.type.shape[extra + i] != 1))
+        return [dimshuffle(sum_keeping(g, axes), tuple(range(extra, g.ndim))), *[None] * len(lengths)]
+
+    def reference(self, node: Apply, x: np.ndarray, *lengths: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(x, [int(n) for n in lengths])
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
+        x, *lengths = operands
+        static = node.outputs[0].type.shape
+        shape = [Poly.of(n) if n is not None else ex.poly(o.scalar) for n, o in zip(static, lengths, strict=True)]
+        own_static = x.variable.type.shape
+        for axis in range(1, x.ndim + 1):
+            if own_static[-axis] != 1:
+                require(shape[-axis], x.shape[-axis], f"axis {-axis} of {{1}} has length {{b}} and cannot be broadcast to {{a}}",
+                        (node.outputs[0], x.variable))
+
+        def at(*index: Poly) -> ex.Expr:
+            own = index[len(index) - x.ndim :]
+            return x.at(*(0 if n == 1 else i for i, n in zip(own, own_static, strict=True)))
+
+        return Pull(tuple(shape), at)
+
+
+def broadcast_to(x: Any, shape: Sequence[Any]) -> Variable:
+    """``x`` repeated to ``shape``, as numpy.broadcast_to."""
+    x = as_variable(x)
+    lengths = [as_length(n, "a length of the shape") for n in shape]
+    if len(lengths) == x.ndim and all(n is not None and constant_int(m) == n for n, m in zip(x.type.shape, lengths, strict=True)):
+        return x
+    return BroadcastTo().make(x, *lengths)
+
+
+def _shape_argument(shape: Any) -> list:
+    if isinstance(shape, Variable) and shape.ndim == 1:
+        n = shape.type.shape[0]
+        if n is None:
+            raise ShapeError(f"a shape must have a known number of lengths, {shape.describe()} has not")
+        return [shape[i] for i in range(n)]
+    return list(shape) if isinstance(shape, (tuple, list)) else [shape]
+
+
+def alloc(value: Any, *shape: Any) -> Variable:
+    """A tensor of the given shape filled with ``value`` (a scalar, or what broadcasts to it)."""
+    if len(shape) == 1:
+        shape = tuple(_shape_argument(shape[0]))
+    return broadcast_to(value, shape)
+
+
+def zeros(shape: Any, dtype: Any = None) -> Variable:
+    """Zeros of ``shape``, of floatX unless ``dtype`` says otherwise."""
+    return alloc(Constant(0, dtype=dtype_name(dtype or "floatX")), *_shape_argument(shape))
+
+
+def ones(shape: Any, dtype: Any = None) -> Variable:
+    """Ones of ``shape``, of floatX unless ``dtype`` says otherwise."""
+    return alloc(Constant(1, dtype=dtype_name(dtype or "floatX")), *_shape_argument(shape))
+
+
+def full(shape: Any, value: Any, dtype: Any = None) -> Variable:
+    """``value`` in every place of ``shape``."""
+    value = as_variable(value)
+    return alloc(value if dtype is None else cast(value, dtype), *_shape_argument(shape))
+
+
+def zeros_like(x: Any, dtype: Any = None, opt: bool = False) -> Variable:
+    """Zeros of the shape, and the dtype unless another is named, of ``x``."""
+    x = as_variable(x)
+    return alloc(Constant(0, dtype=dtype_name(dtype or x.dtype)), *shape_of(x))
+
+
+def ones_like(x: Any, dtype: Any = None, opt: bool = False) -> Variable:
+    """Ones of the shape, and the dtype unless another is named, of ``x``."""
+    x = as_variable(x)
+    return alloc(Constant(1, dtype=dtype_name(dtype or x.dtype)), *shape_of(x))
+
+
+def full_like(x: Any, value: Any, dtype: Any = None) -> Variable:
+    """``value`` everywhere, in the shape of ``x``."""
+    x = as_variable(x)
+    return alloc(cast(as_variable(value), dtype or x.dtype), *shape_of(x))
+
+
+fill = full_like
+
+
+class ARange(Op):
+    """start, start + step, … up to stop (left out), of the inputs' common dtype."""
+
+    def infer(self, start: Variable, stop: Variable, step: Variable) -> list[TensorType]:
+        known = [c.data for c in (start, stop, step) if isinstance(c, Constant)]
+        n = None
+        if len(known) == 3:
+            if known[2] == 0:
+                raise ShapeError("T.arange: the step is 0")
+            n = max(0, int(np.ceil((known[1] - known[0]) / known[2])))
+        return [TensorType(start.dtype, [n])]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        return [None, None, None]
+
+    def reference(self, node: Apply, start: np.ndarray, stop: np.ndarray, step: np.ndarray) -> np.ndarray:
+        n = max(0, int(np.ceil((stop - start) / step)))
+        return (start + np.arange(n) * step).astype(node.outputs[0].dtype)
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
+        (out,) = node.outputs
+        start, stop, step = (o.scalar for o in operands)
+        if out.type.shape[0] is not None:
+            n = Poly.of(out.type.shape[0])
+        elif out.type.is_float:
+            span = ex.apply("true_div", out.dtype, ex.apply("sub", out.dtype, stop, start), step)
+            n = ex.maximum(0, ex.poly(ex.cast(ex.apply("ceil", out.dtype, span), "int64")))
+        else:
+            a, b, s = (ex.poly(e) for e in (start, stop, step))
+            up = -ex.floor_div(a - b, s) if s.constant != 1 else b - a
+            n = up if a == 0 and s == 1 and _is_length(b) else ex.maximum(0, up)
+        if out.type.is_float:
+            return Pull((n,), lambda i: ex.apply("add", out.dtype, start, ex.apply("mul", out.dtype, ex.cast(ex.integer(i), out.dtype), step)))
+        return Pull((n,), lambda i: ex.cast(ex.integer(ex.poly(start) + i * ex.poly(step)), out.dtype))
+
+
+def _is_length(p: Poly) -> bool:
+    """Whether a polynomial is a single length, which is never negative."""
+    from ..scalar.integer import Symbol
+
+    return isinstance(p.atom, Symbol)
+
+
+def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Variable:
+    """Numbers from ``start`` to ``stop`` (left out) by ``step``; ``arange(n)`` counts n from 0.  Integers give int64."""
+    if stop is None:
+        start, stop = 0, start
+    values = [as_variable(v) for v in (start, stop, step)]
+    for v in values:
+        if v.ndim:
+            raise ShapeError(f"T.arange takes scalars, not {v.describe()}")
+    if dtype is None:
+        dtype = promote([v.dtype for v in values])
+        dtype = dtype if dtype.startswith("float") else "int64"
+    return ARange().make(*(cast(v, dtype) for v in values))
+
+
+def eye(n: Any, m: Any = None, k: int = 0, dtype: Any = None) -> Variable:
+    """Ones on diagonal ``k`` of an n by m matrix, zeros elsewhere."""
+    m = n if m is None else m
+    rows, columns = dimshuffle(arange(n), 0, "x"), dimshuffle(arange(m), "x", 0)
+    from .elementwise import eq
+
+    return cast(eq(rows + k, columns), dtype_name(dtype or "floatX"))
+
+
+def identity_like(x: Any) -> Variable:
+    """The identity matrix in the shape and dtype of ``x``."""
+    x = as_variable(x)
+    return eye(shape_i(x, 0), shape_i(x, 1), dtype=x.dtype)
+
+
+class Join(Op):
+    """Tensors one after the other along ``axis``."""
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def parameters(self) -> tuple:
+        return (self.axis,)
+
+    def infer(self, *inputs: Variable) -> list[TensorType]:
+        first = inputs[0]
+        shape = list(first.type.shape)
+        for v in inputs[1:]:
+            if v.ndim != first.ndim:
+                raise ShapeError(f"concatenate: {first.describe()} and {v.describe()} have different numbers of dimensions")
+            for axis, n in enumerate(v.type.shape):
+                if axis != self.axis and n is not None:
+                    if shape[axis] not in (None, n):
+                        raise ShapeError(f"concatenate: axis {axis} has length {shape[axis]} before and {n} in {v.describe()}")
+                    shape[axis] = n
+        lengths = [v.type.shape[self.axis] for v in inputs]
+        shape[self.axis] = None if None in lengths else builtin_sum(lengths)
+        return [TensorType(first.dtype, shape)]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        from .index import basic_index
+
+        results: list[Variable | None] = []
+        start: Any = Constant(0, dtype="int64")
+        for v in node.inputs:
+            stop = start + shape_i(v, self.axis)
+            results.append(basic_index(grads[0], [slice(None)] * self.axis + [slice(start, stop)]))
+            start = stop
+        return results
+
+    def reference(self, node: Apply, *arrays: np.ndarray) -> np.ndarray:
+        return np.concatenate(arrays, axis=self.axis)
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Push:
+        static = node.outputs[0].type.shape
+        shape = [Poly.of(n) if n is not None else operands[0].shape[a] for a, n in enumerate(static)]
+        pieces = []
+        start = Poly.of(0)
+        for o in operands:
+            for axis, n in enumerate(o.shape):
+                if axis != self.axis and n != shape[axis]:
+                    require(shape[axis], n, f"concatenate: axis {axis} has length {{a}}, but {{b}} in {{1}}", (node.outputs[0], o.variable))
+
+            def position(*i: Poly, start: Poly = start) -> list[Poly]:
+                return [p + start if a == self.axis else p for a, p in enumerate(i)]
+
+            pieces.append(Piece(o.shape, o.at, position))
+            start = start + o.shape[self.axis]
+        shape[self.axis] = start
+        return Push(tuple(shape), "nothing", tuple(pieces))
+
+
+builtin_sum = sum
+
+
+def concatenate(tensors: Sequence[Any], axis: int = 0) -> Variable:
+    """Tensors joined along ``axis``; their dtypes are promoted to a common one."""
+    inputs = [as_variable(v) for v in tensors]
+    if not inputs:
+        raise ShapeError("concatenate: there is nothing to join")
+    if inputs[0].ndim == 0:
+        raise ShapeError("concatenate: scalars have no axis to be joined along; use T.stack")
+    axis = normalize_axis(int(axis), inputs[0].ndim, "concatenate")
+    common = promote([v.dtype for v in inputs])
+    if len(inputs) == 1:
+        return inputs[0]
+    return Join(axis).make(*(cast(v, common) for v in inputs))
+
+
+def join(axis: int, *tensors: Any) -> Variable:
+    """Theano's order of arguments for :func:`concatenate`."""
+    return concatenate(tensors, axis)
+
+
+def stack(*tensors: Any, axis: int = 0) -> Variable:
+    """Tensors of equal shape along a new axis: ``stack([a, b])``, ``stack([a, b], axis=1)`` or ``stack(a, b)``."""
+    if len(tensors) == 2 and isinstance(tensors[0], (list, tuple)) and isinstance(tensors[1], int):
+        tensors, axis = (tensors[0],), tensors[1]
+    items = list(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else list(tensors)
+    return concatenate([expand_dims(as_variable(v), axis) for v in items], axis)
+
+
+def stack_scalars(value: Sequence[Any]) -> Variable:
+    """Nested lists of numbers and variables as one tensor; an empty one is an int64 vector."""
+    items = [as_variable(v) for v in value]
+    if not items:
+        return Constant(np.zeros(0, "int64"))
+    if all(isinstance(v, Constant) for v in items):
+        return Constant(np.stack([v.data for v in items]))
+    rank = max(v.ndim for v in items)
+    return stack([v if v.ndim == rank else shape_padleft(v, rank - v.ndim) for v in items])
+
+
+def split(x: Any, splits_size: Any, n_splits: int | None = None, axis: int = 0) -> list[Variable]:
+    """``x`` cut along ``axis`` into pieces of the given lengths."""
+    from .index import basic_index
+
+    x = as_variable(x)
+    axis = normalize_axis(axis, x.ndim, "split")
+    sizes = _shape_argument(splits_size)
+    start: Any = 0
+    pieces = []
+    for size in sizes:
+        stop = start + size
+        pieces.append(basic_index(x, [slice(None)] * axis + [slice(start, stop)]))
+        start = stop
+    return pieces
+
+
+class SpecifyShape(Op):
+    """The same tensor with lengths the user vouches for; a call where they are others fails."""
+
+    view = True
+
+    def __init__(self, shape: tuple) -> None:
+        self.shape = shape
+
+    def parameters(self) -> tuple:
+        return self.shape
+
+    def infer(self, x: Variable) -> list[TensorType]:
+        if len(self.shape) != x.ndim or not TensorType(x.dtype, self.shape).accepts(x.type):
+            raise ShapeError(f"specify_shape: {x.describe()} cannot have the shape {shape_text(self.shape)}")
+        return [TensorType(x.dtype, [m if n is None else n for n, m in zip(self.shape, x.type.shape, strict=True)])]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        return [grads[0]]
+
+    def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
+        if not node.outputs[0].type.accepts_shape(x.shape):
+            raise ShapeError(f"specify_shape: {node.inputs[0].describe()} has shape {x.shape}, not {shape_text(self.shape)}")
+        return x
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
+        (x,) = operands
+        shape = []
+        for axis, (n, have) in enumerate(zip(self.shape, x.shape, strict=True)):
+            if n is not None:
+                require(Poly.of(n), have, f"specify_shape: axis {axis} of {{1}} has length {{b}}, not {{a}}", (node.outputs[0], x.variable))
+            shape.append(have if n is None else Poly.of(n))
+        return Pull(tuple(shape), x.at)
+
+
+def specify_shape(x: Any, shape: Sequence[int | None]) -> Variable:
+    """``x`` known to have ``shape`` (None for a length that is not known); checked at every call."""
+    x = as_variable(x)
+    shape = tuple(None if n is None else constant_int(n) for n in shape)
+    return x if shape == x.type.shape else SpecifyShape(shape).make(x)
+
+
+# what to try each on
+
+
+def _ramp(*shape: int) -> np.ndarray:
+    return np.random.RandomState(5).permutation(int(np.prod(shape))).reshape(shape) * 0.25 - 1
+
+
+def _register(name: str, build: Callable, cases: list[tuple[Callable, tuple]], dtypes: tuple = ALL, differentiable: bool = True) -> None:
+    register(name, build, lambda: [Sample(f, arrays, dtypes, differentiable) for f, arrays in cases], (build.__doc__ or "").strip())
+
+
+_register("dimshuffle", dimshuffle, [
+    (lambda x: dimshuffle(x, 1, 0), (_ramp(3, 4),)),
+    (lambda x: dimshuffle(x, "x", 2, 0, "x", 1), (_ramp(2, 3, 4),)),
+    (lambda x: dimshuffle(x, "x"), (np.array(2.0),)),
+    (lambda x: dimshuffle(x, 1, 0), (_ramp(0, 4),)),
+    (lambda x: dimshuffle(x, 1), (_ramp(1, 4),)),
+])
+_register("reshape", reshape, [
+    (lambda x: reshape(x, (4, 3)), (_ramp(3, 4),)),
+    (lambda x: reshape(x, (2, -1)), (_ramp(3, 4),)),
+    (lambda x: reshape(x.T, (2, 6)), (_ramp(3, 4),)),
+    (lambda x: reshape(x * 2, (x.shape[1], x.shape[0])), (_ramp(3, 4),)),
+    (lambda x: reshape(x, ()), (_ramp(1, 1),)),
+    (lambda x: reshape(x, (0, 5)), (_ramp(0, 4),)),
+    (lambda x: flatten(x, 2), (_ramp(2, 3, 4),)),
+    (lambda x: flatten(x), (_ramp(2, 3, 4),)),
+])
+_register("broadcast_to", broadcast_to, [
+    (lambda x: broadcast_to(x, (2, 3, 4)), (_ramp(3, 4),)),
+    (lambda x: broadcast_to(dimshuffle(x, 0, "x"), (x.shape[0], 5)), (_ramp(3),)),
+    (lambda x: alloc(x, 3, 0), (np.array(1.5),)),
+    (lambda x: zeros_like(x) + ones_like(x), (_ramp(2, 3),)),
+])
+_register("concatenate", concatenate, [
+    (lambda x, y: concatenate([x, y], 0), (_ramp(2, 3), _ramp(4, 3))),
+    (lambda x, y: concatenate([x, y, x * 2], 1), (_ramp(2, 3), _ramp(2, 1))),
+    (lambda x, y: concatenate([x, y], 0), (_ramp(0, 3), _ramp(4, 3))),
+    (lambda x, y: stack([x, y], 1), (_ramp(2, 3), _ramp(2, 3))),
+    (lambda x, y: stack([x, y]), (np.array(1.0), np.array(2.0))),
+])
+_register("split", split, [(lambda x: split(x, [1, 2], axis=1)[1], (_ramp(2, 3),))])
+_register("arange", arange, [
+    (lambda x: arange(x.shape[0]) * x, (_ramp(4),)),
+    (lambda x: arange(1, x.shape[0] + 3, 2) * x[:3], (_ramp(4),)),
+    (lambda x: arange(5, x.shape[0] - 9, -3) * x[0], (_ramp(4),)),
+    (lambda x: arange(0.5, 3.0, 0.4) + x, (np.array(1.0),)),
+], ("float32", "float64"))
+_register("eye", eye, [(lambda x: eye(x.shape[0], 4, 1) + x, (np.ones((3, 4)),))], ("float32", "float64"))
+_register("shape", shape_of, [
+    (lambda x: cast(as_variable(shape_of(x)), x.dtype) * x[0, 0], (_ramp(3, 4),)),
+    (lambda x: x * cast(shape_i(x, 0), x.dtype), (_ramp(3, 4),)),
+], ("float32", "float64"))
+_register("specify_shape", specify_shape, [(lambda x: specify_shape(x, (3, None)) * 2, (_ramp(3, 4),))], ("float32", "float64"))

@@ -1,0 +1,182 @@
+"""Typed scalar expressions, hash-consed: equal expressions are the same object, so common ones are computed once.
+
+``Expr.op`` is 'const', 'int' (a polynomial), 'access' (an element of a graph variable), 'fail_unless' (a checked index) or
+the name of an elementwise operation; the backends' printers know each name.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .integer import Poly, Symbol
+
+_serial = itertools.count(1 << 40)
+
+
+class Expr:
+    """One scalar: ``op`` applied to ``args``, of ``dtype``; ``value`` is a constant, a polynomial or what is accessed.
+
+    ``free``: the loop indices it depends on.  ``uses``: the graph variables it reads.
+    """
+
+    __slots__ = ("__weakref__", "args", "dtype", "free", "op", "serial", "uses", "value")
+
+    def __repr__(self) -> str:
+        if self.op in ("const", "int"):
+            return repr(self.value)
+        if self.op == "access":
+            return f"{self.value[0]}[{', '.join(map(repr, self.value[1]))}]"
+        return f"{self.op}({', '.join(map(repr, self.args))})"
+
+
+_interned: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
+
+
+def _make(op: str, dtype: str, args: tuple[Expr, ...] = (), value: Any = None, key: Any = None) -> Expr:
+    identity = (op, dtype, args, value if key is None else key)
+    found = _interned.get(identity)
+    if found is not None:
+        return found
+    expr = Expr()
+    expr.op, expr.dtype, expr.args, expr.value = op, dtype, args, value
+    expr.serial = next(_serial)
+    free, uses = frozenset(), frozenset()
+    for arg in args:
+        free |= arg.free
+        uses |= arg.uses
+    if op == "int":
+        free, uses = value.free, value.uses
+    elif op == "access":
+        variable, index = value
+        uses |= {variable}
+        for i in index:
+            free |= i.free
+            uses |= i.uses
+    expr.free, expr.uses = free, uses
+    _interned[identity] = expr
+    return expr
+
+
+def const(value: Any, dtype: str) -> Expr:
+    if dtype == "int64":
+        return integer(int(value))
+    scalar = np.asarray(value, dtype=dtype)
+    return _make("const", dtype, value=scalar.item(), key=scalar.tobytes())
+
+
+def integer(value: Any) -> Expr:
+    """An index polynomial as an int64 expression."""
+    poly = Poly.of(value)
+    atom = poly.atom
+    return atom if isinstance(atom, Expr) else _make("int", "int64", value=poly)
+
+
+def poly(expr: Expr) -> Poly:
+    """An integer expression as a polynomial, opaque unless it is one already."""
+    if expr.dtype != "int64":
+        expr = cast(expr, "int64")
+    return expr.value if expr.op == "int" else Poly.of(expr)
+
+
+def access(variable: Any, dtype: str, index: Sequence[Poly]) -> Expr:
+    """The element of a graph variable at an index."""
+    return _make("access", dtype, value=(variable, tuple(index)))
+
+
+def cast(expr: Expr, dtype: str) -> Expr:
+    if expr.dtype == dtype:
+        return expr
+    if expr.op == "const":
+        with np.errstate(all="ignore"):
+            return const(np.asarray(expr.value, dtype=expr.dtype).astype(dtype), dtype)
+    if expr.op == "int" and expr.value.constant is not None:
+        return const(np.asarray(expr.value.constant).astype(dtype), dtype)
+    return _make("cast", dtype, (expr,))
+
+
+def constant_value(expr: Expr) -> Any:
+    """The number that an expression is, or None."""
+    if expr.op == "const":
+        return expr.value
+    return expr.value.constant if expr.op == "int" else None
+
+
+_POLYNOMIAL = {"add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "neg": lambda a: -a}
+_FOLD = {
+    "floor_div": lambda a, b: a // b if b else 0,
+    "mod": lambda a, b: a % b if b else 0,
+    "minimum": min,
+    "maximum": max,
+    "lt": lambda a, b: a < b,
+    "le": lambda a, b: a <= b,
+    "eq": lambda a, b: a == b,
+    "ge": lambda a, b: a >= b,
+    "gt": lambda a, b: a > b,
+    "neq": lambda a, b: a != b,
+}
+
+
+def apply(op: str, dtype: str, *args: Expr) -> Expr:
+    """An elementwise operation on scalars; integer arithmetic is kept in normal form and folded where constant."""
+    if args[0].dtype == "int64":
+        if dtype == "int64" and op in _POLYNOMIAL:
+            return integer(_POLYNOMIAL[op](*(poly(a) for a in args)))
+        if op in _FOLD:
+            values = [constant_value(a) for a in args]
+            if None not in values:
+                return const(_FOLD[op](*values), dtype)
+            if op in ("minimum", "maximum") and args[0] is args[1]:
+                return args[0]
+    if op == "switch":
+        chosen = constant_value(args[0])
+        if chosen is not None:
+            return args[1] if chosen else args[2]
+        if args[1] is args[2]:
+            return args[1]
+    return _make(op, dtype, args)
+
+
+def minimum(a: Any, b: Any) -> Poly:
+    return poly(apply("minimum", "int64", integer(a), integer(b)))
+
+
+def maximum(a: Any, b: Any) -> Poly:
+    return poly(apply("maximum", "int64", integer(a), integer(b)))
+
+
+def floor_div(a: Any, b: Any) -> Poly:
+    if Poly.of(b) == 1:
+        return Poly.of(a)
+    return poly(apply("floor_div", "int64", integer(a), integer(b)))
+
+
+def mod(a: Any, b: Any) -> Poly:
+    if Poly.of(b) == 1:
+        return Poly.of(0)
+    return poly(apply("mod", "int64", integer(a), integer(b)))
+
+
+def select(condition: Expr, a: Any, b: Any) -> Poly:
+    return poly(apply("switch", "int64", condition, integer(a), integer(b)))
+
+
+def less(a: Any, b: Any) -> Expr:
+    return apply("lt", "bool", integer(a), integer(b))
+
+
+def checked_index(index: Any, length: Any) -> Poly:
+    """An index as NumPy reads it: negative ones count from the end, one out of range fails the call."""
+    index, length = Poly.of(index), Poly.of(length)
+    number, size = index.constant, length.constant
+    if number is not None and number >= 0 and size is not None and number < size:
+        return index
+    return Poly.of(_make("checked_index", "int64", (integer(index), integer(length))))
+
+
+__all__ = ["Expr", "Poly", "Symbol", "access", "apply", "cast", "checked_index", "const", "constant_value", "floor_div",
+           "integer", "less", "maximum", "minimum", "mod", "poly", "select"]

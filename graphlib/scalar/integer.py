@@ -1,0 +1,166 @@
+"""Integer arithmetic on lengths and indices, kept as polynomials in normal form.
+
+Two ways of writing the same offset compare equal, constants fold, and the stride of a loop index is read off as a
+coefficient.  Atoms are symbols (a length, a loop index) or opaque integer expressions (a loaded value, a quotient).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from typing import Any
+
+_serial = itertools.count()
+
+
+class Symbol:
+    """A named integer: a length known at the call, or a loop's index."""
+
+    __slots__ = ("free", "is_index", "name", "serial", "uses")
+
+    def __init__(self, name: str, is_index: bool = False) -> None:
+        self.name = name
+        self.is_index = is_index
+        self.serial = next(_serial)
+        self.free: frozenset[Symbol] = frozenset([self]) if is_index else frozenset()
+        self.uses: frozenset[Any] = frozenset()
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class Poly:
+    """A polynomial: ``terms`` maps a monomial (atoms, sorted) to its coefficient."""
+
+    __slots__ = ("_hash", "free", "terms", "uses")
+
+    def __init__(self, terms: dict[tuple, int]) -> None:
+        self.terms = terms
+        self._hash = hash(frozenset(terms.items()))
+        free: frozenset = frozenset()
+        uses: frozenset = frozenset()
+        for monomial in terms:
+            for atom in monomial:
+                free |= atom.free
+                uses |= atom.uses
+        self.free = free
+        self.uses = uses
+
+    @staticmethod
+    def of(value: Any) -> Poly:
+        """An int, a symbol, an opaque expression or a polynomial as a polynomial."""
+        if isinstance(value, Poly):
+            return value
+        if isinstance(value, int):
+            return Poly({(): value} if value else {})
+        return Poly({(value,): 1})
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, int):
+            other = Poly.of(other)
+        return isinstance(other, Poly) and self.terms == other.terms
+
+    @property
+    def constant(self) -> int | None:
+        """The value, if it is a number."""
+        if not self.terms:
+            return 0
+        return self.terms[()] if len(self.terms) == 1 and () in self.terms else None
+
+    @property
+    def atom(self) -> Any:
+        """The atom, if the polynomial is just one; else None."""
+        if len(self.terms) == 1:
+            ((monomial, coefficient),) = self.terms.items()
+            if coefficient == 1 and len(monomial) == 1:
+                return monomial[0]
+        return None
+
+    def __add__(self, other: Any) -> Poly:
+        other = Poly.of(other)
+        terms = dict(self.terms)
+        for monomial, coefficient in other.terms.items():
+            total = terms.get(monomial, 0) + coefficient
+            if total:
+                terms[monomial] = total
+            else:
+                terms.pop(monomial, None)
+        return Poly(terms)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Poly:
+        return Poly({monomial: -coefficient for monomial, coefficient in self.terms.items()})
+
+    def __sub__(self, other: Any) -> Poly:
+        return self + -Poly.of(other)
+
+    def __rsub__(self, other: Any) -> Poly:
+        return Poly.of(other) - self
+
+    def __mul__(self, other: Any) -> Poly:
+        other = Poly.of(other)
+        terms: dict[tuple, int] = {}
+        for (m1, c1), (m2, c2) in itertools.product(self.terms.items(), other.terms.items()):
+            monomial = tuple(sorted(m1 + m2, key=lambda atom: atom.serial))
+            total = terms.get(monomial, 0) + c1 * c2
+            if total:
+                terms[monomial] = total
+            else:
+                terms.pop(monomial, None)
+        return Poly(terms)
+
+    __rmul__ = __mul__
+
+    def linear_in(self, indices: Iterable[Symbol]) -> tuple[list[Poly], Poly] | None:
+        """Coefficients of each index and the rest, free of them; None if the polynomial is not linear in them."""
+        indices = list(indices)
+        position = {index: i for i, index in enumerate(indices)}
+        coefficients: list[dict[tuple, int]] = [{} for _ in indices]
+        rest: dict[tuple, int] = {}
+        for monomial, coefficient in self.terms.items():
+            hits = [atom for atom in monomial if atom in position]
+            others = tuple(atom for atom in monomial if atom not in position)
+            if any(atom.free & position.keys() for atom in others) or len(hits) > 1:
+                return None
+            target = coefficients[position[hits[0]]] if hits else rest
+            target[others] = target.get(others, 0) + coefficient
+        return [Poly(c) for c in coefficients], Poly(rest)
+
+    def __repr__(self) -> str:
+        parts = []
+        for monomial, coefficient in self.terms.items():
+            names = "*".join(map(repr, monomial))
+            parts.append(str(coefficient) if not monomial else names if coefficient == 1 else f"{coefficient}*{names}")
+        return " + ".join(parts) or "0"
+
+
+ZERO, ONE = Poly.of(0), Poly.of(1)
+
+
+def product(values: Iterable[Any]) -> Poly:
+    result = ONE
+    for value in values:
+        result = result * value
+    return result
+
+
+def row_major(shape: Iterable[Poly]) -> list[Poly]:
+    """Strides, in elements, of a contiguous array."""
+    strides: list[Poly] = []
+    step = ONE
+    for length in reversed(list(shape)):
+        strides.append(step)
+        step = step * length
+    return strides[::-1]
+
+
+def flat_index(index: Iterable[Poly], shape: Iterable[Poly]) -> Poly:
+    """The offset of an element in a contiguous array."""
+    total = ZERO
+    for i, stride in zip(index, row_major(shape), strict=True):
+        total = total + i * stride
+    return total

@@ -1,0 +1,117 @@
+"""What an operation's ``lower`` returns: how its outputs come from its operands, without saying where or when.
+
+The scheduler decides what is materialised, which loops are shared and in which order steps run; the backends print it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .expression import Expr
+from .integer import Poly
+
+Element = Callable[..., Expr]
+
+
+class Operand:
+    """An operand as ``lower`` sees it: ``shape`` in polynomials, ``at(i, j)`` one element, ``scalar`` of a 0-d one.
+
+    ``contiguous()`` demands it as a contiguous array in memory; ``flat(k)`` is then its k-th element.
+    """
+
+    def __init__(self, variable: Any, shape: Sequence[Poly], at: Element, flat: Callable[[Poly], Expr]) -> None:
+        self.variable = variable
+        self.shape = tuple(shape)
+        self.dtype: str = variable.dtype
+        self.at = at
+        self.flat = flat
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def scalar(self) -> Expr:
+        return self.at()
+
+
+@dataclass(frozen=True)
+class Pull:
+    """One element of the output as a function of its index."""
+
+    shape: tuple[Poly, ...]
+    at: Element
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """A loop nest over ``domain`` whose ``axes`` are reduced by ``kind`` (sum, prod, max, min, all, any, argmax, argmin)."""
+
+    kind: str
+    domain: tuple[Poly, ...]
+    axes: tuple[int, ...]
+    at: Element
+
+    @property
+    def shape(self) -> tuple[Poly, ...]:
+        return tuple(n for i, n in enumerate(self.domain) if i not in self.axes)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a pushed output: for every index of ``domain`` the element ``at`` goes to ``position``."""
+
+    domain: tuple[Poly, ...]
+    at: Element
+    position: Callable[..., Sequence[Poly]]
+    mode: Literal["set", "add"] = "set"
+    # whether two indices may have the same position
+    collides: bool = False
+
+
+@dataclass(frozen=True)
+class Push:
+    """An output that starts as a copy of operand ``base`` (or zeros, or nothing where pieces cover it) and takes pieces."""
+
+    shape: tuple[Poly, ...]
+    base: int | Literal["zeros", "nothing"]
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True)
+class Product:
+    """c = alpha * a·b + beta * c, a library's matrix product; operands by number, ``c`` None for a plain product.
+
+    ``batched``: the operands have a leading axis of independent products.
+    """
+
+    a: int
+    b: int
+    c: int | None = None
+    alpha: Expr | None = None
+    beta: Expr | None = None
+    batched: bool = False
+    shape: tuple[Poly, ...] = ()
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a function of the backend's own library: operands contiguous, outputs of the given shapes, then integers."""
+
+    function: str
+    shapes: tuple[tuple[Poly, ...], ...]
+    integers: tuple[Poly, ...] = ()
+    operands: tuple[int, ...] = (0,)
+    suffix: str = ""
+
+
+@dataclass
+class Check:
+    """A condition on lengths that must hold at a call: two polynomials that must be equal, and the message if not."""
+
+    left: Poly
+    right: Poly
+    message: str
+    variables: tuple = field(default_factory=tuple)
