@@ -81,7 +81,7 @@ def tile_raster_images(
 def near_square(count: int) -> tuple[int, int]:
     """(rows, columns) of a grid for `count` tiles: about square, with as few tiles left over as can be."""
     side = math.isqrt(count - 1) + 1
-    columns = min(range(side, 2 * side), key=lambda columns: (-count % columns, columns))
+    columns = min(range(side, side + side // 2 + 1), key=lambda columns: (-count % columns, columns))
     return -(-count // columns), columns
 
 

@@ -15,6 +15,7 @@ import _checkout  # noqa: F401
 
 import argparse
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -137,11 +138,12 @@ def train(options: argparse.Namespace) -> training.Outcome:
     )
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the tutorial from `arguments`, or from those of the process, and returns its exit code."""
     parser = command_line.make_parser(
         __doc__, name="logistic_sgd", epochs=1000, batch_size=600, learning_rate=0.13
     )
-    return command_line.main(parser, train, partial(classification.show_predictions, predict))
+    return command_line.main(parser, train, partial(classification.show_predictions, predict), arguments)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import _checkout  # noqa: F401
 
 import argparse
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -171,7 +172,8 @@ def train(options: argparse.Namespace) -> training.Outcome:
     )
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the tutorial from `arguments`, or from those of the process, and returns its exit code."""
     parser = command_line.make_parser(__doc__, name="mlp", epochs=1000, batch_size=20, learning_rate=0.01)
     model = parser.add_argument_group("the model")
     model.add_argument(
@@ -183,7 +185,7 @@ def main() -> int:
     model.add_argument(
         "--l2", type=command_line.not_negative, default=0.0001, metavar="X", help="weight of the L2 term"
     )
-    return command_line.main(parser, train, partial(classification.show_predictions, predict))
+    return command_line.main(parser, train, partial(classification.show_predictions, predict), arguments)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,206 @@
+"""The tutorials' command line: its options, what it says of bad ones, and resuming with the right ones."""
+
+import argparse
+
+import pytest
+
+import command_line
+import graphlib
+import training
+from command_line import at_least, make_parser, not_negative, settings_of
+from data import DataError
+from tests.tutorials.numpy_run import Classifier, run
+from training import Outcome
+
+
+def parser(**defaults) -> command_line.Parser:
+    defaults = {"name": "mlp", "epochs": 1000, "batch_size": 20, "learning_rate": 0.01} | defaults
+    parser = make_parser("Learns.\n\n    f(x)\n", **defaults)
+    parser.add_argument("--hidden", type=at_least(1), default=500)
+    parser.add_argument("--l1", type=not_negative, default=0.0, help="weight")
+    return parser
+
+
+def parse(*arguments: str) -> argparse.Namespace:
+    return command_line.parse(parser(), arguments)
+
+
+def no_call(options: argparse.Namespace):
+    raise AssertionError("must not be called")
+
+
+def test_defaults_are_the_tutorials():
+    options = parse()
+    assert settings_of(options) == {
+        "epochs": 1000,
+        "batch_size": 20,
+        "learning_rate": 0.01,
+        "seed": 1234,
+        "dataset": None,
+        "hidden": 500,
+        "l1": 0.0,
+    }
+    assert str(options.out) == "output/mlp"
+    assert options.predict is None
+    assert not options.resume
+
+
+def test_options_are_read():
+    options = parse("--epochs", "3", "--learning-rate", "1e-3", "--l1", "0", "--seed", "0", "--out", "there")
+    assert (options.epochs, options.learning_rate, options.l1, options.seed) == (3, 0.001, 0.0, 0)
+    assert str(options.out) == "there"
+
+
+def test_dataset_is_found_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert parse("--dataset", "mnist.pkl.gz").dataset == str(tmp_path / "mnist.pkl.gz")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--epochs", "0"], "--epochs: '0' is not a whole number of at least 1"),
+        (["--epochs", "2.5"], "--epochs: '2.5' is not a whole number of at least 1"),
+        (["--batch-size", "-20"], "--batch-size: '-20' is not a whole number of at least 1"),
+        (["--learning-rate", "0"], "--learning-rate: '0' is not above 0"),
+        (["--learning-rate", "nan"], "--learning-rate: 'nan' is not a number"),
+        (["--learning-rate", "inf"], "--learning-rate: 'inf' is not a number"),
+        (["--learning-rate", "fast"], "--learning-rate: 'fast' is not a number"),
+        (["--l1", "-1"], "--l1: '-1' is below 0"),
+        (["--seed", "-1"], "--seed: '-1' is not a whole number of at least 0"),
+        (["--seed", "4294967296"], "--seed: '4294967296' is not below 2**32"),
+        (["--epoch", "3"], "unrecognized arguments: --epoch 3"),
+        (["--resume", "--predict"], "--predict: not allowed with argument --resume"),
+    ],
+)
+def test_bad_option_gives_one_line_and_code_2(capsys, arguments, words):
+    with pytest.raises(SystemExit) as stop:
+        command_line.main(parser(), no_call, no_call, arguments)
+    assert stop.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert words in err
+    assert "--help" in err
+
+
+def test_help_names_every_option_and_its_default(capsys):
+    with pytest.raises(SystemExit) as stop:
+        parse("--help")
+    assert stop.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for option in ("--epochs", "--batch-size", "--learning-rate", "--seed", "--dataset", "--device", "--out"):
+        assert f"{option} " in text
+    for default in ("(default: 1000)", "(default: 20)", "(default: 0.01)", "(default: 0.0)"):
+        assert default in text
+    assert "None" not in text and "False" not in text
+
+
+def outcome(reason: str) -> Outcome:
+    return Outcome(reason, 0.1, 1, 0.1, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(("reason", "code"), [("finished", 0), ("diverged", 1), ("interrupted", 130)])
+def test_exit_code_says_how_the_run_ended(reason, code):
+    assert command_line.main(parser(), lambda options: outcome(reason), no_call, []) == code
+
+
+def test_interrupted_run_says_how_to_resume(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["tutorials/mlp.py"])
+    command_line.main(parser(), lambda options: outcome("interrupted"), no_call, [])
+    assert "python tutorials/mlp.py --resume\n" in capsys.readouterr().out
+    command_line.main(parser(), lambda options: outcome("interrupted"), no_call, ["--out", "my run"])
+    assert "python tutorials/mlp.py --resume --out 'my run'\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("error", [DataError("mnist.pkl.gz: damaged"), training.UserError("no such picture")])
+def test_bad_file_gives_one_line_and_code_2(capsys, error):
+    def train(options):
+        raise error
+
+    assert command_line.main(parser(), train, no_call, []) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith(f"error: {error}\n") and err.count("\n") == 1
+
+
+def test_unexpected_error_keeps_its_traceback():
+    def train(options):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        command_line.main(parser(), train, no_call, [])
+
+
+def test_interrupted_before_training(capsys):
+    def train(options):
+        raise KeyboardInterrupt
+
+    assert command_line.main(parser(), train, no_call, []) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("pictures", [[], ["four.png"], ["four.png", "five.png"]])
+def test_predicting_takes_pictures_or_none(pictures):
+    seen = []
+    assert command_line.main(parser(), no_call, seen.append, ["--predict", *pictures]) == 0
+    assert [str(path) for path in seen[0].predict] == pictures
+
+
+def test_unknown_device(capsys):
+    before = graphlib.config.device
+    assert command_line.main(parser(), no_call, no_call, ["--device", "abacus"]) == 2
+    assert "--device abacus" in capsys.readouterr().err
+    assert graphlib.config.device == before
+
+
+# --- resuming ---
+
+
+@pytest.fixture
+def folder(tmp_path):
+    options = parse("--epochs", "2", "--l1", "0.5", "--out", str(tmp_path))
+    run(Classifier(), options.out, epochs=options.epochs, settings=settings_of(options))
+    return tmp_path
+
+
+def test_resumed_run_has_the_options_it_was_started_with(folder):
+    options = parse("--resume", "--out", str(folder))
+    assert (options.epochs, options.l1, options.hidden) == (2, 0.5, 500)
+
+
+def test_epochs_of_a_resumed_run_may_grow(folder):
+    options = parse("--resume", "--out", str(folder), "--epochs", "7", "--l1", "0.5")
+    assert (options.epochs, options.l1) == (7, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--l1", "0"], "started with --l1 0.5, and cannot go on with --l1 0.0"),
+        (["--batch-size", "10"], "started with --batch-size 20, and cannot go on with --batch-size 10"),
+        (["--dataset", "/data"], "started with no --dataset, and cannot go on with --dataset /data"),
+    ],
+)
+def test_other_options_of_a_resumed_run_may_not_change(folder, capsys, arguments, words):
+    code = command_line.main(parser(), no_call, no_call, ["--resume", "--out", str(folder), *arguments])
+    assert code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_checkpoint_of_another_tutorial(folder, capsys):
+    plain = make_parser("", name="logistic_sgd", epochs=1, batch_size=600, learning_rate=0.13)
+    assert command_line.main(plain, no_call, no_call, ["--resume", "--out", str(folder)]) == 2
+    assert "written by another tutorial" in capsys.readouterr().err
+
+
+def test_nothing_to_resume(tmp_path, capsys):
+    assert command_line.main(parser(), no_call, no_call, ["--resume", "--out", str(tmp_path)]) == 2
+    assert "start the run without --resume" in capsys.readouterr().err
+
+
+def test_damaged_checkpoint(folder, capsys):
+    path = folder / "checkpoint.npz"
+    path.write_bytes(path.read_bytes()[:100])
+    assert command_line.main(parser(), no_call, no_call, ["--resume", "--out", str(folder)]) == 2
+    assert "checkpoint.npz is damaged" in capsys.readouterr().err
