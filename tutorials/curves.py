@@ -55,6 +55,7 @@ class LearningCurve:
         # Takes longer to load than a short run to train, so not before there is something to draw.
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
 
         figure = Figure(figsize=(5.5 * len(self.panels), 4), layout="constrained")
         canvas = FigureCanvasAgg(figure)
@@ -68,6 +69,7 @@ class LearningCurve:
                 axes.plot(
                     table[measured, 0], values[measured], marker=".", markersize=4, linewidth=1, label=label
                 )
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(alpha=0.3)
             axes.legend()
         storage.write_atomically(path, lambda file: canvas.print_png(file))
