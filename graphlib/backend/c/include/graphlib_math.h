@@ -557,8 +557,11 @@ GL_INLINE double gl_pow_f64(double x, double y) {
     s = gl_dd_mul(s, w);
     w = gl_two_sum(l.k, s.hi);
     w.lo += s.lo;
-    s = gl_two_prod(y, w.hi);
-    s.lo += y * w.lo;
+    /* Beyond 2^64 any y takes any x but 1 to 0 or infinity. */
+    double c = y > 0x1p64 ? 0x1p64 : y;
+    c = y < -0x1p64 ? -0x1p64 : c;
+    s = gl_two_prod(c, w.hi);
+    s.lo += c * w.lo;
     s.hi = a == 0.0 ? -y * (double)INFINITY : s.hi;
     s.hi = a == (double)INFINITY ? y * (double)INFINITY : s.hi;
     s.lo = __builtin_fabs(s.hi) < 1100.0 ? s.lo : 0.0;
@@ -655,16 +658,36 @@ typedef struct {
     double hi, lo;
 } gl_turn_f64;
 
-/* Cody and Waite's reduction with pi/2 in three doubles and every product exact: r is good to twice the precision up to
- * |x| = 2^51. Beyond, where two neighbouring doubles are half a radian and more apart, the result is NaN. */
+/* 1/(2 pi), 53 bits a word. */
+static const double gl_inverse_turn[] __attribute__((unused)) = {
+    0x1.45f306dc9c880p-3, 0x1.529fc2757d1f5p-1, 0x1.a6ee06db14accp-3, 0x1.3c439041fe514p-3,
+    0x1.1d5ef5de2b0dbp-1, 0x1.246e3a424dd2ep-1, 0x1.924bba8274600p-10, 0x1.21cfe1deb1cb0p-3,
+    0x1.29a73ee88235ep-2, 0x1.52ebb4484e99cp-1, 0x1.c09ad17df904ep-2, 0x1.91d639835339cp-3,
+    0x1.a4e422fc5defcp-1, 0x1.283b1ff897ffdp-1, 0x1.c0b301fde5e23p-1, 0x1.6b414da3eda68p-4,
+    0x1.3f6793e584dbap-1, 0x1.e8c7ecd3cbfd4p-2, 0x1.6ba93dd63f5f0p-3, 0x1.7c5ecf41ce7dep-1,
+    0x1.4a525d4d7f6bcp-3, 0x1.b11f8d5d08560p-1};
+
+/* Payne and Hanek's reduction for every double. The leading j words of 1/(2 pi) only give whole turns and are skipped;
+ * the products of x with the next four are summed in double-double, whole turns dropped. */
 GL_INLINE gl_turn_f64 gl_turn_reduce_f64(double x) {
-    double a = __builtin_fabs(x);
-    a = a > 0x1p51 ? (double)NAN : a;
-    double shifted = a * 0x1.45f306dc9c883p-1 + GL_SHIFT_F64, n = shifted - GL_SHIFT_F64;
-    gl_dd p = gl_two_prod(n, 0x1.921fb54442d18p+0), q = gl_two_prod(n, 0x1.1a62633145c07p-54);
-    gl_dd r = gl_two_sum((a - p.hi) - p.lo, -q.hi);
-    r = gl_fast_two_sum(r.hi, (r.lo - q.lo) + n * 0x1.f1976b7ed8fbcp-110);
-    return (gl_turn_f64){gl_bits_f64(shifted), r.hi, r.lo};
+    double tiny = __builtin_fabs(x), a = tiny;
+    double exponent = gl_from_bits_f64((gl_bits_f64(a) >> 52) | 0x4330000000000000u) - (0x1p52 + 1075.0);
+    exponent = exponent > 0.0 ? exponent : 0.0;
+    double shifted = (exponent * (1.0 / 53.0) - 0.495) + GL_SHIFT_F64;
+    a *= gl_pow2_f64(GL_SHIFT_F64 - 53.0 * (shifted - GL_SHIFT_F64));
+    const double *word = gl_inverse_turn + (gl_bits_f64(shifted) & 31);
+    gl_dd p0 = gl_two_prod(a, word[0]), p1 = gl_two_prod(a * 0x1p-53, word[1]);
+    gl_dd p2 = gl_two_prod(a * 0x1p-106, word[2]);
+    double p3 = a * 0x1p-159 * word[3];
+    gl_dd s = gl_fast_two_sum(p0.hi - __builtin_rint(p0.hi), p0.lo - __builtin_rint(p0.lo));
+    gl_dd t = gl_two_sum(s.hi, p1.hi - __builtin_rint(p1.hi)), u = gl_two_sum(p1.lo, p2.hi);
+    gl_dd v = gl_two_sum(t.hi, u.hi);
+    double lo = v.lo + (t.lo + (s.lo + (u.lo + (p2.lo + p3))));
+    double n = 4.0 * v.hi + GL_SHIFT_F64;
+    gl_dd r = gl_fast_two_sum(v.hi - 0.25 * (n - GL_SHIFT_F64), lo);
+    r = gl_dd_mul(r, (gl_dd){0x1.921fb54442d18p+2, 0x1.1a62633145c07p-52});
+    r.lo = tiny < 0x1p-500 ? 0.0 : r.lo;
+    return (gl_turn_f64){gl_bits_f64(n), tiny < 0x1p-500 ? tiny : r.hi, r.lo};
 }
 
 GL_INLINE double gl_sin_f64(double x) {
@@ -921,7 +944,9 @@ GL_INLINE double gl_digamma_f64(double x) {
     double f = x - __builtin_rint(x), a = __builtin_fabs(f), pi = 2.0 * GL_PI_2_HI;
     if (f == 0.0 || x != x || x < -__DBL_MAX__) return (double)NAN;
     double cotangent = a < 0.25 ? 1.0 / gl_tan_f64(pi * a) : gl_tan_f64(pi * (0.5 - a));
-    return gl_digamma_positive(1.0 - x) - pi * __builtin_copysign(cotangent, f);
+    /* 1 - x is rounded; what it lost times the derivative of psi, for which the start of its series will do */
+    double u = 1.0 - x, lost = (1.0 - u) - x, slope = 1.0 / u * (1.0 + 1.0 / u * (0.5 + 1.0 / (6.0 * u)));
+    return gl_digamma_positive(u) + lost * slope - pi * __builtin_copysign(cotangent, f);
 }
 
 GL_INLINE float gl_digamma_f32(float x) { return (float)gl_digamma_f64(x); }
