@@ -367,6 +367,7 @@ def train(
     reason = "finished"
     last_save, last_draw = -math.inf, time.monotonic()
     bar = tqdm(
+        total=epochs * n_minibatches,
         initial=run.iteration,
         unit=" minibatches",
         leave=False,

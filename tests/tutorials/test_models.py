@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-import os
 import signal
 import struct
 import subprocess
@@ -283,7 +282,6 @@ def start(name: str, *options: str) -> subprocess.Popen:
     return subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="sends Unix signals")
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL])
 def test_stopped_program_goes_on_identically(digits, tmp_path, kind):
     options = ["--dataset", digits, "--hidden", "5", "--epochs"]
