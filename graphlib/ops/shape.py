@@ -99,6 +99,7 @@ for _name in ("__sub__", "__rsub__", "__truediv__", "__rtruediv__", "__floordiv_
 
 
 def shape_of(x: Any) -> Shape:
+    """The lengths of all axes, int64."""
     x = as_variable(x)
     return Shape(shape_i(x, axis) for axis in range(x.ndim))
 
@@ -226,6 +227,8 @@ def squeeze(x: Any, axis: Any = None) -> Variable:
 
 class Reshape(Op):
     """The elements in row-major order under another shape: an array, then its lengths; ``infer_axis`` follows from the rest."""
+
+    view = True
 
     def __init__(self, infer_axis: int | None = None) -> None:
         self.infer_axis = infer_axis

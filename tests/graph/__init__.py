@@ -1,0 +1,1 @@
+"""Tests of graphs: depth, copying, pickling, origins."""
