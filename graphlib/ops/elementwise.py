@@ -18,7 +18,7 @@ from ..graph.types import INTEGERS, dtype_name, is_float, promote, weak_dtype
 from ..scalar import expression as ex
 from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Pull
-from .op import NUMBERS, Op, Sample, as_variable, broadcast_static, is_number, not_differentiable, register
+from .op import NUMBERS, Op, Sample, as_variable, broadcast_static, check_broadcast, is_number, not_differentiable, register
 
 ARITHMETIC, FLOATING, COMPARISON, LOGICAL = "arithmetic", "floating", "comparison", "logical"
 ALL = ("bool", *NUMBERS)
@@ -120,6 +120,7 @@ class Elementwise(Op):
         return [None if r is None else sum_to_shape_of(r, v) for r, v in zip(results, node.inputs, strict=True)]
 
     def reference(self, node: Apply, *arrays: np.ndarray) -> np.ndarray:
+        check_broadcast(self, node.inputs, arrays)
         with np.errstate(all="ignore"):
             return np.asarray(self.numpy(*arrays), dtype=node.outputs[0].type.numpy_dtype)
 
@@ -297,7 +298,7 @@ def _floor_div(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _round_half_away(x: np.ndarray) -> np.ndarray:
     whole = np.trunc(x)
-    return whole + np.where(np.abs(x - whole) >= 0.5, np.sign(x), 0).astype(x.dtype)
+    return np.where(np.abs(x - whole) >= 0.5, whole + np.sign(x), whole)
 
 
 def _integer_power(a: np.ndarray, b: np.ndarray) -> np.ndarray:

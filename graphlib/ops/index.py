@@ -18,7 +18,7 @@ from ..scalar import expression as ex
 from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Piece, Pull, Push
 from .elementwise import ALL, broadcast_at, broadcast_shape, cast, sum_to_shape_of
-from .op import NUMBERS, Op, Sample, as_variable, broadcast_static, register
+from .op import NUMBERS, Op, Sample, as_variable, broadcast_static, check_broadcast, register
 from .shape import as_length, broadcast_to, constant_int, dimshuffle, shape_i, shape_of, zeros_like
 
 # One entry an axis of a basic index: None keeps the whole axis, "index" takes one element (one input), and a slice is
@@ -95,6 +95,7 @@ class BasicWrite(Op):
     def reference(self, node: Apply, x: np.ndarray, y: np.ndarray, *bounds: np.ndarray) -> np.ndarray:
         out = x.copy()
         where = numpy_index(self.entries, bounds)
+        check_fits_at_call(node, out[where].shape, y)
         if self.mode == "set":
             out[where] = y
         else:
@@ -178,6 +179,15 @@ def check_fits(part: TensorType, y: Variable, mode: str, x: Variable) -> None:
         raise ShapeError(f"{name}: {y.describe()} does not fit into a part of shape {part.shape} of {x.describe()}")
 
 
+def check_fits_at_call(node: Apply, part: tuple[int, ...], y: np.ndarray) -> None:
+    variable = node.inputs[1]
+    for axis in range(1, y.ndim + 1):
+        if variable.type.shape[-axis] != 1 and y.shape[-axis] != part[-axis]:
+            raise ShapeError(
+                f"{node.op}: axis {-axis} of {variable.describe()} has length {y.shape[-axis]}, the part it goes to {part[-axis]}"
+            )
+
+
 def require_fits(y: Operand, domain: tuple, require: Callable, node: Apply) -> None:
     for axis in range(1, y.ndim + 1):
         if y.variable.type.shape[-axis] != 1:
@@ -227,6 +237,7 @@ class AdvancedIndex(Op):
         return tuple(next(rest) if e else slice(None) for e in self.entries)
 
     def reference(self, node: Apply, x: np.ndarray, *arrays: np.ndarray) -> np.ndarray:
+        check_broadcast("indexing", node.inputs[1:], arrays)
         return np.asarray(x[self.numpy_index(arrays)])
 
     def place(self, x: Operand, arrays: list[Operand], require: Callable) -> tuple[tuple[Poly, ...], Callable]:
@@ -279,8 +290,10 @@ class AdvancedWrite(Op):
         return [gx, sum_to_shape_of(gy, y), *[None] * len(arrays)]
 
     def reference(self, node: Apply, x: np.ndarray, y: np.ndarray, *arrays: np.ndarray) -> np.ndarray:
+        check_broadcast("indexing", node.inputs[2:], arrays)
         out = x.copy()
         where = AdvancedIndex(self.entries).numpy_index(arrays)
+        check_fits_at_call(node, out[where].shape, y)
         if self.mode == "set":
             out[where] = y
         else:
@@ -383,7 +396,8 @@ def nonzero_of_mask(mask: Variable, x: Variable, axis: int) -> list[Variable]:
         m = x.type.shape[axis + k] if axis + k < x.ndim else 0
         if n is not None and m is not None and n != m:
             raise ShapeError(f"the mask {mask.describe()} does not fit axis {axis + k} of {x.describe()}")
-    return nonzero(mask)
+    # the broadcast changes nothing and checks at the call the lengths that are not known yet
+    return nonzero(broadcast_to(mask, [shape_i(x, axis + k) for k in range(mask.ndim)]))
 
 
 def _new_axes(result: Variable, items: list, front: int, rank: int) -> Variable:

@@ -49,6 +49,9 @@ class MatrixProduct(Op):
         return [self.make(g, swapaxes(b, -1, -2)), self.make(swapaxes(a, -1, -2), g)]
 
     def reference(self, node: Apply, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        if self.batched and a.shape[0] != b.shape[0]:
+            left, right = node.inputs
+            raise ShapeError(f"batched_dot: {left.describe()} holds {a.shape[0]} matrices, {right.describe()} {b.shape[0]}")
         return np.asarray(np.matmul(a, b), dtype=node.outputs[0].type.numpy_dtype)
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Product | Reduction:

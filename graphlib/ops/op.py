@@ -185,6 +185,19 @@ def broadcast_static(inputs: Sequence[Variable], what: Any) -> tuple[int | None,
     return tuple(shape)
 
 
+def check_broadcast(what: Any, inputs: Sequence[Variable], arrays: Sequence[np.ndarray]) -> None:
+    """Raises ShapeError where numpy would broadcast a length of 1 that is not statically known (see ``broadcast_static``)."""
+    for axis in range(1, max((a.ndim for a in arrays), default=0) + 1):
+        lengths = [(v, a.shape[-axis]) for v, a in zip(inputs, arrays, strict=True) if a.ndim >= axis and v.type.shape[-axis] != 1]
+        for v, n in lengths[1:]:
+            first, length = lengths[0]
+            if n != length:
+                raise ShapeError(
+                    f"{what}: axis {-axis} of {first.describe()} has length {length}, of {v.describe()} {n}"
+                    + " (a length of 1 broadcasts only where it is known while the graph is built)" * (1 in (n, length))
+                )
+
+
 def normalize_axis(axis: int, ndim: int, what: str) -> int:
     if not -ndim <= axis < ndim:
         raise ShapeError(f"{what}: axis {axis} does not exist in a tensor of {ndim} dimensions")

@@ -333,7 +333,13 @@ class BroadcastTo(Op):
         return [dimshuffle(sum_keeping(g, axes), tuple(range(extra, g.ndim))), *[None] * len(lengths)]
 
     def reference(self, node: Apply, x: np.ndarray, *lengths: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(x, [int(n) for n in lengths])
+        shape = [int(n) for n in lengths]
+        for axis in range(1, x.ndim + 1):
+            if node.inputs[0].type.shape[-axis] != 1 and x.shape[-axis] != shape[-axis]:
+                raise ShapeError(
+                    f"axis {-axis} of {node.inputs[0].describe()} has length {x.shape[-axis]} and cannot be broadcast to {shape[-axis]}"
+                )
+        return np.broadcast_to(x, shape)
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
         x, *lengths = operands

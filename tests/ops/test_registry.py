@@ -36,10 +36,13 @@ class Case:
         self.sample = sample
         self.arrays = [values(a, dtype) for a in sample.inputs]
         self.inputs = [
-            T.TensorType(a.dtype, [n if known or n == 1 else None for n in a.shape])(f"x{i}") for i, a in enumerate(self.arrays)
+            T.TensorType(a.dtype, [n if known or n == 1 else None for n in a.shape])(f"x{i}")
+            for i, a in enumerate(self.arrays)
         ]
         outputs = sample.build(*self.inputs)
-        self.outputs = [T.as_tensor_variable(v) for v in outputs] if isinstance(outputs, (list, tuple)) else [outputs]
+        self.outputs = (
+            [T.as_tensor_variable(v) for v in outputs] if isinstance(outputs, (list, tuple)) else [outputs]
+        )
 
     @property
     def differentiable(self):
@@ -51,7 +54,10 @@ class Case:
     def cost(self):
         """A weighted sum of all outputs, with the same weights at each call."""
         random = np.random.RandomState(1)
-        terms = [(v * random.uniform(0.5, 1.5, a.shape).astype(v.dtype)).sum() for v, a in zip(self.outputs, self.run(), strict=True)]
+        terms = [
+            (v * random.uniform(0.5, 1.5, a.shape).astype(v.dtype)).sum()
+            for v, a in zip(self.outputs, self.run(), strict=True)
+        ]
         return sum(terms[1:], terms[0])
 
     def run(self):
@@ -82,7 +88,12 @@ def together(backend, groups):
 
 def mismatches(titles, got, wanted):
     pairs = zip(titles, got, wanted, strict=True)
-    return [f"{t}, output {i}: {d}" for t, g, w in pairs for i, (a, b) in enumerate(zip(g, w, strict=True)) if (d := difference(a, b))]
+    return [
+        f"{t}, output {i}: {d}"
+        for t, g, w in pairs
+        for i, (a, b) in enumerate(zip(g, w, strict=True))
+        if (d := difference(a, b))
+    ]
 
 
 @pytest.mark.parametrize("name", ENTRIES)
@@ -90,7 +101,9 @@ def test_results_have_the_inferred_type(name):
     for case in cases(name):
         for variable, array in zip(case.outputs, case.run(), strict=True):
             assert array.dtype == variable.dtype, case.title
-            assert variable.type.accepts_shape(array.shape), f"{case.title}: {array.shape} is no {variable.type}"
+            assert variable.type.accepts_shape(array.shape), (
+                f"{case.title}: {array.shape} is no {variable.type}"
+            )
 
 
 def transposed(a):
@@ -111,7 +124,12 @@ def backwards(a):
     return a[flip].copy()[flip]
 
 
-LAYOUTS = {"contiguous": np.ascontiguousarray, "transposed": transposed, "strided": strided, "backwards": backwards}
+LAYOUTS = {
+    "contiguous": np.ascontiguousarray,
+    "transposed": transposed,
+    "strided": strided,
+    "backwards": backwards,
+}
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -161,7 +179,13 @@ def hold(case, cost, gradients, order):
         which = case.inputs.index(variable)
         numeric = by_differences(value, case.arrays, which, 1e-5)
         assert got.shape == numeric.shape, f"{case.title}, gradient of order {order}"
-        np.testing.assert_allclose(got, numeric, rtol=1e-5, atol=1e-6, err_msg=f"{case.title}, gradient of order {order}, input {which}")
+        np.testing.assert_allclose(
+            got,
+            numeric,
+            rtol=1e-5,
+            atol=1e-6,
+            err_msg=f"{case.title}, gradient of order {order}, input {which}",
+        )
 
 
 @pytest.mark.parametrize("name", FLOAT_ENTRIES)
@@ -210,7 +234,9 @@ def test_backend_gradients_equal_reference(backend, name):
         gradients = first_gradients(case)
         again = []
         if name not in ONLY_ONCE:
-            again = graphlib.grad(second_cost(case, gradients), case.differentiable, disconnected_inputs="ignore")
+            again = graphlib.grad(
+                second_cost(case, gradients), case.differentiable, disconnected_inputs="ignore"
+            )
         titles.append(f"{case.title}, gradients")
         groups.append((case.inputs, [*gradients, *again], case.arrays))
         wanted.append(compiled("reference", case.inputs, [*gradients, *again])(*case.arrays))
