@@ -20,7 +20,20 @@ from mpmath import mp
 
 HEADER = Path(__file__).parents[1] / "graphlib" / "backend" / "c" / "include" / "graphlib_math.h"
 FLAGS = ["-O3", "-std=gnu11", "-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared"]
-ULPS = 4
+ULPS = 4  # what is promised; the float functions that are computed in float are held to what they reach
+ULPS_F32 = {
+    "exp": 1.1,
+    "exp2": 1.2,
+    "expm1": 1.6,
+    "log": 1,
+    "log1p": 1.5,
+    "tanh": 2.6,
+    "sigmoid": 2.5,
+    "softplus": 2.3,
+    "sin": 1.6,
+    "cos": 1.6,
+    "erf": 1.2,
+}
 FLOATS = {"f32": np.float32, "f64": np.float64}
 INTEGERS = {"i8": np.int8, "i16": np.int16, "i32": np.int32, "i64": np.int64, "u8": np.uint8}
 C_TYPES = {
@@ -244,13 +257,17 @@ def seeded(name):
 @pytest.mark.parametrize("name", TRUTH)
 def test_float32_over_all_bit_patterns(native, name):
     x = every(997)
-    check(name, native(f"{name}_f32", x), [x], TRUTH[name](x.astype(np.float64)))
+    check(
+        name, native(f"{name}_f32", x), [x], TRUTH[name](x.astype(np.float64)), ulps=ULPS_F32.get(name, 0.51)
+    )
 
 
 @pytest.mark.parametrize("name", TRUTH)
 def test_float32_without_fused_multiply_add(plain, name):
     x = every(19937)
-    check(name, plain(f"{name}_f32", x), [x], TRUTH[name](x.astype(np.float64)))
+    check(
+        name, plain(f"{name}_f32", x), [x], TRUTH[name](x.astype(np.float64)), ulps=ULPS_F32.get(name, 0.51)
+    )
 
 
 @pytest.mark.parametrize("library", ["native", "plain"])
@@ -314,12 +331,19 @@ def test_results_may_be_subnormal(native):
         check(name, y, [x], np.exp(x.astype(np.float64)), ulps=1)
 
 
-@pytest.mark.parametrize("name", ["sin", "cos", "tan"])
-def test_float32_angles_close_to_multiples_of_a_right_angle(native, name):
-    n = np.arange(1, 300_000, dtype=np.float64)
-    x = np.concatenate([n, n * 2.0**20, n * 2.0**60]).astype(np.float64) * (np.pi / 2)
-    x = x.astype(np.float32)
-    check(name, native(f"{name}_f32", x), [x], TRUTH[name](x.astype(np.float64)))
+@pytest.mark.parametrize("exponent", [-20, 0, 30, 60, 80, 104])
+def test_float32_angles_closest_to_multiples_of_a_right_angle(native, exponent):
+    with mp.workprec(300):
+        right_angles = (
+            int(2 / mp.pi * mp.power(2, exponent + 64)) % 2**64
+        )  # in one 2**exponent, 64 bits of the fraction
+    m = np.arange(2**23, 2**24, dtype=np.uint64)
+    distance = np.abs((m * np.uint64(right_angles)).view(np.int64))
+    x = np.ldexp(m[np.argpartition(distance, 50)[:50]].astype(np.float32), exponent)
+    for name in ("sin", "cos", "tan"):
+        y = native(f"{name}_f32", x)
+        assert np.abs(y).min() < 1e-5
+        check(name, y, [x], TRUTH[name](x.astype(np.float64)), ulps=ULPS_F32.get(name, 0.51))
 
 
 @pytest.mark.parametrize("name", ["sin", "cos", "tan"])
@@ -336,12 +360,13 @@ def test_float64_angles_close_to_multiples_of_a_right_angle(native, name):
 
 
 def test_digamma_at_its_negative_zeros(native):
-    """The error is small beside the terms whose difference the result is."""
+    """The error is small beside the larger of the terms whose difference the result is."""
     x = np.concatenate([-np.arange(30) - seeded("psi").uniform(0.01, 0.99, (20, 30))]).ravel()
     with mp.workprec(120):
         truth, rest = split([mp.psi(0, mpmath.mpf(v)) for v in x])
-    terms = np.maximum(np.abs(truth), scipy.special.psi(1 - x))
-    check("digamma", native("digamma_f64", x), [x], truth, rest, scale=terms)
+    mirrored = scipy.special.psi(1 - x)
+    scale = np.maximum(mirrored, np.abs(truth - mirrored))
+    check("digamma", native("digamma_f64", x), [x], truth, rest, scale=scale)
 
 
 def grid(dtype):

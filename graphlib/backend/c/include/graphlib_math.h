@@ -1,14 +1,15 @@
 /* Mathematics of the generated C: elementary functions for inner loops, in float (_f32) and double (_f64).
  *
  * Every function is a straight line of arithmetic and selects, so that a loop that calls it is vectorised by the
- * compiler; only gl_lgamma, gl_digamma, gl_ipow, the 64-bit integer division and the floating gl_mod / gl_floordiv are
- * scalar. Compile with -fno-math-errno -fno-trapping-math (gcc does not if-convert floating-point code without them);
- * -ffast-math is neither needed nor allowed: NaN, infinities, signed zeros and subnormal numbers, as arguments and as
- * results, keep their meaning. Results are within 4 ulp of the exact value (most within 1 or 2; the tests have figures).
+ * compiler; only gl_lgamma, gl_digamma, gl_ipow_i64, the 64-bit integer division and the floating gl_mod / gl_floordiv
+ * are scalar. Compile with -fno-math-errno -fno-trapping-math (without them the results are the same, but gcc leaves
+ * many of the loops scalar); -ffast-math is neither needed nor allowed: NaN, infinities, signed zeros and subnormal
+ * numbers, as arguments and as results, keep their meaning. Results are within 4 ulp of the exact value, most within 2;
+ * where a float function is computed in double, it is all but correctly rounded.
  *
  * Polynomials are minimax approximations found by a Remez exchange in 45-digit arithmetic; the comment beside each says
  * on what interval, and the largest relative error of the *function* (not of the polynomial) after the coefficients were
- * rounded. Reductions are those of the textbooks: J.-M. Muller, Elementary Functions, 3rd ed. (2016), chapters 11 and 12.
+ * rounded. For the reductions see J.-M. Muller, Elementary Functions: Algorithms and Implementation, 3rd ed. (2016).
  */
 #ifndef GRAPHLIB_MATH_H
 #define GRAPHLIB_MATH_H
@@ -885,7 +886,10 @@ GL_INLINE float gl_erfc_f32(float x) { return (float)gl_erfc_f64(x); }
 
 /* ---- gamma ------------------------------------------------------------------------------------------------------ */
 
-/* log|gamma(x)|: the C library's, in the form that does not write the global signgam (threads). */
+/* log|gamma(x)|: the C library's, in the form that does not write the global signgam (threads), which some C libraries
+ * have but do not declare. Near its negative zeros glibc's is up to 5 ulp off. */
+double lgamma_r(double, int *);
+
 GL_INLINE double gl_lgamma_f64(double x) {
     int sign;
     return lgamma_r(x, &sign);
@@ -895,7 +899,7 @@ GL_INLINE float gl_lgamma_f32(float x) { return (float)gl_lgamma_f64(x); }
 
 /* psi(x), the derivative of log gamma. On [1, 2] a polynomial times the distance to the zero x0 = 1.46163...; from there
  * psi(x + 1) = psi(x) + 1/x up to 10, where the asymptotic series begins (Abramowitz & Stegun 6.3.18), and the reflection
- * psi(x) = psi(1 - x) - pi cot(pi x) for negative x. Its zeros there are met to 4 ulp of the terms that cancel. */
+ * psi(x) = psi(1 - x) - pi cot(pi x) for negative x. Its zeros there are met to 4 ulp of the larger of the terms that cancel. */
 GL_INLINE double gl_digamma_positive(double x) {
     double y = 0.0;
     if (x >= 10.0) {
