@@ -1,1 +1,1 @@
-"""Tests of the operations: generated from the registry, and against numpy and scipy as an independent truth."""
+"""Tests of the operations: generated from the registry, and against numpy and scipy as another truth."""

@@ -1,4 +1,4 @@
-"""Elementwise operations against numpy's and scipy's functions: special values, every dtype, broadcasting of random shapes."""
+"""Elementwise operations against numpy's and scipy's functions: special values, every dtype, broadcasting."""
 
 import numpy as np
 import pytest
@@ -194,7 +194,7 @@ def integer_pairs(dtype):
     return a.ravel(), b.ravel()
 
 
-#: what these do to integers: computed in floats (unlike numpy in the float of their width), or given back as they are
+#: what is computed in floatX for integers too
 FLOATING = {n for n in {*UNARY, *BINARY} if "int8" not in REGISTRY[n].samples()[0].dtypes}
 
 
@@ -299,7 +299,7 @@ def test_switch_and_clip(mode):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_cast_between_all_dtypes(mode):
-    """Toward zero from floats, around modulo 2**n among integers, true is 1 and everything but 0 is true (NaN too)."""
+    """Toward zero from floats, modulo 2**n among integers; true is 1 and all but 0 is true (NaN too)."""
     names = ("bool", *INTEGERS, *FLOATS)
     arrays = {d: np.array([-3, -1, 0, 1, 5, 100, 127]).astype(d) for d in INTEGERS if d != "uint8"}
     arrays |= {"bool": np.array([False, True]), "uint8": np.array([0, 1, 100, 200, 255], "uint8")}
@@ -360,7 +360,7 @@ def test_random_shapes_broadcast_on_backends(backend):
     """One compiled function serves every length; hypothesis draws them."""
     inputs = [[T.TensorType("float32", p)() for p in pattern] for pattern in PATTERNS]
     outputs = [[x + y * z, T.switch(x > y, y, z), T.exp(x) - y, T.le(z, y)] for x, y, z in inputs]
-    function = compiled(backend, sum(inputs, []), sum(outputs, []))
+    function = compiled(backend, [v for row in inputs for v in row], [v for row in outputs for v in row])
 
     @settings(max_examples=40, deadline=None, derandomize=True)
     @given(st.lists(st.integers(0, 5) | st.integers(15, 19), min_size=4, max_size=4), st.integers(0, 2**31))

@@ -1,6 +1,6 @@
 """Every operation of the registry on its own samples: types, every backend against the reference, gradients.
 
-The samples of one operation are compiled together, so that a backend compiles a function an operation and not one a case.
+The samples of an operation are compiled together, so that a backend compiles one function for all.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ from .backends import BACKENDS, compiled, difference, values
 ENTRIES = sorted(REGISTRY)
 FLOAT_ENTRIES = [name for name in ENTRIES if any("float64" in s.dtypes for s in REGISTRY[name].samples())]
 
-#: their gradient is another than the derivative, on purpose or because their steps are finer than a difference sees
+#: their gradient is another than the derivative, on purpose or because their steps are too fine
 NO_DIFFERENCES = {"consider_constant", "cast"}
 
 #: their derivative has none itself, and says so in these words
@@ -29,7 +29,7 @@ WITHOUT_A_NAME = {"index", "round_half_to_even", "round_half_away_from_zero"}
 
 
 class Case:
-    """One sample of an operation with one dtype, its static shape known or not: variables, arrays and outputs."""
+    """One sample of an operation with one dtype, static shape known or not: variables, arrays, outputs."""
 
     def __init__(self, name, number, sample, dtype, known):
         self.title = f"{name}[{number}] {dtype}, static shape {'known' if known else 'unknown'}"
@@ -75,7 +75,7 @@ def cases(name, dtypes=None, shapes=(False, True)):
 
 
 def together(backend, groups):
-    """One function of many (inputs, outputs, arrays); calling the result gives a list of results per group."""
+    """One function of many (inputs, outputs, arrays); a call gives a list of results per group."""
     inputs = [v for group in groups for v in group[0]]
     function = compiled(backend, inputs, [v for group in groups for v in group[1]])
 
@@ -206,7 +206,7 @@ def test_gradients_to_second_order_against_differences(name):
 
 @pytest.mark.parametrize("name", sorted(set(FLOAT_ENTRIES) - NO_DIFFERENCES))
 def test_what_is_not_differentiable_says_so_or_is_flat(name):
-    """A sample that claims no gradient raises GradientError when asked for one, or is constant between its steps."""
+    """A sample that claims no gradient raises GradientError, or is constant between its steps."""
     for case in cases(name, ["float64"], [False]):
         floats = [v for v in case.inputs if v.type.is_float]
         if case.differentiable or not floats:
