@@ -432,7 +432,7 @@ GL_INLINE float gl_log1p_unit_f32(float e) {
 GL_INLINE double gl_log1p_unit_f64(double e) {
     double u = 1.0 + e;
     gl_log_parts_f64 l = gl_log_reduce_f64(u);
-    l.f += (e - (u - 1.0)) * (l.k > 0.0 ? 0.5 : 1.0);
+    l.f += (e - (u - 1.0)) * (1.0 - 0.5 * l.k);
     return e < 0x1p-54 ? e : gl_log_value_f64(l);
 }
 
