@@ -437,7 +437,8 @@ def test_logaddexp(native, suffix):
     with mp.workprec(180):
         pairs = [(mpmath.mpf(float(p)), mpmath.mpf(float(q))) for p, q in zip(a, b, strict=True)]
         truth, rest = split([max(p, q) + mp.log1p(mp.exp(-abs(p - q))) for p, q in pairs])
-    scale = np.maximum(np.abs(truth), np.abs(np.maximum(a, b)))
+    larger = np.maximum(a, b).astype(np.float64)
+    scale = np.maximum(truth - larger, np.maximum(np.abs(truth), np.abs(larger)))
     check("logaddexp", native(f"logaddexp_{suffix}", a, b), [a, b], truth, rest, scale=scale)
     a, b = np.array([[np.inf, np.inf], [np.inf, -np.inf], [-np.inf, -np.inf], [np.nan, 1], [-np.inf, 2]]).T
     a, b = a.astype(FLOATS[suffix]), b.astype(FLOATS[suffix])

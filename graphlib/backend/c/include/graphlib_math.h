@@ -446,7 +446,7 @@ GL_INLINE double gl_softplus_f64(double x) {
 }
 
 /* log(exp(a) + exp(b)) = max(a, b) + log(1 + exp(-d)), d = |a - b|; the rounding error of d corrects the exponential.
- * Where the two terms cancel, the error is within 4 ulp of the larger of them. */
+ * Where the two terms cancel, the error is within 4 ulp of the larger of the two. */
 GL_INLINE float gl_logaddexp_f32(float a, float b) {
     float m = a > b ? a : b, n = a > b ? b : a, d = m - n;
     float t = m - d, lost = (m - (d + t)) + (t - n);
@@ -826,6 +826,24 @@ GL_INLINE float gl_erf_f32(float x) {
     return __builtin_copysignf(a < 1.0f ? a + a * p : far, x);
 }
 
+GL_INLINE double gl_erf_unit(double x) {
+    double z = x * x;
+    /* erf x = x + x p(x^2) on [0, 1], 2.8e-17 */
+    double p = -0x1.abae55c81bc63p-31;
+    p = 0x1.d71b132c1c9d5p-27 + z * p;
+    p = -0x1.5c07277f060dap-23 + z * p;
+    p = 0x1.b97fd3ef55905p-20 + z * p;
+    p = -0x1.f4ca4d71406f5p-17 + z * p;
+    p = 0x1.f9a2baa91c0b5p-14 + z * p;
+    p = -0x1.c02db03dd8166p-11 + z * p;
+    p = 0x1.565bccf92b33ap-8 + z * p;
+    p = -0x1.b82ce311fa93ep-6 + z * p;
+    p = 0x1.ce2f21a040d16p-4 + z * p;
+    p = -0x1.812746b0379bdp-2 + z * p;
+    p = 0x1.06eba8214db68p-3 + z * p;
+    return x + x * p;
+}
+
 /* erfc(a) for a >= 0 = exp(-a^2) g(t) / (1 + 2a), t = (a - 4)/(a + 4), after Schonfelder (1978). */
 GL_INLINE double gl_erfc_positive(double a) {
     a = a > 28.0 ? 28.0 : a;
@@ -860,26 +878,14 @@ GL_INLINE double gl_erfc_positive(double a) {
 }
 
 GL_INLINE double gl_erf_f64(double x) {
-    double a = __builtin_fabs(x), z = a * a;
-    /* erf a = a + a p(a^2) on [0, 1], 2.8e-17 */
-    double p = -0x1.abae55c81bc63p-31;
-    p = 0x1.d71b132c1c9d5p-27 + z * p;
-    p = -0x1.5c07277f060dap-23 + z * p;
-    p = 0x1.b97fd3ef55905p-20 + z * p;
-    p = -0x1.f4ca4d71406f5p-17 + z * p;
-    p = 0x1.f9a2baa91c0b5p-14 + z * p;
-    p = -0x1.c02db03dd8166p-11 + z * p;
-    p = 0x1.565bccf92b33ap-8 + z * p;
-    p = -0x1.b82ce311fa93ep-6 + z * p;
-    p = 0x1.ce2f21a040d16p-4 + z * p;
-    p = -0x1.812746b0379bdp-2 + z * p;
-    p = 0x1.06eba8214db68p-3 + z * p;
-    return __builtin_copysign(a < 1.0 ? a + a * p : 1.0 - gl_erfc_positive(a), x);
+    double a = __builtin_fabs(x), y = gl_erf_unit(a), far = 1.0 - gl_erfc_positive(a);
+    return __builtin_copysign(a < 1.0 ? y : far, x);
 }
 
 GL_INLINE double gl_erfc_f64(double x) {
-    double y = gl_erfc_positive(__builtin_fabs(x));
-    return x < 0.0 ? 2.0 - y : y;
+    double y = gl_erfc_positive(__builtin_fabs(x)), near = 1.0 - gl_erf_unit(x);
+    y = x < 0.0 ? 2.0 - y : y;
+    return __builtin_fabs(x) < 0.5 ? near : y;
 }
 
 GL_INLINE float gl_erfc_f32(float x) { return (float)gl_erfc_f64(x); }
