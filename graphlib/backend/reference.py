@@ -37,7 +37,8 @@ class ReferenceExecutor:
             arrays = [_value(v, values) for v in node.inputs]
             start = time.perf_counter()
             try:
-                results = node.op.reference(node, *arrays)
+                with np.errstate(all="ignore"):
+                    results = node.op.reference(node, *arrays)
             except GraphError:
                 raise
             except (ValueError, IndexError, ZeroDivisionError, TypeError) as error:

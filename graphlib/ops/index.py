@@ -401,24 +401,25 @@ def nonzero_of_mask(mask: Variable, x: Variable, axis: int) -> list[Variable]:
 
 
 def _new_axes(result: Variable, items: list, front: int, rank: int) -> Variable:
-    """Axes for the None entries of an index, at the places where NumPy puts them."""
+    """Axes for the None entries of an index, at the places where NumPy puts them.
+
+    ``rank`` axes of the result, from ``front`` on, come from index arrays.  They stand where the first array stands, or
+    before all others if anything, also a None, is between two arrays.
+    """
     if None not in items:
         return result
-    kept = iter(range(result.ndim))
-    order: list = []
-    placed = rank == 0
-    apart = rank > 0 and front == 0
-    if apart:
-        order.extend(next(kept) for _ in range(rank))
-        placed = True
-    for item in items:
+    block = list(range(front, front + rank))
+    kept = (axis for axis in range(result.ndim) if axis not in block)
+    where = [i for i, item in enumerate(items) if item is not None and not isinstance(item, slice)] if rank else []
+    adjacent = where == list(range(where[0], where[-1] + 1)) if where else True
+    order: list = [] if adjacent else list(block)
+    for i, item in enumerate(items):
         if item is None:
             order.append("x")
         elif isinstance(item, slice):
             order.append(next(kept))
-        elif rank and not placed:
-            order.extend(next(kept) for _ in range(rank))
-            placed = True
+        elif adjacent and where and i == where[0]:
+            order.extend(block)
     return dimshuffle(result, order)
 
 
@@ -494,29 +495,19 @@ def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
 
 def diag(x: Any, k: int = 0) -> Variable:
     """Diagonal ``k`` of a matrix; of a vector the matrix that has it there."""
-    from .elementwise import eq, switch
-    from .shape import arange
+    from .elementwise import minimum
+    from .shape import arange, zeros
 
     x = as_variable(x)
     if x.ndim == 2:
         rows, columns = shape_i(x, 0), shape_i(x, 1)
-        from .elementwise import minimum
-
         n = minimum(rows, columns - k) if k >= 0 else minimum(rows + k, columns)
         i = arange(n)
         return index(x, (i + max(-k, 0), i + max(k, 0)))
     if x.ndim != 1:
         raise ShapeError(f"T.diag takes a vector or a matrix, not {x.describe()}")
-    n = shape_i(x, 0) + abs(k)
-    rows, columns = dimshuffle(arange(n), 0, "x"), dimshuffle(arange(n), "x", 0)
-    source = index(x, (clip_index(rows - max(-k, 0), shape_i(x, 0)),))
-    return switch(eq(rows + k, columns), broadcast_to(source, (n, n)), 0)
-
-
-def clip_index(i: Variable, n: Variable) -> Variable:
-    from .elementwise import maximum, minimum
-
-    return maximum(minimum(i, n - 1), 0)
+    i, n = arange(shape_i(x, 0)), shape_i(x, 0) + abs(k)
+    return set_subtensor(index(zeros((n, n), x.dtype), (i + max(-k, 0), i + max(k, 0))), x)
 
 
 def tri(n: Any, m: Any = None, k: int = 0, dtype: Any = None) -> Variable:
