@@ -12,7 +12,7 @@ namespace cuda_emulator {
 std::recursive_mutex driver_mutex;
 Statistics statistics;
 
-// ---- errors -------------------------------------------------------------------------------------------------------
+// ---- errors -------------------------------------------------------------------------------------------
 static thread_local CUresult last_code = CUDA_SUCCESS;
 static thread_local std::string last_message;
 
@@ -41,7 +41,10 @@ const char *setting(const char *name, const char *otherwise) {
   return value && *value ? value : otherwise;
 }
 
-static const struct { CUresult code; const char *name, *text; } error_table[] = {
+static const struct {
+  CUresult code;
+  const char *name, *text;
+} error_table[] = {
     {CUDA_SUCCESS, "CUDA_SUCCESS", "no error"},
     {CUDA_ERROR_INVALID_VALUE, "CUDA_ERROR_INVALID_VALUE", "invalid argument"},
     {CUDA_ERROR_OUT_OF_MEMORY, "CUDA_ERROR_OUT_OF_MEMORY", "out of memory"},
@@ -53,10 +56,13 @@ static const struct { CUresult code; const char *name, *text; } error_table[] = 
     {CUDA_ERROR_INVALID_PTX, "CUDA_ERROR_INVALID_PTX", "a PTX JIT compilation failed"},
     {CUDA_ERROR_FILE_NOT_FOUND, "CUDA_ERROR_FILE_NOT_FOUND", "file not found"},
     {CUDA_ERROR_OPERATING_SYSTEM, "CUDA_ERROR_OPERATING_SYSTEM", "OS call failed"},
+    {CUDA_ERROR_ILLEGAL_STATE, "CUDA_ERROR_ILLEGAL_STATE",
+     "the operation cannot be performed in the present state"},
     {CUDA_ERROR_INVALID_HANDLE, "CUDA_ERROR_INVALID_HANDLE", "invalid resource handle"},
     {CUDA_ERROR_NOT_FOUND, "CUDA_ERROR_NOT_FOUND", "named symbol not found"},
     {CUDA_ERROR_ILLEGAL_ADDRESS, "CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered"},
-    {CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES", "too many resources requested for launch"},
+    {CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES",
+     "too many resources requested for launch"},
     {CUDA_ERROR_LAUNCH_FAILED, "CUDA_ERROR_LAUNCH_FAILED", "unspecified launch failure"},
     {CUDA_ERROR_NOT_SUPPORTED, "CUDA_ERROR_NOT_SUPPORTED", "operation not supported"},
     {CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED",
@@ -65,7 +71,8 @@ static const struct { CUresult code; const char *name, *text; } error_table[] = 
      "operation failed due to a previous error during capture"},
     {CUDA_ERROR_STREAM_CAPTURE_IMPLICIT, "CUDA_ERROR_STREAM_CAPTURE_IMPLICIT",
      "operation would make the legacy stream depend on a capturing blocking stream"},
-    {CUDA_ERROR_CAPTURED_EVENT, "CUDA_ERROR_CAPTURED_EVENT", "operation not permitted on an event last recorded in a capturing stream"},
+    {CUDA_ERROR_CAPTURED_EVENT, "CUDA_ERROR_CAPTURED_EVENT",
+     "operation not permitted on an event last recorded in a capturing stream"},
 };
 
 static auto *find_error(CUresult code) {
@@ -75,7 +82,7 @@ static auto *find_error(CUresult code) {
 }
 
 API cuGetErrorString(CUresult code, const char **text) {
-  static thread_local std::string answer;   // must outlive the call
+  static thread_local std::string answer;  // must outlive the call
   auto *entry = find_error(code);
   answer = entry ? entry->text : "CUDA error " + std::to_string((int)code);
   if (code == last_code && !last_message.empty()) answer += ": " + last_message;
@@ -89,9 +96,11 @@ API cuGetErrorName(CUresult code, const char **name) {
   return entry ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
-int refuse(const char *function) { return fail(CUDA_ERROR_NOT_SUPPORTED, "the emulator has no %s", function); }
+int refuse(const char *function) {
+  return fail(CUDA_ERROR_NOT_SUPPORTED, "the emulator has no %s", function);
+}
 
-// ---- the one device: what an A100 (compute capability 8.0) answers --------------------------------------------------
+// ---- the one device: what an A100 (compute capability 8.0) answers ------------------------------------
 static bool initialised = false;
 
 API cuInit(unsigned) {
@@ -109,7 +118,8 @@ API cuDeviceGetCount(int *count) {
 }
 API cuDeviceGet(CUdevice *device, int ordinal) {
   if (!initialised) return fail(CUDA_ERROR_NOT_INITIALIZED, "cuInit was not called");
-  if (ordinal != 0) return fail(CUDA_ERROR_INVALID_DEVICE, "there is no device %d: the emulator has one", ordinal);
+  if (ordinal != 0)
+    return fail(CUDA_ERROR_INVALID_DEVICE, "there is no device %d: the emulator has one", ordinal);
   *device = 0;
   return CUDA_SUCCESS;
 }
@@ -160,7 +170,7 @@ API cuDeviceGetAttribute(int *value, CUdevice_attribute attribute, CUdevice) {
   return CUDA_SUCCESS;
 }
 
-// ---- contexts: a stack a host thread ------------------------------------------------------------------------------
+// ---- contexts: a stack a host thread ------------------------------------------------------------------
 static thread_local std::vector<Context *> context_stack;
 static Context primary_context = {0, 0, CUDA_SUCCESS};
 
@@ -225,7 +235,8 @@ API cuCtxPushCurrent_v2(CUcontext context) {
   return CUDA_SUCCESS;
 }
 API cuCtxPopCurrent_v2(CUcontext *context) {
-  if (context_stack.empty()) return fail(CUDA_ERROR_INVALID_CONTEXT, "cuCtxPopCurrent with no context current");
+  if (context_stack.empty())
+    return fail(CUDA_ERROR_INVALID_CONTEXT, "cuCtxPopCurrent with no context current");
   if (context) *context = (CUcontext)context_stack.back();
   context_stack.pop_back();
   return CUDA_SUCCESS;
@@ -254,7 +265,7 @@ API cuCtxSynchronize() {
   return usable_outside_capture("cuCtxSynchronize");
 }
 
-// ---- for the emulator's Python side -------------------------------------------------------------------------------
+// ---- for the emulator's Python side -------------------------------------------------------------------
 CUDA_EMULATOR_EXPORT void cuda_emulator_get_statistics(Statistics *copy) {
   Lock lock;
   *copy = statistics;

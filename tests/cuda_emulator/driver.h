@@ -12,16 +12,18 @@
 #include "abi.h"
 
 #define API CUDA_EMULATOR_EXPORT CUresult
-#define EMULATOR_INTERNAL __attribute__((visibility("default")))   // for the cuBLAS stand-in, a library of its own
+#define EMULATOR_INTERNAL \
+  __attribute__((visibility("default")))  // for the cuBLAS stand-in, a library of its own
 
 namespace cuda_emulator {
 
-// ---- errors and settings (driver.cpp) -----------------------------------------------------------------------------
+// ---- errors and settings (driver.cpp) -----------------------------------------------------------------
 // Remembers the message, which cuGetErrorString then adds to the code's name, and returns the code.
 EMULATOR_INTERNAL CUresult fail(CUresult code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // Prints one line on standard error, marked as the emulator's.
 void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
-const char *setting(const char *name, const char *otherwise);   // an environment variable, read when the library loads
+const char *setting(const char *name,
+                    const char *otherwise);  // an environment variable, read when the library loads
 
 // Every entry point that reads or writes the driver's state holds it: PyCUDA launches without the GIL.
 extern std::recursive_mutex driver_mutex;
@@ -39,54 +41,59 @@ struct Statistics {
 };
 EMULATOR_INTERNAL extern Statistics statistics;
 
-// ---- contexts (driver.cpp) ----------------------------------------------------------------------------------------
+// ---- contexts (driver.cpp) ----------------------------------------------------------------------------
 struct Context {
   int device;
   int references;
-  CUresult broken;   // a kernel's 700 or 719 ends the context: every later call returns it
+  CUresult broken;  // a kernel's 700 or 719 ends the context: every later call returns it
 };
 Context *current_context();
-CUresult usable();   // success where a context is current and not broken
+CUresult usable();  // success where a context is current and not broken
 
-// ---- memory (memory.cpp) ------------------------------------------------------------------------------------------
-struct AccessCell;   // who touched a word last (checker.cpp)
+// ---- memory (memory.cpp) ------------------------------------------------------------------------------
+struct AccessCell;  // who touched a word last (checker.cpp)
 
 struct Allocation {
   uintptr_t base;
   size_t size;
-  unsigned number;            // counts the process's allocations, for messages
+  unsigned number;  // counts the process's allocations, for messages
   Context *context;
-  bool on_device;             // else page-locked host memory
-  char *mapping;              // the pages with a guard page at either end; null where the memory is the caller's
+  bool on_device;  // else page-locked host memory
+  char *mapping;   // the pages with a guard page at either end; null where the memory is the caller's
   size_t mapping_size;
-  uint8_t *initialised;       // one byte a byte, null where nothing is checked
-  AccessCell *cells;          // one a 4-byte word, null where nothing is checked
+  uint8_t *initialised;  // one byte a byte, null where nothing is checked
+  AccessCell *cells;     // one a 4-byte word, null where nothing is checked
 };
 EMULATOR_INTERNAL Allocation *find_allocation(uintptr_t address);
 std::string describe_address(uintptr_t address);
 EMULATOR_INTERNAL bool is_device_range(CUdeviceptr address, size_t size);
 void mark_initialised(Allocation &allocation);
 EMULATOR_INTERNAL void mark_initialised(CUdeviceptr address, size_t size);
-bool slack_intact(const Allocation &allocation);   // nothing wrote between the data and its guard pages
-void free_allocations_of(Context *context);        // reports them as leaks
+bool slack_intact(const Allocation &allocation);  // nothing wrote between the data and its guard pages
+void free_allocations_of(Context *context);       // reports them as leaks
 
-// ---- streams and graphs (streams.cpp) -----------------------------------------------------------------------------
+// ---- streams and graphs (streams.cpp) -----------------------------------------------------------------
 using Operation = std::function<CUresult()>;
 // Does the operation now, as all streams are synchronous, or adds it to the graph that the stream captures.
 EMULATOR_INTERNAL CUresult submit(CUstream stream, Operation operation);
 // For calls that CUDA forbids while a stream captures: usable(), or error 900, which ends the capture.
 CUresult usable_outside_capture(const char *function);
 
-// ---- modules (modules.cpp) ----------------------------------------------------------------------------------------
-struct SharedVariable { std::string name; char *address; size_t size; };
+// ---- modules (modules.cpp) ----------------------------------------------------------------------------
+struct SharedVariable {
+  std::string name;
+  char *address;
+  size_t size;
+};
 
 struct Module {
   void *handle;
-  uintptr_t base, end;          // where the host shared object lies
-  char *shared_begin, *shared_end;   // its __shared__ variables, those of all kernels, and a tail that nobody owns
-  std::string image;            // its file, to find a line of source by
+  uintptr_t base, end;  // where the host shared object lies
+  char *shared_begin,
+      *shared_end;    // its __shared__ variables, those of all kernels, and a tail that nobody owns
+  std::string image;  // its file, to find a line of source by
   std::vector<std::string> kernels;
-  std::vector<SharedVariable> shared;   // under their symbols
+  std::vector<SharedVariable> shared;  // under their symbols
   std::map<std::string, struct Function *> functions;
 };
 struct Function {
@@ -94,35 +101,35 @@ struct Function {
   const Kernel *kernel;
   std::string name;
   std::vector<SharedVariable> shared;
-  unsigned static_shared;        // bytes
-  int dynamic_shared_limit;      // raised by cuFuncSetAttribute past what needs no opt-in
+  unsigned static_shared;    // bytes
+  int dynamic_shared_limit;  // raised by cuFuncSetAttribute past what needs no opt-in
 };
 const Module *find_module(uintptr_t address);
-std::string source_line(uintptr_t code_address);   // " (kernel.cu:12)", or nothing where it is not known
+std::string source_line(uintptr_t code_address);  // " (kernel.cu:12)", or nothing where it is not known
 
-// ---- the executor (executor.cpp) ----------------------------------------------------------------------------------
+// ---- the executor (executor.cpp) ----------------------------------------------------------------------
 struct Launch {
   Function *function;
   Index3 grid, block;
   unsigned dynamic_shared;
-  std::vector<char> arguments;          // as in the kernel's parameter space
+  std::vector<char> arguments;  // as in the kernel's parameter space
   std::vector<size_t> offsets;
 };
 CUresult execute(const Launch &launch);
 // Ends the running kernel from inside one of its threads.
 [[noreturn]] void abandon_kernel(CUresult code, const std::string &message);
 
-struct Execution {            // of the kernel that runs now
+struct Execution {  // of the kernel that runs now
   const Launch *launch;
-  int thread;                 // linear index in its block
+  int thread;  // linear index in its block
   char *stacks, *stacks_end;
   char *dynamic_shared, *dynamic_shared_end;
 };
 extern Execution running;
-std::string thread_name(int thread);   // "(x,y,z)"
+std::string thread_name(int thread);  // "(x,y,z)"
 
-// ---- the checker (checker.cpp) ------------------------------------------------------------------------------------
-extern bool checking;   // record what is initialised; set before the first allocation
+// ---- the checker (checker.cpp) ------------------------------------------------------------------------
+extern bool checking;  // record what is initialised; set before the first allocation
 void checker_begin_launch(const Launch &launch);
 void checker_end_launch();
 void checker_begin_block();

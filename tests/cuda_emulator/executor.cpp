@@ -1,12 +1,14 @@
-// Runs a kernel's blocks one after the other, each thread of a block as a fiber that is left only at a barrier.
+// Runs a kernel's blocks one after the other, each thread of a block as a fiber that is left only at a
+// barrier.
 //
-// The order of blocks, of the warps of a block and of the lanes of a warp is a setting: forward, reversed, or shuffled from a
-// seed, anew for each block. A kernel that is right gives the same result in all; one that lacks a barrier does not. Barriers that threads
-// reach in different places, or that some never reach, end the kernel with error 719; faults with error 700.
-#include <csetjmp>
-#include <csignal>
+// The order of blocks, of the warps of a block and of the lanes of a warp is a setting: forward, reversed, or
+// shuffled from a seed, anew for each block. A kernel that is right gives the same result in all; one that
+// lacks a barrier does not. Barriers that threads reach in different places, or that some never reach, end
+// the kernel with error 719; faults with error 700.
 #include <sys/mman.h>
 #include <unistd.h>
+#include <csetjmp>
+#include <csignal>
 
 #include <algorithm>
 #include <cstdio>
@@ -23,25 +25,31 @@ cuda_emulator::ThreadState cuda_emulator_state;
 namespace cuda_emulator {
 
 static const int maximum_threads = 1024, warp_size = 32;
-static const size_t stack_size = 128 << 10;                  // a guard page included
+static const size_t stack_size = 128 << 10;  // a guard page included
 static const size_t shared_capacity = (163 << 10) + 16;
 
 Execution running;
 
-// ---- the threads of the running block -------------------------------------------------------------------------------
-enum class State : uint8_t { unstarted, ready, at_block_barrier, at_warp_operation, exited };   // the first two can run
+// ---- the threads of the running block -----------------------------------------------------------------
+enum class State : uint8_t {
+  unstarted,
+  ready,
+  at_block_barrier,
+  at_warp_operation,
+  exited
+};  // the first two can run
 
-struct Thread {              // small, as the threads of a block should stay in the cache
+struct Thread {  // small, as the threads of a block should stay in the cache
   Fiber fiber;
-  uint64_t value;            // the lane's own before a warp operation, its result after it
+  uint64_t value;  // the lane's own before a warp operation, its result after it
   unsigned mask, source;
-  int predicate;             // the thread's own before a reduction, the block's after it
-  int line;                  // of the barrier or the warp operation where it waits
+  int predicate;  // the thread's own before a reduction, the block's after it
+  int line;       // of the barrier or the warp operation where it waits
   int stack;
   State state;
   WarpOperation operation;
   Reduction reduction;
-  bool reduces;              // __syncthreads_count and its like, not __syncthreads
+  bool reduces;  // __syncthreads_count and its like, not __syncthreads
 };
 
 static Thread threads[maximum_threads];
@@ -75,14 +83,16 @@ static std::string where(int thread) {
 
 void abandon_kernel(CUresult code, const std::string &message) {
   record_failure(code, where(running.thread) + " " + message);
-  threads[running.thread].fiber.switch_to(scheduler);   // which never comes back
+  threads[running.thread].fiber.switch_to(scheduler);  // which never comes back
   abort();
 }
 
-// ---- stacks: taken when a thread starts, given back when it ends, so that kernels without barriers use a single one ---
+// ---- stacks -------------------------------------------------------------------------------------------
+// Taken when a thread starts and given back when it ends: kernels without barriers use a single one.
 static void make_stacks() {
   size_t size = stack_size * maximum_threads, page = sysconf(_SC_PAGESIZE);
-  running.stacks = (char *)mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  running.stacks =
+      (char *)mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   running.stacks_end = running.stacks + size;
   for (int i = 0; i < maximum_threads; i++) mprotect(running.stacks + i * stack_size, page, PROT_NONE);
 }
@@ -114,7 +124,7 @@ static void resume(int index) {
   if (thread.state == State::exited) free_stacks.push_back(thread.stack);
 }
 
-// ---- barriers, from the threads' side -------------------------------------------------------------------------------
+// ---- barriers, from the threads' side -----------------------------------------------------------------
 static void wait_as(State state, int line) {
   Thread &thread = threads[running.thread];
   thread.state = state;
@@ -131,7 +141,7 @@ static int wait_for_block(bool reduces, Reduction reduction, int predicate, int 
   return thread.predicate;
 }
 
-// ---- barriers, from the scheduler's side ----------------------------------------------------------------------------
+// ---- barriers, from the scheduler's side --------------------------------------------------------------
 static std::string doing(int index) {
   const Thread &thread = threads[index];
   char text[100];
@@ -140,7 +150,8 @@ static std::string doing(int index) {
   else if (thread.state == State::at_block_barrier)
     snprintf(text, sizeof text, "waits at __syncthreads() in line %d", thread.line);
   else
-    snprintf(text, sizeof text, "waits at a warp operation in line %d with mask 0x%08x", thread.line, thread.mask);
+    snprintf(text, sizeof text, "waits at a warp operation in line %d with mask 0x%08x", thread.line,
+             thread.mask);
   return where(index) + " " + text;
 }
 
@@ -153,7 +164,8 @@ static void finish_warp_operation(int warp, unsigned lanes) {
   uint64_t values[warp_size], votes = 0;
   for (int lane = 0; lane < warp_size; lane++) {
     bool takes_part = lanes >> lane & 1;
-    values[lane] = takes_part ? threads[warp * warp_size + lane].value : ~(uint64_t)0;   // reading another is undefined
+    values[lane] =
+        takes_part ? threads[warp * warp_size + lane].value : ~(uint64_t)0;  // reading another is undefined
     if (takes_part && values[lane]) votes |= (uint64_t)1 << lane;
   }
   for (int lane = 0; lane < warp_size; lane++) {
@@ -170,14 +182,16 @@ static bool release_warp(int warp) {
   Thread *lanes = threads + warp * warp_size;
   int count = std::min(warp_size, block_threads - warp * warp_size);
   unsigned existing = count == warp_size ? ~0u : (1u << count) - 1, waiting = 0, released = 0;
-  for (int lane = 0; lane < count; lane++) waiting |= (unsigned)(lanes[lane].state == State::at_warp_operation) << lane;
+  for (int lane = 0; lane < count; lane++)
+    waiting |= (unsigned)(lanes[lane].state == State::at_warp_operation) << lane;
   while (waiting) {
     int leader = __builtin_ctz(waiting);
     unsigned group = lanes[leader].mask & existing;
     bool complete = true;
     for (unsigned rest = group; rest; rest &= rest - 1) {
       const Thread &other = lanes[__builtin_ctz(rest)];
-      if (other.state == State::exited) return divergence(warp * warp_size + leader, (int)(&other - threads)), false;
+      if (other.state == State::exited)
+        return divergence(warp * warp_size + leader, (int)(&other - threads)), false;
       complete &= other.state == State::at_warp_operation && other.mask == lanes[leader].mask &&
                   other.operation == lanes[leader].operation;
     }
@@ -190,17 +204,21 @@ static bool release_warp(int warp) {
   return released;
 }
 
-// Lets the whole block go on where all of it waits at one barrier; anything else is an error, as nobody can go on.
+// Lets the whole block go on where all of it waits at one barrier; anything else is an error, as nobody can
+// go on.
 static void release_block() {
   int count = 0;
   for (int i = 0; i < block_threads; i++) {
     const Thread &thread = threads[i];
-    if (thread.state != State::at_block_barrier || thread.line != threads[0].line || thread.reduces != threads[0].reduces)
+    if (thread.state != State::at_block_barrier || thread.line != threads[0].line ||
+        thread.reduces != threads[0].reduces)
       return divergence(0, i);
     count += thread.predicate != 0;
   }
   Reduction reduction = threads[0].reduction;
-  int result = reduction == Reduction::count ? count : reduction == Reduction::all ? count == block_threads : count > 0;
+  int result = reduction == Reduction::count ? count
+               : reduction == Reduction::all ? count == block_threads
+                                             : count > 0;
   for (int i = 0; i < block_threads; i++) {
     threads[i].predicate = result;
     threads[i].state = State::ready;
@@ -236,7 +254,7 @@ static bool run_block(const std::vector<int> &warp_order, const std::vector<int>
   }
 }
 
-// ---- the order of threads and blocks --------------------------------------------------------------------------------
+// ---- the order of threads and blocks ------------------------------------------------------------------
 enum class Order { forward, reversed, shuffled };
 static Order order;
 static uint64_t order_seed;
@@ -252,7 +270,8 @@ CUDA_EMULATOR_EXPORT int cuda_emulator_set_order(const char *name, uint64_t seed
   return 0;
 }
 
-// A permutation of `count` numbers without a table: multiplication by a number that has no divisor in common with it.
+// A permutation of `count` numbers without a table: multiplication by a number that has no divisor in common
+// with it.
 struct BlockOrder {
   uint64_t count, factor = 1, offset = 0;
   BlockOrder(uint64_t count, std::mt19937_64 &random) : count(count) {
@@ -267,7 +286,7 @@ struct BlockOrder {
   }
 };
 
-// ---- faults: a kernel's SIGSEGV, SIGBUS or SIGFPE comes back to the launch --------------------------------------------
+// ---- faults: a kernel's SIGSEGV, SIGBUS or SIGFPE comes back to the launch ----------------------------
 static sigjmp_buf after_fault;
 static volatile sig_atomic_t fault_signal;
 static uintptr_t fault_address, fault_code;
@@ -284,12 +303,14 @@ static void on_fault(int signal, siginfo_t *information, void *context) {
   siglongjmp(after_fault, 1);
 }
 
-// The handlers stand only while a kernel runs, so that the process's own (Python's faulthandler) stay in force.
+// The handlers stand only while a kernel runs, so that the process's own (Python's faulthandler) stay in
+// force.
 struct FaultHandlers {
   struct sigaction former[3];
   stack_t former_stack;
   FaultHandlers() {
-    static char *alternative = (char *)malloc(1 << 16);   // a fiber that overflowed has no stack left for a handler
+    static char *alternative =
+        (char *)malloc(1 << 16);  // a fiber that overflowed has no stack left for a handler
     stack_t stack = {};
     stack.ss_sp = alternative;
     stack.ss_size = 1 << 16;
@@ -310,29 +331,32 @@ static void record_fault() {
   if (fault_signal == SIGFPE)
     record_failure(CUDA_ERROR_LAUNCH_FAILED, thread + " divides an integer by zero" + line);
   else if (fault_address >= (uintptr_t)running.stacks && fault_address < (uintptr_t)running.stacks_end)
-    record_failure(CUDA_ERROR_LAUNCH_FAILED, thread + " uses more stack than the emulator gives a thread" + line);
+    record_failure(CUDA_ERROR_LAUNCH_FAILED,
+                   thread + " uses more stack than the emulator gives a thread" + line);
   else
-    record_failure(CUDA_ERROR_ILLEGAL_ADDRESS, thread + " accesses " + describe_address(fault_address) + line);
+    record_failure(CUDA_ERROR_ILLEGAL_ADDRESS,
+                   thread + " accesses " + describe_address(fault_address) + line);
 }
 
-// ---- the launch -----------------------------------------------------------------------------------------------------
+// ---- the launch ---------------------------------------------------------------------------------------
 static void make_shared_memory(unsigned dynamic_size) {
   static char *memory = nullptr;
   static size_t size = (shared_capacity + 4095) / 4096 * 4096;
   if (!memory) {
-    memory = (char *)mmap(nullptr, size + 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    memory = (char *)mmap(nullptr, size + 65536, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     mprotect(memory + size, 65536, PROT_NONE);
   }
   running.dynamic_shared_end = memory + size;
-  running.dynamic_shared = memory + size - (dynamic_size + 15) / 16 * 16;   // its end against the guard page
+  running.dynamic_shared = memory + size - (dynamic_size + 15) / 16 * 16;  // its end against the guard page
 }
 
 static void poison_static_shared_memory(const Function &function) {
   for (const SharedVariable &variable : function.shared) memset(variable.address, 0xff, variable.size);
 }
 
-// Between launches all of a module's shared memory is poison: what is not, once the kernel's own variables are poisoned
-// again, the kernel has written beside them.
+// Between launches all of a module's shared memory is poison: what is not, once the kernel's own variables
+// are poisoned again, the kernel has written beside them.
 static bool wrote_beside_shared_variables(const Function &function) {
   poison_static_shared_memory(function);
   const Module &module = *function.module;
@@ -358,7 +382,8 @@ static void run_grid(const Launch &launch) {
   }
   for (uint64_t i = 0; i < block_order.count; i++) {
     uint64_t block = block_order(i);
-    cuda_emulator_state.block = {(unsigned)(block % gx), (unsigned)(block / gx % gy), (unsigned)(block / gx / gy)};
+    cuda_emulator_state.block = {(unsigned)(block % gx), (unsigned)(block / gx % gy),
+                                 (unsigned)(block / gx / gy)};
     if (order == Order::shuffled) {
       std::shuffle(warp_order.begin(), warp_order.end(), random);
       std::shuffle(lane_order.begin(), lane_order.end(), random);
@@ -382,7 +407,7 @@ CUresult execute(const Launch &launch) {
   argument_pointers.clear();
   for (size_t offset : launch.offsets) argument_pointers.push_back((char *)launch.arguments.data() + offset);
   free_stacks.resize(maximum_threads);
-  std::iota(free_stacks.rbegin(), free_stacks.rend(), 0);   // the last one taken is the first one given back
+  std::iota(free_stacks.rbegin(), free_stacks.rend(), 0);  // the last one taken is the first one given back
   failure = CUDA_SUCCESS;
   checker_begin_launch(launch);
   {
@@ -394,7 +419,8 @@ CUresult execute(const Launch &launch) {
   }
   checker_end_launch();
   if (wrote_beside_shared_variables(*launch.function) && !failure)
-    record_failure(CUDA_ERROR_ILLEGAL_ADDRESS, "a thread wrote outside its static shared memory; the checked mode says which");
+    record_failure(CUDA_ERROR_ILLEGAL_ADDRESS,
+                   "a thread wrote outside its static shared memory; the checked mode says which");
   if (!failure) return CUDA_SUCCESS;
   return fail(failure, "kernel %s, %s", launch.function->name.c_str(), failure_message.c_str());
 }
@@ -409,7 +435,7 @@ __attribute__((constructor)) static void read_settings() {
 
 }  // namespace cuda_emulator
 
-// ---- what kernels call ------------------------------------------------------------------------------------------------
+// ---- what kernels call --------------------------------------------------------------------------------
 using namespace cuda_emulator;
 
 void cuda_emulator_block_barrier(int line) { wait_for_block(false, Reduction::count, 0, line); }
@@ -418,7 +444,8 @@ int cuda_emulator_block_reduce(Reduction reduction, int predicate, int line) {
   return wait_for_block(true, reduction, predicate, line);
 }
 
-uint64_t cuda_emulator_warp(WarpOperation operation, unsigned mask, uint64_t value, unsigned source, int line) {
+uint64_t cuda_emulator_warp(WarpOperation operation, unsigned mask, uint64_t value, unsigned source,
+                            int line) {
   Thread &thread = threads[running.thread];
   if (!(mask >> cuda_emulator_state.lane & 1))
     abandon_kernel(CUDA_ERROR_LAUNCH_FAILED, "calls a warp operation in line " + std::to_string(line) +

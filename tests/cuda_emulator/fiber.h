@@ -1,15 +1,16 @@
 // Fibers: one emulated thread's stack and registers, and the switch between two of them.
 //
-// On x86-64 the switch is written by hand, about twelve times faster than swapcontext, which makes a system call to save
-// the signal mask. Elsewhere (aarch64) swapcontext does.
+// On x86-64 the switch is written by hand, about twelve times faster than swapcontext, which makes a system
+// call to save the signal mask. Elsewhere (aarch64) swapcontext does.
 #pragma once
 #include <cstdint>
 #include <cstdlib>
 
 #if defined(__x86_64__) && !defined(CUDA_EMULATOR_UCONTEXT)
 
-// Saves the registers that a function must preserve on the running stack, stores that stack in *save and goes on with
-// `next`, a stack that was left the same way. A jump, as the processor would predict a return to the caller.
+// Saves the registers that a function must preserve on the running stack, stores that stack in *save and goes
+// on with `next`, a stack that was left the same way. A jump, as the processor would predict a return to the
+// caller.
 extern "C" void cuda_emulator_switch(void **save, void *next);
 asm(R"(
 .text
@@ -44,7 +45,7 @@ struct Fiber {
   // Makes the fiber run `entry`, which must never return, on a stack that ends at `top`.
   void start(char *, char *top, void (*entry)()) {
     void **stack = (void **)((uintptr_t)top & ~(uintptr_t)15);
-    *--stack = nullptr;         // where a return address would be: a function starts with the stack 8 bytes off 16
+    *--stack = nullptr;  // where a return address would be: a function starts with the stack 8 bytes off 16
     *--stack = (void *)entry;
     for (int saved_register = 0; saved_register < 6; saved_register++) *--stack = nullptr;
     stack_pointer = stack;

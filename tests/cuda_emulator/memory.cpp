@@ -1,8 +1,8 @@
 // Device memory of the emulated driver: allocation between guard pages, poisoning, leaks, copies and fills.
 //
-// An allocation's end is pushed against an unreadable page, so that the first access past it faults; the bytes that
-// alignment leaves before the page, and those between the page before and the data, hold a pattern that is compared after
-// each kernel. Fresh memory is filled with 0xff: NaN as a float, -1 as an integer.
+// An allocation's end is pushed against an unreadable page, so that the first access past it faults; the
+// bytes that alignment leaves before the page, and those between the page before and the data, hold a pattern
+// that is compared after each kernel. Fresh memory is filled with 0xff: NaN as a float, -1 as an integer.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -16,16 +16,18 @@ namespace cuda_emulator {
 
 static const unsigned char poison = 0xff;
 static const size_t page = sysconf(_SC_PAGESIZE);
+static const size_t guard =
+    1 << 20;  // on either side; address space only, and wider than a row of most matrices
 // The widest load of CUDA C is 16 bytes. A real driver aligns to 256, which would hide short overruns.
 static const size_t alignment = atoi(setting("CUDA_EMULATOR_ALIGNMENT", "16"));
 static const size_t capacity = (size_t)atoi(setting("CUDA_EMULATOR_MEMORY_MB", "4096")) << 20;
 
-static std::map<uintptr_t, Allocation> allocations;   // by base
+static std::map<uintptr_t, Allocation> allocations;  // by base
 static unsigned allocation_count = 0;
 
 static size_t round_up(size_t size, size_t multiple) { return (size + multiple - 1) / multiple * multiple; }
 
-// ---- allocations --------------------------------------------------------------------------------------------------
+// ---- allocations --------------------------------------------------------------------------------------
 Allocation *find_allocation(uintptr_t address) {
   auto next = allocations.upper_bound(address);
   if (next == allocations.begin()) return nullptr;
@@ -37,7 +39,7 @@ Allocation *find_allocation(uintptr_t address) {
 bool is_device_range(CUdeviceptr address, size_t size) {
   Allocation *allocation = find_allocation(address);
   if (allocation) return address + size <= allocation->base + allocation->size;
-  const Module *module = find_module(address);   // a __constant__ or __device__ variable
+  const Module *module = find_module(address);  // a __constant__ or __device__ variable
   return module && address + size <= module->end;
 }
 
@@ -45,16 +47,17 @@ std::string describe_address(uintptr_t address) {
   char text[200];
   uintptr_t shared = (uintptr_t)running.dynamic_shared;
   if (address >= shared && address < (uintptr_t)running.dynamic_shared_end + page) {
-    snprintf(text, sizeof text, "byte %zu of dynamic shared memory, which has %u bytes", (size_t)(address - shared),
-             running.launch->dynamic_shared);
+    snprintf(text, sizeof text, "byte %zu of dynamic shared memory, which has %u bytes",
+             (size_t)(address - shared), running.launch->dynamic_shared);
     return text;
   }
   for (auto &[base, allocation] : allocations) {
-    uintptr_t begin = allocation.mapping ? (uintptr_t)allocation.mapping : base;   // the guard pages included
+    uintptr_t begin = allocation.mapping ? (uintptr_t)allocation.mapping : base;  // the guard pages included
     uintptr_t end = allocation.mapping ? begin + allocation.mapping_size : base + allocation.size;
     if (address < begin || address >= end) continue;
-    snprintf(text, sizeof text, "byte %td of %s allocation #%u, which has %zu bytes", (ptrdiff_t)(address - base),
-             allocation.on_device ? "device" : "page-locked host", allocation.number, allocation.size);
+    snprintf(text, sizeof text, "byte %td of %s allocation #%u, which has %zu bytes",
+             (ptrdiff_t)(address - base), allocation.on_device ? "device" : "page-locked host",
+             allocation.number, allocation.size);
     return text;
   }
   snprintf(text, sizeof text, "address 0x%zx, which is no device memory", (size_t)address);
@@ -62,7 +65,8 @@ std::string describe_address(uintptr_t address) {
 }
 
 static char *map_pages(size_t size) {
-  void *memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void *memory =
+      mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return memory == MAP_FAILED ? nullptr : (char *)memory;
 }
 
@@ -71,17 +75,19 @@ static CUresult allocate(uintptr_t *base, size_t size, bool on_device) {
   if (CUresult error = usable_outside_capture("allocating memory")) return error;
   if (size == 0) return fail(CUDA_ERROR_INVALID_VALUE, "an allocation of 0 bytes");
   if (on_device && statistics.live_bytes + size > capacity)
-    return fail(CUDA_ERROR_OUT_OF_MEMORY, "%zu bytes asked for, %zu of %zu in use (CUDA_EMULATOR_MEMORY_MB sets the limit)",
-                size, (size_t)statistics.live_bytes, capacity);
-  size_t padded = round_up(size, alignment), data_pages = round_up(padded, page), mapping_size = data_pages + 2 * page;
+    return fail(CUDA_ERROR_OUT_OF_MEMORY,
+                "%zu bytes asked for, %zu of %zu in use (CUDA_EMULATOR_MEMORY_MB sets the limit)", size,
+                (size_t)statistics.live_bytes, capacity);
+  size_t padded = round_up(size, alignment), data_pages = round_up(padded, page);
+  size_t mapping_size = data_pages + 2 * guard;
   char *mapping = map_pages(mapping_size);
   if (!mapping) return fail(CUDA_ERROR_OUT_OF_MEMORY, "the host has no %zu bytes", mapping_size);
-  mprotect(mapping, page, PROT_NONE);
-  mprotect(mapping + page + data_pages, page, PROT_NONE);
-  memset(mapping + page, poison, data_pages);
+  mprotect(mapping, guard, PROT_NONE);
+  mprotect(mapping + guard + data_pages, guard, PROT_NONE);
+  memset(mapping + guard, poison, data_pages);
 
   Allocation allocation = {};
-  allocation.base = (uintptr_t)mapping + page + data_pages - padded;
+  allocation.base = (uintptr_t)mapping + guard + data_pages - padded;
   allocation.size = size;
   allocation.number = ++allocation_count;
   allocation.context = current_context();
@@ -112,17 +118,18 @@ static void unmap(const Allocation &allocation) {
 static CUresult release(uintptr_t base) {
   Lock lock;
   CUresult error = usable_outside_capture("freeing memory");
-  bool is_broken = current_context() && current_context()->broken;   // which still lets its memory go
+  bool is_broken = current_context() && current_context()->broken;  // which still lets its memory go
   if (error && !is_broken) return error;
   auto entry = allocations.find(base);
   if (entry == allocations.end())
-    return fail(CUDA_ERROR_INVALID_VALUE, "freeing what is not the start of an allocation: %s", describe_address(base).c_str());
+    return fail(CUDA_ERROR_INVALID_VALUE, "freeing what is not the start of an allocation: %s",
+                describe_address(base).c_str());
   unmap(entry->second);
   allocations.erase(entry);
   return CUDA_SUCCESS;
 }
 
-static bool all_poison(const char *from, const char *to) {   // both within one page
+static bool all_poison(const char *from, const char *to) {  // both within one page
   static const std::vector<unsigned char> pattern(page, poison);
   return memcmp(from, pattern.data(), to - from) == 0;
 }
@@ -130,25 +137,30 @@ static bool all_poison(const char *from, const char *to) {   // both within one 
 bool slack_intact(const Allocation &allocation) {
   if (!allocation.mapping) return true;
   const char *base = (char *)allocation.base, *mapping_end = allocation.mapping + allocation.mapping_size;
-  return all_poison(allocation.mapping + page, base) && all_poison(base + allocation.size, mapping_end - page);
+  return all_poison(allocation.mapping + guard, base) &&
+         all_poison(base + allocation.size, mapping_end - guard);
 }
 
 void mark_initialised(CUdeviceptr address, size_t size) {
   Allocation *allocation = find_allocation(address);
-  if (allocation && allocation->initialised) memset(allocation->initialised + (address - allocation->base), 1, size);
+  if (allocation && allocation->initialised)
+    memset(allocation->initialised + (address - allocation->base), 1, size);
 }
 void mark_initialised(Allocation &allocation) { mark_initialised(allocation.base, allocation.size); }
 
-// ---- leaks --------------------------------------------------------------------------------------------------------
+// ---- leaks --------------------------------------------------------------------------------------------
 static bool leaked = false;
 
+static const std::string leak_mode = setting("CUDA_EMULATOR_LEAKS", "report");
+
 static void report_leaks(Context *context) {
+  if (leak_mode == "ignore") return;
   size_t count = 0, bytes = 0;
   for (auto &[base, allocation] : allocations)
     if (allocation.mapping && (!context || allocation.context == context)) {
       if (count++ < 10)
-        report("leak: %s allocation #%u, %zu bytes, was never freed", allocation.on_device ? "device" : "page-locked host",
-               allocation.number, allocation.size);
+        report("leak: %s allocation #%u, %zu bytes, was never freed",
+               allocation.on_device ? "device" : "page-locked host", allocation.number, allocation.size);
       bytes += allocation.size;
     }
   if (!count) return;
@@ -157,7 +169,7 @@ static void report_leaks(Context *context) {
 }
 
 void free_allocations_of(Context *context) {
-  if (!context->broken) report_leaks(context);   // after a kernel's fatal error nobody can free in order
+  if (!context->broken) report_leaks(context);  // after a kernel's fatal error nobody can free in order
   for (auto entry = allocations.begin(); entry != allocations.end();)
     if (entry->second.context == context) {
       unmap(entry->second);
@@ -168,28 +180,31 @@ void free_allocations_of(Context *context) {
 
 // When the process ends. CUDA_EMULATOR_LEAKS=fail makes a leak the process's exit status.
 __attribute__((destructor)) static void end_of_process() {
-  std::string mode = setting("CUDA_EMULATOR_LEAKS", "report");
   bool broken = current_context() && current_context()->broken;
-  if (mode != "ignore" && !broken) report_leaks(nullptr);
-  if (mode == "fail" && leaked) {
+  if (!broken) report_leaks(nullptr);
+  if (leak_mode == "fail" && leaked) {
     fflush(nullptr);
     _exit(86);
   }
 }
 
 API cuMemAlloc_v2(CUdeviceptr *address, size_t size) { return allocate((uintptr_t *)address, size, true); }
-API cuMemAllocManaged(CUdeviceptr *address, size_t size, unsigned) { return allocate((uintptr_t *)address, size, true); }
+API cuMemAllocManaged(CUdeviceptr *address, size_t size, unsigned) {
+  return allocate((uintptr_t *)address, size, true);
+}
 API cuMemAllocPitch_v2(CUdeviceptr *address, size_t *pitch, size_t width, size_t height, unsigned) {
   *pitch = round_up(width, 512);
   return allocate((uintptr_t *)address, *pitch * height, true);
 }
 API cuMemFree_v2(CUdeviceptr address) { return release(address); }
-API cuMemHostAlloc(void **address, size_t size, unsigned) { return allocate((uintptr_t *)address, size, false); }
+API cuMemHostAlloc(void **address, size_t size, unsigned) {
+  return allocate((uintptr_t *)address, size, false);
+}
 API cuMemFreeHost(void *address) { return release((uintptr_t)address); }
 API cuMemHostRegister_v2(void *address, size_t size, unsigned) {
   Lock lock;
   if (CUresult error = usable()) return error;
-  Allocation allocation = {};   // the caller's own memory: no mapping, no guard pages, nothing to leak
+  Allocation allocation = {};  // the caller's own memory: no mapping, no guard pages, nothing to leak
   allocation.base = (uintptr_t)address;
   allocation.size = size;
   allocation.number = ++allocation_count;
@@ -225,11 +240,11 @@ API cuMemGetAddressRange_v2(CUdeviceptr *base, size_t *size, CUdeviceptr address
   return CUDA_SUCCESS;
 }
 
-// ---- copies -------------------------------------------------------------------------------------------------------
+// ---- copies -------------------------------------------------------------------------------------------
 // A copy of `depth` planes of `height` rows of `width` bytes: every copy of the API is one.
 struct Side {
   char *start;
-  size_t row, plane;   // bytes from one row, or plane, to the next
+  size_t row, plane;  // bytes from one row, or plane, to the next
   bool on_device;
 };
 
@@ -246,7 +261,7 @@ static void copy_row(const Side &to, const Side &from, char *target, char *sourc
   if (!checking || !to.on_device) return;
   Allocation *origin = from.on_device ? find_allocation((uintptr_t)source) : nullptr;
   Allocation *destination = find_allocation((uintptr_t)target);
-  if (origin && destination && origin->initialised && destination->initialised)   // what was unset stays unset
+  if (origin && destination && origin->initialised && destination->initialised)  // what was unset stays unset
     memmove(destination->initialised + ((uintptr_t)target - destination->base),
             origin->initialised + ((uintptr_t)source - origin->base), width);
   else
@@ -267,17 +282,20 @@ static CUresult copy(Side to, Side from, size_t width, size_t height = 1, size_t
   if (CUresult error = check_side(from, width, height, depth, "reads")) return error;
   for (size_t z = 0; z < depth; z++)
     for (size_t y = 0; y < height; y++)
-      copy_row(to, from, to.start + z * to.plane + y * to.row, from.start + z * from.plane + y * from.row, width);
+      copy_row(to, from, to.start + z * to.plane + y * to.row, from.start + z * from.plane + y * from.row,
+               width);
   count_copy(to, from, width * height * depth);
   return CUDA_SUCCESS;
 }
 
-static CUresult copy_now(const char *function, Side to, Side from, size_t width, size_t height = 1, size_t depth = 1) {
+static CUresult copy_now(const char *function, Side to, Side from, size_t width, size_t height = 1,
+                         size_t depth = 1) {
   Lock lock;
   if (CUresult error = usable_outside_capture(function)) return error;
   return copy(to, from, width, height, depth);
 }
-static CUresult copy_on(CUstream stream, Side to, Side from, size_t width, size_t height = 1, size_t depth = 1) {
+static CUresult copy_on(CUstream stream, Side to, Side from, size_t width, size_t height = 1,
+                        size_t depth = 1) {
   return submit(stream, [=] { return copy(to, from, width, height, depth); });
 }
 
@@ -304,19 +322,23 @@ API cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from, size_t size, CUstream
 }
 
 // The two sides of a CUDA_MEMCPY2D or CUDA_MEMCPY3D, whose fields differ by their prefix only.
-#define SIDE(description, PREFIX, skipped_planes, plane_rows)                                                          \
-  make_side(description->PREFIX##MemoryType, description->PREFIX##Device, description->PREFIX##Host,                   \
-            description->PREFIX##Pitch, description->PREFIX##XInBytes, description->PREFIX##Y, skipped_planes, plane_rows)
-static Side make_side(CUmemorytype type, CUdeviceptr device, const void *host, size_t pitch, size_t x, size_t y, size_t z,
-                      size_t rows) {
-  if (type == CU_MEMORYTYPE_UNIFIED) type = find_allocation(device) ? CU_MEMORYTYPE_DEVICE : CU_MEMORYTYPE_HOST;
+#define SIDE(description, PREFIX, skipped_planes, plane_rows)                                        \
+  make_side(description->PREFIX##MemoryType, description->PREFIX##Device, description->PREFIX##Host, \
+            description->PREFIX##Pitch, description->PREFIX##XInBytes, description->PREFIX##Y,       \
+            skipped_planes, plane_rows)
+static Side make_side(CUmemorytype type, CUdeviceptr device, const void *host, size_t pitch, size_t x,
+                      size_t y, size_t z, size_t rows) {
+  if (type == CU_MEMORYTYPE_UNIFIED)
+    type = find_allocation(device) ? CU_MEMORYTYPE_DEVICE : CU_MEMORYTYPE_HOST;
   bool is_device = type == CU_MEMORYTYPE_DEVICE;
   char *start = is_device ? (char *)device : (char *)host;
   return {start + (z * rows + y) * pitch + x, pitch, pitch * rows, is_device};
 }
-static bool has_array(CUmemorytype a, CUmemorytype b) { return a == CU_MEMORYTYPE_ARRAY || b == CU_MEMORYTYPE_ARRAY; }
-#define REFUSE_ARRAYS(description)                                                                                     \
-  if (has_array(description->srcMemoryType, description->dstMemoryType))                                               \
+static bool has_array(CUmemorytype a, CUmemorytype b) {
+  return a == CU_MEMORYTYPE_ARRAY || b == CU_MEMORYTYPE_ARRAY;
+}
+#define REFUSE_ARRAYS(description)                                       \
+  if (has_array(description->srcMemoryType, description->dstMemoryType)) \
     return fail(CUDA_ERROR_NOT_SUPPORTED, "the emulator has no CUDA arrays (textures)");
 
 API cuMemcpy2D_v2(const CUDA_MEMCPY2D *d) {
@@ -330,21 +352,22 @@ API cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D *d, CUstream stream) {
 }
 API cuMemcpy3D_v2(const CUDA_MEMCPY3D *d) {
   REFUSE_ARRAYS(d)
-  return copy_now(__func__, SIDE(d, dst, d->dstZ, d->dstHeight), SIDE(d, src, d->srcZ, d->srcHeight), d->WidthInBytes,
-                  d->Height, d->Depth);
+  return copy_now(__func__, SIDE(d, dst, d->dstZ, d->dstHeight), SIDE(d, src, d->srcZ, d->srcHeight),
+                  d->WidthInBytes, d->Height, d->Depth);
 }
 API cuMemcpy3DAsync_v2(const CUDA_MEMCPY3D *d, CUstream stream) {
   REFUSE_ARRAYS(d)
-  return copy_on(stream, SIDE(d, dst, d->dstZ, d->dstHeight), SIDE(d, src, d->srcZ, d->srcHeight), d->WidthInBytes,
-                 d->Height, d->Depth);
+  return copy_on(stream, SIDE(d, dst, d->dstZ, d->dstHeight), SIDE(d, src, d->srcZ, d->srcHeight),
+                 d->WidthInBytes, d->Height, d->Depth);
 }
 
-// ---- fills --------------------------------------------------------------------------------------------------------
-template <class T> static CUresult fill(CUdeviceptr address, size_t pitch, T value, size_t width, size_t height) {
+// ---- fills --------------------------------------------------------------------------------------------
+template <class T>
+static CUresult fill(CUdeviceptr address, size_t pitch, T value, size_t width, size_t height) {
   if (!width || !height) return CUDA_SUCCESS;
   if (!is_device_range(address, (height - 1) * pitch + width * sizeof(T)))
-    return fail(CUDA_ERROR_INVALID_VALUE, "a fill of %zu bytes from %s on", (height - 1) * pitch + width * sizeof(T),
-                describe_address(address).c_str());
+    return fail(CUDA_ERROR_INVALID_VALUE, "a fill of %zu bytes from %s on",
+                (height - 1) * pitch + width * sizeof(T), describe_address(address).c_str());
   for (size_t y = 0; y < height; y++) {
     T *row = (T *)(address + y * pitch);
     for (size_t x = 0; x < width; x++) row[x] = value;
@@ -354,19 +377,19 @@ template <class T> static CUresult fill(CUdeviceptr address, size_t pitch, T val
   return CUDA_SUCCESS;
 }
 
-#define MEMSET(BITS, TYPE)                                                                                             \
-  API cuMemsetD##BITS##Async(CUdeviceptr address, TYPE value, size_t count, CUstream stream) {                         \
-    return submit(stream, [=] { return fill<TYPE>(address, 0, value, count, 1); });                                    \
-  }                                                                                                                    \
-  API cuMemsetD##BITS##_v2(CUdeviceptr address, TYPE value, size_t count) {                                            \
-    return cuMemsetD##BITS##Async(address, value, count, nullptr);                                                     \
-  }                                                                                                                    \
-  API cuMemsetD2D##BITS##Async(CUdeviceptr address, size_t pitch, TYPE value, size_t width, size_t height,             \
-                               CUstream stream) {                                                                      \
-    return submit(stream, [=] { return fill<TYPE>(address, pitch, value, width, height); });                           \
-  }                                                                                                                    \
-  API cuMemsetD2D##BITS##_v2(CUdeviceptr address, size_t pitch, TYPE value, size_t width, size_t height) {             \
-    return cuMemsetD2D##BITS##Async(address, pitch, value, width, height, nullptr);                                    \
+#define MEMSET(BITS, TYPE)                                                                                 \
+  API cuMemsetD##BITS##Async(CUdeviceptr address, TYPE value, size_t count, CUstream stream) {             \
+    return submit(stream, [=] { return fill<TYPE>(address, 0, value, count, 1); });                        \
+  }                                                                                                        \
+  API cuMemsetD##BITS##_v2(CUdeviceptr address, TYPE value, size_t count) {                                \
+    return cuMemsetD##BITS##Async(address, value, count, nullptr);                                         \
+  }                                                                                                        \
+  API cuMemsetD2D##BITS##Async(CUdeviceptr address, size_t pitch, TYPE value, size_t width, size_t height, \
+                               CUstream stream) {                                                          \
+    return submit(stream, [=] { return fill<TYPE>(address, pitch, value, width, height); });               \
+  }                                                                                                        \
+  API cuMemsetD2D##BITS##_v2(CUdeviceptr address, size_t pitch, TYPE value, size_t width, size_t height) { \
+    return cuMemsetD2D##BITS##Async(address, pitch, value, width, height, nullptr);                        \
   }
 MEMSET(8, unsigned char)
 MEMSET(16, unsigned short)

@@ -1,4 +1,5 @@
-// Modules of the emulated driver: loading host shared objects in place of cubins, finding kernels, launching them.
+// Modules of the emulated driver: loading host shared objects in place of cubins, finding kernels, launching
+// them.
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
@@ -13,7 +14,8 @@
 
 namespace cuda_emulator {
 
-static const int shared_without_opt_in = 48 << 10, shared_with_opt_in = 163 << 10;   // bytes a block, as on an A100
+static const int shared_without_opt_in = 48 << 10,
+                 shared_with_opt_in = 163 << 10;  // bytes a block, as on an A100
 static const size_t maximum_threads = 1024;
 
 static std::vector<Module *> modules;
@@ -24,16 +26,21 @@ const Module *find_module(uintptr_t address) {
   return nullptr;
 }
 
-// ---- the shared object as an ELF file -------------------------------------------------------------------------------
+// ---- the shared object as an ELF file -----------------------------------------------------------------
 struct Elf {
   const char *image;
-  const ElfW(Ehdr) &header() const { return *(const ElfW(Ehdr) *)image; }
-  const ElfW(Shdr) *section(int index) const { return (const ElfW(Shdr) *)(image + header().e_shoff) + index; }
-  const char *text(int string_section, size_t offset) const { return image + section(string_section)->sh_offset + offset; }
+  const ElfW(Ehdr) & header() const { return *(const ElfW(Ehdr) *)image; }
+  const ElfW(Shdr) * section(int index) const {
+    return (const ElfW(Shdr) *)(image + header().e_shoff) + index;
+  }
+  const char *text(int string_section, size_t offset) const {
+    return image + section(string_section)->sh_offset + offset;
+  }
   size_t size() const { return header().e_shoff + (size_t)header().e_shnum * header().e_shentsize; }
 };
 
-// The name of a function's static variable by its symbol, as in _ZZ6kernelE4tile, or nothing where it is another's.
+// The name of a function's static variable by its symbol, as in _ZZ6kernelE4tile, or nothing where it is
+// another's.
 static std::string local_name(const std::string &symbol, const std::string &function) {
   std::string prefix = "_ZZ" + std::to_string(function.size()) + function + "E";
   if (symbol.compare(0, prefix.size(), prefix) != 0) return "";
@@ -42,14 +49,16 @@ static std::string local_name(const std::string &symbol, const std::string &func
   return start > digits ? symbol.substr(start, atoi(symbol.c_str() + digits)) : "";
 }
 
-// The __shared__ variables of one kernel: those declared in it, and those of device functions, which any kernel may call.
+// The __shared__ variables of one kernel: those declared in it, and those of device functions, which any
+// kernel may call.
 static std::vector<SharedVariable> shared_variables(const Module &module, const std::string &kernel) {
   std::vector<SharedVariable> found;
   for (const SharedVariable &variable : module.shared) {
     bool of_a_kernel = false;
     for (const std::string &name : module.kernels) of_a_kernel |= !local_name(variable.name, name).empty();
     std::string own = local_name(variable.name, kernel);
-    if (!own.empty() || !of_a_kernel) found.push_back({own.empty() ? variable.name : own, variable.address, variable.size});
+    if (!own.empty() || !of_a_kernel)
+      found.push_back({own.empty() ? variable.name : own, variable.address, variable.size});
   }
   return found;
 }
@@ -60,7 +69,8 @@ static void read_symbols(Module &module) {
   const std::string kernel_prefix = "cuda_emulator_kernel_";
   int shared_section = 0;
   for (int s = 0; s < elf.header().e_shnum; s++)
-    if (!strcmp(elf.text(elf.header().e_shstrndx, elf.section(s)->sh_name), "cuda_emulator_shared")) shared_section = s;
+    if (!strcmp(elf.text(elf.header().e_shstrndx, elf.section(s)->sh_name), "cuda_emulator_shared"))
+      shared_section = s;
   module.shared_begin = (char *)module.base + elf.section(shared_section)->sh_addr;
   module.shared_end = module.shared_begin + elf.section(shared_section)->sh_size;
   for (int s = 0; s < elf.header().e_shnum; s++) {
@@ -69,8 +79,10 @@ static void read_symbols(Module &module) {
     auto *symbols = (const ElfW(Sym) *)(elf.image + table->sh_offset);
     for (size_t i = 0; i < table->sh_size / sizeof(ElfW(Sym)); i++) {
       std::string name = elf.text(table->sh_link, symbols[i].st_name);
-      if (name.compare(0, kernel_prefix.size(), kernel_prefix) == 0) module.kernels.push_back(name.substr(kernel_prefix.size()));
-      bool is_variable = ELF64_ST_TYPE(symbols[i].st_info) == STT_OBJECT && symbols[i].st_shndx == shared_section;
+      if (name.compare(0, kernel_prefix.size(), kernel_prefix) == 0)
+        module.kernels.push_back(name.substr(kernel_prefix.size()));
+      bool is_variable =
+          ELF64_ST_TYPE(symbols[i].st_info) == STT_OBJECT && symbols[i].st_shndx == shared_section;
       if (is_variable && name.find("cuda_emulator_shared_tail") == std::string::npos)
         module.shared.push_back({name, (char *)module.base + symbols[i].st_value, symbols[i].st_size});
     }
@@ -101,7 +113,8 @@ std::string source_line(uintptr_t code_address) {
       std::string place(line, strcspn(line, " \n"));
       size_t slash = place.rfind('/'), question = place.find('?');
       std::string name = slash == std::string::npos ? place : place.substr(slash + 1);
-      if (found.empty() && question == std::string::npos && name.compare(0, 8, "device.h")) found = " (" + name + ")";
+      if (found.empty() && question == std::string::npos && name.compare(0, 8, "device.h"))
+        found = " (" + name + ")";
     }
     pclose(pipe);
   }
@@ -109,21 +122,26 @@ std::string source_line(uintptr_t code_address) {
   return found;
 }
 
-// ---- loading ------------------------------------------------------------------------------------------------------
-API cuModuleLoadDataEx(CUmodule *result, const void *image, unsigned count, CUjit_option *options, void **values) {
+// ---- loading ------------------------------------------------------------------------------------------
+API cuModuleLoadDataEx(CUmodule *result, const void *image, unsigned count, CUjit_option *options,
+                       void **values) {
   Lock lock;
-  for (unsigned i = 0; i < count; i++)   // the JIT compiler's logs are empty
-    if (options[i] == CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES || options[i] == CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES) values[i] = nullptr;
+  for (unsigned i = 0; i < count; i++)  // the JIT compiler's logs are empty
+    if (options[i] == CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES || options[i] == CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES)
+      values[i] = nullptr;
   if (CUresult error = usable()) return error;
   Elf elf = {(const char *)image};
   if (memcmp(image, ELFMAG, SELFMAG))
-    return fail(CUDA_ERROR_INVALID_PTX, "the image is no host shared object (the emulator cannot run PTX): compile it with "
-                                        "the emulator's nvcc");
+    return fail(CUDA_ERROR_INVALID_PTX,
+                "the image is no host shared object (the emulator cannot run PTX): compile it with "
+                "the emulator's nvcc");
   if (elf.header().e_machine != EM_X86_64 && elf.header().e_machine != EM_AARCH64)
-    return fail(CUDA_ERROR_NO_BINARY_FOR_GPU, "the image is a real cubin: compile it with the emulator's nvcc");
+    return fail(CUDA_ERROR_NO_BINARY_FOR_GPU,
+                "the image is a real cubin: compile it with the emulator's nvcc");
   // A name of its own for each module, as dlopen would answer a known name with what it has loaded.
   std::string content((const char *)image, elf.size()), path = write_temporary(content, ".so");
-  if (path.empty()) return fail(CUDA_ERROR_OPERATING_SYSTEM, "cannot write a module to %s", setting("TMPDIR", "/tmp"));
+  if (path.empty())
+    return fail(CUDA_ERROR_OPERATING_SYSTEM, "cannot write a module to %s", setting("TMPDIR", "/tmp"));
   void *handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   std::string problem = handle ? "" : dlerror();
   unlink(path.c_str());
@@ -145,7 +163,9 @@ API cuModuleLoadDataEx(CUmodule *result, const void *image, unsigned count, CUji
   *result = (CUmodule)module;
   return CUDA_SUCCESS;
 }
-API cuModuleLoadData(CUmodule *module, const void *image) { return cuModuleLoadDataEx(module, image, 0, nullptr, nullptr); }
+API cuModuleLoadData(CUmodule *module, const void *image) {
+  return cuModuleLoadDataEx(module, image, 0, nullptr, nullptr);
+}
 API cuModuleLoad(CUmodule *module, const char *path) {
   FILE *file = fopen(path, "rb");
   if (!file) return fail(CUDA_ERROR_FILE_NOT_FOUND, "cannot read %s", path);
@@ -169,7 +189,8 @@ API cuModuleGetFunction(CUfunction *result, CUmodule handle, const char *name) {
   Module *module = (Module *)handle;
   Function *&function = module->functions[name];
   if (!function) {
-    auto *kernel = (const Kernel *)dlsym(module->handle, (std::string("cuda_emulator_kernel_") + name).c_str());
+    auto *kernel =
+        (const Kernel *)dlsym(module->handle, (std::string("cuda_emulator_kernel_") + name).c_str());
     if (!kernel || !dlsym(module->handle, name)) {
       module->functions.erase(name);
       return fail(CUDA_ERROR_NOT_FOUND, "the module has no kernel %s%s", name,
@@ -194,14 +215,14 @@ API cuModuleGetGlobal_v2(CUdeviceptr *address, size_t *size, CUmodule handle, co
   return CUDA_SUCCESS;
 }
 
-// ---- function attributes --------------------------------------------------------------------------------------------
+// ---- function attributes ------------------------------------------------------------------------------
 API cuFuncGetAttribute(int *value, CUfunction_attribute attribute, CUfunction handle) {
   Function *function = (Function *)handle;
   const std::map<int, int> attributes = {
       {CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK, function->kernel->max_threads},
       {CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES, (int)function->static_shared},
       {CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, function->dynamic_shared_limit},
-      {CU_FUNC_ATTRIBUTE_NUM_REGS, 32},   // unknown here: a plausible number
+      {CU_FUNC_ATTRIBUTE_NUM_REGS, 32},  // unknown here: a plausible number
       {CU_FUNC_ATTRIBUTE_BINARY_VERSION, 80},
       {CU_FUNC_ATTRIBUTE_PTX_VERSION, 80},
   };
@@ -214,8 +235,8 @@ API cuFuncSetAttribute(CUfunction handle, CUfunction_attribute attribute, int va
   if (attribute != CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES) return CUDA_SUCCESS;
   int limit = shared_with_opt_in - (int)function->static_shared;
   if (value < 0 || value > limit)
-    return fail(CUDA_ERROR_INVALID_VALUE, "kernel %s: %d bytes of dynamic shared memory, the limit is %d", function->name.c_str(),
-                value, limit);
+    return fail(CUDA_ERROR_INVALID_VALUE, "kernel %s: %d bytes of dynamic shared memory, the limit is %d",
+                function->name.c_str(), value, limit);
   function->dynamic_shared_limit = value;
   return CUDA_SUCCESS;
 }
@@ -224,7 +245,7 @@ API cuFuncSetCacheConfig(CUfunction, CUfunc_cache) { return CUDA_SUCCESS; }
 API cuFuncSetBlockShape(CUfunction, int, int, int) { return CUDA_SUCCESS; }
 API cuFuncSetSharedSize(CUfunction, unsigned) { return CUDA_SUCCESS; }
 
-// ---- launching ----------------------------------------------------------------------------------------------------
+// ---- launching ----------------------------------------------------------------------------------------
 static CUresult check_configuration(const Launch &launch) {
   const Function &function = *launch.function;
   const char *name = function.name.c_str();
@@ -232,17 +253,23 @@ static CUresult check_configuration(const Launch &launch) {
   auto [bx, by, bz] = launch.block;
   size_t threads = (size_t)bx * by * bz;
   if (!gx || !gy || !gz || gx > 2147483647u || gy > 65535 || gz > 65535)
-    return fail(CUDA_ERROR_INVALID_VALUE, "kernel %s: a grid of (%u,%u,%u) blocks; each must be at least 1, at most "
-                                          "(2147483647,65535,65535)", name, gx, gy, gz);
+    return fail(CUDA_ERROR_INVALID_VALUE,
+                "kernel %s: a grid of (%u,%u,%u) blocks; each must be at least 1, at most "
+                "(2147483647,65535,65535)",
+                name, gx, gy, gz);
   if (!threads || threads > maximum_threads || bz > 64)
-    return fail(CUDA_ERROR_INVALID_VALUE, "kernel %s: a block of (%u,%u,%u) threads; there must be 1 to 1024, z at most 64", name,
-                bx, by, bz);
+    return fail(CUDA_ERROR_INVALID_VALUE,
+                "kernel %s: a block of (%u,%u,%u) threads; there must be 1 to 1024, z at most 64", name, bx,
+                by, bz);
   if (threads > (size_t)function.kernel->max_threads)
-    return fail(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES, "kernel %s: a block of %zu threads, its __launch_bounds__ allow %d", name,
-                threads, function.kernel->max_threads);
-  if ((int)launch.dynamic_shared > function.dynamic_shared_limit || (int)function.static_shared > shared_without_opt_in)
-    return fail(CUDA_ERROR_INVALID_VALUE, "kernel %s: %u bytes of dynamic shared memory, the limit is %d beside its %u static bytes "
-                                          "(cuFuncSetAttribute raises it)",
+    return fail(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES,
+                "kernel %s: a block of %zu threads, its __launch_bounds__ allow %d", name, threads,
+                function.kernel->max_threads);
+  if ((int)launch.dynamic_shared > function.dynamic_shared_limit ||
+      (int)function.static_shared > shared_without_opt_in)
+    return fail(CUDA_ERROR_INVALID_VALUE,
+                "kernel %s: %u bytes of dynamic shared memory, the limit is %d beside its %u static bytes "
+                "(cuFuncSetAttribute raises it)",
                 name, launch.dynamic_shared, function.dynamic_shared_limit, function.static_shared);
   return CUDA_SUCCESS;
 }
@@ -260,8 +287,8 @@ static size_t lay_out(Launch &launch) {
   return end;
 }
 
-// Copies the arguments from one buffer, as PyCUDA packs them. Bytes between two parameters must be zero: they hold the
-// rest of an argument that is wider than its parameter.
+// Copies the arguments from one buffer, as PyCUDA packs them. Bytes between two parameters must be zero: they
+// hold the rest of an argument that is wider than its parameter.
 static CUresult take_buffer(Launch &launch, void **extra) {
   const char *buffer = nullptr, *name = launch.function->name.c_str();
   size_t size = 0, expected = launch.arguments.size();
@@ -270,12 +297,15 @@ static CUresult take_buffer(Launch &launch, void **extra) {
     if (extra[0] == CU_LAUNCH_PARAM_BUFFER_SIZE) size = *(size_t *)extra[1];
   }
   if (size != expected)
-    return fail(CUDA_ERROR_INVALID_VALUE, "kernel %s: the arguments take %zu bytes, the kernel's %d parameters %zu", name, size,
+    return fail(CUDA_ERROR_INVALID_VALUE,
+                "kernel %s: the arguments take %zu bytes, the kernel's %d parameters %zu", name, size,
                 launch.function->kernel->parameter_count, expected);
   for (size_t i = 1; i < launch.offsets.size(); i++)
-    for (size_t byte = launch.offsets[i - 1] + launch.function->kernel->parameters[i - 1].size; byte < launch.offsets[i]; byte++)
+    for (size_t byte = launch.offsets[i - 1] + launch.function->kernel->parameters[i - 1].size;
+         byte < launch.offsets[i]; byte++)
       if (buffer[byte])
-        return fail(CUDA_ERROR_INVALID_VALUE, "kernel %s: argument %zu is wider than the kernel's parameter of %d bytes", name, i - 1,
+        return fail(CUDA_ERROR_INVALID_VALUE,
+                    "kernel %s: argument %zu is wider than the kernel's parameter of %d bytes", name, i - 1,
                     launch.function->kernel->parameters[i - 1].size);
   if (size) memcpy(launch.arguments.data(), buffer, size);
   return CUDA_SUCCESS;
@@ -287,8 +317,8 @@ static CUresult check_pointers(const Launch &launch) {
     if (!kernel.parameters[i].is_pointer) continue;
     uintptr_t address = *(uintptr_t *)&launch.arguments[launch.offsets[i]];
     if (address && !find_allocation(address) && !find_module(address))
-      return fail(CUDA_ERROR_ILLEGAL_ADDRESS, "kernel %s: argument %d points to %s", launch.function->name.c_str(), i,
-                  describe_address(address).c_str());
+      return fail(CUDA_ERROR_ILLEGAL_ADDRESS, "kernel %s: argument %d points to %s",
+                  launch.function->name.c_str(), i, describe_address(address).c_str());
   }
   return CUDA_SUCCESS;
 }
@@ -299,8 +329,9 @@ static CUresult check_slack(const Launch &launch) {
     if (!kernel.parameters[i].is_pointer) continue;
     Allocation *allocation = find_allocation(*(uintptr_t *)&launch.arguments[launch.offsets[i]]);
     if (allocation && !slack_intact(*allocation))
-      return fail(CUDA_ERROR_ILLEGAL_ADDRESS, "kernel %s: a thread wrote just outside argument %d, allocation #%u of %zu bytes; "
-                                              "the checked mode says which thread",
+      return fail(CUDA_ERROR_ILLEGAL_ADDRESS,
+                  "kernel %s: a thread wrote just outside argument %d, allocation #%u of %zu bytes; "
+                  "the checked mode says which thread",
                   launch.function->name.c_str(), i, allocation->number, allocation->size);
   }
   return CUDA_SUCCESS;
@@ -315,12 +346,12 @@ static CUresult run(const Launch &launch) {
   if (!error) return CUDA_SUCCESS;
   const char *text;
   cuGetErrorString(error, &text);
-  report("error %d, %s", error, text);   // a caller by ctypes sees no more than the code
+  report("error %d, %s", error, text);  // a caller by ctypes sees no more than the code
   return context->broken = error;
 }
 
-API cuLaunchKernel(CUfunction handle, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
-                   unsigned dynamic_shared, CUstream stream, void **parameters, void **extra) {
+API cuLaunchKernel(CUfunction handle, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by,
+                   unsigned bz, unsigned dynamic_shared, CUstream stream, void **parameters, void **extra) {
   Lock lock;
   if (CUresult error = usable()) return error;
   Launch launch = {(Function *)handle, {gx, gy, gz}, {bx, by, bz}, dynamic_shared, {}, {}};
@@ -330,7 +361,8 @@ API cuLaunchKernel(CUfunction handle, unsigned gx, unsigned gy, unsigned gz, uns
     if (CUresult error = take_buffer(launch, extra)) return error;
   } else {
     for (size_t i = 0; i < launch.offsets.size(); i++)
-      memcpy(&launch.arguments[launch.offsets[i]], parameters[i], launch.function->kernel->parameters[i].size);
+      memcpy(&launch.arguments[launch.offsets[i]], parameters[i],
+             launch.function->kernel->parameters[i].size);
   }
   statistics.launches++;
   return submit(stream, [launch = std::move(launch)] { return run(launch); });

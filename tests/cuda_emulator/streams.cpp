@@ -1,8 +1,8 @@
 // Streams, events and CUDA graphs of the emulated driver.
 //
-// Streams are synchronous: an operation is over when the call that enqueues it returns, so races between streams are not
-// found. While a stream captures, its operations are kept in a graph instead, which a launch then replays. What CUDA
-// forbids during a capture fails here with the same codes.
+// Streams are synchronous: an operation is over when the call that enqueues it returns, so races between
+// streams are not found. While a stream captures, its operations are kept in a graph instead, which a launch
+// then replays. What CUDA forbids during a capture fails here with the same codes.
 #include <ctime>
 #include <memory>
 #include <set>
@@ -13,7 +13,7 @@ namespace cuda_emulator {
 
 struct Graph { std::vector<Operation> operations; };
 struct Stream {
-  std::unique_ptr<Graph> capture;   // null where the stream does not capture
+  std::unique_ptr<Graph> capture;  // null where the stream does not capture
   CUstreamCaptureMode mode;
   bool capture_failed;
 };
@@ -26,7 +26,9 @@ static std::set<Stream *> streams;
 static std::set<Event *> events;
 
 // Null and the two reserved handles are the default stream, which never captures.
-static bool is_default(CUstream stream) { return !stream || stream == CU_STREAM_LEGACY || stream == CU_STREAM_PER_THREAD; }
+static bool is_default(CUstream stream) {
+  return !stream || stream == CU_STREAM_LEGACY || stream == CU_STREAM_PER_THREAD;
+}
 
 static Stream *find_stream(CUstream handle) {
   auto entry = streams.find((Stream *)handle);
@@ -51,7 +53,8 @@ CUresult submit(CUstream handle, Operation operation) {
   if (CUresult error = usable()) return error;
   if (is_default(handle)) {
     if (end_captures([](const Stream &) { return true; }))
-      return fail(CUDA_ERROR_STREAM_CAPTURE_IMPLICIT, "work on the default stream while another stream captures a graph");
+      return fail(CUDA_ERROR_STREAM_CAPTURE_IMPLICIT,
+                  "work on the default stream while another stream captures a graph");
     return operation();
   }
   Stream *stream = find_stream(handle);
@@ -63,7 +66,7 @@ CUresult submit(CUstream handle, Operation operation) {
   return CUDA_SUCCESS;
 }
 
-// ---- streams ------------------------------------------------------------------------------------------------------
+// ---- streams ------------------------------------------------------------------------------------------
 API cuStreamCreate(CUstream *stream, unsigned) {
   Lock lock;
   if (CUresult error = usable()) return error;
@@ -95,7 +98,7 @@ API cuStreamSynchronize(CUstream stream) {
 }
 API cuStreamQuery(CUstream stream) { return meet(stream, __func__); }
 
-// ---- events -------------------------------------------------------------------------------------------------------
+// ---- events -------------------------------------------------------------------------------------------
 static Event *find_event(CUevent handle) {
   auto entry = events.find((Event *)handle);
   return entry == events.end() ? nullptr : *entry;
@@ -122,7 +125,7 @@ API cuEventRecord(CUevent handle, CUstream stream) {
   Stream *target = find_stream(stream);
   event->recorded = true;
   event->captured = target && target->capture;
-  if (event->captured) return CUDA_SUCCESS;   // a mark inside the graph: no time of its own
+  if (event->captured) return CUDA_SUCCESS;  // a mark inside the graph: no time of its own
   clock_gettime(CLOCK_MONOTONIC, &event->time);
   return meet(stream, __func__);
 }
@@ -130,7 +133,8 @@ API cuEventRecord(CUevent handle, CUstream stream) {
 static CUresult check_event(CUevent handle) {
   Event *event = find_event(handle);
   if (!event) return fail(CUDA_ERROR_INVALID_HANDLE, "no such event");
-  if (event->captured) return fail(CUDA_ERROR_CAPTURED_EVENT, "the event was last recorded in a capturing stream");
+  if (event->captured)
+    return fail(CUDA_ERROR_CAPTURED_EVENT, "the event was last recorded in a capturing stream");
   return usable();
 }
 API cuEventQuery(CUevent event) {
@@ -147,8 +151,10 @@ API cuEventElapsedTime_v2(float *milliseconds, CUevent first, CUevent second) {
   if (CUresult error = check_event(first)) return error;
   if (CUresult error = check_event(second)) return error;
   Event *from = find_event(first), *to = find_event(second);
-  if (!from->recorded || !to->recorded) return fail(CUDA_ERROR_INVALID_HANDLE, "an event that was never recorded");
-  *milliseconds = (to->time.tv_sec - from->time.tv_sec) * 1e3f + (to->time.tv_nsec - from->time.tv_nsec) * 1e-6f;
+  if (!from->recorded || !to->recorded)
+    return fail(CUDA_ERROR_INVALID_HANDLE, "an event that was never recorded");
+  *milliseconds =
+      (to->time.tv_sec - from->time.tv_sec) * 1e3f + (to->time.tv_nsec - from->time.tv_nsec) * 1e-6f;
   return CUDA_SUCCESS;
 }
 API cuStreamWaitEvent(CUstream stream, CUevent handle, unsigned) {
@@ -157,11 +163,12 @@ API cuStreamWaitEvent(CUstream stream, CUevent handle, unsigned) {
   if (!event) return fail(CUDA_ERROR_INVALID_HANDLE, "no such event");
   Stream *waiting = find_stream(stream);
   if (event->captured && !(waiting && waiting->capture))
-    return fail(CUDA_ERROR_NOT_SUPPORTED, "the emulator captures one stream: another cannot join by an event");
+    return fail(CUDA_ERROR_NOT_SUPPORTED,
+                "the emulator captures one stream: another cannot join by an event");
   return waiting || is_default(stream) ? usable() : fail(CUDA_ERROR_INVALID_HANDLE, "no such stream");
 }
 
-// ---- graphs -------------------------------------------------------------------------------------------------------
+// ---- graphs -------------------------------------------------------------------------------------------
 API cuStreamBeginCapture_v2(CUstream handle, CUstreamCaptureMode mode) {
   Lock lock;
   if (CUresult error = usable()) return error;
@@ -183,7 +190,8 @@ API cuStreamEndCapture(CUstream handle, CUgraph *graph) {
   std::unique_ptr<Graph> captured = std::move(stream->capture);
   *graph = nullptr;
   if (stream->capture_failed)
-    return fail(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED, "a call that is not permitted ended this stream's capture");
+    return fail(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED,
+                "a call that is not permitted ended this stream's capture");
   *graph = (CUgraph)captured.release();
   return CUDA_SUCCESS;
 }

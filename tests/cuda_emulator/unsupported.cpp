@@ -1,12 +1,13 @@
-// What PyCUDA 2026.1 links against and the emulator does not have (textures, surfaces, peers, IPC, the linker, the
-// launch interface of before CUDA 4): each returns CUDA_ERROR_NOT_SUPPORTED and says its own name.
+// What PyCUDA 2026.1 links against and the emulator does not have (textures, surfaces, peers, IPC, the
+// linker, the launch interface of before CUDA 4): each returns CUDA_ERROR_NOT_SUPPORTED and says its own
+// name.
 //
 // cuda.h must not be seen here, as the functions are defined without their parameters.
 namespace cuda_emulator {
-int refuse(const char *function);   // driver.cpp
+int refuse(const char *function);  // driver.cpp
 }
 
-#define UNSUPPORTED(NAME)                                                                                              \
+#define UNSUPPORTED(NAME) \
   extern "C" __attribute__((visibility("default"))) int NAME() { return cuda_emulator::refuse(#NAME); }
 
 UNSUPPORTED(cuArray3DCreate_v2)
