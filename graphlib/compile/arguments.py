@@ -62,7 +62,10 @@ class Out:
 
 
 def normalize_inputs(inputs: Iterable[Any] | None, where: str) -> list[In]:
-    """The inputs as ``In``; each a variable without owner or an intermediate one, none twice, none shared or constant."""
+    """The inputs as ``In``; each a variable without owner or an intermediate one, none twice, none shared or constant.
+
+    Two may have the same name, but then neither can be passed by it.
+    """
     if isinstance(inputs, Variable):
         raise InputError(f"{where}: inputs must be a list, write [{inputs}]")
     result: list[In] = []
@@ -79,8 +82,6 @@ def normalize_inputs(inputs: Iterable[Any] | None, where: str) -> list[In]:
             )
         if any(other.variable is item.variable for other in result):
             raise InputError(f"{where}: {item.variable.describe()} is among the inputs twice")
-        if item.name is not None and any(other.name == item.name for other in result):
-            raise InputError(f"{where}: two inputs are called {item.name!r}")
         result.append(item)
     return result
 

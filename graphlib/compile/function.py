@@ -179,10 +179,13 @@ class Function:
             raise InputError(f"{where} takes {len(self._items)} inputs, got {len(args)}")
         values = dict(enumerate(args))
         positions = {item.name: i for i, item in enumerate(self._items) if item.name is not None}
+        names = [item.name for item in self._items]
         for key, value in kwargs.items():
             if key not in positions:
                 known = ", ".join(positions) or "none has a name"
                 raise InputError(f"{where} has no input called {key!r}; its inputs are: {known}")
+            if names.count(key) > 1:
+                raise InputError(f"{where} has several inputs called {key!r}; pass them by position")
             if positions[key] in values:
                 raise InputError(f"{where}: input {key!r} is given twice, by position and by name")
             values[positions[key]] = value

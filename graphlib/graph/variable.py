@@ -105,9 +105,16 @@ class Variable:
         return str(self)
 
     def describe(self) -> str:
-        """Name, type and the user's line, for messages: ``W float32(784, 10), made at mlp.py:12``."""
+        """Name, type and the user's line, for messages: ``W float32(784, 10), made at File "mlp.py", line 12``.
+
+        What has no name is described by its operation and operands: ``dot(x, W) float32(?, 10), made at ...``.
+        """
+        label = str(self)
+        if self.name is None and self.owner is not None:
+            shown = [str(v) for v in self.owner.inputs[:4]] + ["..."] * (len(self.owner.inputs) > 4)
+            label += f"({', '.join(shown)})"
         made = f", made at {self.origin.full}" if self.origin else ""
-        return f"{self} {self.type}{made}"
+        return f"{label} {self.type}{made}"
 
     def __reduce__(self) -> tuple:
         if self.owner is None:

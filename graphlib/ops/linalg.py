@@ -111,8 +111,9 @@ def dot(a: Any, b: Any) -> Variable:
     a, b = _same_dtype(a, b)
     if a.ndim == 0 or b.ndim == 0:
         return mul(a, b)
+    if a.ndim <= 2 and b.ndim <= 2:
+        _check_inner(a, b, -b.ndim)
     if a.ndim == 1 and b.ndim == 1:
-        _check_inner(a, b, -1)
         return sum_(mul(a, b), dtype=a.dtype)
     if a.ndim <= 2 and b.ndim <= 2:
         left = dimshuffle(a, "x", 0) if a.ndim == 1 else a
