@@ -367,6 +367,9 @@ def index(x: Any, key: Any) -> Variable:
     plain = [i for i in items if i is not None]
     if not advanced:
         result = basic_index(x, plain)
+        if result is x and plain and None not in items:
+            # x[:] is a part too, to which set_subtensor may write
+            return BasicIndex((None,) * x.ndim).make(x)
         return _new_axes(result, items, 0, 0)
     sliced = basic_index(x, [i if isinstance(i, slice) else slice(None) for i in plain])
     entries = tuple(not isinstance(i, slice) for i in plain)

@@ -504,14 +504,17 @@ class Join(Op):
     def infer(self, *inputs: Variable) -> list[TensorType]:
         first = inputs[0]
         shape = list(first.type.shape)
+        source = [first] * first.ndim
         for v in inputs[1:]:
             if v.ndim != first.ndim:
                 raise ShapeError(f"concatenate: {first.describe()} and {v.describe()} have different numbers of dimensions")
             for axis, n in enumerate(v.type.shape):
                 if axis != self.axis and n is not None:
                     if shape[axis] not in (None, n):
-                        raise ShapeError(f"concatenate: axis {axis} has length {shape[axis]} before and {n} in {v.describe()}")
-                    shape[axis] = n
+                        raise ShapeError(
+                            f"concatenate: axis {axis} has length {shape[axis]} in {source[axis].describe()} and {n} in {v.describe()}"
+                        )
+                    shape[axis], source[axis] = n, v
         lengths = [v.type.shape[self.axis] for v in inputs]
         shape[self.axis] = None if None in lengths else builtin_sum(lengths)
         return [TensorType(first.dtype, shape)]
@@ -591,11 +594,13 @@ def stack_scalars(value: Sequence[Any]) -> Variable:
 
 
 def split(x: Any, splits_size: Any, n_splits: int | None = None, axis: int = 0) -> list[Variable]:
-    """``x`` cut along ``axis`` into pieces of the given lengths."""
+    """``x`` cut along ``axis`` into pieces of the given lengths; ``n_splits`` says how many a vector variable holds."""
     from .index import basic_index
 
     x = as_variable(x)
     axis = normalize_axis(axis, x.ndim, "split")
+    if n_splits is not None and isinstance(splits_size, Variable):
+        splits_size = [splits_size[i] for i in range(n_splits)]
     sizes = _shape_argument(splits_size)
     start: Any = 0
     pieces = []

@@ -284,6 +284,7 @@ def test_what_tutorials_write(mode):
         "list": p[[0, 2, 0]],
         "list of variables": T.stack([p[0, 0], p[1, 1]])[::-1],
         "take": p.take(y, axis=0),
+        "everything": T.set_subtensor(p[:], 1) + T.inc_subtensor(p[0:4], p[:, :]),
     }
     a, labels, w, k = (
         ramp(4, 3, dtype="float32"),
@@ -305,6 +306,7 @@ def test_what_tutorials_write(mode):
         "list": a[[0, 2, 0]],
         "list of variables": np.array([a[1, 1], a[0, 0]]),
         "take": a.take(labels, axis=0),
+        "everything": 1 + 2 * a,
     }
     results = compiled(mode, [p, y, words, t], outputs)(a, labels, w, k)
     for name, want in wanted.items():
