@@ -14,6 +14,7 @@ import numpy as np
 
 from .errors import DisconnectedInputError, GradientError, ShapeError
 from .graph import Apply, Constant, Variable, toposort
+from .graph.variable import warn_user
 from .ops.control import consider_constant, disconnected_grad, grad_clip, grad_scale, zero_grad
 from .ops.op import as_variable
 from .ops.shape import reshape, shape_of, stack, zeros_like
@@ -156,9 +157,7 @@ def _disconnected(variable: Variable, cost: Variable | None, policy: str) -> Non
         raise DisconnectedInputError(message)
     if policy != "warn":
         raise ValueError(f"disconnected_inputs must be 'raise', 'warn' or 'ignore', not {policy!r}")
-    import warnings
-
-    warnings.warn(message, stacklevel=4)
+    warn_user(message)
 
 
 def subgraph_grad(wrt: Sequence[Variable], end: Sequence[Variable], start: dict[Variable, Variable] | None = None,

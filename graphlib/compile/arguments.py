@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import DTypeError, InputError, ShapeError
 from ..graph import Constant, Shared, Variable, clone, toposort
 from ..graph.types import promote
+from ..graph.variable import warn_user
 from ..ops.elementwise import cast
 from ..ops.op import as_variable
 
@@ -170,9 +171,7 @@ def check_leaves(inputs: list[In], variables: list[Variable], on_unused: str, wh
         )
         if on_unused == "raise":
             raise InputError(message)
-        import warnings
-
-        warnings.warn(message, stacklevel=4)
+        warn_user(message)
     return [v for v in needed if isinstance(v, Shared)]
 
 

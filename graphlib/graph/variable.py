@@ -8,7 +8,10 @@ records, each a flat list of nodes (see ``_Record``).  Operators (``+``, ``x.sum
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +36,24 @@ class Origin(tuple):
         return f'File "{self[0]}", line {self[1]}'
 
 
+_fixed_origin: ContextVar[Origin | None] = ContextVar("fixed origin", default=None)
+
+
+@contextmanager
+def fixed_origin(origin: Origin | None) -> Iterator[None]:
+    """Variables made inside the block take this origin (None: each its own, as outside)."""
+    token = _fixed_origin.set(origin)
+    try:
+        yield
+    finally:
+        _fixed_origin.reset(token)
+
+
 def user_origin() -> Origin | None:
-    """The innermost frame outside graphlib."""
+    """The innermost frame outside graphlib, or what ``fixed_origin`` says."""
+    fixed = _fixed_origin.get()
+    if fixed is not None:
+        return fixed
     frame = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
@@ -42,6 +61,14 @@ def user_origin() -> Origin | None:
             return Origin((name, frame.f_lineno))
         frame = frame.f_back
     return None
+
+
+_warned: dict = {}
+
+
+def warn_user(message: str) -> None:
+    """A warning that points at the user's line instead of one of ours; the same one is shown once."""
+    warnings.warn_explicit(message, UserWarning, *(user_origin() or ("graphlib", 0)), registry=_warned)
 
 
 class Variable:

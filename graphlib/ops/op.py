@@ -17,6 +17,7 @@ from ..configuration import config
 from ..errors import DTypeError, GradientError, ShapeError
 from ..graph import Apply, Constant, TensorType, Variable
 from ..graph.types import DTYPES, FLOATS, INTEGERS, is_float, weak_dtype
+from ..graph.variable import warn_user
 from ..scalar.lowered import Operand
 
 NUMBERS = (*INTEGERS, *FLOATS)
@@ -116,14 +117,13 @@ def not_differentiable(node: Apply, why: str) -> GradientError:
 
 
 def _watch_float64(node: Apply) -> None:
-    if any(v.dtype == "float64" for v in node.outputs) and not all(v.dtype == "float64" for v in node.inputs if v.type.is_float):
+    floats = {v.dtype for v in node.inputs if v.type.is_float}
+    if any(v.dtype == "float64" for v in node.outputs) and floats != {"float64"}:
         culprits = ", ".join(v.describe() for v in node.inputs)
         message = f"{node.op} computes in float64 (config.on_float64 = {config.on_float64!r}); its inputs are {culprits}"
         if config.on_float64 == "raise":
             raise DTypeError(message)
-        import warnings
-
-        warnings.warn(message, stacklevel=5)
+        warn_user(message)
 
 
 def is_number(value: Any) -> bool:
