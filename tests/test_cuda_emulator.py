@@ -175,6 +175,33 @@ __global__ void shuffle_sum(int n, const float *a, float *sums) {
     v = warp_sum(t < blockDim.x / 32 ? part[t] : 0.f);
     if (t == 0) sums[blockIdx.x] = v;
   }
+}
+__global__ void last_block_sum(const float *a, float *part, unsigned *done, float *sum) {
+  __shared__ bool is_last;
+  if (threadIdx.x == 0) {
+    part[blockIdx.x] = a[2 * blockIdx.x] + a[2 * blockIdx.x + 1];
+    __threadfence();
+    is_last = atomicInc(done, gridDim.x - 1) == gridDim.x - 1;
+  }
+  __syncthreads();
+  if (!is_last) return;
+  __threadfence();
+  if (threadIdx.x == 0) {
+    float total = 0.f;
+    for (int block = 0; block < gridDim.x; block++) total += part[block];
+    *sum = total;
+  }
+}
+__global__ void neighbours(const float *a, float *out) {
+  __shared__ float s[64];
+  int t = threadIdx.x;
+  s[t] = a[t];
+  __syncwarp();
+  float v = s[t ^ 1];
+  __syncwarp();
+  s[t] = v;
+  __syncwarp(0xffffffffu);
+  out[t] = s[t ^ 2];
 }"""
 
 
@@ -186,6 +213,24 @@ def test_reductions(emulator, name, shared, order):
     _, sums = emulator(launch, REDUCTIONS, name, arguments, (256, 1, 1), (4, 1), shared, order=order)
     expected = np.pad(a, (0, 24)).reshape(4, 256).sum(axis=1, dtype=np.float64)
     np.testing.assert_allclose(sums, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_the_last_block_adds_what_the_others_wrote(emulator, order):
+    a = random_floats(4, 20)
+    arguments = (a, np.zeros(10, np.float32), np.zeros(1, np.uint32), np.zeros(1, np.float32))
+    _, _, done, total = emulator(
+        launch, REDUCTIONS, "last_block_sum", arguments, (32, 1, 1), (10, 1), order=order
+    )
+    np.testing.assert_allclose(total, a.sum(), rtol=1e-5)
+    assert done[0] == 0
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_lanes_of_a_warp_exchange_through_shared_memory(emulator, order):
+    a = random_floats(4, 64)
+    _, out = emulator(launch, REDUCTIONS, "neighbours", (a, np.zeros_like(a)), (64, 1, 1), order=order)
+    np.testing.assert_array_equal(out, a[np.arange(64) ^ 3])
 
 
 SGEMM = """
@@ -759,7 +804,8 @@ __global__ void writes_far_away(float *out) {
 }
 __global__ void past_static_shared(float *out) {
   __shared__ float s[64];
-  s[threadIdx.x + 1] = 1.f;
+  float *p = s + threadIdx.x;
+  p[1] = 1.f;
   __syncthreads();
   out[threadIdx.x] = s[threadIdx.x];
 }
@@ -796,6 +842,23 @@ __global__ void mask_without_itself(float *out) { out[threadIdx.x] = __shfl_sync
 __global__ void divides(const int *a, int *out) { out[threadIdx.x] = 7 / a[threadIdx.x]; }
 __global__ void takes(int n, float factor, float *out, int m, double *wide) { out[n] = factor; }
 __global__ void __launch_bounds__(128) bounded(float *out) { out[threadIdx.x] = 1.f; }
+__global__ void past_an_array(const int *a, float *out) {
+  float local[4] = {1.f, 2.f, 3.f, 4.f};
+  out[threadIdx.x] = local[a[threadIdx.x] + 3];
+}
+__global__ void misaligned(const float *a, float *out) {
+  float4 v = *(const float4 *)(a + 2);
+  out[threadIdx.x] = v.x + v.y + v.z + v.w;
+}
+__global__ void divergent_kinds(float *out) {
+  if (threadIdx.x < 16) __syncwarp(0x0000ffffu);
+  if (threadIdx.x < 16) __syncwarp(0xffffffffu); else __syncthreads();
+  out[threadIdx.x] = 1.f;
+}
+__global__ void divergent_masks(float *out) {
+  if (threadIdx.x % 32 < 16) __syncwarp(0xffffffffu); else __syncwarp(0xffff0002u);
+  out[threadIdx.x] = 1.f;
+}
 __global__ void big_shared(float *out) {
   extern __shared__ float s[];
   s[threadIdx.x] = 1.f;
@@ -861,6 +924,22 @@ CAUGHT = {
     "divergent": ((outputs(),), 0, *["divergent barrier: .*waits at __syncthreads.*has exited"] * 2),
     "divergent_branches": ((outputs(),), 0, *[r"divergent barrier: .*line \d+, .*line \d+"] * 2),
     "divergent_warp": ((outputs(),), 0, *["divergent barrier: .*warp operation .*has exited"] * 2),
+    "divergent_kinds": ((outputs(),), 0, *["waits at __syncthreads.*, .* waits at a warp operation"] * 2),
+    "divergent_masks": (
+        (outputs(),),
+        0,
+        *["warp operation .* mask 0xffffffff, .* waits at a warp operation"] * 2,
+    ),
+    "past_an_array": (
+        ((RAMP == 8).astype(np.int32), outputs()),
+        0,
+        *[r"thread \(7,0,0\) takes element 4 of an array 'float \[4\]' \(kernel.cu:\d+\)"] * 2,
+    ),
+    "misaligned": (
+        (RAMP, outputs()),
+        0,
+        *["misaligned address.* 'const struct float4' at byte 8 of .*, not aligned to 16 bytes"] * 2,
+    ),
     "mask_without_itself": ((outputs(),), 0, *["a mask that lacks its own lane"] * 2),
     "divides": (
         ((RAMP != 9).astype(np.int32), np.zeros(64, np.int32)),
@@ -917,6 +996,38 @@ def test_racing_blocks_give_results_that_depend_on_the_order(plain):
 def test_what_was_never_written_reads_as_nan_in_the_plain_mode(plain, name, arguments, place):
     result = plain(launch, BUGS, name, arguments, (64, 1, 1))[-1]
     assert np.isnan(result[place])
+
+
+def launch_on_memory_used_before():
+    import pycuda.driver as driver
+
+    a, out = driver.to_device(RAMP), driver.to_device(outputs())
+    cuda_emulator.poison(int(a) + 16, 4)
+    try:
+        get_kernel(BUGS, "unwritten_global")(a, out, block=(64, 1, 1))
+        return driver.from_device_like(out, RAMP)
+    except driver.Error as error:
+        return str(error)
+
+
+def test_memory_can_be_made_unwritten_again(plain, checked):
+    expected = RAMP.copy()
+    expected[4] = np.nan
+    np.testing.assert_array_equal(plain(launch_on_memory_used_before), expected)
+    message = r"thread \(4,0,0\) reads 4 bytes at byte 16 of .*, which nothing has written"
+    assert re.search(message, checked(launch_on_memory_used_before))
+
+
+def poison_past_the_end():
+    import pycuda.driver as driver
+
+    memory = driver.mem_alloc(64)
+    with pytest.raises(ValueError, match=r"65 bytes at .* are no device memory"):
+        cuda_emulator.poison(int(memory), 65)
+
+
+def test_only_device_memory_can_be_made_unwritten(plain):
+    plain(poison_past_the_end)
 
 
 # ---- wrong launches ------------------------------------------------------------------------------------
@@ -1088,6 +1199,20 @@ def test_a_leak_is_reported(run_script, mode, status):
     process = run_script(USES_MEMORY, "leak", CUDA_EMULATOR_LEAKS=mode)
     assert process.returncode == status, process.stderr
     assert re.search(r"leak: device allocation #\d+, 24 bytes, was never freed", process.stderr)
+    assert "1 allocation leaked, 24 bytes in all" in process.stderr
+
+
+def test_a_leak_is_reported_where_nothing_is_ever_released(run_script):
+    text = """
+import ctypes
+driver, context, memory = ctypes.CDLL("libcuda.so.1"), ctypes.c_void_p(), ctypes.c_void_p()
+assert driver.cuInit(0) == 0
+assert driver.cuDevicePrimaryCtxRetain(ctypes.byref(context), 0) == 0
+assert driver.cuCtxPushCurrent_v2(context) == 0
+assert driver.cuMemAlloc_v2(ctypes.byref(memory), ctypes.c_size_t(24)) == 0
+"""
+    process = run_script(text, CUDA_EMULATOR_LEAKS="fail")
+    assert process.returncode == 86, process.stderr
     assert "1 allocation leaked, 24 bytes in all" in process.stderr
 
 

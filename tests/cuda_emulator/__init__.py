@@ -16,7 +16,16 @@ from pathlib import Path
 from .build import library_folder
 from .compiler import CompileError, compile
 
-__all__ = ["NVCC", "CompileError", "compile", "load", "reset_statistics", "set_thread_order", "statistics"]
+__all__ = [
+    "NVCC",
+    "CompileError",
+    "compile",
+    "load",
+    "poison",
+    "reset_statistics",
+    "set_thread_order",
+    "statistics",
+]
 
 NVCC = Path(__file__).resolve().parent / "nvcc"
 STATISTICS = (
@@ -66,6 +75,16 @@ def set_thread_order(order: str, seed: int = 0) -> None:
     """Sets in which order threads and blocks run: "forward", "reversed", or "shuffled" from ``seed``."""
     if _loaded().cuda_emulator_set_order(order.encode(), ctypes.c_uint64(seed)):
         raise ValueError(f"no thread order {order!r}: it must be 'forward', 'reversed' or 'shuffled'")
+
+
+def poison(address: int, size: int) -> None:
+    """Makes ``size`` bytes of device memory unwritten again, as fresh from the driver: NaN as floats.
+
+    For memory that a pool or an arena hands out again, of which the driver does not know. ``ValueError``
+    where the bytes are not all of one allocation.
+    """
+    if _loaded().cuda_emulator_poison(ctypes.c_uint64(address), ctypes.c_size_t(size)):
+        raise ValueError(f"{size} bytes at {address:#x} are no device memory, or not all of one allocation")
 
 
 def statistics() -> dict[str, int]:

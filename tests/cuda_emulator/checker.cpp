@@ -1,10 +1,9 @@
-// The checked mode: every load and store of a kernel is judged before it happens.
+// What the compiler's instrumentation of a kernel calls, in place of the sanitizers' own libraries.
 //
-// A kernel compiled for it carries GCC's -fsanitize=thread instrumentation, which calls a function of the
-// name
-// __tsan_read4 or the like before each access to memory that is not a local variable. Here stand our own
-// functions of those names, in place of the thread sanitizer's library. They find, in any order of threads
-// and on the very access:
+// Every kernel carries GCC's -fsanitize=alignment,bounds, which finds misaligned accesses (error 716) and
+// indices outside an array whose size is declared (error 700). In the checked mode it carries
+// -fsanitize=thread too, which calls __tsan_read4 or the like before each access to memory that is not a
+// local variable. Each is judged before it happens; in any order of threads that finds
 //   - accesses outside an allocation or a shared variable (error 700),
 //   - reads of global or shared memory that nothing has written (error 719),
 //   - races: two threads of a launch touch the same word, one writes, and no barrier orders them (error 719).
@@ -40,11 +39,7 @@ struct AccessCell {
       read_by_blocks;  // several of them, in the segment or launch of the last read
 };
 
-AccessCell *new_cells(size_t bytes) {
-  void *cells = mmap(nullptr, (bytes / 4 + 1) * sizeof(AccessCell), PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  return cells == MAP_FAILED ? nullptr : (AccessCell *)cells;
-}
+AccessCell *new_cells(size_t bytes) { return (AccessCell *)map_pages((bytes / 4 + 1) * sizeof(AccessCell)); }
 void free_cells(AccessCell *cells, size_t bytes) { munmap(cells, (bytes / 4 + 1) * sizeof(AccessCell)); }
 
 void checker_begin_block() {
@@ -233,10 +228,7 @@ void cuda_emulator_atomic_access(const void *address, size_t size) {
 }
 void cuda_emulator_fence() { block_has_fenced = true; }
 
-// Turns the recording of what is initialised on or off; allocations made before are not recorded.
-CUDA_EMULATOR_EXPORT void cuda_emulator_set_checking(int on) { checking = on != 0; }
-
-// ---- what the instrumentation calls -------------------------------------------------------------------
+// ---- what the instrumentation of the checked mode calls -----------------------------------------------
 #define CALLER ((uintptr_t)__builtin_return_address(0) - 1)
 #define INSTRUMENTED(SIZE)                                                                                  \
   CUDA_EMULATOR_EXPORT void __tsan_read##SIZE(void *a) { judge((uintptr_t)a, SIZE, Access::read, CALLER); } \
@@ -269,3 +261,33 @@ CUDA_EMULATOR_EXPORT void __tsan_write_range(void *a, size_t size) {
 CUDA_EMULATOR_EXPORT void __tsan_init() {}
 CUDA_EMULATOR_EXPORT void __tsan_func_entry(void *) {}
 CUDA_EMULATOR_EXPORT void __tsan_func_exit() {}
+
+// ---- what the instrumentation of every kernel calls ---------------------------------------------------
+struct SourceLocation {  // these three as the compiler lays them out
+  const char *file;
+  uint32_t line, column;
+};
+struct TypeDescriptor {
+  uint16_t kind, information;
+  char name[1];
+};
+struct TypeMismatch {
+  SourceLocation location;
+  TypeDescriptor *type;
+  uint8_t log_alignment, kind;
+};
+struct OutOfBounds {
+  SourceLocation location;
+  TypeDescriptor *array, *index;
+};
+
+CUDA_EMULATOR_EXPORT void __ubsan_handle_type_mismatch_v1(TypeMismatch *mismatch, uintptr_t address) {
+  abandon_kernel(CUDA_ERROR_MISALIGNED_ADDRESS, std::string("accesses ") + mismatch->type->name + " at " +
+                                                    describe_address(address) + ", not aligned to " +
+                                                    std::to_string(1 << mismatch->log_alignment) + " bytes" +
+                                                    source_line(CALLER));
+}
+CUDA_EMULATOR_EXPORT void __ubsan_handle_out_of_bounds(OutOfBounds *bounds, uintptr_t index) {
+  abandon_kernel(CUDA_ERROR_ILLEGAL_ADDRESS, "takes element " + std::to_string((intptr_t)index) +
+                                                 " of an array " + bounds->array->name + source_line(CALLER));
+}

@@ -22,6 +22,7 @@ FLAGS = (
     "-fno-strict-aliasing",  # kernels read floats as float4
     "-fno-math-errno",
     "-ffp-contract=off",  # the same sums on every host
+    "-fsanitize=alignment,bounds",  # answered by checker.cpp
 )
 LINK_FLAGS = ("-shared", "-Wl,-z,defs")  # a function that device.h lacks fails here, not when it is called
 # Calls checker.cpp before each access to memory.

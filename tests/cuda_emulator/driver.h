@@ -12,8 +12,8 @@
 #include "abi.h"
 
 #define API CUDA_EMULATOR_EXPORT CUresult
-#define EMULATOR_INTERNAL \
-  __attribute__((visibility("default")))  // for the cuBLAS stand-in, a library of its own
+// Not of CUDA's interface, but for the cuBLAS stand-in, which is a library of its own.
+#define EMULATOR_INTERNAL __attribute__((visibility("default")))
 
 namespace cuda_emulator {
 
@@ -22,8 +22,8 @@ namespace cuda_emulator {
 EMULATOR_INTERNAL CUresult fail(CUresult code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // Prints one line on standard error, marked as the emulator's.
 void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
-const char *setting(const char *name,
-                    const char *otherwise);  // an environment variable, read when the library loads
+// The value of an environment variable; settings are read when the library is loaded.
+const char *setting(const char *name, const char *otherwise);
 
 // Every entry point that reads or writes the driver's state holds it: PyCUDA launches without the GIL.
 extern std::recursive_mutex driver_mutex;
@@ -40,6 +40,11 @@ struct Statistics {
   uint64_t memsets, synchronizations, allocations, live_bytes, peak_bytes;
 };
 EMULATOR_INTERNAL extern Statistics statistics;
+
+// ---- the device's limits, those of an A100 ------------------------------------------------------------
+constexpr int warp_size = 32, maximum_threads = 1024, maximum_block_z = 64;      // of a block
+constexpr int maximum_grid_x = 2147483647, maximum_grid_yz = 65535;              // in blocks
+constexpr int shared_memory_limit = 48 << 10, shared_memory_opt_in = 163 << 10;  // bytes a block
 
 // ---- contexts (driver.cpp) ----------------------------------------------------------------------------
 struct Context {
@@ -64,7 +69,8 @@ struct Allocation {
   uint8_t *initialised;  // one byte a byte, null where nothing is checked
   AccessCell *cells;     // one a 4-byte word, null where nothing is checked
 };
-EMULATOR_INTERNAL Allocation *find_allocation(uintptr_t address);
+char *map_pages(size_t size);  // zeros, that take memory only where they are touched; null where it fails
+Allocation *find_allocation(uintptr_t address);
 std::string describe_address(uintptr_t address);
 EMULATOR_INTERNAL bool is_device_range(CUdeviceptr address, size_t size);
 void mark_initialised(Allocation &allocation);
@@ -88,10 +94,9 @@ struct SharedVariable {
 
 struct Module {
   void *handle;
-  uintptr_t base, end;  // where the host shared object lies
-  char *shared_begin,
-      *shared_end;    // its __shared__ variables, those of all kernels, and a tail that nobody owns
-  std::string image;  // its file, to find a line of source by
+  uintptr_t base, end;              // where the host shared object lies
+  char *shared_begin, *shared_end;  // the __shared__ variables of all kernels, and a tail that nobody owns
+  std::string image;                // its file, to find a line of source by
   std::vector<std::string> kernels;
   std::vector<SharedVariable> shared;  // under their symbols
   std::map<std::string, struct Function *> functions;

@@ -24,20 +24,14 @@ cuda_emulator::ThreadState cuda_emulator_state;
 
 namespace cuda_emulator {
 
-static const int maximum_threads = 1024, warp_size = 32;
 static const size_t stack_size = 128 << 10;  // a guard page included
-static const size_t shared_capacity = (163 << 10) + 16;
+static const size_t shared_guard = 64 << 10;
 
 Execution running;
 
 // ---- the threads of the running block -----------------------------------------------------------------
-enum class State : uint8_t {
-  unstarted,
-  ready,
-  at_block_barrier,
-  at_warp_operation,
-  exited
-};  // the first two can run
+// A thread in one of the first two can run.
+enum class State : uint8_t { unstarted, ready, at_block_barrier, at_warp_operation, exited };
 
 struct Thread {  // small, as the threads of a block should stay in the cache
   Fiber fiber;
@@ -89,12 +83,13 @@ void abandon_kernel(CUresult code, const std::string &message) {
 
 // ---- stacks -------------------------------------------------------------------------------------------
 // Taken when a thread starts and given back when it ends: kernels without barriers use a single one.
-static void make_stacks() {
-  size_t size = stack_size * maximum_threads, page = sysconf(_SC_PAGESIZE);
-  running.stacks =
-      (char *)mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  running.stacks_end = running.stacks + size;
-  for (int i = 0; i < maximum_threads; i++) mprotect(running.stacks + i * stack_size, page, PROT_NONE);
+static bool make_stacks() {
+  running.stacks = map_pages(stack_size * maximum_threads);
+  if (!running.stacks) return false;
+  running.stacks_end = running.stacks + stack_size * maximum_threads;
+  for (int i = 0; i < maximum_threads; i++)
+    mprotect(running.stacks + i * stack_size, sysconf(_SC_PAGESIZE), PROT_NONE);
+  return true;
 }
 
 static std::vector<void *> argument_pointers;
@@ -155,6 +150,11 @@ static std::string doing(int index) {
   return where(index) + " " + text;
 }
 
+static int find_thread(State state, int from = 0) {
+  while (from < block_threads && threads[from].state != state) from++;
+  return from;
+}
+
 static void divergence(int first, int second) {
   record_failure(CUDA_ERROR_LAUNCH_FAILED, "divergent barrier: " + doing(first) + ", " + doing(second));
 }
@@ -164,8 +164,8 @@ static void finish_warp_operation(int warp, unsigned lanes) {
   uint64_t values[warp_size], votes = 0;
   for (int lane = 0; lane < warp_size; lane++) {
     bool takes_part = lanes >> lane & 1;
-    values[lane] =
-        takes_part ? threads[warp * warp_size + lane].value : ~(uint64_t)0;  // reading another is undefined
+    // What a lane reads of one that takes no part is undefined: NaN, or -1.
+    values[lane] = takes_part ? threads[warp * warp_size + lane].value : ~(uint64_t)0;
     if (takes_part && values[lane]) votes |= (uint64_t)1 << lane;
   }
   for (int lane = 0; lane < warp_size; lane++) {
@@ -190,8 +190,10 @@ static bool release_warp(int warp) {
     bool complete = true;
     for (unsigned rest = group; rest; rest &= rest - 1) {
       const Thread &other = lanes[__builtin_ctz(rest)];
-      if (other.state == State::exited)
-        return divergence(warp * warp_size + leader, (int)(&other - threads)), false;
+      if (other.state == State::exited) {
+        divergence(warp * warp_size + leader, (int)(&other - threads));
+        return false;
+      }
       complete &= other.state == State::at_warp_operation && other.mask == lanes[leader].mask &&
                   other.operation == lanes[leader].operation;
     }
@@ -204,18 +206,21 @@ static bool release_warp(int warp) {
   return released;
 }
 
-// Lets the whole block go on where all of it waits at one barrier; anything else is an error, as nobody can
-// go on.
+// Lets the whole block go on where all of it waits at one barrier; else nobody can go on, which is an error.
 static void release_block() {
-  int count = 0;
+  int first = find_thread(State::at_block_barrier), count = 0;
+  if (first == block_threads) {  // lanes wait for each other with different masks
+    first = find_thread(State::at_warp_operation);
+    return divergence(first, std::min(find_thread(State::at_warp_operation, first + 1), block_threads - 1));
+  }
   for (int i = 0; i < block_threads; i++) {
     const Thread &thread = threads[i];
-    if (thread.state != State::at_block_barrier || thread.line != threads[0].line ||
-        thread.reduces != threads[0].reduces)
-      return divergence(0, i);
+    if (thread.state != State::at_block_barrier || thread.line != threads[first].line ||
+        thread.reduces != threads[first].reduces)
+      return divergence(first, i);
     count += thread.predicate != 0;
   }
-  Reduction reduction = threads[0].reduction;
+  Reduction reduction = threads[first].reduction;
   int result = reduction == Reduction::count ? count
                : reduction == Reduction::all ? count == block_threads
                                              : count > 0;
@@ -270,8 +275,7 @@ CUDA_EMULATOR_EXPORT int cuda_emulator_set_order(const char *name, uint64_t seed
   return 0;
 }
 
-// A permutation of `count` numbers without a table: multiplication by a number that has no divisor in common
-// with it.
+// A permutation of `count` numbers without a table: multiplication by a number with no divisor in common.
 struct BlockOrder {
   uint64_t count, factor = 1, offset = 0;
   BlockOrder(uint64_t count, std::mt19937_64 &random) : count(count) {
@@ -303,17 +307,16 @@ static void on_fault(int signal, siginfo_t *information, void *context) {
   siglongjmp(after_fault, 1);
 }
 
-// The handlers stand only while a kernel runs, so that the process's own (Python's faulthandler) stay in
+// The handlers stand only while a kernel runs: else the process's own, as Python's faulthandler, are in
 // force.
 struct FaultHandlers {
   struct sigaction former[3];
   stack_t former_stack;
   FaultHandlers() {
-    static char *alternative =
-        (char *)malloc(1 << 16);  // a fiber that overflowed has no stack left for a handler
+    static char handler_stack[1 << 16];  // a fiber that overflowed has none left for a handler
     stack_t stack = {};
-    stack.ss_sp = alternative;
-    stack.ss_size = 1 << 16;
+    stack.ss_sp = handler_stack;
+    stack.ss_size = sizeof handler_stack;
     sigaltstack(&stack, &former_stack);
     struct sigaction action = {};
     action.sa_sigaction = on_fault;
@@ -339,16 +342,12 @@ static void record_fault() {
 }
 
 // ---- the launch ---------------------------------------------------------------------------------------
-static void make_shared_memory(unsigned dynamic_size) {
-  static char *memory = nullptr;
-  static size_t size = (shared_capacity + 4095) / 4096 * 4096;
-  if (!memory) {
-    memory = (char *)mmap(nullptr, size + 65536, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    mprotect(memory + size, 65536, PROT_NONE);
-  }
+static bool make_dynamic_shared_memory() {
+  static const size_t size = (shared_memory_opt_in + 0xffff) / 0x10000 * 0x10000;  // whole pages of any size
+  char *memory = map_pages(size + shared_guard);
+  if (!memory) return false;
   running.dynamic_shared_end = memory + size;
-  running.dynamic_shared = memory + size - (dynamic_size + 15) / 16 * 16;  // its end against the guard page
+  return mprotect(running.dynamic_shared_end, shared_guard, PROT_NONE) == 0;
 }
 
 static void poison_static_shared_memory(const Function &function) {
@@ -395,10 +394,12 @@ static void run_grid(const Launch &launch) {
 }
 
 CUresult execute(const Launch &launch) {
-  if (!running.stacks) make_stacks();
-  make_shared_memory(launch.dynamic_shared);
+  if (!running.stacks && !(make_dynamic_shared_memory() && make_stacks()))
+    return fail(CUDA_ERROR_OUT_OF_MEMORY, "the host has no memory for the emulated threads");
   running.launch = &launch;
-  auto [bx, by, bz] = launch.block;
+  // Its end, to the alignment of the widest load, against the guard pages.
+  running.dynamic_shared = running.dynamic_shared_end - (launch.dynamic_shared + 15) / 16 * 16;
+  const auto [bx, by, bz] = launch.block;
   block_threads = (int)(bx * by * bz);
   for (int i = 0; i < block_threads; i++) thread_index[i] = {i % bx, i / bx % by, i / bx / by};
   cuda_emulator_state.block_size = launch.block;

@@ -43,6 +43,10 @@ bool is_device_range(CUdeviceptr address, size_t size) {
   return module && address + size <= module->end;
 }
 
+static const char *kind_of(const Allocation &allocation) {
+  return allocation.on_device ? "device" : "page-locked host";
+}
+
 std::string describe_address(uintptr_t address) {
   char text[200];
   uintptr_t shared = (uintptr_t)running.dynamic_shared;
@@ -56,15 +60,14 @@ std::string describe_address(uintptr_t address) {
     uintptr_t end = allocation.mapping ? begin + allocation.mapping_size : base + allocation.size;
     if (address < begin || address >= end) continue;
     snprintf(text, sizeof text, "byte %td of %s allocation #%u, which has %zu bytes",
-             (ptrdiff_t)(address - base), allocation.on_device ? "device" : "page-locked host",
-             allocation.number, allocation.size);
+             (ptrdiff_t)(address - base), kind_of(allocation), allocation.number, allocation.size);
     return text;
   }
   snprintf(text, sizeof text, "address 0x%zx, which is no device memory", (size_t)address);
   return text;
 }
 
-static char *map_pages(size_t size) {
+char *map_pages(size_t size) {
   void *memory =
       mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return memory == MAP_FAILED ? nullptr : (char *)memory;
@@ -149,45 +152,48 @@ void mark_initialised(CUdeviceptr address, size_t size) {
 void mark_initialised(Allocation &allocation) { mark_initialised(allocation.base, allocation.size); }
 
 // ---- leaks --------------------------------------------------------------------------------------------
+static const std::string leak_mode = setting("CUDA_EMULATOR_LEAKS", "report");
 static bool leaked = false;
 
-static const std::string leak_mode = setting("CUDA_EMULATOR_LEAKS", "report");
-
-static void report_leaks(Context *context) {
-  if (leak_mode == "ignore") return;
+// Of one context, or of all. After a kernel's fatal error nobody can free in order, so that is no leak.
+static void report_leaks(const Context *context) {
   size_t count = 0, bytes = 0;
-  for (auto &[base, allocation] : allocations)
-    if (allocation.mapping && (!context || allocation.context == context)) {
-      if (count++ < 10)
-        report("leak: %s allocation #%u, %zu bytes, was never freed",
-               allocation.on_device ? "device" : "page-locked host", allocation.number, allocation.size);
-      bytes += allocation.size;
-    }
+  for (auto &[base, allocation] : allocations) {
+    bool concerned = !context || allocation.context == context;
+    if (leak_mode == "ignore" || !concerned || !allocation.mapping || allocation.context->broken) continue;
+    if (count++ < 10)
+      report("leak: %s allocation #%u, %zu bytes, was never freed", kind_of(allocation), allocation.number,
+             allocation.size);
+    bytes += allocation.size;
+  }
   if (!count) return;
   leaked = true;
   report("%zu allocation%s leaked, %zu bytes in all", count, count == 1 ? "" : "s", bytes);
 }
 
 void free_allocations_of(Context *context) {
-  if (!context->broken) report_leaks(context);  // after a kernel's fatal error nobody can free in order
+  report_leaks(context);
   for (auto entry = allocations.begin(); entry != allocations.end();)
     if (entry->second.context == context) {
       unmap(entry->second);
       entry = allocations.erase(entry);
-    } else
+    } else {
       ++entry;
+    }
 }
 
-// When the process ends. CUDA_EMULATOR_LEAKS=fail makes a leak the process's exit status.
-__attribute__((destructor)) static void end_of_process() {
-  bool broken = current_context() && current_context()->broken;
-  if (!broken) report_leaks(nullptr);
-  if (leak_mode == "fail" && leaked) {
+// When the process ends, before the map of allocations does. CUDA_EMULATOR_LEAKS=fail makes leaks its exit
+// status.
+static struct EndOfProcess {
+  ~EndOfProcess() {
+    report_leaks(nullptr);
+    if (leak_mode != "fail" || !leaked) return;
     fflush(nullptr);
     _exit(86);
   }
-}
+} end_of_process;
 
+// ---- allocating and freeing ---------------------------------------------------------------------------
 API cuMemAlloc_v2(CUdeviceptr *address, size_t size) { return allocate((uintptr_t *)address, size, true); }
 API cuMemAllocManaged(CUdeviceptr *address, size_t size, unsigned) {
   return allocate((uintptr_t *)address, size, true);
@@ -238,6 +244,17 @@ API cuMemGetAddressRange_v2(CUdeviceptr *base, size_t *size, CUdeviceptr address
   if (base) *base = allocation->base;
   if (size) *size = allocation->size;
   return CUDA_SUCCESS;
+}
+
+// Makes device memory what it is fresh from the driver, written by nothing: for what a pool or an arena
+// reuses.
+CUDA_EMULATOR_EXPORT int cuda_emulator_poison(CUdeviceptr address, size_t size) {
+  Lock lock;
+  Allocation *allocation = find_allocation(address);
+  if (!allocation || !is_device_range(address, size)) return -1;
+  memset((char *)address, poison, size);
+  if (allocation->initialised) memset(allocation->initialised + (address - allocation->base), 0, size);
+  return 0;
 }
 
 // ---- copies -------------------------------------------------------------------------------------------

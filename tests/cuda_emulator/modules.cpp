@@ -14,10 +14,6 @@
 
 namespace cuda_emulator {
 
-static const int shared_without_opt_in = 48 << 10,
-                 shared_with_opt_in = 163 << 10;  // bytes a block, as on an A100
-static const size_t maximum_threads = 1024;
-
 static std::vector<Module *> modules;
 
 const Module *find_module(uintptr_t address) {
@@ -198,7 +194,7 @@ API cuModuleGetFunction(CUfunction *result, CUmodule handle, const char *name) {
     }
     function = new Function{module, kernel, name, shared_variables(*module, name), 0, 0};
     for (const SharedVariable &variable : function->shared) function->static_shared += variable.size;
-    function->dynamic_shared_limit = shared_without_opt_in - (int)function->static_shared;
+    function->dynamic_shared_limit = shared_memory_limit - (int)function->static_shared;
   }
   *result = (CUfunction)function;
   return CUDA_SUCCESS;
@@ -233,7 +229,7 @@ API cuFuncGetAttribute(int *value, CUfunction_attribute attribute, CUfunction ha
 API cuFuncSetAttribute(CUfunction handle, CUfunction_attribute attribute, int value) {
   Function *function = (Function *)handle;
   if (attribute != CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES) return CUDA_SUCCESS;
-  int limit = shared_with_opt_in - (int)function->static_shared;
+  int limit = shared_memory_opt_in - (int)function->static_shared;
   if (value < 0 || value > limit)
     return fail(CUDA_ERROR_INVALID_VALUE, "kernel %s: %d bytes of dynamic shared memory, the limit is %d",
                 function->name.c_str(), value, limit);
@@ -249,24 +245,23 @@ API cuFuncSetSharedSize(CUfunction, unsigned) { return CUDA_SUCCESS; }
 static CUresult check_configuration(const Launch &launch) {
   const Function &function = *launch.function;
   const char *name = function.name.c_str();
-  auto [gx, gy, gz] = launch.grid;
-  auto [bx, by, bz] = launch.block;
-  size_t threads = (size_t)bx * by * bz;
-  if (!gx || !gy || !gz || gx > 2147483647u || gy > 65535 || gz > 65535)
+  const auto [gx, gy, gz] = launch.grid;
+  const auto [bx, by, bz] = launch.block;
+  const size_t threads = (size_t)bx * by * bz;
+  if (!gx || !gy || !gz || gx > maximum_grid_x || gy > maximum_grid_yz || gz > maximum_grid_yz)
     return fail(CUDA_ERROR_INVALID_VALUE,
-                "kernel %s: a grid of (%u,%u,%u) blocks; each must be at least 1, at most "
-                "(2147483647,65535,65535)",
-                name, gx, gy, gz);
-  if (!threads || threads > maximum_threads || bz > 64)
+                "kernel %s: a grid of (%u,%u,%u) blocks; each must be at least 1, at most (%d,%d,%d)", name,
+                gx, gy, gz, maximum_grid_x, maximum_grid_yz, maximum_grid_yz);
+  if (!threads || threads > maximum_threads || bz > maximum_block_z)
     return fail(CUDA_ERROR_INVALID_VALUE,
-                "kernel %s: a block of (%u,%u,%u) threads; there must be 1 to 1024, z at most 64", name, bx,
-                by, bz);
+                "kernel %s: a block of (%u,%u,%u) threads; there must be 1 to %d, z at most %d", name, bx, by,
+                bz, maximum_threads, maximum_block_z);
   if (threads > (size_t)function.kernel->max_threads)
     return fail(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES,
                 "kernel %s: a block of %zu threads, its __launch_bounds__ allow %d", name, threads,
                 function.kernel->max_threads);
   if ((int)launch.dynamic_shared > function.dynamic_shared_limit ||
-      (int)function.static_shared > shared_without_opt_in)
+      (int)function.static_shared > shared_memory_limit)
     return fail(CUDA_ERROR_INVALID_VALUE,
                 "kernel %s: %u bytes of dynamic shared memory, the limit is %d beside its %u static bytes "
                 "(cuFuncSetAttribute raises it)",
@@ -274,7 +269,8 @@ static CUresult check_configuration(const Launch &launch) {
   return CUDA_SUCCESS;
 }
 
-static size_t lay_out(Launch &launch) {
+// Finds each argument's place in the kernel's parameter space, by its size and alignment.
+static void lay_out(Launch &launch) {
   const Kernel &kernel = *launch.function->kernel;
   size_t end = 0;
   for (int i = 0; i < kernel.parameter_count; i++) {
@@ -284,7 +280,6 @@ static size_t lay_out(Launch &launch) {
     end += parameter.size;
   }
   launch.arguments.resize(end);
-  return end;
 }
 
 // Copies the arguments from one buffer, as PyCUDA packs them. Bytes between two parameters must be zero: they
