@@ -1151,6 +1151,26 @@ def test_what_the_compiler_refuses(built):
         cuda_emulator.compile("__global__ void f(float *a) { atomicMax(a, 1.f); }")  # CUDA has none either
 
 
+LATE_LOAD = """
+import ctypes
+from tests import cuda_emulator
+from tests.cuda_emulator.build import library_folder
+ctypes.CDLL(str(library_folder() / "libcuda.so.1"))  # as importing pycuda would load the machine's driver
+try:
+    cuda_emulator.load()
+except RuntimeError as error:
+    print(error)
+"""
+
+
+def test_the_emulator_must_be_loaded_before_another_driver(built):
+    root = Path(__file__).resolve().parents[1]
+    process = subprocess.run(
+        [sys.executable, "-c", LATE_LOAD], capture_output=True, text=True, check=True, cwd=root
+    )
+    assert "load the emulator before importing pycuda" in process.stdout
+
+
 def set_unknown_order():
     try:
         cuda_emulator.set_thread_order("sideways")

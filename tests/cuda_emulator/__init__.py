@@ -52,7 +52,7 @@ def load(*, checked: bool | None = None, cublas: bool = True) -> None:
     """
     global _driver
     if _driver is None:
-        if "/libcuda.so.1\n" in Path("/proc/self/maps").read_text():
+        if "/libcuda.so" in Path("/proc/self/maps").read_text():
             raise RuntimeError("a CUDA driver is loaded already: load the emulator before importing pycuda")
         if checked is not None:  # in the environment, for the compiler and for processes that this one starts
             os.environ["CUDA_EMULATOR_CHECK"] = str(int(checked))

@@ -422,6 +422,7 @@ CUresult execute(const Launch &launch) {
   if (wrote_beside_shared_variables(*launch.function) && !failure)
     record_failure(CUDA_ERROR_ILLEGAL_ADDRESS,
                    "a thread wrote outside its static shared memory; the checked mode says which");
+  running.launch = nullptr;
   if (!failure) return CUDA_SUCCESS;
   return fail(failure, "kernel %s, %s", launch.function->name.c_str(), failure_message.c_str());
 }

@@ -1,8 +1,8 @@
 // Device memory of the emulated driver: allocation between guard pages, poisoning, leaks, copies and fills.
 //
-// An allocation's end is pushed against an unreadable page, so that the first access past it faults; the
-// bytes that alignment leaves before the page, and those between the page before and the data, hold a pattern
-// that is compared after each kernel. Fresh memory is filled with 0xff: NaN as a float, -1 as an integer.
+// An allocation's end is pushed against unreadable pages, so that the first access past it faults; the bytes
+// that alignment leaves between, and those between the pages in front and the data, hold a pattern that is
+// compared after each kernel. Fresh memory is filled with 0xff: NaN as a float, -1 as an integer.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -16,8 +16,8 @@ namespace cuda_emulator {
 
 static const unsigned char poison = 0xff;
 static const size_t page = sysconf(_SC_PAGESIZE);
-static const size_t guard =
-    1 << 20;  // on either side; address space only, and wider than a row of most matrices
+// On either side of an allocation. It takes address space only, and is wider than a row of most matrices.
+static const size_t guard = 1 << 20;
 // The widest load of CUDA C is 16 bytes. A real driver aligns to 256, which would hide short overruns.
 static const size_t alignment = atoi(setting("CUDA_EMULATOR_ALIGNMENT", "16"));
 static const size_t capacity = (size_t)atoi(setting("CUDA_EMULATOR_MEMORY_MB", "4096")) << 20;
@@ -50,7 +50,7 @@ static const char *kind_of(const Allocation &allocation) {
 std::string describe_address(uintptr_t address) {
   char text[200];
   uintptr_t shared = (uintptr_t)running.dynamic_shared;
-  if (address >= shared && address < (uintptr_t)running.dynamic_shared_end + page) {
+  if (running.launch && address >= shared && address < (uintptr_t)running.dynamic_shared_end + page) {
     snprintf(text, sizeof text, "byte %zu of dynamic shared memory, which has %u bytes",
              (size_t)(address - shared), running.launch->dynamic_shared);
     return text;
