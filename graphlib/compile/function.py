@@ -220,6 +220,12 @@ class Function:
     def __repr__(self) -> str:
         return f"<{self._program.title}: {self._program.signature()}>"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: signature, steps and source."""
+        from ..printing.notebook import function_html
+
+        return function_html(self)
+
 
 def _result_form(form: Any) -> Callable[[list], Any]:
     if form == "none":

@@ -152,6 +152,13 @@ def _eval(self: Variable, inputs_to_values: dict | None = None) -> np.ndarray:
     return evaluate(self, inputs_to_values or {})
 
 
+def _notebook(self: Variable) -> str:
+    """What a notebook shows: the formula, and a drawing of a small graph."""
+    from ..printing.notebook import variable_html
+
+    return variable_html(self)
+
+
 def install() -> None:
     """Give Variable its operators and methods."""
     for name, operator in _OPERATORS.items():
@@ -167,6 +174,7 @@ def install() -> None:
     Variable.__getitem__ = ix.index
     Variable.reshape = _reshape_method
     Variable.eval = _eval
+    Variable._repr_html_ = _notebook
     Variable.T = property(shape.transpose)
     Variable.shape = property(shape.shape_of)
     Variable.size = property(lambda self: reduce.count(self, tuple(range(self.ndim)), "int64"))

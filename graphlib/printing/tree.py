@@ -1,0 +1,131 @@
+"""``debugprint``: a graph as a tree of text, a line an operand, in the manner of Theano's."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from typing import Any, TextIO
+
+from ..graph import Apply, Variable
+from .notation import leaf_text
+from .subject import Subject, subject_of
+
+# A chain of thousands of nodes would otherwise be indented for ever, and its text grow with the square of
+# its length.
+_DEEPEST = 30
+
+
+def debugprint(
+    obj: Any, depth: int = -1, print_type: bool = False, file: TextIO | str | None = None
+) -> str | None:
+    """Print the graph of a variable, of each of a list, or of a compiled function after its rewrites.
+
+    A line has the operation, ``[id A]`` which tells nodes apart, the variable's name if it has one, and in a
+    function the node's place in the order of computation.  Operands follow, indented.  A node met again is
+    not unfolded again: ``···`` stands for its operands; so does ``··· below`` where the indentation ends, and
+    the node follows at the margin.  A function's updates are written ``W ← …``.
+
+    depth: how many levels to show; -1 for all.
+    print_type: also write each variable's type.
+    file: where to print, standard output by default; ``'str'`` returns the text instead.
+    """
+    if isinstance(depth, bool) or not isinstance(depth, int) or depth < -1 or depth == 0:
+        raise ValueError(f"debugprint: depth is a number of levels, or -1 for all of them, not {depth!r}")
+    text = "\n".join(
+        _Tree(subject_of(obj, "debugprint"), depth, print_type, ordered=not _is_expression(obj)).lines()
+    )
+    if file == "str":
+        return text
+    print(text, file=sys.stdout if file is None else file)
+    return None
+
+
+def _is_expression(obj: Any) -> bool:
+    return isinstance(obj, (Variable, list, tuple))
+
+
+class _Tree:
+    """The lines of one call: ids are given, and nodes unfolded, in the order of printing."""
+
+    def __init__(self, subject: Subject, depth: int, print_type: bool, ordered: bool) -> None:
+        self.subject = subject
+        self.depth = depth
+        self.print_type = print_type
+        self.ends = set(subject.inputs)
+        self.order = {node: i for i, node in enumerate(subject.nodes())} if ordered else {}
+        self.ids: dict[Apply | Variable, str] = {}
+        self.unfolded: set[Apply] = set()
+
+    def lines(self) -> list[str]:
+        result: list[str] = []
+        roots = [("", v) for v in self.subject.outputs]
+        roots += [(f"{leaf_text(target)} ← ", value) for target, value in self.subject.updates]
+        for head, variable in roots:
+            result.extend(self.unfold(variable, head))
+        return result
+
+    def unfold(self, root: Variable, head: str) -> list[str]:
+        """The lines of one result: its tree, then the subtrees that lie too deep to be indented further."""
+        result: list[str] = []
+        postponed = deque([(root, head, 1)])
+        while postponed:
+            variable, head, level = postponed.popleft()
+            result.append(head + self.label(variable))
+            stack = self.operands(variable, "", level)
+            while stack:
+                variable, prefix, branch, level = stack.pop()
+                result.append(f"{prefix}{branch} {self.label(variable) if variable is not None else '···'}")
+                if variable is None:
+                    continue
+                prefix += "   " if branch == "└─" else "│  "
+                if len(prefix) >= 3 * _DEEPEST and self.has_more(variable, level):
+                    self.unfolded.add(variable.owner)
+                    result.append(f"{prefix}└─ ··· below")
+                    postponed.append((variable, "", level))
+                else:
+                    stack += self.operands(variable, prefix, level)
+            if postponed:
+                # what is postponed counts as unfolded from the moment its place is announced
+                self.unfolded.discard(postponed[0][0].owner)
+        return result
+
+    def has_more(self, variable: Variable, level: int) -> bool:
+        """Whether the variable has operands that are still to be shown."""
+        node = variable.owner
+        shown = node is None or variable in self.ends or not node.inputs or level == self.depth
+        return not shown and node not in self.unfolded
+
+    def operands(
+        self, variable: Variable, prefix: str, level: int
+    ) -> list[tuple[Variable | None, str, str, int]]:
+        """The lines to print next, the first one last; None stands for operands that were shown before."""
+        if self.has_more(variable, level):
+            self.unfolded.add(variable.owner)
+            branches = ["├─"] * (len(variable.owner.inputs) - 1) + ["└─"]
+            lines = [(v, prefix, b, level + 1) for v, b in zip(variable.owner.inputs, branches, strict=True)]
+            return lines[::-1]
+        repeated = variable not in self.ends and variable.owner in self.unfolded and level != self.depth
+        return [(None, prefix, "└─", level + 1)] if repeated else []
+
+    def label(self, variable: Variable) -> str:
+        """One line: operation or leaf, id, type, the variable's name, the place in the order."""
+        node = variable.owner if variable not in self.ends else None
+        identity = self.ids.setdefault(node or variable, _letters(len(self.ids)))
+        output = f".{variable.index}" if node is not None and len(node.outputs) > 1 else ""
+        parts = [f"{node.op}{output}" if node is not None else leaf_text(variable), f"[id {identity}]"]
+        if self.print_type:
+            parts.append(f"<{variable.type}>")
+        if node is not None and variable.name is not None:
+            parts.append(f"'{variable.name}'")
+        if node in self.order:
+            parts.append(str(self.order[node]))
+        return " ".join(parts)
+
+
+def _letters(number: int) -> str:
+    """0, 1, 2 … as A, B … Z, BA, BB …: Theano's ids, a number to the base 26."""
+    letters = ""
+    while number or not letters:
+        number, digit = divmod(number, 26)
+        letters = chr(ord("A") + digit) + letters
+    return letters
