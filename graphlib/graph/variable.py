@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -39,14 +38,19 @@ class Origin(tuple):
 _fixed_origin: ContextVar[Origin | None] = ContextVar("fixed origin", default=None)
 
 
-@contextmanager
-def fixed_origin(origin: Origin | None) -> Iterator[None]:
-    """Variables made inside the block take this origin (None: each its own, as outside)."""
-    token = _fixed_origin.set(origin)
-    try:
-        yield
-    finally:
-        _fixed_origin.reset(token)
+class fixed_origin:
+    """``with fixed_origin(o):`` variables made inside take the origin o (None: each its own, as outside)."""
+
+    __slots__ = ("origin", "token")
+
+    def __init__(self, origin: Origin | None) -> None:
+        self.origin = origin
+
+    def __enter__(self) -> None:
+        self.token = _fixed_origin.set(self.origin)
+
+    def __exit__(self, *error: object) -> None:
+        _fixed_origin.reset(self.token)
 
 
 def user_origin() -> Origin | None:

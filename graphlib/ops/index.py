@@ -155,7 +155,9 @@ def lower_slice(start: Poly | None, stop: Poly | None, step: int, n: Poly) -> tu
     first, last = (bound(start, low), bound(stop, high)) if step > 0 else (bound(start, high), bound(stop, low))
     if step > 0:
         span = last - first
-        length = span if first == 0 and last == n else ex.maximum(0, span if step == 1 else ex.floor_div(span + (step - 1), step))
+        whole = start is None and stop is None
+        steps = span if step == 1 else ex.floor_div(span + (step - 1), step)
+        length = steps if whole else ex.maximum(0, steps)
     else:
         length = ex.maximum(0, ex.floor_div(first - last + (-step - 1), -step))
         if step == -1 and start is None and stop is None:

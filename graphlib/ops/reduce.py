@@ -17,6 +17,7 @@ from ..errors import ShapeError
 from ..graph import Apply, TensorType, Variable
 from ..graph.types import dtype_name, is_float
 from ..scalar import expression as ex
+from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Reduction
 from .elementwise import ALL, cast, eq, exp, log, maximum, mul, sqr, sqrt, switch
 from .op import NUMBERS, Op, Sample, as_variable, normalize_axes, normalize_axis, not_differentiable, register
@@ -61,6 +62,8 @@ class Reduce(Op):
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Reduction:
         (x,) = operands
+        if self.kind in _EMPTY_FAILS:
+            require_elements(node, x, self.axes, require)
         return Reduction(self.kind, x.shape, self.axes, x.at)
 
 
@@ -87,7 +90,15 @@ class ArgReduce(Op):
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Reduction:
         (x,) = operands
+        require_elements(node, x, (self.axis,), require)
         return Reduction(self.kind, x.shape, (self.axis,), x.at)
+
+
+def require_elements(node: Apply, x: Operand, axes: tuple[int, ...], require: Callable) -> None:
+    for axis in axes:
+        if x.shape[axis].constant is None:
+            message = f"T.{node.op.kind} over axis {axis} of {{1}}, which has length {{b}}, has no value"
+            require(Poly.of(1), ex.minimum(x.shape[axis], 1), message, (node.outputs[0], x.variable))
 
 
 def restore_axes(x: Variable, axes: tuple[int, ...], ndim: int) -> Variable:

@@ -961,6 +961,27 @@ GL_INLINE double gl_digamma_f64(double x) {
 
 GL_INLINE float gl_digamma_f32(float x) { return (float)gl_digamma_f64(x); }
 
+/* The derivative of psi: trigamma(x) = trigamma(x + 1) + 1/x^2 up to 10, then the asymptotic series (Abramowitz & Stegun
+ * 6.4.12); the reflection 6.4.7 for negative x. */
+GL_INLINE double gl_trigamma_f64(double x) {
+    double y = 0.0, sign = 1.0, pi = 2.0 * GL_PI_2_HI;
+    if (x != x || (x <= 0.0 && x == __builtin_floor(x))) return (double)NAN;
+    if (x < 0.0) {
+        double s = gl_sin_f64(pi * (x - 2.0 * __builtin_rint(0.5 * x)));
+        y = pi * pi / (s * s);
+        sign = -1.0;
+        x = 1.0 - x;
+    }
+    double t = 0.0;
+    for (; x < 10.0; x += 1.0) t += 1.0 / (x * x);
+    double z = 1.0 / (x * x);
+    double p = 1.0 / 30 - z * (5.0 / 66 - z * (691.0 / 2730 - z * (7.0 / 6)));
+    p = 1.0 / 6 - z * (1.0 / 30 - z * (1.0 / 42 - z * p));
+    return y + sign * (t + (1.0 / x + 0.5 * z + z / x * p));
+}
+
+GL_INLINE float gl_trigamma_f32(float x) { return (float)gl_trigamma_f64(x); }
+
 /* ---- rounding, sign, extrema ------------------------------------------------------------------------------------ */
 
 GL_INLINE float gl_round_half_even_f32(float x) { return __builtin_rintf(x); }

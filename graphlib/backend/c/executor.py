@@ -1,0 +1,182 @@
+"""Runs a program as one native call: compiles the rendered file, hands over arrays, and turns failure codes into errors."""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+from typing import Any
+
+import numpy as np
+
+from ...compile.lowering import check_message
+from ...compile.program import Program
+from ...compile.schedule import Schedule
+from ...errors import GraphError, ShapeError
+from ...graph import Variable
+from ...rewrite import rewrite
+from ..reference import ReferenceExecutor
+from .render import Renderer
+from .runtime import start
+from .toolchain import shared_object
+
+
+class CExecutor:
+    """The compiled form of a program.  Calling it is one call of C, or two where the lengths of outputs must be known first."""
+
+    def __init__(self, program: Program, profile: bool) -> None:
+        self.original = program
+        self.program = program.with_results(rewrite(program.results, program.inputs))
+        self.rendered = Renderer(Schedule(self.program), profile).render()
+        self.source = self.rendered.source
+        self.library = shared_object(self.source)
+        self._declare()
+        self.state = self.library.gl_new(start())
+        self._finalizer = weakref.finalize(self, self.library.gl_free, self.state)
+        self.shareds = list(program.shareds)
+        self.resizable = {s for s in program.updates if None in s.type.shape}
+        self.inputs = len(program.inputs)
+        leaves = self.inputs + len(self.shareds) + len(self.rendered.constants)
+        self.count = leaves + len(program.outputs)
+        self.args = (ctypes.c_void_p * max(self.count, 1))()
+        self._kept: list[Any] = [None] * self.count
+        self._keep(self.inputs + len(self.shareds), [c.data for c in self.rendered.constants])
+        self.first_output = leaves
+        self.outputs = [
+            (k, shape, v.type.numpy_dtype, borrow)
+            for k, (v, shape, borrow) in enumerate(zip(program.outputs, self.rendered.output_shapes, program.borrow, strict=True))
+        ]
+        self.simple = all(isinstance(shape, tuple) and not borrow for _, shape, _, borrow in self.outputs)
+        self.late = any(shape == "late" for _, shape, _, _ in self.outputs)
+        pointers = (ctypes.c_int64 * max(2 * len(self.outputs), 1))()
+        self.library.gl_outputs(self.state, pointers)
+        self.lengths = [
+            np.ctypeslib.as_array(ctypes.cast(pointers[k], ctypes.POINTER(ctypes.c_int64)), (max(v.ndim, 1),))[: v.ndim]
+            for k, v in enumerate(program.outputs)
+        ]
+        self._call = self.library.gl_call
+        self._borrowed: dict[int, np.ndarray] = {}
+
+    def _declare(self) -> None:
+        lib, pointer = self.library, ctypes.c_void_p
+        signatures = {
+            "gl_new": (pointer, [pointer]),
+            "gl_free": (None, [pointer]),
+            "gl_call": (ctypes.c_int64, [pointer, pointer]),
+            "gl_prepare": (ctypes.c_int64, [pointer, pointer]),
+            "gl_run": (ctypes.c_int64, [pointer, pointer]),
+            "gl_outputs": (None, [pointer, pointer]),
+            "gl_failure": (None, [pointer, pointer]),
+            "gl_profile": (pointer, [pointer, pointer]),
+        }
+        for name, (result, arguments) in signatures.items():
+            function = getattr(lib, name)
+            function.restype, function.argtypes = result, arguments
+
+    def _keep(self, first: int, arrays: list[np.ndarray]) -> None:
+        for k, array in enumerate(arrays, first):
+            self.args[k] = id(array)
+            self._kept[k] = array
+
+    def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        args = self.args
+        for k, array in enumerate(inputs):
+            if not array.flags.c_contiguous or not array.flags.aligned:
+                array = inputs[k] = np.array(array, order="C")
+            args[k] = id(array)
+        k = self.inputs
+        kept = self._kept
+        for shared in self.shareds:
+            data = shared.data
+            if data is not kept[k]:
+                args[k] = id(data)
+                kept[k] = data
+            k += 1
+        if self.simple:
+            results = [np.empty(shape, dtype) for _, shape, dtype, _ in self.outputs]
+            for k, array in enumerate(results, self.first_output):
+                args[k] = id(array)
+            code = self._call(self.state, args)
+            if code:
+                self._fail(code, inputs)
+            return results
+        return self._general(inputs)
+
+    def _general(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        code = self.library.gl_prepare(self.state, self.args)
+        if code:
+            self._fail(code, inputs)
+        results: list[Any] = []
+        for k, shape, dtype, borrow in self.outputs:
+            if shape == "late":
+                results.append(None)
+                continue
+            wanted = tuple(self.lengths[k].tolist()) if shape is None else shape
+            array = self._borrowed.get(k) if borrow else None
+            if array is None or array.shape != wanted:
+                array = np.empty(wanted, dtype)
+                if borrow:
+                    self._borrowed[k] = array
+            results.append(array)
+            self.args[self.first_output + k] = id(array)
+        code = self.library.gl_run(self.state, self.args)
+        if code:
+            self._fail(code, inputs)
+        if self.late:
+            self._fetch(results)
+        return results
+
+    def _fetch(self, results: list[Any]) -> None:
+        """Copies of the outputs whose lengths were found during the call."""
+        pointers = (ctypes.c_int64 * (2 * len(self.outputs)))()
+        self.library.gl_outputs(self.state, pointers)
+        for k, shape, dtype, _ in self.outputs:
+            if shape == "late":
+                array = np.empty(tuple(self.lengths[k].tolist()), dtype)
+                ctypes.memmove(array.ctypes.data, pointers[len(self.outputs) + k], array.nbytes)
+                results[k] = array
+
+    def _fail(self, code: int, inputs: list[np.ndarray]) -> None:
+        title = self.program.title
+        if code > 0:
+            lengths = (ctypes.c_int64 * 2)()
+            self.library.gl_failure(self.state, lengths)
+            raise ShapeError(f"{title}: {check_message(self.rendered.checks[code - 1], *lengths)}")
+        if code == -2:
+            before = {s: s.data.copy() for s in self.program.updates}
+            try:
+                ReferenceExecutor(self.original, False).values(inputs)
+            except IndexError as error:
+                raise IndexError(f"{title}: {error}") from None
+            finally:
+                for s, value in before.items():
+                    s.set_value(value)
+            raise IndexError(f"{title}: an index is out of range")
+        if code == -1:
+            raise MemoryError(f"{title}: not enough memory for the intermediate results")
+        raise GraphError(f"{title}: unknown failure {code}")
+
+    def rewritten(self) -> list[Variable]:
+        return self.program.results
+
+    def profile(self) -> Any:
+        from ...profile import Profile
+
+        if not self.rendered.profiled:
+            return None
+        calls = ctypes.c_int64()
+        address = self.library.gl_profile(self.state, ctypes.byref(calls))
+        seconds = (ctypes.c_double * max(len(self.rendered.steps), 1)).from_address(address)
+        rows = [
+            ([(node, _weight(node)) for node in step.nodes], seconds[k], calls.value) for k, step in enumerate(self.rendered.steps) if step.nodes
+        ]
+        return Profile(self.program.title, rows)
+
+
+def _weight(node: Any) -> float:
+    """A node's share of its fused loop's time, by what it costs an element."""
+    from .kernels import _SLOW, _SLOW_COST
+
+    return _SLOW_COST if str(node.op) in _SLOW else 1.0
+
+
+__all__ = ["CExecutor"]

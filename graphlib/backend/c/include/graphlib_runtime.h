@@ -1,0 +1,85 @@
+/* What generated functions and the runtime library share: the table of runtime functions, NumPy's array header, the arena, and
+   the splitting of a loop into chunks. */
+#ifndef GRAPHLIB_RUNTIME_H
+#define GRAPHLIB_RUNTIME_H
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+typedef void (*gl_task)(void *context, int64_t chunk);
+
+typedef struct gl_runtime {
+    /* runs task(context, 0) ... task(context, chunks - 1), on several threads where they are free */
+    void (*parallel)(gl_task task, void *context, int64_t chunks);
+    /* c = alpha * op(a) op(b) + beta * c, row-major; op transposes where ta, tb are set; lda, ldb, ldc are row steps */
+    void (*sgemm)(int ta, int tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b,
+                  int64_t ldb, float beta, float *c, int64_t ldc);
+    void (*dgemm)(int ta, int tb, int64_t m, int64_t n, int64_t k, double alpha, const double *a, int64_t lda,
+                  const double *b, int64_t ldb, double beta, double *c, int64_t ldc);
+} gl_runtime;
+
+/* The fields of a NumPy array that follow the Python object's own; this layout is part of NumPy's stable ABI. */
+typedef struct {
+    char object[GL_OBJECT_HEAD];
+    char *data;
+    int nd;
+    int64_t *dimensions;
+    int64_t *strides;
+} gl_array;
+
+#define GL_DATA(args, k, type) ((type *)((gl_array *)(args)[k])->data)
+#define GL_LENGTH(args, k, axis) (((gl_array *)(args)[k])->dimensions[axis])
+
+/* Loops are cut into the same chunks whatever the number of threads, so that sums do not depend on it. */
+#define GL_MAX_CHUNKS 16
+#define GL_CHUNK_WORK 24576
+
+typedef struct {
+    void *state;
+    int64_t chunks;
+} gl_loop;
+
+static inline int64_t gl_chunks(int64_t length, int64_t work) {
+    int64_t chunks = work / GL_CHUNK_WORK;
+    if (chunks > GL_MAX_CHUNKS) chunks = GL_MAX_CHUNKS;
+    if (chunks > length) chunks = length;
+    return chunks < 1 ? 1 : chunks;
+}
+
+static inline void gl_run_loop(const gl_runtime *rt, gl_task task, void *state, int64_t length, int64_t work) {
+    gl_loop loop = {state, gl_chunks(length, work)};
+    if (loop.chunks == 1)
+        task(&loop, 0);
+    else
+        rt->parallel(task, &loop, loop.chunks);
+}
+
+/* The index that NumPy means: negative ones count from the end; one out of range sets *bad and reads element 0. */
+static inline __attribute__((always_inline)) int64_t gl_index(int64_t i, int64_t n, int64_t *bad) {
+    int64_t j = i + (i < 0 ? n : 0);
+    int64_t out = (uint64_t)j >= (uint64_t)n;
+    *bad |= out;
+    return out ? 0 : j;
+}
+
+static inline char *gl_grow(char **arena, int64_t *capacity, int64_t size) {
+    if (size > *capacity) {
+        free(*arena);
+        *capacity = 0;
+        *arena = aligned_alloc(64, (size_t)((size + 63) / 64 * 64));
+        if (*arena) *capacity = size;
+    }
+    return *arena;
+}
+
+static inline int64_t gl_aligned(int64_t bytes) { return (bytes + 63) / 64 * 64 + 64; }
+
+static inline double gl_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+#endif

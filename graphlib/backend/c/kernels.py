@@ -1,0 +1,387 @@
+"""Loop nests as C functions: each group of the schedule, and each piece of a pushed output, becomes one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ...compile.loops import Block, build, collapsible
+from ...compile.lowering import LOOP, Lowering, Placed, Value
+from ...compile.schedule import Loops
+from ...graph import Variable
+from ...scalar.expression import integer
+from ...scalar.integer import ONE, Poly, Symbol, flat_index, product
+from .expressions import Printer, Scope
+from .scalar import C_TYPES, SUFFIXES, literal
+
+# the neutral element of a reduction, how a value is taken in, and the operator of OpenMP's reduction clause
+_NEUTRAL = {"sum": 0, "prod": 1, "all": 1, "any": 0}
+_COMBINE = {
+    "sum": "{acc} += {x};",
+    "prod": "{acc} *= {x};",
+    "all": "{acc} &= ({x} != 0);",
+    "any": "{acc} |= ({x} != 0);",
+    "max": "{acc} = {max}({acc}, {x});",
+    "min": "{acc} = {min}({acc}, {x});",
+}
+_CLAUSE = {"sum": "+", "prod": "*", "all": "&", "any": "|"}
+_LIMITS = {
+    "uint8": ("0", "255"), "bool": ("0", "1"), "int8": ("INT8_MIN", "INT8_MAX"), "int16": ("INT16_MIN", "INT16_MAX"),
+    "int32": ("INT32_MIN", "INT32_MAX"), "int64": ("INT64_MIN", "INT64_MAX"), "float32": ("-INFINITY", "INFINITY"),
+    "float64": ("-INFINITY", "INFINITY"),
+}
+_SLOW = frozenset(
+    "exp exp2 expm1 log log2 log10 log1p sigmoid softplus tanh sin cos tan sinh cosh arcsin arccos arctan arcsinh arccosh arctanh "
+    "erf erfc gammaln psi tri_gamma pow arctan2 logaddexp mod floor_div".split()
+)
+_SLOW_COST = 12
+
+
+@dataclass
+class Kernel:
+    """A C function of one loop nest: its text, its outermost length (None: nothing to split), and its work."""
+
+    name: str
+    text: str
+    length: str | None
+    work: str
+    checks_index: bool
+    partial: list[Value] = field(default_factory=list)
+
+
+class Memory:
+    """What kernels must know of storage: the C name of a variable's pointer and whether it is constant."""
+
+    def __init__(self, pointer: Callable[[Variable], tuple[str, str, bool]], length: Callable[[Symbol], str], low: Lowering) -> None:
+        self.pointer = pointer
+        self.length = length
+        self.low = low
+
+
+class KernelWriter:
+    """Writes one kernel."""
+
+    def __init__(self, name: str, memory: Memory) -> None:
+        self.name = name
+        self.memory = memory
+        self.pointers: dict[str, tuple[str, bool]] = {}
+        self.lengths: dict[str, None] = {}
+        self.locals: dict[Variable, tuple[str, Scope]] = {}
+        self.scopes: dict[Block, Scope] = {}
+        self.collapsed: set[int] = set()
+        self.splits = False
+        self.printer = Printer(self.load, self.local, self.symbol, {i: k + 1 for k, i in enumerate(LOOP)})
+
+    # what the printer asks for
+
+    def load(self, variable: Variable, index: tuple[Poly, ...], text: Callable[[Poly], str]) -> str:
+        offset = flat_index(index, self.memory.low.shape(variable))
+        return f"{self.use(variable, False)}[{text(offset)}]"
+
+    def use(self, variable: Variable, written: bool) -> str:
+        name, c_type, _ = self.memory.pointer(variable)
+        before = self.pointers.get(name, (c_type, False))
+        self.pointers[name] = (c_type, before[1] or written)
+        return name
+
+    def local(self, variable: Variable, scope: Scope) -> tuple[str, int] | None:
+        found = self.locals.get(variable)
+        if found is None:
+            return None
+        name, home = found
+        at: Scope | None = scope
+        while at is not None and at is not home:
+            at = at.parent
+        return (name, home.level) if at is home else None
+
+    def symbol(self, symbol: Symbol) -> str:
+        if symbol.is_index:
+            level = LOOP.index(symbol)
+            return "0" if level in self.collapsed else symbol.name
+        name = self.memory.length(symbol)
+        self.lengths[name] = None
+        return name
+
+    # loops
+
+    def group(self, step: Loops) -> Kernel:
+        """The kernel of a fused group."""
+        nest = build(step.axes, step.values)
+        step.stored |= nest.crossing
+        stored = step.stored
+        self.stored = stored
+        self.accumulators: dict[tuple[Block, Block], list[Value]] = {}
+        boundaries: set[int] = set()
+        offsets: list[Poly] = []
+        for value in step.values:
+            home = nest.home[value.variable]
+            if value.kind is not None:
+                at = self.register_level(value)
+                boundaries.add(at)
+                if at < len(value.axes):
+                    chain = home.ancestors()
+                    outer = next(b for b in chain if b.level == at)
+                    self.accumulators.setdefault((outer, chain[chain.index(outer) - 1]), []).append(value)
+                if not value.kept and value.reduced and value.kept != 0:
+                    offsets.append(self.offset(value))
+                if value.kind.startswith("arg"):
+                    boundaries.add(value.reduced[0])
+                    boundaries.add(value.reduced[0] + 1)
+            else:
+                boundaries.add(len(value.axes))
+                if value.variable in stored:
+                    offsets.append(self.offset(value))
+        boundaries.discard(len(step.axes))
+        self.collapsed = collapsible(step.axes, [v.element for v in step.values], offsets, boundaries)
+        self.axes = step.axes
+        self.printer.count_uses([v.element for v in step.values])
+        scope = Scope(None, 0)
+        self.partial = [v for v in step.values if v.kind is not None and v.kept == 0 and step.axes and v.reduced]
+        in_memory = [v for v in step.values if v.kind is not None and v.kept is None]
+        self.splits = bool(step.axes) and not in_memory and not any((v.kind or "").startswith("arg") for v in self.partial)
+        for value in in_memory:
+            pointer = self.use(value.variable, True)
+            size = self.printer.poly(product(self.memory.low.shape(value.variable)))
+            scope.lines.append(f"for (int64_t k = 0; k < {size}; k++) {pointer}[k] = {self.neutral(value)};")
+        self.block(nest.root, scope)
+        for value in self.partial:
+            name, _ = self.locals[value.variable]
+            scope.lines.append(f"s->{self.partial_name(value)}[chunk] = {name};")
+        slow = sum(expr.op in _SLOW for expr in self.printer.uses)
+        outer = self.length_of(0) if step.axes else None
+        whole = self.printer.poly(product(step.axes))
+        text = self.function(scope.lines, [v.variable for v in step.values])
+        work = f"({whole}) * {len(step.values) + _SLOW_COST * slow}"
+        return Kernel(self.name, text, outer if self.splits else None, work, self.printer.checks_index, self.partial)
+
+    def piece(self, variable: Variable, piece: Placed) -> Kernel:
+        """The kernel of one piece of a pushed output."""
+        self.axes = piece.axes
+        self.collapsed = collapsible(piece.axes, [piece.element], [piece.offset], set())
+        where = integer(piece.offset)
+        self.printer.count_uses([piece.element, where])
+        scope = Scope(None, 0)
+        scopes = [scope]
+        levels = [k for k in range(len(piece.axes)) if k not in self.collapsed]
+        for k in range(len(piece.axes)):
+            scopes.append(Scope(scopes[-1], k + 1))
+        inner = scopes[-1]
+        element = self.printer.emit(piece.element, inner)
+        place = self.printer.emit(where, inner)
+        pointer = self.use(variable, True)
+        guard = "if (!bad) " if self.printer.checks_index else ""
+        inner.lines.append(f"{guard}{pointer}[{place}] {'=' if piece.mode == 'set' else '+='} {element};")
+        for k in reversed(range(len(piece.axes))):
+            lines = scopes[k + 1].lines
+            if k in self.collapsed:
+                scopes[k].lines.extend(lines)
+                continue
+            simd = k == levels[-1] and not piece.collides and not self.printer.checks_index
+            scopes[k].lines.extend(self.loop(k, lines, ["#pragma omp simd"] if simd else []))
+        text = self.function(scope.lines, [variable])
+        return Kernel(self.name, text, None, "0", self.printer.checks_index)
+
+    def function(self, lines: list[str], variables: list[Variable]) -> str:
+        head = ["gl_loop *const loop = context;", "State *const s = loop->state;"]
+        head += [f"const int64_t {name} = s->{name};" for name in self.lengths]
+        for name, (c_type, written) in self.pointers.items():
+            head.append(f"{'' if written else 'const '}{c_type} *const restrict {name} = s->{name};")
+        if self.printer.checks_index:
+            head.append("int64_t bad = 0;")
+            lines = [*lines, "if (bad) s->bad_index = 1;"]
+        if self.splits:
+            n = self.length_of(0)
+            head.append(f"const int64_t begin = ({n}) * chunk / loop->chunks, end = ({n}) * (chunk + 1) / loop->chunks;")
+            for name in self.lengths:
+                declaration = f"const int64_t {name} = s->{name};"
+                if declaration not in head:
+                    head.insert(2, declaration)
+        body = "\n".join("    " + line for line in [*head, *lines])
+        return f"{describe(variables)}\nstatic void {self.name}(void *context, int64_t chunk) {{\n{body}\n}}\n"
+
+    def length_of(self, axis: int) -> str:
+        """The number of turns of a loop, collapsed ones counted in; of the outermost for axis 0."""
+        total = ONE
+        k = axis
+        while k in self.collapsed:
+            total = total * self.axes[k]
+            k += 1
+        if axis == 0 or axis not in self.collapsed:
+            first = k
+            while first - 1 in self.collapsed:
+                first -= 1
+            total = product(self.axes[first : k + 1])
+        return self.printer.poly(total)
+
+    def loop(self, axis: int, lines: list[str], pragmas: list[str]) -> list[str]:
+        first = axis
+        while first - 1 in self.collapsed:
+            first -= 1
+        index = LOOP[axis].name
+        if self.splits and first == 0:
+            head = f"for (int64_t {index} = begin; {index} < end; {index}++) {{"
+        else:
+            head = f"for (int64_t {index} = 0; {index} < {self.length_of(axis)}; {index}++) {{"
+        return [*pragmas, head, *("    " + line for line in lines), "}"]
+
+    def block(self, block: Block, scope: Scope) -> None:
+        self.scopes[block] = scope
+        stores: list[str] = []
+        for entry in block.entries:
+            if isinstance(entry, Block):
+                self.inner_loop(block, entry, scope)
+            elif entry.kind is None:
+                self.map_value(entry, scope, stores)
+            else:
+                self.take_in(entry, scope)
+        scope.lines.extend(stores)
+
+    def inner_loop(self, block: Block, entry: Block, scope: Scope) -> None:
+        finished = self.accumulators.get((block, entry), [])
+        for value in finished:
+            self.declare(value, scope)
+        inner = Scope(scope, entry.level)
+        self.block(entry, inner)
+        axis = entry.level - 1
+        if axis in self.collapsed:
+            scope.lines.extend(inner.lines)
+        else:
+            deepest = not any(isinstance(e, Block) for e in entry.entries)
+            scope.lines.extend(self.loop(axis, inner.lines, self.pragmas(entry) if deepest else []))
+        for value in finished:
+            self.finish(value, scope)
+
+    def map_value(self, value: Value, scope: Scope, stores: list[str]) -> None:
+        text = self.printer.emit(value.element, scope)
+        if not text.isidentifier():
+            name = f"t{self.printer.count}"
+            self.printer.count += 1
+            scope.lines.append(f"const {C_TYPES[value.variable.dtype]} {name} = {strip(text)};")
+            text = name
+        self.locals[value.variable] = (text, scope)
+        if value.variable in self.stored:
+            stores.append(f"{self.use(value.variable, True)}[{self.printer.poly(self.offset(value))}] = {text};")
+
+    def offset(self, value: Value) -> Poly:
+        return flat_index(value.index, self.memory.low.shape(value.variable))
+
+    # reductions
+
+    def register_level(self, value: Value) -> int:
+        """The level at which a reduction has a register: below the last axis that it keeps."""
+        kept = [k for k in range(len(value.axes)) if k not in value.reduced]
+        return kept[-1] + 1 if kept else 0
+
+    def neutral(self, value: Value) -> str:
+        dtype = value.variable.dtype
+        if value.kind in _NEUTRAL:
+            return literal(_NEUTRAL[value.kind], dtype)
+        return _LIMITS[dtype][0 if value.kind == "max" else 1]
+
+    def declare(self, value: Value, scope: Scope) -> None:
+        name = f"r{self.printer.count}"
+        self.printer.count += 1
+        self.locals[value.variable] = (name, scope)
+        if value.kind in ("argmax", "argmin"):
+            scope.lines.append(f"{C_TYPES[value.element.dtype]} {name}_best = 0;")
+            scope.lines.append(f"int64_t {name} = -1;")
+        else:
+            scope.lines.append(f"{C_TYPES[value.variable.dtype]} {name} = {self.neutral(value)};")
+
+    def take_in(self, value: Value, scope: Scope) -> None:
+        x = self.printer.emit(value.element, scope)
+        if value.variable not in self.locals:
+            if value.kept is None:
+                pointer = self.use(value.variable, True)
+                target = f"{pointer}[{self.printer.poly(self.offset(value))}]"
+                scope.lines.append(self.combine(value, target, x))
+                return
+            # nothing is reduced: the value itself
+            name = f"t{self.printer.count}"
+            self.printer.count += 1
+            single = "0" if value.kind in ("argmax", "argmin") else f"({x} != 0)" if value.kind in ("all", "any") else strip(x)
+            scope.lines.append(f"const {C_TYPES[value.variable.dtype]} {name} = {single};")
+            self.locals[value.variable] = (name, scope)
+            if value.variable in self.stored:
+                scope.lines.append(f"{self.use(value.variable, True)}[{self.printer.poly(self.offset(value))}] = {name};")
+            return
+        name = self.locals[value.variable][0]
+        if value.kind in ("argmax", "argmin"):
+            sign = ">" if value.kind == "argmax" else "<"
+            index = LOOP[value.reduced[0]].name
+            scope.lines.append(f"if ({name} < 0 || {x} {sign} {name}_best || ({x} != {x} && {name}_best == {name}_best)) {{")
+            scope.lines.append(f"    {name}_best = {x};")
+            scope.lines.append(f"    {name} = {index};")
+            scope.lines.append("}")
+        else:
+            scope.lines.append(self.combine(value, name, x))
+
+    def combine(self, value: Value, target: str, x: str) -> str:
+        dtype = value.variable.dtype
+        s = SUFFIXES[dtype]
+        names = {k: f"gl_{k}_{s}" if dtype.startswith("float") else f"gl_int_{k}" for k in ("max", "min")}
+        return _COMBINE[value.kind or ""].format(acc=target, x=x, **names)
+
+    def finish(self, value: Value, scope: Scope) -> None:
+        name = self.locals[value.variable][0]
+        if value.kept is None:
+            target = f"{self.use(value.variable, True)}[{self.printer.poly(self.offset(value))}]"
+            scope.lines.append(self.combine(value, target, name))
+            del self.locals[value.variable]
+        elif value.variable in self.stored and value.kept:
+            scope.lines.append(f"{self.use(value.variable, True)}[{self.printer.poly(self.offset(value))}] = {name};")
+
+    def pragmas(self, entry: Block) -> list[str]:
+        """``omp simd`` with the reductions of the loop, unless an index of an extremum is looked for in it."""
+        clauses: dict[str, list[str]] = {}
+        for value in entry.entries:
+            if isinstance(value, Block) or value.kind is None or value.variable not in self.locals:
+                continue
+            if value.kind in ("argmax", "argmin"):
+                return []
+            dtype = value.variable.dtype
+            s = SUFFIXES[dtype]
+            operator = _CLAUSE.get(value.kind) or (f"gl_{value.kind}_{s}" if dtype.startswith("float") else value.kind)
+            clauses.setdefault(operator, []).append(self.locals[value.variable][0])
+        if self.printer.checks_index:
+            clauses["|"] = [*clauses.get("|", []), "bad"]
+        text = "".join(f" reduction({op}:{', '.join(names)})" for op, names in clauses.items())
+        return [f"#pragma omp simd{text}"]
+
+    def partial_name(self, value: Value) -> str:
+        return f"{self.name}_part{self.partial.index(value)}"
+
+
+
+
+
+
+
+
+def strip(text: str) -> str:
+    """A C expression without the parentheses around all of it."""
+    if not (text.startswith("(") and text.endswith(")")):
+        return text
+    depth = 0
+    for k, c in enumerate(text):
+        depth += (c == "(") - (c == ")")
+        if depth == 0 and k < len(text) - 1:
+            return text
+    return text[1:-1]
+
+
+def describe(variables: list[Variable]) -> str:
+    """A comment that says what is computed and at which of the user's lines."""
+    by_line: dict[str, list[str]] = {}
+    for v in variables:
+        name = v.name if v.name and v.owner is None else str(v.owner.op) if v.owner is not None else str(v)
+        what = f"{v.name} = {name}" if v.name and v.owner is not None and v.name != name else name
+        by_line.setdefault(str(v.origin or "?"), []).append(what.replace("*/", "* /"))
+    lines = []
+    for line, names in by_line.items():
+        text = ", ".join(names)
+        lines.append(f"{line}: {text if len(text) < 96 else text[:93] + '...'}")
+    return "/* " + "\n   ".join(lines) + " */"
+
+
+__all__ = ["Kernel", "KernelWriter", "Memory", "describe"]

@@ -1,0 +1,494 @@
+"""A schedule as one C file: a struct that holds all state, ``gl_prepare`` for lengths, checks and memory, one function per loop
+nest, and ``gl_run``, which takes the steps in order."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from ...compile.memory import Slot, plan
+from ...compile.program import Program
+from ...compile.schedule import Copy, LibraryCall, Loops, MatMul, Pushes, Schedule, Step
+from ...graph import Constant, Variable
+from ...scalar.expression import Expr, integer
+from ...scalar.integer import Poly, Symbol, product
+from ...scalar.lowered import Check
+from .expressions import Printer, Scope, children
+from .kernels import Kernel, KernelWriter, Memory, describe
+from .scalar import C_TYPES, SUFFIXES
+
+_RESERVED = frozenset(
+    "auto break case char const continue default do double else enum extern float for goto if inline int long register restrict "
+    "return short signed sizeof static struct switch typedef union unsigned void volatile while begin end chunk loop context bad "
+    "s args rt State main errno INFINITY NAN I".split()
+)
+_TAKEN = re.compile(r"^([tnridbk]\d+|gl_.*|_.*|.*_part\d+|[A-Z0-9_]*_MAX|[A-Z0-9_]*_MIN)$")
+
+
+@dataclass
+class Rendered:
+    """The C file and what the executor must know of it."""
+
+    source: str
+    constants: list[Constant]
+    checks: list[Check]
+    #: results returned as arrays of the caller's: static shape, or None where prepare finds it, or "late"
+    output_shapes: list[tuple | None | str]
+    steps: list[Step]
+    dynamic: bool
+    profiled: bool
+    #: per update its shape is found at the call and the array is replaced
+    slots: list[Slot] = field(default_factory=list)
+
+
+class Renderer:
+    """Writes the file of one schedule."""
+
+    def __init__(self, schedule: Schedule, profiled: bool) -> None:
+        self.schedule = schedule
+        self.low = schedule.low
+        self.program: Program = schedule.program
+        self.profiled = profiled
+        self.names: dict[object, str] = {}
+        self.used: set[str] = set()
+        self.fields: list[str] = []
+        self.leaves: dict[Variable, int] = {}
+        self.constants: list[Constant] = []
+        self.memory = Memory(self.pointer, self.length, self.low)
+        self.kernels: list[Kernel] = []
+        self.late_dims = [s for s, p in self.low.dims.items() if self.low.late(p)]
+
+    # names and places
+
+    def unique(self, key: object, wanted: str | None, fallback: str) -> str:
+        if key not in self.names:
+            base = re.sub(r"\W", "_", wanted or "").strip("_") or fallback
+            base = base if base.isascii() and not base[0].isdigit() else f"v{base}" if base.isascii() else fallback
+            if wanted and (base in _RESERVED or _TAKEN.match(base)):
+                base += "_"
+            name, k = base, 1
+            while name in self.used:
+                k += 1
+                name = f"{base}{'' if base.endswith('_') else '_'}{k}"
+            self.used.add(name)
+            self.names[key] = name
+        return self.names[key]
+
+    def leaf(self, v: Variable) -> int:
+        """The position of a leaf among the arguments."""
+        return self.leaves[v]
+
+    def storage(self, v: Variable) -> Variable | int:
+        """In whose memory a variable lies: a leaf's, a result's (its number), or its own in the arena."""
+        k = self.schedule.place.get(v)
+        if k is None:
+            return v
+        n = len(self.program.outputs)
+        return k if k < n else list(self.program.updates)[k - n]
+
+    def pointer(self, v: Variable) -> tuple[str, str, bool]:
+        """The name of the state's field that points to a variable, and its C type."""
+        where = self.storage(v)
+        key = ("result", where) if isinstance(where, int) else where
+        if isinstance(where, int):
+            name = self.unique(key, f"out_{v.name}" if v.name else None, f"out{where}")
+        elif self.low.is_leaf(where):
+            name = self.unique(key, where.name, "constant" if isinstance(where, Constant) else "leaf")
+        else:
+            name = self.unique(key, None, f"b{len(self.names)}")
+        return name, C_TYPES[v.dtype], False
+
+    def length(self, symbol: Symbol) -> str:
+        return self.unique(symbol, symbol.name if not re.match(r"n\d+$", symbol.name) else f"n_{symbol.name[1:]}", "n")
+
+    # the file
+
+    def render(self) -> Rendered:
+        program = self.program
+        leaves = [*program.inputs, *program.shareds]
+        for step in self.schedule.steps:
+            for v in sorted(step.reads(), key=lambda v: v.name or ""):
+                if isinstance(v, Constant) and v not in self.leaves and v not in self.constants:
+                    self.constants.append(v)
+        leaves += self.constants
+        self.leaves = {v: k for k, v in enumerate(leaves)}
+        for v in leaves:
+            self.pointer(v)
+        bodies = [self.step(k, step) for k, step in enumerate(self.schedule.steps)]
+        slots = plan(self.schedule, self.in_arena)
+        shapes = [self.output_shape(v) for v in program.outputs]
+        prepare, run = self.prepare(slots, shapes), self.run(bodies)
+        state = self.state(shapes)
+        kernels = "\n".join(kernel.text for kernel in self.kernels)
+        uses_library = any(isinstance(s, LibraryCall) for s in self.schedule.steps)
+        head = [f"/* {program.title.replace('*/', '* /')}: generated by graphlib.", "", "   Inputs, shared variables and constants:"]
+        head += [f"     {self.pointer(v)[0]}: {v.type}, {v.origin or 'no line'}" for v in leaves]
+        head += ["*/", '#include "graphlib_runtime.h"', '#include "graphlib_math.h"']
+        head += ['#include "graphlib_library.h"'] if uses_library else []
+        extrema = {(v.kind, v.variable.dtype) for s in self.schedule.steps if isinstance(s, Loops) for v in s.values if v.kind in ("max", "min")}
+        head += [_declare_extremum(kind, dtype) for kind, dtype in sorted(extrema) if dtype.startswith("float")]
+        head += [_INT_EXTREMA] if any(not d.startswith("float") for _, d in extrema) else []
+        source = "\n".join([*head, "", state, "", kernels, prepare, "", run, "", self.entry(shapes)]) + "\n"
+        dynamic = any(shape is None for shape in shapes)
+        return Rendered(source, self.constants, self.low.checks, shapes, self.schedule.steps, dynamic, self.profiled, slots)
+
+    def in_arena(self, v: Variable) -> bool:
+        return self.storage(v) is v and not self.low.is_leaf(v) and not self.is_late(v)
+
+    def is_late(self, v: Variable) -> bool:
+        return any(self.low.late(n) for n in self.low.shape(v))
+
+    def output_shape(self, v: Variable) -> tuple | None | str:
+        lengths = [n.constant for n in self.low.shape(v)]
+        if None not in lengths:
+            return tuple(lengths)
+        return "late" if self.is_late(v) else None
+
+    # steps
+
+    def step(self, number: int, step: Step) -> list[str]:
+        """The statements of ``gl_run`` for one step."""
+        makers = {Loops: self.loops, Pushes: self.pushes, MatMul: self.matmul, LibraryCall: self.library, Copy: self.copy}
+        lines = makers[type(step)](number, step)  # type: ignore[index]
+        return lines
+
+    def call_kernel(self, kernel: Kernel) -> list[str]:
+        self.kernels.append(kernel)
+        if kernel.length is None:
+            lines = [f"{kernel.name}(&(gl_loop){{s, 1}}, 0);"]
+        else:
+            state = lambda text: self.in_state(text)  # noqa: E731
+            lines = [f"gl_run_loop(s->rt, {kernel.name}, s, {state(kernel.length)}, {state(kernel.work)});"]
+        for k, value in enumerate(kernel.partial):
+            name, c_type, _ = self.pointer(value.variable)
+            part = f"s->{kernel.name}_part{k}"
+            self.fields.append(f"{c_type} {kernel.name}_part{k}[GL_MAX_CHUNKS];")
+            if kernel.length is None:
+                lines.append(f"s->{name}[0] = {part}[0];")
+                continue
+            text = KernelWriter.combine(None, value, f"s->{name}[0]", f"{part}[k]")  # type: ignore[arg-type]
+            lines += [
+                f"s->{name}[0] = {part}[0];",
+                f"for (int64_t k = 1; k < gl_chunks({self.in_state(kernel.length)}, {self.in_state(kernel.work)}); k++) {text}",
+            ]
+        if kernel.checks_index:
+            lines.append("if (s->bad_index) return -2;")
+        return lines
+
+    def in_state(self, text: str) -> str:
+        """A length's text with every name read from the state."""
+        return re.sub(r"(?<![\w.>])([A-Za-z_]\w*)", r"s->\1", text)
+
+    def loops(self, number: int, step: Loops) -> list[str]:
+        return self.call_kernel(KernelWriter(f"loops_{number}", self.memory).group(step))
+
+    def pushes(self, number: int, step: Pushes) -> list[str]:
+        out, c_type, _ = self.pointer(step.variable)
+        size = self.in_state(self.host_poly(product(self.low.shape(step.variable))))
+        lines = []
+        if isinstance(step.base, Variable):
+            source = self.pointer(step.base)[0]
+            if source != out:
+                lines.append(f"memcpy(s->{out}, s->{source}, sizeof({c_type}) * (size_t)({size}));")
+        elif step.base is not None:
+            text = self.host(step.base, lines)
+            lines.append(f"for (int64_t k = 0; k < {size}; k++) s->{out}[k] = {text};")
+        for k, piece in enumerate(step.pieces):
+            lines += self.call_kernel(KernelWriter(f"push_{number}_{k}", self.memory).piece(step.variable, piece))
+        return [f"/* {step.nodes[0].outputs[0].origin}: {step.nodes[0].op} */", *lines]
+
+    def matmul(self, number: int, step: MatMul) -> list[str]:
+        out, c_type, _ = self.pointer(step.variable)
+        lines: list[str] = []
+        alpha = self.host(step.alpha, lines) if step.alpha is not None else "1"
+        beta = self.host(step.beta, lines) if step.beta is not None else "0"
+        if isinstance(step.c, Variable):
+            source = self.pointer(step.c)[0]
+            if source != out:
+                size = self.in_state(self.host_poly(product(self.low.shape(step.variable))))
+                lines.append(f"memcpy(s->{out}, s->{source}, sizeof({c_type}) * (size_t)({size}));")
+        elif step.c is not None:
+            size = self.in_state(self.host_poly(product(self.low.shape(step.variable))))
+            lines.append(f"for (int64_t k = 0; k < {size}; k++) s->{out}[k] = {self.host(step.c, lines)};")
+        p = lambda poly: self.in_state(self.host_poly(poly, lines))  # noqa: E731
+        (m, k), n = step.shape_a[-2:], step.shape_b[-1]
+        factors = []
+        for side, shape in ((step.a, step.shape_a), (step.b, step.shape_b)):
+            rows, columns = side.strides[-2:]
+            plain = columns == 1 or shape[-1] == 1
+            step_text = p(rows if plain else columns)
+            batch = f" + batch * ({p(side.strides[0])})" if step.batched else ""
+            offset = p(side.offset)
+            address = f"s->{self.pointer(side.base)[0]}" + (f" + {offset}" if offset != "0" else "") + batch
+            factors.append((0 if plain else 1, address, step_text))
+        (ta, a, lda), (tb, b, ldb) = factors
+        name = "sgemm" if step.variable.dtype == "float32" else "dgemm"
+        to = f"s->{out}" + (f" + batch * ({p(m)}) * ({p(n)})" if step.batched else "")
+        call = f"s->rt->{name}({ta}, {tb}, {p(m)}, {p(n)}, {p(k)}, {alpha}, {a}, {lda}, {b}, {ldb}, {beta}, {to}, {p(n)});"
+        if step.batched:
+            call = f"for (int64_t batch = 0; batch < {p(step.shape_a[0])}; batch++)\n        {call}"
+        return [describe([step.variable]), *lines, call]
+
+    def library(self, number: int, step: LibraryCall) -> list[str]:
+        suffix = SUFFIXES[step.operands[0].dtype]
+        arguments = [f"s->{self.pointer(v)[0]}" for v in (*step.operands, *step.outputs)]
+        lines: list[str] = []
+        arguments += [self.in_state(self.host_poly(p, lines)) for p in step.call.integers]
+        return [describe(list(step.outputs)), *lines, f"if ({step.call.function}_{suffix}({', '.join(arguments)})) return -1;"]
+
+    def copy(self, number: int, step: Copy) -> list[str]:
+        n = len(self.program.outputs)
+        v = step.source
+        if step.result < n:
+            name = self.unique(("result", step.result), None, f"out{step.result}")
+        else:
+            name = self.pointer(list(self.program.updates)[step.result - n])[0]
+        source, c_type, _ = self.pointer(v)
+        size = self.in_state(self.host_poly(product(self.low.shape(v))))
+        return [f"memcpy(s->{name}, s->{source}, sizeof({c_type}) * (size_t)({size}));"] if name != source else []
+
+    # scalars computed outside loops
+
+    def host(self, expr: Expr, lines: list[str]) -> str:
+        """An expression computed in gl_run itself, from the state; statements it needs go to ``lines``."""
+        printer = Printer(
+            lambda v, index, text: f"s->{self.pointer(v)[0]}[{self.in_state(text(_flat(index, self.low.shape(v))))}]",
+            lambda v, scope: None,
+            lambda symbol: f"s->{self.length(symbol)}",
+            {},
+        )
+        printer.count = sum(line.startswith("const ") for line in lines)
+        if any(e.op == "checked_index" for e in _walk(expr)) and not any("int64_t bad" in line for line in lines):
+            lines.append("int64_t bad = 0;")
+        printer.count_uses([expr])
+        scope = Scope(None, 0)
+        text = printer.emit(expr, scope)
+        lines.extend(scope.lines)
+        if printer.checks_index:
+            lines.append("if (bad) return -2;")
+        return text
+
+    def host_poly(self, p: Poly, lines: list[str] | None = None) -> str:
+        """A length or offset with bare names of lengths; opaque parts are computed into ``lines``."""
+        if all(isinstance(a, Symbol) for m in p.terms for a in m):
+            return Printer(None, None, self.length, {}).poly(p)  # type: ignore[arg-type]
+        text = self.host(integer(p), lines if lines is not None else [])
+        return text.replace("s->", "")
+
+    # prepare, run, entry
+
+    def late_lines(self, done: set[Step], finished: set[Symbol], allocated: set[Variable]) -> list[str]:
+        """Lengths that can be computed now that the steps ``done`` have run, and the arrays that wait for them."""
+        lines: list[str] = []
+        for symbol in self.late_dims:
+            if symbol in finished:
+                continue
+            poly = self.low.dims[symbol]
+            makers = self.schedule._length_uses(symbol)
+            if all(self.schedule.maker.get(v) in done or self.low.is_leaf(v) for v in makers):
+                own: list[str] = []
+                text = self.host(integer(poly), own)
+                lines += ["{", *("    " + line for line in own), f"    s->{self.length(symbol)} = {text};", "}"]
+                finished.add(symbol)
+        ready = lambda p: all(not (isinstance(a, Symbol) and a in self.late_dims and a not in finished) for m in p.terms for a in m)  # noqa: E731
+        for k, check in enumerate(self.low.checks):
+            key = ("check", k)
+            if (self.low.late(check.left) or self.low.late(check.right)) and key not in allocated and ready(check.left) and ready(check.right):
+                allocated.add(key)  # type: ignore[arg-type]
+                lines.append(self.check_line(k, check))
+        for v in self.late_variables():
+            if v not in allocated and all(ready(n) for n in self.low.shape(v)):
+                allocated.add(v)
+                name, c_type, _ = self.pointer(v)
+                size = self.in_state(self.host_poly(product(self.low.shape(v))))
+                lines += [
+                    f"s->{name} = gl_late(s, sizeof({c_type}) * (size_t)({size}));",
+                    f"if (!s->{name}) return -1;",
+                ]
+        for k, v in enumerate(self.program.outputs):
+            key = ("shape", k)
+            if self.is_late(v) and key not in allocated and all(ready(n) for n in self.low.shape(v)):
+                allocated.add(key)  # type: ignore[arg-type]
+                if k != self.schedule.place.get(v):
+                    name = self.unique(("result", k), None, f"out{k}")
+                    size = self.in_state(self.host_poly(product(self.low.shape(v))))
+                    lines += [f"s->{name} = gl_late(s, sizeof({C_TYPES[v.dtype]}) * (size_t)({size}));", f"if (!s->{name}) return -1;"]
+                lines += self.shape_lines(k, v)
+        return lines
+
+    def late_variables(self) -> list[Variable]:
+        return [v for step in self.schedule.steps for v in step.writes() if self.is_late(v) and not self.low.is_leaf(v)]
+
+    def shape_lines(self, k: int, v: Variable) -> list[str]:
+        lengths = [self.in_state(self.host_poly(n)) for n in self.low.shape(v)]
+        return [f"s->shape{k}[{axis}] = {text};" for axis, text in enumerate(lengths)]
+
+    def check_line(self, k: int, check: Check) -> str:
+        left, right = (self.in_state(self.host_poly(p)) for p in (check.left, check.right))
+        return f"if ({left} != {right}) {{ s->left = {left}; s->right = {right}; return {k + 1}; }}"
+
+    def state(self, shapes: list) -> str:
+        lines = ["const gl_runtime *rt;", "char *arena;", "int64_t capacity, left, right, bad_index;"]
+        if self.profiled:
+            lines += [f"double seconds[{len(self.schedule.steps)}];", "int64_t calls;"]
+        else:
+            lines += ["double seconds[1];", "int64_t calls;"]
+        lines += ["char *late[256];", "int64_t late_count;"]
+        for k, v in enumerate(self.program.outputs):
+            lines.append(f"int64_t shape{k}[{max(v.ndim, 1)}];")
+        for key, name in self.names.items():
+            if isinstance(key, Symbol):
+                lines.append(f"int64_t {name};")
+        for key, name in self.names.items():
+            if isinstance(key, Variable):
+                lines.append(f"{C_TYPES[key.dtype]} *{name};")
+            elif isinstance(key, tuple) and key[0] == "result":
+                lines.append(f"{C_TYPES[self.program.outputs[key[1]].dtype]} *{name};")
+        return "typedef struct {\n" + "\n".join("    " + line for line in [*lines, *self.fields]) + "\n} State;\n" + _LATE
+
+    def prepare(self, slots: list[Slot], shapes: list) -> str:
+        lines: list[str] = []
+        for v, k in self.leaves.items():
+            name, c_type, _ = self.pointer(v)
+            lines.append(f"s->{name} = GL_DATA(args, {k}, {c_type});")
+        for (v, axis), symbol in self.low.leaf_dims.items():
+            if v in self.leaves:
+                lines.append(f"s->{self.length(symbol)} = GL_LENGTH(args, {self.leaves[v]}, {axis});")
+        for symbol, poly in self.low.dims.items():
+            if symbol in self.late_dims:
+                continue
+            own: list[str] = []
+            text = self.host(integer(poly), own)
+            lines += ["{", *("    " + line for line in own), f"    s->{self.length(symbol)} = {text};", "}"]
+        for k, check in enumerate(self.low.checks):
+            if not (self.low.late(check.left) or self.low.late(check.right)):
+                lines.append(self.check_line(k, check))
+        for k, (v, shape) in enumerate(zip(self.program.outputs, shapes, strict=True)):
+            if shape is None:
+                lines += self.shape_lines(k, v)
+        sizes = []
+        for k, slot in enumerate(slots):
+            texts = [self.in_state(self.host_poly(size)) for size in slot.sizes]
+            lines.append(f"int64_t size{k} = {texts[0]};")
+            lines += [f"if ({text} > size{k}) size{k} = {text};" for text in texts[1:]]
+            sizes.append(f"size{k}")
+        if slots:
+            total = " + ".join(f"gl_aligned({size})" for size in sizes)
+            lines.append(f"char *place = gl_grow(&s->arena, &s->capacity, {total});")
+            lines.append("if (!place) return -1;")
+            for k, slot in enumerate(slots):
+                for v in slot.variables:
+                    name, c_type, _ = self.pointer(v)
+                    lines.append(f"s->{name} = ({c_type} *)place;")
+                if k + 1 < len(slots):
+                    lines.append(f"place += gl_aligned(size{k});")
+        body = "\n".join("    " + line for line in [*lines, "return 0;"])
+        return f"/* Lengths, checks of lengths, and memory. */\nint64_t gl_prepare(State *s, void **args) {{\n{body}\n}}"
+
+    def run(self, bodies: list[list[str]]) -> str:
+        lines: list[str] = ["s->bad_index = 0;"]
+        first = len(self.leaves)
+        for k, v in enumerate(self.program.outputs):
+            key = ("result", k)
+            if not self.is_late(v):
+                name = self.unique(key, None, f"out{k}")
+                lines.append(f"s->{name} = GL_DATA(args, {first + k}, {C_TYPES[v.dtype]});")
+        done: set[Step] = set()
+        finished: set[Symbol] = set()
+        allocated: set[Variable] = set()
+        if self.late_dims:
+            lines += ["gl_release(s);", *self.late_lines(done, finished, allocated)]
+        if self.profiled:
+            lines.append("double clock = gl_seconds(), now;")
+        for k, (step, body) in enumerate(zip(self.schedule.steps, bodies, strict=True)):
+            if any(line.startswith(("const ", "int64_t ", "for ")) for line in body):
+                body = ["{", *("    " + line for line in body), "}"]
+            lines += body
+            if self.profiled:
+                lines.append(f"now = gl_seconds(); s->seconds[{k}] += now - clock; clock = now;")
+            done.add(step)
+            if self.late_dims:
+                lines += self.late_lines(done, finished, allocated)
+        lines += ["s->calls++;", "return 0;"]
+        body = "\n".join("    " + line for line in lines)
+        return f"/* The steps in order. */\nint64_t gl_run(State *s, void **args) {{\n{body}\n}}"
+
+    def entry(self, shapes: list) -> str:
+        address = [f"    out[{k}] = (int64_t)s->shape{k};" for k in range(len(shapes))]
+        late = [
+            f"    out[{len(shapes) + k}] = (int64_t)s->{self.unique(('result', k), None, f'out{k}')};"
+            for k, shape in enumerate(shapes)
+            if shape == "late"
+        ]
+        addresses = "\n".join([*address, *late])
+        return f"""int64_t gl_call(State *s, void **args) {{
+    int64_t code = gl_prepare(s, args);
+    return code ? code : gl_run(s, args);
+}}
+
+State *gl_new(const gl_runtime *rt) {{
+    State *s = calloc(1, sizeof(State));
+    if (s) s->rt = rt;
+    return s;
+}}
+
+void gl_free(State *s) {{
+    gl_release(s);
+    free(s->arena);
+    free(s);
+}}
+
+/* Where the lengths of each output are, then where the outputs are whose lengths a call finds on its way. */
+void gl_outputs(State *s, int64_t *out) {{
+{addresses}
+}}
+
+void gl_failure(State *s, int64_t *out) {{ out[0] = s->left; out[1] = s->right; }}
+double *gl_profile(State *s, int64_t *calls) {{ *calls = s->calls; return s->seconds; }}"""
+
+
+_LATE = """
+/* Arrays whose lengths are found in the middle of a call; they are released at the next one. */
+static void gl_release(State *s) {
+    while (s->late_count) free(s->late[--s->late_count]);
+}
+
+static __attribute__((unused)) void *gl_late(State *s, size_t size) {
+    if (s->late_count == 256) return NULL;
+    char *array = aligned_alloc(64, size / 64 * 64 + 64);
+    if (array) s->late[s->late_count++] = array;
+    return array;
+}
+"""
+_INT_EXTREMA = """#define gl_int_max(a, b) ((a) > (b) ? (a) : (b))
+#define gl_int_min(a, b) ((a) < (b) ? (a) : (b))"""
+
+
+def _declare_extremum(kind: str, dtype: str) -> str:
+    s, t = SUFFIXES[dtype], C_TYPES[dtype]
+    start = "-INFINITY" if kind == "max" else "INFINITY"
+    return (
+        f"#pragma omp declare reduction(gl_{kind}_{s} : {t} : omp_out = gl_{kind}_{s}(omp_out, omp_in)) "
+        f"initializer(omp_priv = {start})"
+    )
+
+
+def _flat(index: tuple[Poly, ...], shape: tuple[Poly, ...]) -> Poly:
+    from ...scalar.integer import flat_index
+
+    return flat_index(index, shape)
+
+
+def _walk(expr: Expr) -> list[Expr]:
+    found, stack = [], [expr]
+    seen = set()
+    while stack:
+        e = stack.pop()
+        if e not in seen:
+            seen.add(e)
+            found.append(e)
+            stack.extend(children(e))
+    return found
+
+
+__all__ = ["Rendered", "Renderer"]

@@ -1,0 +1,106 @@
+"""The inside of a fused loop nest: which value is computed in which loop, before or after which other.
+
+A nest is a tree of blocks.  A block is the body of a loop: values computed there and loops inside, in order.  A row of a softmax
+becomes one block with a loop that finds the maximum, then one that sums, then one that divides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..graph import Variable
+from ..scalar.expression import Expr
+from ..scalar.integer import Poly, Symbol, product
+from .lowering import LOOP, Value, polys_of
+from .schedule import accesses
+
+
+@dataclass(eq=False)
+class Block:
+    """The body of the loop over axis ``level - 1`` (level 0: the nest's own body)."""
+
+    level: int
+    parent: Block | None = None
+    entries: list[Value | Block] = field(default_factory=list)
+
+    def ancestors(self) -> list[Block]:
+        chain, block = [], self
+        while block is not None:
+            chain.append(block)
+            block = block.parent  # type: ignore[assignment]
+        return chain
+
+
+@dataclass
+class Nest:
+    """The tree of a group of values, where each value is computed, and the values that other loops need from memory."""
+
+    axes: tuple[Poly, ...]
+    root: Block
+    home: dict[Variable, Block]
+    crossing: set[Variable]
+
+    @property
+    def size(self) -> Poly:
+        return product(self.axes)
+
+
+def build(axes: tuple[Poly, ...], values: list[Value]) -> Nest:
+    """Place the values, which come in dependency order, each into the earliest loop where all it needs is there."""
+    root = Block(0)
+    nest = Nest(axes, root, {}, set())
+    by_variable = {v.variable: v for v in values}
+    for value in values:
+        needs = [by_variable[v] for v, _ in accesses(value.element) if v in by_variable and by_variable[v] is not value]
+        block = root
+        for level in range(len(value.axes)):
+            first = max((_available(nest, block, need) for need in needs), default=0)
+            inner = next((e for k, e in enumerate(block.entries) if k >= first and isinstance(e, Block)), None)
+            if inner is None:
+                inner = Block(level + 1, block)
+                block.entries.append(inner)
+            block = inner
+        block.entries.append(value)
+        nest.home[value.variable] = block
+        for need in needs:
+            if need.kind is None and nest.home[need.variable] not in block.ancestors():
+                nest.crossing.add(need.variable)
+    return nest
+
+
+def _available(nest: Nest, block: Block, need: Value) -> int:
+    """The first entry of ``block`` at which ``need`` can be read."""
+    home = nest.home[need.variable]
+    chain = home.ancestors()
+    if block not in chain:
+        return 0
+    if home is block:
+        return block.entries.index(need) + 1
+    child = chain[chain.index(block) - 1]
+    position = block.entries.index(child)
+    finished_here = need.kind is not None and (need.kept or 0) <= block.level
+    return position + 1 if finished_here else position
+
+
+def collapsible(axes: tuple[Poly, ...], expressions: list[Expr], offsets: list[Poly], boundaries: set[int]) -> set[int]:
+    """The axes that can be merged into the next one: every offset walks both as one contiguous run.
+
+    ``boundaries``: depths at which something is computed between two loops.
+    """
+    polys = [*offsets, *(p for e in expressions for p in polys_of(e))]
+    inside = {p for p in polys if p.free}
+    result = set()
+    for k in range(len(axes) - 1):
+        if k + 1 in boundaries:
+            continue
+        outer, inner = LOOP[k], LOOP[k + 1]
+        if all(_runs_on(p, outer, inner, axes[k + 1]) for p in inside):
+            result.add(k)
+    return result
+
+
+def _runs_on(p: Poly, outer: Symbol, inner: Symbol, extent: Poly) -> bool:
+    if outer not in p.free and inner not in p.free:
+        return True
+    linear = p.linear_in([outer, inner])
+    return linear is not None and linear[0][0] == linear[0][1] * extent

@@ -1,0 +1,366 @@
+"""Lowering: every node of the rewritten graph becomes lengths and scalar expressions.
+
+Views (and what is as cheap to compute as to load) are inlined into whatever reads them; all other nodes are values, which the
+scheduler places into loops.  Lengths are polynomials of the inputs' lengths; those that take real computing get a symbol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ShapeError
+from ..graph import Apply, Constant, Variable, toposort
+from ..ops.op import Op
+from ..scalar import expression as ex
+from ..scalar.expression import Expr
+from ..scalar.integer import Poly, Symbol, flat_index, row_major
+from ..scalar.lowered import Call, Check, Operand, Piece, Product, Pull, Reduction
+
+#: the loop indices of all kernels, outermost first
+LOOP = tuple(Symbol(f"i{k}", is_index=True) for k in range(16))
+
+_CHEAP = frozenset("add sub mul neg cast switch maximum minimum abs sqr eq neq lt le gt ge and_ or_ xor invert identity".split())
+_CHEAP_COST = 2
+_SCALAR_COST = 12
+_VIEW_DEPTH = 24
+
+
+@dataclass(frozen=True)
+class Strided:
+    """A tensor in memory: element (i, j, …) of it is at ``offset + i * strides[0] + j * strides[1] + …`` of ``base``."""
+
+    base: Variable
+    offset: Poly
+    strides: tuple[Poly, ...]
+
+
+@dataclass(frozen=True)
+class Value:
+    """A node's output that is computed in a loop nest: its element over ``axes``, the iteration axes longer than 1.
+
+    ``index`` is where in the output the element of the loops' indices goes.  A reduction has ``kind``, the number ``kept`` of
+    leading axes that it keeps, if it keeps only leading ones (else None), and which of ``axes`` are ``reduced``.
+    """
+
+    variable: Variable
+    axes: tuple[Poly, ...]
+    index: tuple[Poly, ...]
+    element: Expr
+    kind: str | None = None
+    kept: int | None = None
+    reduced: tuple[int, ...] = ()
+
+    @property
+    def depth(self) -> int:
+        """How many loops surround the finished value (None of a reduction into memory counts as 0)."""
+        return len(self.axes) if self.kind is None else self.kept or 0
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A piece of a pushed output: over ``axes`` the ``element`` goes to ``offset`` of the output."""
+
+    axes: tuple[Poly, ...]
+    element: Expr
+    offset: Poly
+    mode: str
+    collides: bool
+
+
+class Lowering:
+    """The results' graph in scalar terms.  ``dims`` are lengths with a symbol and what they are computed from, in order."""
+
+    def __init__(self, results: Sequence[Variable], inputs: Collection[Variable]) -> None:
+        self.inputs = set(inputs)
+        self.order = toposort(results, stop_at=self.inputs)
+        self.same: dict[Symbol, Poly] = {}
+        self.leaf_dims: dict[tuple[Variable, int], Symbol] = {}
+        #: lengths of leaves that the second pass takes to be equal, to be checked at the call
+        self.leaf_checks: list[Check] = []
+        # a first pass finds which lengths must be equal, the second uses one symbol for all of them
+        self._lower_all()
+        self._lower_all()
+
+    def _lower_all(self) -> None:
+        self.shapes: dict[Variable, tuple[Poly, ...]] = {}
+        self.dims: dict[Symbol, Poly] = {}
+        self._dim_of: dict[Poly, Symbol] = {}
+        self.checks: list[Check] = []
+        self.lowered: dict[Apply, Any] = {}
+        self.inline: set[Variable] = set()
+        self.forced: set[Variable] = set()
+        self.view_depth: dict[Variable, int] = {}
+        self.flat_of: dict[Variable, Strided] = {}
+        self.operands: dict[Variable, Operand] = {}
+        self.pushed: dict[Apply, list[Placed]] = {}
+        self.checks += self.leaf_checks
+        for node in self.order:
+            self.lower(node)
+
+    # leaves and operands
+
+    def is_leaf(self, v: Variable) -> bool:
+        return v.owner is None or v in self.inputs
+
+    def shape(self, v: Variable) -> tuple[Poly, ...]:
+        if v not in self.shapes:
+            self.shapes[v] = tuple(self._leaf_length(v, axis, n) for axis, n in enumerate(v.type.shape))
+        return self.shapes[v]
+
+    def _leaf_length(self, v: Variable, axis: int, n: int | None) -> Poly:
+        if n is not None:
+            return Poly.of(n)
+        if isinstance(v, Constant):
+            return Poly.of(v.data.shape[axis])
+        symbol = self.leaf_dims.setdefault((v, axis), Symbol(f"{v.name or 'leaf'}_{axis}"))
+        return self._representative(symbol)
+
+    def _representative(self, symbol: Symbol) -> Poly:
+        return self._known_same(Poly.of(symbol))
+
+    def _known_same(self, poly: Poly) -> Poly:
+        while isinstance(poly.atom, Symbol) and poly.atom in self.same:
+            poly = self.same[poly.atom]
+        return poly
+
+    def operand(self, v: Variable) -> Operand:
+        if v not in self.operands:
+            self.operands[v] = Operand(v, self.shape(v), lambda *index: self.at(v, index), lambda k: self.flat(v, k))
+        return self.operands[v]
+
+    def at(self, v: Variable, index: Sequence[Any]) -> Expr:
+        """One element of a variable."""
+        index = tuple(Poly.of(i) for i in index)
+        if v in self.inline:
+            return self.lowered[v.owner].at(*index)
+        if isinstance(v, Constant) and v.data.size == 1:
+            return ex.const(v.data.reshape(()).item(), v.dtype)
+        return ex.access(v, v.dtype, index)
+
+    def flat(self, v: Variable, k: Poly) -> Expr:
+        """Element k of a variable in row-major order, which must lie in memory that way."""
+        if isinstance(v, Constant) and v.data.size == 1:
+            return self.at(v, (0,) * v.ndim)
+        if v not in self.flat_of:
+            strided = self.strided(v)
+            contiguous = strided is not None and all(
+                s == r or n == 1 for s, r, n in zip(strided.strides, row_major(self.shape(v)), self.shape(v), strict=True)
+            )
+            if not contiguous:
+                self.forced.add(v)
+                strided = Strided(v, Poly.of(0), ())
+            self.flat_of[v] = strided  # type: ignore[assignment]
+        strided = self.flat_of[v]
+        base = strided.base
+        return ex.access(base, v.dtype, (Poly.of(0),) * (base.ndim - 1) + (strided.offset + k,) * (base.ndim > 0))
+
+    def strided(self, v: Variable) -> Strided | None:
+        """Where a variable lies in memory, if its elements are those of another at regular steps."""
+        if v in self.forced or v not in self.inline:
+            return Strided(v, Poly.of(0), tuple(row_major(self.shape(v))))
+        indices = [Symbol(f"k{axis}", is_index=True) for axis in range(v.ndim)]
+        expr = self.at(v, indices)
+        if expr.op != "access" or expr.dtype != v.dtype:
+            return None
+        base, index = expr.value
+        linear = flat_index(index, self.shape(base)).linear_in(indices)
+        if linear is None or any(not isinstance(atom, Symbol) and atom.op == "checked_index" for m in linear[1].terms for atom in m):
+            return None
+        return Strided(base, linear[1], tuple(linear[0]))
+
+    def in_memory(self, v: Variable) -> Strided:
+        """Where a variable lies in memory, made to lie there if it does not."""
+        found = self.strided(v) if not (isinstance(v, Constant) and v.data.size == 1) else Strided(v, Poly.of(0), (Poly.of(1),) * v.ndim)
+        if found is None:
+            self.forced.add(v)
+            found = Strided(v, Poly.of(0), tuple(row_major(self.shape(v))))
+        return found
+
+    def contiguous(self, v: Variable) -> None:
+        """Demand that a variable lies in memory by itself, in row-major order."""
+        if v in self.inline:
+            self.forced.add(v)
+
+    # nodes
+
+    def lower(self, node: Apply) -> None:
+        def require(left: Poly, right: Poly, message: str, variables: tuple) -> None:
+            self.require(node, left, right, message, variables)
+
+        lowered = node.op.lower(node, [self.operand(v) for v in node.inputs], require)
+        shapes = lowered.shapes if isinstance(lowered, Call) else (lowered.shape,)
+        for v, shape in zip(node.outputs, shapes, strict=True):
+            static = v.type.shape
+            self.shapes[v] = tuple(Poly.of(n) if n is not None else self.named(p) for n, p in zip(static, shape, strict=True))
+        self.lowered[node] = lowered
+        if isinstance(lowered, Pull):
+            (v,) = node.outputs
+            if self._inlined(node.op, v, lowered):
+                self.inline.add(v)
+        elif isinstance(lowered, Product):
+            for k in (lowered.a, lowered.b):
+                self.matrix(node.inputs[k], lowered.batched)
+        elif isinstance(lowered, Call):
+            for k in lowered.operands:
+                self.contiguous(node.inputs[k])
+        elif isinstance(lowered, Reduction):
+            lowered.at(*map(Poly.of, LOOP[: len(lowered.domain)]))
+        else:
+            self.pushed[node] = [self._piece(node, piece) for piece in lowered.pieces]
+            if isinstance(lowered.base, int):
+                self.base(node.inputs[lowered.base])
+
+    def _inlined(self, op: Op, v: Variable, pull: Pull) -> bool:
+        depth = 1 + max((self.view_depth.get(x, 0) for x in v.owner.inputs), default=0)  # type: ignore[union-attr]
+        if depth > _VIEW_DEPTH:
+            return False
+        element = pull.at(*map(Poly.of, LOOP[: v.ndim]))
+        host = all(self.is_leaf(u) and not isinstance(u, Constant) and u.ndim == 0 for u in element.uses)
+        cheap = _cost(element, _SCALAR_COST if v.ndim == 0 and host else _CHEAP_COST) and all(
+            self.is_leaf(u) or not isinstance(self.lowered[u.owner], (Pull, Reduction)) for u in element.uses  # type: ignore[index]
+        )
+        if op.view or not element.uses or cheap:
+            self.view_depth[v] = depth
+            return True
+        return False
+
+    def matrix(self, v: Variable, batched: bool) -> Strided:
+        """A matrix (or a batch of them) as BLAS takes it: one of its two axes of stride 1."""
+        found = self.in_memory(v)
+        lengths = self.shape(v)
+        ones = [s == 1 or n == 1 for s, n in zip(found.strides[-2:], lengths[-2:], strict=True)]
+        forward = all(
+            n == 1 or s.terms and all(c > 0 for c in s.terms.values()) for s, n in zip(found.strides, lengths, strict=True)
+        )
+        if not (any(ones) and forward) and v in self.inline:
+            self.forced.add(v)
+            found = Strided(v, Poly.of(0), tuple(row_major(self.shape(v))))
+        return found
+
+    def named(self, length: Poly) -> Poly:
+        """A length, by a symbol of its own if computing it takes more than sums and products of lengths."""
+        if all(isinstance(atom, Symbol) for monomial in length.terms for atom in monomial):
+            return length
+        if length not in self._dim_of:
+            symbol = Symbol(f"n{len(self.dims)}")
+            self._dim_of[length] = symbol
+            self.dims[symbol] = length
+        return Poly.of(self._dim_of[length])
+
+    def require(self, node: Apply, left: Poly, right: Poly, message: str, variables: tuple) -> None:
+        left, right = self.named(left), self.named(right)
+        if left == right:
+            return
+        check = Check(left, right, message, variables)
+        if left.constant is not None and right.constant is not None:
+            raise ShapeError(check_message(check, left.constant, right.constant))
+        self.checks.append(check)
+        left, right = self._known_same(left), self._known_same(right)
+        leaf_symbols = set(self.leaf_dims.values())
+        for one, other in ((right, left), (left, right)):
+            if left != right and one.atom in leaf_symbols and (other.atom in leaf_symbols or other.constant is not None):
+                self.same[one.atom] = other
+                self.leaf_checks.append(Check(*((one, other) if one is left else (other, one)), message, variables))
+                break
+
+    # values
+
+    def _piece(self, node: Apply, piece: Piece) -> Placed:
+        domain = tuple(self.named(n) for n in piece.domain)
+        real = [axis for axis, n in enumerate(domain) if n != 1]
+        place = {axis: LOOP[k] for k, axis in enumerate(real)}
+        index = tuple(Poly.of(place.get(axis, 0)) for axis in range(len(domain)))
+        offset = flat_index(piece.position(*index), self.shape(node.outputs[0]))
+        return Placed(tuple(domain[a] for a in real), piece.at(*index), offset, piece.mode, piece.collides)
+
+    def base(self, v: Variable) -> Variable | Expr:
+        """What a pushed output starts as: a variable to copy, or one scalar for all its elements."""
+        if v in self.inline and v not in self.forced:
+            element = self.at(v, LOOP[: v.ndim])
+            if not element.free:
+                return element
+            self.forced.add(v)
+        if isinstance(v, Constant) and v.data.size == 1:
+            return self.at(v, (0,) * v.ndim)
+        return v
+
+    def value(self, v: Variable) -> Value:
+        """A node's output as what is to be computed in a loop nest."""
+        lowered = self.lowered[v.owner]  # type: ignore[index]
+        if isinstance(lowered, Pull):
+            shape = self.shape(v)
+            real = [axis for axis, n in enumerate(shape) if n != 1]
+            place = {axis: LOOP[k] for k, axis in enumerate(real)}
+            index = tuple(Poly.of(place.get(axis, 0)) for axis in range(len(shape)))
+            return Value(v, tuple(shape[a] for a in real), index, lowered.at(*index))
+        domain = tuple(self.named(n) for n in lowered.domain)
+        real = [axis for axis, n in enumerate(domain) if n != 1]
+        if lowered.kind.startswith("arg"):  # the first extremum is kept in registers: the axis looked along comes last
+            real.sort(key=lambda axis: axis in lowered.axes)
+        place = {axis: LOOP[k] for k, axis in enumerate(real)}
+        full = tuple(Poly.of(place.get(axis, 0)) for axis in range(len(domain)))
+        reduced = tuple(k for k, axis in enumerate(real) if axis in lowered.axes)
+        index = tuple(i for axis, i in enumerate(full) if axis not in lowered.axes)
+        kept = [k for k in range(len(real)) if k not in reduced]
+        prefix = len(kept) if kept == list(range(len(kept))) else None
+        return Value(v, tuple(domain[a] for a in real), index, lowered.at(*full), lowered.kind, prefix, reduced)
+
+    def late(self, poly: Poly) -> bool:
+        """Whether a length can only be known in the middle of a call, from what has been computed."""
+        pending, seen = [poly], set()
+        while pending:
+            p = pending.pop()
+            if any(not self.is_leaf(u) for u in p.uses):
+                return True
+            for monomial in p.terms:
+                for atom in monomial:
+                    if isinstance(atom, Symbol) and atom in self.dims and atom not in seen:
+                        seen.add(atom)
+                        pending.append(self.dims[atom])
+                    elif isinstance(atom, Expr) and atom not in seen:
+                        seen.add(atom)
+                        pending.extend(polys_of(atom))
+        return False
+
+
+def polys_of(expr: Expr) -> list[Poly]:
+    """The polynomials inside an expression."""
+    result, stack, seen = [], [expr], set()
+    while stack:
+        e = stack.pop()
+        if e in seen:
+            continue
+        seen.add(e)
+        if e.op == "int":
+            result.append(e.value)
+        elif e.op == "access":
+            result.extend(e.value[1])
+        stack.extend(e.args)
+    return result
+
+
+def _cost(expr: Expr, limit: int) -> bool:
+    """Whether an expression takes at most ``limit`` cheap operations."""
+    cost, stack = 0, [expr]
+    while stack:
+        e = stack.pop()
+        if e.op in ("const", "int", "access"):
+            continue
+        cost += 1 if e.op in _CHEAP or (e.op in ("true_div", "inv") and not e.free) else limit + 1
+        if cost > limit:
+            return False
+        stack.extend(e.args)
+    return True
+
+
+def check_message(check: Check, a: int, b: int) -> str:
+    """The sentence for a failed check, with both lengths and both variables."""
+    names = [v.describe() for v in check.variables]
+    return check.message.format(*names, a=a, b=b)
+
+
+
+
+__all__ = ["LOOP", "Lowering", "Placed", "Strided", "Value", "check_message", "polys_of"]

@@ -1,0 +1,416 @@
+"""Scheduling: the values of a lowered graph become steps in an order: fused loop nests, matrix products, library calls, pushes.
+
+A loop nest takes in every value that iterates over the same leading axes and reads the others element by element, as long as no
+step outside would have to run in between.  Then results get their places: updates are written over the shared variable itself
+where every other reader can come first.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ..graph import Apply, Shared, Variable
+from ..scalar.expression import Expr
+from ..scalar.integer import Poly, Symbol
+from ..scalar.lowered import Call, Product
+from .lowering import Lowering, Placed, Strided, Value, polys_of
+from .program import Program
+
+#: a loop nest with more values than this is closed: compilers take more than linear time on larger ones
+GROUP_LIMIT = 64
+_SEARCH_LIMIT = 200
+
+
+@dataclass(eq=False)
+class Step:
+    """One thing the native function does.  ``after``: steps that must come before it."""
+
+    position: int
+    nodes: list[Apply] = field(default_factory=list)
+    after: set[Step] = field(default_factory=set)
+
+    def reads(self) -> set[Variable]:
+        raise NotImplementedError
+
+    def writes(self) -> list[Variable]:
+        raise NotImplementedError
+
+    def polys(self) -> list[Poly]:
+        """The lengths and offsets that the step needs."""
+        return []
+
+
+@dataclass(eq=False)
+class Loops(Step):
+    """A fused loop nest over ``axes`` computing ``values``."""
+
+    axes: tuple[Poly, ...] = ()
+    values: list[Value] = field(default_factory=list)
+    stored: set[Variable] = field(default_factory=set)
+
+    def reads(self) -> set[Variable]:
+        own = {value.variable for value in self.values}
+        return {u for value in self.values for u in value.element.uses} - own
+
+    def writes(self) -> list[Variable]:
+        return [value.variable for value in self.values if value.variable in self.stored]
+
+    def polys(self) -> list[Poly]:
+        return [*self.axes, *(p for v in self.values for p in (*v.axes, *polys_of(v.element)))]
+
+
+@dataclass(eq=False)
+class Pushes(Step):
+    """A pushed output: its start (a variable to copy, a scalar to fill with, or nothing), then its pieces."""
+
+    variable: Variable = None  # type: ignore[assignment]
+    base: Variable | Expr | None = None
+    pieces: list[Placed] = field(default_factory=list)
+
+    def reads(self) -> set[Variable]:
+        found = {u for p in self.pieces for u in (*p.element.uses, *p.offset.uses)}
+        return found | ({self.base} if isinstance(self.base, Variable) else set(self.base.uses) if self.base is not None else set())
+
+    def writes(self) -> list[Variable]:
+        return [self.variable]
+
+    def polys(self) -> list[Poly]:
+        return [q for p in self.pieces for q in (*p.axes, p.offset, *polys_of(p.element))]
+
+
+@dataclass(eq=False)
+class MatMul(Step):
+    """out = alpha * a·b + beta * c."""
+
+    variable: Variable = None  # type: ignore[assignment]
+    a: Strided = None  # type: ignore[assignment]
+    b: Strided = None  # type: ignore[assignment]
+    c: Variable | Expr | None = None
+    alpha: Expr | None = None
+    beta: Expr | None = None
+    batched: bool = False
+    shape_a: tuple[Poly, ...] = ()
+    shape_b: tuple[Poly, ...] = ()
+
+    def reads(self) -> set[Variable]:
+        scalars = {u for e in (self.alpha, self.beta) if e is not None for u in e.uses}
+        own = {self.c} if isinstance(self.c, Variable) else set()
+        return {self.a.base, self.b.base} | own | scalars | set(self.a.offset.uses) | set(self.b.offset.uses)
+
+    def writes(self) -> list[Variable]:
+        return [self.variable]
+
+    def polys(self) -> list[Poly]:
+        return [*self.shape_a, *self.shape_b, self.a.offset, self.b.offset, *self.a.strides, *self.b.strides]
+
+
+@dataclass(eq=False)
+class LibraryCall(Step):
+    """A function of the backend's library on whole arrays."""
+
+    call: Call = None  # type: ignore[assignment]
+    operands: tuple[Variable, ...] = ()
+    outputs: tuple[Variable, ...] = ()
+
+    def reads(self) -> set[Variable]:
+        return set(self.operands)
+
+    def writes(self) -> list[Variable]:
+        return list(self.outputs)
+
+    def polys(self) -> list[Poly]:
+        return list(self.call.integers)
+
+
+@dataclass(eq=False)
+class Copy(Step):
+    """A result that is another variable's value as well: copied to its own place."""
+
+    source: Variable = None  # type: ignore[assignment]
+    result: int = 0
+
+    def reads(self) -> set[Variable]:
+        return {self.source}
+
+    def writes(self) -> list[Variable]:
+        return []
+
+
+class Schedule:
+    """The steps of a program in order; ``place`` says for a result in whose storage it is computed."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.low = Lowering(program.results, program.inputs)
+        for v in program.results:
+            if v in self.low.inline:
+                self.low.forced.add(v)
+        self.steps: list[Step] = []
+        self.maker: dict[Variable, Step] = {}
+        self._recent: dict[tuple[Poly, ...], list[Loops]] = {}
+        self._compute_steps()
+        self._find_stored()
+        #: variable -> number of the result whose storage it is computed in
+        self.place: dict[Variable, int] = {}
+        self._place_results()
+        self.steps = self._ordered()
+
+    # from nodes to steps
+
+    def _compute_steps(self) -> None:
+        low = self.low
+        for node in low.order:
+            lowered = low.lowered[node]
+            if isinstance(lowered, Product):
+                self._add(self._product(node, lowered))
+            elif isinstance(lowered, Call):
+                operands = tuple(node.inputs[k] for k in lowered.operands)
+                self._add(LibraryCall(len(self.steps), [node], call=lowered, operands=operands, outputs=tuple(node.outputs)))
+            elif node in low.pushed:
+                base = low.base(node.inputs[lowered.base]) if isinstance(lowered.base, int) else None
+                self._add(Pushes(len(self.steps), [node], variable=node.outputs[0], base=base, pieces=low.pushed[node]))
+            elif node.outputs[0] not in low.inline or node.outputs[0] in low.forced:
+                self._loops(node, low.value(node.outputs[0]))
+
+    def _product(self, node: Apply, p: Product) -> MatMul:
+        low = self.low
+        a, b = node.inputs[p.a], node.inputs[p.b]
+        c = low.base(node.inputs[p.c]) if p.c is not None else None
+        return MatMul(
+            len(self.steps), [node], variable=node.outputs[0], a=low.matrix(a, p.batched), b=low.matrix(b, p.batched), c=c,
+            alpha=p.alpha, beta=p.beta, batched=p.batched, shape_a=low.shape(a), shape_b=low.shape(b),
+        )
+
+    def _add(self, step: Step) -> None:
+        step.after |= self._makers(step.reads())
+        self._after_lengths(step)
+        self.steps.append(step)
+        for v in step.writes():
+            self.maker[v] = step
+
+    def _after_lengths(self, step: Step) -> None:
+        """Lengths that are computed in the middle of the call must have been computed."""
+        variables = [*step.writes(), *(v.variable for v in getattr(step, "values", ()))]
+        polys = [*step.polys(), *(n for v in variables for n in self.low.shape(v))]
+        for symbol in {a for p in polys for m in p.terms for a in m if isinstance(a, Symbol) and a in self.low.dims}:
+            step.after |= self._makers(self._length_uses(symbol)) - {step}
+
+    def _length_uses(self, symbol: Symbol) -> set[Variable]:
+        found: set[Variable] = set()
+        pending, seen = [self.low.dims[symbol]], {symbol}
+        while pending:
+            p = pending.pop()
+            found |= p.uses
+            inner = [p]
+            for monomial in p.terms:
+                for atom in monomial:
+                    if isinstance(atom, Expr):
+                        inner.extend(polys_of(atom))
+            for q in inner:
+                for monomial in q.terms:
+                    for atom in monomial:
+                        if isinstance(atom, Symbol) and atom in self.low.dims and atom not in seen:
+                            seen.add(atom)
+                            pending.append(self.low.dims[atom])
+        return found
+
+    def _makers(self, variables: Iterable[Variable]) -> set[Step]:
+        return {self.maker[v] for v in variables if v in self.maker}
+
+    def _loops(self, node: Apply, value: Value) -> None:
+        before = self._makers(value.element.uses)
+        group = self._joinable(value, before)
+        if group is None:
+            group = Loops(len(self.steps), axes=value.axes)
+            self.steps.append(group)
+            self._recent.setdefault(value.axes[:1], []).append(group)
+        if len(value.axes) > len(group.axes):
+            group.axes = value.axes
+        group.values.append(value)
+        group.nodes.append(node)
+        group.after |= before - {group}
+        self._after_lengths(group)
+        group.after.discard(group)
+        self.maker[value.variable] = group
+
+    def _joinable(self, value: Value, before: set[Step]) -> Loops | None:
+        """A group that the value can be computed in: that of something it reads, else one that reads the same things."""
+        own = sorted((s for s in before if isinstance(s, Loops)), key=lambda s: -s.position)
+        others = [s for s in self._recent.get(value.axes[:1], ())[-6:] if s not in before and self._share(s, value)]
+        for group in [*own, *reversed(others)]:
+            if self._fits(group, value) and not self._between(group, before - {group}):
+                return group
+        return None
+
+    def _share(self, group: Loops, value: Value) -> bool:
+        return not value.axes or bool(group.reads() & value.element.uses)
+
+    def _fits(self, group: Loops, value: Value) -> bool:
+        if len(group.values) >= GROUP_LIMIT:
+            return False
+        n = min(len(group.axes), len(value.axes))
+        if group.axes[:n] != value.axes[:n] or (n == 0 and (group.axes or value.axes)):
+            return False
+        mine = {v.variable: v for v in group.values}
+        for variable, index in accesses(value.element):
+            other = mine.get(variable)
+            if other is None:
+                continue
+            if other.index != index or other.kind is not None and not other.kept:
+                return False
+        return True
+
+    def _between(self, group: Loops, before: set[Step]) -> bool:
+        """Whether one of the steps ``before`` has to come after ``group``."""
+        stack, seen = list(before), set(before)
+        while stack:
+            step = stack.pop()
+            if step is group or len(seen) > _SEARCH_LIMIT:
+                return True
+            for other in step.after:
+                if other not in seen:
+                    seen.add(other)
+                    stack.append(other)
+        return False
+
+    # storage
+
+    def _find_stored(self) -> None:
+        """Which loop values must be in memory: those another step reads, and those the same one reads at another place."""
+        needed = set(self.program.results)
+        for step in self.steps:
+            needed |= step.reads()
+        for variable in [v for symbol in self.low.dims for v in self.low.dims[symbol].uses]:
+            needed.add(variable)
+        for step in self.steps:
+            if isinstance(step, Loops):
+                step.stored = {v.variable for v in step.values if v.variable in needed or (v.kind is not None and not v.kept)}
+
+    def _place_results(self) -> None:
+        """Compute each result in its own storage: outputs in the array to be returned, updates over the old value if possible."""
+        outputs = len(self.program.outputs)
+        targets = list(self.program.updates)
+        order = [*range(outputs, len(self.program.results)), *range(outputs)]
+        for k in order:
+            v = self.program.results[k]
+            free = v in self.maker and v not in self.place
+            if free and k >= outputs:
+                free = self._overwritable(targets[k - outputs], v)
+            if free:
+                self.place[v] = k
+            else:
+                self.steps.append(Copy(len(self.steps), source=v, result=k, after=self._makers([v])))
+        written = {targets[k - outputs]: self.maker[v] for v, k in self.place.items() if k >= outputs}
+        for step in self.steps:
+            if isinstance(step, Copy) and step.result >= outputs:
+                target = targets[step.result - outputs]
+                step.after |= {s for s in self.steps if s is not step and target in s.reads()}
+            for shared, writer in written.items():
+                if isinstance(step, Copy) and step.source is shared:
+                    writer.after.add(step)
+
+    def _overwritable(self, shared: Shared, v: Variable) -> bool:
+        """Whether ``v`` may be written over ``shared``: every other reader can run before, and its maker reads it in place."""
+        writer = self.maker[v]
+        if shared.type.shape != self.low_static(v) and any(a != b for a, b in zip(self.low.shape(v), self.low.shape(shared), strict=True)):
+            return False
+        if shared in self._late_leaves():
+            return False
+        if not reads_in_place(writer, shared, v, self.low):
+            return False
+        readers = {s for s in self.steps if s is not writer and shared in s.reads()}
+        if any(self._reaches(reader, writer) for reader in readers):
+            return False
+        writer.after |= readers
+        return True
+
+    def low_static(self, v: Variable) -> tuple:
+        return tuple(n.constant for n in self.low.shape(v))
+
+    def _late_leaves(self) -> set[Variable]:
+        """Leaves that lengths computed in the middle of the call are read from."""
+        return {u for poly in self.low.dims.values() if self.low.late(poly) for u in poly.uses if self.low.is_leaf(u)}
+
+    def _reaches(self, step: Step, target: Step) -> bool:
+        """Whether ``step`` has to run after ``target``."""
+        stack, seen = [step], {step}
+        while stack:
+            for other in stack.pop().after:
+                if other is target:
+                    return True
+                if other not in seen:
+                    seen.add(other)
+                    stack.append(other)
+        return False
+
+    def _ordered(self) -> list[Step]:
+        """The steps, each after those it needs, otherwise in the order of the graph."""
+        waiting = {s: len(s.after) for s in self.steps}
+        followers: dict[Step, list[Step]] = {s: [] for s in self.steps}
+        for s in self.steps:
+            for other in s.after:
+                followers[other].append(s)
+        ready = [(s.position, k, s) for k, s in enumerate(self.steps) if not waiting[s]]
+        heapq.heapify(ready)
+        number = {s: k for k, s in enumerate(self.steps)}
+        result = []
+        while ready:
+            _, _, s = heapq.heappop(ready)
+            result.append(s)
+            for f in followers[s]:
+                waiting[f] -= 1
+                if not waiting[f]:
+                    heapq.heappush(ready, (f.position, number[f], f))
+        if len(result) != len(self.steps):
+            raise AssertionError("the schedule has a cycle")
+        return result
+
+
+def accesses(expr: Expr) -> list[tuple[Variable, tuple[Poly, ...]]]:
+    """Every element that an expression reads, those inside indices included."""
+    result, stack, seen = [], [expr], set()
+    while stack:
+        e = stack.pop()
+        if e in seen:
+            continue
+        seen.add(e)
+        if e.op == "access":
+            result.append(e.value)
+        for poly in polys_of_one(e):
+            stack.extend(atom for monomial in poly.terms for atom in monomial if isinstance(atom, Expr))
+        stack.extend(e.args)
+    return result
+
+
+def polys_of_one(e: Expr) -> list[Poly]:
+    return [e.value] if e.op == "int" else list(e.value[1]) if e.op == "access" else []
+
+
+def reads_in_place(writer: Step, shared: Shared, v: Variable, low: Lowering) -> bool:
+    """Whether ``writer`` reads ``shared`` only at the very element of ``v`` that it is about to write."""
+    if isinstance(writer, MatMul):
+        others = {writer.a.base, writer.b.base} | {u for e in (writer.alpha, writer.beta) if e is not None for u in e.uses}
+        return shared not in others
+    if isinstance(writer, Pushes):
+        inside = {u for p in writer.pieces for u in (*p.element.uses, *p.offset.uses)}
+        return shared not in inside
+    if not isinstance(writer, Loops):
+        return shared not in writer.reads()
+    made = next(value for value in writer.values if value.variable is v)
+    if any(value.kept for value in writer.values) and any(shared in o.element.uses for o in writer.values if o is not made):
+        return False  # the row's values are computed in several loops, and the other reader's may come later
+    for value in writer.values:
+        for variable, index in accesses(value.element):
+            if variable is not shared:
+                continue
+            # a reduction writes when its loops are done; another value must be in the very loop that writes v
+            if made.kind is not None or index != made.index or value.axes != made.axes or value.kind is not None:
+                return False
+    return True
+
+
+
+
+__all__ = ["Copy", "LibraryCall", "Loops", "MatMul", "Pushes", "Schedule", "Step", "accesses"]

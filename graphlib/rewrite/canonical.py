@@ -1,0 +1,334 @@
+"""Rules of algebra that bring equal formulas to one form: constants and scalar factors collected and moved outward.
+
+What they assume of numbers is what Theano and XLA assume: x * 0 is 0 and x + 0 is x also where x is NaN, infinite or -0,
+and factors may be multiplied in another order; sums are not reordered.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..graph import Apply, Constant, Variable
+from ..ops import elementwise as ew
+from ..ops.index import AdvancedIndex, AdvancedWrite, BasicIndex, BasicWrite
+from ..ops.linalg import MatrixProduct
+from ..ops.reduce import Reduce, restore_axes
+from ..ops.shape import BroadcastTo, DimShuffle, Reshape, dimshuffle
+from .engine import RuleSet, Sweep
+from .patterns import Capture, Number, P, is_array, is_scalar, node, number_of
+
+USELESS = RuleSet("useless")
+CANONICAL = RuleSet("canonical")
+
+x, y, z = Capture("x"), Capture("y"), Capture("z")
+array, other = Capture("x", is_array), Capture("y", is_array)
+s, t = Capture("s", is_scalar), Capture("t", is_scalar)
+c, d = Number(name="c"), Number(name="d")
+
+
+def usable(number: float, dtype: str) -> bool:
+    """Whether a number made by folding neither overflows nor vanishes in ``dtype``."""
+    if dtype not in ("float32", "float64"):
+        return True
+    limits = np.finfo(dtype)
+    return math.isfinite(number) and float(limits.tiny) <= abs(number) <= float(limits.max)
+
+
+# Operations that do nothing
+
+
+@USELESS.rule("x + 0, x - 0, x * 1, x / 1, x ** 1 are x", x + 0, x - 0, x * 1, x / 1, P.pow(x, 1))
+def _(x: Variable, node: Apply) -> Variable | None:
+    return x if x.dtype == node.outputs[0].dtype else None
+
+
+@USELESS.rule("0 - x is -x", 0 - x)
+def _(x: Variable) -> Variable:
+    return ew.neg(x)
+
+
+@USELESS.rule("x * 0, 0 / x are 0", x * 0, 0 / x)
+def _(node: Apply) -> Variable:
+    """Also where x is NaN or infinite, as in Theano: a gradient multiplied by a zero coefficient is none."""
+    return Constant(0, dtype=node.outputs[0].dtype)
+
+
+@USELESS.rule("x ** 0 is 1", P.pow(x, 0))
+def _(node: Apply) -> Variable:
+    return Constant(1, dtype=node.outputs[0].dtype)
+
+
+@USELESS.rule("-(-x) is x", -(-x))
+def _(x: Variable) -> Variable:
+    return x
+
+
+@USELESS.rule("1 / x is inv(x)", 1 / x)
+def _(x: Variable) -> Variable:
+    return ew.inv(x)
+
+
+@USELESS.rule("inv(inv(x)) is x", P.inv(P.inv(x)))
+def _(x: Variable) -> Variable:
+    return x
+
+
+_POWERS = {
+    2: lambda x: ew.sqr(x),
+    3: lambda x: ew.mul(ew.sqr(x), x),
+    4: lambda x: ew.sqr(ew.sqr(x)),
+    0.5: lambda x: ew.sqrt(x),
+    -0.5: lambda x: ew.inv(ew.sqrt(x)),
+    -1: lambda x: ew.inv(x),
+    -2: lambda x: ew.inv(ew.sqr(x)),
+}
+
+
+@USELESS.rule("x ** 2, 3, 4, 0.5, -0.5, -1, -2 by multiplication, root and inverse", P.pow(x, c))
+def _(x: Variable, c: Any) -> Variable | None:
+    return _POWERS[c](x) if c in _POWERS and (x.type.is_float or (c > 0 and c == int(c))) else None
+
+
+@USELESS.rule("x * x is sqr(x)", x * x)
+def _(x: Variable) -> Variable:
+    return ew.sqr(x)
+
+
+@USELESS.rule("a square, or an absolute value, forgets the sign", P.sqr(-x), P.sqr(P.abs(x)))
+def _(x: Variable) -> Variable:
+    return ew.sqr(x)
+
+
+@USELESS.rule("abs(-x), abs(abs(x)) are abs(x)", P.abs(-x), P.abs(P.abs(x)))
+def _(x: Variable) -> Variable:
+    return ew.abs_(x)
+
+
+@USELESS.rule("the greater, or smaller, of equals is either", P.maximum(x, x), P.minimum(x, x))
+def _(x: Variable) -> Variable:
+    return x
+
+
+# Constants and scalars
+
+
+@CANONICAL.rule("x / c is x * (1 / c)", x / c)
+def _(x: Variable, c: Any) -> Variable | None:
+    return ew.mul(1 / c, x) if c and usable(1 / c, x.dtype) else None
+
+
+@CANONICAL.rule("x / scalar is x * (1 / scalar)", array / s)
+def _(x: Variable, s: Variable) -> Variable:
+    return ew.mul(ew.inv(s), x)
+
+
+@CANONICAL.rule("-1 * x is -x", x * -1)
+def _(x: Variable) -> Variable:
+    return ew.neg(x)
+
+
+@CANONICAL.rule("-(c * x) is (-c) * x", -(c * x))
+def _(c: Any, x: Variable) -> Variable | None:
+    return ew.mul(-c, x) if x.type.is_float else None
+
+
+@CANONICAL.rule("-(s * x) is (-s) * x", -(s * array))
+def _(s: Variable, x: Variable) -> Variable:
+    return ew.mul(ew.neg(s), x)
+
+
+@CANONICAL.rule("c * (d * x) is (c * d) * x", c * (d * x))
+def _(c: Any, d: Any, x: Variable) -> Variable | None:
+    return ew.mul(c * d, x) if x.type.is_float and usable(c * d, x.dtype) else None
+
+
+@CANONICAL.rule("s * (t * x) is (s * t) * x", s * (t * array))
+def _(s: Variable, t: Variable, x: Variable) -> Variable | None:
+    return None if number_of(s) is not None and number_of(t) is not None else ew.mul(ew.mul(s, t), x)
+
+
+@CANONICAL.rule("(s * x) * y is s * (x * y)", (s * array) * other)
+def _(s: Variable, x: Variable, y: Variable) -> Variable:
+    return ew.mul(s, ew.mul(x, y))
+
+
+@CANONICAL.rule("(s * x) / y is s * (x / y)", (s * array) / other)
+def _(s: Variable, x: Variable, y: Variable) -> Variable:
+    return ew.mul(s, ew.true_div(x, y))
+
+
+@CANONICAL.rule("x / (s * y) is (1 / s) * (x / y)", array / (s * other))
+def _(s: Variable, x: Variable, y: Variable) -> Variable:
+    return ew.mul(ew.inv(s), ew.true_div(x, y))
+
+
+@CANONICAL.rule("(c * s) / t is c * (s / t)", (c * s) / t)
+def _(c: Any, s: Variable, t: Variable) -> Variable:
+    return ew.mul(c, ew.true_div(s, t))
+
+
+@CANONICAL.rule("s / (c * t) is (1 / c) * (s / t)", s / (c * t))
+def _(c: Any, s: Variable, t: Variable) -> Variable | None:
+    return ew.mul(1 / c, ew.true_div(s, t)) if c and usable(1 / c, s.dtype) else None
+
+
+@CANONICAL.rule("s * (c * t) is c * (s * t)", s * (c * t))
+def _(c: Any, s: Variable, t: Variable) -> Variable | None:
+    return ew.mul(c, ew.mul(s, t)) if number_of(s) is None else None
+
+
+@CANONICAL.rule("x * (1 / y) is x / y", array * P.inv(other), Capture("x", is_scalar) * P.inv(Capture("y", is_scalar)))
+def _(x: Variable, y: Variable) -> Variable:
+    return ew.true_div(x, y)
+
+
+@CANONICAL.rule("s * x + s * y is s * (x + y)", s * array + s * other)
+def _(s: Variable, x: Variable, y: Variable) -> Variable:
+    return ew.mul(s, ew.add(x, y))
+
+
+@CANONICAL.rule("s * x - s * y is s * (x - y)", s * array - s * other)
+def _(s: Variable, x: Variable, y: Variable) -> Variable:
+    return ew.mul(s, ew.sub(x, y))
+
+
+# Signs: they move outward through products, quotients and linear operations
+
+
+@CANONICAL.rule("(-x) * c is (-c) * x", (-x) * c)
+def _(x: Variable, c: Any) -> Variable | None:
+    return ew.mul(-c, x) if x.type.is_float else None
+
+
+@CANONICAL.rule("(-x) * y is -(x * y)", (-x) * y)
+def _(x: Variable, y: Variable) -> Variable | None:
+    return ew.neg(ew.mul(x, y)) if x.type.shape or not y.type.shape else None
+
+
+@CANONICAL.rule("(-x) / y, x / (-y) are -(x / y)", (-x) / y, x / (-y))
+def _(x: Variable, y: Variable) -> Variable | None:
+    return ew.neg(ew.true_div(x, y)) if y.type.shape or not x.type.shape else None
+
+
+@CANONICAL.rule("inv(-x) is -inv(x)", P.inv(-x))
+def _(x: Variable) -> Variable:
+    return ew.neg(ew.inv(x))
+
+
+@CANONICAL.rule("-(c / x) is (-c) / x", -(c / x))
+def _(c: Any, x: Variable) -> Variable:
+    return ew.true_div(-c, x)
+
+
+@CANONICAL.rule("x + (-y) is x - y", x + (-y))
+def _(x: Variable, y: Variable) -> Variable:
+    return ew.sub(x, y)
+
+
+@CANONICAL.rule("x - (-y) is x + y", x - (-y))
+def _(x: Variable, y: Variable) -> Variable:
+    return ew.add(x, y)
+
+
+@CANONICAL.rule("(-x) - y is -(x + y)", (-x) - y)
+def _(x: Variable, y: Variable) -> Variable:
+    return ew.neg(ew.add(x, y))
+
+
+@CANONICAL.rule("-(x - y) is y - x", -(P.sub(x, y, as_="inner")))
+def _(x: Variable, y: Variable, inner: Variable, graph: Sweep) -> Variable | None:
+    return ew.sub(y, x) if graph.used_once(inner) else None
+
+
+# Scalars leave linear operations: dot(s * a, b) is s * dot(a, b)
+
+
+def scalar_factor(v: Variable) -> tuple[Any, Variable] | None:
+    """A scalar (or -1) and the rest, if ``v`` is a product with one."""
+    node = v.owner
+    if node is None or type(node.op) is not ew.Elementwise:
+        return None
+    if node.op.name == "neg":
+        return -1, node.inputs[0]
+    if node.op.name == "mul":
+        for factor, rest in (node.inputs, node.inputs[::-1]):
+            if not factor.type.shape and rest.type.shape:
+                return factor, rest
+    return None
+
+
+def times(factor: Any, v: Variable) -> Variable:
+    return ew.neg(v) if isinstance(factor, int) else ew.mul(factor, v)
+
+
+@CANONICAL.rule(
+    "a scalar factor leaves a linear operation",
+    node(Reduce, kind="sum"), node(DimShuffle), node(Reshape), node(BasicIndex), node(AdvancedIndex),
+    node(MatrixProduct),
+)
+def leaves(node: Apply) -> Variable | None:
+    if not node.outputs[0].type.is_float:
+        return None
+    linear = 2 if type(node.op) is MatrixProduct else 1
+    for i, v in enumerate(node.inputs[:linear]):
+        found = scalar_factor(v)
+        if found is not None:
+            return times(found[0], node.op.make(*node.inputs[:i], found[1], *node.inputs[i + 1 :]))
+    return None
+
+
+@CANONICAL.rule(
+    "a scalar factor of what is added to zeros leaves",
+    node(AdvancedWrite, mode="add"), node(BasicWrite, mode="add"),
+)
+def _(node: Apply) -> Variable | None:
+    base, added, *indices = node.inputs
+    if number_of(base) != 0 or not base.type.is_float:
+        return None
+    found = scalar_factor(added)
+    if found is None and added.owner is not None and type(added.owner.op) is BroadcastTo:
+        value = added.owner.inputs[0]
+        if not value.type.shape and number_of(value) != 1:
+            found = value, BroadcastTo().make(Constant(1, dtype=value.dtype), *added.owner.inputs[1:])
+    return None if found is None else times(found[0], node.op.make(base, found[1], *indices))
+
+
+@CANONICAL.rule("a factor that is constant along the summed axes leaves the sum",
+                node(Reduce, x * y, kind="sum"), node(Reduce, P.true_div(x, y), kind="sum"))
+def _(x: Variable, y: Variable, node: Apply) -> Variable | None:
+    product = node.inputs[0]
+    axes, shape = node.op.axes, product.type.shape
+    if not product.type.is_float or not y.type.shape:
+        return None
+
+    def lengths(v: Variable) -> list:
+        padded = [1] * (len(shape) - v.ndim) + list(v.type.shape)
+        return [padded[a] for a in axes]
+
+    if any(n != 1 for n in lengths(y)) or any(n == 1 for n in lengths(x)):
+        return None
+    gap = len(shape) - y.ndim
+    factor = dimshuffle(y, [a for a in range(y.ndim) if a + gap not in axes])
+    total = restore_axes(Reduce("sum", axes).make(x), axes, len(shape))
+    return product.owner.op(dimshuffle(total, [a for a in range(len(shape)) if a not in axes]), factor)
+
+
+# Integers, whose arithmetic is exact in any order
+
+
+@CANONICAL.rule("(i + c) + d is i + (c + d) for integers", (x + c) + d, (x - c) + d, (x + c) - d, (x - c) - d)
+def _(x: Variable, c: Any, d: Any, node: Apply) -> Variable | None:
+    if x.type.is_float or x.dtype == "bool":
+        return None
+    inner = node.inputs[0] if number_of(node.inputs[1]) is not None else node.inputs[1]
+    total = (c if inner.owner.op.name == "add" else -c) + (d if node.op.name == "add" else -d)
+    limits = np.iinfo(x.dtype)
+    return ew.add(x, total) if limits.min <= total <= limits.max else None
+
+
+@CANONICAL.rule("i - i is 0 for integers", x - x)
+def _(x: Variable) -> Variable | None:
+    return None if x.type.is_float else Constant(0, dtype=x.dtype)

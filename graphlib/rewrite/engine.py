@@ -1,0 +1,330 @@
+"""The engine of rewriting: rules with names, and the sweep that applies them from the inputs upward.
+
+A sweep visits each node once its operands are in their final form, makes equal nodes one, folds constants and applies the
+first rule that fits until none does; what a rule builds is visited in turn.  Nothing recurses, and the number of steps is
+bounded by the size of the graph.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import GraphError, RewriteError
+from ..graph import Apply, Constant, Variable, toposort
+from ..graph.traverse import clone, rebuild
+from ..graph.variable import fixed_origin, user_origin
+from ..ops import elementwise as ew
+from ..ops.shape import ARange, BroadcastTo
+from .lengths import Lengths
+from .patterns import COMMUTATIVE, Call, Pattern, key_of
+
+#: constants of at most this many elements are compared by value, and folded ones may have at most the second number
+_SMALL, _FOLDED = 64, 1 << 16
+
+#: rules may fire this many times for each node (and a few times besides) before rewriting counts as endless
+_FIRES_PER_NODE = 20
+
+_PASSES = 6
+
+
+class Rule:
+    """A named rule: where ``pattern`` matches, the function returns an equivalent variable, or None after all.
+
+    The function's parameters are the pattern's captures; ``node`` is the matched node and ``graph`` the :class:`Sweep`.
+    """
+
+    def __init__(self, name: str, group: str, pattern: Pattern, function: Callable) -> None:
+        assert isinstance(pattern, Call)
+        self.name = name
+        self.group = group
+        self.key = pattern.key
+        self.function = function
+        self.doc = inspect.cleandoc(function.__doc__ or name)
+        self.matchers = pattern.variants()
+        self.parameters = tuple(inspect.signature(function).parameters)
+
+    def apply(self, graph: Sweep, node: Apply) -> Variable | None:
+        out = node.outputs[0]
+        for matcher in self.matchers:
+            found: dict[str, Any] = {}
+            if matcher(out, found):
+                found["node"], found["graph"] = node, graph
+                result = self.function(*[found[name] for name in self.parameters])
+                if result is not None and result is not out:
+                    return graph.fit(result, out)
+        return None
+
+    def __repr__(self) -> str:
+        return f"<rule {self.name!r} of {self.group}>"
+
+
+class RuleSet(list):
+    """Rules with one purpose, in the order in which they are tried.  Its ``rule`` decorates their functions."""
+
+    def __init__(self, group: str) -> None:
+        super().__init__()
+        self.group = group
+
+    def rule(self, name: str, *patterns: Pattern) -> Callable[[Callable], Callable]:
+        """Make the function a rule called ``name``, or one for each of several patterns."""
+
+        def decorate(function: Callable) -> Callable:
+            self.extend(Rule(name, self.group, pattern, function) for pattern in patterns)
+            return function
+
+        return decorate
+
+
+def index_rules(rules: Iterable[Rule]) -> dict[Any, tuple[Rule, ...]]:
+    """The rules to try by the operation they start at; those for any elementwise operation stand under each name too."""
+    table: dict[Any, list[Rule]] = {}
+    everywhere: list[Rule] = []
+    for rule in rules:
+        if rule.key is ew.Elementwise:
+            everywhere.append(rule)
+            for key, found in table.items():
+                if isinstance(key, str):
+                    found.append(rule)
+        else:
+            table.setdefault(rule.key, list(everywhere) if isinstance(rule.key, str) else []).append(rule)
+    table[ew.Elementwise] = everywhere
+    return {key: tuple(found) for key, found in table.items()}
+
+
+class Phase:
+    """A table of rules, applied in sweeps until nothing changes, or once."""
+
+    def __init__(self, rules: Iterable[Rule], once: bool = False) -> None:
+        self.table = index_rules(rules)
+        self.passes = 1 if once else _PASSES
+
+
+class Budget:
+    """How often each rule fired; raises RewriteError when they fire too often for the size of the graph."""
+
+    def __init__(self, size: int) -> None:
+        self.left = 1000 + _FIRES_PER_NODE * size
+        self.fired: Counter[str] = Counter()
+
+    def count(self, name: str) -> None:
+        self.fired[name] += 1
+        self.left -= 1
+        if self.left < 0:
+            raise self.exceeded()
+
+    def exceeded(self) -> RewriteError:
+        most = ", ".join(f"{name!r} ({times} times)" for name, times in self.fired.most_common(3))
+        return RewriteError(f"rewriting does not come to an end; the rules that fired most often: {most}")
+
+
+class Sweep:
+    """One pass over a graph, and what its rules may ask.
+
+    ``shape(v)``: the lengths of its axes; ``length(n)``: one of them as a scalar.
+    """
+
+    def __init__(self, graph: Graph, results: list[Variable], table: dict[Any, tuple[Rule, ...]]) -> None:
+        self.graph = graph
+        self.table = table
+        self.shape = graph.lengths.shape
+        self.length = graph.lengths.length
+        self.products = graph.products
+        self.final: dict[Variable, Variable] = {}
+        self.waiting: dict[Variable, Variable] = {}
+        self.fired = 0
+        self.uses: Counter[Variable] = Counter(results)
+        self.reader: dict[Variable, Apply | None] = {}
+        for node in toposort(results):
+            for v in node.inputs:
+                self.uses[v] += 1
+                self.reader[v] = node
+
+    def used_once(self, v: Variable) -> bool:
+        """Whether only one operand of one node is ``v``, as far as is known while rewriting."""
+        return self.uses[v] <= 1
+
+    def only_reader(self, v: Variable) -> Apply | None:
+        """The one node that has ``v`` as an operand, as far as is known; None if there are several or ``v`` is a result."""
+        return self.reader.get(v) if self.uses[v] == 1 else None
+
+    def _stands_for(self, old: Variable, new: Variable) -> None:
+        self.waiting[old] = new
+        if new not in self.reader:
+            self.reader[new] = self.reader.get(old)
+            self.uses[new] = max(self.uses[new], self.uses[old])
+
+    def make(self, op: Any, *inputs: Variable) -> Variable:
+        """The one variable that is ``op`` of operands in their final form, for rules that compare variables."""
+        return self.graph.known(op, inputs)
+
+    def run(self, results: list[Variable]) -> list[Variable]:
+        final, waiting = self.final, self.waiting
+        entered: set[Variable] = set()
+        for result in results:
+            stack = [result]
+            while stack:
+                v = stack[-1]
+                if v in final:
+                    stack.pop()
+                    continue
+                target = waiting.get(v)
+                if target is not None:
+                    if target in final:
+                        final[v] = final[target]
+                    elif v in entered:
+                        # what replaces v needs v
+                        raise self.graph.budget.exceeded()
+                    else:
+                        entered.add(v)
+                        stack.append(target)
+                    continue
+                node = v.owner
+                if node is None:
+                    final[v] = self.graph.leaf(v)
+                    continue
+                missing = [i for i in node.inputs if i not in final]
+                if missing:
+                    stack.extend(reversed(missing))
+                else:
+                    self.visit(node)
+        return [final[v] for v in results]
+
+    def visit(self, node: Apply) -> None:
+        """Decide on what becomes of a node whose operands are final."""
+        own = self.graph.intern(node, [self.final[v] for v in node.inputs])
+        if own is not node:
+            for old, new in zip(node.outputs, own.outputs, strict=True):
+                self._stands_for(old, new)
+            return
+        if len(node.outputs) == 1:
+            out = node.outputs[0]
+            better = self.improve(node)
+            if better is not None:
+                self._stands_for(out, better)
+                return
+        for out in node.outputs:
+            self.final[out] = out
+
+    def improve(self, node: Apply) -> Variable | None:
+        """What a rule, or folding, makes of a node."""
+        out = node.outputs[0]
+        folded = fold(node)
+        if folded is not None:
+            self.fired += 1
+            return folded
+        everywhere = self.table[ew.Elementwise] if type(node.op) is ew.Elementwise else ()
+        with fixed_origin(out.origin or self.graph.origin):
+            for rule in self.table.get(key_of(node.op), everywhere):
+                try:
+                    result = rule.apply(self, node)
+                except Exception as error:
+                    raise RewriteError(f"the rewrite rule {rule.name!r} failed on {node}, {out.describe()}: {error}") from error
+                if result is not None:
+                    self.accept(rule, node, result)
+                    return result
+        return None
+
+    def accept(self, rule: Rule, node: Apply, result: Variable) -> None:
+        """Check a replacement, count it, and hand on the name of what it replaces."""
+        out = node.outputs[0]
+        if not out.type.accepts(result.type):
+            raise RewriteError(f"the rewrite rule {rule.name!r} makes {result.type} of {node}, which is {out.describe()}")
+        self.graph.budget.count(rule.name)
+        self.fired += 1
+        if out.name is not None and result.name is None and result.owner is not None and result not in self.final:
+            result.name = out.name
+
+    def fit(self, result: Variable, out: Variable) -> Variable:
+        """A replacement, broadcast to the shape of what it replaces where it has an axis of length 1 or none instead."""
+        have, want = result.type.shape, out.type.shape
+        if have == want:
+            return result
+        gap = len(want) - len(have)
+        if gap == 0 and all(n != 1 or m == 1 for n, m in zip(have, want, strict=True)):
+            return result
+        lengths = self.shape(out)
+        if gap == 0 and all(n != 1 or m == 1 for n, m in zip(have, lengths, strict=True)):
+            return result
+        return BroadcastTo().make(result, *(self.length(n) for n in lengths))
+
+
+def fold(node: Apply) -> Constant | None:
+    """The value of a node whose operands are all constant, if it is small and not merely one of them repeated."""
+    inputs = node.inputs
+    for v in inputs:
+        if not isinstance(v, Constant):
+            return None
+    op, out = node.op, node.outputs[0]
+    shape = out.type.shape
+    if not inputs or None in shape or type(op) in (ARange, BroadcastTo) or getattr(op, "composite", False):
+        return None
+    if int(np.prod(shape)) > _FOLDED:
+        return None
+    try:
+        with np.errstate(all="ignore"):
+            value = op.reference(node, *(v.data for v in inputs))
+    except (GraphError, ValueError, IndexError, ArithmeticError):
+        # the error belongs to the call, as it would without rewriting
+        return None
+    return Constant(value, out.name, out.dtype, origin=out.origin)
+
+
+def _identity(op: Any, inputs: Sequence[Variable]) -> tuple:
+    """What equal nodes have in common."""
+    operands = tuple(map(id, inputs))
+    if type(op) is ew.Elementwise and op.name in COMMUTATIVE and operands[0] > operands[1]:
+        operands = operands[::-1]
+    return op, operands
+
+
+class Graph:
+    """What is kept from sweep to sweep: one node for each operation on the same operands, constants, lengths, the budget."""
+
+    def __init__(self, results: list[Variable]) -> None:
+        self.origin = user_origin()
+        self.lengths = Lengths()
+        self.budget = Budget(len(toposort(results)))
+        self.nodes: dict[tuple, Apply] = {}
+        # what terms.factors found: factors of products
+        self.products: dict[Variable, Any] = {}
+        self.constants: dict[tuple, Constant] = {}
+
+    def leaf(self, v: Variable) -> Variable:
+        if not isinstance(v, Constant) or v.data.size > _SMALL:
+            return v
+        return self.constants.setdefault((v.dtype, v.data.shape, v.data.tobytes()), v)
+
+    def known(self, op: Any, inputs: Sequence[Variable]) -> Variable:
+        key = _identity(op, inputs)
+        if key not in self.nodes:
+            self.nodes[key] = op.make(*inputs).owner
+        return self.nodes[key].outputs[0]
+
+    def intern(self, node: Apply, inputs: Sequence[Variable]) -> Apply:
+        """The one node of this operation on these operands."""
+        key = _identity(node.op, inputs)
+        found = self.nodes.get(key)
+        if found is None:
+            same = all(a is b for a, b in zip(inputs, node.inputs, strict=True))
+            found = node if same else rebuild(node, inputs, {})
+            self.nodes[key] = found
+        return found
+
+
+def rewrite_with(phases: Iterable[Phase], results: list[Variable], stop_at: Collection[Variable]) -> list[Variable]:
+    """Equivalent variables, after each phase's rules in turn; looks at nothing above ``stop_at``."""
+    inner = {v: v.type(v.name) for v in stop_at if v.owner is not None}
+    current = clone(results, inner) if inner else list(results)
+    graph = Graph(current)
+    for phase in phases:
+        for _ in range(phase.passes):
+            sweep = Sweep(graph, current, phase.table)
+            current = sweep.run(current)
+            if not sweep.fired:
+                break
+    return clone(current, {leaf: v for v, leaf in inner.items()}) if inner else current

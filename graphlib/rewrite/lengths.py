@@ -1,0 +1,202 @@
+"""Lengths of axes as far as they can be told without computing anything: numbers, or names that are equal where lengths are.
+
+The length of an axis is an int, an int64 scalar variable, or a tuple that names it: (variable, axis) of a variable that has
+the length for its own, ("slice", …) of a part of such an axis, ("join", …) of several.  Imports the operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..graph import Apply, Constant, Variable
+from ..ops import along_axis, control, elementwise, index, linalg, reduce, shape
+
+Length = Any
+
+
+class Lengths:
+    """The shapes of variables, in lengths, found once each."""
+
+    def __init__(self) -> None:
+        self._shapes: dict[Variable, tuple[Length, ...]] = {}
+        self._variables: dict[Length, Variable] = {}
+        self._parts: dict[tuple, tuple[Variable, int]] = {}
+
+    def shape(self, v: Variable) -> tuple[Length, ...]:
+        """The length of each axis of ``v``."""
+        found = self._shapes.get(v)
+        if found is not None:
+            return found
+        stack = [v]
+        while stack:
+            v = stack[-1]
+            if v in self._shapes:
+                stack.pop()
+                continue
+            static, node = v.type.shape, v.owner
+            rule = None
+            if None in static and node is not None:
+                rule = _RULES.get(type(node.op))
+                missing = [i for i in node.inputs if i not in self._shapes]
+                if rule is not None and missing:
+                    stack.extend(missing)
+                    continue
+            if rule is None or node is None:
+                result: list[Length] = [(v, axis) if n is None else n for axis, n in enumerate(static)]
+            else:
+                result = [m if n is None else n for n, m in zip(static, rule(self, node), strict=True)]
+            self._shapes[v] = tuple(result)
+        return self._shapes[v]
+
+    def length(self, length: Length) -> Variable:
+        """A length as an int64 scalar."""
+        if isinstance(length, Variable):
+            return length
+        found = self._variables.get(length)
+        if found is None:
+            found = self._variables[length] = self._make(length)
+        return found
+
+    def _make(self, length: Length) -> Variable:
+        if isinstance(length, int):
+            return Constant(length, dtype="int64")
+        if length[0] == "join":
+            total = self.length(length[1])
+            for part in length[2:]:
+                total = total + self.length(part)
+            return total
+        v, axis = self._parts[length] if length[0] == "slice" else length
+        return shape.ShapeI(axis).make(v)
+
+    def of_scalar(self, v: Variable) -> Length:
+        """An int64 scalar as a length, so that equal ones compare equal."""
+        if isinstance(v, Constant):
+            return int(v.data)
+        if v.owner is not None and type(v.owner.op) is shape.ShapeI:
+            return self.shape(v.owner.inputs[0])[v.owner.op.axis]
+        return v
+
+    def part(self, node: Apply, entry: tuple, n: Length, bounds: list[Length], axis: int) -> Length:
+        """The length of a slice of an axis of length ``n``."""
+        name = ("slice", n, entry, *bounds)
+        self._parts.setdefault(name, (node.outputs[0], axis))
+        return name
+
+
+def _same(lengths: Lengths, node: Apply) -> tuple:
+    return lengths.shape(node.inputs[0])
+
+
+def _elementwise(lengths: Lengths, node: Apply) -> list:
+    result: list[Length] = [1] * node.outputs[0].ndim
+    rank = len(result)
+    for v in node.inputs:
+        static = v.type.shape
+        own = lengths.shape(v)
+        for axis in range(-1, -len(static) - 1, -1):
+            if static[axis] != 1 and result[axis] == 1:
+                result[axis] = own[axis]
+    return result[:rank]
+
+
+def _dimshuffle(lengths: Lengths, node: Apply) -> list:
+    own = lengths.shape(node.inputs[0])
+    return [1 if a == "x" else own[a] for a in node.op.order]
+
+
+def _broadcast_to(lengths: Lengths, node: Apply) -> list:
+    return [lengths.of_scalar(n) for n in node.inputs[1:]]
+
+
+def _reshape(lengths: Lengths, node: Apply) -> list:
+    result = [lengths.of_scalar(n) for n in node.inputs[1:]]
+    if node.op.infer_axis is not None:
+        result[node.op.infer_axis] = (node.outputs[0], node.op.infer_axis)
+    return result
+
+
+def _join(lengths: Lengths, node: Apply) -> list:
+    shapes = [lengths.shape(v) for v in node.inputs]
+    result = list(shapes[0])
+    result[node.op.axis] = ("join", *(s[node.op.axis] for s in shapes))
+    return result
+
+
+def _arange(lengths: Lengths, node: Apply) -> list:
+    start, stop, step = node.inputs
+    length = lengths.of_scalar(stop)
+    counts = isinstance(length, tuple) and all(isinstance(v, Constant) for v in (start, step))
+    return [length if counts and start.data == 0 and step.data == 1 else (node.outputs[0], 0)]
+
+
+def _reduced(axes: Callable[[Any], tuple]) -> Callable[[Lengths, Apply], list]:
+    return lambda lengths, node: [n for i, n in enumerate(lengths.shape(node.inputs[0])) if i not in axes(node.op)]
+
+
+def _product(lengths: Lengths, node: Apply) -> list:
+    a, b = (lengths.shape(v) for v in node.inputs)
+    return [*a[:-1], b[-1]]
+
+
+def _gemm(lengths: Lengths, node: Apply) -> list:
+    _, _, a, b, _ = node.inputs
+    return [lengths.shape(a)[0], lengths.shape(b)[1]]
+
+
+def _basic_index(lengths: Lengths, node: Apply) -> list:
+    x, *bounds = node.inputs
+    rest = iter(bounds)
+    result: list[Length] = []
+    for entry, n in zip(node.op.entries, lengths.shape(x), strict=True):
+        if entry is None:
+            result.append(n)
+        elif entry == "index":
+            next(rest)
+        else:
+            given = [lengths.of_scalar(next(rest)) for has in entry[:2] if has]
+            result.append(lengths.part(node, entry, n, given, len(result)))
+    return result
+
+
+def _advanced_index(lengths: Lengths, node: Apply) -> list:
+    x, *arrays = node.inputs
+    rank = max(v.ndim for v in arrays)
+    indexed: list[Length] = [1] * rank
+    for v in arrays:
+        for axis in range(-1, -v.ndim - 1, -1):
+            if v.type.shape[axis] != 1 and indexed[axis] == 1:
+                indexed[axis] = lengths.shape(v)[axis]
+    kept = [n for n, e in zip(lengths.shape(x), node.op.entries, strict=True) if not e]
+    front = node.op.front
+    return [*kept[:front], *indexed, *kept[front:]]
+
+
+_RULES: dict[type, Callable[[Lengths, Apply], Any]] = {
+    elementwise.Elementwise: _elementwise,
+    elementwise.Cast: _same,
+    control.GradientBarrier: _same,
+    shape.SpecifyShape: _same,
+    shape.DimShuffle: _dimshuffle,
+    shape.BroadcastTo: _broadcast_to,
+    shape.Reshape: _reshape,
+    shape.Join: _join,
+    shape.ARange: _arange,
+    reduce.Reduce: _reduced(lambda op: op.axes),
+    reduce.ArgReduce: _reduced(lambda op: (op.axis,)),
+    linalg.MatrixProduct: _product,
+    linalg.Gemm: _gemm,
+    index.BasicIndex: _basic_index,
+    index.BasicWrite: _same,
+    index.AdvancedIndex: _advanced_index,
+    index.AdvancedWrite: _same,
+    along_axis.Cumulative: _same,
+    along_axis.Sort: _same,
+    along_axis.Nonzero: lambda lengths, node: [lengths.of_scalar(node.inputs[1])],
+    along_axis.Unravel: _same,
+}
+
+
+def lengths_rule(cls: type, rule: Callable[[Lengths, Apply], Any]) -> None:
+    """State how the output's lengths follow for an operation of the rewriter's own."""
+    _RULES[cls] = rule

@@ -1,0 +1,353 @@
+"""Softmax, its logarithm and the logarithm of a sum of exponentials: recognised in whatever way they are written, and stable.
+
+While rewriting they are operations of their own, so that their gradients, which T.grad leaves as quotients by probabilities
+that may be 0, can be recognised too; at the end they are written out in exponentials relative to the maximum.
+Sources: Bishop, "Pattern Recognition and Machine Learning" (2006), section 4.3.4; Blanchard, Higham and Higham, "Accurately
+computing the log-sum-exp and softmax functions" (2021), equations 1.4 and 1.5.
+"""
+
+from __future__ import annotations
+
+from ..graph import Apply, Constant, TensorType, Variable
+from ..ops import elementwise as ew
+from ..ops.index import AdvancedIndex, AdvancedWrite, BasicIndex, BasicWrite
+from ..ops.op import Op
+from ..ops.reduce import Reduce, restore_axes, sum_keeping
+from ..ops.shape import ARange, BroadcastTo, DimShuffle, Reshape, arange, dimshuffle
+from .canonical import CANONICAL, leaves
+from .engine import RuleSet, Sweep
+from .lengths import lengths_rule
+from .patterns import Capture, P, node, number_of
+from .terms import Product, factors, two_terms
+
+SOFTMAX = RuleSet("softmax")
+EXPAND = RuleSet("expand")
+
+x, y = Capture("x"), Capture("y")
+
+
+class Composite(Op):
+    """An operation of the rewriter's own along ``axes``; the last rules write it out."""
+
+    composite = True
+
+    def __init__(self, axes: tuple[int, ...]) -> None:
+        self.axes = axes
+
+    def parameters(self) -> tuple:
+        return self.axes
+
+    def infer(self, *inputs: Variable) -> list[TensorType]:
+        return [inputs[-1].type]
+
+
+class Softmax(Composite):
+    """exp(x) / sum(exp(x))."""
+
+
+class LogSoftmax(Composite):
+    """x - log(sum(exp(x)))."""
+
+
+class LogSumExp(Composite):
+    """log(sum(exp(x))); the axes vanish."""
+
+    def infer(self, *inputs: Variable) -> list[TensorType]:
+        (x,) = inputs
+        return [TensorType(x.dtype, [n for i, n in enumerate(x.type.shape) if i not in self.axes])]
+
+
+class SoftmaxGradient(Composite):
+    """p * (g - sum(g * p)): the gradient by x from that, g, by p = softmax(x)."""
+
+
+class LogSoftmaxGradient(Composite):
+    """g - p * sum(g): the gradient by x from that, g, by log(softmax(x)), p being softmax(x)."""
+
+
+for _cls in (Softmax, LogSoftmax, SoftmaxGradient, LogSoftmaxGradient):
+    lengths_rule(_cls, lambda lengths, node: lengths.shape(node.inputs[-1]))
+lengths_rule(LogSumExp, lambda lengths, node: [n for i, n in enumerate(lengths.shape(node.inputs[0])) if i not in node.op.axes])
+
+
+def is_op(v: Variable, cls: type) -> bool:
+    return v.owner is not None and type(v.owner.op) is cls
+
+
+def argument(v: Variable, name: str) -> Variable | None:
+    """What an elementwise function is applied to."""
+    node = v.owner
+    return node.inputs[0] if node is not None and type(node.op) is ew.Elementwise and node.op.name == name else None
+
+
+def reduced(v: Variable, ndim: int) -> tuple[Variable, tuple[int, ...]] | None:
+    """(r, axes) if ``v``, beside a tensor of ``ndim`` dimensions, is r with ``axes`` restored to length 1."""
+    order: tuple = tuple(range(v.ndim))
+    if v.owner is not None and type(v.owner.op) is DimShuffle:
+        order, v = v.owner.op.order, v.owner.inputs[0]
+    order = ("x",) * (ndim - len(order)) + order
+    kept = [a for a in order if a != "x"]
+    if kept != list(range(v.ndim)) or len(order) != ndim:
+        return None
+    return v, tuple(i for i, a in enumerate(order) if a == "x")
+
+
+def reduction(v: Variable, ndim: int, kind: str) -> tuple[Variable, tuple[int, ...]] | None:
+    """(x, axes) if ``v`` is the reduction of x over axes, restored to length 1 beside a tensor of ``ndim`` dimensions."""
+    found = reduced(v, ndim)
+    if found is None:
+        return None
+    inner, axes = found
+    node = inner.owner
+    if node is None or type(node.op) is not Reduce or node.op.kind != kind or node.op.axes != axes:
+        return None
+    return node.inputs[0], axes
+
+
+def unshifted(v: Variable, axes: tuple[int, ...]) -> Variable:
+    """x of ``x - max(x)`` over the axes; the softmax of both is the same."""
+    node = v.owner
+    if node is not None and type(node.op) is ew.Elementwise and node.op.name == "sub":
+        x, m = node.inputs
+        found = reduction(m, v.ndim, "max")
+        if found is not None and found[0] is x and found[1] == axes:
+            return x
+    return v
+
+
+def quotient(above: Variable, below: Variable) -> Variable | None:
+    """exp(u) / sum(exp(u)) as a softmax."""
+    u = argument(above, "exp")
+    if u is None:
+        return None
+    found = reduction(below, above.ndim, "sum")
+    if found is None or found[0] is not above:
+        return None
+    return Softmax(found[1]).make(unshifted(u, found[1]))
+
+
+@SOFTMAX.rule("exp(x) / sum(exp(x)) is softmax(x)", P.exp(Capture("u")) / y)
+def _(node: Apply) -> Variable | None:
+    return quotient(*node.inputs)
+
+
+@SOFTMAX.rule("log(sum(exp(x))) relative to the maximum", P.log(node(Reduce, P.exp(x), as_="total", kind="sum")))
+def _(x: Variable, total: Variable) -> Variable:
+    return LogSumExp(total.owner.op.axes).make(x)
+
+
+@SOFTMAX.rule("x - log(sum(exp(x))) is log(softmax(x))", x - y)
+def _(x: Variable, y: Variable) -> Variable | None:
+    found = reduced(y, x.ndim)
+    if found is None or not is_op(found[0], LogSumExp):
+        return None
+    node, axes = found[0].owner, found[1]
+    if node.inputs[0] is not x or node.op.axes != axes:
+        return None
+    return LogSoftmax(axes).make(unshifted(x, axes))
+
+
+@SOFTMAX.rule("log(softmax(x))", P.log(node(Softmax, x, as_="p")))
+def _(x: Variable, p: Variable) -> Variable:
+    return LogSoftmax(p.owner.op.axes).make(x)
+
+
+_VIEWS = (AdvancedIndex, BasicIndex, DimShuffle, Reshape)
+
+
+@SOFTMAX.rule("the logarithm of a part of a softmax is that part of its logarithm", *(P.log(node(c, as_="part")) for c in _VIEWS))
+def _(part: Variable) -> Variable | None:
+    p, *rest = part.owner.inputs
+    if not is_op(p, Softmax):
+        return None
+    return part.owner.op.make(LogSoftmax(p.owner.op.axes).make(p.owner.inputs[0]), *rest)
+
+
+# Gradients, as T.grad writes them
+
+
+def _weights(total: Product, ndim: int, axes: tuple[int, ...], graph: Sweep) -> Product | None:
+    """w, if ``total`` is sum(w) over the axes; factors that are constant along them may stand outside of the sum."""
+    for v in total.over:
+        found = reduction(v, ndim, "sum")
+        if found is not None and found[1] == axes:
+            rest = total.without(v)
+            if all(_constant_along(f, ndim, axes) for f in (*rest.over, *rest.under)):
+                return rest * factors(found[0], graph)
+    return None
+
+
+def _constant_along(v: Variable, ndim: int, axes: tuple[int, ...]) -> bool:
+    gap = ndim - v.ndim
+    return all(a < gap or v.type.shape[a - gap] == 1 for a in axes)
+
+
+@SOFTMAX.rule("(g / s - sum(g * p / s)) * e, with p = e / s, is the gradient of softmax", x * P.exp(y))
+def _(x: Variable, y: Variable, node: Apply, graph: Sweep) -> Variable | None:
+    e = node.inputs[node.inputs[0] is x]
+    terms = two_terms(x, graph)
+    if terms is None or e.ndim != node.outputs[0].ndim:
+        return None
+    for direct, total in (terms, terms[::-1]):
+        for s in direct.under:
+            found = reduction(s, e.ndim, "sum")
+            if found is None or found[0] is not e:
+                continue
+            axes = found[1]
+            p = graph.make(Softmax(axes), unshifted(y, axes))
+            weights = _weights(total, e.ndim, axes, graph)
+            if weights is not None and -weights == direct * Product(1.0, [p], []):
+                g = (direct * Product(1.0, [s], [])).cancelled().variable(e.dtype)
+                return SoftmaxGradient(axes).make(graph.fit(g, p), p)
+    return None
+
+
+@SOFTMAX.rule("g - p * sum(g), with p a softmax, is the gradient of its logarithm", x + y, x - y)
+def _(x: Variable, y: Variable, node: Apply, graph: Sweep) -> Variable | None:
+    out = node.outputs[0]
+    terms = two_terms(out, graph)
+    if terms is None or not any(is_op(v, Softmax) for term in terms for v in term.over):
+        return None
+    for direct, total in (terms, terms[::-1]):
+        for p in total.over:
+            if is_op(p, Softmax) and p.ndim == out.ndim:
+                axes = p.owner.op.axes
+                weights = _weights(total.without(p), p.ndim, axes, graph)
+                if weights is not None and -weights == direct:
+                    return LogSoftmaxGradient(axes).make(graph.fit(direct.variable(p.dtype), p), p)
+    return None
+
+
+@SOFTMAX.rule("the gradient of softmax for g = h / p is that of its logarithm for h", node(SoftmaxGradient, x, y))
+def _(x: Variable, y: Variable, node: Apply, graph: Sweep) -> Variable | None:
+    """Nothing is divided by a probability any more, which may be 0."""
+    op, p = node.op, y
+    g = factors(x, graph)
+    if p in g.under:
+        h = (g * Product(1.0, [p], [])).cancelled().variable(p.dtype)
+        return LogSoftmaxGradient(op.axes).make(graph.fit(h, p), p)
+    for i, v in enumerate(g.over):
+        h = _scattered_quotient(v, p, graph)
+        if h is not None:
+            rest = Product(g.coefficient, [*g.over[:i], h, *g.over[i + 1 :]], g.under)
+            return LogSoftmaxGradient(op.axes).make(graph.fit(rest.variable(p.dtype), p), p)
+    return None
+
+
+def _scattered_quotient(v: Variable, p: Variable, graph: Sweep) -> Variable | None:
+    """h written to places of zeros, if ``v`` is h / p[places] written to those places."""
+    node = v.owner
+    if node is None or type(node.op) not in _READS or node.op.mode != "add" or number_of(node.inputs[0]) != 0:
+        return None
+    base, added, *places = node.inputs
+    read = graph.make(_READS[type(node.op)](node.op.entries), p, *places)
+    quotient = factors(added, graph)
+    if read not in quotient.under:
+        return None
+    h = (quotient * Product(1.0, [read], [])).cancelled().variable(p.dtype)
+    return node.op.make(base, graph.fit(h, added), *places)
+
+
+_READS = {AdvancedWrite: AdvancedIndex, BasicWrite: BasicIndex}
+
+
+@SOFTMAX.rule("the gradient of softmax of a sum, part by part",
+              node(SoftmaxGradient, P.add(x, y), Capture("p")), node(SoftmaxGradient, P.sub(x, y), Capture("p")))
+def _(x: Variable, y: Variable, p: Variable, node: Apply, graph: Sweep) -> Variable | None:
+    if not any(p in factors(v, graph).under for v in (x, y)):
+        return None
+    parts = [node.op.make(graph.fit(v, p), p) for v in (x, y)]
+    return node.inputs[0].owner.op.make(*parts)
+
+
+@SOFTMAX.rule(
+    "a gradient through a softmax adds up to 0: none goes to the maximum",
+    *(node(Reduce, shape, kind="sum") for cls in (SoftmaxGradient, LogSoftmaxGradient)
+      for shape in (node(cls, as_="g"), -node(cls, as_="g"))),
+)
+def _(g: Variable, node: Apply) -> Variable | None:
+    return Constant(0, dtype=g.dtype) if node.op.axes == g.owner.op.axes else None
+
+
+CANONICAL.rule("a scalar factor leaves a linear operation", node(SoftmaxGradient), node(LogSoftmaxGradient))(leaves)
+
+
+# Written out
+
+
+@EXPAND.rule("softmax relative to the maximum", node(Softmax, x))
+def _(x: Variable, node: Apply) -> Variable:
+    e = ew.exp(_centred(x, node.op.axes))
+    return ew.true_div(e, sum_keeping(e, node.op.axes))
+
+
+@EXPAND.rule("log(softmax) relative to the maximum", node(LogSoftmax, x))
+def _(x: Variable, node: Apply) -> Variable:
+    centred = _centred(x, node.op.axes)
+    return ew.sub(centred, ew.log(sum_keeping(ew.exp(centred), node.op.axes)))
+
+
+def _centred(x: Variable, axes: tuple[int, ...]) -> Variable:
+    return ew.sub(x, restore_axes(Reduce("max", axes).make(x), axes, x.ndim))
+
+
+@EXPAND.rule("log(sum(exp)) relative to the maximum", node(LogSumExp, x))
+def _(x: Variable, node: Apply) -> Variable:
+    axes = node.op.axes
+    if unshifted(x, axes) is not x:
+        return ew.log(Reduce("sum", axes).make(ew.exp(x)))
+    top = Reduce("max", axes).make(x)
+    # an infinite maximum would make inf - inf of what is an infinite result
+    top = ew.switch(ew.isinf(top), 0, top)
+    total = Reduce("sum", axes).make(ew.exp(ew.sub(x, restore_axes(top, axes, x.ndim))))
+    return ew.add(top, ew.log(total))
+
+
+@EXPAND.rule("the gradient of softmax", node(SoftmaxGradient, x, y))
+def _(x: Variable, y: Variable, node: Apply) -> Variable:
+    return ew.mul(y, ew.sub(x, sum_keeping(ew.mul(x, y), node.op.axes)))
+
+
+@EXPAND.rule("the gradient of log(softmax)", node(LogSoftmaxGradient, x, y))
+def _(x: Variable, y: Variable, node: Apply, graph: Sweep) -> Variable:
+    axes = node.op.axes
+    rows = one_hot(x, graph) if axes == (1,) else None
+    g, total = rows if rows is not None else (x, sum_keeping(x, axes))
+    return ew.sub(g, y if number_of(total) == 1 else ew.mul(y, total))
+
+
+def one_hot(v: Variable, graph: Sweep) -> tuple[Variable, Variable] | None:
+    """A vector added to a matrix of zeros at [arange, labels], as an elementwise choice; and its sums along the rows.
+
+    Reading the labels out of arange(columns) keeps what indexing does: negative labels count from the end, others fail.
+    """
+    node = v.owner
+    if node is None or type(node.op) is not AdvancedWrite or node.op.parameters() != ((True, True), "add"):
+        return None
+    base, values, rows, labels = node.inputs
+    counts = rows.owner is not None and type(rows.owner.op) is ARange and [number_of(i) for i in rows.owner.inputs[::2]] == [0, 1]
+    if number_of(base) != 0 or not counts or labels.type.shape != (None,) and labels.type.shape != rows.type.shape:
+        return None
+    n, columns = graph.shape(base)
+    m = graph.shape(rows)[0]
+    numbers = arange(graph.length(columns))
+    label = AdvancedIndex((True,)).make(numbers, labels)
+    if values.owner is not None and type(values.owner.op) is BroadcastTo and not values.owner.inputs[0].type.shape:
+        values = values.owner.inputs[0]
+    totals = values
+    if m != n:
+        # perhaps fewer labels than rows: the rows without one get label -1, which is no column, and the total 0
+        part = BasicWrite(((False, True, 1),), "set")
+        label = part.make(BroadcastTo().make(Constant(-1, dtype="int64"), graph.length(n)), label, graph.length(m))
+        if values.type.shape:
+            zeros = BroadcastTo().make(Constant(0, dtype=values.dtype), graph.length(n))
+            totals = values = part.make(zeros, values, graph.length(m))
+        else:
+            totals = ew.switch(ew.ge(label, 0), values, 0)
+    hit = ew.eq(dimshuffle(label, 0, "x"), numbers)
+    chosen = ew.cast(hit, v.dtype) if number_of(values) == 1 else ew.switch(hit, _column(values), 0)
+    return chosen, _column(totals)
+
+
+def _column(v: Variable) -> Variable:
+    return dimshuffle(v, 0, "x") if v.type.shape else v

@@ -1,0 +1,182 @@
+"""Rules that bring a graph to what the backends do best: products that accumulate into a matrix, updates of rows in place.
+
+Sums are taken apart into terms with scalar coefficients, so that ``W - lr * (dot(x.T, d) + 2 * l2 * W)`` becomes
+``Gemm(W, -lr, x.T, d, 1 - 2 * lr * l2)`` however it is bracketed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..graph import Apply, Constant, Variable
+from ..ops import elementwise as ew
+from ..ops.index import AdvancedWrite, BasicWrite
+from ..ops.linalg import Gemm, MatrixProduct
+from ..ops.reduce import Reduce
+from ..ops.shape import DimShuffle, swapaxes
+from .canonical import scalar_factor
+from .engine import RuleSet, Sweep
+from .patterns import Capture, P, is_scalar, node, number_of
+from .softmax import one_hot
+from .structure import is_scaling
+from .terms import multiply, scaled
+
+SPECIALIZE = RuleSet("specialize")
+rule = SPECIALIZE.rule
+
+x, y = Capture("x"), Capture("y")
+s = Capture("s", is_scalar)
+
+
+class Coefficient:
+    """A sum of products of numbers and scalar variables."""
+
+    def __init__(self, parts: list[tuple[float, tuple[Variable, ...]]]) -> None:
+        self.parts = parts
+
+    def __add__(self, other: Coefficient) -> Coefficient:
+        return Coefficient(self.parts + other.parts)
+
+    def __mul__(self, factor: Any) -> Coefficient:
+        """Times a number or a scalar variable."""
+        number = number_of(factor) if isinstance(factor, Variable) else factor
+        if number is not None:
+            return Coefficient([(n * number, v) for n, v in self.parts])
+        return Coefficient([(n, (*v, factor)) for n, v in self.parts])
+
+    def variable(self, dtype: str) -> Variable:
+        total: Variable | None = None
+        number = sum(n for n, v in self.parts if not v)
+        for n, v in self.parts:
+            if v:
+                part = scaled(n, multiply(v))
+                total = part if total is None else ew.add(total, part)
+        if total is None:
+            return Constant(number, dtype=dtype)
+        return ew.add(total, number) if number else total
+
+
+ONE = Coefficient([(1.0, ())])
+
+
+class Term:
+    """coefficient * value.  A product, or what is added to places of zeros, can be ``accumulated`` into another term."""
+
+    def __init__(self, coefficient: Coefficient, value: Variable) -> None:
+        self.coefficient = coefficient
+        self.value = value
+        node = value.owner
+        self.accumulated = node is not None and (
+            (type(node.op) is MatrixProduct and not node.op.batched)
+            or (type(node.op) in (AdvancedWrite, BasicWrite) and node.op.mode == "add" and number_of(node.inputs[0]) == 0)
+        )
+
+    def variable(self) -> Variable:
+        return times(self.coefficient, self.value)
+
+    def added_to(self, other: Term) -> Term:
+        node, dtype = self.value.owner, self.value.dtype
+        if type(node.op) is MatrixProduct:
+            a, b = node.inputs
+            alpha, beta = self.coefficient.variable(dtype), other.coefficient.variable(dtype)
+            return Term(ONE, Gemm().make(other.value, alpha, a, b, beta))
+        _, added, *places = node.inputs
+        return Term(ONE, node.op.make(other.variable(), times(self.coefficient, added), *places))
+
+
+def times(coefficient: Coefficient, v: Variable) -> Variable:
+    factor = coefficient.variable(v.dtype)
+    number = number_of(factor)
+    return ew.mul(factor, v) if number is None else scaled(number, v)
+
+
+def terms(root: Variable, graph: Sweep) -> list[Term]:
+    """The terms of a sum of scaled variables; what others need too is left whole."""
+    result: list[Term] = []
+    pending = [(root, ONE)]
+    ones = [n == 1 for n in root.type.shape]
+    while pending:
+        v, k = pending.pop()
+        node = v.owner
+        shared = v is not root and not graph.used_once(v)
+        if node is None or shared or type(node.op) is not ew.Elementwise or [n == 1 for n in v.type.shape] != ones:
+            result.append(Term(k, v))
+        elif node.op.name in ("add", "sub"):
+            first, second = node.inputs
+            pending += [(second, k if node.op.name == "add" else k * -1), (first, k)]
+        else:
+            scaling = scalar_factor(v)
+            if scaling is None:
+                result.append(Term(k, v))
+            else:
+                pending.append((scaling[1], k * scaling[0]))
+    return result
+
+
+def collected(found: list[Term]) -> list[Term]:
+    """Terms of the same variable as one."""
+    total: dict[Variable, Term] = {}
+    for t in found:
+        total[t.value] = Term(total[t.value].coefficient + t.coefficient, t.value) if t.value in total else t
+    return list(total.values())
+
+
+def is_linear(node: Apply) -> bool:
+    """Whether a node is a sum or a multiple, so that terms of it are terms of a greater sum."""
+    return type(node.op) is ew.Elementwise and (node.op.name in ("add", "sub") or is_scaling(node))
+
+
+@rule("a sum with products, or with rows added, accumulates into its other terms", x + y, x - y, s * x, -x)
+def _(node: Apply, graph: Sweep) -> Variable | None:
+    """beta * C + alpha * dot(A, B) is one Gemm; W - lr * (zeros with rows added) adds the rows to W.
+
+    Where an elementwise operation reads the sum, other terms than products are left to it: it costs nothing to add them there.
+    """
+    out = node.outputs[0]
+    reader = graph.only_reader(out)
+    if not out.type.is_float or not out.type.shape:
+        return None
+    # an operand broadcasts only along axes that are statically 1
+    ones = [n == 1 for n in out.type.shape]
+    if reader is not None and is_linear(reader) and [n == 1 for n in reader.outputs[0].type.shape] == ones:
+        return None
+    found = terms(out, graph)
+    if not any(t.accumulated for t in found):
+        return None
+    found = collected(found)
+    whole = [t for t in found if [n == 1 for n in t.value.type.shape] == ones]
+    products = [t for t in whole if t.accumulated and graph.used_once(t.value)]
+    bases = [t for t in whole if t not in products]
+    if reader is not None and type(reader.op) in (ew.Elementwise, Reduce):
+        bases = []
+    if not products or len(products) + len(bases) < 2:
+        return None
+    added = [t for t in found if t not in products and t not in bases]
+    base = sum_of(bases) if bases else products.pop(0)
+    for t in products:
+        base = t.added_to(base)
+    return sum_of([base, *added]).variable()
+
+
+def sum_of(found: list[Term]) -> Term:
+    """Several terms as one."""
+    if len(found) == 1:
+        return found[0]
+    total: Variable | None = None
+    for t in found:
+        total = t.variable() if total is None else ew.add(total, t.variable())
+    return Term(ONE, total)
+
+
+@rule("the transpose of a product is the product of the transposes", node(DimShuffle, node(MatrixProduct, x, y, as_="product")))
+def _(x: Variable, y: Variable, product: Variable, node: Apply, graph: Sweep) -> Variable | None:
+    transposes = node.op.order == ((0, 2, 1) if product.owner.op.batched else (1, 0))
+    if not transposes or not graph.used_once(product):
+        return None
+    return product.owner.op.make(swapaxes(y, -1, -2), swapaxes(x, -1, -2))
+
+
+@rule("a vector added to a matrix at [arange, labels] is an elementwise choice", node(AdvancedWrite, mode="add"))
+def _(node: Apply, graph: Sweep) -> Variable | None:
+    found = one_hot(node.outputs[0], graph)
+    return None if found is None else found[0]

@@ -1,0 +1,288 @@
+"""Rules that compute nothing: views, broadcasts, shapes, casts and choices that turn out to be something simpler.
+
+They keep the other rules' patterns free of what only changes how a tensor is laid out or repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..graph import Apply, Constant, Variable
+from ..graph.types import DTYPES
+from ..ops import elementwise as ew
+from ..ops.control import GradientBarrier
+from ..ops.index import AdvancedIndex, BasicIndex
+from ..ops.reduce import Reduce, count
+from ..ops.shape import BroadcastTo, DimShuffle, Join, Reshape, ShapeI, SpecifyShape, dimshuffle
+from .engine import RuleSet, Sweep
+from .patterns import Capture, Number, P, node, number_of
+
+STRUCTURE = RuleSet("structure")
+rule = STRUCTURE.rule
+
+x, y = Capture("x"), Capture("y")
+
+#: dtypes that hold every value of a dtype
+_WIDER = {
+    "bool": DTYPES,
+    "uint8": ("int16", "int32", "int64", "float32", "float64"),
+    "int8": ("int16", "int32", "int64", "float32", "float64"),
+    "int16": ("int32", "int64", "float32", "float64"),
+    "int32": ("int64", "float64"),
+    "float32": ("float64",),
+}
+
+
+@rule("identity(x) is x", P.identity(x))
+def _(x: Variable) -> Variable:
+    return x
+
+
+@rule("a gradient's barrier is its operand once gradients are taken", node(GradientBarrier, x))
+def _(x: Variable) -> Variable:
+    return x
+
+
+@rule("a cast to the dtype it has is x", node(ew.Cast, x))
+def _(x: Variable, node: Apply) -> Variable | None:
+    return x if x.dtype == node.op.dtype else None
+
+
+@rule("a cast of a cast that lost nothing is one cast", node(ew.Cast, node(ew.Cast, x, as_="inner")))
+def _(x: Variable, inner: Variable, node: Apply) -> Variable | None:
+    return ew.cast(x, node.op.dtype) if inner.dtype in _WIDER.get(x.dtype, ()) else None
+
+
+@rule("specify_shape of what has the shape is x", node(SpecifyShape, x))
+def _(x: Variable, node: Apply) -> Variable | None:
+    return x if x.type == node.outputs[0].type else None
+
+
+@rule("switch with a constant condition is the branch", P.switch(Number(name="c"), x, y))
+def _(c: Any, x: Variable, y: Variable) -> Variable:
+    return x if c else y
+
+
+@rule("switch between equals is either", P.switch(Capture("c"), x, x))
+def _(x: Variable) -> Variable:
+    return x
+
+
+@rule("dimshuffle of dimshuffle is one, or none", node(DimShuffle, x))
+def _(x: Variable, node: Apply) -> Variable | None:
+    order = node.op.order
+    if order == tuple(range(x.ndim)):
+        return x
+    return dimshuffle(x, order) if x.owner is not None and type(x.owner.op) is DimShuffle else None
+
+
+@rule("the length of an axis needs only the lengths of what it is computed from", node(ShapeI, x))
+def _(x: Variable, node: Apply, graph: Sweep) -> Variable | None:
+    length = graph.shape(x)[node.op.axis]
+    found = graph.length(length)
+    owner = found.owner
+    same = owner is not None and owner.op == node.op and owner.inputs[0] is x
+    return None if same else found
+
+
+# Reshape
+
+
+@rule("reshape is nothing, one reshape, or only axes of length 1", node(Reshape))
+def _(node: Apply, graph: Sweep) -> Variable | None:
+    x, *lengths = node.inputs
+    out = node.outputs[0]
+    have, want = graph.shape(x), graph.shape(out)
+    if have == want:
+        return x
+    order = _axes_of_length_1(have, want)
+    if order is not None:
+        return dimshuffle(x, order)
+    if x.owner is not None and type(x.owner.op) is Reshape:
+        return node.op.make(x.owner.inputs[0], *lengths)
+    return None
+
+
+def _axes_of_length_1(have: Sequence[Any], want: Sequence[Any]) -> list | None:
+    """The dimshuffle that brings a shape to another one if they differ only in axes of length 1."""
+    kept = iter([i for i, n in enumerate(have) if n != 1])
+    order: list = []
+    for n in want:
+        if n == 1:
+            order.append("x")
+            continue
+        i = next(kept, None)
+        if i is None or have[i] != n:
+            return None
+        order.append(i)
+    return order if next(kept, None) is None else None
+
+
+# Broadcasting
+
+
+@rule("broadcasting to the shape it has is x; of a broadcast, the last one", node(BroadcastTo))
+def _(node: Apply, graph: Sweep) -> Variable | None:
+    x, *lengths = node.inputs
+    if graph.shape(x) == graph.shape(node.outputs[0]):
+        return x
+    leaner = _leaner(x)
+    return BroadcastTo().make(leaner, *lengths) if leaner is not None else None
+
+
+def _leaner(v: Variable) -> Variable | None:
+    """``v`` without the repetition, or the leading axes of length 1, that an operand of a broadcasting operation need not have."""
+    if isinstance(v, Constant):
+        return Constant(v.data.reshape(()), v.name) if v.ndim and v.data.size == 1 else None
+    owner = v.owner
+    if owner is None:
+        return None
+    if type(owner.op) is BroadcastTo:
+        return owner.inputs[0]
+    if type(owner.op) is DimShuffle and owner.op.order[:1] == ("x",):
+        order = owner.op.order
+        while order[:1] == ("x",):
+            order = order[1:]
+        return dimshuffle(owner.inputs[0], order)
+    return None
+
+
+def _covers(graph: Sweep, operands: Sequence[Variable], shape: Sequence[Any], all_of_it: bool) -> bool:
+    """Whether operands surely broadcast to ``shape``; or, if not ``all_of_it``, to that with some axes 1 or missing."""
+    if all_of_it and max((v.ndim for v in operands), default=0) < len(shape):
+        return False
+    for axis in range(-len(shape), 0):
+        lengths = [graph.shape(v)[axis] for v in operands if v.ndim >= -axis and v.type.shape[axis] != 1]
+        if shape[axis] in lengths or (not lengths and (shape[axis] == 1 or not all_of_it)):
+            continue
+        return False
+    return True
+
+
+@rule("an operand is not repeated to a length that another one has", node(ew.Elementwise))
+def _(node: Apply, graph: Sweep) -> Variable | None:
+    inputs = list(node.inputs)
+    if len(inputs) < 2:
+        return None
+    shape = None
+    changed = False
+    for i, v in enumerate(inputs):
+        if v.owner is None and not v.type.shape:
+            continue
+        leaner = _leaner(v)
+        if leaner is None:
+            continue
+        if shape is None:
+            shape = graph.shape(node.outputs[0])
+        candidate = [*inputs[:i], leaner, *inputs[i + 1 :]]
+        if _covers(graph, candidate, shape, True):
+            inputs, changed = candidate, True
+    return node.op.make(*inputs) if changed else None
+
+
+@rule("what is computed of repeated values is computed once and repeated", node(ew.Elementwise))
+def _(node: Apply, graph: Sweep) -> Variable | None:
+    repeated = [v.owner is not None and type(v.owner.op) is BroadcastTo for v in node.inputs]
+    if not any(repeated):
+        return None
+    inner = [v.owner.inputs[0] if b else v for v, b in zip(node.inputs, repeated, strict=True)]
+    return node.op.make(*inner) if _covers(graph, inner, graph.shape(node.outputs[0]), False) else None
+
+
+@rule("new and moved axes come after what is computed elementwise", node(ew.Elementwise))
+def _(node: Apply) -> Variable | None:
+    moved = [v for v in node.inputs if v.type.shape]
+    if not moved or is_scaling(node):
+        return None
+    first = moved[0].owner
+    if first is None or type(first.op) is not DimShuffle:
+        return None
+    for v in moved[1:]:
+        owner = v.owner
+        if owner is None or owner.op != first.op or owner.inputs[0].ndim != first.inputs[0].ndim:
+            return None
+    return dimshuffle(node.op.make(*(v.owner.inputs[0] if v.type.shape else v for v in node.inputs)), first.op.order)
+
+
+def is_scaling(node: Apply) -> bool:
+    """Whether a node multiplies by a scalar (or -1); scalars leave linear operations, and views are such."""
+    name = node.op.name
+    if name in ("mul", "true_div"):
+        return any(not v.type.shape for v in node.inputs[name == "true_div" :])
+    return name == "neg"
+
+
+@rule("moved axes of repeated values are repeated values", node(DimShuffle, node(BroadcastTo, as_="repeated")))
+def _(repeated: Variable, node: Apply) -> Variable | None:
+    x, *lengths = repeated.owner.inputs
+    order = node.op.order
+    gap = len(lengths) - x.ndim
+    inner = [a - gap if a != "x" and a >= gap else "x" for a in order]
+    one = Constant(1, dtype="int64")
+    return BroadcastTo().make(dimshuffle(x, inner), *(one if a == "x" else lengths[a] for a in order))
+
+
+@rule("a part of a repeated number is the number repeated", node(BasicIndex), node(AdvancedIndex))
+def _(node: Apply) -> Variable | None:
+    x = node.inputs[0]
+    if x.owner is None or type(x.owner.op) is not BroadcastTo:
+        return None
+    number = number_of(x)
+    return None if number is None else Constant(number, dtype=x.dtype)
+
+
+@rule("a join of one is it", node(Join, x))
+def _(x: Variable) -> Variable:
+    return x
+
+
+# Reductions
+
+
+@rule("a reduction over axes of length 1 drops them", node(Reduce, x))
+def _(x: Variable, node: Apply, graph: Sweep) -> Variable | None:
+    kind, axes = node.op.kind, node.op.axes
+    shape = graph.shape(x)
+    single = [a for a in axes if shape[a] == 1]
+    if not single:
+        return None
+    inner = dimshuffle(x, [a for a in range(x.ndim) if a not in single])
+    left = tuple(a - sum(s < a for s in single) for a in axes if a not in single)
+    return Reduce(kind, left).make(inner) if left else inner
+
+
+@rule("a reduction of a reduction of its kind is one", node(Reduce, node(Reduce, x, as_="inner")))
+def _(x: Variable, inner: Variable, node: Apply) -> Variable | None:
+    kind, axes = inner.owner.op.kind, inner.owner.op.axes
+    if kind != node.op.kind:
+        return None
+    kept = [a for a in range(x.ndim) if a not in axes]
+    return Reduce(kind, tuple(sorted((*axes, *(kept[a] for a in node.op.axes))))).make(x)
+
+
+@rule("a reduction sees through moved axes", node(Reduce, node(DimShuffle, x, as_="moved")))
+def _(x: Variable, moved: Variable, node: Apply) -> Variable | None:
+    order = moved.owner.op.order
+    left = [a for i, a in enumerate(order) if i not in node.op.axes]
+    axes = tuple(sorted(order[i] for i in node.op.axes if order[i] != "x"))
+    if not axes or len(axes) < len(node.op.axes):
+        return None
+    kept = [a for a in range(x.ndim) if a not in axes]
+    return dimshuffle(Reduce(node.op.kind, axes).make(x), ["x" if a == "x" else kept.index(a) for a in left])
+
+
+@rule("the sum of repeated values is a multiple", node(Reduce, node(BroadcastTo, as_="repeated"), kind="sum"))
+def _(repeated: Variable, node: Apply, graph: Sweep) -> Variable | None:
+    x, *lengths = repeated.owner.inputs
+    gap = len(lengths) - x.ndim
+    axes = [a for a in node.op.axes if a < gap or x.type.shape[a - gap] == 1]
+    if not axes:
+        return None
+    times = count(repeated, tuple(axes), x.dtype)
+    rest = BroadcastTo().make(
+        dimshuffle(x, [a for a in range(x.ndim) if a + gap not in axes]),
+        *(n for i, n in enumerate(lengths) if i not in axes),
+    )
+    left = tuple(a - sum(b < a for b in axes) for a in node.op.axes if a not in axes)
+    return (Reduce("sum", left).make(rest) if left else rest) * times

@@ -1,0 +1,140 @@
+"""Products and sums taken apart: the factors of a chain of mul, true_div and neg, the terms of a chain of add and sub.
+
+Rules that must recognise a formula however it is bracketed compare these instead of nodes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from ..graph import Apply, Constant, Variable
+from ..ops import elementwise as ew
+from ..ops.shape import DimShuffle
+from .engine import Sweep
+from .patterns import number_of
+
+#: how many factors a product is taken apart into at most
+_MOST_FACTORS = 16
+
+
+class Product:
+    """coefficient * over... / under...: a number and the factors above and below the line."""
+
+    __slots__ = ("coefficient", "over", "under")
+
+    def __init__(self, coefficient: float, over: Iterable[Variable], under: Iterable[Variable]) -> None:
+        self.coefficient = coefficient
+        self.over = list(over)
+        self.under = list(under)
+
+    def __mul__(self, other: Product) -> Product:
+        return Product(self.coefficient * other.coefficient, self.over + other.over, self.under + other.under)
+
+    def __truediv__(self, other: Product) -> Product:
+        return Product(self.coefficient / other.coefficient, self.over + other.under, self.under + other.over)
+
+    def __neg__(self) -> Product:
+        return Product(-self.coefficient, self.over, self.under)
+
+    def __eq__(self, other: object) -> bool:
+        """Equal as formulas: factors on both sides of the line cancel."""
+        return isinstance(other, Product) and self.coefficient == other.coefficient and self._powers() == other._powers()
+
+    def _powers(self) -> dict[Variable, int]:
+        powers = Counter(self.over)
+        powers.subtract(self.under)
+        return {v: n for v, n in powers.items() if n}
+
+    def cancelled(self) -> Product:
+        """The same with factors that stand on both sides of the line taken away."""
+        powers = self._powers()
+        over = [v for v, n in powers.items() for _ in range(n)]
+        return Product(self.coefficient, over, [v for v, n in powers.items() for _ in range(-n)])
+
+    def without(self, v: Variable) -> Product:
+        """The same with one factor ``v`` above the line less."""
+        over = list(self.over)
+        over.remove(v)
+        return Product(self.coefficient, over, self.under)
+
+    def variable(self, dtype: str) -> Variable:
+        """The product as an expression."""
+        over, under = multiply(self.over), multiply(self.under)
+        if under is not None:
+            over = ew.inv(under) if over is None else ew.true_div(over, under)
+        if over is None:
+            return Constant(self.coefficient, dtype=dtype)
+        return scaled(self.coefficient, over)
+
+
+def multiply(factors: Iterable[Variable]) -> Variable | None:
+    result = None
+    for v in factors:
+        result = v if result is None else ew.mul(result, v)
+    return result
+
+
+def scaled(number: Any, v: Variable) -> Variable:
+    """number * v, without the number where it is 1, as a negation where it is -1."""
+    if number == 1:
+        return v
+    return ew.neg(v) if number == -1 else ew.mul(number, v)
+
+
+def factors(v: Variable, graph: Sweep) -> Product:
+    """The factors of a product, of nested ones together, also where axes of length 1 were added to one."""
+    found = graph.products.get(v)
+    if found is None:
+        found = graph.products[v] = _factors(v, graph)
+    return found
+
+
+def _factors(root: Variable, graph: Sweep) -> Product:
+    result = Product(1.0, (), ())
+    pending = [(root, True)]
+    while pending:
+        v, above = pending.pop()
+        size = len(pending) + len(result.over) + len(result.under)
+        known = graph.products.get(v)
+        if known is not None and size + len(known.over) + len(known.under) <= _MOST_FACTORS:
+            result = result * known if above else result / known
+            continue
+        number = number_of(v)
+        if number is not None and _moderate(number) and _moderate(result.coefficient):
+            result.coefficient = result.coefficient * number if above else result.coefficient / number
+            continue
+        node, axes = v.owner, None
+        if node is not None and type(node.op) is DimShuffle and _only_adds_axes(node):
+            node, axes = node.inputs[0].owner, node.op
+        name = node.op.name if node is not None and type(node.op) is ew.Elementwise else None
+        if node is None or size >= _MOST_FACTORS or name not in ("mul", "true_div", "neg", "inv"):
+            (result.over if above else result.under).append(v)
+            continue
+        inputs = [graph.make(axes, i) if axes is not None and i.type.shape else i for i in node.inputs]
+        if name == "neg":
+            result.coefficient = -result.coefficient
+        pending.append((inputs[0], above != (name == "inv")))
+        if len(inputs) == 2:
+            pending.append((inputs[1], above == (name == "mul")))
+    return result
+
+
+def _moderate(number: float) -> bool:
+    """Whether products of a few such numbers stay numbers."""
+    return 1e-30 < abs(number) < 1e30
+
+
+def _only_adds_axes(node: Apply) -> bool:
+    return [a for a in node.op.order if a != "x"] == list(range(node.inputs[0].ndim))
+
+
+def two_terms(v: Variable, graph: Sweep) -> tuple[Product, Product] | None:
+    """The two terms of a sum or a difference."""
+    node = v.owner
+    if node is None or type(node.op) is not ew.Elementwise or node.op.name not in ("add", "sub"):
+        return None
+    a, b = node.inputs
+    first, second = factors(a, graph), factors(b, graph)
+    return first, second if node.op.name == "add" else -second
