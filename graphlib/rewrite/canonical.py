@@ -180,7 +180,9 @@ def _(c: Any, s: Variable, t: Variable) -> Variable | None:
     return ew.mul(c, ew.mul(s, t)) if number_of(s) is None else None
 
 
-@CANONICAL.rule("x * (1 / y) is x / y", array * P.inv(other), Capture("x", is_scalar) * P.inv(Capture("y", is_scalar)))
+@CANONICAL.rule(
+    "x * (1 / y) is x / y", array * P.inv(other), Capture("x", is_scalar) * P.inv(Capture("y", is_scalar))
+)
 def _(x: Variable, y: Variable) -> Variable:
     return ew.true_div(x, y)
 
@@ -266,7 +268,11 @@ def times(factor: Any, v: Variable) -> Variable:
 
 @CANONICAL.rule(
     "a scalar factor leaves a linear operation",
-    node(Reduce, kind="sum"), node(DimShuffle), node(Reshape), node(BasicIndex), node(AdvancedIndex),
+    node(Reduce, kind="sum"),
+    node(DimShuffle),
+    node(Reshape),
+    node(BasicIndex),
+    node(AdvancedIndex),
     node(MatrixProduct),
 )
 def leaves(node: Apply) -> Variable | None:
@@ -282,7 +288,8 @@ def leaves(node: Apply) -> Variable | None:
 
 @CANONICAL.rule(
     "a scalar factor of what is added to zeros leaves",
-    node(AdvancedWrite, mode="add"), node(BasicWrite, mode="add"),
+    node(AdvancedWrite, mode="add"),
+    node(BasicWrite, mode="add"),
 )
 def _(node: Apply) -> Variable | None:
     base, added, *indices = node.inputs
@@ -296,8 +303,11 @@ def _(node: Apply) -> Variable | None:
     return None if found is None else times(found[0], node.op.make(base, found[1], *indices))
 
 
-@CANONICAL.rule("a factor that is constant along the summed axes leaves the sum",
-                node(Reduce, x * y, kind="sum"), node(Reduce, P.true_div(x, y), kind="sum"))
+@CANONICAL.rule(
+    "a factor that is constant along the summed axes leaves the sum",
+    node(Reduce, x * y, kind="sum"),
+    node(Reduce, P.true_div(x, y), kind="sum"),
+)
 def _(x: Variable, y: Variable, node: Apply) -> Variable | None:
     product = node.inputs[0]
     axes, shape = node.op.axes, product.type.shape

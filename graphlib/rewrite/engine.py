@@ -223,7 +223,9 @@ class Sweep:
                 try:
                     result = rule.apply(self, node)
                 except Exception as error:
-                    raise RewriteError(f"the rewrite rule {rule.name!r} failed on {node}, {out.describe()}: {error}") from error
+                    raise RewriteError(
+                        f"the rewrite rule {rule.name!r} failed on {node}, {out.describe()}: {error}"
+                    ) from error
                 if result is not None:
                     self.accept(rule, node, result)
                     return result
@@ -233,10 +235,17 @@ class Sweep:
         """Check a replacement, count it, and hand on the name of what it replaces."""
         out = node.outputs[0]
         if not out.type.accepts(result.type):
-            raise RewriteError(f"the rewrite rule {rule.name!r} makes {result.type} of {node}, which is {out.describe()}")
+            raise RewriteError(
+                f"the rewrite rule {rule.name!r} makes {result.type} of {node}, which is {out.describe()}"
+            )
         self.graph.budget.count(rule.name)
         self.fired += 1
-        if out.name is not None and result.name is None and result.owner is not None and result not in self.final:
+        if (
+            out.name is not None
+            and result.name is None
+            and result.owner is not None
+            and result not in self.final
+        ):
             result.name = out.name
 
     def fit(self, result: Variable, out: Variable) -> Variable:
@@ -316,7 +325,9 @@ class Graph:
         return found
 
 
-def rewrite_with(phases: Iterable[Phase], results: list[Variable], stop_at: Collection[Variable]) -> list[Variable]:
+def rewrite_with(
+    phases: Iterable[Phase], results: list[Variable], stop_at: Collection[Variable]
+) -> list[Variable]:
     """Equivalent variables, after each phase's rules in turn; looks at nothing above ``stop_at``."""
     inner = {v: v.type(v.name) for v in stop_at if v.owner is not None}
     current = clone(results, inner) if inner else list(results)

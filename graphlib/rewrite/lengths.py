@@ -131,7 +131,9 @@ def _arange(lengths: Lengths, node: Apply) -> list:
 
 
 def _reduced(axes: Callable[[Any], tuple]) -> Callable[[Lengths, Apply], list]:
-    return lambda lengths, node: [n for i, n in enumerate(lengths.shape(node.inputs[0])) if i not in axes(node.op)]
+    return lambda lengths, node: [
+        n for i, n in enumerate(lengths.shape(node.inputs[0])) if i not in axes(node.op)
+    ]
 
 
 def _product(lengths: Lengths, node: Apply) -> list:

@@ -119,7 +119,9 @@ class Call(Pattern):
 
     def __init__(self, key: Any, operands: tuple | None, name: str | None = None, **attributes: Any) -> None:
         self.key = key
-        self.operands = None if operands is None else tuple(p if isinstance(p, Pattern) else Number(p) for p in operands)
+        self.operands = (
+            None if operands is None else tuple(p if isinstance(p, Pattern) else Number(p) for p in operands)
+        )
         self.name = name
         self.attributes = tuple(attributes.items())
 

@@ -67,7 +67,10 @@ class LogSoftmaxGradient(Composite):
 
 for _cls in (Softmax, LogSoftmax, SoftmaxGradient, LogSoftmaxGradient):
     lengths_rule(_cls, lambda lengths, node: lengths.shape(node.inputs[-1]))
-lengths_rule(LogSumExp, lambda lengths, node: [n for i, n in enumerate(lengths.shape(node.inputs[0])) if i not in node.op.axes])
+lengths_rule(
+    LogSumExp,
+    lambda lengths, node: [n for i, n in enumerate(lengths.shape(node.inputs[0])) if i not in node.op.axes],
+)
 
 
 def is_op(v: Variable, cls: type) -> bool:
@@ -77,7 +80,11 @@ def is_op(v: Variable, cls: type) -> bool:
 def argument(v: Variable, name: str) -> Variable | None:
     """What an elementwise function is applied to."""
     node = v.owner
-    return node.inputs[0] if node is not None and type(node.op) is ew.Elementwise and node.op.name == name else None
+    return (
+        node.inputs[0]
+        if node is not None and type(node.op) is ew.Elementwise and node.op.name == name
+        else None
+    )
 
 
 def reduced(v: Variable, ndim: int) -> tuple[Variable, tuple[int, ...]] | None:
@@ -131,7 +138,9 @@ def _(node: Apply) -> Variable | None:
     return quotient(*node.inputs)
 
 
-@SOFTMAX.rule("log(sum(exp(x))) relative to the maximum", P.log(node(Reduce, P.exp(x), as_="total", kind="sum")))
+@SOFTMAX.rule(
+    "log(sum(exp(x))) relative to the maximum", P.log(node(Reduce, P.exp(x), as_="total", kind="sum"))
+)
 def _(x: Variable, total: Variable) -> Variable:
     return LogSumExp(total.owner.op.axes).make(x)
 
@@ -155,7 +164,10 @@ def _(x: Variable, p: Variable) -> Variable:
 _VIEWS = (AdvancedIndex, BasicIndex, DimShuffle, Reshape)
 
 
-@SOFTMAX.rule("the logarithm of a part of a softmax is that part of its logarithm", *(P.log(node(c, as_="part")) for c in _VIEWS))
+@SOFTMAX.rule(
+    "the logarithm of a part of a softmax is that part of its logarithm",
+    *(P.log(node(c, as_="part")) for c in _VIEWS),
+)
 def _(part: Variable) -> Variable | None:
     p, *rest = part.owner.inputs
     if not is_op(p, Softmax):
@@ -218,7 +230,9 @@ def _(x: Variable, y: Variable, node: Apply, graph: Sweep) -> Variable | None:
     return None
 
 
-@SOFTMAX.rule("the gradient of softmax for g = h / p is that of its logarithm for h", node(SoftmaxGradient, x, y))
+@SOFTMAX.rule(
+    "the gradient of softmax for g = h / p is that of its logarithm for h", node(SoftmaxGradient, x, y)
+)
 def _(x: Variable, y: Variable, node: Apply, graph: Sweep) -> Variable | None:
     """Nothing is divided by a probability any more, which may be 0."""
     op, p = node.op, y
@@ -251,8 +265,11 @@ def _scattered_quotient(v: Variable, p: Variable, graph: Sweep) -> Variable | No
 _READS = {AdvancedWrite: AdvancedIndex, BasicWrite: BasicIndex}
 
 
-@SOFTMAX.rule("the gradient of softmax of a sum, part by part",
-              node(SoftmaxGradient, P.add(x, y), Capture("p")), node(SoftmaxGradient, P.sub(x, y), Capture("p")))
+@SOFTMAX.rule(
+    "the gradient of softmax of a sum, part by part",
+    node(SoftmaxGradient, P.add(x, y), Capture("p")),
+    node(SoftmaxGradient, P.sub(x, y), Capture("p")),
+)
 def _(x: Variable, y: Variable, p: Variable, node: Apply, graph: Sweep) -> Variable | None:
     if not any(p in factors(v, graph).under for v in (x, y)):
         return None
@@ -262,14 +279,19 @@ def _(x: Variable, y: Variable, p: Variable, node: Apply, graph: Sweep) -> Varia
 
 @SOFTMAX.rule(
     "a gradient through a softmax adds up to 0: none goes to the maximum",
-    *(node(Reduce, shape, kind="sum") for cls in (SoftmaxGradient, LogSoftmaxGradient)
-      for shape in (node(cls, as_="g"), -node(cls, as_="g"))),
+    *(
+        node(Reduce, shape, kind="sum")
+        for cls in (SoftmaxGradient, LogSoftmaxGradient)
+        for shape in (node(cls, as_="g"), -node(cls, as_="g"))
+    ),
 )
 def _(g: Variable, node: Apply) -> Variable | None:
     return Constant(0, dtype=g.dtype) if node.op.axes == g.owner.op.axes else None
 
 
-CANONICAL.rule("a scalar factor leaves a linear operation", node(SoftmaxGradient), node(LogSoftmaxGradient))(leaves)
+CANONICAL.rule("a scalar factor leaves a linear operation", node(SoftmaxGradient), node(LogSoftmaxGradient))(
+    leaves
+)
 
 
 # Written out
@@ -325,20 +347,35 @@ def one_hot(v: Variable, graph: Sweep) -> tuple[Variable, Variable] | None:
     if node is None or type(node.op) is not AdvancedWrite or node.op.parameters() != ((True, True), "add"):
         return None
     base, values, rows, labels = node.inputs
-    counts = rows.owner is not None and type(rows.owner.op) is ARange and [number_of(i) for i in rows.owner.inputs[::2]] == [0, 1]
-    if number_of(base) != 0 or not counts or labels.type.shape != (None,) and labels.type.shape != rows.type.shape:
+    counts = (
+        rows.owner is not None
+        and type(rows.owner.op) is ARange
+        and [number_of(i) for i in rows.owner.inputs[::2]] == [0, 1]
+    )
+    if (
+        number_of(base) != 0
+        or not counts
+        or (labels.type.shape != (None,)
+        and labels.type.shape != rows.type.shape)
+    ):
         return None
     n, columns = graph.shape(base)
     m = graph.shape(rows)[0]
     numbers = arange(graph.length(columns))
     label = AdvancedIndex((True,)).make(numbers, labels)
-    if values.owner is not None and type(values.owner.op) is BroadcastTo and not values.owner.inputs[0].type.shape:
+    if (
+        values.owner is not None
+        and type(values.owner.op) is BroadcastTo
+        and not values.owner.inputs[0].type.shape
+    ):
         values = values.owner.inputs[0]
     totals = values
     if m != n:
         # perhaps fewer labels than rows: the rows without one get label -1, which is no column, and the total 0
         part = BasicWrite(((False, True, 1),), "set")
-        label = part.make(BroadcastTo().make(Constant(-1, dtype="int64"), graph.length(n)), label, graph.length(m))
+        label = part.make(
+            BroadcastTo().make(Constant(-1, dtype="int64"), graph.length(n)), label, graph.length(m)
+        )
         if values.type.shape:
             zeros = BroadcastTo().make(Constant(0, dtype=values.dtype), graph.length(n))
             totals = values = part.make(zeros, values, graph.length(m))

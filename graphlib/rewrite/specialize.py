@@ -16,7 +16,7 @@ from ..ops.reduce import Reduce
 from ..ops.shape import DimShuffle, swapaxes
 from .canonical import scalar_factor
 from .engine import RuleSet, Sweep
-from .patterns import Capture, P, is_scalar, node, number_of
+from .patterns import Capture, is_scalar, node, number_of
 from .softmax import one_hot
 from .structure import is_scaling
 from .terms import multiply, scaled
@@ -68,7 +68,11 @@ class Term:
         node = value.owner
         self.accumulated = node is not None and (
             (type(node.op) is MatrixProduct and not node.op.batched)
-            or (type(node.op) in (AdvancedWrite, BasicWrite) and node.op.mode == "add" and number_of(node.inputs[0]) == 0)
+            or (
+                type(node.op) in (AdvancedWrite, BasicWrite)
+                and node.op.mode == "add"
+                and number_of(node.inputs[0]) == 0
+            )
         )
 
     def variable(self) -> Variable:
@@ -99,7 +103,12 @@ def terms(root: Variable, graph: Sweep) -> list[Term]:
         v, k = pending.pop()
         node = v.owner
         shared = v is not root and not graph.used_once(v)
-        if node is None or shared or type(node.op) is not ew.Elementwise or [n == 1 for n in v.type.shape] != ones:
+        if (
+            node is None
+            or shared
+            or type(node.op) is not ew.Elementwise
+            or [n == 1 for n in v.type.shape] != ones
+        ):
             result.append(Term(k, v))
         elif node.op.name in ("add", "sub"):
             first, second = node.inputs
@@ -168,7 +177,10 @@ def sum_of(found: list[Term]) -> Term:
     return Term(ONE, total)
 
 
-@rule("the transpose of a product is the product of the transposes", node(DimShuffle, node(MatrixProduct, x, y, as_="product")))
+@rule(
+    "the transpose of a product is the product of the transposes",
+    node(DimShuffle, node(MatrixProduct, x, y, as_="product")),
+)
 def _(x: Variable, y: Variable, product: Variable, node: Apply, graph: Sweep) -> Variable | None:
     transposes = node.op.order == ((0, 2, 1) if product.owner.op.batched else (1, 0))
     if not transposes or not graph.used_once(product):
@@ -176,7 +188,9 @@ def _(x: Variable, y: Variable, product: Variable, node: Apply, graph: Sweep) ->
     return product.owner.op.make(swapaxes(y, -1, -2), swapaxes(x, -1, -2))
 
 
-@rule("a vector added to a matrix at [arange, labels] is an elementwise choice", node(AdvancedWrite, mode="add"))
+@rule(
+    "a vector added to a matrix at [arange, labels] is an elementwise choice", node(AdvancedWrite, mode="add")
+)
 def _(node: Apply, graph: Sweep) -> Variable | None:
     found = one_hot(node.outputs[0], graph)
     return None if found is None else found[0]

@@ -87,7 +87,12 @@ def _(x: Variable) -> Variable:
 def complement(v: Variable) -> Variable | None:
     """u of 1 - u."""
     node = v.owner
-    if node is not None and type(node.op) is ew.Elementwise and node.op.name == "sub" and number_of(node.inputs[0]) == 1:
+    if (
+        node is not None
+        and type(node.op) is ew.Elementwise
+        and node.op.name == "sub"
+        and number_of(node.inputs[0]) == 1
+    ):
         return node.inputs[1]
     return None
 
@@ -132,7 +137,9 @@ def _(node: Apply, graph: Sweep) -> Variable | None:
                     continue
                 replaced = [found]
             over = product.over[:j] + replaced + product.over[j + 1 :]
-            return Product(product.coefficient, over, product.under[:i] + product.under[i + 1 :]).variable(out.dtype)
+            return Product(product.coefficient, over, product.under[:i] + product.under[i + 1 :]).variable(
+                out.dtype
+            )
     return None
 
 
@@ -142,7 +149,9 @@ def _(node: Apply, graph: Sweep) -> Variable | None:
     product = factors(node.outputs[0], graph)
     for i, v in enumerate(product.over):
         terms = two_terms(v, graph)
-        if terms is None or not any(f in product.over and is_positive(f) for term in terms for f in term.under):
+        if terms is None or not any(
+            f in product.over and is_positive(f) for term in terms for f in term.under
+        ):
             continue
         rest = Product(product.coefficient, product.over[:i] + product.over[i + 1 :], product.under)
         dtype = node.outputs[0].dtype

@@ -202,7 +202,9 @@ def _(node: Apply) -> Variable | None:
         owner = v.owner
         if owner is None or owner.op != first.op or owner.inputs[0].ndim != first.inputs[0].ndim:
             return None
-    return dimshuffle(node.op.make(*(v.owner.inputs[0] if v.type.shape else v for v in node.inputs)), first.op.order)
+    return dimshuffle(
+        node.op.make(*(v.owner.inputs[0] if v.type.shape else v for v in node.inputs)), first.op.order
+    )
 
 
 def is_scaling(node: Apply) -> bool:
@@ -213,7 +215,9 @@ def is_scaling(node: Apply) -> bool:
     return name == "neg"
 
 
-@rule("moved axes of repeated values are repeated values", node(DimShuffle, node(BroadcastTo, as_="repeated")))
+@rule(
+    "moved axes of repeated values are repeated values", node(DimShuffle, node(BroadcastTo, as_="repeated"))
+)
 def _(repeated: Variable, node: Apply) -> Variable | None:
     x, *lengths = repeated.owner.inputs
     order = node.op.order

@@ -40,7 +40,11 @@ class Product:
 
     def __eq__(self, other: object) -> bool:
         """Equal as formulas: factors on both sides of the line cancel."""
-        return isinstance(other, Product) and self.coefficient == other.coefficient and self._powers() == other._powers()
+        return (
+            isinstance(other, Product)
+            and self.coefficient == other.coefficient
+            and self._powers() == other._powers()
+        )
 
     def _powers(self) -> dict[Variable, int]:
         powers = Counter(self.over)
