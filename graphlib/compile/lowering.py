@@ -168,7 +168,7 @@ class Lowering:
         linear = flat_index(index, self.shape(base)).linear_in(indices)
         if linear is None or any(not isinstance(atom, Symbol) and atom.op == "checked_index" for m in linear[1].terms for atom in m):
             return None
-        return Strided(base, linear[1], tuple(linear[0]))
+        return Strided(base, self.named(linear[1]), tuple(linear[0]))
 
     def in_memory(self, v: Variable) -> Strided:
         """Where a variable lies in memory, made to lie there if it does not."""

@@ -10,7 +10,7 @@ from ...compile.lowering import LOOP, Lowering, Placed, Value
 from ...compile.schedule import Loops
 from ...graph import Variable
 from ...scalar.expression import integer
-from ...scalar.integer import ONE, Poly, Symbol, flat_index, product
+from ...scalar.integer import Poly, Symbol, flat_index, product
 from .expressions import Printer, Scope
 from .scalar import C_TYPES, SUFFIXES, literal
 
@@ -43,8 +43,8 @@ class Kernel:
 
     name: str
     text: str
-    length: str | None
-    work: str
+    length: Poly | None
+    work: Poly
     checks_index: bool
     partial: list[Value] = field(default_factory=list)
 
@@ -148,11 +148,9 @@ class KernelWriter:
             name, _ = self.locals[value.variable]
             scope.lines.append(f"s->{self.partial_name(value)}[chunk] = {name};")
         slow = sum(expr.op in _SLOW for expr in self.printer.uses)
-        outer = self.length_of(0) if step.axes else None
-        whole = self.printer.poly(product(step.axes))
         text = self.function(scope.lines, [v.variable for v in step.values])
-        work = f"({whole}) * {len(step.values) + _SLOW_COST * slow}"
-        return Kernel(self.name, text, outer if self.splits else None, work, self.printer.checks_index, self.partial)
+        work = product(step.axes) * (len(step.values) + _SLOW_COST * slow)
+        return Kernel(self.name, text, self.turns(0) if self.splits else None, work, self.printer.checks_index, self.partial)
 
     def piece(self, variable: Variable, piece: Placed) -> Kernel:
         """The kernel of one piece of a pushed output."""
@@ -179,7 +177,7 @@ class KernelWriter:
             simd = k == levels[-1] and not piece.collides and not self.printer.checks_index
             scopes[k].lines.extend(self.loop(k, lines, ["#pragma omp simd"] if simd else []))
         text = self.function(scope.lines, [variable])
-        return Kernel(self.name, text, None, "0", self.printer.checks_index)
+        return Kernel(self.name, text, None, Poly.of(0), self.printer.checks_index)
 
     def function(self, lines: list[str], variables: list[Variable]) -> str:
         head = ["gl_loop *const loop = context;", "State *const s = loop->state;"]
@@ -190,8 +188,9 @@ class KernelWriter:
             head.append("int64_t bad = 0;")
             lines = [*lines, "if (bad) s->bad_index = 1;"]
         if self.splits:
-            n = self.length_of(0)
-            head.append(f"const int64_t begin = ({n}) * chunk / loop->chunks, end = ({n}) * (chunk + 1) / loop->chunks;")
+            n = self.printer.poly(self.turns(0))
+            n = n if n.isalnum() else f"({n})"
+            head.append(f"const int64_t begin = {n} * chunk / loop->chunks, end = {n} * (chunk + 1) / loop->chunks;")
             for name in self.lengths:
                 declaration = f"const int64_t {name} = s->{name};"
                 if declaration not in head:
@@ -199,19 +198,14 @@ class KernelWriter:
         body = "\n".join("    " + line for line in [*head, *lines])
         return f"{describe(variables)}\nstatic void {self.name}(void *context, int64_t chunk) {{\n{body}\n}}\n"
 
-    def length_of(self, axis: int) -> str:
-        """The number of turns of a loop, collapsed ones counted in; of the outermost for axis 0."""
-        total = ONE
-        k = axis
-        while k in self.collapsed:
-            total = total * self.axes[k]
-            k += 1
-        if axis == 0 or axis not in self.collapsed:
-            first = k
-            while first - 1 in self.collapsed:
-                first -= 1
-            total = product(self.axes[first : k + 1])
-        return self.printer.poly(total)
+    def turns(self, axis: int) -> Poly:
+        """How often the loop runs that ``axis`` is in, the axes merged into it counted in."""
+        first = last = axis
+        while first - 1 in self.collapsed:
+            first -= 1
+        while last in self.collapsed:
+            last += 1
+        return product(self.axes[first : last + 1])
 
     def loop(self, axis: int, lines: list[str], pragmas: list[str]) -> list[str]:
         first = axis
@@ -221,7 +215,7 @@ class KernelWriter:
         if self.splits and first == 0:
             head = f"for (int64_t {index} = begin; {index} < end; {index}++) {{"
         else:
-            head = f"for (int64_t {index} = 0; {index} < {self.length_of(axis)}; {index}++) {{"
+            head = f"for (int64_t {index} = 0; {index} < {self.printer.poly(self.turns(axis))}; {index}++) {{"
         return [*pragmas, head, *("    " + line for line in lines), "}"]
 
     def block(self, block: Block, scope: Scope) -> None:
@@ -336,6 +330,8 @@ class KernelWriter:
         clauses: dict[str, list[str]] = {}
         for value in entry.entries:
             if isinstance(value, Block) or value.kind is None or value.variable not in self.locals:
+                continue
+            if self.register_level(value) == len(value.axes):
                 continue
             if value.kind in ("argmax", "argmin"):
                 return []

@@ -13,7 +13,7 @@ from ...graph import Constant, Variable
 from ...scalar.expression import Expr, integer
 from ...scalar.integer import Poly, Symbol, product
 from ...scalar.lowered import Check
-from .expressions import Printer, Scope, children
+from .expressions import Printer, Scope, children, print_poly
 from .kernels import Kernel, KernelWriter, Memory, describe
 from .scalar import C_TYPES, SUFFIXES
 
@@ -157,8 +157,8 @@ class Renderer:
         if kernel.length is None:
             lines = [f"{kernel.name}(&(gl_loop){{s, 1}}, 0);"]
         else:
-            state = lambda text: self.in_state(text)  # noqa: E731
-            lines = [f"gl_run_loop(s->rt, {kernel.name}, s, {state(kernel.length)}, {state(kernel.work)});"]
+            length, work = self.host_poly(kernel.length), self.host_poly(kernel.work)
+            lines = [f"gl_run_loop(s->rt, {kernel.name}, s, {length}, {work});"]
         for k, value in enumerate(kernel.partial):
             name, c_type, _ = self.pointer(value.variable)
             part = f"s->{kernel.name}_part{k}"
@@ -169,22 +169,18 @@ class Renderer:
             text = KernelWriter.combine(None, value, f"s->{name}[0]", f"{part}[k]")  # type: ignore[arg-type]
             lines += [
                 f"s->{name}[0] = {part}[0];",
-                f"for (int64_t k = 1; k < gl_chunks({self.in_state(kernel.length)}, {self.in_state(kernel.work)}); k++) {text}",
+                f"for (int64_t k = 1; k < gl_chunks({length}, {work}); k++) {text}",
             ]
         if kernel.checks_index:
             lines.append("if (s->bad_index) return -2;")
         return lines
-
-    def in_state(self, text: str) -> str:
-        """A length's text with every name read from the state."""
-        return re.sub(r"(?<![\w.>])([A-Za-z_]\w*)", r"s->\1", text)
 
     def loops(self, number: int, step: Loops) -> list[str]:
         return self.call_kernel(KernelWriter(f"loops_{number}", self.memory).group(step))
 
     def pushes(self, number: int, step: Pushes) -> list[str]:
         out, c_type, _ = self.pointer(step.variable)
-        size = self.in_state(self.host_poly(product(self.low.shape(step.variable))))
+        size = self.host_poly(product(self.low.shape(step.variable)))
         lines = []
         if isinstance(step.base, Variable):
             source = self.pointer(step.base)[0]
@@ -205,12 +201,12 @@ class Renderer:
         if isinstance(step.c, Variable):
             source = self.pointer(step.c)[0]
             if source != out:
-                size = self.in_state(self.host_poly(product(self.low.shape(step.variable))))
+                size = self.host_poly(product(self.low.shape(step.variable)))
                 lines.append(f"memcpy(s->{out}, s->{source}, sizeof({c_type}) * (size_t)({size}));")
         elif step.c is not None:
-            size = self.in_state(self.host_poly(product(self.low.shape(step.variable))))
+            size = self.host_poly(product(self.low.shape(step.variable)))
             lines.append(f"for (int64_t k = 0; k < {size}; k++) s->{out}[k] = {self.host(step.c, lines)};")
-        p = lambda poly: self.in_state(self.host_poly(poly, lines))  # noqa: E731
+        p = lambda poly: self.host_poly(poly, lines)  # noqa: E731
         (m, k), n = step.shape_a[-2:], step.shape_b[-1]
         factors = []
         for side, shape in ((step.a, step.shape_a), (step.b, step.shape_b)):
@@ -233,7 +229,7 @@ class Renderer:
         suffix = SUFFIXES[step.operands[0].dtype]
         arguments = [f"s->{self.pointer(v)[0]}" for v in (*step.operands, *step.outputs)]
         lines: list[str] = []
-        arguments += [self.in_state(self.host_poly(p, lines)) for p in step.call.integers]
+        arguments += [self.host_poly(p, lines) for p in step.call.integers]
         return [describe(list(step.outputs)), *lines, f"if ({step.call.function}_{suffix}({', '.join(arguments)})) return -1;"]
 
     def copy(self, number: int, step: Copy) -> list[str]:
@@ -244,7 +240,7 @@ class Renderer:
         else:
             name = self.pointer(list(self.program.updates)[step.result - n])[0]
         source, c_type, _ = self.pointer(v)
-        size = self.in_state(self.host_poly(product(self.low.shape(v))))
+        size = self.host_poly(product(self.low.shape(v)))
         return [f"memcpy(s->{name}, s->{source}, sizeof({c_type}) * (size_t)({size}));"] if name != source else []
 
     # scalars computed outside loops
@@ -252,7 +248,7 @@ class Renderer:
     def host(self, expr: Expr, lines: list[str]) -> str:
         """An expression computed in gl_run itself, from the state; statements it needs go to ``lines``."""
         printer = Printer(
-            lambda v, index, text: f"s->{self.pointer(v)[0]}[{self.in_state(text(_flat(index, self.low.shape(v))))}]",
+            lambda v, index, text: f"s->{self.pointer(v)[0]}[{text(_flat(index, self.low.shape(v)))}]",
             lambda v, scope: None,
             lambda symbol: f"s->{self.length(symbol)}",
             {},
@@ -269,11 +265,10 @@ class Renderer:
         return text
 
     def host_poly(self, p: Poly, lines: list[str] | None = None) -> str:
-        """A length or offset with bare names of lengths; opaque parts are computed into ``lines``."""
+        """A length or offset from the state; statements that opaque parts need go to ``lines``."""
         if all(isinstance(a, Symbol) for m in p.terms for a in m):
-            return Printer(None, None, self.length, {}).poly(p)  # type: ignore[arg-type]
-        text = self.host(integer(p), lines if lines is not None else [])
-        return text.replace("s->", "")
+            return print_poly(p, lambda symbol: f"s->{self.length(symbol)}")  # type: ignore[arg-type]
+        return self.host(integer(p), lines if lines is not None else [])
 
     # prepare, run, entry
 
@@ -300,7 +295,7 @@ class Renderer:
             if v not in allocated and all(ready(n) for n in self.low.shape(v)):
                 allocated.add(v)
                 name, c_type, _ = self.pointer(v)
-                size = self.in_state(self.host_poly(product(self.low.shape(v))))
+                size = self.host_poly(product(self.low.shape(v)))
                 lines += [
                     f"s->{name} = gl_late(s, sizeof({c_type}) * (size_t)({size}));",
                     f"if (!s->{name}) return -1;",
@@ -311,7 +306,7 @@ class Renderer:
                 allocated.add(key)  # type: ignore[arg-type]
                 if k != self.schedule.place.get(v):
                     name = self.unique(("result", k), None, f"out{k}")
-                    size = self.in_state(self.host_poly(product(self.low.shape(v))))
+                    size = self.host_poly(product(self.low.shape(v)))
                     lines += [f"s->{name} = gl_late(s, sizeof({C_TYPES[v.dtype]}) * (size_t)({size}));", f"if (!s->{name}) return -1;"]
                 lines += self.shape_lines(k, v)
         return lines
@@ -320,11 +315,11 @@ class Renderer:
         return [v for step in self.schedule.steps for v in step.writes() if self.is_late(v) and not self.low.is_leaf(v)]
 
     def shape_lines(self, k: int, v: Variable) -> list[str]:
-        lengths = [self.in_state(self.host_poly(n)) for n in self.low.shape(v)]
+        lengths = [self.host_poly(n) for n in self.low.shape(v)]
         return [f"s->shape{k}[{axis}] = {text};" for axis, text in enumerate(lengths)]
 
     def check_line(self, k: int, check: Check) -> str:
-        left, right = (self.in_state(self.host_poly(p)) for p in (check.left, check.right))
+        left, right = (self.host_poly(p) for p in (check.left, check.right))
         return f"if ({left} != {right}) {{ s->left = {left}; s->right = {right}; return {k + 1}; }}"
 
     def state(self, shapes: list) -> str:
@@ -368,7 +363,7 @@ class Renderer:
                 lines += self.shape_lines(k, v)
         sizes = []
         for k, slot in enumerate(slots):
-            texts = [self.in_state(self.host_poly(size)) for size in slot.sizes]
+            texts = [self.host_poly(size) for size in slot.sizes]
             lines.append(f"int64_t size{k} = {texts[0]};")
             lines += [f"if ({text} > size{k}) size{k} = {text};" for text in texts[1:]]
             sizes.append(f"size{k}")
