@@ -226,7 +226,11 @@ def test_debugprint_of_a_function_has_outputs_updates_and_the_order_of_steps():
     rows = parse(debugprint(f, file="str"))
     roots = [row[1] for row in rows if row[0] == 0]
     assert len(roots) == 3
-    assert [root.partition(" ← ")[0] for root in roots[1:]] == ["W", "b"]
+    leaves = {row[1]: row[2] for row in rows if row[1] in ("W", "b")}
+    assert [root.partition(" ← ")[0] for root in roots[1:]] == [
+        f"W [id {leaves['W']}]",
+        f"b [id {leaves['b']}]",
+    ]
     order = {}
     children = children_of(rows)
     for row in rows:
@@ -237,6 +241,15 @@ def test_debugprint_of_a_function_has_outputs_updates_and_the_order_of_steps():
         for k in below:
             if rows[k][5] is not None:
                 assert int(rows[k][5]) < int(rows[i][5])
+
+
+@pytest.mark.parametrize("mode", ["fast_run", "reference"])
+def test_debugprint_of_a_function_is_of_its_rewritten_graph(mode):
+    x = T.vector("x")
+    f = graphlib.function([x], T.log(T.exp(x) / T.exp(x).sum()) * 1 + 0, mode=mode)
+    text = debugprint(f, file="str")
+    check_tree(f.optimized[0], [row[:5] for row in parse(text)])
+    assert sum(row[1] == "mul" for row in parse(text)) == (mode == "reference")
 
 
 def test_debugprint_ends_at_an_input_that_has_an_owner():
@@ -849,6 +862,15 @@ def test_a_function_shows_itself_in_a_notebook():
     for text in ("input x", "output cost", "update of W", "tanh", "source"):
         assert text in page.texts
     assert f.source in "".join(page.texts)
+    assert "profile" not in page.texts
+
+
+def test_a_profiled_function_shows_its_profile_in_a_notebook():
+    f = training_function(profile=True)
+    f(np.ones((2, 4), "float32"))
+    page = Tags(f._repr_html_())
+    assert "profile" in page.texts
+    assert str(f.profile) in "".join(page.texts)
 
 
 def test_methods_of_the_facade():

@@ -28,7 +28,7 @@ def variable_html(variable: Variable) -> str:
 
 
 def function_html(function: Any) -> str:
-    """Inputs, outputs and updates; folded away, the steps of the rewritten graph and the source."""
+    """Inputs, outputs and updates; folded away, the rewritten graph's operations, source and profile."""
     subject = subject_of(function, "function_html")
     title = escape(function.name or "function")
     signature = [(f"input {leaf_text(v)}", str(v.type)) for v in function.inputs]
@@ -38,12 +38,15 @@ def function_html(function: Any) -> str:
     rows = [_step(i, node) for i, node in enumerate(steps[:_MOST_STEPS])]
     if len(steps) > _MOST_STEPS:
         rows.append(("…", f"and {len(steps) - _MOST_STEPS} more: debugprint shows all", "", "", ""))
-    return (
-        f"<div><b>{title}</b> <small>mode {escape(function.mode)}</small>{_table(None, signature)}"
-        + _folded(f"{len(steps)} steps", _table(("", "operation", "of", "type", "line"), rows))
-        + _folded("source", f"<pre>{escape(function.source)}</pre>")
-        + "</div>"
-    )
+    parts = [
+        f"<b>{title}</b> <small>mode {escape(function.mode)}</small>",
+        _table(None, signature),
+        _folded(f"{len(steps)} operations", _table(("", "operation", "of", "type", "line"), rows)),
+        _folded("source", f"<pre>{escape(function.source)}</pre>"),
+    ]
+    if function.profile is not None:
+        parts.append(_folded("profile", f"<pre>{escape(str(function.profile))}</pre>"))
+    return f"<div>{''.join(parts)}</div>"
 
 
 def _formula(variable: Variable) -> str:

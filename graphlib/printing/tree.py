@@ -23,7 +23,7 @@ def debugprint(
     A line has the operation, ``[id A]`` which tells nodes apart, the variable's name if it has one, and in a
     function the node's place in the order of computation.  Operands follow, indented.  A node met again is
     not unfolded again: ``···`` stands for its operands; so does ``··· below`` where the indentation ends, and
-    the node follows at the margin.  A function's updates are written ``W ← …``.
+    the node follows at the margin.  A function's updates are written ``W [id B] ← …``.
 
     depth: how many levels to show; -1 for all.
     print_type: also write each variable's type.
@@ -58,10 +58,10 @@ class _Tree:
 
     def lines(self) -> list[str]:
         result: list[str] = []
-        roots = [("", v) for v in self.subject.outputs]
-        roots += [(f"{leaf_text(target)} ← ", value) for target, value in self.subject.updates]
-        for head, variable in roots:
-            result.extend(self.unfold(variable, head))
+        for variable in self.subject.outputs:
+            result += self.unfold(variable, "")
+        for target, variable in self.subject.updates:
+            result += self.unfold(variable, f"{leaf_text(target)} [id {self.identity(target)}] ← ")
         return result
 
     def unfold(self, root: Variable, head: str) -> list[str]:
@@ -110,9 +110,11 @@ class _Tree:
     def label(self, variable: Variable) -> str:
         """One line: operation or leaf, id, type, the variable's name, the place in the order."""
         node = variable.owner if variable not in self.ends else None
-        identity = self.ids.setdefault(node or variable, _letters(len(self.ids)))
         output = f".{variable.index}" if node is not None and len(node.outputs) > 1 else ""
-        parts = [f"{node.op}{output}" if node is not None else leaf_text(variable), f"[id {identity}]"]
+        parts = [
+            f"{node.op}{output}" if node is not None else leaf_text(variable),
+            f"[id {self.identity(node or variable)}]",
+        ]
         if self.print_type:
             parts.append(f"<{variable.type}>")
         if node is not None and variable.name is not None:
@@ -120,6 +122,9 @@ class _Tree:
         if node in self.order:
             parts.append(str(self.order[node]))
         return " ".join(parts)
+
+    def identity(self, thing: Apply | Variable) -> str:
+        return self.ids.setdefault(thing, _letters(len(self.ids)))
 
 
 def _letters(number: int) -> str:
