@@ -305,6 +305,14 @@ def _integer_power(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.where(b < 0, 0, np.power(a, np.maximum(b, 0)))
 
 
+def _power_gradient(x: Variable, y: Variable, o: Variable, g: Variable) -> tuple[Variable, Variable | None]:
+    if isinstance(y, Constant):
+        # an exponent of 0 stays 0, which has no infinity at x = 0 for the factor y = 0 to make a NaN of
+        lower = Constant(np.where(y.data == 0, 0, y.data - 1).astype(y.dtype))
+        return g * y * pow_(x, lower), None
+    return g * y * pow_(x, y - 1), g * o * log(switch(gt(x, 0), x, 1))
+
+
 def _no_third_derivative(x: Variable, o: Variable, g: Variable) -> None:
     raise not_differentiable(o.owner, "graphlib has no polygamma function above the trigamma")
 
@@ -365,10 +373,7 @@ mod = _row(
 pow_ = _row(
     "pow",
     _integer_power,
-    lambda x, y, o, g: (
-        g * y * pow_(x, y - 1),
-        None if isinstance(y, Constant) else g * o * log(switch(gt(x, 0), x, 1)),
-    ),
+    _power_gradient,
     A,
     2,
     (0.5, 2),
