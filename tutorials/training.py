@@ -407,15 +407,15 @@ def train(
                 draw()
                 last_draw = time.monotonic()
 
+    outcome = Outcome(
+        reason, stopping.best_error, stopping.best_iteration, best_test_error, run.epochs, run.seconds
+    )
     if reason == "diverged":
         # The parameters are worthless now: the checkpoint before this one stays.
         run.save_results()
     else:
         save()
     draw()
-    outcome = Outcome(
-        reason, stopping.best_error, stopping.best_iteration, best_test_error, run.epochs, run.seconds
-    )
     _report(outcome, run)
     return outcome
 
