@@ -591,6 +591,14 @@ def test_twisted_chains_are_untwisted():
     assert len(set(sides)) == 1
 
 
+def test_layers_are_sorted_so_that_lines_do_not_cross():
+    # in the order in which it is made, the line from d to r crosses those to q
+    graph = nx.DiGraph([("a", "p"), ("d", "p"), ("b", "q"), ("c", "q"), ("d", "r")])
+    layout = layered_layout(graph, dict.fromkeys(graph, (1.0, 0.4)))
+    lines = [(begin[0], tip[0]) for begin, tip in layout.ends.values()]
+    assert not [(s, t) for s, t in combinations(lines, 2) if (s[0] - t[0]) * (s[1] - t[1]) < 0]
+
+
 def test_long_lines_are_straight():
     graph = nx.DiGraph()
     nx.add_path(graph, range(12))
@@ -732,7 +740,8 @@ def test_a_missing_folder_is_named(tmp_path):
         draw(T.exp(T.vector("x")), tmp_path / "nowhere" / "graph.png")
 
 
-def test_a_failed_write_leaves_the_old_picture(tmp_path, monkeypatch):
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_failed_write_leaves_the_old_picture(tmp_path, monkeypatch, step):
     path = tmp_path / "graph.png"
     draw(T.exp(T.vector("x")), path)
     before = path.read_bytes()
@@ -740,7 +749,7 @@ def test_a_failed_write_leaves_the_old_picture(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.fsync", full)
+    monkeypatch.setattr(f"os.{step}", full)
     with pytest.raises(OSError, match="No space"):
         draw(T.tanh(T.vector("y")), path)
     assert path.read_bytes() == before
@@ -791,6 +800,8 @@ def test_pydotprint(tmp_path, capsys):
     assert pydotprint(f).boxes == draw(f).boxes
     with pytest.raises(TypeError, match="colour"):
         pydotprint(f, colour=1)
+    with pytest.raises(ValueError, match="max_nodes"):
+        pydotprint(f, max_nodes=3)
 
 
 # notebooks
@@ -836,7 +847,11 @@ def test_a_variable_shows_itself_in_a_notebook():
 
 
 def test_a_large_graph_is_shown_short_in_a_notebook():
-    for variable in (chain(10_000), chain(300)):
+    for variable in (
+        chain(10_000),
+        chain(300),
+        T.stack([T.vector("x")] + [np.ones(2, "float32") * k for k in range(600)]),
+    ):
         text = variable._repr_html_()
         assert len(text) < 3000
         assert "svg" not in Tags(text).seen

@@ -164,6 +164,7 @@ def pydotprint(
     outfile: str | os.PathLike | None = None,
     format: str = "png",
     print_output_file: bool = True,
+    max_nodes: int = 500,
     **ignored: Any,
 ) -> Drawing:
     """Theano's name for :func:`draw`: writes ``outfile`` and prints where it is; without one only draws.
@@ -175,11 +176,11 @@ def pydotprint(
     if unknown:
         raise TypeError(f"pydotprint() got an unexpected keyword {', '.join(sorted(unknown))}")
     if outfile is None:
-        return draw(fct)
+        return draw(fct, max_nodes=max_nodes)
     path = Path(outfile)
     if path.suffix.lower() not in _FORMATS:
         path = path.with_name(f"{path.name}.{format}")
-    drawing = draw(fct, path)
+    drawing = draw(fct, path, max_nodes=max_nodes)
     if print_output_file:
         print(f"The output file is available at {path}")
     return drawing

@@ -61,10 +61,9 @@ def _formula(variable: Variable) -> str:
 def _picture(variable: Variable) -> str:
     if len(toposort([variable])) > _MOST_BOXES:
         return ""
-    from .drawing import draw
+    from .drawing import count_boxes, draw
 
-    drawing = draw(variable, max_nodes=3 * _MOST_BOXES)
-    return f"<br>{drawing.svg()}" if drawing.boxes <= _MOST_BOXES else ""
+    return f"<br>{draw(variable).svg()}" if count_boxes(variable) <= _MOST_BOXES else ""
 
 
 def _step(number: int, node: Apply) -> tuple[str, ...]:
