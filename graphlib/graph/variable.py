@@ -118,8 +118,8 @@ class Variable:
     def broadcastable(self) -> tuple[bool, ...]:
         return self.type.broadcastable
 
-    def __hash__(self) -> int:
-        return id(self) >> 4
+    # spelled out because __eq__ is; the plain one is many times faster than one written here
+    __hash__ = object.__hash__
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -151,7 +151,7 @@ class Variable:
         if self.owner is None:
             return _restore_leaf, (type(self), self.type, self.name, self.origin)
         record, position = _record_of(self.owner)
-        return _restore_output, (record, position, self.index)
+        return _restore_output, (_before(record), record, position, self.index)
 
 
 class Apply:
@@ -171,7 +171,7 @@ class Apply:
 
     def __reduce__(self) -> tuple:
         record, position = _record_of(self)
-        return _restore_node, (record, position)
+        return _restore_node, (_before(record), record, position)
 
 
 class Constant(Variable):
@@ -201,54 +201,92 @@ class Constant(Variable):
 # Pickling.  Pickle recurses into what an object refers to, which a chain of 10,000 nodes does not survive.  So a node
 # is pickled as a position in a record: the flat list, in topological order, of all nodes above it that no earlier record
 # holds.  A record is kept with its nodes, so variables pickled together find the same one and keep their identities.
+# Records may need one another in a chain as deep, so a variable is pickled with all records before its own, in order.
 
 
 class _Record:
-    def __init__(self, nodes: list[Apply]) -> None:
-        self.nodes = nodes
+    """Nodes, or the rows to make them of; ``needs`` are the records that hold inputs of its nodes."""
 
-    def __reduce__(self) -> tuple:
-        position = {id(node): i for i, node in enumerate(self.nodes)}
+    def __init__(self) -> None:
+        self.nodes: list[Apply] = []
+        self.rows: list | None = None
+        self.needs: dict[_Record, None] = {}
+
+    def __getstate__(self) -> list:
+        position = {id(node): i for i, node in enumerate(self.built())}
         rows = []
         for node in self.nodes:
             inputs = [
-                (position[id(v.owner)], v.index) if v.owner is not None and id(v.owner) in position else v
+                v if v.owner is None
+                else (position[id(v.owner)], v.index) if id(v.owner) in position
+                else (*_record_of(v.owner), v.index)
                 for v in node.inputs
             ]
             rows.append((node.op, inputs, [(v.type, v.name, v.origin) for v in node.outputs]))
-        return _restore_record, (rows,)
+        return rows
+
+    def __setstate__(self, rows: list) -> None:
+        # the records that the rows refer to may not be there yet
+        self.__init__()
+        self.rows = rows
+        self.needs = {v[0]: None for _, inputs, _ in rows for v in inputs if isinstance(v, tuple) and len(v) == 3}
+
+    def built(self) -> list[Apply]:
+        """The nodes, made first where they are still rows."""
+        for record in (*_before(self), self):
+            rows, record.rows = record.rows or (), None
+            for op, inputs, outputs in rows:
+                variables = [v if isinstance(v, Variable) else _output(record, *v) for v in inputs]
+                node = Apply(op, variables, [t for t, _, _ in outputs], origin=Origin(("", 0)))
+                for variable, (_, name, origin) in zip(node.outputs, outputs, strict=True):
+                    variable.name, variable.origin = name, origin
+                node._record = (record, len(record.nodes))
+                record.nodes.append(node)
+        return self.nodes
+
+
+def _output(record: _Record, *place: Any) -> Variable:
+    """What a row names: (position, index) in its own record, or (record, position, index)."""
+    if len(place) == 3:
+        record, *place = place
+    return record.nodes[place[0]].outputs[place[1]]
+
+
+def _before(record: _Record) -> tuple[_Record, ...]:
+    """All records that a record needs, each after those that it needs itself."""
+    order: dict[_Record, None] = {}
+    stack = [(record, iter(record.needs))]
+    while stack:
+        current, rest = stack[-1]
+        following = next((r for r in rest if r not in order), None)
+        if following is not None:
+            stack.append((following, iter(following.needs)))
+        else:
+            order[current] = None
+            stack.pop()
+    return tuple(order)[:-1]
 
 
 def _record_of(node: Apply) -> tuple[_Record, int]:
     if node._record is None:
         from .traverse import toposort
 
-        nodes = [n for n in toposort(node.outputs) if n._record is None]
-        record = _Record(nodes)
-        for i, n in enumerate(nodes):
-            n._record = (record, i)
+        record = _Record()
+        for n in toposort(node.outputs):
+            if n._record is None:
+                n._record = (record, len(record.nodes))
+                record.nodes.append(n)
+                record.needs.update((v.owner._record[0], None) for v in n.inputs if v.owner is not None)
+        record.needs.pop(record, None)
     return node._record
 
 
-def _restore_record(rows: list) -> _Record:
-    nodes: list[Apply] = []
-    record = _Record(nodes)
-    for position, (op, inputs, outputs) in enumerate(rows):
-        variables = [v if isinstance(v, Variable) else nodes[v[0]].outputs[v[1]] for v in inputs]
-        node = Apply(op, variables, [t for t, _, _ in outputs], origin=Origin(("", 0)))
-        for variable, (_, name, origin) in zip(node.outputs, outputs, strict=True):
-            variable.name, variable.origin = name, origin
-        node._record = (record, position)
-        nodes.append(node)
-    return record
+def _restore_output(before: tuple, record: _Record, position: int, index: int) -> Variable:
+    return record.built()[position].outputs[index]
 
 
-def _restore_output(record: _Record, position: int, index: int) -> Variable:
-    return record.nodes[position].outputs[index]
-
-
-def _restore_node(record: _Record, position: int) -> Apply:
-    return record.nodes[position]
+def _restore_node(before: tuple, record: _Record, position: int) -> Apply:
+    return record.built()[position]
 
 
 def _restore_leaf(cls: type, type: TensorType, name: str | None, origin: Origin | None) -> Variable:

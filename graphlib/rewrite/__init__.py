@@ -10,7 +10,8 @@ from collections.abc import Collection
 
 from ..graph import Variable
 from .canonical import CANONICAL, USELESS
-from .engine import Phase, Rule, rewrite_with
+from .engine import rewrite_with
+from .rules import Phase, Rule
 from .softmax import EXPAND, SOFTMAX
 from .specialize import SPECIALIZE
 from .stabilize import STABILIZE

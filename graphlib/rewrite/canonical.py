@@ -17,8 +17,9 @@ from ..ops.index import AdvancedIndex, AdvancedWrite, BasicIndex, BasicWrite
 from ..ops.linalg import MatrixProduct
 from ..ops.reduce import Reduce, restore_axes
 from ..ops.shape import BroadcastTo, DimShuffle, Reshape, dimshuffle
-from .engine import RuleSet, Sweep
+from .engine import Sweep
 from .patterns import Capture, Number, P, is_array, is_scalar, node, number_of
+from .rules import RuleSet
 
 USELESS = RuleSet("useless")
 CANONICAL = RuleSet("canonical")
@@ -61,7 +62,7 @@ def _(node: Apply) -> Variable:
     return Constant(1, dtype=node.outputs[0].dtype)
 
 
-@USELESS.rule("-(-x) is x", -(-x))
+@USELESS.rule("-(-x) is x", P.neg(-x))
 def _(x: Variable) -> Variable:
     return x
 

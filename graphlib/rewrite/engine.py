@@ -7,9 +7,8 @@ bounded by the size of the graph.
 
 from __future__ import annotations
 
-import inspect
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,8 @@ from ..graph.variable import fixed_origin, user_origin
 from ..ops import elementwise as ew
 from ..ops.shape import ARange, BroadcastTo
 from .lengths import Lengths
-from .patterns import COMMUTATIVE, Call, Pattern, key_of
+from .patterns import COMMUTATIVE
+from .rules import Phase, Rule
 
 #: constants of at most this many elements are compared by value, and folded ones may have at most the second number
 _SMALL, _FOLDED = 64, 1 << 16
@@ -29,79 +29,8 @@ _SMALL, _FOLDED = 64, 1 << 16
 #: rules may fire this many times for each node (and a few times besides) before rewriting counts as endless
 _FIRES_PER_NODE = 20
 
+#: sweeps of a phase at most; a sweep leaves little to the next one
 _PASSES = 6
-
-
-class Rule:
-    """A named rule: where ``pattern`` matches, the function returns an equivalent variable, or None after all.
-
-    The function's parameters are the pattern's captures; ``node`` is the matched node and ``graph`` the :class:`Sweep`.
-    """
-
-    def __init__(self, name: str, group: str, pattern: Pattern, function: Callable) -> None:
-        assert isinstance(pattern, Call)
-        self.name = name
-        self.group = group
-        self.key = pattern.key
-        self.function = function
-        self.doc = inspect.cleandoc(function.__doc__ or name)
-        self.matchers = pattern.variants()
-        self.parameters = tuple(inspect.signature(function).parameters)
-
-    def apply(self, graph: Sweep, node: Apply) -> Variable | None:
-        out = node.outputs[0]
-        for matcher in self.matchers:
-            found: dict[str, Any] = {}
-            if matcher(out, found):
-                found["node"], found["graph"] = node, graph
-                result = self.function(*[found[name] for name in self.parameters])
-                if result is not None and result is not out:
-                    return graph.fit(result, out)
-        return None
-
-    def __repr__(self) -> str:
-        return f"<rule {self.name!r} of {self.group}>"
-
-
-class RuleSet(list):
-    """Rules with one purpose, in the order in which they are tried.  Its ``rule`` decorates their functions."""
-
-    def __init__(self, group: str) -> None:
-        super().__init__()
-        self.group = group
-
-    def rule(self, name: str, *patterns: Pattern) -> Callable[[Callable], Callable]:
-        """Make the function a rule called ``name``, or one for each of several patterns."""
-
-        def decorate(function: Callable) -> Callable:
-            self.extend(Rule(name, self.group, pattern, function) for pattern in patterns)
-            return function
-
-        return decorate
-
-
-def index_rules(rules: Iterable[Rule]) -> dict[Any, tuple[Rule, ...]]:
-    """The rules to try by the operation they start at; those for any elementwise operation stand under each name too."""
-    table: dict[Any, list[Rule]] = {}
-    everywhere: list[Rule] = []
-    for rule in rules:
-        if rule.key is ew.Elementwise:
-            everywhere.append(rule)
-            for key, found in table.items():
-                if isinstance(key, str):
-                    found.append(rule)
-        else:
-            table.setdefault(rule.key, list(everywhere) if isinstance(rule.key, str) else []).append(rule)
-    table[ew.Elementwise] = everywhere
-    return {key: tuple(found) for key, found in table.items()}
-
-
-class Phase:
-    """A table of rules, applied in sweeps until nothing changes, or once."""
-
-    def __init__(self, rules: Iterable[Rule], once: bool = False) -> None:
-        self.table = index_rules(rules)
-        self.passes = 1 if once else _PASSES
 
 
 class Budget:
@@ -128,12 +57,13 @@ class Sweep:
     ``shape(v)``: the lengths of its axes; ``length(n)``: one of them as a scalar.
     """
 
-    def __init__(self, graph: Graph, results: list[Variable], table: dict[Any, tuple[Rule, ...]]) -> None:
+    def __init__(self, graph: Graph, results: list[Variable], phase: Phase) -> None:
         self.graph = graph
-        self.table = table
+        self.phase = phase
         self.shape = graph.lengths.shape
         self.length = graph.lengths.length
         self.products = graph.products
+        self.sums = graph.sums
         self.final: dict[Variable, Variable] = {}
         self.waiting: dict[Variable, Variable] = {}
         self.fired = 0
@@ -217,18 +147,22 @@ class Sweep:
         if folded is not None:
             self.fired += 1
             return folded
-        everywhere = self.table[ew.Elementwise] if type(node.op) is ew.Elementwise else ()
+        candidates = self.phase.candidates(node)
+        if not candidates:
+            return None
         with fixed_origin(out.origin or self.graph.origin):
-            for rule in self.table.get(key_of(node.op), everywhere):
+            for rule, alternative in candidates:
                 try:
-                    result = rule.apply(self, node)
+                    result = rule.apply(self, node, alternative)
+                    if result is None or result is out:
+                        continue
+                    result = self.fit(result, out)
                 except Exception as error:
                     raise RewriteError(
                         f"the rewrite rule {rule.name!r} failed on {node}, {out.describe()}: {error}"
                     ) from error
-                if result is not None:
-                    self.accept(rule, node, result)
-                    return result
+                self.accept(rule, node, result)
+                return result
         return None
 
     def accept(self, rule: Rule, node: Apply, result: Variable) -> None:
@@ -299,8 +233,9 @@ class Graph:
         self.lengths = Lengths()
         self.budget = Budget(len(toposort(results)))
         self.nodes: dict[tuple, Apply] = {}
-        # what terms.factors found: factors of products
+        # what terms.py found: factors of products, terms of sums
         self.products: dict[Variable, Any] = {}
+        self.sums: dict[Variable, Any] = {}
         self.constants: dict[tuple, Constant] = {}
 
     def leaf(self, v: Variable) -> Variable:
@@ -333,8 +268,8 @@ def rewrite_with(
     current = clone(results, inner) if inner else list(results)
     graph = Graph(current)
     for phase in phases:
-        for _ in range(phase.passes):
-            sweep = Sweep(graph, current, phase.table)
+        for _ in range(1 if phase.once else _PASSES):
+            sweep = Sweep(graph, current, phase)
             current = sweep.run(current)
             if not sweep.fired:
                 break

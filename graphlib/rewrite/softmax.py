@@ -15,9 +15,10 @@ from ..ops.op import Op
 from ..ops.reduce import Reduce, restore_axes, sum_keeping
 from ..ops.shape import ARange, BroadcastTo, DimShuffle, Reshape, arange, dimshuffle
 from .canonical import CANONICAL, leaves
-from .engine import RuleSet, Sweep
+from .engine import Sweep
 from .lengths import lengths_rule
 from .patterns import Capture, P, node, number_of
+from .rules import RuleSet
 from .terms import Product, factors, two_terms
 
 SOFTMAX = RuleSet("softmax")
@@ -208,8 +209,8 @@ def _(x: Variable, y: Variable, node: Apply, graph: Sweep) -> Variable | None:
             axes = found[1]
             p = graph.make(Softmax(axes), unshifted(y, axes))
             weights = _weights(total, e.ndim, axes, graph)
-            if weights is not None and -weights == direct * Product(1.0, [p], []):
-                g = (direct * Product(1.0, [s], [])).cancelled().variable(e.dtype)
+            if weights is not None and -weights == direct * p:
+                g = (direct * s).cancelled().variable(e.dtype)
                 return SoftmaxGradient(axes).make(graph.fit(g, p), p)
     return None
 
@@ -238,7 +239,7 @@ def _(x: Variable, y: Variable, node: Apply, graph: Sweep) -> Variable | None:
     op, p = node.op, y
     g = factors(x, graph)
     if p in g.under:
-        h = (g * Product(1.0, [p], [])).cancelled().variable(p.dtype)
+        h = (g * p).cancelled().variable(p.dtype)
         return LogSoftmaxGradient(op.axes).make(graph.fit(h, p), p)
     for i, v in enumerate(g.over):
         h = _scattered_quotient(v, p, graph)
@@ -258,7 +259,7 @@ def _scattered_quotient(v: Variable, p: Variable, graph: Sweep) -> Variable | No
     quotient = factors(added, graph)
     if read not in quotient.under:
         return None
-    h = (quotient * Product(1.0, [read], [])).cancelled().variable(p.dtype)
+    h = (quotient * read).cancelled().variable(p.dtype)
     return node.op.make(base, graph.fit(h, added), *places)
 
 

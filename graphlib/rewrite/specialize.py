@@ -15,8 +15,9 @@ from ..ops.linalg import Gemm, MatrixProduct
 from ..ops.reduce import Reduce
 from ..ops.shape import DimShuffle, swapaxes
 from .canonical import scalar_factor
-from .engine import RuleSet, Sweep
+from .engine import Sweep
 from .patterns import Capture, is_scalar, node, number_of
+from .rules import RuleSet
 from .softmax import one_hot
 from .structure import is_scaling
 from .terms import multiply, scaled

@@ -6,12 +6,18 @@ computing log(1 - exp(-|a|))" (2012) for softplus.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
+
 from ..graph import Apply, Variable
 from ..ops import elementwise as ew
-from .engine import RuleSet, Sweep
+from .engine import Sweep
 from .patterns import Capture, P, number_of
+from .rules import RuleSet
 from .softmax import Softmax, argument, is_op, quotient
 from .terms import Product, factors, two_terms
+
+Together = Callable[[Variable, Variable, Variable], Variable | None]
 
 STABILIZE = RuleSet("stabilize")
 rule = STABILIZE.rule
@@ -130,16 +136,15 @@ def _(node: Apply, graph: Sweep) -> Variable | None:
     for i, below in enumerate(product.under):
         for j, above in enumerate(product.over):
             if above is below and is_positive(above):
-                replaced = []
+                found = ()
             else:
-                found = exponential_quotient(above, below)
-                if found is None:
+                whole = exponential_quotient(above, below)
+                if whole is None:
                     continue
-                replaced = [found]
-            over = product.over[:j] + replaced + product.over[j + 1 :]
-            return Product(product.coefficient, over, product.under[:i] + product.under[i + 1 :]).variable(
-                out.dtype
-            )
+                found = (whole,)
+            over = (*product.over[:j], *found, *product.over[j + 1 :])
+            rest = Product(product.coefficient, over, product.under[:i] + product.under[i + 1 :])
+            return rest.variable(out.dtype)
     return None
 
 
@@ -147,51 +152,72 @@ def _(node: Apply, graph: Sweep) -> Variable | None:
 def _(node: Apply, graph: Sweep) -> Variable | None:
     """(a / p + b) * p is a + b * p: what the gradients of log(p) and log(1 - p) are when p is a sigmoid."""
     product = factors(node.outputs[0], graph)
-    for i, v in enumerate(product.over):
+    for v in product.over:
         terms = two_terms(v, graph)
-        if terms is None or not any(
-            f in product.over and is_positive(f) for term in terms for f in term.under
-        ):
-            continue
-        rest = Product(product.coefficient, product.over[:i] + product.over[i + 1 :], product.under)
-        dtype = node.outputs[0].dtype
-        first, second = ((term * rest).cancelled() for term in terms)
-        if second.coefficient < 0:
-            return ew.sub(first.variable(dtype), (-second).variable(dtype))
-        return ew.add(first.variable(dtype), second.variable(dtype))
+        below = [f for term in terms for f in term.under] if terms is not None else ()
+        if any(f in product.over and is_positive(f) for f in below):
+            rest = product.without(v)
+            return sum_of([(term * rest).cancelled() for term in terms], node.outputs[0].dtype)
     return None
 
 
-# The binary cross-entropy of a sigmoid
+def sum_of(products: list[Product], dtype: str) -> Variable:
+    first, second = products
+    if second.coefficient < 0:
+        return ew.sub(first.variable(dtype), (-second).variable(dtype))
+    return ew.add(first.variable(dtype), second.variable(dtype))
+
+
+# The binary cross-entropy of a sigmoid, and its gradient: sums weighted by t and 1 - t
 
 
 @rule("t * softplus(-x) + (1 - t) * softplus(x) is softplus(x) - t * x", x + y, x - y)
 def _(node: Apply, graph: Sweep) -> Variable | None:
     """-(t * log(p) + (1 - t) * log(1 - p)) with p = sigmoid(x)."""
-    return _cross_entropy(node, graph, _softplus_pair)
+
+    def together(weight: Variable, f: Variable, g: Variable) -> Variable | None:
+        minus, x = argument(f, "softplus"), argument(g, "softplus")
+        if minus is None or x is None or not _opposite(minus, x):
+            return None
+        return ew.sub(g, ew.mul(weight, x))
+
+    return _weighted(node, graph, together, 1)
 
 
 @rule("t * (1 - p) - (1 - t) * p is t - p", x + y, x - y)
 def _(node: Apply, graph: Sweep) -> Variable | None:
-    """The gradient of the binary cross-entropy with p = sigmoid(x)."""
-    return _cross_entropy(node, graph, _sigmoid_pair)
+    """The gradient of the binary cross-entropy by x, with p = sigmoid(x)."""
+
+    def together(weight: Variable, f: Variable, g: Variable) -> Variable | None:
+        x = argument(g, "sigmoid")
+        if x is None:
+            return None
+        minus = argument(f, "sigmoid")
+        if complement(f) is not g and (minus is None or not _opposite(minus, x)):
+            return None
+        return ew.sub(weight, g)
+
+    return _weighted(node, graph, together, -1)
 
 
-def _softplus_pair(first: Variable, second: Variable, t: Variable) -> Variable | None:
-    """softplus(x) - t * x for softplus(-x), weighted by t, and softplus(x), weighted by 1 - t."""
-    u, x = argument(first, "softplus"), argument(second, "softplus")
-    if u is None or x is None:
+def _opposite(a: Variable, b: Variable) -> bool:
+    return argument(a, "neg") is b or argument(b, "neg") is a
+
+
+def _weighted(node: Apply, graph: Sweep, together: Together, sign: int) -> Variable | None:
+    """a * (w * f + sign * (1 - w) * g) as a * together(w, f, g), where that is not None."""
+    out = node.outputs[0]
+    terms = two_terms(out, graph)
+    if terms is None:
         return None
-    if argument(u, "neg") is x:
-        return ew.sub(second, ew.mul(t, x))
-    if argument(x, "neg") is u:
-        return ew.sub(second, ew.mul(t, ew.neg(u)))
-    return None
-
-
-def _sigmoid_pair(first: Variable, second: Variable, t: Variable) -> Variable | None:
-    return None
-
-
-def _cross_entropy(node: Apply, graph: Sweep, pair: object) -> Variable | None:
+    for first, second in (terms, terms[::-1]):
+        for v, w in itertools.product(first.over, second.over):
+            if complement(w) is not v and complement(v) is not w:
+                continue
+            one, two = first.without(v), second.without(w)
+            for f, g in itertools.product(one.over, two.over):
+                a, b = one.without(f), two.without(g)
+                whole = together(v, f, g) if a == Product(sign) * b else None
+                if whole is not None:
+                    return (a * whole).variable(out.dtype)
     return None

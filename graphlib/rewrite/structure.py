@@ -15,8 +15,9 @@ from ..ops.control import GradientBarrier
 from ..ops.index import AdvancedIndex, BasicIndex
 from ..ops.reduce import Reduce, count
 from ..ops.shape import BroadcastTo, DimShuffle, Join, Reshape, ShapeI, SpecifyShape, dimshuffle
-from .engine import RuleSet, Sweep
-from .patterns import Capture, Number, P, node, number_of
+from .engine import Sweep
+from .patterns import NUMBERS, Capture, Number, P, node, number_of
+from .rules import RuleSet
 
 STRUCTURE = RuleSet("structure")
 rule = STRUCTURE.rule
@@ -160,7 +161,8 @@ def _covers(graph: Sweep, operands: Sequence[Variable], shape: Sequence[Any], al
     return True
 
 
-@rule("an operand is not repeated to a length that another one has", node(ew.Elementwise))
+@rule("an operand is not repeated to a length that another one has",
+      node(ew.Elementwise, reading=(BroadcastTo, DimShuffle, NUMBERS)))
 def _(node: Apply, graph: Sweep) -> Variable | None:
     inputs = list(node.inputs)
     if len(inputs) < 2:
@@ -181,7 +183,7 @@ def _(node: Apply, graph: Sweep) -> Variable | None:
     return node.op.make(*inputs) if changed else None
 
 
-@rule("what is computed of repeated values is computed once and repeated", node(ew.Elementwise))
+@rule("what is computed of repeated values is computed once and repeated", node(ew.Elementwise, reading=(BroadcastTo,)))
 def _(node: Apply, graph: Sweep) -> Variable | None:
     repeated = [v.owner is not None and type(v.owner.op) is BroadcastTo for v in node.inputs]
     if not any(repeated):
@@ -190,7 +192,7 @@ def _(node: Apply, graph: Sweep) -> Variable | None:
     return node.op.make(*inner) if _covers(graph, inner, graph.shape(node.outputs[0]), False) else None
 
 
-@rule("new and moved axes come after what is computed elementwise", node(ew.Elementwise))
+@rule("new and moved axes come after what is computed elementwise", node(ew.Elementwise, reading=(DimShuffle,)))
 def _(node: Apply) -> Variable | None:
     moved = [v for v in node.inputs if v.type.shape]
     if not moved or is_scaling(node):

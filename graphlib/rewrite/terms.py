@@ -1,4 +1,4 @@
-"""Products and sums taken apart: the factors of a chain of mul, true_div and neg, the terms of a chain of add and sub.
+"""Products and sums taken apart: the factors of chains of mul, true_div, neg and inv, the two terms of add and sub.
 
 Rules that must recognise a formula however it is bracketed compare these instead of nodes.
 """
@@ -16,7 +16,7 @@ from .engine import Sweep
 from .patterns import number_of
 
 #: how many factors a product is taken apart into at most
-_MOST_FACTORS = 16
+_MOST_FACTORS = 12
 
 
 class Product:
@@ -24,12 +24,14 @@ class Product:
 
     __slots__ = ("coefficient", "over", "under")
 
-    def __init__(self, coefficient: float, over: Iterable[Variable], under: Iterable[Variable]) -> None:
+    def __init__(self, coefficient: float = 1.0, over: Iterable[Variable] = (), under: Iterable[Variable] = ()) -> None:
         self.coefficient = coefficient
-        self.over = list(over)
-        self.under = list(under)
+        self.over = tuple(over)
+        self.under = tuple(under)
 
-    def __mul__(self, other: Product) -> Product:
+    def __mul__(self, other: Product | Variable) -> Product:
+        if isinstance(other, Variable):
+            return Product(self.coefficient, (*self.over, other), self.under)
         return Product(self.coefficient * other.coefficient, self.over + other.over, self.under + other.under)
 
     def __truediv__(self, other: Product) -> Product:
@@ -57,10 +59,11 @@ class Product:
         over = [v for v, n in powers.items() for _ in range(n)]
         return Product(self.coefficient, over, [v for v, n in powers.items() for _ in range(-n)])
 
-    def without(self, v: Variable) -> Product:
-        """The same with one factor ``v`` above the line less."""
+    def without(self, *factors: Variable) -> Product:
+        """The same with factors less that stand above the line."""
         over = list(self.over)
-        over.remove(v)
+        for v in factors:
+            over.remove(v)
         return Product(self.coefficient, over, self.under)
 
     def variable(self, dtype: str) -> Variable:
@@ -68,12 +71,11 @@ class Product:
         over, under = multiply(self.over), multiply(self.under)
         if under is not None:
             over = ew.inv(under) if over is None else ew.true_div(over, under)
-        if over is None:
-            return Constant(self.coefficient, dtype=dtype)
-        return scaled(self.coefficient, over)
+        return Constant(self.coefficient, dtype=dtype) if over is None else scaled(self.coefficient, over)
 
 
 def multiply(factors: Iterable[Variable]) -> Variable | None:
+    """The product of variables; None of none."""
     result = None
     for v in factors:
         result = v if result is None else ew.mul(result, v)
@@ -96,33 +98,41 @@ def factors(v: Variable, graph: Sweep) -> Product:
 
 
 def _factors(root: Variable, graph: Sweep) -> Product:
-    result = Product(1.0, (), ())
+    coefficient: Any = 1.0
+    over: list[Variable] = []
+    under: list[Variable] = []
     pending = [(root, True)]
     while pending:
         v, above = pending.pop()
-        size = len(pending) + len(result.over) + len(result.under)
+        size = len(pending) + len(over) + len(under)
+        same, inverse = (over, under) if above else (under, over)
         known = graph.products.get(v)
-        if known is not None and size + len(known.over) + len(known.under) <= _MOST_FACTORS:
-            result = result * known if above else result / known
+        if known is not None:
+            if size + len(known.over) + len(known.under) > _MOST_FACTORS:
+                same.append(v)
+                continue
+            same += known.over
+            inverse += known.under
+            coefficient = coefficient * known.coefficient if above else coefficient / known.coefficient
             continue
         number = number_of(v)
-        if number is not None and _moderate(number) and _moderate(result.coefficient):
-            result.coefficient = result.coefficient * number if above else result.coefficient / number
+        if number is not None and _moderate(number) and _moderate(coefficient):
+            coefficient = coefficient * number if above else coefficient / number
             continue
         node, axes = v.owner, None
         if node is not None and type(node.op) is DimShuffle and _only_adds_axes(node):
             node, axes = node.inputs[0].owner, node.op
         name = node.op.name if node is not None and type(node.op) is ew.Elementwise else None
-        if node is None or size >= _MOST_FACTORS or name not in ("mul", "true_div", "neg", "inv"):
-            (result.over if above else result.under).append(v)
+        if size >= _MOST_FACTORS or node is None or name not in ("mul", "true_div", "neg", "inv"):
+            same.append(v)
             continue
         inputs = [graph.make(axes, i) if axes is not None and i.type.shape else i for i in node.inputs]
         if name == "neg":
-            result.coefficient = -result.coefficient
+            coefficient = -coefficient
         pending.append((inputs[0], above != (name == "inv")))
         if len(inputs) == 2:
             pending.append((inputs[1], above == (name == "mul")))
-    return result
+    return Product(coefficient, over, under)
 
 
 def _moderate(number: float) -> bool:
@@ -139,6 +149,8 @@ def two_terms(v: Variable, graph: Sweep) -> tuple[Product, Product] | None:
     node = v.owner
     if node is None or type(node.op) is not ew.Elementwise or node.op.name not in ("add", "sub"):
         return None
-    a, b = node.inputs
-    first, second = factors(a, graph), factors(b, graph)
-    return first, second if node.op.name == "add" else -second
+    found = graph.sums.get(v)
+    if found is None:
+        first, second = (factors(i, graph) for i in node.inputs)
+        found = graph.sums[v] = (first, second if node.op.name == "add" else -second)
+    return found

@@ -1,0 +1,80 @@
+"""Rules with names, sets of them by purpose, and the index that finds the few that may fit a node.
+
+What may fit is decided by the operation of a node and those of its operands; the answer is kept for the next node of the kind.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from ..graph import Apply, Variable
+from ..ops import elementwise as ew
+from .patterns import Alternative, Call, signature_of
+
+if TYPE_CHECKING:
+    from .engine import Sweep
+
+
+class Rule:
+    """A named rule: where one of its patterns matches, the function returns an equivalent variable, or None after all.
+
+    The function's parameters are the pattern's captures; ``node`` is the matched node and ``graph`` the engine's Sweep.
+    """
+
+    def __init__(self, name: str, group: str, patterns: Iterable[Call], function: Callable) -> None:
+        self.name = name
+        self.group = group
+        self.function = function
+        self.doc = inspect.cleandoc(function.__doc__ or "")
+        self.alternatives = [a for pattern in patterns for a in pattern.alternatives()]
+        self._parameters = tuple(inspect.signature(function).parameters)
+
+    def apply(self, graph: Sweep, node: Apply, alternative: Alternative) -> Variable | None:
+        """What becomes of the node's output; None where the pattern or the function says no."""
+        found: dict[str, Any] = {}
+        if not alternative.match(node.outputs[0], found):
+            return None
+        found["node"], found["graph"] = node, graph
+        return self.function(*[found[name] for name in self._parameters])
+
+    def __repr__(self) -> str:
+        return f"<rule {self.name!r} of {self.group}>"
+
+
+class RuleSet(list):
+    """Rules with one purpose, in the order in which they are tried.  Its ``rule`` decorates their functions."""
+
+    def __init__(self, group: str) -> None:
+        super().__init__()
+        self.group = group
+
+    def rule(self, name: str, *patterns: Call) -> Callable[[Callable], Callable]:
+        """Make the function a rule called ``name`` that starts at any of the patterns."""
+
+        def decorate(function: Callable) -> Callable:
+            self.append(Rule(name, self.group, patterns, function))
+            return function
+
+        return decorate
+
+
+class Phase:
+    """Rules that are applied together: in sweeps until nothing changes, or ``once``."""
+
+    def __init__(self, rules: Iterable[Rule], once: bool = False) -> None:
+        self.once = once
+        self._candidates: dict[tuple, tuple[tuple[Rule, Alternative], ...]] = {}
+        self._alternatives = [(rule, alternative) for rule in rules for alternative in rule.alternatives]
+
+    def candidates(self, node: Apply) -> tuple[tuple[Rule, Alternative], ...]:
+        """The rules that may fit a node, each with the form of its pattern that does."""
+        signature = signature_of(node)
+        found = self._candidates.get(signature)
+        if found is None:
+            kind, *operands = signature
+            kinds = (kind, ew.Elementwise) if isinstance(kind, str) else (kind,)
+            found = tuple((r, a) for r, a in self._alternatives if a.kind in kinds and a.may_match(operands))
+            self._candidates[signature] = found
+        return found
