@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ..graph import Variable
 from ..scalar.expression import Expr
-from ..scalar.integer import Poly, Symbol, product
+from ..scalar.integer import Poly, Symbol
 from .lowering import LOOP, Value, polys_of
 from .schedule import accesses
 
@@ -33,22 +33,20 @@ class Block:
 
 @dataclass
 class Nest:
-    """The tree of a group of values, where each value is computed, and the values that other loops need from memory."""
+    """The tree of a group of values, where each value is computed, and the values that other loops of the nest need.
 
-    axes: tuple[Poly, ...]
+    ``crossing`` says for the latter the level of the block that holds all those loops: its own, per turn, is memory enough.
+    """
+
     root: Block
     home: dict[Variable, Block]
-    crossing: set[Variable]
-
-    @property
-    def size(self) -> Poly:
-        return product(self.axes)
+    crossing: dict[Variable, int]
 
 
-def build(axes: tuple[Poly, ...], values: list[Value]) -> Nest:
+def build(values: list[Value]) -> Nest:
     """Place the values, which come in dependency order, each into the earliest loop where all it needs is there."""
     root = Block(0)
-    nest = Nest(axes, root, {}, set())
+    nest = Nest(root, {}, {})
     by_variable = {v.variable: v for v in values}
     for value in values:
         needs = [by_variable[v] for v, _ in accesses(value.element) if v in by_variable and by_variable[v] is not value]
@@ -63,8 +61,10 @@ def build(axes: tuple[Poly, ...], values: list[Value]) -> Nest:
         block.entries.append(value)
         nest.home[value.variable] = block
         for need in needs:
-            if need.kind is None and nest.home[need.variable] not in block.ancestors():
-                nest.crossing.add(need.variable)
+            home, here = nest.home[need.variable], block.ancestors()
+            if need.kind is None and home not in here:
+                common = next(b for b in home.ancestors() if b in here).level
+                nest.crossing[need.variable] = min(common, nest.crossing.get(need.variable, common))
     return nest
 
 

@@ -19,7 +19,7 @@ from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Piece, Pull, Push
 from .elementwise import ALL, broadcast_at, broadcast_shape, cast, sum_to_shape_of
 from .op import NUMBERS, Op, Sample, as_variable, broadcast_static, check_broadcast, register
-from .shape import as_length, broadcast_to, constant_int, dimshuffle, shape_i, shape_of, zeros_like
+from .shape import ARange, as_length, broadcast_to, constant_int, dimshuffle, shape_i, shape_of, zeros_like
 
 # One entry an axis of a basic index: None keeps the whole axis, "index" takes one element (one input), and a slice is
 # (start given, stop given, step) with one input for each bound that is given.
@@ -254,10 +254,7 @@ class AdvancedIndex(Op):
             here = index[front : front + rank]
             others = iter((*index[:front], *index[front + rank :]))
             chosen = iter(arrays)
-            return [
-                ex.checked_index(ex.poly(broadcast_at(next(chosen), here)), n) if e else next(others)
-                for e, n in zip(self.entries, x.shape, strict=True)
-            ]
+            return [one_index(next(chosen), here, n) if e else next(others) for e, n in zip(self.entries, x.shape, strict=True)]
 
         return shape, position
 
@@ -265,6 +262,14 @@ class AdvancedIndex(Op):
         x, *arrays = operands
         shape, position = self.place(x, arrays, require)
         return Pull(shape, lambda *i: x.at(*position(*i)))
+
+
+def one_index(array: Operand, here: tuple[Poly, ...], n: Poly) -> Poly:
+    """The checked index that an index array has at ``here``; ``arange(n)`` into a length n needs no check."""
+    owner = array.variable.owner
+    index = ex.poly(broadcast_at(array, here))
+    counts = owner is not None and isinstance(owner.op, ARange) and [constant_int(owner.inputs[k]) for k in (0, 2)] == [0, 1]
+    return index if counts and array.shape[0] == n else ex.checked_index(index, n)
 
 
 class AdvancedWrite(Op):

@@ -523,9 +523,10 @@ class Join(Op):
         from .index import basic_index
 
         results: list[Variable | None] = []
-        start: Any = Constant(0, dtype="int64")
+        start: Any = 0
         for v in node.inputs:
-            stop = start + shape_i(v, self.axis)
+            n = v.type.shape[self.axis]
+            stop = start + (shape_i(v, self.axis) if n is None else n)
             results.append(basic_index(grads[0], [slice(None)] * self.axis + [slice(start, stop)]))
             start = stop
         return results

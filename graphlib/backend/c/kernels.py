@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ...compile.loops import Block, build, collapsible
+from ...compile.loops import Block, Nest, build, collapsible
 from ...compile.lowering import LOOP, Lowering, Placed, Value
 from ...compile.schedule import Loops
 from ...graph import Variable
@@ -35,6 +35,8 @@ _SLOW = frozenset(
     "erf erfc gammaln psi tri_gamma pow arctan2 logaddexp mod floor_div".split()
 )
 _SLOW_COST = 12
+#: elements that a row's own array may have on the stack
+_ROW_LIMIT = 4096
 
 
 @dataclass
@@ -47,6 +49,16 @@ class Kernel:
     work: Poly
     checks_index: bool
     partial: list[Value] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A small array for a value that several loops of a block at ``level`` share; its element is at ``offset``."""
+
+    name: str
+    level: int
+    size: int
+    offset: Poly
 
 
 class Memory:
@@ -70,11 +82,14 @@ class KernelWriter:
         self.scopes: dict[Block, Scope] = {}
         self.collapsed: set[int] = set()
         self.splits = False
+        self.rows: dict[Variable, Row] = {}
         self.printer = Printer(self.load, self.local, self.symbol, {i: k + 1 for k, i in enumerate(LOOP)})
 
     # what the printer asks for
 
     def load(self, variable: Variable, index: tuple[Poly, ...], text: Callable[[Poly], str]) -> str:
+        if variable in self.rows:
+            return f"{self.rows[variable].name}[{text(self.rows[variable].offset)}]"
         offset = flat_index(index, self.memory.low.shape(variable))
         return f"{self.use(variable, False)}[{text(offset)}]"
 
@@ -106,10 +121,11 @@ class KernelWriter:
 
     def group(self, step: Loops) -> Kernel:
         """The kernel of a fused group."""
-        nest = build(step.axes, step.values)
-        step.stored |= nest.crossing
-        stored = step.stored
-        self.stored = stored
+        nest = build(step.values)
+        self.axes = step.axes
+        self.place_crossing(step, nest)
+        stored = self.stored = step.stored
+        self.home = nest.home
         self.accumulators: dict[tuple[Block, Block], list[Value]] = {}
         boundaries: set[int] = set()
         offsets: list[Poly] = []
@@ -131,9 +147,11 @@ class KernelWriter:
                 boundaries.add(len(value.axes))
                 if value.variable in stored:
                     offsets.append(self.offset(value))
+                if value.variable in self.rows:
+                    offsets.append(self.rows[value.variable].offset)
+                    boundaries.add(self.rows[value.variable].level)
         boundaries.discard(len(step.axes))
         self.collapsed = collapsible(step.axes, [v.element for v in step.values], offsets, boundaries)
-        self.axes = step.axes
         self.printer.count_uses([v.element for v in step.values])
         scope = Scope(None, 0)
         self.partial = [v for v in step.values if v.kind is not None and v.kept == 0 and step.axes and v.reduced]
@@ -151,6 +169,20 @@ class KernelWriter:
         text = self.function(scope.lines, [v.variable for v in step.values])
         work = product(step.axes) * (len(step.values) + _SLOW_COST * slow)
         return Kernel(self.name, text, self.turns(0) if self.splits else None, work, self.printer.checks_index, self.partial)
+
+    def place_crossing(self, step: Loops, nest: Nest) -> None:
+        """Values that several loops of a row need: in a small array of the row's own, or in memory if that would be large."""
+        values = {v.variable: v for v in step.values}
+        for variable, level in nest.crossing.items():
+            if variable in step.stored:
+                continue
+            lengths = values[variable].axes[level:]
+            size = product(lengths).constant
+            if level == 0 or size is None or size > _ROW_LIMIT:
+                step.stored.add(variable)
+            else:
+                indices = [Poly.of(i) for i in LOOP[level : level + len(lengths)]]
+                self.rows[variable] = Row(f"row{len(self.rows)}", level, size, flat_index(indices, lengths))
 
     def piece(self, variable: Variable, piece: Placed) -> Kernel:
         """The kernel of one piece of a pushed output."""
@@ -221,6 +253,9 @@ class KernelWriter:
     def block(self, block: Block, scope: Scope) -> None:
         self.scopes[block] = scope
         stores: list[str] = []
+        for variable, row in self.rows.items():
+            if row.level == block.level and self.home[variable] in self.inside(block):
+                scope.lines.append(f"{C_TYPES[variable.dtype]} {row.name}[{row.size}];")
         for entry in block.entries:
             if isinstance(entry, Block):
                 self.inner_loop(block, entry, scope)
@@ -229,6 +264,14 @@ class KernelWriter:
             else:
                 self.take_in(entry, scope)
         scope.lines.extend(stores)
+
+    def inside(self, block: Block) -> list[Block]:
+        """A block and those of the loops in it."""
+        found, stack = [], [block]
+        while stack:
+            found.append(stack.pop())
+            stack.extend(e for e in found[-1].entries if isinstance(e, Block))
+        return found
 
     def inner_loop(self, block: Block, entry: Block, scope: Scope) -> None:
         finished = self.accumulators.get((block, entry), [])
@@ -255,6 +298,9 @@ class KernelWriter:
         self.locals[value.variable] = (text, scope)
         if value.variable in self.stored:
             stores.append(f"{self.use(value.variable, True)}[{self.printer.poly(self.offset(value))}] = {text};")
+        elif value.variable in self.rows:
+            row = self.rows[value.variable]
+            stores.append(f"{row.name}[{self.printer.poly(row.offset)}] = {text};")
 
     def offset(self, value: Value) -> Poly:
         return flat_index(value.index, self.memory.low.shape(value.variable))
