@@ -24,7 +24,7 @@ def _mode(value: Any) -> str:
 
 
 def _device(value: Any) -> str:
-    return _one_of("cpu")(value)
+    return _one_of("auto", "cpu", "cuda", "cuda-emulated")(value)
 
 
 def _count(value: Any) -> int:
@@ -46,7 +46,7 @@ _MODE_NAMES = {"FAST_RUN": "fast_run", "FAST_COMPILE": "reference", "DebugMode":
 
 _OPTIONS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
     "floatX": ("float32", _one_of("float32", "float64"), "dtype of constructors without a dtype, and of Python floats"),
-    "device": ("cpu", _device, "where functions run"),
+    "device": ("cpu", _device, "where functions run: cpu, cuda, auto (a working GPU, else the CPU), cuda-emulated (a checkout's emulator)"),
     "mode": ("fast_run", _mode, "fast_run (C), reference (numpy), check (both, compared), check_nan"),
     "threads": (0, _count, "threads of a compiled function; 0: one for each processor that is free to us"),
     "cache_dir": ("", str, "folder of compiled functions; empty: the user's cache folder"),

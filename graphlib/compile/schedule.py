@@ -25,11 +25,30 @@ _SEARCH_LIMIT = 200
 
 @dataclass(eq=False)
 class Step:
-    """One thing the native function does.  ``after``: steps that must come before it."""
+    """One thing the native function does.  ``after``: steps that must come before it.
+
+    ``rank`` is greater than that of every step in ``after``, so a step never depends on one of its own rank or above.
+    """
 
     position: int
     nodes: list[Apply] = field(default_factory=list)
     after: set[Step] = field(default_factory=set)
+    followers: set[Step] = field(default_factory=set)
+    rank: int = 0
+
+    def come_after(self, others: Iterable[Step]) -> None:
+        """Note steps that must come before, and lift the ranks of those that follow."""
+        new = {other for other in others if other is not self} - self.after
+        self.after |= new
+        for other in new:
+            other.followers.add(self)
+        lifted = [self]
+        while lifted:
+            step = lifted.pop()
+            rank = max((other.rank for other in step.after), default=-1) + 1
+            if rank > step.rank:
+                step.rank = rank
+                lifted.extend(step.followers)
 
     def reads(self) -> set[Variable]:
         raise NotImplementedError
@@ -184,7 +203,7 @@ class Schedule:
         )
 
     def _add(self, step: Step) -> None:
-        step.after |= self._makers(step.reads())
+        step.come_after(self._makers(step.reads()))
         self._after_lengths(step)
         self.steps.append(step)
         for v in step.writes():
@@ -195,7 +214,7 @@ class Schedule:
         variables = [*step.writes(), *(v.variable for v in getattr(step, "values", ()))]
         polys = [*step.polys(), *(n for v in variables for n in self.low.shape(v))]
         for symbol in {a for p in polys for m in p.terms for a in m if isinstance(a, Symbol) and a in self.low.dims}:
-            step.after |= self._makers(self._length_uses(symbol)) - {step}
+            step.come_after(self._makers(self._length_uses(symbol)))
 
     def _length_uses(self, symbol: Symbol) -> set[Variable]:
         found: set[Variable] = set()
@@ -230,22 +249,21 @@ class Schedule:
             group.axes = value.axes
         group.values.append(value)
         group.nodes.append(node)
-        group.after |= before - {group}
+        group.come_after(before)
         self._after_lengths(group)
-        group.after.discard(group)
         self.maker[value.variable] = group
 
     def _joinable(self, value: Value, before: set[Step]) -> Loops | None:
-        """A group that the value can be computed in: that of something it reads, else one that reads the same things."""
+        """A group that the value can be computed in: that of something it reads, one that reads the same things, or the
+        latest over the same axes."""
         own = sorted((s for s in before if isinstance(s, Loops)), key=lambda s: -s.position)
-        others = [s for s in self._recent.get(value.axes[:1], ())[-6:] if s not in before and self._share(s, value)]
-        for group in [*own, *reversed(others)]:
+        others = [s for s in self._recent.get(value.axes[:1], ())[-6:] if s not in before]
+        sharing = [s for s in others if s.reads() & value.element.uses]
+        alike = [s for s in others[-1:] if s.axes == value.axes]
+        for group in [*own, *reversed(sharing), *alike]:
             if self._fits(group, value) and not self._between(group, before - {group}):
                 return group
         return None
-
-    def _share(self, group: Loops, value: Value) -> bool:
-        return not value.axes or bool(group.reads() & value.element.uses)
 
     def _fits(self, group: Loops, value: Value) -> bool:
         if len(group.values) >= GROUP_LIMIT:
@@ -264,13 +282,14 @@ class Schedule:
 
     def _between(self, group: Loops, before: set[Step]) -> bool:
         """Whether one of the steps ``before`` has to come after ``group``."""
-        stack, seen = list(before), set(before)
+        stack, seen = [step for step in before if step.rank > group.rank], set(before)
         while stack:
-            step = stack.pop()
-            if step is group or len(seen) > _SEARCH_LIMIT:
+            if len(seen) > _SEARCH_LIMIT:
                 return True
-            for other in step.after:
-                if other not in seen:
+            for other in stack.pop().after:
+                if other is group:
+                    return True
+                if other not in seen and other.rank > group.rank:
                     seen.add(other)
                     stack.append(other)
         return False
@@ -301,15 +320,17 @@ class Schedule:
             if free:
                 self.place[v] = k
             else:
-                self.steps.append(Copy(len(self.steps), source=v, result=k, after=self._makers([v])))
+                step = Copy(len(self.steps), source=v, result=k)
+                step.come_after(self._makers([v]))
+                self.steps.append(step)
         written = {targets[k - outputs]: self.maker[v] for v, k in self.place.items() if k >= outputs}
         for step in self.steps:
             if isinstance(step, Copy) and step.result >= outputs:
                 target = targets[step.result - outputs]
-                step.after |= {s for s in self.steps if s is not step and target in s.reads()}
+                step.come_after(s for s in self.steps if target in s.reads())
             for shared, writer in written.items():
                 if isinstance(step, Copy) and step.source is shared:
-                    writer.after.add(step)
+                    writer.come_after([step])
 
     def _overwritable(self, shared: Shared, v: Variable) -> bool:
         """Whether ``v`` may be written over ``shared``: every other reader can run before, and its maker reads it in place."""
@@ -323,7 +344,7 @@ class Schedule:
         readers = {s for s in self.steps if s is not writer and shared in s.reads()}
         if any(self._reaches(reader, writer) for reader in readers):
             return False
-        writer.after |= readers
+        writer.come_after(readers)
         return True
 
     def low_static(self, v: Variable) -> tuple:
@@ -340,7 +361,7 @@ class Schedule:
             for other in stack.pop().after:
                 if other is target:
                     return True
-                if other not in seen:
+                if other not in seen and other.rank > target.rank:
                     seen.add(other)
                     stack.append(other)
         return False
@@ -348,10 +369,6 @@ class Schedule:
     def _ordered(self) -> list[Step]:
         """The steps, each after those it needs, otherwise in the order of the graph."""
         waiting = {s: len(s.after) for s in self.steps}
-        followers: dict[Step, list[Step]] = {s: [] for s in self.steps}
-        for s in self.steps:
-            for other in s.after:
-                followers[other].append(s)
         ready = [(s.position, k, s) for k, s in enumerate(self.steps) if not waiting[s]]
         heapq.heapify(ready)
         number = {s: k for k, s in enumerate(self.steps)}
@@ -359,7 +376,7 @@ class Schedule:
         while ready:
             _, _, s = heapq.heappop(ready)
             result.append(s)
-            for f in followers[s]:
+            for f in s.followers:
                 waiting[f] -= 1
                 if not waiting[f]:
                     heapq.heappush(ready, (f.position, number[f], f))

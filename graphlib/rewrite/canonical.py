@@ -15,7 +15,7 @@ from ..graph import Apply, Constant, Variable
 from ..ops import elementwise as ew
 from ..ops.index import AdvancedIndex, AdvancedWrite, BasicIndex, BasicWrite
 from ..ops.linalg import MatrixProduct
-from ..ops.reduce import Reduce, restore_axes
+from ..ops.reduce import Reduce, count, restore_axes
 from ..ops.shape import BroadcastTo, DimShuffle, Reshape, dimshuffle
 from .engine import Sweep
 from .patterns import Capture, Number, P, is_array, is_scalar, node, number_of
@@ -325,6 +325,22 @@ def _(x: Variable, y: Variable, node: Apply) -> Variable | None:
     factor = dimshuffle(y, [a for a in range(y.ndim) if a + gap not in axes])
     total = restore_axes(Reduce("sum", axes).make(x), axes, len(shape))
     return product.owner.op(dimshuffle(total, [a for a in range(len(shape)) if a not in axes]), factor)
+
+
+@CANONICAL.rule("the sum of repeated values is a multiple", node(Reduce, node(BroadcastTo, as_="repeated"), kind="sum"))
+def _(repeated: Variable, node: Apply) -> Variable | None:
+    x, *lengths = repeated.owner.inputs
+    gap = len(lengths) - x.ndim
+    axes = [a for a in node.op.axes if a < gap or x.type.shape[a - gap] == 1]
+    if not axes:
+        return None
+    times = count(repeated, tuple(axes), x.dtype)
+    rest = BroadcastTo().make(
+        dimshuffle(x, [a for a in range(x.ndim) if a + gap not in axes]),
+        *(n for i, n in enumerate(lengths) if i not in axes),
+    )
+    left = tuple(a - sum(b < a for b in axes) for a in node.op.axes if a not in axes)
+    return (Reduce("sum", left).make(rest) if left else rest) * times
 
 
 # Integers, whose arithmetic is exact in any order

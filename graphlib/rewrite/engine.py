@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import GraphError, RewriteError
-from ..graph import Apply, Constant, Variable, toposort
+from ..graph import Apply, Constant, TensorType, Variable, toposort
 from ..graph.traverse import clone, rebuild
 from ..graph.variable import fixed_origin, user_origin
 from ..ops import elementwise as ew
@@ -91,6 +91,10 @@ class Sweep:
     def make(self, op: Any, *inputs: Variable) -> Variable:
         """The one variable that is ``op`` of operands in their final form, for rules that compare variables."""
         return self.graph.known(op, inputs)
+
+    def has(self, op: Any, *inputs: Variable) -> bool:
+        """Whether there has been such a variable in this graph."""
+        return _identity(op, inputs) in self.graph.nodes
 
     def run(self, results: list[Variable]) -> list[Variable]:
         final, waiting = self.final, self.waiting
@@ -196,6 +200,13 @@ class Sweep:
         return BroadcastTo().make(result, *(self.length(n) for n in lengths))
 
 
+def specific(new: TensorType, old: TensorType) -> TensorType:
+    """A type with what another one of the same variable knows besides."""
+    if new.shape == old.shape or None not in new.shape:
+        return new
+    return TensorType(new.dtype, [m if n is None else n for n, m in zip(new.shape, old.shape, strict=True)])
+
+
 def fold(node: Apply) -> Constant | None:
     """The value of a node whose operands are all constant, if it is small and not merely one of them repeated."""
     inputs = node.inputs
@@ -255,7 +266,10 @@ class Graph:
         found = self.nodes.get(key)
         if found is None:
             same = all(a is b for a, b in zip(inputs, node.inputs, strict=True))
-            found = node if same else rebuild(node, inputs, {})
+            found = node if same else rebuild(node, list(inputs), {})
+            if not same:
+                for old, new in zip(node.outputs, found.outputs, strict=True):
+                    new.type = specific(new.type, old.type)
             self.nodes[key] = found
         return found
 

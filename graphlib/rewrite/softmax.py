@@ -266,6 +266,14 @@ def _scattered_quotient(v: Variable, p: Variable, graph: Sweep) -> Variable | No
 _READS = {AdvancedWrite: AdvancedIndex, BasicWrite: BasicIndex}
 
 
+@SOFTMAX.rule("the gradient of log(softmax) for p * h is that of softmax for h", node(LogSoftmaxGradient, x, y))
+def _(x: Variable, y: Variable, node: Apply, graph: Sweep) -> Variable | None:
+    g = factors(x, graph)
+    if y not in g.over:
+        return None
+    return SoftmaxGradient(node.op.axes).make(graph.fit(g.without(y).variable(y.dtype), y), y)
+
+
 @SOFTMAX.rule(
     "the gradient of softmax of a sum, part by part",
     node(SoftmaxGradient, P.add(x, y), Capture("p")),
@@ -299,31 +307,34 @@ CANONICAL.rule("a scalar factor leaves a linear operation", node(SoftmaxGradient
 
 
 @EXPAND.rule("softmax relative to the maximum", node(Softmax, x))
-def _(x: Variable, node: Apply) -> Variable:
-    e = ew.exp(_centred(x, node.op.axes))
+def _(x: Variable, node: Apply, graph: Sweep) -> Variable:
+    e = ew.exp(_centred(x, node.op.axes, graph))
     return ew.true_div(e, sum_keeping(e, node.op.axes))
 
 
 @EXPAND.rule("log(softmax) relative to the maximum", node(LogSoftmax, x))
-def _(x: Variable, node: Apply) -> Variable:
-    centred = _centred(x, node.op.axes)
+def _(x: Variable, node: Apply, graph: Sweep) -> Variable:
+    centred = _centred(x, node.op.axes, graph)
     return ew.sub(centred, ew.log(sum_keeping(ew.exp(centred), node.op.axes)))
 
 
-def _centred(x: Variable, axes: tuple[int, ...]) -> Variable:
-    return ew.sub(x, restore_axes(Reduce("max", axes).make(x), axes, x.ndim))
-
-
 @EXPAND.rule("log(sum(exp)) relative to the maximum", node(LogSumExp, x))
-def _(x: Variable, node: Apply) -> Variable:
+def _(x: Variable, node: Apply, graph: Sweep) -> Variable:
     axes = node.op.axes
     if unshifted(x, axes) is not x:
         return ew.log(Reduce("sum", axes).make(ew.exp(x)))
+    return ew.add(_top(x, axes), ew.log(Reduce("sum", axes).make(ew.exp(_centred(x, axes, graph)))))
+
+
+def _centred(x: Variable, axes: tuple[int, ...], graph: Sweep) -> Variable:
+    top = _top(x, axes) if graph.has(LogSumExp(axes), x) else Reduce("max", axes).make(x)
+    return ew.sub(x, restore_axes(top, axes, x.ndim))
+
+
+def _top(x: Variable, axes: tuple[int, ...]) -> Variable:
+    """The maximum, or 0 where it is infinite: the sum of exponentials is then 0 or infinite, and no inf - inf."""
     top = Reduce("max", axes).make(x)
-    # an infinite maximum would make inf - inf of what is an infinite result
-    top = ew.switch(ew.isinf(top), 0, top)
-    total = Reduce("sum", axes).make(ew.exp(ew.sub(x, restore_axes(top, axes, x.ndim))))
-    return ew.add(top, ew.log(total))
+    return ew.switch(ew.isinf(top), 0, top)
 
 
 @EXPAND.rule("the gradient of softmax", node(SoftmaxGradient, x, y))

@@ -148,6 +148,18 @@ def _(node: Apply, graph: Sweep) -> Variable | None:
     return None
 
 
+@rule("exp(x) * sigmoid(-x) is sigmoid(x)", x * y)
+def _(node: Apply, graph: Sweep) -> Variable | None:
+    """What is left of exp(x) / (1 + exp(x)) where 1 / (1 + exp(x)) has become a sigmoid."""
+    out = node.outputs[0]
+    product = factors(out, graph)
+    for a, b in itertools.permutations(product.over, 2):
+        u, w = argument(a, "exp"), argument(b, "sigmoid")
+        if u is not None and w is not None and _opposite(u, w):
+            return (product.without(a, b) * ew.sigmoid(u)).variable(out.dtype)
+    return None
+
+
 @rule("a sum over a positive factor times that factor is multiplied out", x * y)
 def _(node: Apply, graph: Sweep) -> Variable | None:
     """(a / p + b) * p is a + b * p: what the gradients of log(p) and log(1 - p) are when p is a sigmoid."""

@@ -13,7 +13,7 @@ from ..graph.types import DTYPES
 from ..ops import elementwise as ew
 from ..ops.control import GradientBarrier
 from ..ops.index import AdvancedIndex, BasicIndex
-from ..ops.reduce import Reduce, count
+from ..ops.reduce import Reduce
 from ..ops.shape import BroadcastTo, DimShuffle, Join, Reshape, ShapeI, SpecifyShape, dimshuffle
 from .engine import Sweep
 from .patterns import NUMBERS, Capture, Number, P, node, number_of
@@ -133,80 +133,95 @@ def _(node: Apply, graph: Sweep) -> Variable | None:
 
 
 def _leaner(v: Variable) -> Variable | None:
-    """``v`` without the repetition, or the leading axes of length 1, that an operand of a broadcasting operation need not have."""
+    """``v`` without the repetition or leading axes of length 1 that a broadcasting operation does not need."""
+    if v.owner is not None and type(v.owner.op) is BroadcastTo:
+        return v.owner.inputs[0]
+    return _without_leading_axes(v)
+
+
+def _without_leading_axes(v: Variable) -> Variable | None:
     if isinstance(v, Constant):
         return Constant(v.data.reshape(()), v.name) if v.ndim and v.data.size == 1 else None
     owner = v.owner
-    if owner is None:
+    if owner is None or type(owner.op) is not DimShuffle or owner.op.order[:1] != ("x",):
         return None
-    if type(owner.op) is BroadcastTo:
-        return owner.inputs[0]
-    if type(owner.op) is DimShuffle and owner.op.order[:1] == ("x",):
-        order = owner.op.order
-        while order[:1] == ("x",):
-            order = order[1:]
-        return dimshuffle(owner.inputs[0], order)
-    return None
+    order = owner.op.order
+    while order[:1] == ("x",):
+        order = order[1:]
+    return dimshuffle(owner.inputs[0], order)
 
 
-def _covers(graph: Sweep, operands: Sequence[Variable], shape: Sequence[Any], all_of_it: bool) -> bool:
-    """Whether operands surely broadcast to ``shape``; or, if not ``all_of_it``, to that with some axes 1 or missing."""
-    if all_of_it and max((v.ndim for v in operands), default=0) < len(shape):
-        return False
-    for axis in range(-len(shape), 0):
-        lengths = [graph.shape(v)[axis] for v in operands if v.ndim >= -axis and v.type.shape[axis] != 1]
-        if shape[axis] in lengths or (not lengths and (shape[axis] == 1 or not all_of_it)):
-            continue
-        return False
-    return True
+def _broadcasts_to(operands: Sequence[Variable], out: Variable) -> bool:
+    """Whether operands still have the shape of ``out`` together.
+
+    An operand broadcasts along an axis only if its length is statically 1; all others must be equal there.
+    """
+    return all(
+        n == 1 or any(v.ndim >= -axis and v.type.shape[axis] != 1 for v in operands)
+        for axis, n in zip(range(-out.ndim, 0), out.type.shape, strict=True)
+    ) and any(v.ndim == out.ndim for v in operands)
 
 
-@rule("an operand is not repeated to a length that another one has",
-      node(ew.Elementwise, reading=(BroadcastTo, DimShuffle, NUMBERS)))
-def _(node: Apply, graph: Sweep) -> Variable | None:
+@rule(
+    "an operand is not repeated to a length that another one has",
+    node(ew.Elementwise, reading=(BroadcastTo, DimShuffle, NUMBERS)),
+)
+def _(node: Apply) -> Variable | None:
     inputs = list(node.inputs)
-    if len(inputs) < 2:
-        return None
-    shape = None
     changed = False
     for i, v in enumerate(inputs):
-        if v.owner is None and not v.type.shape:
-            continue
-        leaner = _leaner(v)
-        if leaner is None:
-            continue
-        if shape is None:
-            shape = graph.shape(node.outputs[0])
-        candidate = [*inputs[:i], leaner, *inputs[i + 1 :]]
-        if _covers(graph, candidate, shape, True):
-            inputs, changed = candidate, True
+        leaner = _leaner(v) if v.type.shape and len(inputs) > 1 else None
+        if leaner is not None:
+            candidate = [*inputs[:i], leaner, *inputs[i + 1 :]]
+            if _broadcasts_to(candidate, node.outputs[0]):
+                inputs, changed = candidate, True
     return node.op.make(*inputs) if changed else None
 
 
-@rule("what is computed of repeated values is computed once and repeated", node(ew.Elementwise, reading=(BroadcastTo,)))
-def _(node: Apply, graph: Sweep) -> Variable | None:
+@rule("what is computed of repeated values is computed once", node(ew.Elementwise, reading=(BroadcastTo,)))
+def _(node: Apply) -> Variable:
+    """The engine repeats the result."""
     repeated = [v.owner is not None and type(v.owner.op) is BroadcastTo for v in node.inputs]
-    if not any(repeated):
-        return None
-    inner = [v.owner.inputs[0] if b else v for v, b in zip(node.inputs, repeated, strict=True)]
-    return node.op.make(*inner) if _covers(graph, inner, graph.shape(node.outputs[0]), False) else None
+    return node.op.make(*(v.owner.inputs[0] if b else v for v, b in zip(node.inputs, repeated, strict=True)))
 
 
-@rule("new and moved axes come after what is computed elementwise", node(ew.Elementwise, reading=(DimShuffle,)))
+@rule("new leading axes come after what is computed elementwise", node(ew.Elementwise, reading=(DimShuffle, NUMBERS)))
 def _(node: Apply) -> Variable | None:
-    moved = [v for v in node.inputs if v.type.shape]
+    if is_scaling(node):
+        return None
+    rank = node.outputs[0].ndim
+    inner = [_without_leading_axes(v) if v.ndim == rank else v for v in node.inputs]
+    if any(v is None for v in inner):
+        return None
+    result = node.op.make(*inner)
+    return dimshuffle(result, ["x"] * (rank - result.ndim) + list(range(result.ndim)))
+
+
+@rule("moved axes come after what is computed elementwise", node(ew.Elementwise, reading=(DimShuffle,)))
+def _(node: Apply) -> Variable | None:
+    """Operands that are not moved themselves are moved back, if they are repeated along some axis."""
+    rank = node.outputs[0].ndim
+    moved = [v.owner for v in node.inputs if v.ndim == rank and is_moved(v)]
     if not moved or is_scaling(node):
         return None
-    first = moved[0].owner
-    if first is None or type(first.op) is not DimShuffle:
-        return None
-    for v in moved[1:]:
-        owner = v.owner
-        if owner is None or owner.op != first.op or owner.inputs[0].ndim != first.inputs[0].ndim:
+    order, inner_rank = moved[0].op.order, moved[0].inputs[0].ndim
+    back = [order.index(a) if a in order else "x" for a in range(inner_rank)]
+    inner = []
+    for v in node.inputs:
+        if not v.type.shape:
+            inner.append(v)
+        elif is_moved(v) and v.owner.op.order == order and v.owner.inputs[0].ndim == inner_rank:
+            inner.append(v.owner.inputs[0])
+        elif "x" not in order and inner_rank == rank and (v.ndim < rank or 1 in v.type.shape):
+            gap = rank - v.ndim
+            inner.append(dimshuffle(v, ["x" if i < gap else i - gap for i in back]))
+        else:
             return None
-    return dimshuffle(
-        node.op.make(*(v.owner.inputs[0] if v.type.shape else v for v in node.inputs)), first.op.order
-    )
+    return dimshuffle(node.op.make(*inner), order)
+
+
+def is_moved(v: Variable) -> bool:
+    return v.owner is not None and type(v.owner.op) is DimShuffle
 
 
 def is_scaling(node: Apply) -> bool:
@@ -276,19 +291,3 @@ def _(x: Variable, moved: Variable, node: Apply) -> Variable | None:
         return None
     kept = [a for a in range(x.ndim) if a not in axes]
     return dimshuffle(Reduce(node.op.kind, axes).make(x), ["x" if a == "x" else kept.index(a) for a in left])
-
-
-@rule("the sum of repeated values is a multiple", node(Reduce, node(BroadcastTo, as_="repeated"), kind="sum"))
-def _(repeated: Variable, node: Apply, graph: Sweep) -> Variable | None:
-    x, *lengths = repeated.owner.inputs
-    gap = len(lengths) - x.ndim
-    axes = [a for a in node.op.axes if a < gap or x.type.shape[a - gap] == 1]
-    if not axes:
-        return None
-    times = count(repeated, tuple(axes), x.dtype)
-    rest = BroadcastTo().make(
-        dimshuffle(x, [a for a in range(x.ndim) if a + gap not in axes]),
-        *(n for i, n in enumerate(lengths) if i not in axes),
-    )
-    left = tuple(a - sum(b < a for b in axes) for a in node.op.axes if a not in axes)
-    return (Reduce("sum", left).make(rest) if left else rest) * times

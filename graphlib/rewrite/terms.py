@@ -11,7 +11,7 @@ from typing import Any
 
 from ..graph import Apply, Constant, Variable
 from ..ops import elementwise as ew
-from ..ops.shape import DimShuffle
+from ..ops.shape import BroadcastTo, DimShuffle
 from .engine import Sweep
 from .patterns import number_of
 
@@ -90,7 +90,10 @@ def scaled(number: Any, v: Variable) -> Variable:
 
 
 def factors(v: Variable, graph: Sweep) -> Product:
-    """The factors of a product, of nested ones together, also where axes of length 1 were added to one."""
+    """The factors of a product, of nested ones together, also where one was repeated or has new axes.
+
+    What is made of factors has their shape, which may have 1 or nothing where ``v`` has a length.
+    """
     found = graph.products.get(v)
     if found is None:
         found = graph.products[v] = _factors(v, graph)
@@ -120,6 +123,9 @@ def _factors(root: Variable, graph: Sweep) -> Product:
             coefficient = coefficient * number if above else coefficient / number
             continue
         node, axes = v.owner, None
+        if node is not None and type(node.op) is BroadcastTo:
+            pending.append((node.inputs[0], above))
+            continue
         if node is not None and type(node.op) is DimShuffle and _only_adds_axes(node):
             node, axes = node.inputs[0].owner, node.op
         name = node.op.name if node is not None and type(node.op) is ew.Elementwise else None

@@ -1,162 +1,18 @@
-"""Scalar expressions as C statements: common ones are computed once, each as far outside as its indices allow."""
+"""Scalar expressions as C statements."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
-from ...graph import Variable
-from ...scalar.expression import Expr
-from ...scalar.integer import Poly, Symbol
+from .. import expressions
+from ..expressions import Scope, children, print_poly
 from .scalar import C_TYPES, literal, print_op
 
-_LONG = 88
 
+class Printer(expressions.Printer):
+    """Prints expressions of one kernel in C."""
 
-class Scope:
-    """The text of one block: its statements, and the C names of the expressions computed in it."""
-
-    def __init__(self, parent: Scope | None, level: int) -> None:
-        self.parent = parent
-        self.level = level
-        self.lines: list[str] = []
-        self.names: dict[Expr, str] = {}
-
-    def find(self, expr: Expr) -> str | None:
-        scope: Scope | None = self
-        while scope is not None:
-            if expr in scope.names:
-                return scope.names[expr]
-            scope = scope.parent
-        return None
-
-    def at_level(self, level: int) -> Scope:
-        scope = self
-        while scope.level > level and scope.parent is not None:
-            scope = scope.parent
-        return scope
-
-
-class Printer:
-    """Prints expressions of one kernel.
-
-    ``load(variable, index)``: the C text of an element in memory; ``local(variable, scope)``: the C name of a value that this
-    kernel computes, if it is at hand in the scope, with the level at which it is; ``index(symbol)``: of a loop index or length.
-    """
-
-    def __init__(
-        self,
-        load: Callable[[Variable, tuple[Poly, ...], Callable[[Poly], str]], str],
-        local: Callable[[Variable, Scope], tuple[str, int] | None],
-        symbol: Callable[[Symbol], str],
-        levels: dict[Symbol, int],
-    ) -> None:
-        self.load = load
-        self.local = local
-        self.symbol = symbol
-        self.levels = levels
-        self.uses: dict[Expr, int] = {}
-        self.count = 0
-        self.checks_index = False
-
-    def count_uses(self, roots: Iterable[Expr]) -> None:
-        """Count how often each expression is needed, so that only repeated ones get a name."""
-        stack = []
-        for root in roots:
-            self.uses[root] = self.uses.get(root, 0) + 1
-            if self.uses[root] == 1:
-                stack.append(root)
-        while stack:
-            for child in children(stack.pop()):
-                self.uses[child] = self.uses.get(child, 0) + 1
-                if self.uses[child] == 1:
-                    stack.append(child)
-
-    def level(self, expr: Expr | Poly, scope: Scope) -> int:
-        """The outermost level at which an expression can be computed."""
-        level = max((self.levels.get(i, 0) for i in expr.free), default=0)
-        for variable in expr.uses:
-            found = self.local(variable, scope)
-            if found is not None:
-                level = max(level, found[1])
-        return level
-
-    def emit(self, root: Expr, scope: Scope) -> str:
-        """The C text of an expression, after the statements it needs."""
-        stack: list[tuple[Expr, bool]] = [(root, False)]
-        texts: dict[Expr, str] = {}
-        while stack:
-            expr, ready = stack.pop()
-            if expr in texts:
-                continue
-            known = scope.find(expr)
-            if known is not None:
-                texts[expr] = known
-                continue
-            if not ready:
-                stack.append((expr, True))
-                stack.extend((child, False) for child in children(expr))
-                continue
-            texts[expr] = self._one(expr, texts, scope)
-        return texts[root]
-
-    def _one(self, expr: Expr, texts: dict[Expr, str], scope: Scope) -> str:
-        text, atomic = self._text(expr, texts, scope)
-        if atomic:
-            return text
-        level = self.level(expr, scope)
-        if level == scope.level and self.uses.get(expr, 0) <= 1 and len(text) < _LONG:
-            return text if expr.op in ("access", "checked_index") else f"({text})"
-        home = scope.at_level(level)
-        name = f"t{self.count}"
-        self.count += 1
-        home.lines.append(f"const {C_TYPES[expr.dtype]} {name} = {text};")
-        home.names[expr] = name
-        return name
-
-    def _text(self, expr: Expr, texts: dict[Expr, str], scope: Scope) -> tuple[str, bool]:
-        if expr.op == "const":
-            return literal(expr.value, expr.dtype), True
-        if expr.op == "int":
-            text = self.poly(expr.value, texts)
-            return text, text.isidentifier() or text.lstrip("-").isdigit()
-        if expr.op == "access":
-            variable, index = expr.value
-            found = self.local(variable, scope)
-            if found is not None:
-                return found[0], True
-            return self.load(variable, index, lambda p: self.poly(p, texts)), False
-        if expr.op == "checked_index":
-            self.checks_index = True
-            return f"gl_index({texts[expr.args[0]]}, {texts[expr.args[1]]}, &bad)", False
-        return print_op(expr, [texts[a] for a in expr.args]), False
-
-    def poly(self, p: Poly, texts: dict[Expr, str] | None = None) -> str:
-        """An index polynomial as C; its opaque atoms must have been printed into ``texts``."""
-
-        def atom(a: Symbol | Expr) -> str:
-            return self.symbol(a) if isinstance(a, Symbol) else (texts or {})[a]
-
-        return print_poly(p, atom)
-
-
-def print_poly(p: Poly, atom: Callable[[Symbol | Expr], str]) -> str:
-    """A polynomial as C; terms whose atom prints as '0' vanish."""
-    parts: list[str] = []
-    for monomial, coefficient in sorted(p.terms.items(), key=lambda item: (not item[0], item[1] < 0)):
-        names = [atom(a) for a in monomial]
-        if "0" in names:
-            continue
-        factors = names if abs(coefficient) == 1 and names else [str(abs(coefficient)), *names]
-        text = "*".join(factors)
-        parts.append((" - " if coefficient < 0 else " + ") + text if parts else ("-" if coefficient < 0 else "") + text)
-    return "".join(parts) or "0"
-
-
-def children(expr: Expr) -> list[Expr]:
-    """What an expression is computed from, the opaque atoms of its indices included."""
-    polys = [expr.value] if expr.op == "int" else expr.value[1] if expr.op == "access" else ()
-    atoms = [a for p in polys for monomial in p.terms for a in monomial if isinstance(a, Expr)]
-    return [*expr.args, *atoms]
+    types = C_TYPES
+    literal = staticmethod(literal)
+    print_op = staticmethod(print_op)
 
 
 __all__ = ["Printer", "Scope", "children", "print_poly"]
