@@ -66,6 +66,7 @@ class Sweep:
         self.sums = graph.sums
         self.final: dict[Variable, Variable] = {}
         self.waiting: dict[Variable, Variable] = {}
+        self.reason: dict[Variable, str] = {}
         self.fired = 0
         self.uses: Counter[Variable] = Counter(results)
         self.reader: dict[Variable, Apply | None] = {}
@@ -111,8 +112,7 @@ class Sweep:
                     if target in final:
                         final[v] = final[target]
                     elif v in entered:
-                        # what replaces v needs v
-                        raise self.graph.budget.exceeded()
+                        raise self.circular(v)
                     else:
                         entered.add(v)
                         stack.append(target)
@@ -127,6 +127,16 @@ class Sweep:
                 else:
                     self.visit(node)
         return [final[v] for v in results]
+
+    def circular(self, v: Variable) -> RewriteError:
+        """The error of a variable that is replaced by something that needs it."""
+        rules: list[str] = []
+        seen: set[Variable] = set()
+        while v is not None and v not in seen:
+            seen.add(v)
+            rules.extend(repr(name) for name in (self.reason.get(v),) if name)
+            v = self.waiting.get(v)
+        return RewriteError(f"rewrite rules undo one another: {', '.join(rules)}, on {v.owner}, {v.describe()}")
 
     def visit(self, node: Apply) -> None:
         """Decide on what becomes of a node whose operands are final."""
@@ -178,13 +188,10 @@ class Sweep:
             )
         self.graph.budget.count(rule.name)
         self.fired += 1
-        if (
-            out.name is not None
-            and result.name is None
-            and result.owner is not None
-            and result not in self.final
-        ):
-            result.name = out.name
+        self.reason[out] = rule.name
+        if result not in self.final:
+            result.type = specific(result.type, out.type)
+            result.name = result.name or out.name
 
     def fit(self, result: Variable, out: Variable) -> Variable:
         """A replacement, broadcast to the shape of what it replaces where it has an axis of length 1 or none instead."""

@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 from ..graph import Apply, Variable
 from ..ops import elementwise as ew
+from ..ops.reduce import Reduce
+from ..ops.shape import DimShuffle
 from .engine import Sweep
 from .patterns import Capture, P, number_of
 from .rules import RuleSet
@@ -104,11 +106,17 @@ def complement(v: Variable) -> Variable | None:
 
 
 def is_positive(v: Variable) -> bool:
-    """Whether ``v`` is greater than 0 but for rounding: exp, sigmoid, 1 - sigmoid, softmax."""
+    """Whether ``v`` is greater than 0 but for rounding: exp, sigmoid, 1 - sigmoid, softmax, and sums of those."""
+    while v.owner is not None and (type(v.owner.op) is DimShuffle or is_sum(v)):
+        v = v.owner.inputs[0]
     if argument(v, "exp") is not None or argument(v, "sigmoid") is not None or is_op(v, Softmax):
         return True
     u = complement(v)
     return u is not None and argument(u, "sigmoid") is not None
+
+
+def is_sum(v: Variable) -> bool:
+    return is_op(v, Reduce) and v.owner.op.kind == "sum"
 
 
 def exponential_quotient(above: Variable, below: Variable) -> Variable | None:

@@ -185,39 +185,51 @@ def _(node: Apply) -> Variable:
     return node.op.make(*(v.owner.inputs[0] if b else v for v, b in zip(node.inputs, repeated, strict=True)))
 
 
-@rule("new leading axes come after what is computed elementwise", node(ew.Elementwise, reading=(DimShuffle, NUMBERS)))
+@rule("new leading axes come after what is computed elementwise", node(ew.Elementwise))
 def _(node: Apply) -> Variable | None:
-    if is_scaling(node):
+    """Also where an operand has such an axis, of length 1, without its being new, if another one has not."""
+    out = node.outputs[0]
+    arrays = [v for v in node.inputs if v.type.shape]
+    if out.type.shape[:1] != (1,) or is_scaling(node):
         return None
-    rank = node.outputs[0].ndim
-    inner = [_without_leading_axes(v) if v.ndim == rank else v for v in node.inputs]
-    if any(v is None for v in inner):
+    leaner = {v: v if v.ndim < out.ndim else _without_leading_axes(v) for v in arrays}
+    if all(v is None for v in leaner.values()):
         return None
-    result = node.op.make(*inner)
-    return dimshuffle(result, ["x"] * (rank - result.ndim) + list(range(result.ndim)))
+    for v in arrays:
+        if leaner[v] is None:
+            leaner[v] = dimshuffle(v, list(range(1, v.ndim)))
+    result = node.op.make(*(leaner.get(v, v) for v in node.inputs))
+    return dimshuffle(result, ["x"] * (out.ndim - result.ndim) + list(range(result.ndim)))
 
 
 @rule("moved axes come after what is computed elementwise", node(ew.Elementwise, reading=(DimShuffle,)))
 def _(node: Apply) -> Variable | None:
-    """Operands that are not moved themselves are moved back, if they are repeated along some axis."""
+    """Operands that are not moved themselves are moved back, if they are repeated along some axis of one that is."""
     rank = node.outputs[0].ndim
-    moved = [v.owner for v in node.inputs if v.ndim == rank and is_moved(v)]
+    moved = [v for v in node.inputs if v.ndim == rank and is_moved(v)]
     if not moved or is_scaling(node):
         return None
-    order, inner_rank = moved[0].op.order, moved[0].inputs[0].ndim
+    order, inner_rank = moved[0].owner.op.order, moved[0].owner.inputs[0].ndim
+    whole = "x" not in order and inner_rank == rank and 1 not in moved[0].type.shape
     back = [order.index(a) if a in order else "x" for a in range(inner_rank)]
     inner = []
     for v in node.inputs:
-        if not v.type.shape:
-            inner.append(v)
-        elif is_moved(v) and v.owner.op.order == order and v.owner.inputs[0].ndim == inner_rank:
+        if is_moved(v) and v.owner.op.order == order and v.owner.inputs[0].ndim == inner_rank:
             inner.append(v.owner.inputs[0])
-        elif "x" not in order and inner_rank == rank and (v.ndim < rank or 1 in v.type.shape):
+        elif not v.type.shape:
+            inner.append(v)
+        elif whole and (v.ndim < rank or 1 in v.type.shape):
             gap = rank - v.ndim
             inner.append(dimshuffle(v, ["x" if i < gap else i - gap for i in back]))
         else:
             return None
     return dimshuffle(node.op.make(*inner), order)
+
+
+@rule("a cast is made before axes are moved or values repeated", node(ew.Cast, node(DimShuffle, x, as_="view")), node(ew.Cast, node(BroadcastTo, as_="view")))
+def _(view: Variable, node: Apply) -> Variable:
+    inner, *rest = view.owner.inputs
+    return view.owner.op.make(node.op.make(inner), *rest)
 
 
 def is_moved(v: Variable) -> bool:
@@ -273,6 +285,16 @@ def _(x: Variable, node: Apply, graph: Sweep) -> Variable | None:
     return Reduce(kind, left).make(inner) if left else inner
 
 
+@rule("a leading axis of length 1 comes after a reduction", node(Reduce, x))
+def _(x: Variable, node: Apply) -> Variable | None:
+    kind, axes = node.op.kind, node.op.axes
+    if x.type.shape[0] != 1 or 0 in axes:
+        return None
+    inner = dimshuffle(x, list(range(1, x.ndim)))
+    result = Reduce(kind, tuple(a - 1 for a in axes)).make(inner)
+    return dimshuffle(result, ["x", *range(result.ndim)])
+
+
 @rule("a reduction of a reduction of its kind is one", node(Reduce, node(Reduce, x, as_="inner")))
 def _(x: Variable, inner: Variable, node: Apply) -> Variable | None:
     kind, axes = inner.owner.op.kind, inner.owner.op.axes
@@ -287,7 +309,8 @@ def _(x: Variable, moved: Variable, node: Apply) -> Variable | None:
     order = moved.owner.op.order
     left = [a for i, a in enumerate(order) if i not in node.op.axes]
     axes = tuple(sorted(order[i] for i in node.op.axes if order[i] != "x"))
-    if not axes or len(axes) < len(node.op.axes):
+    drops = len([a for a in order if a != "x"]) < x.ndim
+    if drops or len(axes) < len(node.op.axes):
         return None
     kept = [a for a in range(x.ndim) if a not in axes]
     return dimshuffle(Reduce(node.op.kind, axes).make(x), ["x" if a == "x" else kept.index(a) for a in left])
