@@ -182,6 +182,9 @@ class Converter:
         self.type = item.variable.type
         self.dtype = self.type.numpy_dtype
         self.ndim = self.type.ndim
+        # a shape that any array, or only one, has is compared at once
+        self.shape = self.type.shape if None not in self.type.shape else None
+        self.any_shape = all(n is None for n in self.type.shape)
         self.strict = item.strict
         self.allow_downcast = item.allow_downcast if item.allow_downcast is not None else allow_downcast
         self.item = item
@@ -191,7 +194,8 @@ class Converter:
 
     def __call__(self, value: Any) -> np.ndarray:
         if type(value) is np.ndarray and value.dtype == self.dtype:
-            if value.ndim == self.ndim and self.type.accepts_shape(value.shape):
+            shape = value.shape
+            if shape == self.shape or len(shape) == self.ndim and (self.any_shape or self.type.accepts_shape(shape)):
                 return value
         elif type(value) is self.number:
             try:

@@ -6,7 +6,7 @@ scheduler places into loops.  Lengths are polynomials of the inputs' lengths; th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,8 +72,11 @@ class Placed:
 class Lowering:
     """The results' graph in scalar terms.  ``dims`` are lengths with a symbol and what they are computed from, in order."""
 
-    def __init__(self, results: Sequence[Variable], inputs: Collection[Variable]) -> None:
+    def __init__(
+        self, results: Sequence[Variable], inputs: Collection[Variable], updates: Mapping[Variable, Variable] | None = None
+    ) -> None:
         self.inputs = set(inputs)
+        self.updates = dict(updates or {})
         self.order = toposort(results, stop_at=self.inputs)
         self.same: dict[Symbol, Poly] = {}
         self.leaf_dims: dict[tuple[Variable, int], Symbol] = {}
@@ -98,6 +101,9 @@ class Lowering:
         self.checks += self.leaf_checks
         for node in self.order:
             self.lower(node)
+        for target, value in self.updates.items():
+            for axis, (n, m) in enumerate(zip(self.shape(target), self.shape(value), strict=True)):
+                self.require(n, m, f"the update of {{0}} has length {{b}} instead of {{a}} in axis {axis}: {{1}}", (target, value))
 
     # leaves and operands
 
@@ -186,10 +192,7 @@ class Lowering:
     # nodes
 
     def lower(self, node: Apply) -> None:
-        def require(left: Poly, right: Poly, message: str, variables: tuple) -> None:
-            self.require(node, left, right, message, variables)
-
-        lowered = node.op.lower(node, [self.operand(v) for v in node.inputs], require)
+        lowered = node.op.lower(node, [self.operand(v) for v in node.inputs], self.require)
         shapes = lowered.shapes if isinstance(lowered, Call) else (lowered.shape,)
         for v, shape in zip(node.outputs, shapes, strict=True):
             static = v.type.shape
@@ -249,7 +252,7 @@ class Lowering:
             self.dims[symbol] = length
         return Poly.of(self._dim_of[length])
 
-    def require(self, node: Apply, left: Poly, right: Poly, message: str, variables: tuple) -> None:
+    def require(self, left: Poly, right: Poly, message: str, variables: tuple) -> None:
         left, right = self.named(left), self.named(right)
         if left == right:
             return

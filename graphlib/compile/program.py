@@ -33,6 +33,15 @@ class Program:
             self.title, self.inputs, results[:n], self.borrow, dict(zip(self.updates, results[n:], strict=True)), self.shareds
         )
 
+    def with_resized_as_outputs(self) -> tuple[Program, list[Shared]]:
+        """The same program with the updates of shared variables whose shape may change as further outputs, and the latter."""
+        resized = [s for s in self.updates if None in s.type.shape]
+        if not resized:
+            return self, []
+        outputs = [*self.outputs, *(self.updates[s] for s in resized)]
+        updates = {s: v for s, v in self.updates.items() if s not in resized}
+        return Program(self.title, self.inputs, outputs, [*self.borrow, *[False] * len(resized)], updates, self.shareds), resized
+
     def signature(self) -> str:
         inputs = ", ".join(f"{v}: {v.type}" for v in self.inputs)
         outputs = ", ".join(str(v.type) for v in self.outputs)

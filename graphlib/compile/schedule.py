@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..graph import Apply, Shared, Variable
+from ..ops.elementwise import identity
 from ..scalar.expression import Expr
 from ..scalar.integer import Poly, Symbol
 from ..scalar.lowered import Call, Product
@@ -47,6 +48,8 @@ class Step:
             step = lifted.pop()
             rank = max((other.rank for other in step.after), default=-1) + 1
             if rank > step.rank:
+                if step in new:
+                    raise AssertionError("the schedule has a cycle")
                 step.rank = rank
                 lifted.extend(step.followers)
 
@@ -161,8 +164,8 @@ class Schedule:
     """The steps of a program in order; ``place`` says for a result in whose storage it is computed."""
 
     def __init__(self, program: Program) -> None:
-        self.program = program
-        self.low = Lowering(program.results, program.inputs)
+        program = self.program = with_own_values(program)
+        self.low = Lowering(program.results, program.inputs, program.updates)
         for v in program.results:
             if v in self.low.inline:
                 self.low.forced.add(v)
@@ -335,8 +338,6 @@ class Schedule:
     def _overwritable(self, shared: Shared, v: Variable) -> bool:
         """Whether ``v`` may be written over ``shared``: every other reader can run before, and its maker reads it in place."""
         writer = self.maker[v]
-        if shared.type.shape != self.low_static(v) and any(a != b for a, b in zip(self.low.shape(v), self.low.shape(shared), strict=True)):
-            return False
         if shared in self._late_leaves():
             return False
         if not reads_in_place(writer, shared, v, self.low):
@@ -346,9 +347,6 @@ class Schedule:
             return False
         writer.come_after(readers)
         return True
-
-    def low_static(self, v: Variable) -> tuple:
-        return tuple(n.constant for n in self.low.shape(v))
 
     def _late_leaves(self) -> set[Variable]:
         """Leaves that lengths computed in the middle of the call are read from."""
@@ -383,6 +381,16 @@ class Schedule:
         if len(result) != len(self.steps):
             raise AssertionError("the schedule has a cycle")
         return result
+
+
+def with_own_values(program: Program) -> Program:
+    """The program with a value of its own for each update that is just another updated variable, as in ``(a, b), (b, a)``."""
+    n = len(program.outputs)
+    results = list(program.results)
+    for k, (target, v) in enumerate(program.updates.items(), n):
+        if v in program.updates and v is not target:
+            results[k] = identity.make(v)
+    return program.with_results(results)
 
 
 def accesses(expr: Expr) -> list[tuple[Variable, tuple[Poly, ...]]]:

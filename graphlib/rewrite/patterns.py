@@ -22,6 +22,9 @@ Match = Callable[[Variable, dict], bool]
 #: the kinds of operands that no operation made: a constant of one element without and with axes, anything else
 NUMBER, NUMBERS, LEAF = "a number", "a number with axes", "a leaf"
 
+#: numbers that patterns ask for and that are kinds of their own, so that no rule about 0 is tried on other numbers
+_KNOWN_NUMBERS = {0: ("the number", 0), 1: ("the number", 1), -1: ("the number", -1)}
+
 #: operands that a signature describes at most; no pattern looks at more
 _DESCRIBED = 4
 
@@ -40,7 +43,7 @@ def signature_of(node: Apply) -> tuple:
         if v.owner is not None:
             signature.append((kind_of(v.owner), scalar))
         elif isinstance(v, Constant) and v.data.size == 1:
-            signature.append((NUMBER if scalar else NUMBERS, scalar))
+            signature.append((_KNOWN_NUMBERS.get(v.data.item(), NUMBER) if scalar else NUMBERS, scalar))
         else:
             signature.append((LEAF, scalar))
     return tuple(signature)
@@ -139,8 +142,10 @@ class Number(Pattern):
         self.name = name
 
     def may_match(self, kind: Any, scalar: bool) -> bool:
+        if kind is NUMBER or kind in _KNOWN_NUMBERS.values():
+            return self.value is None or kind == _KNOWN_NUMBERS.get(self.value, NUMBER)
         # the last two are what number_of sees through
-        return kind in (NUMBER, NUMBERS, BroadcastTo, DimShuffle)
+        return kind in (NUMBERS, BroadcastTo, DimShuffle)
 
     def matches(self) -> list[Match]:
         value, name = self.value, self.name

@@ -25,34 +25,33 @@ class CExecutor:
 
     def __init__(self, program: Program, profile: bool) -> None:
         self.original = program
-        self.program = program.with_results(rewrite(program.results, program.inputs))
+        self.user_program = program.with_results(rewrite(program.results, program.inputs))
+        self.program, self.resized = self.user_program.with_resized_as_outputs()
+        program = self.program
         self.rendered = Renderer(Schedule(self.program), profile).render()
         self.source = self.rendered.source
         self.library = shared_object(self.source)
         self._declare()
         self.state = self.library.gl_new(start())
         self._finalizer = weakref.finalize(self, self.library.gl_free, self.state)
-        self.shareds = list(program.shareds)
-        self.resizable = {s for s in program.updates if None in s.type.shape}
         self.inputs = len(program.inputs)
-        leaves = self.inputs + len(self.shareds) + len(self.rendered.constants)
+        self.numbered_shareds = list(enumerate(program.shareds, self.inputs))
+        leaves = self.inputs + len(program.shareds) + len(self.rendered.constants)
         self.count = leaves + len(program.outputs)
         self.args = (ctypes.c_void_p * max(self.count, 1))()
         self._kept: list[Any] = [None] * self.count
-        self._keep(self.inputs + len(self.shareds), [c.data for c in self.rendered.constants])
+        self._keep(self.inputs + len(program.shareds), [c.data for c in self.rendered.constants])
         self.first_output = leaves
         self.outputs = [
             (k, shape, v.type.numpy_dtype, borrow)
             for k, (v, shape, borrow) in enumerate(zip(program.outputs, self.rendered.output_shapes, program.borrow, strict=True))
         ]
-        self.simple = all(isinstance(shape, tuple) and not borrow for _, shape, _, borrow in self.outputs)
+        self.simple = not self.resized and all(isinstance(shape, tuple) and not borrow for _, shape, _, borrow in self.outputs)
         self.late = any(shape == "late" for _, shape, _, _ in self.outputs)
         pointers = (ctypes.c_int64 * max(2 * len(self.outputs), 1))()
         self.library.gl_outputs(self.state, pointers)
-        self.lengths = [
-            np.ctypeslib.as_array(ctypes.cast(pointers[k], ctypes.POINTER(ctypes.c_int64)), (max(v.ndim, 1),))[: v.ndim]
-            for k, v in enumerate(program.outputs)
-        ]
+        self.lengths = [ctypes.cast(pointers[k], ctypes.POINTER(ctypes.c_int64)) for k in range(len(program.outputs))]
+        self.ranks = [v.ndim for v in program.outputs]
         self._call = self.library.gl_call
         self._borrowed: dict[int, np.ndarray] = {}
 
@@ -80,17 +79,14 @@ class CExecutor:
     def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         args = self.args
         for k, array in enumerate(inputs):
-            if not array.flags.c_contiguous or not array.flags.aligned:
+            flags = array.flags
+            if not (flags.c_contiguous and flags.aligned):
                 array = inputs[k] = np.array(array, order="C")
             args[k] = id(array)
-        k = self.inputs
         kept = self._kept
-        for shared in self.shareds:
-            data = shared.data
-            if data is not kept[k]:
-                args[k] = id(data)
-                kept[k] = data
-            k += 1
+        for k, shared in self.numbered_shareds:
+            if shared.data is not kept[k]:
+                self._keep(k, [shared.data])
         if self.simple:
             results = [np.empty(shape, dtype) for _, shape, dtype, _ in self.outputs]
             for k, array in enumerate(results, self.first_output):
@@ -110,7 +106,7 @@ class CExecutor:
             if shape == "late":
                 results.append(None)
                 continue
-            wanted = tuple(self.lengths[k].tolist()) if shape is None else shape
+            wanted = tuple(self.lengths[k][: self.ranks[k]]) if shape is None else shape
             array = self._borrowed.get(k) if borrow else None
             if array is None or array.shape != wanted:
                 array = np.empty(wanted, dtype)
@@ -123,6 +119,8 @@ class CExecutor:
             self._fail(code, inputs)
         if self.late:
             self._fetch(results)
+        for shared in reversed(self.resized):
+            shared.data = results.pop()
         return results
 
     def _fetch(self, results: list[Any]) -> None:
@@ -131,7 +129,7 @@ class CExecutor:
         self.library.gl_outputs(self.state, pointers)
         for k, shape, dtype, _ in self.outputs:
             if shape == "late":
-                array = np.empty(tuple(self.lengths[k].tolist()), dtype)
+                array = np.empty(tuple(self.lengths[k][: self.ranks[k]]), dtype)
                 ctypes.memmove(array.ctypes.data, pointers[len(self.outputs) + k], array.nbytes)
                 results[k] = array
 
@@ -156,7 +154,7 @@ class CExecutor:
         raise GraphError(f"{title}: unknown failure {code}")
 
     def rewritten(self) -> list[Variable]:
-        return self.program.results
+        return self.user_program.results
 
     def profile(self) -> Any:
         from ...profile import Profile

@@ -1,0 +1,624 @@
+"""The schedule's steps as CUDA kernels.
+
+A loop nest becomes one kernel whose teams (a thread, a warp or a block) each take one row, and one more for each sum that keeps
+axes which are not the leading ones; pieces of pushed outputs, matrix products and operations along an axis one each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...compile.loops import Block, build, collapsible
+from ...compile.lowering import LOOP, Lowering, Placed, Value
+from ...compile.schedule import LibraryCall, Loops, MatMul, accesses
+from ...graph import Variable
+from ...scalar.expression import Expr, integer
+from ...scalar.integer import ONE, Poly, Symbol, flat_index, product
+from ..c.kernels import describe
+from ..expressions import Scope
+from .scalar import C_TYPES, Printer, literal
+
+THREADS = 256
+WARP = 32
+#: blocks of a grid: enough to fill the largest GPUs several times, few enough for the second pass of a sum
+MAX_BLOCKS = 1024
+#: of a reduction into memory: results side by side, and the parts that each sum is cut into
+REDUCE_WIDTH, REDUCE_PARTS = 32, 16
+TILE = 16
+#: elements of a product's tile along one side that a thread computes
+GEMM_REGISTERS = {"float32": 4, "float64": 2}
+
+_REDUCTIONS = {"sum": "gl_sum", "prod": "gl_prod", "all": "gl_all", "any": "gl_any", "max": "gl_maximum", "min": "gl_minimum",
+               "argmax": "gl_argmax", "argmin": "gl_argmin"}
+_NEUTRAL = {"sum": 0, "prod": 1, "all": 1, "any": 0}
+_RANGES = {"bool": (0, 1), "uint8": (0, 255), "int8": (-128, 127), "int16": (-(2**15), 2**15 - 1),
+           "int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1), "float32": (float("-inf"), float("inf")),
+           "float64": (float("-inf"), float("inf"))}
+
+
+@dataclass(frozen=True)
+class Argument:
+    """What a kernel is given: the address of a variable, its value, a length, or scratch memory."""
+
+    kind: str  # pointer, value, length, partial
+    of: Any
+
+
+@dataclass
+class Kernel:
+    """A kernel's text, its arguments, and what its launch is computed from.
+
+    shape: 'rows' (a team a row), 'reduce' (``rows`` results of ``inner`` terms each), 'tiles' (rows by inner by batch), 'one'
+    (one block), 'threads' (a thread a row).
+    """
+
+    name: str
+    text: str
+    arguments: list[Argument]
+    shape: str
+    rows: Poly
+    inner: list[Poly] = field(default_factory=list)
+    batch: Poly = ONE
+    checks_index: bool = False
+    #: full reductions: a result and its kind each, summed up by the kernel ``name``_end over the blocks
+    partial: list[Value] = field(default_factory=list)
+    team: bool = False
+
+
+class Memory:
+    """What kernels must know of storage: a name for each address, 0-d inputs by value, and lengths."""
+
+    def __init__(self, low: Lowering, storage: Callable[[Variable], Any], by_value: Callable[[Variable], bool]) -> None:
+        self.low = low
+        self.storage = storage
+        self.by_value = by_value
+
+
+class KernelWriter:
+    """Writes one kernel."""
+
+    def __init__(self, name: str, memory: Memory) -> None:
+        self.name = name
+        self.memory = memory
+        self.low = memory.low
+        self.arguments: dict[Argument, tuple[str, str]] = {}
+        self.written: set[Argument] = set()
+        self.locals: dict[Variable, tuple[str, Scope]] = {}
+        self.collapsed: set[int] = set()
+        self.checks_index = False
+
+    # what the printer asks for
+
+    def printer_for(self, levels: dict[Symbol, int]) -> Printer:
+        return Printer(self.load, self.local, self.symbol, levels)
+
+    def argument(self, kind: str, of: Any, c_type: str, written: bool = False) -> str:
+        key = Argument(kind, of)
+        if key not in self.arguments:
+            self.arguments[key] = (f"{kind[0]}{len(self.arguments)}", c_type)
+        if written:
+            self.written.add(key)
+        return self.arguments[key][0]
+
+    def pointer(self, v: Variable, written: bool = False) -> str:
+        return self.argument("pointer", self.memory.storage(v), C_TYPES[v.dtype], written)
+
+    def load(self, variable: Variable, index: tuple[Poly, ...], text: Callable[[Poly], str]) -> str:
+        if self.memory.by_value(variable):
+            return self.argument("value", variable, C_TYPES[variable.dtype])
+        return f"{self.pointer(variable)}[{text(flat_index(index, self.low.shape(variable)))}]"
+
+    def local(self, variable: Variable, scope: Scope) -> tuple[str, int] | None:
+        found = self.locals.get(variable)
+        if found is None:
+            return None
+        name, home = found
+        at: Scope | None = scope
+        while at is not None and at is not home:
+            at = at.parent
+        return (name, home.level) if at is home else None
+
+    def symbol(self, symbol: Symbol) -> str:
+        if symbol.is_index:
+            return "0" if LOOP.index(symbol) in self.collapsed else symbol.name
+        return self.argument("length", symbol, "long long")
+
+    def poly(self, p: Poly, scope: Scope) -> str:
+        """A length or an offset, whose opaque parts may need statements in ``scope``."""
+        return self.printer.emit(integer(p), scope)
+
+    def text(self, lines: list[str], variables: Iterable[Variable], threads: int = THREADS) -> str:
+        parameters = []
+        for key, (name, c_type) in self.arguments.items():
+            if key.kind in ("pointer", "partial"):
+                # no restrict: an update is written over what it is computed from
+                constant = "" if key in self.written else "const "
+                parameters.append(f"{constant}{c_type} *{name}")
+            else:
+                parameters.append(f"{c_type} {name}")
+        self.checks_index = self.printer.checks_index
+        # a kernel that comes after a wrong index does nothing: what it would compute is wrong, too
+        parameters += ["int *failed", "int step"]
+        head = ["if (*failed && *failed < step) return;"]
+        tail = []
+        if self.checks_index:
+            head.append("int bad = 0;")
+            tail.append("if (bad) *failed = step;")
+        body = "\n".join("    " + line for line in [*head, *lines, *tail])
+        return (
+            f"{describe(list(variables))}\nextern \"C\" __global__ void __launch_bounds__({threads}) {self.name}"
+            f"({', '.join(parameters)}) {{\n{body}\n}}\n"
+        )
+
+    def kernel(self, text: str, shape: str, rows: Poly, **more: Any) -> Kernel:
+        return Kernel(self.name, text, list(self.arguments), shape, rows, checks_index=self.checks_index, **more)
+
+    # loops
+
+    def turns(self, axes: tuple[Poly, ...], axis: int) -> Poly:
+        """The length of the loop that ``axis`` is the last of, the axes merged into it counted in."""
+        first = axis
+        while first - 1 in self.collapsed:
+            first -= 1
+        return product(axes[first : axis + 1])
+
+    def decode(self, axes: tuple[Poly, ...], which: list[int], flat: str, scope: Scope) -> list[str]:
+        """Statements that turn one number into the indices of the axes ``which``."""
+        real = [k for k in which if k not in self.collapsed]
+        if not real:
+            return []
+        if len(real) == 1:
+            return [f"const long long {LOOP[real[0]].name} = {flat};"]
+        lines = [f"long long rest_{LOOP[real[0]].name} = {flat};"]
+        rest = f"rest_{LOOP[real[0]].name}"
+        for k in reversed(real[1:]):
+            lines.append(f"const long long {LOOP[k].name} = gl_split(&{rest}, {self.poly(self.turns(axes, k), scope)});")
+        return [*lines, f"const long long {LOOP[real[0]].name} = {rest};"]
+
+    def group(self, step: Loops) -> list[Kernel]:
+        """The kernels of a fused group: one for all that is computed row by row, one for each reduction into memory."""
+        in_memory = [v for v in step.values if v.kind is not None and v.kept is None]
+        own = {v.variable for v in step.values}
+        for value in in_memory:
+            step.stored |= {u for u, _ in accesses(value.element) if u in own}
+        main = [v for v in step.values if v not in in_memory]
+        kernels = [self.main(step, main)] if main else []
+        for k, value in enumerate(in_memory):
+            kernels.append(KernelWriter(f"{self.name}_{k}", self.memory).into_memory(value))
+        return kernels
+
+    def main(self, step: Loops, values: list[Value]) -> Kernel:
+        axes = max((v.axes for v in values), key=len)
+        nest = build(axes, values)
+        step.stored |= nest.crossing
+        self.stored = step.stored
+        self.crossing = nest.crossing
+        self.nest = nest
+        self.axes = axes
+        self.top = min(len(v.axes) if v.kind is None or not v.kept else v.kept for v in values)
+        boundaries = {self.top}
+        offsets: list[Poly] = []
+        for value in values:
+            boundaries.add(len(value.axes))
+            if value.kind is None:
+                if value.variable in self.stored:
+                    offsets.append(self.offset(value))
+            else:
+                boundaries.add(value.kept or 0)
+                if value.kind.startswith("arg"):
+                    boundaries |= {*value.reduced, *(k + 1 for k in value.reduced)}
+        self.collapsed = collapsible(axes, [v.element for v in values], offsets, boundaries)
+        self.printer = self.printer_for({i: max(k + 1, self.top) for k, i in enumerate(LOOP)})
+        self.printer.count_uses([v.element for v in values])
+        self.partial = [v for v in values if v.kind is not None and v.kept == 0 and v.reduced]
+        self.uses_scratch = False
+        scope = Scope(None, -1)
+        row = Scope(scope, self.top)
+        for value in self.partial:
+            self.declare(value, scope)
+        block = nest.root
+        for _ in range(self.top):
+            block = next(e for e in block.entries if isinstance(e, Block))
+        self.team = any(isinstance(e, Block) for e in block.entries)
+        rows = product(axes[: self.top])
+        decode = self.decode(axes, list(range(self.top)), "row", scope)
+        if rows == 1:
+            decode = []
+        count = self.poly(rows, scope)
+        self.leaves: list[Poly] = []
+        self.block(block, row)
+        step_row = "gridDim.x * (long long)blockDim.y"
+        start = "blockIdx.x * (long long)blockDim.y + threadIdx.y"
+        lines = [*scope.lines, f"for (long long row = {start}; row < {count}; row += {step_row}) {{"]
+        lines += ["    " + line for line in [*decode, *row.lines]] + ["}"]
+        for value in self.partial:
+            name = self.locals[value.variable][0]
+            part = self.argument("partial", value.variable, self.held_type(value), written=True)
+            lines.append(f"{name} = gl_block_reduce<{_REDUCTIONS[value.kind or '']}>({name}, scratch);")
+            lines.append(f"if (threadIdx.x == 0 && threadIdx.y == 0) {part}[blockIdx.x] = {name};")
+            self.uses_scratch = True
+        if self.uses_scratch:
+            lines.insert(0, "__shared__ double2 scratch[32];")
+        text = self.text(lines, [v.variable for v in values])
+        kernel = self.kernel(text, "rows", rows, inner=self.leaves, partial=self.partial, team=self.team)
+        if self.partial:
+            kernel.text += self.second_pass()
+        return kernel
+
+    def second_pass(self) -> str:
+        """The kernel that sums up what the blocks of a full reduction have found."""
+        parameters, lines = [], ["__shared__ double2 scratch[32];"]
+        for k, value in enumerate(self.partial):
+            held, op = self.held_type(value), _REDUCTIONS[value.kind or ""]
+            parameters += [f"const {held} *part{k}", f"{C_TYPES[value.variable.dtype]} *out{k}"]
+            lines += [
+                f"{held} r{k} = {self.neutral(value)};",
+                f"for (int b = threadIdx.x; b < blocks; b += blockDim.x) r{k} = {op}::combine(r{k}, part{k}[b]);",
+                f"r{k} = gl_block_reduce<{op}>(r{k}, scratch);",
+                f"if (threadIdx.x == 0) out{k}[0] = r{k}{'.index' if op.startswith('gl_arg') else ''};",
+            ]
+        body = "\n".join("    " + line for line in lines)
+        head = f'extern "C" __global__ void __launch_bounds__({THREADS}) {self.name}_end({", ".join([*parameters, "int blocks"])})'
+        return f"\n{head} {{\n{body}\n}}\n"
+
+    def block(self, block: Block, scope: Scope) -> None:
+        """The body of a loop.  Below a row's own level only innermost loops are shared out over a team's threads."""
+        stores: list[str] = []
+        leaf = not any(isinstance(e, Block) for e in block.entries)
+        alone = self.team and (block.level == self.top or not leaf)
+        for entry in block.entries:
+            if isinstance(entry, Block):
+                self.inner_loop(entry, scope)
+            elif entry.kind is None:
+                self.map_value(entry, scope, stores)
+            else:
+                self.take_in(entry, scope, stores, alone)
+        if stores and alone:
+            # the other threads may still be reading what is written over here, or go on to read it
+            stores = ["gl_team_barrier();", "if (threadIdx.x == 0) {", *("    " + s for s in stores), "}", "gl_team_barrier();"]
+        scope.lines.extend(stores)
+
+    def inner_loop(self, entry: Block, scope: Scope) -> None:
+        finished = [v for v in entry_values(entry) if v.kind is not None and v.kept and v.kept == entry.level - 1 and v.reduced]
+        for value in finished:
+            self.declare(value, scope)
+        inner = Scope(scope, entry.level)
+        self.block(entry, inner)
+        axis = entry.level - 1
+        leaf = not any(isinstance(e, Block) for e in entry.entries)
+        if axis in self.collapsed:
+            scope.lines.extend(inner.lines)
+        else:
+            turns = self.turns(self.axes, axis)
+            index = LOOP[axis].name
+            first, by = ("threadIdx.x", "blockDim.x") if leaf else ("0", "1")
+            if leaf:
+                self.leaves.append(turns)
+            scope.lines.append(f"for (long long {index} = {first}; {index} < {self.poly(turns, scope)}; {index} += {by}) {{")
+            scope.lines.extend("    " + line for line in inner.lines)
+            scope.lines.append("}")
+        if any(v.variable in self.crossing for v in entry_values(entry)):
+            scope.lines.append("gl_team_barrier();")
+        for value in finished:
+            self.finish(value, scope)
+
+    def offset(self, value: Value) -> Poly:
+        return flat_index(value.index, self.low.shape(value.variable))
+
+    def target(self, value: Value, scope: Scope) -> str:
+        return f"{self.pointer(value.variable, written=True)}[{self.poly(self.offset(value), scope)}]"
+
+    def map_value(self, value: Value, scope: Scope, stores: list[str]) -> None:
+        text = self.printer.emit(value.element, scope)
+        if not text.isidentifier():
+            text = self.named(value, text, scope)
+        self.locals[value.variable] = (text, scope)
+        if value.variable in self.stored:
+            stores.append(f"{self.target(value, scope)} = {text};")
+
+    def named(self, value: Value, text: str, scope: Scope) -> str:
+        name = f"t{self.printer.count}"
+        self.printer.count += 1
+        scope.lines.append(f"const {C_TYPES[value.variable.dtype]} {name} = {text};")
+        return name
+
+    # reductions
+
+    def held_type(self, value: Value) -> str:
+        """What a reduction holds on its way: its dtype, or the extremum and its index."""
+        if (value.kind or "").startswith("arg"):
+            return f"gl_found<{C_TYPES[value.element.dtype]}>"
+        return C_TYPES[value.variable.dtype]
+
+    def neutral(self, value: Value) -> str:
+        if (value.kind or "").startswith("arg"):
+            return "{0, -1}"
+        dtype = value.variable.dtype
+        if value.kind in _NEUTRAL:
+            return literal(_NEUTRAL[value.kind], dtype)
+        return literal(_RANGES[dtype][0 if value.kind == "max" else 1], dtype)
+
+    def declare(self, value: Value, scope: Scope) -> None:
+        name = f"r{self.printer.count}"
+        self.printer.count += 1
+        self.locals[value.variable] = (name, scope)
+        scope.lines.append(f"{self.held_type(value)} {name} = {self.neutral(value)};")
+
+    def taken(self, value: Value, name: str, x: str) -> str:
+        """The statement that takes one more value into a reduction."""
+        op, held = _REDUCTIONS[value.kind or ""], self.held_type(value)
+        if op.startswith("gl_arg"):
+            x = f"{held}{{{x}, {LOOP[value.reduced[0]].name}}}"
+        elif value.kind in ("all", "any"):
+            x = f"({held})({x} != 0)"
+        else:
+            x = f"({held})({x})"
+        return f"{name} = {op}::combine({name}, {x});"
+
+    def take_in(self, value: Value, scope: Scope, stores: list[str], alone: bool) -> None:
+        x = self.printer.emit(value.element, scope)
+        if not value.reduced:
+            single = "0" if (value.kind or "").startswith("arg") else f"({x} != 0)" if value.kind in ("all", "any") else x
+            text = self.named(value, single, scope)
+            self.locals[value.variable] = (text, scope)
+            if value.variable in self.stored:
+                stores.append(f"{self.target(value, scope)} = {text};")
+            return
+        line = self.taken(value, self.locals[value.variable][0], x)
+        # a full reduction's accumulators are summed over all threads: one of a team takes in what all of them have
+        scope.lines.append(f"if (threadIdx.x == 0) {line}" if alone and value in self.partial else line)
+
+    def finish(self, value: Value, scope: Scope) -> None:
+        name = self.locals[value.variable][0]
+        home = self.nest.home[value.variable]
+        if not any(isinstance(e, Block) for e in home.entries):
+            scope.lines.append(f"{name} = gl_team_reduce<{_REDUCTIONS[value.kind or '']}>({name}, scratch);")
+            self.uses_scratch = True
+        if (value.kind or "").startswith("arg"):
+            name = self.named(value, f"{name}.index", scope)
+            self.locals[value.variable] = (name, scope)
+        if value.variable in self.stored:
+            scope.lines.append(f"if (threadIdx.x == 0) {self.target(value, scope)} = {name};")
+
+    def into_memory(self, value: Value) -> Kernel:
+        """A reduction that keeps axes which are not the leading ones: 32 results side by side, each by 16 threads in turn."""
+        kept = [k for k in range(len(value.axes)) if k not in value.reduced]
+        reduced = list(value.reduced)
+        boundaries = {k + 1 for k in range(len(value.axes) - 1) if (k in reduced) != (k + 1 in reduced)}
+        self.collapsed = collapsible(value.axes, [value.element], [self.offset(value)], boundaries)
+        levels = {LOOP[k]: 2 if k in reduced else 1 for k in range(len(value.axes))}
+        self.printer = self.printer_for(levels)
+        self.printer.count_uses([value.element])
+        scope = Scope(None, 0)
+        outer = Scope(scope, 1)
+        inner = Scope(outer, 2)
+        count = self.poly(product(value.axes[k] for k in kept), scope)
+        terms = self.poly(product(value.axes[k] for k in reduced), scope)
+        decode_kept = self.decode(value.axes, kept, "place", scope)
+        decode_reduced = self.decode(value.axes, reduced, "term", scope)
+        inner.lines.append(self.taken(value, "r", self.printer.emit(value.element, inner)))
+        target = self.target(value, outer)
+        held = self.held_type(value)
+        op = _REDUCTIONS[value.kind or ""]
+        lines = [
+            f"__shared__ {held} parts[{REDUCE_PARTS}][{REDUCE_WIDTH}];",
+            *scope.lines,
+            f"for (long long tile = blockIdx.x * {REDUCE_WIDTH}LL; tile < {count}; tile += gridDim.x * {REDUCE_WIDTH}LL) {{",
+            "    const long long place = tile + threadIdx.x;",
+            f"    {held} r = {self.neutral(value)};",
+            f"    if (place < {count}) {{",
+            *("        " + line for line in [*decode_kept, *outer.lines]),
+            f"        for (long long term = threadIdx.y; term < {terms}; term += {REDUCE_PARTS}) {{",
+            *("            " + line for line in [*decode_reduced, *inner.lines]),
+            "        }",
+            "    }",
+            "    parts[threadIdx.y][threadIdx.x] = r;",
+            "    __syncthreads();",
+            f"    if (threadIdx.y == 0 && place < {count}) {{",
+            f"        for (int k = 1; k < {REDUCE_PARTS}; k++) r = {op}::combine(r, parts[k][threadIdx.x]);",
+            *("        " + line for line in [*decode_kept, *outer.lines]),
+            f"        {target} = r;",
+            "    }",
+            "    __syncthreads();",
+            "}",
+        ]
+        text = self.text(lines, [value.variable], REDUCE_WIDTH * REDUCE_PARTS)
+        return self.kernel(text, "reduce", product(value.axes[k] for k in kept))
+
+    # pushes
+
+    def fill(self, variable: Variable, element: Expr) -> Kernel:
+        """Every element of a variable set to the same scalar."""
+        self.printer = self.printer_for({})
+        self.printer.count_uses([element])
+        scope = Scope(None, 0)
+        text = self.printer.emit(element, scope)
+        size = product(self.low.shape(variable))
+        count = self.poly(size, scope)
+        lines = [*scope.lines, f"GL_EACH_THREAD(k, {count}) {self.pointer(variable, written=True)}[k] = {text};"]
+        return self.kernel(self.text(lines, [variable]), "threads", size)
+
+    def piece(self, variable: Variable, piece: Placed) -> Kernel:
+        """One piece of a pushed output, a thread an element.
+
+        Where elements may go to the same place, they go in the order of the indices, so that a sum does not depend on timing: a
+        thread takes all elements that differ in the leading axes only, if the others are apart for certain; else one takes all.
+        """
+        axes = piece.axes
+        serial = list(range(len(axes))) if piece.collides else []
+        if piece.collides:
+            free = apart(piece)
+            serial = [k for k in range(len(axes)) if k not in free]
+        spread = [k for k in range(len(axes)) if k not in serial]
+        boundaries = {k + 1 for k in range(len(axes) - 1) if (k in serial) != (k + 1 in serial)}
+        self.collapsed = collapsible(axes, [piece.element], [piece.offset], boundaries)
+        where = integer(piece.offset)
+        last = max((k for k in serial if k not in self.collapsed), default=None)
+        levels = {LOOP[k]: 2 if k in serial else 1 for k in range(len(axes))}
+        self.printer = self.printer_for(levels)
+        self.printer.count_uses([piece.element, where])
+        scope = Scope(None, 0)
+        outer = Scope(scope, 1)
+        inner = Scope(outer, 2) if serial else outer
+        rows = product(axes[k] for k in spread)
+        count = self.poly(rows, scope)
+        decode = self.decode(axes, spread, "row", scope)
+        total = self.poly(product(axes[k] for k in serial), scope)
+        decode_serial = self.decode(axes, serial, "term", scope)
+        element = self.printer.emit(piece.element, inner)
+        place = self.printer.emit(where, inner)
+        store = f"{self.pointer(variable, written=True)}[{place}] {'=' if piece.mode == 'set' else '+='} {element};"
+        inner.lines.append(f"if (!bad) {store}" if self.printer.checks_index else store)
+        body = [*decode, *outer.lines]
+        if last is not None:
+            body += [f"for (long long term = 0; term < {total}; term++) {{"]
+            body += ["    " + line for line in [*decode_serial, *inner.lines]] + ["}"]
+        elif serial:
+            body += inner.lines
+        lines = [*scope.lines, f"GL_EACH_THREAD(row, {count}) {{", *("    " + line for line in body), "}"]
+        return self.kernel(self.text(lines, [variable]), "threads", rows)
+
+    # products
+
+    def gemm(self, step: MatMul) -> Kernel:
+        """out = alpha * a·b + beta * c by tiles in shared memory."""
+        out = step.variable
+        c_type, registers = C_TYPES[out.dtype], GEMM_REGISTERS[out.dtype]
+        scalars = [e for e in (step.alpha, step.beta, step.c) if isinstance(e, Expr)]
+        (m, k), n = step.shape_a[-2:], step.shape_b[-1]
+        self.printer = self.printer_for({})
+        self.printer.count_uses(scalars)
+        scope = Scope(None, 0)
+        alpha = self.printer.emit(step.alpha, scope) if step.alpha is not None else "1"
+        beta = self.printer.emit(step.beta, scope) if step.beta is not None else "0"
+        m_text, n_text, k_text = (self.poly(p, scope) for p in (m, n, k))
+        factors = []
+        for side, shape in ((step.a, step.shape_a), (step.b, step.shape_b)):
+            rows, columns = side.strides[-2:]
+            plain = columns == 1 or shape[-1] == 1
+            address = f"{self.pointer(side.base)} + {self.poly(side.offset, scope)}"
+            if step.batched:
+                address += f" + batch * ({self.poly(side.strides[0], scope)})"
+            factors.append((plain, address, self.poly(rows if plain else columns, scope)))
+        (a_plain, a, lda), (b_plain, b, ldb) = factors
+        runs = f"{str(a_plain).lower()}, {str(not b_plain).lower()}"
+        side = TILE * registers
+        target = self.pointer(out, written=True)
+        place = "(batch * {m} + i) * {n} + j" if step.batched else "i * {n} + j"
+        place = place.format(m=group_text(m_text), n=group_text(n_text))
+        result = f"{target}[place] = {alpha} * sum[y][x]" if alpha != "1" else f"{target}[place] = sum[y][x]"
+        if step.c is not None and step.beta is not None:
+            c = self.printer.emit(step.c, scope) if isinstance(step.c, Expr) else f"{self.pointer(step.c)}[place]"
+            # as in BLAS: with beta 0 c is not looked at, NaN or not
+            result += f" + ({beta} == 0 ? 0 : {beta} * {c})"
+        lines = [
+            f"__shared__ {c_type} a_tile[{TILE}][{side} + 1], b_tile[{TILE}][{side} + 1];",
+            f"{c_type} sum[{registers}][{registers}];",
+            *scope.lines,
+            "const long long batch = blockIdx.z;" if step.batched else "",
+            f"const long long row = blockIdx.y * {side}LL, column = blockIdx.x * {side}LL;",
+            f"gl_gemm_tile<{registers}, {runs}>({a}, {lda}, {b}, {ldb}, {m_text}, {n_text}, {k_text}, row, column, a_tile, b_tile, sum);",
+            "#pragma unroll",
+            f"for (int y = 0; y < {registers}; y++)",
+            "#pragma unroll",
+            f"    for (int x = 0; x < {registers}; x++) {{",
+            f"        const long long i = row + threadIdx.y + {TILE} * y, j = column + threadIdx.x + {TILE} * x;",
+            f"        if (i >= {m_text} || j >= {n_text}) continue;",
+            f"        const long long place = {place};",
+            f"        {result};",
+            "    }",
+        ]
+        batch = step.shape_a[0] if step.batched else ONE
+        return self.kernel(self.text([line for line in lines if line], [out]), "tiles", m, inner=[n, Poly.of(side)], batch=batch)
+
+    # along an axis
+
+    def library(self, step: LibraryCall) -> Kernel:
+        """Running sums and products (a thread a line), sorting (by ranks), the indices of what is not zero (one block)."""
+        self.printer = self.printer_for({})
+        scope = Scope(None, 0)
+        (operand,), (out,) = step.operands, step.outputs
+        x, y = self.pointer(operand), self.pointer(out, written=True)
+        lengths = [self.poly(p, scope) for p in step.call.integers]
+        function = step.call.function
+        if function == "gl_nonzero":
+            lines = [f"__shared__ long long counts[{THREADS}];", f"gl_nonzero_block({x}, {y}, {lengths[0]}, counts);"]
+            return self.kernel(self.text(lines, [out]), "one", ONE)
+        before, n, after = lengths
+        if function in ("gl_cumsum", "gl_cumprod"):
+            op = _REDUCTIONS["sum" if function == "gl_cumsum" else "prod"]
+            lines = [f"gl_cumulate<{op}>({x}, {y}, {before}, {n}, {after});"]
+            return self.kernel(self.text([*scope.lines, *lines], [out]), "threads", step.call.integers[0] * step.call.integers[2])
+        what = f"{x}[k]" if function == "gl_sort" else "i"
+        lines = [
+            *scope.lines,
+            f"GL_EACH_THREAD(k, {group_text(before)} * {group_text(n)} * {group_text(after)}) {{",
+            f"    const long long i = k / {group_text(after)} % {group_text(n)}, start = k - i * {group_text(after)};",
+            f"    {y}[start + gl_rank({x}, start, {n}, {after}, i) * {group_text(after)}] = {what};",
+            "}",
+        ]
+        return self.kernel(self.text(lines, [out]), "threads", product(step.call.integers))
+
+
+def group_text(text: str) -> str:
+    return text if text.isidentifier() or text.isdigit() else f"({text})"
+
+
+def entry_values(block: Block) -> list[Value]:
+    """The values computed in a block and in the loops inside."""
+    found: list[Value] = []
+    for entry in block.entries:
+        found += entry_values(entry) if isinstance(entry, Block) else [entry]
+    return found
+
+
+def apart(piece: Placed) -> set[int]:
+    """Trailing axes whose elements go to different places for certain, whatever the leading indices are.
+
+    Those are the axes that walk the output like an array of its own: strides row-major among them, and everything else in the offset
+    a multiple of that array's size.
+    """
+    free: set[int] = set()
+    size = ONE
+    for axis in reversed(range(len(piece.axes))):
+        linear = piece.offset.linear_in([LOOP[axis]])
+        if linear is None or linear[0][0] != size:
+            break
+        step = size * piece.axes[axis]
+        rest = piece.offset - sum((LOOP[k] * linear_step for k, linear_step in _strides(piece, free | {axis})), Poly.of(0))
+        if not _multiple(rest, step):
+            break
+        free.add(axis)
+        size = step
+    return free
+
+
+def _strides(piece: Placed, axes: set[int]) -> list[tuple[int, Poly]]:
+    result, size = [], ONE
+    for axis in sorted(axes, reverse=True):
+        result.append((axis, size))
+        size = size * piece.axes[axis]
+    return [(k, Poly.of(s)) for k, s in result]
+
+
+def _multiple(p: Poly, of: Poly) -> bool:
+    """Whether every term of ``p`` has the one term of ``of`` as a factor."""
+    if not p.terms:
+        return True
+    if len(of.terms) != 1:
+        return False
+    ((monomial, coefficient),) = of.terms.items()
+    for term, c in p.terms.items():
+        rest = list(term)
+        for atom in monomial:
+            if atom not in rest:
+                return False
+            rest.remove(atom)
+        if c % coefficient:
+            return False
+    return True
+
+
+__all__ = ["Argument", "Kernel", "KernelWriter", "Memory"]
