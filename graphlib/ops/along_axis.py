@@ -30,6 +30,9 @@ class Cumulative(Op):
     def parameters(self) -> tuple:
         return self.kind, self.axis
 
+    def __repr__(self) -> str:
+        return f"{self.kind}{{axis={self.axis}}}"
+
     def infer(self, x: Variable) -> list[TensorType]:
         return [x.type]
 
@@ -88,6 +91,9 @@ class Sort(Op):
 
     def parameters(self) -> tuple:
         return self.kind, self.axis
+
+    def __repr__(self) -> str:
+        return f"{self.kind}{{axis={self.axis}}}"
 
     def infer(self, x: Variable) -> list[TensorType]:
         return [x.type if self.kind == "sort" else x.type.with_dtype("int64")]

@@ -138,6 +138,9 @@ class Cast(Op):
     def parameters(self) -> tuple:
         return (self.dtype,)
 
+    def __repr__(self) -> str:
+        return f"cast{{{self.dtype}}}"
+
     def infer(self, x: Variable) -> list[TensorType]:
         return [TensorType(self.dtype, x.type.shape)]
 

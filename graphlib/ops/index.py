@@ -36,6 +36,9 @@ class BasicIndex(Op):
     def parameters(self) -> tuple:
         return self.entries
 
+    def __repr__(self) -> str:
+        return f"index{{{entries_text(self.entries)}}}"
+
     def infer(self, x: Variable, *bounds: Variable) -> list[TensorType]:
         rest = iter(bounds)
         shape: list[int | None] = []
@@ -80,6 +83,9 @@ class BasicWrite(Op):
     def parameters(self) -> tuple:
         return self.entries, self.mode
 
+    def __repr__(self) -> str:
+        return f"{'set' if self.mode == 'set' else 'inc'}_subtensor{{{entries_text(self.entries)}}}"
+
     def infer(self, x: Variable, y: Variable, *bounds: Variable) -> list[TensorType]:
         part = BasicIndex(self.entries).infer(x, *bounds)[0]
         check_fits(part, y, self.mode, x)
@@ -109,6 +115,18 @@ class BasicWrite(Op):
         require_fits(y, domain, require, node)
         piece = Piece(domain, lambda *i: broadcast_at(y, i), lambda *i: positions(starts, i), self.mode)
         return Push(x.shape, 0, (piece,))
+
+
+def entries_text(entries: tuple) -> str:
+    """The entries as they are written in brackets: ``i, a:b, ::2``; of an advanced index ``array, :``."""
+
+    def one(entry: Any) -> str:
+        if isinstance(entry, tuple):
+            start, stop, step = entry
+            return f"{'a' if start else ''}:{'b' if stop else ''}{f':{step}' if step != 1 else ''}"
+        return {"index": "i", None: ":", True: "array", False: ":"}[entry]
+
+    return ", ".join(map(one, entries))
 
 
 def numpy_index(entries: tuple, bounds: Sequence[np.ndarray]) -> tuple:
@@ -211,6 +229,9 @@ class AdvancedIndex(Op):
     def parameters(self) -> tuple:
         return self.entries
 
+    def __repr__(self) -> str:
+        return f"index{{{entries_text(self.entries)}}}"
+
     @property
     def front(self) -> int:
         """How many kept axes come before the indexed ones: none if arrays are apart from one another."""
@@ -284,6 +305,9 @@ class AdvancedWrite(Op):
 
     def parameters(self) -> tuple:
         return self.entries, self.mode
+
+    def __repr__(self) -> str:
+        return f"{'set' if self.mode == 'set' else 'inc'}_subtensor{{{entries_text(self.entries)}}}"
 
     def infer(self, x: Variable, y: Variable, *arrays: Variable) -> list[TensorType]:
         check_fits(AdvancedIndex(self.entries).infer(x, *arrays)[0], y, self.mode, x)

@@ -32,6 +32,9 @@ class MatrixProduct(Op):
     def parameters(self) -> tuple:
         return (self.batched,)
 
+    def __repr__(self) -> str:
+        return "batched_dot" if self.batched else "dot"
+
     def infer(self, a: Variable, b: Variable) -> list[TensorType]:
         what = "batched_dot" if self.batched else "dot"
         if self.batched and None not in (a.type.shape[0], b.type.shape[0]) and a.type.shape[0] != b.type.shape[0]:
@@ -78,6 +81,9 @@ def lower_product(node: Apply, a: Operand, b: Operand, batched: bool, require: C
 
 class Gemm(Op):
     """beta * c + alpha * a·b with scalars alpha and beta, as BLAS has it.  Made by rewrites; writes over c where it may."""
+
+    def __repr__(self) -> str:
+        return "gemm"
 
     def infer(self, c: Variable, alpha: Variable, a: Variable, b: Variable, beta: Variable) -> list[TensorType]:
         return [MatrixProduct().infer(a, b)[0]]

@@ -36,6 +36,9 @@ class Reduce(Op):
     def parameters(self) -> tuple:
         return self.kind, self.axes
 
+    def __repr__(self) -> str:
+        return f"{self.kind}{{axis={', '.join(map(str, self.axes))}}}"
+
     def infer(self, x: Variable) -> list[TensorType]:
         if self.kind in _EMPTY_FAILS and builtins.any(x.type.shape[a] == 0 for a in self.axes):
             raise ShapeError(f"T.{self.kind} over an axis of length 0 of {x.describe()} has no value")
@@ -76,6 +79,9 @@ class ArgReduce(Op):
 
     def parameters(self) -> tuple:
         return self.kind, self.axis
+
+    def __repr__(self) -> str:
+        return f"{self.kind}{{axis={self.axis}}}"
 
     def infer(self, x: Variable) -> list[TensorType]:
         if x.type.shape[self.axis] == 0:

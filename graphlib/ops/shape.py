@@ -51,6 +51,9 @@ class ShapeI(Op):
     def parameters(self) -> tuple:
         return (self.axis,)
 
+    def __repr__(self) -> str:
+        return f"shape[{self.axis}]"
+
     def infer(self, x: Variable) -> list[TensorType]:
         return [TensorType("int64")]
 
@@ -117,6 +120,9 @@ class DimShuffle(Op):
 
     def parameters(self) -> tuple:
         return self.order
+
+    def __repr__(self) -> str:
+        return f"dimshuffle{{{', '.join(map(str, self.order))}}}"
 
     def infer(self, x: Variable) -> list[TensorType]:
         for axis in set(range(x.ndim)) - {a for a in self.order if a != "x"}:
@@ -236,6 +242,9 @@ class Reshape(Op):
     def parameters(self) -> tuple:
         return (self.infer_axis,)
 
+    def __repr__(self) -> str:
+        return "reshape"
+
     def infer(self, x: Variable, *lengths: Variable) -> list[TensorType]:
         shape = [None if i == self.infer_axis else constant_int(n) for i, n in enumerate(lengths)]
         total = int(np.prod(x.type.shape)) if None not in x.type.shape else None
@@ -310,6 +319,9 @@ class BroadcastTo(Op):
     """A tensor repeated along axes of length 1 and new leading axes: an array, then the lengths."""
 
     view = True
+
+    def __repr__(self) -> str:
+        return "broadcast_to"
 
     def infer(self, x: Variable, *lengths: Variable) -> list[TensorType]:
         shape = [constant_int(n) for n in lengths]
@@ -423,6 +435,9 @@ fill = full_like
 class ARange(Op):
     """start, start + step, … up to stop (left out), of the inputs' common dtype."""
 
+    def __repr__(self) -> str:
+        return "arange"
+
     def infer(self, start: Variable, stop: Variable, step: Variable) -> list[TensorType]:
         known = [c.data for c in (start, stop, step) if isinstance(c, Constant)]
         n = None
@@ -500,6 +515,9 @@ class Join(Op):
 
     def parameters(self) -> tuple:
         return (self.axis,)
+
+    def __repr__(self) -> str:
+        return f"concatenate{{axis={self.axis}}}"
 
     def infer(self, *inputs: Variable) -> list[TensorType]:
         first = inputs[0]
