@@ -41,17 +41,35 @@ def _truth(value: Any) -> bool:
     return table[str(value).lower()]
 
 
-_MODE_NAMES = {"FAST_RUN": "fast_run", "FAST_COMPILE": "reference", "DebugMode": "check", "NanGuardMode": "check_nan",
-               "DEBUG_MODE": "check", "Mode": "fast_run"}
+_MODE_NAMES = {
+    "FAST_RUN": "fast_run",
+    "FAST_COMPILE": "reference",
+    "DebugMode": "check",
+    "NanGuardMode": "check_nan",
+    "DEBUG_MODE": "check",
+    "Mode": "fast_run",
+}
 
 _OPTIONS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
-    "floatX": ("float32", _one_of("float32", "float64"), "dtype of constructors without a dtype, and of Python floats"),
-    "device": ("cpu", _device, "where functions run: cpu, cuda, auto (a working GPU, else the CPU), cuda-emulated (a checkout's emulator)"),
+    "floatX": (
+        "float32",
+        _one_of("float32", "float64"),
+        "dtype of constructors without a dtype, and of Python floats",
+    ),
+    "device": (
+        "cpu",
+        _device,
+        "where functions run: cpu, cuda, auto (a working GPU, else the CPU), cuda-emulated (a checkout's emulator)",
+    ),
     "mode": ("fast_run", _mode, "fast_run (C), reference (numpy), check (both, compared), check_nan"),
     "threads": (0, _count, "threads of a compiled function; 0: one for each processor that is free to us"),
     "cache_dir": ("", str, "folder of compiled functions; empty: the user's cache folder"),
     "cc": ("", str, "the C compiler; empty: cc, gcc, clang or the ziglang wheel, whichever is found first"),
-    "on_float64": ("ignore", _one_of("ignore", "warn", "raise"), "what to do when a node computes in float64"),
+    "on_float64": (
+        "ignore",
+        _one_of("ignore", "warn", "raise"),
+        "what to do when a node computes in float64",
+    ),
     "on_unused_input": ("raise", _one_of("raise", "warn", "ignore"), "an input that no output needs"),
     "profile": (False, _truth, "profile every function as if compiled with profile=True"),
 }
@@ -73,14 +91,18 @@ class Config:
         for item in filter(None, (part.strip() for part in flags.split(","))):
             name, equals, value = item.partition("=")
             if not equals:
-                raise ValueError(f"GRAPHLIB_FLAGS: {item!r} is no setting; write name=value, separated by commas")
+                raise ValueError(
+                    f"GRAPHLIB_FLAGS: {item!r} is no setting; write name=value, separated by commas"
+                )
             setattr(self, name.strip(), value.strip())
 
     def __getattr__(self, name: str) -> Any:
         try:
             return self._values[name]
         except KeyError:
-            raise AttributeError(f"graphlib.config has no setting {name!r}; it has {', '.join(_OPTIONS)}") from None
+            raise AttributeError(
+                f"graphlib.config has no setting {name!r}; it has {', '.join(_OPTIONS)}"
+            ) from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in _OPTIONS:

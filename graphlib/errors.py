@@ -41,3 +41,7 @@ class BackendMismatch(GraphError, AssertionError):
 
 class CompileError(GraphError, RuntimeError):
     """The C compiler refused a generated file: a bug of graphlib's; the message has the compiler's words."""
+
+
+class DeviceError(GraphError, RuntimeError):
+    """A device that was asked for does not work here; the message says what is missing and how to get it."""

@@ -19,8 +19,20 @@ from .ops.control import consider_constant, disconnected_grad, grad_clip, grad_s
 from .ops.op import as_variable
 from .ops.shape import reshape, shape_of, stack, zeros_like
 
-__all__ = ["Lop", "Rop", "consider_constant", "disconnected_grad", "grad", "grad_clip", "grad_scale", "hessian", "jacobian",
-           "subgraph_grad", "verify_grad", "zero_grad"]
+__all__ = [
+    "Lop",
+    "Rop",
+    "consider_constant",
+    "disconnected_grad",
+    "grad",
+    "grad_clip",
+    "grad_scale",
+    "hessian",
+    "jacobian",
+    "subgraph_grad",
+    "verify_grad",
+    "zero_grad",
+]
 
 
 def _listed(value: Any) -> list:
@@ -46,7 +58,10 @@ def backward(
         if not any(v in reached for v in node.inputs) or not any(v in terms for v in node.outputs):
             continue
         outputs = [_sum(total, terms, v) for v in node.outputs]
-        grads = [g if g is not None else zeros_like(v, _float_of(v)) for g, v in zip(outputs, node.outputs, strict=True)]
+        grads = [
+            g if g is not None else zeros_like(v, _float_of(v))
+            for g, v in zip(outputs, node.outputs, strict=True)
+        ]
         results = node.op.gradient(node, grads)
         for variable, gradient in zip(node.inputs, results, strict=True):
             if gradient is None or variable not in reached:
@@ -77,7 +92,9 @@ def _check(node: Apply, variable: Variable, gradient: Variable) -> None:
     if gradient.ndim != variable.ndim or any(
         None not in (a, b) and a != b for a, b in zip(gradient.type.shape, variable.type.shape, strict=True)
     ):
-        raise ShapeError(f"the gradient rule of {node.op} gives {gradient.type} for its input {variable.describe()}")
+        raise ShapeError(
+            f"the gradient rule of {node.op} gives {gradient.type} for its input {variable.describe()}"
+        )
 
 
 def grad(
@@ -107,14 +124,20 @@ def grad(
     seeds: dict[Variable, Variable] = {v: as_variable(g) for v, g in (known_grads or {}).items()}
     if cost is not None:
         if cost.ndim != 0:
-            raise GradientError(f"grad: the cost must be a scalar, not {cost.describe()}; reduce it with .sum() or .mean()")
+            raise GradientError(
+                f"grad: the cost must be a scalar, not {cost.describe()}; reduce it with .sum() or .mean()"
+            )
         if not cost.type.is_float:
-            raise GradientError(f"grad: the cost must be of a float dtype, not {cost.describe()}; cast it first")
+            raise GradientError(
+                f"grad: the cost must be of a float dtype, not {cost.describe()}; cast it first"
+            )
         one = Constant(1, dtype=cost.dtype)
         seeds[cost] = seeds[cost] + one if cost in seeds else one
     elif not seeds:
         raise GradientError("grad: pass a cost, or known_grads")
-    total, reached = backward(seeds, targets, _listed(consider_constant) if consider_constant is not None else ())
+    total, reached = backward(
+        seeds, targets, _listed(consider_constant) if consider_constant is not None else ()
+    )
     connected = _connected(seeds, reached)
     results: list[Variable | None] = []
     for v in targets:
@@ -160,8 +183,12 @@ def _disconnected(variable: Variable, cost: Variable | None, policy: str) -> Non
     warn_user(message)
 
 
-def subgraph_grad(wrt: Sequence[Variable], end: Sequence[Variable], start: dict[Variable, Variable] | None = None,
-                  cost: Variable | None = None) -> tuple[list, list]:
+def subgraph_grad(
+    wrt: Sequence[Variable],
+    end: Sequence[Variable],
+    start: dict[Variable, Variable] | None = None,
+    cost: Variable | None = None,
+) -> tuple[list, list]:
     """Gradients by ``wrt`` and by ``end``, from ``cost`` and known gradients ``start``, without going beyond ``end``."""
     seeds = dict(start or {})
     targets = [*wrt, *end]
@@ -169,7 +196,9 @@ def subgraph_grad(wrt: Sequence[Variable], end: Sequence[Variable], start: dict[
     return gradients[: len(wrt)], gradients[len(wrt) :]
 
 
-def Lop(f: Any, wrt: Any, eval_points: Any, consider_constant: Any = None, disconnected_inputs: str = "raise") -> Any:
+def Lop(
+    f: Any, wrt: Any, eval_points: Any, consider_constant: Any = None, disconnected_inputs: str = "raise"
+) -> Any:
     """The transposed Jacobian of ``f`` by ``wrt`` times ``eval_points`` (shaped as ``f``): a row vector times the Jacobian."""
     outputs = _listed(f)
     points = [as_variable(p) for p in _listed(eval_points)]
@@ -182,24 +211,32 @@ def Lop(f: Any, wrt: Any, eval_points: Any, consider_constant: Any = None, disco
     return result if isinstance(wrt, (list, tuple)) else result[0]
 
 
-def Rop(f: Any, wrt: Any, eval_points: Any, disconnected_outputs: str = "raise", consider_constant: Any = None) -> Any:
+def Rop(
+    f: Any, wrt: Any, eval_points: Any, disconnected_outputs: str = "raise", consider_constant: Any = None
+) -> Any:
     """The Jacobian of ``f`` by ``wrt`` times ``eval_points`` (shaped as ``wrt``)."""
     outputs, inputs, points = _listed(f), _listed(wrt), [as_variable(p) for p in _listed(eval_points)]
     if len(points) != len(inputs):
         raise GradientError(f"Rop: {len(inputs)} variables need as many eval_points, got {len(points)}")
     for v, p in zip(inputs, points, strict=True):
         if v.ndim != p.ndim:
-            raise ShapeError(f"Rop: the eval point {p.describe()} does not have the dimensions of {v.describe()}")
+            raise ShapeError(
+                f"Rop: the eval point {p.describe()} does not have the dimensions of {v.describe()}"
+            )
     results = []
     for out in outputs:
         # J^T u is linear in u, whatever u is: u = 0 does, and the gradient of <J^T u, points> by u is J points
         u = zeros_like(out)
         dummy = _free(u)
-        rows, connected = backward({out: dummy}, inputs, _listed(consider_constant) if consider_constant is not None else ())
+        rows, connected = backward(
+            {out: dummy}, inputs, _listed(consider_constant) if consider_constant is not None else ()
+        )
         pairs = [(rows[v], p) for v, p in zip(inputs, points, strict=True) if v in rows]
         if not pairs:
             if out not in connected and disconnected_outputs == "raise":
-                raise DisconnectedInputError(f"Rop: {out.describe()} depends on none of {', '.join(v.describe() for v in inputs)}")
+                raise DisconnectedInputError(
+                    f"Rop: {out.describe()} depends on none of {', '.join(v.describe() for v in inputs)}"
+                )
             results.append(zeros_like(out))
             continue
         seeds: dict[Variable, Variable] = {}
@@ -217,7 +254,9 @@ def _free(u: Variable) -> Variable:
     return identity(u)
 
 
-def jacobian(expression: Variable, wrt: Any, consider_constant: Any = None, disconnected_inputs: str = "raise") -> Any:
+def jacobian(
+    expression: Variable, wrt: Any, consider_constant: Any = None, disconnected_inputs: str = "raise"
+) -> Any:
     """The derivatives of each element of a vector (or scalar) by each element of ``wrt``: shape (n, *wrt.shape).
 
     The length of ``expression`` must be statically known: the rows are built one by one.
@@ -227,7 +266,9 @@ def jacobian(expression: Variable, wrt: Any, consider_constant: Any = None, disc
     if expression.ndim == 0:
         return grad(expression, wrt, consider_constant, disconnected_inputs)
     if expression.ndim != 1:
-        raise ShapeError(f"jacobian: the expression must be a vector, not {expression.describe()}; flatten it")
+        raise ShapeError(
+            f"jacobian: the expression must be a vector, not {expression.describe()}; flatten it"
+        )
     n = expression.type.shape[0]
     if n is None:
         raise ShapeError(
@@ -235,19 +276,26 @@ def jacobian(expression: Variable, wrt: Any, consider_constant: Any = None, disc
             f"say it with T.specify_shape(expression, (n,)) or give the inputs a static shape: T.vector('x', shape=(n,))"
         )
     rows = [grad(expression[i], targets, consider_constant, disconnected_inputs) for i in range(n)]
-    result = [stack([row[k] for row in rows]) for k in range(len(targets))] if n else [
-        zeros_like(reshape(v, (1, *shape_of(v))))[:0] for v in targets]
+    result = (
+        [stack([row[k] for row in rows]) for k in range(len(targets))]
+        if n
+        else [zeros_like(reshape(v, (1, *shape_of(v))))[:0] for v in targets]
+    )
     return result[0] if single else result
 
 
-def hessian(cost: Variable, wrt: Any, consider_constant: Any = None, disconnected_inputs: str = "raise") -> Any:
+def hessian(
+    cost: Variable, wrt: Any, consider_constant: Any = None, disconnected_inputs: str = "raise"
+) -> Any:
     """The matrix of second derivatives of a scalar cost by a vector (or each of several vectors), of static length."""
     single = isinstance(wrt, Variable)
     results = []
     for v in _listed(wrt):
         if v.ndim != 1:
             raise ShapeError(f"hessian: {v.describe()} must be a vector; flatten it")
-        results.append(jacobian(grad(cost, v, consider_constant, disconnected_inputs), v, consider_constant, "ignore"))
+        results.append(
+            jacobian(grad(cost, v, consider_constant, disconnected_inputs), v, consider_constant, "ignore")
+        )
     return results[0] if single else results
 
 
@@ -285,7 +333,10 @@ def verify_grad(
     floats = [i for i, p in enumerate(points) if p.dtype.kind == "f"]
     value = function(inputs, output, mode=mode, on_unused_input="ignore")
     gradient = function(
-        [*inputs, projection], grad(cost, [inputs[i] for i in floats], disconnected_inputs="ignore"), mode=mode, on_unused_input="ignore"
+        [*inputs, projection],
+        grad(cost, [inputs[i] for i in floats], disconnected_inputs="ignore"),
+        mode=mode,
+        on_unused_input="ignore",
     )
     for _ in range(n_tests):
         weights = np.asarray(rng.uniform(0.5, 1.5, value(*points).shape), dtype=output.dtype)
@@ -305,5 +356,3 @@ def verify_grad(
                         f"verify_grad: the gradient of {output.describe()} by element {k} of input {i} is {got}, "
                         f"finite differences (step {step}) give {numeric}"
                     )
-
-

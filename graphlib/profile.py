@@ -42,6 +42,7 @@ class Profile:
         for heading, table in (("by operation", self.by_op()), ("by source line", self.by_line())):
             lines += ["", heading, f"{'ms':>12} {'%':>6}  what"]
             lines += [
-                f"{seconds * 1e3:12.3f} {100 * seconds / (self.seconds or 1):6.1f}  {what}" for what, seconds in table.items()
+                f"{seconds * 1e3:12.3f} {100 * seconds / (self.seconds or 1):6.1f}  {what}"
+                for what, seconds in table.items()
             ]
         return "\n".join(lines)

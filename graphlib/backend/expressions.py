@@ -155,7 +155,9 @@ def print_poly(p: Poly, atom: Callable[[Symbol | Expr], str]) -> str:
             continue
         factors = names if abs(coefficient) == 1 and names else [str(abs(coefficient)), *names]
         text = "*".join(factors)
-        parts.append((" - " if coefficient < 0 else " + ") + text if parts else ("-" if coefficient < 0 else "") + text)
+        parts.append(
+            (" - " if coefficient < 0 else " + ") + text if parts else ("-" if coefficient < 0 else "") + text
+        )
     return "".join(parts) or "0"
 
 

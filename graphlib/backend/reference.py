@@ -30,7 +30,9 @@ class ReferenceExecutor:
             shared.set_value(value)
         return outputs
 
-    def values(self, inputs: list[np.ndarray], watch: Callable[[Apply, tuple], None] | None = None) -> dict[Variable, np.ndarray]:
+    def values(
+        self, inputs: list[np.ndarray], watch: Callable[[Apply, tuple], None] | None = None
+    ) -> dict[Variable, np.ndarray]:
         """Every variable's value; ``watch`` is called with each node and its outputs."""
         values: dict[Variable, np.ndarray] = dict(zip(self.program.inputs, inputs, strict=True))
         for node in self.order:
@@ -42,8 +44,12 @@ class ReferenceExecutor:
             except GraphError:
                 raise
             except (ValueError, IndexError, ZeroDivisionError, TypeError) as error:
-                operands = "; ".join(f"{v.describe()} with shape {a.shape}" for v, a in zip(node.inputs, arrays, strict=True))
-                raise _runtime_error(error)(f"{node.op}, {node.outputs[0].describe()}, on {operands}: {error}") from error
+                operands = "; ".join(
+                    f"{v.describe()} with shape {a.shape}" for v, a in zip(node.inputs, arrays, strict=True)
+                )
+                raise _runtime_error(error)(
+                    f"{node.op}, {node.outputs[0].describe()}, on {operands}: {error}"
+                ) from error
             outputs = results if isinstance(results, tuple) else (results,)
             if self.timings is not None:
                 entry = self.timings.setdefault(node, [0.0, 0])
@@ -79,4 +85,10 @@ def _runtime_error(error: Exception) -> type:
 
     if isinstance(error, IndexError):
         return IndexError
-    return ShapeError if isinstance(error, ValueError) else InputError if isinstance(error, TypeError) else type(error)
+    return (
+        ShapeError
+        if isinstance(error, ValueError)
+        else InputError
+        if isinstance(error, TypeError)
+        else type(error)
+    )

@@ -35,7 +35,9 @@ class In:
         implicit: Any = None,
     ) -> None:
         if not isinstance(variable, Variable):
-            raise InputError(f"an input must be a symbolic variable, not {type(variable).__name__} {variable!r}")
+            raise InputError(
+                f"an input must be a symbolic variable, not {type(variable).__name__} {variable!r}"
+            )
         self.variable = variable
         self.name = name or variable.name
         self.value = value
@@ -50,7 +52,9 @@ class In:
 class Param(In):
     """The old name of ``In``, with ``default`` for its ``value``."""
 
-    def __init__(self, variable: Variable, default: Any = None, name: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, variable: Variable, default: Any = None, name: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(variable, name, default, **kwargs)
 
 
@@ -119,7 +123,9 @@ def normalize_updates(updates: Any, where: str) -> dict[Shared, Variable]:
             what = target.describe() if isinstance(target, Variable) else repr(target)
             raise InputError(f"{where}: only shared variables can be updated, not {what}")
         if target in result:
-            raise InputError(f"{where}: {target.describe()} is updated twice; combine the two expressions into one")
+            raise InputError(
+                f"{where}: {target.describe()} is updated twice; combine the two expressions into one"
+            )
         result[target] = fitting(value, target, f"{where}: the update of {target.describe()}")
     return result
 
@@ -129,7 +135,9 @@ def fitting(value: Any, target: Variable, what: str) -> Variable:
     variable = as_variable(value, dtype=target.dtype if isinstance(value, (int, float)) else None)
     if variable.dtype != target.dtype:
         if promote([variable.dtype, target.dtype]) != target.dtype:
-            raise DTypeError(f"{what} is of dtype {variable.dtype}: {variable.describe()}; cast it with .astype('{target.dtype}')")
+            raise DTypeError(
+                f"{what} is of dtype {variable.dtype}: {variable.describe()}; cast it with .astype('{target.dtype}')"
+            )
         variable = cast(variable, target.dtype)
     if not target.type.accepts(variable.type):
         raise ShapeError(f"{what} has another shape: {variable.describe()}")
@@ -162,7 +170,9 @@ def check_leaves(inputs: list[In], variables: list[Variable], on_unused: str, wh
             needed.setdefault(v)
     for v in needed:
         if v not in given and not isinstance(v, (Shared, Constant)):
-            raise InputError(f"{where}: the outputs depend on {v.describe()}, which is no input; add it to inputs or give it a value by givens")
+            raise InputError(
+                f"{where}: the outputs depend on {v.describe()}, which is no input; add it to inputs or give it a value by givens"
+            )
     unused = [item for item in inputs if item.variable not in needed]
     if unused and on_unused != "ignore":
         message = (
@@ -190,20 +200,32 @@ class Converter:
         self.item = item
         self.where = where
         # a Python number for a scalar input: no array needs to be made on the way
-        self.number = {"i": int, "u": int, "f": float}.get(self.dtype.kind) if not self.ndim and not self.strict else None
+        self.number = (
+            {"i": int, "u": int, "f": float}.get(self.dtype.kind)
+            if not self.ndim and not self.strict
+            else None
+        )
 
     def __call__(self, value: Any) -> np.ndarray:
         if type(value) is np.ndarray and value.dtype == self.dtype:
             shape = value.shape
-            if shape == self.shape or len(shape) == self.ndim and (self.any_shape or self.type.accepts_shape(shape)):
+            if (
+                shape == self.shape
+                or (len(shape) == self.ndim
+                and (self.any_shape or self.type.accepts_shape(shape)))
+            ):
                 return value
         elif type(value) is self.number:
             try:
                 return np.array(value, self.dtype)
             except OverflowError:
-                raise DTypeError(f"{self.where}: {value} for input {self.item.describe()} does not fit into {self.dtype}") from None
+                raise DTypeError(
+                    f"{self.where}: {value} for input {self.item.describe()} does not fit into {self.dtype}"
+                ) from None
         if isinstance(value, Variable):
-            raise DTypeError(f"{self.where}: input {self.item.describe()} got the symbolic variable {value.describe()}, not a value")
+            raise DTypeError(
+                f"{self.where}: input {self.item.describe()} got the symbolic variable {value.describe()}, not a value"
+            )
         try:
             return self.type.convert(value, allow_downcast=self.allow_downcast, strict=self.strict)
         except (ShapeError, DTypeError) as error:

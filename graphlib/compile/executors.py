@@ -17,7 +17,9 @@ from .program import Program
 
 
 def make_executor(program: Program, mode: str, profile: bool) -> Any:
-    return {"fast_run": _fast_run, "reference": _reference, "check": CheckExecutor, "check_nan": NanExecutor}[mode](program, profile)
+    return {"fast_run": _fast_run, "reference": _reference, "check": CheckExecutor, "check_nan": NanExecutor}[
+        mode
+    ](program, profile)
 
 
 def _reference(program: Program, profile: bool) -> ReferenceExecutor:
@@ -97,7 +99,9 @@ class CheckExecutor(_Delegating):
                 raise BackendMismatch(self.explain(variable, got, wanted, inputs))
         return results
 
-    def explain(self, variable: Variable, got: np.ndarray, wanted: np.ndarray, inputs: list[np.ndarray]) -> str:
+    def explain(
+        self, variable: Variable, got: np.ndarray, wanted: np.ndarray, inputs: list[np.ndarray]
+    ) -> str:
         """Compiles each node alone, on the reference's values, to find the first that differs."""
         head = (
             f"{self.program.title}: the compiled function and the reference differ in {variable.describe()}: "
@@ -140,9 +144,14 @@ class NanExecutor(_Delegating):
 
     def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         before = self.before()
-        for variable, array in [*zip(self.program.inputs, inputs, strict=True), *((s, s.data) for s in self.program.shareds)]:
+        for variable, array in [
+            *zip(self.program.inputs, inputs, strict=True),
+            *((s, s.data) for s in self.program.shareds),
+        ]:
             if _has_nan(array):
-                raise NanError(f"{self.program.title}: NaN in the value of {variable.describe()}, before anything was computed")
+                raise NanError(
+                    f"{self.program.title}: NaN in the value of {variable.describe()}, before anything was computed"
+                )
         results = self.fast(inputs)
         bad = [v for v, a in zip(self.program.outputs, results, strict=True) if _has_nan(a)]
         bad += [v for s, v in self.program.updates.items() if _has_nan(s.data)]
@@ -160,7 +169,9 @@ class NanExecutor(_Delegating):
                 for output, array in zip(node.outputs, outputs, strict=True):
                     if not found and _has_nan(array):
                         operands = "; ".join(v.describe() for v in node.inputs)
-                        found.append(f"{self.program.title}: NaN comes from {node.op}, {output.describe()}, computed from {operands}")
+                        found.append(
+                            f"{self.program.title}: NaN comes from {node.op}, {output.describe()}, computed from {operands}"
+                        )
 
             ReferenceExecutor(program, False).values(inputs, watch)
             if found:
@@ -170,5 +181,3 @@ class NanExecutor(_Delegating):
 
 def _has_nan(array: np.ndarray) -> bool:
     return array.dtype.kind == "f" and bool(np.isnan(array).any())
-
-

@@ -64,17 +64,42 @@ def function(
     pairs = normalize_updates(updates, where)
     for item in items:
         if item.update is not None:
-            raise InputError(f"{where}: In(update=...) of {item.describe()}: use a shared variable and updates instead")
+            raise InputError(
+                f"{where}: In(update=...) of {item.describe()}: use a shared variable and updates instead"
+            )
     _default_updates(pairs, [o.variable for o in outs], no_default_updates)
     variables = [o.variable for o in outs] + list(pairs.values())
     variables = apply_givens(variables, givens, where)
     outs = [Out(v, o.borrow) for v, o in zip(variables, outs, strict=False)]
-    pairs = {s: fitting(v, s, f"{where}: the update of {s.describe()}") for s, v in zip(pairs, variables[len(outs) :], strict=True)}
-    shareds = check_leaves(items, [*(o.variable for o in outs), *pairs.values()], on_unused_input or config.on_unused_input, where)
+    pairs = {
+        s: fitting(v, s, f"{where}: the update of {s.describe()}")
+        for s, v in zip(pairs, variables[len(outs) :], strict=True)
+    }
+    shareds = check_leaves(
+        items,
+        [*(o.variable for o in outs), *pairs.values()],
+        on_unused_input or config.on_unused_input,
+        where,
+    )
     shareds += [s for s in pairs if s not in shareds]
     chosen = mode_name(mode)
-    program = Program(where, [i.variable for i in items], [o.variable for o in outs], [o.borrow for o in outs], pairs, shareds)
-    return Function(program, items, form, name, chosen, allow_input_downcast, config.profile if profile is None else bool(profile))
+    program = Program(
+        where,
+        [i.variable for i in items],
+        [o.variable for o in outs],
+        [o.borrow for o in outs],
+        pairs,
+        shareds,
+    )
+    return Function(
+        program,
+        items,
+        form,
+        name,
+        chosen,
+        allow_input_downcast,
+        config.profile if profile is None else bool(profile),
+    )
 
 
 def mode_name(mode: Any) -> str:
@@ -116,7 +141,14 @@ class Function:
     """
 
     def __init__(
-        self, program: Program, items: list[In], form: Any, name: str | None, mode: str, allow_input_downcast: bool | None, profile: bool
+        self,
+        program: Program,
+        items: list[In],
+        form: Any,
+        name: str | None,
+        mode: str,
+        allow_input_downcast: bool | None,
+        profile: bool,
     ) -> None:
         self.name = name
         self.mode = mode
@@ -193,19 +225,34 @@ class Function:
             if i not in values:
                 if item.value is None:
                     raise InputError(f"{where}: no value for input {item.describe()}")
-                values[i] = item.value.get_value(borrow=True) if isinstance(item.value, Shared) else item.value
+                values[i] = (
+                    item.value.get_value(borrow=True) if isinstance(item.value, Shared) else item.value
+                )
         return [values[i] for i in range(len(self._items))]
 
-    def copy(self, share_memory: bool = False, swap: dict[Shared, Shared] | None = None, delete_updates: bool = False,
-             name: str | None = None, profile: bool | None = None) -> Function:
+    def copy(
+        self,
+        share_memory: bool = False,
+        swap: dict[Shared, Shared] | None = None,
+        delete_updates: bool = False,
+        name: str | None = None,
+        profile: bool | None = None,
+    ) -> Function:
         """Another function of the same graph, with shared variables exchanged as ``swap`` says, perhaps without updates."""
         outputs = [Out(v, b) for v, b in zip(self._program.outputs, self._program.borrow, strict=True)]
         updates = {} if delete_updates else self._program.updates
         swap = swap or {}
         made = function(
-            self._items, outputs, self.mode, [(swap.get(s, s), v) for s, v in updates.items()], list(swap.items()),
-            True, name=name or self.name, allow_input_downcast=self._allow_downcast,
-            profile=self._profiled if profile is None else profile, on_unused_input="ignore",
+            self._items,
+            outputs,
+            self.mode,
+            [(swap.get(s, s), v) for s, v in updates.items()],
+            list(swap.items()),
+            True,
+            name=name or self.name,
+            allow_input_downcast=self._allow_downcast,
+            profile=self._profiled if profile is None else profile,
+            on_unused_input="ignore",
         )
         made._form, made._give = self._form, self._give
         return made
@@ -214,7 +261,15 @@ class Function:
         return self.copy()
 
     def __reduce__(self) -> tuple:
-        state = (self._program, self._items, self._form, self.name, self.mode, self._allow_downcast, self._profiled)
+        state = (
+            self._program,
+            self._items,
+            self._form,
+            self.name,
+            self.mode,
+            self._allow_downcast,
+            self._profiled,
+        )
         return Function, state
 
     def __repr__(self) -> str:

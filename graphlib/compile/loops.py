@@ -49,11 +49,17 @@ def build(values: list[Value]) -> Nest:
     nest = Nest(root, {}, {})
     by_variable = {v.variable: v for v in values}
     for value in values:
-        needs = [by_variable[v] for v, _ in accesses(value.element) if v in by_variable and by_variable[v] is not value]
+        needs = [
+            by_variable[v]
+            for v, _ in accesses(value.element)
+            if v in by_variable and by_variable[v] is not value
+        ]
         block = root
         for level in range(len(value.axes)):
             first = max((_available(nest, block, need) for need in needs), default=0)
-            inner = next((e for k, e in enumerate(block.entries) if k >= first and isinstance(e, Block)), None)
+            inner = next(
+                (e for k, e in enumerate(block.entries) if k >= first and isinstance(e, Block)), None
+            )
             if inner is None:
                 inner = Block(level + 1, block)
                 block.entries.append(inner)
@@ -82,7 +88,9 @@ def _available(nest: Nest, block: Block, need: Value) -> int:
     return position + 1 if finished_here else position
 
 
-def collapsible(axes: tuple[Poly, ...], expressions: list[Expr], offsets: list[Poly], boundaries: set[int]) -> set[int]:
+def collapsible(
+    axes: tuple[Poly, ...], expressions: list[Expr], offsets: list[Poly], boundaries: set[int]
+) -> set[int]:
     """The axes that can be merged into the next one: every offset walks both as one contiguous run.
 
     ``boundaries``: depths at which something is computed between two loops.

@@ -21,7 +21,9 @@ from ..scalar.lowered import Call, Check, Operand, Piece, Product, Pull, Reducti
 #: the loop indices of all kernels, outermost first
 LOOP = tuple(Symbol(f"i{k}", is_index=True) for k in range(16))
 
-_CHEAP = frozenset("add sub mul neg cast switch maximum minimum abs sqr eq neq lt le gt ge and_ or_ xor invert identity".split())
+_CHEAP = frozenset(
+    ["add", "sub", "mul", "neg", "cast", "switch", "maximum", "minimum", "abs", "sqr", "eq", "neq", "lt", "le", "gt", "ge", "and_", "or_", "xor", "invert", "identity"]
+)
 _CHEAP_COST = 2
 _SCALAR_COST = 12
 _VIEW_DEPTH = 24
@@ -73,7 +75,10 @@ class Lowering:
     """The results' graph in scalar terms.  ``dims`` are lengths with a symbol and what they are computed from, in order."""
 
     def __init__(
-        self, results: Sequence[Variable], inputs: Collection[Variable], updates: Mapping[Variable, Variable] | None = None
+        self,
+        results: Sequence[Variable],
+        inputs: Collection[Variable],
+        updates: Mapping[Variable, Variable] | None = None,
     ) -> None:
         self.inputs = set(inputs)
         self.updates = dict(updates or {})
@@ -103,7 +108,12 @@ class Lowering:
             self.lower(node)
         for target, value in self.updates.items():
             for axis, (n, m) in enumerate(zip(self.shape(target), self.shape(value), strict=True)):
-                self.require(n, m, f"the update of {{0}} has length {{b}} instead of {{a}} in axis {axis}: {{1}}", (target, value))
+                self.require(
+                    n,
+                    m,
+                    f"the update of {{0}} has length {{b}} instead of {{a}} in axis {axis}: {{1}}",
+                    (target, value),
+                )
 
     # leaves and operands
 
@@ -133,7 +143,9 @@ class Lowering:
 
     def operand(self, v: Variable) -> Operand:
         if v not in self.operands:
-            self.operands[v] = Operand(v, self.shape(v), lambda *index: self.at(v, index), lambda k: self.flat(v, k))
+            self.operands[v] = Operand(
+                v, self.shape(v), lambda *index: self.at(v, index), lambda k: self.flat(v, k)
+            )
         return self.operands[v]
 
     def at(self, v: Variable, index: Sequence[Any]) -> Expr:
@@ -152,7 +164,8 @@ class Lowering:
         if v not in self.flat_of:
             strided = self.strided(v)
             contiguous = strided is not None and all(
-                s == r or n == 1 for s, r, n in zip(strided.strides, row_major(self.shape(v)), self.shape(v), strict=True)
+                s == r or n == 1
+                for s, r, n in zip(strided.strides, row_major(self.shape(v)), self.shape(v), strict=True)
             )
             if not contiguous:
                 self.forced.add(v)
@@ -160,7 +173,9 @@ class Lowering:
             self.flat_of[v] = strided  # type: ignore[assignment]
         strided = self.flat_of[v]
         base = strided.base
-        return ex.access(base, v.dtype, (Poly.of(0),) * (base.ndim - 1) + (strided.offset + k,) * (base.ndim > 0))
+        return ex.access(
+            base, v.dtype, (Poly.of(0),) * (base.ndim - 1) + (strided.offset + k,) * (base.ndim > 0)
+        )
 
     def strided(self, v: Variable) -> Strided | None:
         """Where a variable lies in memory, if its elements are those of another at regular steps."""
@@ -172,13 +187,19 @@ class Lowering:
             return None
         base, index = expr.value
         linear = flat_index(index, self.shape(base)).linear_in(indices)
-        if linear is None or any(not isinstance(atom, Symbol) and atom.op == "checked_index" for m in linear[1].terms for atom in m):
+        if linear is None or any(
+            not isinstance(atom, Symbol) and atom.op == "checked_index" for m in linear[1].terms for atom in m
+        ):
             return None
         return Strided(base, self.named(linear[1]), tuple(linear[0]))
 
     def in_memory(self, v: Variable) -> Strided:
         """Where a variable lies in memory, made to lie there if it does not."""
-        found = self.strided(v) if not (isinstance(v, Constant) and v.data.size == 1) else Strided(v, Poly.of(0), (Poly.of(1),) * v.ndim)
+        found = (
+            self.strided(v)
+            if not (isinstance(v, Constant) and v.data.size == 1)
+            else Strided(v, Poly.of(0), (Poly.of(1),) * v.ndim)
+        )
         if found is None:
             self.forced.add(v)
             found = Strided(v, Poly.of(0), tuple(row_major(self.shape(v))))
@@ -196,7 +217,9 @@ class Lowering:
         shapes = lowered.shapes if isinstance(lowered, Call) else (lowered.shape,)
         for v, shape in zip(node.outputs, shapes, strict=True):
             static = v.type.shape
-            self.shapes[v] = tuple(Poly.of(n) if n is not None else self.named(p) for n, p in zip(static, shape, strict=True))
+            self.shapes[v] = tuple(
+                Poly.of(n) if n is not None else self.named(p) for n, p in zip(static, shape, strict=True)
+            )
         self.lowered[node] = lowered
         if isinstance(lowered, Pull):
             (v,) = node.outputs
@@ -222,7 +245,8 @@ class Lowering:
         element = pull.at(*map(Poly.of, LOOP[: v.ndim]))
         host = all(self.is_leaf(u) and not isinstance(u, Constant) and u.ndim == 0 for u in element.uses)
         cheap = _cost(element, _SCALAR_COST if v.ndim == 0 and host else _CHEAP_COST) and all(
-            self.is_leaf(u) or not isinstance(self.lowered[u.owner], (Pull, Reduction)) for u in element.uses  # type: ignore[index]
+            self.is_leaf(u) or not isinstance(self.lowered[u.owner], (Pull, Reduction))
+            for u in element.uses  # type: ignore[index]
         )
         if op.view or not element.uses or cheap:
             self.view_depth[v] = depth
@@ -235,7 +259,8 @@ class Lowering:
         lengths = self.shape(v)
         ones = [s == 1 or n == 1 for s, n in zip(found.strides[-2:], lengths[-2:], strict=True)]
         forward = all(
-            n == 1 or s.terms and all(c > 0 for c in s.terms.values()) for s, n in zip(found.strides, lengths, strict=True)
+            n == 1 or (s.terms and all(c > 0 for c in s.terms.values()))
+            for s, n in zip(found.strides, lengths, strict=True)
         )
         if not (any(ones) and forward) and v in self.inline:
             self.forced.add(v)
@@ -263,9 +288,15 @@ class Lowering:
         left, right = self._known_same(left), self._known_same(right)
         leaf_symbols = set(self.leaf_dims.values())
         for one, other in ((right, left), (left, right)):
-            if left != right and one.atom in leaf_symbols and (other.atom in leaf_symbols or other.constant is not None):
+            if (
+                left != right
+                and one.atom in leaf_symbols
+                and (other.atom in leaf_symbols or other.constant is not None)
+            ):
                 self.same[one.atom] = other
-                self.leaf_checks.append(Check(*((one, other) if one is left else (other, one)), message, variables))
+                self.leaf_checks.append(
+                    Check(*((one, other) if one is left else (other, one)), message, variables)
+                )
                 break
 
     # values
@@ -300,7 +331,9 @@ class Lowering:
             return Value(v, tuple(shape[a] for a in real), index, lowered.at(*index))
         domain = tuple(self.named(n) for n in lowered.domain)
         real = [axis for axis, n in enumerate(domain) if n != 1]
-        if lowered.kind.startswith("arg"):  # the first extremum is kept in registers: the axis looked along comes last
+        if lowered.kind.startswith(
+            "arg"
+        ):  # the first extremum is kept in registers: the axis looked along comes last
             real.sort(key=lambda axis: axis in lowered.axes)
         place = {axis: LOOP[k] for k, axis in enumerate(real)}
         full = tuple(Poly.of(place.get(axis, 0)) for axis in range(len(domain)))
@@ -308,7 +341,9 @@ class Lowering:
         index = tuple(i for axis, i in enumerate(full) if axis not in lowered.axes)
         kept = [k for k in range(len(real)) if k not in reduced]
         prefix = len(kept) if kept == list(range(len(kept))) else None
-        return Value(v, tuple(domain[a] for a in real), index, lowered.at(*full), lowered.kind, prefix, reduced)
+        return Value(
+            v, tuple(domain[a] for a in real), index, lowered.at(*full), lowered.kind, prefix, reduced
+        )
 
     def late(self, poly: Poly) -> bool:
         """Whether a length can only be known in the middle of a call, from what has been computed."""
@@ -362,8 +397,6 @@ def check_message(check: Check, a: int, b: int) -> str:
     """The sentence for a failed check, with both lengths and both variables."""
     names = [v.describe() for v in check.variables]
     return check.message.format(*names, a=a, b=b)
-
-
 
 
 __all__ = ["LOOP", "Lowering", "Placed", "Strided", "Value", "check_message", "polys_of"]

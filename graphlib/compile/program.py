@@ -30,7 +30,12 @@ class Program:
         """The same program computing other (equivalent) variables."""
         n = len(self.outputs)
         return Program(
-            self.title, self.inputs, results[:n], self.borrow, dict(zip(self.updates, results[n:], strict=True)), self.shareds
+            self.title,
+            self.inputs,
+            results[:n],
+            self.borrow,
+            dict(zip(self.updates, results[n:], strict=True)),
+            self.shareds,
         )
 
     def with_resized_as_outputs(self) -> tuple[Program, list[Shared]]:
@@ -40,7 +45,9 @@ class Program:
             return self, []
         outputs = [*self.outputs, *(self.updates[s] for s in resized)]
         updates = {s: v for s, v in self.updates.items() if s not in resized}
-        return Program(self.title, self.inputs, outputs, [*self.borrow, *[False] * len(resized)], updates, self.shareds), resized
+        return Program(
+            self.title, self.inputs, outputs, [*self.borrow, *[False] * len(resized)], updates, self.shareds
+        ), resized
 
     def signature(self) -> str:
         inputs = ", ".join(f"{v}: {v.type}" for v in self.inputs)

@@ -93,7 +93,13 @@ class Pushes(Step):
 
     def reads(self) -> set[Variable]:
         found = {u for p in self.pieces for u in (*p.element.uses, *p.offset.uses)}
-        return found | ({self.base} if isinstance(self.base, Variable) else set(self.base.uses) if self.base is not None else set())
+        return found | (
+            {self.base}
+            if isinstance(self.base, Variable)
+            else set(self.base.uses)
+            if self.base is not None
+            else set()
+        )
 
     def writes(self) -> list[Variable]:
         return [self.variable]
@@ -189,10 +195,18 @@ class Schedule:
                 self._add(self._product(node, lowered))
             elif isinstance(lowered, Call):
                 operands = tuple(node.inputs[k] for k in lowered.operands)
-                self._add(LibraryCall(len(self.steps), [node], call=lowered, operands=operands, outputs=tuple(node.outputs)))
+                self._add(
+                    LibraryCall(
+                        len(self.steps), [node], call=lowered, operands=operands, outputs=tuple(node.outputs)
+                    )
+                )
             elif node in low.pushed:
                 base = low.base(node.inputs[lowered.base]) if isinstance(lowered.base, int) else None
-                self._add(Pushes(len(self.steps), [node], variable=node.outputs[0], base=base, pieces=low.pushed[node]))
+                self._add(
+                    Pushes(
+                        len(self.steps), [node], variable=node.outputs[0], base=base, pieces=low.pushed[node]
+                    )
+                )
             elif node.outputs[0] not in low.inline or node.outputs[0] in low.forced:
                 self._loops(node, low.value(node.outputs[0]))
 
@@ -201,8 +215,17 @@ class Schedule:
         a, b = node.inputs[p.a], node.inputs[p.b]
         c = low.base(node.inputs[p.c]) if p.c is not None else None
         return MatMul(
-            len(self.steps), [node], variable=node.outputs[0], a=low.matrix(a, p.batched), b=low.matrix(b, p.batched), c=c,
-            alpha=p.alpha, beta=p.beta, batched=p.batched, shape_a=low.shape(a), shape_b=low.shape(b),
+            len(self.steps),
+            [node],
+            variable=node.outputs[0],
+            a=low.matrix(a, p.batched),
+            b=low.matrix(b, p.batched),
+            c=c,
+            alpha=p.alpha,
+            beta=p.beta,
+            batched=p.batched,
+            shape_a=low.shape(a),
+            shape_b=low.shape(b),
         )
 
     def _add(self, step: Step) -> None:
@@ -216,7 +239,9 @@ class Schedule:
         """Lengths that are computed in the middle of the call must have been computed."""
         variables = [*step.writes(), *(v.variable for v in getattr(step, "values", ()))]
         polys = [*step.polys(), *(n for v in variables for n in self.low.shape(v))]
-        for symbol in {a for p in polys for m in p.terms for a in m if isinstance(a, Symbol) and a in self.low.dims}:
+        for symbol in {
+            a for p in polys for m in p.terms for a in m if isinstance(a, Symbol) and a in self.low.dims
+        }:
             step.come_after(self._makers(self._length_uses(symbol)))
 
     def _length_uses(self, symbol: Symbol) -> set[Variable]:
@@ -279,7 +304,7 @@ class Schedule:
             other = mine.get(variable)
             if other is None:
                 continue
-            if other.index != index or other.kind is not None and not other.kept:
+            if other.index != index or (other.kind is not None and not other.kept):
                 return False
         return True
 
@@ -308,7 +333,11 @@ class Schedule:
             needed.add(variable)
         for step in self.steps:
             if isinstance(step, Loops):
-                step.stored = {v.variable for v in step.values if v.variable in needed or (v.kind is not None and not v.kept)}
+                step.stored = {
+                    v.variable
+                    for v in step.values
+                    if v.variable in needed or (v.kind is not None and not v.kept)
+                }
 
     def _place_results(self) -> None:
         """Compute each result in its own storage: outputs in the array to be returned, updates over the old value if possible."""
@@ -350,7 +379,13 @@ class Schedule:
 
     def _late_leaves(self) -> set[Variable]:
         """Leaves that lengths computed in the middle of the call are read from."""
-        return {u for poly in self.low.dims.values() if self.low.late(poly) for u in poly.uses if self.low.is_leaf(u)}
+        return {
+            u
+            for poly in self.low.dims.values()
+            if self.low.late(poly)
+            for u in poly.uses
+            if self.low.is_leaf(u)
+        }
 
     def _reaches(self, step: Step, target: Step) -> bool:
         """Whether ``step`` has to run after ``target``."""
@@ -416,7 +451,9 @@ def polys_of_one(e: Expr) -> list[Poly]:
 def reads_in_place(writer: Step, shared: Shared, v: Variable, low: Lowering) -> bool:
     """Whether ``writer`` reads ``shared`` only at the very element of ``v`` that it is about to write."""
     if isinstance(writer, MatMul):
-        others = {writer.a.base, writer.b.base} | {u for e in (writer.alpha, writer.beta) if e is not None for u in e.uses}
+        others = {writer.a.base, writer.b.base} | {
+            u for e in (writer.alpha, writer.beta) if e is not None for u in e.uses
+        }
         return shared not in others
     if isinstance(writer, Pushes):
         inside = {u for p in writer.pieces for u in (*p.element.uses, *p.offset.uses)}
@@ -424,18 +461,23 @@ def reads_in_place(writer: Step, shared: Shared, v: Variable, low: Lowering) -> 
     if not isinstance(writer, Loops):
         return shared not in writer.reads()
     made = next(value for value in writer.values if value.variable is v)
-    if any(value.kept for value in writer.values) and any(shared in o.element.uses for o in writer.values if o is not made):
+    if any(value.kept for value in writer.values) and any(
+        shared in o.element.uses for o in writer.values if o is not made
+    ):
         return False  # the row's values are computed in several loops, and the other reader's may come later
     for value in writer.values:
         for variable, index in accesses(value.element):
             if variable is not shared:
                 continue
             # a reduction writes when its loops are done; another value must be in the very loop that writes v
-            if made.kind is not None or index != made.index or value.axes != made.axes or value.kind is not None:
+            if (
+                made.kind is not None
+                or index != made.index
+                or value.axes != made.axes
+                or value.kind is not None
+            ):
                 return False
     return True
-
-
 
 
 __all__ = ["Copy", "LibraryCall", "Loops", "MatMul", "Pushes", "Schedule", "Step", "accesses"]

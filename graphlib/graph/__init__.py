@@ -8,5 +8,15 @@ from .traverse import ancestors, clone, graph_inputs, toposort
 from .types import TensorType
 from .variable import Apply, Constant, Variable
 
-__all__ = ["Apply", "Constant", "Shared", "TensorType", "Variable", "ancestors", "clone", "graph_inputs", "shared",
-           "toposort"]
+__all__ = [
+    "Apply",
+    "Constant",
+    "Shared",
+    "TensorType",
+    "Variable",
+    "ancestors",
+    "clone",
+    "graph_inputs",
+    "shared",
+    "toposort",
+]

@@ -18,12 +18,16 @@ class Shared(Variable):
     ``data`` is the array that compiled functions read and write in place: C-contiguous and owned by the variable.
     """
 
-    __slots__ = ("data", "default_update")
+    __slots__ = ("data", "default_update", "device")
 
-    def __init__(self, data: np.ndarray, type: TensorType, name: str | None = None, origin: Origin | None = None) -> None:
+    def __init__(
+        self, data: np.ndarray, type: TensorType, name: str | None = None, origin: Origin | None = None
+    ) -> None:
         super().__init__(type, name=name, origin=origin)
         self.data = data
         self.default_update: Variable | None = None
+        #: the copy in a device's memory, kept by the backend that made it; see ``Resident``
+        self.device: Any = None
 
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> np.ndarray:
         """The value, a copy; with ``borrow=True`` the array itself, which later calls of functions may change."""
@@ -61,6 +65,44 @@ class Shared(Variable):
         return _restore_shared, (self.data, self.type, self.name, self.origin)
 
 
+class Resident(Shared):
+    """A shared variable that lives in a device's memory: its ``data`` is a mirror, brought up to date when somebody looks at it.
+
+    A variable turns into one (its class changes) when a function of a device first uses it, so that those that never leave the
+    CPU pay nothing.  ``device`` has ``to_host(array)``, which returns the array or a new one with the current value, and
+    ``host_is_newer``.
+    """
+
+    __slots__ = ()
+
+    @property
+    def data(self) -> np.ndarray:
+        """The value as an array that may be written to: the device takes it over from there at the next call."""
+        array = self._mirror()
+        self.device.host_is_newer = True
+        return array
+
+    @data.setter
+    def data(self, array: np.ndarray) -> None:
+        _HOST.__set__(self, array)
+        self.device.host_is_newer = True
+
+    def _mirror(self) -> np.ndarray:
+        array = _HOST.__get__(self)
+        if not self.device.host_is_newer:
+            array = self.device.to_host(array)
+            _HOST.__set__(self, array)
+        return array
+
+    def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> np.ndarray:
+        """The value, always a copy: the device goes on changing its own."""
+        return self._mirror().copy()
+
+    def __reduce__(self) -> tuple:
+        return _restore_shared, (self._mirror(), self.type, self.name, self.origin)
+
+
+_HOST = Shared.data  # type: ignore[attr-defined]
 builtin_type = type
 
 
@@ -100,5 +142,7 @@ def shared(
         array = np.array(array, dtype=wanted, order="C")
     type = TensorType(wanted, array.shape if shape is None else shape)
     if not type.accepts_shape(array.shape):
-        raise ShapeError(f"shared(): the value has shape {array.shape}, its declared shape is {shape_text(type.shape)}")
+        raise ShapeError(
+            f"shared(): the value has shape {array.shape}, its declared shape is {shape_text(type.shape)}"
+        )
     return Shared(array, type, name)

@@ -21,7 +21,12 @@ def toposort(outputs: Iterable[Variable], stop_at: Collection[Variable] = ()) ->
             node, rest = stack[-1]
             for variable in rest:
                 owner = variable.owner
-                if owner is not None and id(owner) not in done and id(owner) not in entered and variable not in stop:
+                if (
+                    owner is not None
+                    and id(owner) not in done
+                    and id(owner) not in entered
+                    and variable not in stop
+                ):
                     entered.add(id(owner))
                     stack.append((owner, iter(owner.inputs)))
                     break
@@ -50,7 +55,9 @@ def ancestors(outputs: Iterable[Variable], stop_at: Collection[Variable] = ()) -
 def graph_inputs(outputs: Iterable[Variable], stop_at: Collection[Variable] = ()) -> list[Variable]:
     """The variables without owner (and those of ``stop_at``) that ``outputs`` need, constants left out."""
     stop = set(stop_at)
-    return [v for v in ancestors(outputs, stop) if (v.owner is None or v in stop) and not isinstance(v, Constant)]
+    return [
+        v for v in ancestors(outputs, stop) if (v.owner is None or v in stop) and not isinstance(v, Constant)
+    ]
 
 
 def clone(outputs: Iterable[Variable], replace: Mapping[Variable, Variable] | None = None) -> list[Variable]:

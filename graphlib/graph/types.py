@@ -25,7 +25,9 @@ def dtype_name(dtype: Any) -> str:
         return config.floatX
     name = dtype if isinstance(dtype, str) and dtype in _NUMPY else np.dtype(dtype).name
     if name not in _NUMPY:
-        raise DTypeError(f"graphlib has no dtype {name}; it has {', '.join(DTYPES)}. Convert the array with .astype first.")
+        raise DTypeError(
+            f"graphlib has no dtype {name}; it has {', '.join(DTYPES)}. Convert the array with .astype first."
+        )
     return name
 
 
@@ -59,7 +61,9 @@ def weak_dtype(value: Any, strong: str | None) -> str:
         if not limits.min <= value <= limits.max:
             if strong == "bool":
                 return "int64"
-            raise DTypeError(f"the number {value} does not fit into {strong}; cast the variable first, e.g. T.cast(x, 'int64')")
+            raise DTypeError(
+                f"the number {value} does not fit into {strong}; cast the variable first, e.g. T.cast(x, 'int64')"
+            )
         return base
     return strong if strong is not None and is_float(strong) else config.floatX
 
@@ -75,7 +79,8 @@ class TensorType:
     def __init__(self, dtype: Any, shape: Sequence[int | bool | None] = ()) -> None:
         self.dtype = dtype_name(dtype)
         self.shape = tuple(
-            (1 if n else None) if isinstance(n, (bool, np.bool_)) else None if n is None else int(n) for n in shape
+            (1 if n else None) if isinstance(n, (bool, np.bool_)) else None if n is None else int(n)
+            for n in shape
         )
         if any(n is not None and n < 0 for n in self.shape):
             raise ShapeError(f"a length cannot be negative: {shape}")
@@ -101,7 +106,9 @@ class TensorType:
         return TensorType(dtype, self.shape)
 
     def accepts_shape(self, shape: Sequence[int]) -> bool:
-        return len(shape) == len(self.shape) and all(n is None or n == m for n, m in zip(self.shape, shape, strict=True))
+        return len(shape) == len(self.shape) and all(
+            n is None or n == m for n, m in zip(self.shape, shape, strict=True)
+        )
 
     def accepts(self, other: TensorType) -> bool:
         """Whether a variable of type ``other`` may stand where one of this type is."""
@@ -152,7 +159,9 @@ class TensorType:
             raise ShapeError(f"has shape {array.shape}, expected {shape_text(self.shape)}")
         return array
 
-    def _cast(self, value: Any, array: np.ndarray, target: np.dtype, allow_downcast: bool | None) -> np.ndarray:
+    def _cast(
+        self, value: Any, array: np.ndarray, target: np.dtype, allow_downcast: bool | None
+    ) -> np.ndarray:
         if array.dtype.kind not in "biuf":
             raise DTypeError(f"is an array of {array.dtype}, expected {self.dtype}")
         # What `promote` keeps is harmless; lists and Python numbers count by their values, not by numpy's default dtype.
@@ -173,4 +182,6 @@ class TensorType:
 
 def shape_text(shape: Sequence[int | None]) -> str:
     """A static shape in print: ``(?, 10)``."""
-    return "(" + ", ".join("?" if n is None else str(n) for n in shape) + ("," if len(shape) == 1 else "") + ")"
+    return (
+        "(" + ", ".join("?" if n is None else str(n) for n in shape) + ("," if len(shape) == 1 else "") + ")"
+    )

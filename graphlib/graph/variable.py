@@ -159,7 +159,9 @@ class Apply:
 
     __slots__ = ("__weakref__", "_record", "inputs", "op", "outputs")
 
-    def __init__(self, op: Any, inputs: Sequence[Variable], types: Iterable[TensorType], origin: Origin | None = None) -> None:
+    def __init__(
+        self, op: Any, inputs: Sequence[Variable], types: Iterable[TensorType], origin: Origin | None = None
+    ) -> None:
         self.op = op
         self.inputs = tuple(inputs)
         origin = origin if origin is not None else user_origin()
@@ -179,7 +181,9 @@ class Constant(Variable):
 
     __slots__ = ("data",)
 
-    def __init__(self, data: Any, name: str | None = None, dtype: Any = None, origin: Origin | None = None) -> None:
+    def __init__(
+        self, data: Any, name: str | None = None, dtype: Any = None, origin: Origin | None = None
+    ) -> None:
         array = np.array(data, dtype=None if dtype is None else dtype_name(dtype), order="C")
         array.setflags(write=False)
         super().__init__(TensorType(array.dtype, array.shape), name=name, origin=origin)
@@ -217,8 +221,10 @@ class _Record:
         rows = []
         for node in self.nodes:
             inputs = [
-                v if v.owner is None
-                else (position[id(v.owner)], v.index) if id(v.owner) in position
+                v
+                if v.owner is None
+                else (position[id(v.owner)], v.index)
+                if id(v.owner) in position
                 else (*_record_of(v.owner), v.index)
                 for v in node.inputs
             ]
@@ -229,11 +235,13 @@ class _Record:
         # the records that the rows refer to may not be there yet
         self.__init__()
         self.rows = rows
-        self.needs = {v[0]: None for _, inputs, _ in rows for v in inputs if isinstance(v, tuple) and len(v) == 3}
+        self.needs = {
+            v[0]: None for _, inputs, _ in rows for v in inputs if isinstance(v, tuple) and len(v) == 3
+        }
 
     def built(self) -> list[Apply]:
         """The nodes, made first where they are still rows."""
-        for record in (*_before(self), self):
+        for record in (*_before(self), self) if self.rows is not None else ():
             rows, record.rows = record.rows or (), None
             for op, inputs, outputs in rows:
                 variables = [v if isinstance(v, Variable) else _output(record, *v) for v in inputs]

@@ -9,5 +9,18 @@ from .op import REGISTRY, Op, Sample, as_variable, register
 
 operators.install()
 
-__all__ = ["REGISTRY", "Op", "Sample", "along_axis", "as_variable", "control", "elementwise", "index", "linalg", "nnet",
-           "reduce", "register", "shape"]
+__all__ = [
+    "REGISTRY",
+    "Op",
+    "Sample",
+    "along_axis",
+    "as_variable",
+    "control",
+    "elementwise",
+    "index",
+    "linalg",
+    "nnet",
+    "reduce",
+    "register",
+    "shape",
+]

@@ -111,7 +111,9 @@ class Sort(Op):
             if axis == self.axis:
                 grid.append(order)
             else:
-                grid.append(dimshuffle(arange(shape_i(x, axis)), *("x" if a != axis else 0 for a in range(x.ndim))))
+                grid.append(
+                    dimshuffle(arange(shape_i(x, axis)), *("x" if a != axis else 0 for a in range(x.ndim)))
+                )
         return [AdvancedWrite((True,) * x.ndim, "add").make(zeros_like(x, grads[0].dtype), grads[0], *grid)]
 
     def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
@@ -214,7 +216,10 @@ def _values(*shape: int) -> np.ndarray:
 
 def _on_axes(build: Callable, differentiable: bool) -> Callable[[], list[Sample]]:
     return lambda: [
-        *(Sample(lambda x, a=a: build(x, axis=a), (_values(3, 4, 2),), NUMBERS, differentiable) for a in (0, 1, -1, None)),
+        *(
+            Sample(lambda x, a=a: build(x, axis=a), (_values(3, 4, 2),), NUMBERS, differentiable)
+            for a in (0, 1, -1, None)
+        ),
         Sample(lambda x: build(x, axis=1), (np.zeros((2, 0)),), NUMBERS, False),
     ]
 

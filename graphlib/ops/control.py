@@ -65,7 +65,9 @@ def grad_scale(x: Any, multiplier: float) -> Variable:
 register(
     "consider_constant",
     consider_constant,
-    lambda: [Sample(lambda x: consider_constant(x) * x, (np.array([[1.0, -2.0]]),), ("float32", "float64"), False)],
+    lambda: [
+        Sample(lambda x: consider_constant(x) * x, (np.array([[1.0, -2.0]]),), ("float32", "float64"), False)
+    ],
     consider_constant.__doc__ or "",
 )
 register(

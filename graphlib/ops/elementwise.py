@@ -18,7 +18,17 @@ from ..graph.types import INTEGERS, dtype_name, is_float, promote, weak_dtype
 from ..scalar import expression as ex
 from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Pull
-from .op import NUMBERS, Op, Sample, as_variable, broadcast_static, check_broadcast, is_number, not_differentiable, register
+from .op import (
+    NUMBERS,
+    Op,
+    Sample,
+    as_variable,
+    broadcast_static,
+    check_broadcast,
+    is_number,
+    not_differentiable,
+    register,
+)
 
 ARITHMETIC, FLOATING, COMPARISON, LOGICAL = "arithmetic", "floating", "comparison", "logical"
 ALL = ("bool", *NUMBERS)
@@ -32,12 +42,16 @@ def broadcast_shape(operands: list[Operand], static: tuple, require: Callable) -
             shape.append(Poly.of(1))
             continue
         lengths = [
-            (o.variable, o.shape[-axis]) for o in operands if o.ndim >= axis and o.variable.type.shape[-axis] != 1
+            (o.variable, o.shape[-axis])
+            for o in operands
+            if o.ndim >= axis and o.variable.type.shape[-axis] != 1
         ]
         first, length = next(((v, n) for v, n in lengths if n.constant is not None), lengths[0])
         for variable, n in lengths:
             if n != length:
-                require(length, n, f"axis {-axis} of {{0}} has length {{a}}, of {{1}} {{b}}", (first, variable))
+                require(
+                    length, n, f"axis {-axis} of {{0}} has length {{a}}, of {{1}} {{b}}", (first, variable)
+                )
         shape.append(length)
     return tuple(shape)
 
@@ -77,7 +91,9 @@ class Elementwise(Op):
 
     def __call__(self, *args: Any, dtype: str | None = None) -> Variable:
         if len(args) != self.arity:
-            raise TypeError(f"T.{self.name} takes {self.arity} operand{'s' * (self.arity > 1)}, got {len(args)}")
+            raise TypeError(
+                f"T.{self.name} takes {self.arity} operand{'s' * (self.arity > 1)}, got {len(args)}"
+            )
         operands = [a if is_number(a) else as_variable(a) for a in args]
         free = self.name == "switch"
         chosen = operands[1:] if free else operands
@@ -98,7 +114,11 @@ class Elementwise(Op):
                 if self.rule != COMPARISON:
                     raise
                 common = "int64"
-        if self.rule == ARITHMETIC and common == "bool" and self.name not in ("switch", "maximum", "minimum", "identity"):
+        if (
+            self.rule == ARITHMETIC
+            and common == "bool"
+            and self.name not in ("switch", "maximum", "minimum", "identity")
+        ):
             common = "int8"
         if self.rule == FLOATING and not is_float(common):
             common = config.floatX
@@ -117,7 +137,9 @@ class Elementwise(Op):
         (g,) = grads
         results = self.derivative(*node.inputs, node.outputs[0], g)
         results = results if isinstance(results, (list, tuple)) else [results]
-        return [None if r is None else sum_to_shape_of(r, v) for r, v in zip(results, node.inputs, strict=True)]
+        return [
+            None if r is None else sum_to_shape_of(r, v) for r, v in zip(results, node.inputs, strict=True)
+        ]
 
     def reference(self, node: Apply, *arrays: np.ndarray) -> np.ndarray:
         check_broadcast(self, node.inputs, arrays)
@@ -185,7 +207,11 @@ def sum_to_shape_of(gradient: Variable, like: Variable) -> Variable:
     if extra:
         gradient = sum_keeping(gradient, tuple(range(extra)))
         gradient = dimshuffle(gradient, tuple(range(extra, gradient.ndim)))
-    axes = tuple(i for i, (n, m) in enumerate(zip(like.type.shape, gradient.type.shape, strict=True)) if n == 1 and m != 1)
+    axes = tuple(
+        i
+        for i, (n, m) in enumerate(zip(like.type.shape, gradient.type.shape, strict=True))
+        if n == 1 and m != 1
+    )
     return sum_keeping(gradient, axes) if axes else gradient
 
 
@@ -219,7 +245,15 @@ def _row(
     op = Elementwise(name, numpy, gradient, rule, arity)
     op.__doc__ = doc or f"Elementwise {name}."
     _ROWS[name] = op
-    dtypes = dtypes or {ARITHMETIC: NUMBERS, COMPARISON: ALL, LOGICAL: ("bool", *INTEGERS), FLOATING: ("float32", "float64")}[rule]
+    dtypes = (
+        dtypes
+        or {
+            ARITHMETIC: NUMBERS,
+            COMPARISON: ALL,
+            LOGICAL: ("bool", *INTEGERS),
+            FLOATING: ("float32", "float64"),
+        }[rule]
+    )
     smooth = smooth and gradient is not None
 
     def samples() -> list[Sample]:
@@ -229,7 +263,10 @@ def _row(
             shapes += [[(3, 4), (4,)], [(3, 1), (1, 4)], [(2, 3, 4), ()]]
         result = []
         for k, group in enumerate(shapes):
-            arrays = [_values(*r, s, "float64", 10 * k + j) for j, (r, s) in enumerate(zip(ranges, group, strict=True))]
+            arrays = [
+                _values(*r, s, "float64", 10 * k + j)
+                for j, (r, s) in enumerate(zip(ranges, group, strict=True))
+            ]
             result.append(Sample(op, tuple(arrays), dtypes, smooth))
         return result
 
@@ -246,7 +283,13 @@ def _special(name: str) -> Callable:
     """A function of the error and gamma families, of the standard library's ``math`` or our own series, elementwise."""
     import math
 
-    scalar = {"erf": math.erf, "erfc": math.erfc, "gammaln": _lgamma, "psi": _digamma, "tri_gamma": _trigamma}[name]
+    scalar = {
+        "erf": math.erf,
+        "erfc": math.erfc,
+        "gammaln": _lgamma,
+        "psi": _digamma,
+        "tri_gamma": _trigamma,
+    }[name]
     vectorized = np.vectorize(scalar, otypes=["float64"])
     return lambda x: vectorized(x).astype(x.dtype) if x.size else x.copy()
 
@@ -272,7 +315,9 @@ def _digamma(x: float) -> float:
         shift -= 1 / x
         x += 1
     y = 1 / (x * x)
-    series = y * (1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y * (1 / 132 - y * (691 / 32760 - y / 12))))))
+    series = y * (
+        1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y * (1 / 132 - y * (691 / 32760 - y / 12)))))
+    )
     return shift + math.log(x) - 0.5 / x - series
 
 
@@ -289,7 +334,9 @@ def _trigamma(x: float) -> float:
         shift += 1 / (x * x)
         x += 1
     y = 1 / (x * x)
-    series = (y / x) * (1 / 6 - y * (1 / 30 - y * (1 / 42 - y * (1 / 30 - y * (5 / 66 - y * (691 / 2730 - y * 7 / 6))))))
+    series = (y / x) * (
+        1 / 6 - y * (1 / 30 - y * (1 / 42 - y * (1 / 30 - y * (5 / 66 - y * (691 / 2730 - y * 7 / 6)))))
+    )
     return shift + 1 / x + y / 2 + series
 
 
@@ -323,10 +370,14 @@ def _no_third_derivative(x: Variable, o: Variable, g: Variable) -> None:
 A = ARITHMETIC
 identity = _row("identity", lambda x: x.copy(), lambda x, o, g: g, A, dtypes=ALL, doc="The value itself.")
 neg = _row("neg", np.negative, lambda x, o, g: -g, A)
-abs_ = _row("abs", np.abs, lambda x, o, g: g * sgn(x), A, domain=(0.3, 2), aliases=("abs_",), doc="Absolute value.")
+abs_ = _row(
+    "abs", np.abs, lambda x, o, g: g * sgn(x), A, domain=(0.3, 2), aliases=("abs_",), doc="Absolute value."
+)
 sgn = _row("sgn", np.sign, None, A, doc="-1, 0 or 1 by the sign; NaN stays NaN.", aliases=("sign",))
 sqr = _row("sqr", np.square, lambda x, o, g: g * x * 2, A, doc="x squared.", aliases=("square",))
-inv = _row("inv", np.reciprocal, lambda x, o, g: -g * sqr(o), domain=(0.5, 2), doc="1/x.", aliases=("reciprocal",))
+inv = _row(
+    "inv", np.reciprocal, lambda x, o, g: -g * sqr(o), domain=(0.5, 2), doc="1/x.", aliases=("reciprocal",)
+)
 sqrt = _row("sqrt", np.sqrt, lambda x, o, g: g * 0.5 / o, domain=(0.2, 3))
 exp = _row("exp", np.exp, lambda x, o, g: g * o)
 exp2 = _row("exp2", np.exp2, lambda x, o, g: g * o * float(np.log(2)))
@@ -334,9 +385,16 @@ expm1 = _row("expm1", np.expm1, lambda x, o, g: g * (o + 1), doc="exp(x) - 1, ex
 log = _row("log", np.log, lambda x, o, g: g / x, domain=(0.2, 3), doc="Natural logarithm.")
 log2 = _row("log2", np.log2, lambda x, o, g: g / (x * float(np.log(2))), domain=(0.2, 3))
 log10 = _row("log10", np.log10, lambda x, o, g: g / (x * float(np.log(10))), domain=(0.2, 3))
-log1p = _row("log1p", np.log1p, lambda x, o, g: g / (x + 1), domain=(-0.7, 2), doc="log(1 + x), exact near 0.")
+log1p = _row(
+    "log1p", np.log1p, lambda x, o, g: g / (x + 1), domain=(-0.7, 2), doc="log(1 + x), exact near 0."
+)
 sigmoid = _row("sigmoid", _sigmoid, lambda x, o, g: g * o * (1 - o), doc="1 / (1 + exp(-x)).")
-softplus = _row("softplus", lambda x: np.logaddexp(x, x.dtype.type(0)), lambda x, o, g: g * sigmoid(x), doc="log(1 + exp(x)).")
+softplus = _row(
+    "softplus",
+    lambda x: np.logaddexp(x, x.dtype.type(0)),
+    lambda x, o, g: g * sigmoid(x),
+    doc="log(1 + exp(x)).",
+)
 tanh = _row("tanh", np.tanh, lambda x, o, g: g * (1 - sqr(o)))
 sin = _row("sin", np.sin, lambda x, o, g: g * cos(x))
 cos = _row("cos", np.cos, lambda x, o, g: -g * sin(x))
@@ -349,18 +407,36 @@ arctan = _row("arctan", np.arctan, lambda x, o, g: g / (1 + sqr(x)))
 arcsinh = _row("arcsinh", np.arcsinh, lambda x, o, g: g / sqrt(sqr(x) + 1))
 arccosh = _row("arccosh", np.arccosh, lambda x, o, g: g / sqrt(sqr(x) - 1), domain=(1.3, 3))
 arctanh = _row("arctanh", np.arctanh, lambda x, o, g: g / (1 - sqr(x)), domain=(-0.8, 0.8))
-erf = _row("erf", _special("erf"), lambda x, o, g: g * exp(-sqr(x)) * float(2 / np.sqrt(np.pi)), doc="The error function.")
-erfc = _row("erfc", _special("erfc"), lambda x, o, g: -g * exp(-sqr(x)) * float(2 / np.sqrt(np.pi)), doc="1 - erf(x).")
-gammaln = _row("gammaln", _special("gammaln"), lambda x, o, g: g * psi(x), domain=(0.4, 5), doc="log |gamma(x)|.")
+erf = _row(
+    "erf",
+    _special("erf"),
+    lambda x, o, g: g * exp(-sqr(x)) * float(2 / np.sqrt(np.pi)),
+    doc="The error function.",
+)
+erfc = _row(
+    "erfc", _special("erfc"), lambda x, o, g: -g * exp(-sqr(x)) * float(2 / np.sqrt(np.pi)), doc="1 - erf(x)."
+)
+gammaln = _row(
+    "gammaln", _special("gammaln"), lambda x, o, g: g * psi(x), domain=(0.4, 5), doc="log |gamma(x)|."
+)
 psi = _row("psi", _special("psi"), lambda x, o, g: g * tri_gamma(x), domain=(0.4, 5), doc="Digamma function.")
 tri_gamma = _row(
-    "tri_gamma", _special("tri_gamma"), _no_third_derivative, domain=(0.4, 5), smooth=False, doc="Derivative of psi; itself without gradient."
+    "tri_gamma",
+    _special("tri_gamma"),
+    _no_third_derivative,
+    domain=(0.4, 5),
+    smooth=False,
+    doc="Derivative of psi; itself without gradient.",
 )
 ceil = _row("ceil", np.ceil, None, doc="Smallest integer not below.")
 floor = _row("floor", np.floor, None, doc="Largest integer not above.")
 trunc = _row("trunc", np.trunc, None, doc="Toward zero.")
-round_half_to_even = _row("round_half_to_even", np.rint, None, doc="Nearest integer, ties to even: T.round and numpy's.")
-round_half_away_from_zero = _row("round_half_away_from_zero", _round_half_away, None, doc="Nearest integer, ties away from 0.")
+round_half_to_even = _row(
+    "round_half_to_even", np.rint, None, doc="Nearest integer, ties to even: T.round and numpy's."
+)
+round_half_away_from_zero = _row(
+    "round_half_away_from_zero", _round_half_away, None, doc="Nearest integer, ties away from 0."
+)
 isnan = _row("isnan", np.isnan, None, COMPARISON, dtypes=("float32", "float64"), doc="Whether NaN.")
 isinf = _row("isinf", np.isinf, None, COMPARISON, dtypes=("float32", "float64"), doc="Whether infinite.")
 invert = _row("invert", np.invert, None, LOGICAL, doc="Logical not of bools, bitwise not of integers.")
@@ -369,9 +445,18 @@ add = _row("add", np.add, lambda x, y, o, g: (g, g), A, 2)
 sub = _row("sub", np.subtract, lambda x, y, o, g: (g, -g), A, 2)
 mul = _row("mul", np.multiply, lambda x, y, o, g: (g * y, g * x), A, 2)
 true_div = _row("true_div", np.true_divide, lambda x, y, o, g: (g / y, -g * o / y), FLOATING, 2, (0.5, 2))
-floor_div = _row("floor_div", _floor_div, None, A, 2, (1, 9), (1, 4), doc="Quotient rounded down; its gradient is zero.")
+floor_div = _row(
+    "floor_div", _floor_div, None, A, 2, (1, 9), (1, 4), doc="Quotient rounded down; its gradient is zero."
+)
 mod = _row(
-    "mod", np.mod, lambda x, y, o, g: (g, -g * floor_div(x, y)), A, 2, (2.1, 2.9), (1.1, 1.9), doc="Remainder with the divisor's sign."
+    "mod",
+    np.mod,
+    lambda x, y, o, g: (g, -g * floor_div(x, y)),
+    A,
+    2,
+    (2.1, 2.9),
+    (1.1, 1.9),
+    doc="Remainder with the divisor's sign.",
 )
 pow_ = _row(
     "pow",
@@ -384,18 +469,38 @@ pow_ = _row(
     doc="x to the power y.",
 )
 maximum = _row(
-    "maximum", np.maximum, lambda x, y, o, g: (switch(gt(x, y), g, 0), switch(gt(x, y), 0, g)), A, 2, dtypes=ALL,
+    "maximum",
+    np.maximum,
+    lambda x, y, o, g: (switch(gt(x, y), g, 0), switch(gt(x, y), 0, g)),
+    A,
+    2,
+    dtypes=ALL,
     doc="The greater one; NaN if either is.  At a tie the gradient goes to the second operand.",
 )
 minimum = _row(
-    "minimum", np.minimum, lambda x, y, o, g: (switch(lt(x, y), g, 0), switch(lt(x, y), 0, g)), A, 2, dtypes=ALL,
+    "minimum",
+    np.minimum,
+    lambda x, y, o, g: (switch(lt(x, y), g, 0), switch(lt(x, y), 0, g)),
+    A,
+    2,
+    dtypes=ALL,
     doc="The smaller one; NaN if either is.  At a tie the gradient goes to the second operand.",
 )
 arctan2 = _row(
-    "arctan2", np.arctan2, lambda y, x, o, g: (g * x / (sqr(x) + sqr(y)), -g * y / (sqr(x) + sqr(y))), FLOATING, 2, (0.5, 2)
+    "arctan2",
+    np.arctan2,
+    lambda y, x, o, g: (g * x / (sqr(x) + sqr(y)), -g * y / (sqr(x) + sqr(y))),
+    FLOATING,
+    2,
+    (0.5, 2),
 )
 logaddexp = _row(
-    "logaddexp", np.logaddexp, lambda x, y, o, g: (g * exp(x - o), g * exp(y - o)), FLOATING, 2, doc="log(exp(x) + exp(y))."
+    "logaddexp",
+    np.logaddexp,
+    lambda x, y, o, g: (g * exp(x - o), g * exp(y - o)),
+    FLOATING,
+    2,
+    doc="log(exp(x) + exp(y)).",
 )
 eq = _row("eq", np.equal, None, COMPARISON, 2, (0, 3))
 neq = _row("neq", np.not_equal, None, COMPARISON, 2, (0, 3))
@@ -403,9 +508,22 @@ lt = _row("lt", np.less, None, COMPARISON, 2)
 le = _row("le", np.less_equal, None, COMPARISON, 2)
 gt = _row("gt", np.greater, None, COMPARISON, 2)
 ge = _row("ge", np.greater_equal, None, COMPARISON, 2)
-and_ = _row("and_", np.bitwise_and, None, LOGICAL, 2, (0, 9), aliases=("bitwise_and",), doc="Logical or bitwise and.")
-or_ = _row("or_", np.bitwise_or, None, LOGICAL, 2, (0, 9), aliases=("bitwise_or",), doc="Logical or bitwise or.")
-xor = _row("xor", np.bitwise_xor, None, LOGICAL, 2, (0, 9), aliases=("bitwise_xor",), doc="Logical or bitwise exclusive or.")
+and_ = _row(
+    "and_", np.bitwise_and, None, LOGICAL, 2, (0, 9), aliases=("bitwise_and",), doc="Logical or bitwise and."
+)
+or_ = _row(
+    "or_", np.bitwise_or, None, LOGICAL, 2, (0, 9), aliases=("bitwise_or",), doc="Logical or bitwise or."
+)
+xor = _row(
+    "xor",
+    np.bitwise_xor,
+    None,
+    LOGICAL,
+    2,
+    (0, 9),
+    aliases=("bitwise_xor",),
+    doc="Logical or bitwise exclusive or.",
+)
 
 switch = _row(
     "switch",

@@ -51,7 +51,11 @@ class BasicIndex(Op):
                     raise ShapeError(f"index {i} is out of range for axis {axis} of {x.describe()}")
             else:
                 start, stop = (constant_int(next(rest)) if given else None for given in entry[:2])
-                known = n is not None and (start is not None or not entry[0]) and (stop is not None or not entry[1])
+                known = (
+                    n is not None
+                    and (start is not None or not entry[0])
+                    and (stop is not None or not entry[1])
+                )
                 shape.append(len(range(n)[slice(start, stop, entry[2])]) if known else None)
         return [TensorType(x.dtype, shape)]
 
@@ -65,7 +69,11 @@ class BasicIndex(Op):
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
         x, *bounds = operands
-        starts, shape, static = lower_entries(self.entries, x.shape, bounds), [], iter(node.outputs[0].type.shape)
+        starts, shape, static = (
+            lower_entries(self.entries, x.shape, bounds),
+            [],
+            iter(node.outputs[0].type.shape),
+        )
         for start in starts:
             if len(start) == 3:
                 n = next(static)
@@ -94,7 +102,11 @@ class BasicWrite(Op):
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
         x, y, *bounds = node.inputs
         g = grads[0]
-        gx = g if self.mode == "add" else BasicWrite(self.entries, "set").make(g, Constant(0, dtype=g.dtype), *bounds)
+        gx = (
+            g
+            if self.mode == "add"
+            else BasicWrite(self.entries, "set").make(g, Constant(0, dtype=g.dtype), *bounds)
+        )
         gy = BasicIndex(self.entries).make(g, *bounds)
         return [gx, sum_to_shape_of(gy, y), *[None] * len(bounds)]
 
@@ -170,7 +182,9 @@ def lower_slice(start: Poly | None, stop: Poly | None, step: int, n: Poly) -> tu
             return ex.select(ex.less(value, 0), ex.maximum(value + n, low), inside)
         return ex.maximum(value + n, low) if value.constant < 0 else inside
 
-    first, last = (bound(start, low), bound(stop, high)) if step > 0 else (bound(start, high), bound(stop, low))
+    first, last = (
+        (bound(start, low), bound(stop, high)) if step > 0 else (bound(start, high), bound(stop, low))
+    )
     if step > 0:
         span = last - first
         whole = start is None and stop is None
@@ -191,12 +205,17 @@ def positions(starts: list[tuple], index: Sequence[Poly]) -> list[Poly]:
 def check_fits(part: TensorType, y: Variable, mode: str, x: Variable) -> None:
     name = "set_subtensor" if mode == "set" else "inc_subtensor"
     if y.dtype != x.dtype:
-        raise DTypeError(f"{name}: {y.describe()} cannot be written into {x.describe()}; cast it to {x.dtype}")
+        raise DTypeError(
+            f"{name}: {y.describe()} cannot be written into {x.describe()}; cast it to {x.dtype}"
+        )
     fits = y.ndim <= part.ndim and all(
-        a in (1, None) or b is None or a == b for a, b in zip(y.type.shape[::-1], part.shape[::-1], strict=False)
+        a in (1, None) or b is None or a == b
+        for a, b in zip(y.type.shape[::-1], part.shape[::-1], strict=False)
     )
     if not fits:
-        raise ShapeError(f"{name}: {y.describe()} does not fit into a part of shape {part.shape} of {x.describe()}")
+        raise ShapeError(
+            f"{name}: {y.describe()} does not fit into a part of shape {part.shape} of {x.describe()}"
+        )
 
 
 def check_fits_at_call(node: Apply, part: tuple[int, ...], y: np.ndarray) -> None:
@@ -211,8 +230,12 @@ def check_fits_at_call(node: Apply, part: tuple[int, ...], y: np.ndarray) -> Non
 def require_fits(y: Operand, domain: tuple, require: Callable, node: Apply) -> None:
     for axis in range(1, y.ndim + 1):
         if y.variable.type.shape[-axis] != 1:
-            require(domain[-axis], y.shape[-axis], f"{node.op}: axis {-axis} of {{1}} has length {{b}}, the part it goes to {{a}}",
-                    (node.outputs[0], y.variable))
+            require(
+                domain[-axis],
+                y.shape[-axis],
+                f"{node.op}: axis {-axis} of {{1}} has length {{b}}, the part it goes to {{a}}",
+                (node.outputs[0], y.variable),
+            )
 
 
 # Advanced indexing: one entry an axis, True where an integer array indexes it (one input each), False where it is kept.
@@ -244,7 +267,12 @@ class AdvancedIndex(Op):
                 raise DTypeError(f"an index must be of integers or bools, not {v.describe()}")
         for axis, v in zip((a for a, e in enumerate(self.entries) if e), arrays, strict=True):
             n = x.type.shape[axis]
-            if isinstance(v, Constant) and n is not None and v.data.size and not (-n <= v.data.min() and v.data.max() < n):
+            if (
+                isinstance(v, Constant)
+                and n is not None
+                and v.data.size
+                and not (-n <= v.data.min() and v.data.max() < n)
+            ):
                 raise ShapeError(f"an index is out of range for axis {axis} (length {n}) of {x.describe()}")
         indexed = broadcast_static(arrays, "indexing")
         kept = [n for n, e in zip(x.type.shape, self.entries, strict=True) if not e]
@@ -263,7 +291,9 @@ class AdvancedIndex(Op):
         check_broadcast("indexing", node.inputs[1:], arrays)
         return np.asarray(x[self.numpy_index(arrays)])
 
-    def place(self, x: Operand, arrays: list[Operand], require: Callable) -> tuple[tuple[Poly, ...], Callable]:
+    def place(
+        self, x: Operand, arrays: list[Operand], require: Callable
+    ) -> tuple[tuple[Poly, ...], Callable]:
         """The shape of the part, and for an index into it the position in the tensor."""
         static = broadcast_static([a.variable for a in arrays], "indexing")
         indexed = broadcast_shape(arrays, static, require)
@@ -275,7 +305,10 @@ class AdvancedIndex(Op):
             here = index[front : front + rank]
             others = iter((*index[:front], *index[front + rank :]))
             chosen = iter(arrays)
-            return [one_index(next(chosen), here, n) if e else next(others) for e, n in zip(self.entries, x.shape, strict=True)]
+            return [
+                one_index(next(chosen), here, n) if e else next(others)
+                for e, n in zip(self.entries, x.shape, strict=True)
+            ]
 
         return shape, position
 
@@ -289,7 +322,11 @@ def one_index(array: Operand, here: tuple[Poly, ...], n: Poly) -> Poly:
     """The checked index that an index array has at ``here``; ``arange(n)`` into a length n needs no check."""
     owner = array.variable.owner
     index = ex.poly(broadcast_at(array, here))
-    counts = owner is not None and isinstance(owner.op, ARange) and [constant_int(owner.inputs[k]) for k in (0, 2)] == [0, 1]
+    counts = (
+        owner is not None
+        and isinstance(owner.op, ARange)
+        and [constant_int(owner.inputs[k]) for k in (0, 2)] == [0, 1]
+    )
     return index if counts and array.shape[0] == n else ex.checked_index(index, n)
 
 
@@ -316,7 +353,11 @@ class AdvancedWrite(Op):
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
         x, y, *arrays = node.inputs
         g = grads[0]
-        gx = g if self.mode == "add" else AdvancedWrite(self.entries, "set").make(g, Constant(0, dtype=g.dtype), *arrays)
+        gx = (
+            g
+            if self.mode == "add"
+            else AdvancedWrite(self.entries, "set").make(g, Constant(0, dtype=g.dtype), *arrays)
+        )
         gy = AdvancedIndex(self.entries).make(g, *arrays)
         return [gx, sum_to_shape_of(gy, y), *[None] * len(arrays)]
 
@@ -377,7 +418,9 @@ def index(x: Any, key: Any) -> Variable:
     items: list[Any] = []
     for item in key:
         if isinstance(item, (list, np.ndarray)) and not isinstance(item, Variable):
-            item = as_variable(np.asarray(item, dtype="int64") if isinstance(item, list) and not item else item)
+            item = as_variable(
+                np.asarray(item, dtype="int64") if isinstance(item, list) and not item else item
+            )
         if isinstance(item, (bool, np.bool_)):
             raise InputError("a Python bool is no index; index with 0 or 1, or with a mask variable")
         items.append(item)
@@ -391,7 +434,11 @@ def index(x: Any, key: Any) -> Variable:
 
     expanded: list[Any] = []
     for item in items:
-        expanded.extend(nonzero_of_mask(item, x, len([i for i in expanded if i is not None])) if _is_mask(item) else [item])
+        expanded.extend(
+            nonzero_of_mask(item, x, len([i for i in expanded if i is not None]))
+            if _is_mask(item)
+            else [item]
+        )
     items = expanded
 
     advanced = any(isinstance(i, Variable) and i.ndim > 0 for i in items)
@@ -404,7 +451,11 @@ def index(x: Any, key: Any) -> Variable:
         return _new_axes(result, items, 0, 0)
     sliced = basic_index(x, [i if isinstance(i, slice) else slice(None) for i in plain])
     entries = tuple(not isinstance(i, slice) for i in plain)
-    arrays = [cast(as_variable(i), "int64") if not isinstance(i, Variable) else i for i in plain if not isinstance(i, slice)]
+    arrays = [
+        cast(as_variable(i), "int64") if not isinstance(i, Variable) else i
+        for i in plain
+        if not isinstance(i, slice)
+    ]
     op = AdvancedIndex(entries)
     result = op.make(sliced, *arrays)
     if None in items:
@@ -444,7 +495,11 @@ def _new_axes(result: Variable, items: list, front: int, rank: int) -> Variable:
         return result
     block = list(range(front, front + rank))
     kept = (axis for axis in range(result.ndim) if axis not in block)
-    where = [i for i, item in enumerate(items) if item is not None and not isinstance(item, slice)] if rank else []
+    where = (
+        [i for i, item in enumerate(items) if item is not None and not isinstance(item, slice)]
+        if rank
+        else []
+    )
     adjacent = where == list(range(where[0], where[-1] + 1)) if where else True
     order: list = [] if adjacent else list(block)
     for i, item in enumerate(items):
@@ -477,18 +532,28 @@ def _write(part: Variable, y: Any, mode: str) -> Variable:
     y = cast(y, x.dtype) if np.isscalar(y) or (isinstance(y, Constant)) else as_variable(y)
     if y.dtype != x.dtype and not (y.type.is_float and not x.type.is_float):
         y = cast(y, x.dtype)
-    op = BasicWrite(owner.op.entries, mode) if isinstance(owner.op, BasicIndex) else AdvancedWrite(owner.op.entries, mode)
+    op = (
+        BasicWrite(owner.op.entries, mode)
+        if isinstance(owner.op, BasicIndex)
+        else AdvancedWrite(owner.op.entries, mode)
+    )
     written = op.make(x, y, *indices)
-    inside_part = isinstance(owner.op, AdvancedIndex) and x.owner is not None and isinstance(x.owner.op, BasicIndex)
+    inside_part = (
+        isinstance(owner.op, AdvancedIndex) and x.owner is not None and isinstance(x.owner.op, BasicIndex)
+    )
     return _write(x, written, "set") if inside_part else written
 
 
-def set_subtensor(part: Variable, y: Any, inplace: bool = False, tolerate_inplace_aliasing: bool = False) -> Variable:
+def set_subtensor(
+    part: Variable, y: Any, inplace: bool = False, tolerate_inplace_aliasing: bool = False
+) -> Variable:
     """The tensor of which ``part`` is an indexed part (``x[...]``), with that part replaced by ``y``."""
     return _write(part, y, "set")
 
 
-def inc_subtensor(part: Variable, y: Any, inplace: bool = False, tolerate_inplace_aliasing: bool = False) -> Variable:
+def inc_subtensor(
+    part: Variable, y: Any, inplace: bool = False, tolerate_inplace_aliasing: bool = False
+) -> Variable:
     """The tensor of which ``part`` is an indexed part (``x[...]``), with ``y`` added there (repeated indices add up)."""
     return _write(part, y, "add")
 
@@ -576,38 +641,62 @@ def _cases(build: Callable, cases: list[tuple[Callable, tuple]], dtypes: tuple =
 
 _ROWS = Constant(np.array([2, 0, 2, -1]))
 _COLUMNS = Constant(np.array([0, 3, 1, 1]))
-_cases(index, [
-    (lambda x: x[1], (_ramp(3, 4),)),
-    (lambda x: x[-1, 1:], (_ramp(3, 4),)),
-    (lambda x: x[::-1, ::2], (_ramp(3, 5),)),
-    (lambda x: x[-2::-2], (_ramp(5),)),
-    (lambda x: x[: x.shape[1] - 2, None], (_ramp(3, 4),)),
-    (lambda x: x[5:2], (_ramp(4),)),
-    (lambda x: x[..., 0], (_ramp(2, 3, 4),)),
-    (lambda x: x[_ROWS], (_ramp(3, 4),)),
-    (lambda x: x[_ROWS, _COLUMNS], (_ramp(3, 4),)),
-    (lambda x: x[:, _ROWS], (_ramp(2, 3),)),
-    (lambda x: x[_ROWS, 1:, _COLUMNS], (_ramp(3, 3, 4),)),
-    (lambda x: x[_ROWS.reshape((2, 2))], (_ramp(3, 4),)),
-    (lambda x: x[(x > 0)], (_ramp(3, 4),)),
-    (lambda x: (x * 2)[(x[:, 0] > -1)], (_ramp(3, 4),)),
-    (lambda x: x[np.zeros(0, "int64")], (_ramp(3, 4),)),
-], NUMBERS)
-_cases(set_subtensor, [
-    (lambda x, y: set_subtensor(x[1:], y), (_ramp(3, 4), _ramp(2, 4))),
-    (lambda x, y: set_subtensor(x[:, 1], y), (_ramp(3, 4), _ramp(3))),
-    (lambda x, y: set_subtensor(x[::2, 1:3], y), (_ramp(3, 4), np.array(7.0))),
-    (lambda x, y: set_subtensor(x[Constant([2, 0]), 1:], y), (_ramp(3, 4), _ramp(2, 3))),
-    (lambda x, y: set_subtensor(x[0:0], y), (_ramp(3, 4), np.array(7.0))),
-], NUMBERS)
-_cases(inc_subtensor, [
-    (lambda x, y: inc_subtensor(x[1:], y), (_ramp(3, 4), _ramp(2, 4))),
-    (lambda x, y: inc_subtensor(x[_ROWS], y), (_ramp(3, 4), _ramp(4, 4))),
-    (lambda x, y: inc_subtensor(x[_ROWS, _COLUMNS], y), (_ramp(3, 4), _ramp(4))),
-    (lambda x, y: inc_subtensor(x[_ROWS], y), (_ramp(3, 4), np.array(1.5))),
-], NUMBERS)
+_cases(
+    index,
+    [
+        (lambda x: x[1], (_ramp(3, 4),)),
+        (lambda x: x[-1, 1:], (_ramp(3, 4),)),
+        (lambda x: x[::-1, ::2], (_ramp(3, 5),)),
+        (lambda x: x[-2::-2], (_ramp(5),)),
+        (lambda x: x[: x.shape[1] - 2, None], (_ramp(3, 4),)),
+        (lambda x: x[5:2], (_ramp(4),)),
+        (lambda x: x[..., 0], (_ramp(2, 3, 4),)),
+        (lambda x: x[_ROWS], (_ramp(3, 4),)),
+        (lambda x: x[_ROWS, _COLUMNS], (_ramp(3, 4),)),
+        (lambda x: x[:, _ROWS], (_ramp(2, 3),)),
+        (lambda x: x[_ROWS, 1:, _COLUMNS], (_ramp(3, 3, 4),)),
+        (lambda x: x[_ROWS.reshape((2, 2))], (_ramp(3, 4),)),
+        (lambda x: x[(x > 0)], (_ramp(3, 4),)),
+        (lambda x: (x * 2)[(x[:, 0] > -1)], (_ramp(3, 4),)),
+        (lambda x: x[np.zeros(0, "int64")], (_ramp(3, 4),)),
+    ],
+    NUMBERS,
+)
+_cases(
+    set_subtensor,
+    [
+        (lambda x, y: set_subtensor(x[1:], y), (_ramp(3, 4), _ramp(2, 4))),
+        (lambda x, y: set_subtensor(x[:, 1], y), (_ramp(3, 4), _ramp(3))),
+        (lambda x, y: set_subtensor(x[::2, 1:3], y), (_ramp(3, 4), np.array(7.0))),
+        (lambda x, y: set_subtensor(x[Constant([2, 0]), 1:], y), (_ramp(3, 4), _ramp(2, 3))),
+        (lambda x, y: set_subtensor(x[0:0], y), (_ramp(3, 4), np.array(7.0))),
+    ],
+    NUMBERS,
+)
+_cases(
+    inc_subtensor,
+    [
+        (lambda x, y: inc_subtensor(x[1:], y), (_ramp(3, 4), _ramp(2, 4))),
+        (lambda x, y: inc_subtensor(x[_ROWS], y), (_ramp(3, 4), _ramp(4, 4))),
+        (lambda x, y: inc_subtensor(x[_ROWS, _COLUMNS], y), (_ramp(3, 4), _ramp(4))),
+        (lambda x, y: inc_subtensor(x[_ROWS], y), (_ramp(3, 4), np.array(1.5))),
+    ],
+    NUMBERS,
+)
 _cases(take, [(lambda x: take(x, _ROWS, 1), (_ramp(2, 3),)), (lambda x: take(x, _ROWS), (_ramp(2, 3),))])
 _cases(repeat, [(lambda x: repeat(x, 2, 1), (_ramp(2, 3),)), (lambda x: repeat(x, 3), (_ramp(2, 3),))])
 _cases(tile, [(lambda x: tile(x, (2, 3)), (_ramp(2, 3),)), (lambda x: tile(x, (2, 1, 2)), (_ramp(2, 3),))])
-_cases(diag, [(lambda x: diag(x), (_ramp(3, 4),)), (lambda x: diag(x, -1), (_ramp(3),)), (lambda x: diag(x, 1), (_ramp(3, 4),))], NUMBERS)
-_cases(tril, [(lambda x: tril(x, 1), (_ramp(3, 4),)), (lambda x: triu(x), (_ramp(3, 4),))], ("float32", "float64"))
+_cases(
+    diag,
+    [
+        (lambda x: diag(x), (_ramp(3, 4),)),
+        (lambda x: diag(x, -1), (_ramp(3),)),
+        (lambda x: diag(x, 1), (_ramp(3, 4),)),
+    ],
+    NUMBERS,
+)
+_cases(
+    tril,
+    [(lambda x: tril(x, 1), (_ramp(3, 4),)), (lambda x: triu(x), (_ramp(3, 4),))],
+    ("float32", "float64"),
+)

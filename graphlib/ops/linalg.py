@@ -37,8 +37,14 @@ class MatrixProduct(Op):
 
     def infer(self, a: Variable, b: Variable) -> list[TensorType]:
         what = "batched_dot" if self.batched else "dot"
-        if self.batched and None not in (a.type.shape[0], b.type.shape[0]) and a.type.shape[0] != b.type.shape[0]:
-            raise ShapeError(f"T.{what}: {a.type.shape[0]} and {b.type.shape[0]} products in {a.describe()} and {b.describe()}")
+        if (
+            self.batched
+            and None not in (a.type.shape[0], b.type.shape[0])
+            and a.type.shape[0] != b.type.shape[0]
+        ):
+            raise ShapeError(
+                f"T.{what}: {a.type.shape[0]} and {b.type.shape[0]} products in {a.describe()} and {b.describe()}"
+            )
         inner = a.type.shape[-1], b.type.shape[-2]
         if None not in inner and inner[0] != inner[1]:
             raise ShapeError(
@@ -54,7 +60,9 @@ class MatrixProduct(Op):
     def reference(self, node: Apply, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         if self.batched and a.shape[0] != b.shape[0]:
             left, right = node.inputs
-            raise ShapeError(f"batched_dot: {left.describe()} holds {a.shape[0]} matrices, {right.describe()} {b.shape[0]}")
+            raise ShapeError(
+                f"batched_dot: {left.describe()} holds {a.shape[0]} matrices, {right.describe()} {b.shape[0]}"
+            )
         return np.asarray(np.matmul(a, b), dtype=node.outputs[0].type.numpy_dtype)
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Product | Reduction:
@@ -64,7 +72,12 @@ class MatrixProduct(Op):
 
 def lower_product(node: Apply, a: Operand, b: Operand, batched: bool, require: Callable) -> Any:
     both = (a.variable, b.variable)
-    require(a.shape[-1], b.shape[-2], "dot: the last axis of {0} has length {a}, the one it meets in {1} {b}", both)
+    require(
+        a.shape[-1],
+        b.shape[-2],
+        "dot: the last axis of {0} has length {a}, the one it meets in {1} {b}",
+        both,
+    )
     if batched:
         require(a.shape[0], b.shape[0], "batched_dot: {0} holds {a} matrices, {1} {b}", both)
     batch = (a.shape[0],) if batched else ()
@@ -85,22 +98,36 @@ class Gemm(Op):
     def __repr__(self) -> str:
         return "gemm"
 
-    def infer(self, c: Variable, alpha: Variable, a: Variable, b: Variable, beta: Variable) -> list[TensorType]:
+    def infer(
+        self, c: Variable, alpha: Variable, a: Variable, b: Variable, beta: Variable
+    ) -> list[TensorType]:
         return [MatrixProduct().infer(a, b)[0]]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
         (c, alpha, a, b, beta), (g,) = node.inputs, grads
         return [beta * g, sum_(g * dot(a, b)), alpha * dot(g, b.T), alpha * dot(a.T, g), sum_(g * c)]
 
-    def reference(self, node: Apply, c: np.ndarray, alpha: np.ndarray, a: np.ndarray, b: np.ndarray, beta: np.ndarray) -> np.ndarray:
+    def reference(
+        self, node: Apply, c: np.ndarray, alpha: np.ndarray, a: np.ndarray, b: np.ndarray, beta: np.ndarray
+    ) -> np.ndarray:
         return np.asarray(beta * c + alpha * np.matmul(a, b), dtype=c.dtype)
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Product:
         c, alpha, a, b, beta = operands
         both = (a.variable, b.variable)
-        require(a.shape[-1], b.shape[-2], "dot: the last axis of {0} has length {a}, the one it meets in {1} {b}", both)
+        require(
+            a.shape[-1],
+            b.shape[-2],
+            "dot: the last axis of {0} has length {a}, the one it meets in {1} {b}",
+            both,
+        )
         for axis, o, part in ((0, a, 0), (1, b, 1)):
-            require(c.shape[axis], o.shape[part], f"axis {axis} of {{0}} has length {{a}}, of the product with {{1}} {{b}}", (c.variable, o.variable))
+            require(
+                c.shape[axis],
+                o.shape[part],
+                f"axis {axis} of {{0}} has length {{a}}, of the product with {{1}} {{b}}",
+                (c.variable, o.variable),
+            )
         return Product(2, 3, 0, alpha.scalar, beta.scalar, shape=c.shape)
 
 
@@ -132,7 +159,9 @@ def dot(a: Any, b: Any) -> Variable:
 def _check_inner(a: Variable, b: Variable, axis: int) -> None:
     n, m = a.type.shape[-1], b.type.shape[axis]
     if None not in (n, m) and n != m:
-        raise ShapeError(f"T.dot: the last axis of {a.describe()} has length {n}, the one it meets in {b.describe()} {m}")
+        raise ShapeError(
+            f"T.dot: the last axis of {a.describe()} has length {n}, the one it meets in {b.describe()} {m}"
+        )
 
 
 def matmul(a: Any, b: Any) -> Variable:
@@ -147,7 +176,9 @@ def batched_dot(a: Any, b: Any) -> Variable:
     """For each index of the first axis the product of what is left: matrices or vectors."""
     a, b = _same_dtype(a, b)
     if a.ndim < 2 or b.ndim < 2 or a.ndim > 3 or b.ndim > 3:
-        raise ShapeError(f"T.batched_dot takes two or three dimensions each, not {a.describe()} and {b.describe()}")
+        raise ShapeError(
+            f"T.batched_dot takes two or three dimensions each, not {a.describe()} and {b.describe()}"
+        )
     left = dimshuffle(a, 0, "x", 1) if a.ndim == 2 else a
     right = dimshuffle(b, 0, 1, "x") if b.ndim == 2 else b
     result = MatrixProduct(batched=True).make(left, right)
@@ -168,7 +199,9 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Variable:
     for i, j in zip(left, right, strict=True):
         n, m = a.type.shape[i], b.type.shape[j]
         if None not in (n, m) and n != m:
-            raise ShapeError(f"T.tensordot: axis {i} of {a.describe()} has length {n}, axis {j} of {b.describe()} {m}")
+            raise ShapeError(
+                f"T.tensordot: axis {i} of {a.describe()} has length {n}, axis {j} of {b.describe()} {m}"
+            )
     keep_a = [i for i in range(a.ndim) if i not in left]
     keep_b = [i for i in range(b.ndim) if i not in right]
     flat_a = reshape(dimshuffle(a, keep_a + left), (_size(a, keep_a), _size(a, left)))
@@ -194,23 +227,53 @@ def _m(*shape: int) -> np.ndarray:
     return np.random.RandomState(sum(shape)).randint(-4, 5, shape) * 0.5
 
 
-register("dot", dot, lambda: [
-    Sample(dot, shapes, NUMBERS)
-    for shapes in [
-        (_m(3, 4), _m(4, 5)), (_m(3, 4), _m(4)), (_m(4), _m(4, 2)), (_m(4), _m(4)), (_m(1, 7), _m(7, 1)),
-        (_m(2, 3, 4), _m(4, 2)), (_m(0, 4), _m(4, 5)), (_m(3, 0), _m(0, 5)), (np.array(2.0), _m(3, 2)),
-    ]
-] + [
-    Sample(lambda x, y: dot(x.T, y), (_m(4, 3), _m(4, 5)), NUMBERS),
-    Sample(lambda x, y: dot(x[::2, 1:], y[:, ::-1].T), (_m(5, 4), _m(6, 3)), NUMBERS),
-], dot.__doc__ or "")
-register("batched_dot", batched_dot, lambda: [
-    Sample(batched_dot, shapes, NUMBERS)
-    for shapes in [(_m(2, 3, 4), _m(2, 4, 5)), (_m(2, 4), _m(2, 4)), (_m(2, 3, 4), _m(2, 4)), (_m(0, 3, 4), _m(0, 4, 5))]
-], batched_dot.__doc__ or "")
-register("tensordot", tensordot, lambda: [
-    Sample(lambda x, y: tensordot(x, y, [[1, 2], [0, 1]]), (_m(2, 3, 4), _m(3, 4, 5)), NUMBERS),
-    Sample(lambda x, y: tensordot(x, y, 1), (_m(2, 3), _m(3, 2, 2)), NUMBERS),
-    Sample(lambda x, y: tensordot(x, y, 0), (_m(2), _m(3)), NUMBERS),
-], tensordot.__doc__ or "")
+register(
+    "dot",
+    dot,
+    lambda: (
+        [
+            Sample(dot, shapes, NUMBERS)
+            for shapes in [
+                (_m(3, 4), _m(4, 5)),
+                (_m(3, 4), _m(4)),
+                (_m(4), _m(4, 2)),
+                (_m(4), _m(4)),
+                (_m(1, 7), _m(7, 1)),
+                (_m(2, 3, 4), _m(4, 2)),
+                (_m(0, 4), _m(4, 5)),
+                (_m(3, 0), _m(0, 5)),
+                (np.array(2.0), _m(3, 2)),
+            ]
+        ]
+        + [
+            Sample(lambda x, y: dot(x.T, y), (_m(4, 3), _m(4, 5)), NUMBERS),
+            Sample(lambda x, y: dot(x[::2, 1:], y[:, ::-1].T), (_m(5, 4), _m(6, 3)), NUMBERS),
+        ]
+    ),
+    dot.__doc__ or "",
+)
+register(
+    "batched_dot",
+    batched_dot,
+    lambda: [
+        Sample(batched_dot, shapes, NUMBERS)
+        for shapes in [
+            (_m(2, 3, 4), _m(2, 4, 5)),
+            (_m(2, 4), _m(2, 4)),
+            (_m(2, 3, 4), _m(2, 4)),
+            (_m(0, 3, 4), _m(0, 4, 5)),
+        ]
+    ],
+    batched_dot.__doc__ or "",
+)
+register(
+    "tensordot",
+    tensordot,
+    lambda: [
+        Sample(lambda x, y: tensordot(x, y, [[1, 2], [0, 1]]), (_m(2, 3, 4), _m(3, 4, 5)), NUMBERS),
+        Sample(lambda x, y: tensordot(x, y, 1), (_m(2, 3), _m(3, 2, 2)), NUMBERS),
+        Sample(lambda x, y: tensordot(x, y, 0), (_m(2), _m(3)), NUMBERS),
+    ],
+    tensordot.__doc__ or "",
+)
 register("outer", outer, lambda: [Sample(outer, (_m(3), _m(4)), NUMBERS)], outer.__doc__ or "")

@@ -114,7 +114,9 @@ def crossentropy_softmax_1hot(x: Any, y: Any) -> list[Variable]:
 def to_one_hot(y: Any, nb_class: Any, dtype: Any = None) -> Variable:
     """A row a label: 1 in the label's column, 0 elsewhere."""
     y = as_variable(y)
-    return ew.cast(ew.eq(dimshuffle(y, 0, "x"), dimshuffle(arange(nb_class), "x", 0)), dtype_name(dtype or "floatX"))
+    return ew.cast(
+        ew.eq(dimshuffle(y, 0, "x"), dimshuffle(arange(nb_class), "x", 0)), dtype_name(dtype or "floatX")
+    )
 
 
 def xlogx(x: Any) -> Variable:
@@ -135,7 +137,12 @@ def _x(*shape: int) -> np.ndarray:
 
 
 def _register(build: Callable, *arrays: np.ndarray, differentiable: bool = True) -> None:
-    register(build.__name__, build, lambda: [Sample(build, arrays, differentiable=differentiable)], build.__doc__ or "")
+    register(
+        build.__name__,
+        build,
+        lambda: [Sample(build, arrays, differentiable=differentiable)],
+        build.__doc__ or "",
+    )
 
 
 _register(softmax, _x(3, 4))

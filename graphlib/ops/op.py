@@ -51,7 +51,9 @@ class Entry:
 REGISTRY: dict[str, Entry] = {}
 
 
-def register(name: str, build: Callable, samples: Callable[[], list[Sample]], doc: str, aliases: Sequence[str] = ()) -> None:
+def register(
+    name: str, build: Callable, samples: Callable[[], list[Sample]], doc: str, aliases: Sequence[str] = ()
+) -> None:
     if name in REGISTRY:
         raise ValueError(f"two operations are called {name}")
     REGISTRY[name] = Entry(name, build, samples, doc, tuple(aliases))
@@ -128,7 +130,9 @@ def _watch_float64(node: Apply) -> None:
 
 def is_number(value: Any) -> bool:
     """A Python number, which is weak: it takes its dtype from what it meets (np.float64 counts as a Python float)."""
-    return isinstance(value, (bool, int, float)) and not (isinstance(value, np.generic) and not isinstance(value, float))
+    return isinstance(value, (bool, int, float)) and not (
+        isinstance(value, np.generic) and not isinstance(value, float)
+    )
 
 
 def as_variable(value: Any, name: str | None = None, dtype: str | None = None) -> Variable:
@@ -137,7 +141,11 @@ def as_variable(value: Any, name: str | None = None, dtype: str | None = None) -
         return value
     if is_number(value):
         return Constant(value, name, dtype or weak_dtype(value, None))
-    if isinstance(value, (list, tuple)) and any(isinstance(v, (Variable, list, tuple)) for v in value) and _holds_variable(value):
+    if (
+        isinstance(value, (list, tuple))
+        and any(isinstance(v, (Variable, list, tuple)) for v in value)
+        and _holds_variable(value)
+    ):
         from .shape import stack_scalars
 
         return stack_scalars(value)
@@ -151,8 +159,10 @@ def as_variable(value: Any, name: str | None = None, dtype: str | None = None) -
         if isinstance(value, numbers.Integral):
             array = array.astype("int64")
         else:
-            raise DTypeError(f"cannot make a constant of {type(value).__name__} {value!r} of dtype {array.dtype}; "
-                             f"graphlib has {', '.join(DTYPES)}")
+            raise DTypeError(
+                f"cannot make a constant of {type(value).__name__} {value!r} of dtype {array.dtype}; "
+                f"graphlib has {', '.join(DTYPES)}"
+            )
     if isinstance(value, (list, tuple)) and dtype is None and is_float(array.dtype.name):
         dtype = config.floatX
     return Constant(array, name, dtype)
@@ -178,7 +188,8 @@ def broadcast_static(inputs: Sequence[Variable], what: Any) -> tuple[int | None,
             elif n != 1:
                 if known is not None and known != n:
                     raise ShapeError(
-                        f"{what}: lengths {known} and {n} do not fit in axis {-axis} of " + " and ".join(x.describe() for x in inputs)
+                        f"{what}: lengths {known} and {n} do not fit in axis {-axis} of "
+                        + " and ".join(x.describe() for x in inputs)
                     )
                 known = n
         shape[-axis] = known if known is not None else None if unknown else 1
@@ -188,13 +199,18 @@ def broadcast_static(inputs: Sequence[Variable], what: Any) -> tuple[int | None,
 def check_broadcast(what: Any, inputs: Sequence[Variable], arrays: Sequence[np.ndarray]) -> None:
     """Raises ShapeError where numpy would broadcast a length of 1 that is not statically known (see ``broadcast_static``)."""
     for axis in range(1, max((a.ndim for a in arrays), default=0) + 1):
-        lengths = [(v, a.shape[-axis]) for v, a in zip(inputs, arrays, strict=True) if a.ndim >= axis and v.type.shape[-axis] != 1]
+        lengths = [
+            (v, a.shape[-axis])
+            for v, a in zip(inputs, arrays, strict=True)
+            if a.ndim >= axis and v.type.shape[-axis] != 1
+        ]
         for v, n in lengths[1:]:
             first, length = lengths[0]
             if n != length:
                 raise ShapeError(
                     f"{what}: axis {-axis} of {first.describe()} has length {length}, of {v.describe()} {n}"
-                    + " (a length of 1 broadcasts only where it is known while the graph is built)" * (1 in (n, length))
+                    + " (a length of 1 broadcasts only where it is known while the graph is built)"
+                    * (1 in (n, length))
                 )
 
 

@@ -54,7 +54,11 @@ _COMPARISONS = ("lt", "le", "gt", "ge", "eq", "neq")
 
 
 def _truth(self: Variable) -> bool:
-    if self.owner is not None and isinstance(self.owner.op, ew.Elementwise) and self.owner.op.name in _COMPARISONS:
+    if (
+        self.owner is not None
+        and isinstance(self.owner.op, ew.Elementwise)
+        and self.owner.op.name in _COMPARISONS
+    ):
         raise TypeError(
             f"the comparison {self.describe()} is symbolic and has no truth value yet; use T.switch(condition, a, b) "
             f"instead of if, and & and | instead of and, or (also in a < x < b)"
@@ -75,7 +79,9 @@ def _length(self: Variable) -> int:
 
 def _no_number(kind: str) -> Any:
     def convert(self: Variable) -> Any:
-        raise TypeError(f"{self.describe()} is symbolic and has no value to make {kind} of; use .eval() or a compiled function")
+        raise TypeError(
+            f"{self.describe()} is symbolic and has no value to make {kind} of; use .eval() or a compiled function"
+        )
 
     return convert
 

@@ -19,7 +19,7 @@ from ..graph.types import dtype_name, is_float
 from ..scalar import expression as ex
 from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Reduction
-from .elementwise import ALL, cast, eq, exp, log, maximum, mul, sqr, sqrt, switch
+from .elementwise import ALL, cast, eq, exp, log, mul, sqr, sqrt, switch
 from .op import NUMBERS, Op, Sample, as_variable, normalize_axes, normalize_axis, not_differentiable, register
 
 _NUMPY = {"sum": np.sum, "prod": np.prod, "max": np.max, "min": np.min, "all": np.all, "any": np.any}
@@ -151,13 +151,17 @@ def _sum_dtype(x: Variable, dtype: Any) -> str:
     return x.dtype if is_float(x.dtype) else "int64"
 
 
-def sum(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None) -> Variable:
+def sum(
+    x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None
+) -> Variable:
     """The sum over ``axis`` (None: all).  Integers and bools are summed in int64; floats in their own dtype."""
     x = as_variable(x)
     return _reduce("sum", x, axis, keepdims, _sum_dtype(x, dtype))
 
 
-def prod(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None) -> Variable:
+def prod(
+    x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None
+) -> Variable:
     """The product over ``axis`` (None: all)."""
     x = as_variable(x)
     return _reduce("prod", x, axis, keepdims, _sum_dtype(x, dtype))
@@ -188,7 +192,11 @@ def _arg(kind: str, x: Any, axis: Any, keepdims: bool) -> Variable:
 
     x = as_variable(x)
     if axis is None:
-        return restore_axes(ArgReduce(kind, 0).make(flatten(x)), tuple(range(x.ndim)), x.ndim) if keepdims else ArgReduce(kind, 0).make(flatten(x))
+        return (
+            restore_axes(ArgReduce(kind, 0).make(flatten(x)), tuple(range(x.ndim)), x.ndim)
+            if keepdims
+            else ArgReduce(kind, 0).make(flatten(x))
+        )
     axis = normalize_axis(int(axis), x.ndim, f"T.{kind} of {x.describe()}")
     result = ArgReduce(kind, axis).make(x)
     return restore_axes(result, (axis,), x.ndim) if keepdims else result
@@ -220,7 +228,9 @@ def count(x: Variable, axes: tuple[int, ...], dtype: str) -> Variable:
     return cast(1 if total is None else total, dtype)
 
 
-def mean(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None) -> Variable:
+def mean(
+    x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None
+) -> Variable:
     """The arithmetic mean over ``axis`` (None: all); of integers and bools in floatX."""
     x = as_variable(x)
     wanted = dtype_name(dtype) if dtype is not None else x.dtype if is_float(x.dtype) else config.floatX

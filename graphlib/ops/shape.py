@@ -97,7 +97,16 @@ def _vector_operator(name: str) -> Callable:
     return lambda self, *args: getattr(self.__graphlib_variable__(), name)(*args)
 
 
-for _name in ("__sub__", "__rsub__", "__truediv__", "__rtruediv__", "__floordiv__", "__mod__", "__pow__", "__neg__"):
+for _name in (
+    "__sub__",
+    "__rsub__",
+    "__truediv__",
+    "__rtruediv__",
+    "__floordiv__",
+    "__mod__",
+    "__pow__",
+    "__neg__",
+):
     setattr(Shape, _name, _vector_operator(_name))
 
 
@@ -127,7 +136,9 @@ class DimShuffle(Op):
     def infer(self, x: Variable) -> list[TensorType]:
         for axis in set(range(x.ndim)) - {a for a in self.order if a != "x"}:
             if x.type.shape[axis] not in (1, None):
-                raise ShapeError(f"dimshuffle{self.order}: axis {axis} of {x.describe()} cannot be dropped, its length is not 1")
+                raise ShapeError(
+                    f"dimshuffle{self.order}: axis {axis} of {x.describe()} cannot be dropped, its length is not 1"
+                )
         return [TensorType(x.dtype, [1 if a == "x" else x.type.shape[a] for a in self.order])]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
@@ -144,8 +155,12 @@ class DimShuffle(Op):
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
         (x,) = operands
         for axis in set(range(x.ndim)) - set(self.order):
-            require(Poly.of(1), x.shape[axis], f"dimshuffle{self.order} drops axis {axis} of {{1}}, whose length is {{b}}, not 1",
-                    (node.outputs[0], x.variable))
+            require(
+                Poly.of(1),
+                x.shape[axis],
+                f"dimshuffle{self.order} drops axis {axis} of {{1}}, whose length is {{b}}, not 1",
+                (node.outputs[0], x.variable),
+            )
 
         def at(*index: Poly) -> ex.Expr:
             inner: list = [0] * x.ndim
@@ -162,7 +177,9 @@ def dimshuffle(x: Any, *order: Any) -> Variable:
     x = as_variable(x)
     if len(order) == 1 and isinstance(order[0], (tuple, list)):
         order = tuple(order[0])
-    normal = tuple("x" if a == "x" else normalize_axis(int(a), x.ndim, f"dimshuffle of {x.describe()}") for a in order)
+    normal = tuple(
+        "x" if a == "x" else normalize_axis(int(a), x.ndim, f"dimshuffle of {x.describe()}") for a in order
+    )
     kept = [a for a in normal if a != "x"]
     if len(set(kept)) != len(kept):
         raise ShapeError(f"dimshuffle{normal}: an axis is named twice")
@@ -226,7 +243,10 @@ def squeeze(x: Any, axis: Any = None) -> Variable:
     drop = (
         [i for i, n in enumerate(x.type.shape) if n == 1]
         if axis is None
-        else [normalize_axis(a, x.ndim, "squeeze") for a in (axis if isinstance(axis, (tuple, list)) else [axis])]
+        else [
+            normalize_axis(a, x.ndim, "squeeze")
+            for a in (axis if isinstance(axis, (tuple, list)) else [axis])
+        ]
     )
     return dimshuffle(x, [i for i in range(x.ndim) if i not in drop])
 
@@ -250,11 +270,15 @@ class Reshape(Op):
         total = int(np.prod(x.type.shape)) if None not in x.type.shape else None
         if self.infer_axis is None:
             if total is not None and None not in shape and int(np.prod(shape)) != total:
-                raise ShapeError(f"reshape: {x.describe()} has {total} elements, the shape {shape_text(shape)} {int(np.prod(shape))}")
+                raise ShapeError(
+                    f"reshape: {x.describe()} has {total} elements, the shape {shape_text(shape)} {int(np.prod(shape))}"
+                )
         elif total is not None and all(n is not None for i, n in enumerate(shape) if i != self.infer_axis):
             rest = int(np.prod([n for i, n in enumerate(shape) if i != self.infer_axis]))
             if rest and total % rest:
-                raise ShapeError(f"reshape: the {total} elements of {x.describe()} cannot be divided by {rest}")
+                raise ShapeError(
+                    f"reshape: the {total} elements of {x.describe()} cannot be divided by {rest}"
+                )
             shape[self.infer_axis] = total // rest if rest else 0
         return [TensorType(x.dtype, shape)]
 
@@ -273,18 +297,27 @@ class Reshape(Op):
         x, *lengths = operands
         total = product(x.shape)
         static = node.outputs[0].type.shape
-        shape = [Poly.of(n) if n is not None else ex.poly(o.scalar) for n, o in zip(static, lengths, strict=True)]
+        shape = [
+            Poly.of(n) if n is not None else ex.poly(o.scalar) for n, o in zip(static, lengths, strict=True)
+        ]
         if self.infer_axis is not None and static[self.infer_axis] is None:
             rest = product(n for i, n in enumerate(shape) if i != self.infer_axis)
-            shape[self.infer_axis] = ex.floor_div(total, ex.maximum(rest, 1) if rest.constant is None else rest)
-        require(total, product(shape), "reshape of {1}: its {a} elements do not fill the new shape of {b}", (node.outputs[0], x.variable))
+            shape[self.infer_axis] = ex.floor_div(
+                total, ex.maximum(rest, 1) if rest.constant is None else rest
+            )
+        require(
+            total,
+            product(shape),
+            "reshape of {1}: its {a} elements do not fill the new shape of {b}",
+            (node.outputs[0], x.variable),
+        )
         return Pull(tuple(shape), lambda *i: x.flat(flat_index(i, shape)))
 
 
 def reshape(x: Any, shape: Any, ndim: int | None = None) -> Variable:
     """``x`` with another shape: a sequence of lengths (one may be -1), or a vector variable with ``ndim`` given."""
     x = as_variable(x)
-    if isinstance(shape, Variable) and shape.ndim == 0 or is_number(shape) or isinstance(shape, np.integer):
+    if (isinstance(shape, Variable) and shape.ndim == 0) or is_number(shape) or isinstance(shape, np.integer):
         shape = [shape]
     if isinstance(shape, Variable):
         count = ndim if ndim is not None else shape.type.shape[0]
@@ -331,7 +364,9 @@ class BroadcastTo(Op):
             have, want = x.type.shape[-axis], shape[-axis]
             if have not in (1, None):
                 if want not in (None, have):
-                    raise ShapeError(f"{x.describe()} cannot be broadcast to {shape_text(shape)}: axis {-axis} has length {have}")
+                    raise ShapeError(
+                        f"{x.describe()} cannot be broadcast to {shape_text(shape)}: axis {-axis} has length {have}"
+                    )
                 shape[-axis] = have
         return [TensorType(x.dtype, shape)]
 
@@ -341,7 +376,10 @@ class BroadcastTo(Op):
         x, *lengths = node.inputs
         g = grads[0]
         extra = g.ndim - x.ndim
-        axes = (*range(extra), *(extra + i for i, n in enumerate(x.type.shape) if n == 1 and g.type.shape[extra + i] != 1))
+        axes = (
+            *range(extra),
+            *(extra + i for i, n in enumerate(x.type.shape) if n == 1 and g.type.shape[extra + i] != 1),
+        )
         return [dimshuffle(sum_keeping(g, axes), tuple(range(extra, g.ndim))), *[None] * len(lengths)]
 
     def reference(self, node: Apply, x: np.ndarray, *lengths: np.ndarray) -> np.ndarray:
@@ -356,12 +394,18 @@ class BroadcastTo(Op):
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
         x, *lengths = operands
         static = node.outputs[0].type.shape
-        shape = [Poly.of(n) if n is not None else ex.poly(o.scalar) for n, o in zip(static, lengths, strict=True)]
+        shape = [
+            Poly.of(n) if n is not None else ex.poly(o.scalar) for n, o in zip(static, lengths, strict=True)
+        ]
         own_static = x.variable.type.shape
         for axis in range(1, x.ndim + 1):
             if own_static[-axis] != 1:
-                require(shape[-axis], x.shape[-axis], f"axis {-axis} of {{1}} has length {{b}} and cannot be broadcast to {{a}}",
-                        (node.outputs[0], x.variable))
+                require(
+                    shape[-axis],
+                    x.shape[-axis],
+                    f"axis {-axis} of {{1}} has length {{b}} and cannot be broadcast to {{a}}",
+                    (node.outputs[0], x.variable),
+                )
 
         def at(*index: Poly) -> ex.Expr:
             own = index[len(index) - x.ndim :]
@@ -374,7 +418,9 @@ def broadcast_to(x: Any, shape: Sequence[Any]) -> Variable:
     """``x`` repeated to ``shape``, as numpy.broadcast_to."""
     x = as_variable(x)
     lengths = [as_length(n, "a length of the shape") for n in shape]
-    if len(lengths) == x.ndim and all(n is not None and constant_int(m) == n for n, m in zip(x.type.shape, lengths, strict=True)):
+    if len(lengths) == x.ndim and all(
+        n is not None and constant_int(m) == n for n, m in zip(x.type.shape, lengths, strict=True)
+    ):
         return x
     return BroadcastTo().make(x, *lengths)
 
@@ -467,7 +513,15 @@ class ARange(Op):
             up = -ex.floor_div(a - b, s) if s.constant != 1 else b - a
             n = up if a == 0 and s == 1 and _is_length(b) else ex.maximum(0, up)
         if out.type.is_float:
-            return Pull((n,), lambda i: ex.apply("add", out.dtype, start, ex.apply("mul", out.dtype, ex.cast(ex.integer(i), out.dtype), step)))
+            return Pull(
+                (n,),
+                lambda i: ex.apply(
+                    "add",
+                    out.dtype,
+                    start,
+                    ex.apply("mul", out.dtype, ex.cast(ex.integer(i), out.dtype), step),
+                ),
+            )
         return Pull((n,), lambda i: ex.cast(ex.integer(ex.poly(start) + i * ex.poly(step)), out.dtype))
 
 
@@ -525,7 +579,9 @@ class Join(Op):
         source = [first] * first.ndim
         for v in inputs[1:]:
             if v.ndim != first.ndim:
-                raise ShapeError(f"concatenate: {first.describe()} and {v.describe()} have different numbers of dimensions")
+                raise ShapeError(
+                    f"concatenate: {first.describe()} and {v.describe()} have different numbers of dimensions"
+                )
             for axis, n in enumerate(v.type.shape):
                 if axis != self.axis and n is not None:
                     if shape[axis] not in (None, n):
@@ -560,7 +616,12 @@ class Join(Op):
         for o in operands:
             for axis, n in enumerate(o.shape):
                 if axis != self.axis and n != shape[axis]:
-                    require(shape[axis], n, f"concatenate: axis {axis} has length {{a}}, but {{b}} in {{1}}", (node.outputs[0], o.variable))
+                    require(
+                        shape[axis],
+                        n,
+                        f"concatenate: axis {axis} has length {{a}}, but {{b}} in {{1}}",
+                        (node.outputs[0], o.variable),
+                    )
 
             def position(*i: Poly, start: Poly = start) -> list[Poly]:
                 return [p + start if a == self.axis else p for a, p in enumerate(i)]
@@ -644,14 +705,20 @@ class SpecifyShape(Op):
     def infer(self, x: Variable) -> list[TensorType]:
         if len(self.shape) != x.ndim or not TensorType(x.dtype, self.shape).accepts(x.type):
             raise ShapeError(f"specify_shape: {x.describe()} cannot have the shape {shape_text(self.shape)}")
-        return [TensorType(x.dtype, [m if n is None else n for n, m in zip(self.shape, x.type.shape, strict=True)])]
+        return [
+            TensorType(
+                x.dtype, [m if n is None else n for n, m in zip(self.shape, x.type.shape, strict=True)]
+            )
+        ]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
         return [grads[0]]
 
     def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
         if not node.outputs[0].type.accepts_shape(x.shape):
-            raise ShapeError(f"specify_shape: {node.inputs[0].describe()} has shape {x.shape}, not {shape_text(self.shape)}")
+            raise ShapeError(
+                f"specify_shape: {node.inputs[0].describe()} has shape {x.shape}, not {shape_text(self.shape)}"
+            )
         return x
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
@@ -659,7 +726,12 @@ class SpecifyShape(Op):
         shape = []
         for axis, (n, have) in enumerate(zip(self.shape, x.shape, strict=True)):
             if n is not None:
-                require(Poly.of(n), have, f"specify_shape: axis {axis} of {{1}} has length {{b}}, not {{a}}", (node.outputs[0], x.variable))
+                require(
+                    Poly.of(n),
+                    have,
+                    f"specify_shape: axis {axis} of {{1}} has length {{b}}, not {{a}}",
+                    (node.outputs[0], x.variable),
+                )
             shape.append(have if n is None else Poly.of(n))
         return Pull(tuple(shape), x.at)
 
@@ -678,50 +750,92 @@ def _ramp(*shape: int) -> np.ndarray:
     return np.random.RandomState(5).permutation(int(np.prod(shape))).reshape(shape) * 0.25 - 1
 
 
-def _register(name: str, build: Callable, cases: list[tuple[Callable, tuple]], dtypes: tuple = ALL, differentiable: bool = True) -> None:
-    register(name, build, lambda: [Sample(f, arrays, dtypes, differentiable) for f, arrays in cases], (build.__doc__ or "").strip())
+def _register(
+    name: str,
+    build: Callable,
+    cases: list[tuple[Callable, tuple]],
+    dtypes: tuple = ALL,
+    differentiable: bool = True,
+) -> None:
+    register(
+        name,
+        build,
+        lambda: [Sample(f, arrays, dtypes, differentiable) for f, arrays in cases],
+        (build.__doc__ or "").strip(),
+    )
 
 
-_register("dimshuffle", dimshuffle, [
-    (lambda x: dimshuffle(x, 1, 0), (_ramp(3, 4),)),
-    (lambda x: dimshuffle(x, "x", 2, 0, "x", 1), (_ramp(2, 3, 4),)),
-    (lambda x: dimshuffle(x, "x"), (np.array(2.0),)),
-    (lambda x: dimshuffle(x, 1, 0), (_ramp(0, 4),)),
-    (lambda x: dimshuffle(x, 1), (_ramp(1, 4),)),
-])
-_register("reshape", reshape, [
-    (lambda x: reshape(x, (4, 3)), (_ramp(3, 4),)),
-    (lambda x: reshape(x, (2, -1)), (_ramp(3, 4),)),
-    (lambda x: reshape(x.T, (2, 6)), (_ramp(3, 4),)),
-    (lambda x: reshape(x * 2, (x.shape[1], x.shape[0])), (_ramp(3, 4),)),
-    (lambda x: reshape(x, ()), (_ramp(1, 1),)),
-    (lambda x: reshape(x, (0, 5)), (_ramp(0, 4),)),
-    (lambda x: flatten(x, 2), (_ramp(2, 3, 4),)),
-    (lambda x: flatten(x), (_ramp(2, 3, 4),)),
-])
-_register("broadcast_to", broadcast_to, [
-    (lambda x: broadcast_to(x, (2, 3, 4)), (_ramp(3, 4),)),
-    (lambda x: broadcast_to(dimshuffle(x, 0, "x"), (x.shape[0], 5)), (_ramp(3),)),
-    (lambda x: alloc(x, 3, 0), (np.array(1.5),)),
-    (lambda x: zeros_like(x) + ones_like(x), (_ramp(2, 3),)),
-])
-_register("concatenate", concatenate, [
-    (lambda x, y: concatenate([x, y], 0), (_ramp(2, 3), _ramp(4, 3))),
-    (lambda x, y: concatenate([x, y, x * 2], 1), (_ramp(2, 3), _ramp(2, 1))),
-    (lambda x, y: concatenate([x, y], 0), (_ramp(0, 3), _ramp(4, 3))),
-    (lambda x, y: stack([x, y], 1), (_ramp(2, 3), _ramp(2, 3))),
-    (lambda x, y: stack([x, y]), (np.array(1.0), np.array(2.0))),
-])
+_register(
+    "dimshuffle",
+    dimshuffle,
+    [
+        (lambda x: dimshuffle(x, 1, 0), (_ramp(3, 4),)),
+        (lambda x: dimshuffle(x, "x", 2, 0, "x", 1), (_ramp(2, 3, 4),)),
+        (lambda x: dimshuffle(x, "x"), (np.array(2.0),)),
+        (lambda x: dimshuffle(x, 1, 0), (_ramp(0, 4),)),
+        (lambda x: dimshuffle(x, 1), (_ramp(1, 4),)),
+    ],
+)
+_register(
+    "reshape",
+    reshape,
+    [
+        (lambda x: reshape(x, (4, 3)), (_ramp(3, 4),)),
+        (lambda x: reshape(x, (2, -1)), (_ramp(3, 4),)),
+        (lambda x: reshape(x.T, (2, 6)), (_ramp(3, 4),)),
+        (lambda x: reshape(x * 2, (x.shape[1], x.shape[0])), (_ramp(3, 4),)),
+        (lambda x: reshape(x, ()), (_ramp(1, 1),)),
+        (lambda x: reshape(x, (0, 5)), (_ramp(0, 4),)),
+        (lambda x: flatten(x, 2), (_ramp(2, 3, 4),)),
+        (lambda x: flatten(x), (_ramp(2, 3, 4),)),
+    ],
+)
+_register(
+    "broadcast_to",
+    broadcast_to,
+    [
+        (lambda x: broadcast_to(x, (2, 3, 4)), (_ramp(3, 4),)),
+        (lambda x: broadcast_to(dimshuffle(x, 0, "x"), (x.shape[0], 5)), (_ramp(3),)),
+        (lambda x: alloc(x, 3, 0), (np.array(1.5),)),
+        (lambda x: zeros_like(x) + ones_like(x), (_ramp(2, 3),)),
+    ],
+)
+_register(
+    "concatenate",
+    concatenate,
+    [
+        (lambda x, y: concatenate([x, y], 0), (_ramp(2, 3), _ramp(4, 3))),
+        (lambda x, y: concatenate([x, y, x * 2], 1), (_ramp(2, 3), _ramp(2, 1))),
+        (lambda x, y: concatenate([x, y], 0), (_ramp(0, 3), _ramp(4, 3))),
+        (lambda x, y: stack([x, y], 1), (_ramp(2, 3), _ramp(2, 3))),
+        (lambda x, y: stack([x, y]), (np.array(1.0), np.array(2.0))),
+    ],
+)
 _register("split", split, [(lambda x: split(x, [1, 2], axis=1)[1], (_ramp(2, 3),))])
-_register("arange", arange, [
-    (lambda x: arange(x.shape[0]) * x, (_ramp(4),)),
-    (lambda x: arange(1, x.shape[0] + 3, 2) * x[:3], (_ramp(4),)),
-    (lambda x: arange(5, x.shape[0] - 9, -3) * x[0], (_ramp(4),)),
-    (lambda x: arange(0.5, 3.0, 0.4) + x, (np.array(1.0),)),
-], ("float32", "float64"))
+_register(
+    "arange",
+    arange,
+    [
+        (lambda x: arange(x.shape[0]) * x, (_ramp(4),)),
+        (lambda x: arange(1, x.shape[0] + 3, 2) * x[:3], (_ramp(4),)),
+        (lambda x: arange(5, x.shape[0] - 9, -3) * x[0], (_ramp(4),)),
+        (lambda x: arange(0.5, 3.0, 0.4) + x, (np.array(1.0),)),
+    ],
+    ("float32", "float64"),
+)
 _register("eye", eye, [(lambda x: eye(x.shape[0], 4, 1) + x, (np.ones((3, 4)),))], ("float32", "float64"))
-_register("shape", shape_of, [
-    (lambda x: cast(as_variable(shape_of(x)), x.dtype) * x[0, 0], (_ramp(3, 4),)),
-    (lambda x: x * cast(shape_i(x, 0), x.dtype), (_ramp(3, 4),)),
-], ("float32", "float64"))
-_register("specify_shape", specify_shape, [(lambda x: specify_shape(x, (3, None)) * 2, (_ramp(3, 4),))], ("float32", "float64"))
+_register(
+    "shape",
+    shape_of,
+    [
+        (lambda x: cast(as_variable(shape_of(x)), x.dtype) * x[0, 0], (_ramp(3, 4),)),
+        (lambda x: x * cast(shape_i(x, 0), x.dtype), (_ramp(3, 4),)),
+    ],
+    ("float32", "float64"),
+)
+_register(
+    "specify_shape",
+    specify_shape,
+    [(lambda x: specify_shape(x, (3, None)) * 2, (_ramp(3, 4),))],
+    ("float32", "float64"),
+)

@@ -6,6 +6,7 @@ stable, algebra brings equal formulas to one form, and the result is specialised
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 
 from ..graph import Variable
@@ -27,13 +28,16 @@ _PHASES = (
 )
 
 
-def rewrite(results: list[Variable], stop_at: Collection[Variable] = ()) -> list[Variable]:
+def rewrite(
+    results: list[Variable], stop_at: Collection[Variable] = (), fired: Counter[str] | None = None
+) -> list[Variable]:
     """Variables equivalent to ``results``, of the same dtypes and dimensions, cheaper and stabler to compute.
 
-    Nothing above ``stop_at``, the inputs of the function that is being compiled, is looked at.
+    stop_at: the inputs of the function that is being compiled; nothing above them is looked at.
+    fired: a Counter to be told how often each rule was applied.
     Errors: RewriteError if a rule fails, naming it and the node, or if rewriting does not come to an end.
     """
-    return rewrite_with(_PHASES, results, stop_at)
+    return rewrite_with(_PHASES, results, stop_at, fired)
 
 
 __all__ = ["RULES", "Rule", "rewrite"]

@@ -15,7 +15,7 @@ from ..graph import Apply, Constant, Variable
 from ..ops import elementwise as ew
 from ..ops.index import AdvancedIndex, AdvancedWrite, BasicIndex, BasicWrite
 from ..ops.linalg import MatrixProduct
-from ..ops.reduce import Reduce, count, restore_axes
+from ..ops.reduce import Reduce, count, restore_axes, sum_keeping
 from ..ops.shape import BroadcastTo, DimShuffle, Reshape, dimshuffle
 from .engine import Sweep
 from .patterns import Capture, Number, P, is_array, is_scalar, node, number_of
@@ -341,6 +341,16 @@ def _(repeated: Variable, node: Apply) -> Variable | None:
     )
     left = tuple(a - sum(b < a for b in axes) for a in node.op.axes if a not in axes)
     return (Reduce("sum", left).make(rest) if left else rest) * times
+
+
+@CANONICAL.rule(
+    "a product with a repeated number is a multiple of sums",
+    node(MatrixProduct, x, node(BroadcastTo)), node(MatrixProduct, node(BroadcastTo), x),
+)
+def _(x: Variable, node: Apply) -> Variable | None:
+    a, b = node.inputs
+    number, axis = (number_of(b), x.ndim - 1) if x is a else (number_of(a), x.ndim - 2)
+    return None if number is None else ew.mul(number, sum_keeping(x, (axis,)))
 
 
 # Integers, whose arithmetic is exact in any order

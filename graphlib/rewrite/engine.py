@@ -282,9 +282,15 @@ class Graph:
 
 
 def rewrite_with(
-    phases: Iterable[Phase], results: list[Variable], stop_at: Collection[Variable]
+    phases: Iterable[Phase],
+    results: list[Variable],
+    stop_at: Collection[Variable] = (),
+    fired: Counter[str] | None = None,
 ) -> list[Variable]:
-    """Equivalent variables, after each phase's rules in turn; looks at nothing above ``stop_at``."""
+    """Equivalent variables, after each phase's rules in turn; looks at nothing above ``stop_at``.
+
+    fired: is told how often each rule was applied.
+    """
     inner = {v: v.type(v.name) for v in stop_at if v.owner is not None}
     current = clone(results, inner) if inner else list(results)
     graph = Graph(current)
@@ -294,4 +300,6 @@ def rewrite_with(
             current = sweep.run(current)
             if not sweep.fired:
                 break
+    if fired is not None:
+        fired.update(graph.budget.fired)
     return clone(current, {leaf: v for v, leaf in inner.items()}) if inner else current

@@ -73,9 +73,11 @@ def _(x: Variable) -> Variable:
 @rule("dimshuffle of dimshuffle is one, or none", node(DimShuffle, x))
 def _(x: Variable, node: Apply) -> Variable | None:
     order = node.op.order
-    if order == tuple(range(x.ndim)):
+    if len(order) == x.ndim and all(
+        a == i or (a == "x" and n == 1) for i, (a, n) in enumerate(zip(order, x.type.shape, strict=True))
+    ):
         return x
-    return dimshuffle(x, order) if x.owner is not None and type(x.owner.op) is DimShuffle else None
+    return dimshuffle(x, order) if is_moved(x) else None
 
 
 @rule("the length of an axis needs only the lengths of what it is computed from", node(ShapeI, x))

@@ -106,7 +106,12 @@ def constant_value(expr: Expr) -> Any:
     return expr.value.constant if expr.op == "int" else None
 
 
-_POLYNOMIAL = {"add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "neg": lambda a: -a}
+_POLYNOMIAL = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "neg": lambda a: -a,
+}
 _FOLD = {
     "floor_div": lambda a, b: a // b if b else 0,
     "mod": lambda a, b: a % b if b else 0,
@@ -178,5 +183,22 @@ def checked_index(index: Any, length: Any) -> Poly:
     return Poly.of(_make("checked_index", "int64", (integer(index), integer(length))))
 
 
-__all__ = ["Expr", "Poly", "Symbol", "access", "apply", "cast", "checked_index", "const", "constant_value", "floor_div",
-           "integer", "less", "maximum", "minimum", "mod", "poly", "select"]
+__all__ = [
+    "Expr",
+    "Poly",
+    "Symbol",
+    "access",
+    "apply",
+    "cast",
+    "checked_index",
+    "const",
+    "constant_value",
+    "floor_div",
+    "integer",
+    "less",
+    "maximum",
+    "minimum",
+    "mod",
+    "poly",
+    "select",
+]

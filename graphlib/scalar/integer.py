@@ -134,7 +134,9 @@ class Poly:
         parts = []
         for monomial, coefficient in self.terms.items():
             names = "*".join(map(repr, monomial))
-            parts.append(str(coefficient) if not monomial else names if coefficient == 1 else f"{coefficient}*{names}")
+            parts.append(
+                str(coefficient) if not monomial else names if coefficient == 1 else f"{coefficient}*{names}"
+            )
         return " + ".join(parts) or "0"
 
 

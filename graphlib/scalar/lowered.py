@@ -21,7 +21,9 @@ class Operand:
     ``contiguous()`` demands it as a contiguous array in memory; ``flat(k)`` is then its k-th element.
     """
 
-    def __init__(self, variable: Any, shape: Sequence[Poly], at: Element, flat: Callable[[Poly], Expr]) -> None:
+    def __init__(
+        self, variable: Any, shape: Sequence[Poly], at: Element, flat: Callable[[Poly], Expr]
+    ) -> None:
         self.variable = variable
         self.shape = tuple(shape)
         self.dtype: str = variable.dtype

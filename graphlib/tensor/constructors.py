@@ -24,15 +24,25 @@ _SHAPES: dict[str, tuple] = {
     "tensor4": (None,) * 4,
     "tensor5": (None,) * 5,
 }
-_PLURALS = {"scalar": "scalars", "vector": "vectors", "row": "rows", "col": "cols", "matrix": "matrices", "tensor3": "tensor3s",
-            "tensor4": "tensor4s", "tensor5": "tensor5s"}
+_PLURALS = {
+    "scalar": "scalars",
+    "vector": "vectors",
+    "row": "rows",
+    "col": "cols",
+    "matrix": "matrices",
+    "tensor3": "tensor3s",
+    "tensor4": "tensor4s",
+    "tensor5": "tensor5s",
+}
 
 
 def _constructor(prefix: str, kind: str) -> Callable[..., Variable]:
     fixed, rank = _PREFIXES[prefix], _SHAPES[kind]
 
     def make(name: str | None = None, dtype: Any = None, shape: tuple | None = None) -> Variable:
-        return Variable(TensorType(fixed or dtype_name(dtype or "floatX"), rank if shape is None else shape), name=name)
+        return Variable(
+            TensorType(fixed or dtype_name(dtype or "floatX"), rank if shape is None else shape), name=name
+        )
 
     make.__name__ = make.__qualname__ = prefix + kind
     make.__doc__ = f"A symbolic {kind} of {fixed or 'config.floatX, or of ``dtype``'}; ``shape`` gives lengths that are known."
@@ -59,7 +69,9 @@ for _prefix in _PREFIXES:
         __all__ += [_single.__name__, _several.__name__]
 
 
-def tensor(name: Any = None, dtype: Any = None, shape: tuple = (), broadcastable: tuple | None = None) -> Variable:
+def tensor(
+    name: Any = None, dtype: Any = None, shape: tuple = (), broadcastable: tuple | None = None
+) -> Variable:
     """A symbolic tensor of any static shape: ``tensor('x', 'float32', (None, 3))``; Theano's ``tensor(dtype, broadcastable)``."""
     if broadcastable is not None or isinstance(dtype, (tuple, list)):
         pattern = broadcastable if broadcastable is not None else dtype

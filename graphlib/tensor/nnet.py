@@ -19,6 +19,21 @@ from ..ops.nnet import (
     ultra_fast_sigmoid,
 )
 
-__all__ = ["binary_crossentropy", "categorical_crossentropy", "crossentropy_softmax_1hot", "elu", "hard_sigmoid", "log_softmax",
-           "logsoftmax", "relu", "selu", "sigmoid", "sigmoid_binary_crossentropy", "softmax", "softplus", "softsign", "tanh",
-           "ultra_fast_sigmoid"]
+__all__ = [
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "crossentropy_softmax_1hot",
+    "elu",
+    "hard_sigmoid",
+    "log_softmax",
+    "logsoftmax",
+    "relu",
+    "selu",
+    "sigmoid",
+    "sigmoid_binary_crossentropy",
+    "softmax",
+    "softplus",
+    "softsign",
+    "tanh",
+    "ultra_fast_sigmoid",
+]

@@ -44,13 +44,19 @@ class CExecutor:
         self.first_output = leaves
         self.outputs = [
             (k, shape, v.type.numpy_dtype, borrow)
-            for k, (v, shape, borrow) in enumerate(zip(program.outputs, self.rendered.output_shapes, program.borrow, strict=True))
+            for k, (v, shape, borrow) in enumerate(
+                zip(program.outputs, self.rendered.output_shapes, program.borrow, strict=True)
+            )
         ]
-        self.simple = not self.resized and all(isinstance(shape, tuple) and not borrow for _, shape, _, borrow in self.outputs)
+        self.simple = not self.resized and all(
+            isinstance(shape, tuple) and not borrow for _, shape, _, borrow in self.outputs
+        )
         self.late = any(shape == "late" for _, shape, _, _ in self.outputs)
         pointers = (ctypes.c_int64 * max(2 * len(self.outputs), 1))()
         self.library.gl_outputs(self.state, pointers)
-        self.lengths = [ctypes.cast(pointers[k], ctypes.POINTER(ctypes.c_int64)) for k in range(len(program.outputs))]
+        self.lengths = [
+            ctypes.cast(pointers[k], ctypes.POINTER(ctypes.c_int64)) for k in range(len(program.outputs))
+        ]
         self.ranks = [v.ndim for v in program.outputs]
         self._call = self.library.gl_call
         self._borrowed: dict[int, np.ndarray] = {}
@@ -165,7 +171,9 @@ class CExecutor:
         address = self.library.gl_profile(self.state, ctypes.byref(calls))
         seconds = (ctypes.c_double * max(len(self.rendered.steps), 1)).from_address(address)
         rows = [
-            ([(node, _weight(node)) for node in step.nodes], seconds[k], calls.value) for k, step in enumerate(self.rendered.steps) if step.nodes
+            ([(node, _weight(node)) for node in step.nodes], seconds[k], calls.value)
+            for k, step in enumerate(self.rendered.steps)
+            if step.nodes
         ]
         return Profile(self.program.title, rows)
 

@@ -26,13 +26,17 @@ _COMBINE = {
 }
 _CLAUSE = {"sum": "+", "prod": "*", "all": "&", "any": "|"}
 _LIMITS = {
-    "uint8": ("0", "255"), "bool": ("0", "1"), "int8": ("INT8_MIN", "INT8_MAX"), "int16": ("INT16_MIN", "INT16_MAX"),
-    "int32": ("INT32_MIN", "INT32_MAX"), "int64": ("INT64_MIN", "INT64_MAX"), "float32": ("-INFINITY", "INFINITY"),
+    "uint8": ("0", "255"),
+    "bool": ("0", "1"),
+    "int8": ("INT8_MIN", "INT8_MAX"),
+    "int16": ("INT16_MIN", "INT16_MAX"),
+    "int32": ("INT32_MIN", "INT32_MAX"),
+    "int64": ("INT64_MIN", "INT64_MAX"),
+    "float32": ("-INFINITY", "INFINITY"),
     "float64": ("-INFINITY", "INFINITY"),
 }
 _SLOW = frozenset(
-    "exp exp2 expm1 log log2 log10 log1p sigmoid softplus tanh sin cos tan sinh cosh arcsin arccos arctan arcsinh arccosh arctanh "
-    "erf erfc gammaln psi tri_gamma pow arctan2 logaddexp mod floor_div".split()
+    ["exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sigmoid", "softplus", "tanh", "sin", "cos", "tan", "sinh", "cosh", "arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh", "erf", "erfc", "gammaln", "psi", "tri_gamma", "pow", "arctan2", "logaddexp", "mod", "floor_div"]
 )
 _SLOW_COST = 12
 #: elements that a row's own array may have on the stack
@@ -64,7 +68,12 @@ class Row:
 class Memory:
     """What kernels must know of storage: the C name of a variable's pointer and whether it is constant."""
 
-    def __init__(self, pointer: Callable[[Variable], tuple[str, str, bool]], length: Callable[[Symbol], str], low: Lowering) -> None:
+    def __init__(
+        self,
+        pointer: Callable[[Variable], tuple[str, str, bool]],
+        length: Callable[[Symbol], str],
+        low: Lowering,
+    ) -> None:
         self.pointer = pointer
         self.length = length
         self.low = low
@@ -154,9 +163,15 @@ class KernelWriter:
         self.collapsed = collapsible(step.axes, [v.element for v in step.values], offsets, boundaries)
         self.printer.count_uses([v.element for v in step.values])
         scope = Scope(None, 0)
-        self.partial = [v for v in step.values if v.kind is not None and v.kept == 0 and step.axes and v.reduced]
+        self.partial = [
+            v for v in step.values if v.kind is not None and v.kept == 0 and step.axes and v.reduced
+        ]
         in_memory = [v for v in step.values if v.kind is not None and v.kept is None]
-        self.splits = bool(step.axes) and not in_memory and not any((v.kind or "").startswith("arg") for v in self.partial)
+        self.splits = (
+            bool(step.axes)
+            and not in_memory
+            and not any((v.kind or "").startswith("arg") for v in self.partial)
+        )
         for value in in_memory:
             pointer = self.use(value.variable, True)
             size = self.printer.poly(product(self.memory.low.shape(value.variable)))
@@ -168,7 +183,14 @@ class KernelWriter:
         slow = sum(expr.op in _SLOW for expr in self.printer.uses)
         text = self.function(scope.lines, [v.variable for v in step.values])
         work = product(step.axes) * (len(step.values) + _SLOW_COST * slow)
-        return Kernel(self.name, text, self.turns(0) if self.splits else None, work, self.printer.checks_index, self.partial)
+        return Kernel(
+            self.name,
+            text,
+            self.turns(0) if self.splits else None,
+            work,
+            self.printer.checks_index,
+            self.partial,
+        )
 
     def place_crossing(self, step: Loops, nest: Nest) -> None:
         """Values that several loops of a row need: in a small array of the row's own, or in memory if that would be large."""
@@ -222,13 +244,17 @@ class KernelWriter:
         if self.splits:
             n = self.printer.poly(self.turns(0))
             n = n if n.isalnum() else f"({n})"
-            head.append(f"const int64_t begin = {n} * chunk / loop->chunks, end = {n} * (chunk + 1) / loop->chunks;")
+            head.append(
+                f"const int64_t begin = {n} * chunk / loop->chunks, end = {n} * (chunk + 1) / loop->chunks;"
+            )
             for name in self.lengths:
                 declaration = f"const int64_t {name} = s->{name};"
                 if declaration not in head:
                     head.insert(2, declaration)
         body = "\n".join("    " + line for line in [*head, *lines])
-        return f"{describe(variables)}\nstatic void {self.name}(void *context, int64_t chunk) {{\n{body}\n}}\n"
+        return (
+            f"{describe(variables)}\nstatic void {self.name}(void *context, int64_t chunk) {{\n{body}\n}}\n"
+        )
 
     def turns(self, axis: int) -> Poly:
         """How often the loop runs that ``axis`` is in, the axes merged into it counted in."""
@@ -297,7 +323,9 @@ class KernelWriter:
             text = name
         self.locals[value.variable] = (text, scope)
         if value.variable in self.stored:
-            stores.append(f"{self.use(value.variable, True)}[{self.printer.poly(self.offset(value))}] = {text};")
+            stores.append(
+                f"{self.use(value.variable, True)}[{self.printer.poly(self.offset(value))}] = {text};"
+            )
         elif value.variable in self.rows:
             row = self.rows[value.variable]
             stores.append(f"{row.name}[{self.printer.poly(row.offset)}] = {text};")
@@ -339,17 +367,27 @@ class KernelWriter:
             # nothing is reduced: the value itself
             name = f"t{self.printer.count}"
             self.printer.count += 1
-            single = "0" if value.kind in ("argmax", "argmin") else f"({x} != 0)" if value.kind in ("all", "any") else strip(x)
+            single = (
+                "0"
+                if value.kind in ("argmax", "argmin")
+                else f"({x} != 0)"
+                if value.kind in ("all", "any")
+                else strip(x)
+            )
             scope.lines.append(f"const {C_TYPES[value.variable.dtype]} {name} = {single};")
             self.locals[value.variable] = (name, scope)
             if value.variable in self.stored:
-                scope.lines.append(f"{self.use(value.variable, True)}[{self.printer.poly(self.offset(value))}] = {name};")
+                scope.lines.append(
+                    f"{self.use(value.variable, True)}[{self.printer.poly(self.offset(value))}] = {name};"
+                )
             return
         name = self.locals[value.variable][0]
         if value.kind in ("argmax", "argmin"):
             sign = ">" if value.kind == "argmax" else "<"
             index = LOOP[value.reduced[0]].name
-            scope.lines.append(f"if ({name} < 0 || {x} {sign} {name}_best || ({x} != {x} && {name}_best == {name}_best)) {{")
+            scope.lines.append(
+                f"if ({name} < 0 || {x} {sign} {name}_best || ({x} != {x} && {name}_best == {name}_best)) {{"
+            )
             scope.lines.append(f"    {name}_best = {x};")
             scope.lines.append(f"    {name} = {index};")
             scope.lines.append("}")
@@ -369,7 +407,9 @@ class KernelWriter:
             scope.lines.append(self.combine(value, target, name))
             del self.locals[value.variable]
         elif value.variable in self.stored and value.kept:
-            scope.lines.append(f"{self.use(value.variable, True)}[{self.printer.poly(self.offset(value))}] = {name};")
+            scope.lines.append(
+                f"{self.use(value.variable, True)}[{self.printer.poly(self.offset(value))}] = {name};"
+            )
 
     def pragmas(self, entry: Block) -> list[str]:
         """``omp simd`` with the reductions of the loop, unless an index of an extremum is looked for in it."""
@@ -383,7 +423,9 @@ class KernelWriter:
                 return []
             dtype = value.variable.dtype
             s = SUFFIXES[dtype]
-            operator = _CLAUSE.get(value.kind) or (f"gl_{value.kind}_{s}" if dtype.startswith("float") else value.kind)
+            operator = _CLAUSE.get(value.kind) or (
+                f"gl_{value.kind}_{s}" if dtype.startswith("float") else value.kind
+            )
             clauses.setdefault(operator, []).append(self.locals[value.variable][0])
         if self.printer.checks_index:
             clauses["|"] = [*clauses.get("|", []), "bad"]
@@ -392,12 +434,6 @@ class KernelWriter:
 
     def partial_name(self, value: Value) -> str:
         return f"{self.name}_part{self.partial.index(value)}"
-
-
-
-
-
-
 
 
 def strip(text: str) -> str:

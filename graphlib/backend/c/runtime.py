@@ -14,8 +14,10 @@ from ...configuration import config
 from ...errors import GraphError
 from .toolchain import HERE, shared_object
 
-_SYMBOLS = (("scipy_cblas_sgemm", "scipy_cblas_dgemm", "scipy_openblas_set_num_threads"),
-            ("cblas_sgemm", "cblas_dgemm", "openblas_set_num_threads"))
+_SYMBOLS = (
+    ("scipy_cblas_sgemm", "scipy_cblas_dgemm", "scipy_openblas_set_num_threads"),
+    ("cblas_sgemm", "cblas_dgemm", "openblas_set_num_threads"),
+)
 
 
 def thread_count() -> int:
@@ -54,7 +56,11 @@ def _blas_libraries() -> list[ctypes.CDLL]:
         names = [os.path.join(folder, n) for n in os.listdir(folder) if n.startswith("libscipy_openblas")]
     except ImportError:
         names = []
-    names += [n for n in (ctypes.util.find_library(k) for k in ("openblas", "cblas", "blas")) if n] if not names else []
+    names += (
+        [n for n in (ctypes.util.find_library(k) for k in ("openblas", "cblas", "blas")) if n]
+        if not names
+        else []
+    )
     for name in names:
         try:
             found.append(ctypes.CDLL(name))
@@ -71,7 +77,11 @@ def start() -> int:
     library.gl_start.restype = ctypes.c_void_p
     library.gl_start.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
     found = blas()
-    addresses = [ctypes.cast(getattr(found[0], name), ctypes.c_void_p) for name in found[1:]] if found else [None, None]
+    addresses = (
+        [ctypes.cast(getattr(found[0], name), ctypes.c_void_p) for name in found[1:]]
+        if found
+        else [None, None]
+    )
     return library.gl_start(thread_count(), *addresses)
 
 
@@ -81,6 +91,10 @@ def _check_array_layout() -> None:
     address = id(array) + object.__basicsize__
     data = ctypes.c_void_p.from_address(address).value
     ndim = ctypes.c_int.from_address(address + 8).value
-    lengths = ctypes.cast(ctypes.c_void_p.from_address(address + 16).value or 0, ctypes.POINTER(ctypes.c_int64))
+    lengths = ctypes.cast(
+        ctypes.c_void_p.from_address(address + 16).value or 0, ctypes.POINTER(ctypes.c_int64)
+    )
     if data != array.ctypes.data or ndim != 2 or (lengths[0], lengths[1]) != (3, 5):
-        raise GraphError("this build of NumPy lays out its arrays differently; use GRAPHLIB_FLAGS=mode=reference")
+        raise GraphError(
+            "this build of NumPy lays out its arrays differently; use GRAPHLIB_FLAGS=mode=reference"
+        )

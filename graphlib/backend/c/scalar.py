@@ -7,10 +7,25 @@ import math
 from ...scalar.expression import Expr
 
 C_TYPES = {
-    "bool": "uint8_t", "uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t",
-    "float32": "float", "float64": "double",
+    "bool": "uint8_t",
+    "uint8": "uint8_t",
+    "int8": "int8_t",
+    "int16": "int16_t",
+    "int32": "int32_t",
+    "int64": "int64_t",
+    "float32": "float",
+    "float64": "double",
 }
-SUFFIXES = {"bool": "u8", "uint8": "u8", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64", "float32": "f32", "float64": "f64"}
+SUFFIXES = {
+    "bool": "u8",
+    "uint8": "u8",
+    "int8": "i8",
+    "int16": "i16",
+    "int32": "i32",
+    "int64": "i64",
+    "float32": "f32",
+    "float64": "f64",
+}
 
 # {t} is the C type of the result, {0}, {1}, … the operands; integers wrap as in NumPy because the result is cast back
 _ANY = {
@@ -89,8 +104,14 @@ def print_op(expr: Expr, args: list[str]) -> str:
         return _cast(expr.args[0].dtype, expr.dtype, args[0])
     table = _FLOAT if dtype in ("float32", "float64") else _BOOL if dtype == "bool" else _INTEGER
     suffix = SUFFIXES[dtype]
-    template = _ANY.get(expr.op) or table.get(expr.op) or f"gl_{expr.op}_{suffix}({', '.join(f'{{{k}}}' for k in range(len(args)))})"
-    return template.format(*args, t=C_TYPES[expr.dtype], s=suffix, **{f: names.get(dtype, f) for f, names in _LIBM.items()})
+    template = (
+        _ANY.get(expr.op)
+        or table.get(expr.op)
+        or f"gl_{expr.op}_{suffix}({', '.join(f'{{{k}}}' for k in range(len(args)))})"
+    )
+    return template.format(
+        *args, t=C_TYPES[expr.dtype], s=suffix, **{f: names.get(dtype, f) for f, names in _LIBM.items()}
+    )
 
 
 def _cast(source: str, target: str, x: str) -> str:

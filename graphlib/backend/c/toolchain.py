@@ -23,8 +23,20 @@ from ...configuration import config
 from ...errors import CompileError
 
 HERE = Path(__file__).parent
-FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fPIC", "-shared", "-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math",
-         "-ffp-contract=fast", "-fno-semantic-interposition", "-fwrapv", "-w")
+FLAGS = (
+    "-std=gnu11",
+    "-O3",
+    "-march=native",
+    "-fPIC",
+    "-shared",
+    "-fopenmp-simd",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=fast",
+    "-fno-semantic-interposition",
+    "-fwrapv",
+    "-w",
+)
 
 
 @functools.lru_cache(maxsize=8)
@@ -63,7 +75,9 @@ def _identity(compiler: tuple[str, ...]) -> str:
     """What tells compilers and processors apart, without starting the compiler: its file's path, size and time."""
     real = Path(shutil.which(compiler[0]) or compiler[0]).resolve()
     stat = real.stat()
-    return "\n".join([*compiler, str(real), str(stat.st_size), str(stat.st_mtime_ns), platform.machine(), _processor()])
+    return "\n".join(
+        [*compiler, str(real), str(stat.st_size), str(stat.st_mtime_ns), platform.machine(), _processor()]
+    )
 
 
 @functools.lru_cache(maxsize=1)
@@ -130,7 +144,16 @@ def _compile(compiler: tuple[str, ...], flags: tuple[str, ...], source: str, pat
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(source)
-        command = [*compiler, *flags, f"-I{HERE / 'include'}", str(temporary), "-o", str(made), "-lm", "-lpthread"]
+        command = [
+            *compiler,
+            *flags,
+            f"-I{HERE / 'include'}",
+            str(temporary),
+            "-o",
+            str(made),
+            "-lm",
+            "-lpthread",
+        ]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
             raise CompileError(f"{' '.join(command)} failed:\n{result.stderr.strip()[:4000]}")

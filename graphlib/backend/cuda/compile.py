@@ -1,0 +1,150 @@
+"""CUDA C to cubins: by NVRTC where its wheel or toolkit is there, else by nvcc, with a cache on disk.
+
+A cubin is kept under the hash of its source, the architecture, the options and the compiler's version; it is written under a
+temporary name and renamed.  The emulator's own compiler keeps its own cache.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import glob
+import hashlib
+import importlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from ...configuration import config
+from ...errors import CompileError
+
+HERE = Path(__file__).parent
+OPTIONS = ("--std=c++17", "-lineinfo")
+
+
+@functools.lru_cache(maxsize=1)
+def device_code() -> str:
+    """What stands in front of every function's kernels."""
+    return (HERE / "device.cuh").read_text(encoding="utf-8")
+
+
+def wheel_libraries(pattern: str) -> list[str]:
+    """Shared objects of NVIDIA's wheels (nvidia/*/lib), the newest first."""
+    spec = importlib.util.find_spec("nvidia")
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    return sorted((p for f in folders for p in glob.glob(os.path.join(f, "*", "lib", pattern))), reverse=True)
+
+
+@functools.lru_cache(maxsize=1)
+def nvrtc() -> ctypes.CDLL | None:
+    """NVIDIA's runtime compiler, from its wheel or the toolkit, or None."""
+    names = [p for p in wheel_libraries("libnvrtc.so.*") if ".alt." not in p]
+    for name in [*names, "libnvrtc.so.13", "libnvrtc.so.12"]:
+        try:
+            return ctypes.CDLL(name)
+        except OSError:
+            continue
+    return None
+
+
+@functools.lru_cache(maxsize=1)
+def compiler_name() -> str | None:
+    """The compiler and its version, or None where there is none."""
+    library = nvrtc()
+    if library is not None:
+        major, minor = ctypes.c_int(), ctypes.c_int()
+        library.nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
+        return f"NVRTC {major.value}.{minor.value}"
+    path = shutil.which("nvcc")
+    if path is None:
+        return None
+    result = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+    return f"nvcc {path}\n{result.stdout}"
+
+
+def module_file(source: str, arch: str, emulated: bool) -> Path:
+    """The file of the compiled kernels of ``source`` (device.cuh in front), from the cache or compiled now.
+
+    Errors: CompileError with the compiler's words.
+    """
+    whole = device_code() + source
+    if emulated:
+        emulator = importlib.import_module("tests.cuda_emulator")
+        try:
+            return emulator.compile(whole, name="graphlib.cu")
+        except emulator.CompileError as error:
+            raise CompileError(f"the CUDA emulator's compiler:\n{str(error)[:4000]}") from None
+    name = compiler_name()
+    if name is None:
+        raise CompileError("there is no compiler of CUDA C, neither NVRTC nor nvcc")
+    key = hashlib.sha256("\0".join([whole, arch, *OPTIONS, name]).encode()).hexdigest()[:32]
+    folder = config.cache_folder() / key[:2]
+    path = folder / f"{key}.cubin"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(path, cubin(whole, arch))
+    return path
+
+
+def cubin(source: str, arch: str, options: tuple[str, ...] = ()) -> bytes:
+    """The machine code of CUDA C for one architecture, such as 'sm_80'."""
+    library = nvrtc()
+    return _by_nvcc(source, arch, options) if library is None else _by_nvrtc(library, source, arch, options)
+
+
+def _by_nvrtc(library: ctypes.CDLL, source: str, arch: str, options: tuple[str, ...]) -> bytes:
+    program = ctypes.c_void_p()
+
+    def check(code: int) -> None:
+        if code:
+            library.nvrtcGetErrorString.restype = ctypes.c_char_p
+            raise CompileError(f"NVRTC: {library.nvrtcGetErrorString(code).decode()}\n{log()}")
+
+    def log() -> str:
+        size = ctypes.c_size_t()
+        if library.nvrtcGetProgramLogSize(program, ctypes.byref(size)):
+            return ""
+        text = ctypes.create_string_buffer(size.value)
+        library.nvrtcGetProgramLog(program, text)
+        return text.value.decode(errors="replace")[:4000]
+
+    check(library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"graphlib.cu", 0, None, None))
+    try:
+        flags = [f"--gpu-architecture={arch}".encode(), *(o.encode() for o in (*OPTIONS, *options))]
+        check(library.nvrtcCompileProgram(program, len(flags), (ctypes.c_char_p * len(flags))(*flags)))
+        size = ctypes.c_size_t()
+        check(library.nvrtcGetCUBINSize(program, ctypes.byref(size)))
+        code = ctypes.create_string_buffer(size.value)
+        check(library.nvrtcGetCUBIN(program, code))
+        return code.raw
+    finally:
+        library.nvrtcDestroyProgram(ctypes.byref(program))
+
+
+def _by_nvcc(source: str, arch: str, options: tuple[str, ...]) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="graphlib-") as folder:
+        file, made = Path(folder) / "graphlib.cu", Path(folder) / "graphlib.cubin"
+        file.write_text(source, encoding="utf-8")
+        command = ["nvcc", "--cubin", f"-arch={arch}", *OPTIONS, *options, str(file), "-o", str(made)]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode:
+            raise CompileError(f"{' '.join(command)} failed:\n{result.stderr.strip()[:4000]}")
+        return made.read_bytes()
+
+
+def _write(path: Path, data: bytes) -> None:
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".cubin", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+__all__ = ["compiler_name", "cubin", "device_code", "module_file", "nvrtc", "wheel_libraries"]

@@ -1,0 +1,202 @@
+"""The device, through PyCUDA: its context, memory from PyCUDA's pool, and copies of shared variables that live there.
+
+PyCUDA is imported when a function is first compiled for CUDA.  The context is the primary one, which other libraries in the
+process share, and stays current in each thread that calls.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import functools
+import importlib
+import importlib.util
+import threading
+import weakref
+from typing import Any
+
+import numpy as np
+
+from ...errors import DeviceError
+from ...graph import Shared, Variable
+from ...graph.shared import Resident
+
+_CUDA_EXTRA = "pip install -e '.[cuda]'"
+
+
+class Device:
+    """The process's GPU (or the emulated one): ``driver`` is ``pycuda.driver``, ``arch`` such as 'sm_80'."""
+
+    def __init__(self, emulated: bool) -> None:
+        self.emulated = emulated
+        self.driver = _driver(emulated)
+        try:
+            self.driver.init()
+            self.device = self.driver.Device(0)
+            self.context = self.device.retain_primary_context()
+        except self.driver.Error as error:
+            raise DeviceError(f"CUDA's driver does not work: {error}") from None
+        self._current = threading.local()
+        self.activate()
+        self.name: str = self.device.name()
+        major, minor = self.device.compute_capability()
+        self.arch = f"sm_{major}{minor}"
+        self.pool = importlib.import_module("pycuda.tools").DeviceMemoryPool()
+        self._memory: weakref.WeakSet[Memory] = weakref.WeakSet()
+        self._threads = threading.get_ident()
+        atexit.register(self.close)
+
+    def activate(self) -> None:
+        """Make the context current in this thread."""
+        if not getattr(self._current, "active", False):
+            self.context.push()
+            self._current.active = True
+
+    def allocate(self, size: int) -> Memory:
+        memory = Memory(self, size)
+        self._memory.add(memory)
+        return memory
+
+    def close(self) -> None:
+        """Give everything back; PyCUDA demands that no context is left when the process ends."""
+        self.activate()
+        self.context.synchronize()
+        for memory in list(self._memory):
+            memory.free()
+        self.pool.stop_holding()
+        self.context.pop()
+        self.context.detach()
+
+
+class Memory:
+    """``size`` bytes of device memory at ``address``, given back to the pool when nobody refers to it any more."""
+
+    def __init__(self, device: Device, size: int) -> None:
+        self.size = size
+        # an allocation of nothing has no address
+        self._allocation: Any = device.pool.allocate(max(size, 16))
+        self.address = int(self._allocation)
+
+    def free(self) -> None:
+        if self._allocation is not None:
+            self._allocation.free()
+            self._allocation = None
+
+
+class Copy:
+    """A shared variable's value on the device."""
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        self.host_is_newer = True
+        self.memory: Memory | None = None
+        self.shape: tuple[int, ...] = ()
+        self.dtype: Any = None
+
+    @property
+    def address(self) -> int:
+        return self.memory.address  # type: ignore[union-attr]
+
+    def upload(self, array: np.ndarray) -> None:
+        if self.memory is None or self.memory.size != array.nbytes:
+            self.memory = self.device.allocate(array.nbytes)
+        self.shape, self.dtype = array.shape, array.dtype
+        if array.nbytes:
+            self.device.driver.memcpy_htod(self.address, array)
+        self.host_is_newer = False
+
+    def replace(self, shape: tuple[int, ...]) -> None:
+        """Room for a value of another shape."""
+        size = int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize
+        if size != self.memory.size:  # type: ignore[union-attr]
+            self.memory = self.device.allocate(size)
+        self.shape = shape
+
+    def to_host(self, array: np.ndarray) -> np.ndarray:
+        """The value, in ``array`` where it fits (waits until the device has computed it)."""
+        self.device.activate()
+        if array.shape != self.shape:
+            array = np.empty(self.shape, self.dtype)
+        # a copy in the legacy stream waits for all blocking streams, those of the functions
+        if array.nbytes:
+            self.device.driver.memcpy_dtoh(array, self.address)
+        return array
+
+
+def resident(shared: Shared, device: Device) -> Copy:
+    """The device's copy of a shared variable, brought up to date."""
+    copy = shared.device
+    if copy is None or copy.device is not device:
+        copy = Copy(device)
+        data = shared.data
+        shared.device = copy
+        shared.__class__ = Resident
+        copy.upload(data)
+    elif copy.host_is_newer:
+        copy.upload(shared.data)
+        copy.host_is_newer = False
+    return copy
+
+
+@functools.lru_cache(maxsize=2)
+def open_device(name: str) -> Device:
+    """The device that ``config.device`` names: 'cuda' or 'cuda-emulated'.
+
+    Errors: DeviceError, which says what is missing and how to get it.
+    """
+    emulated = name == "cuda-emulated"
+    if not emulated:
+        found = missing()
+        if found:
+            raise DeviceError(f"device=cuda: {'; '.join(found)}. Or set device=cpu.")
+    return Device(emulated)
+
+
+@functools.lru_cache(maxsize=1)
+def automatic() -> str:
+    """What ``device=auto`` stands for: 'cuda' where a GPU works, else 'cpu'."""
+    if missing():
+        return "cpu"
+    try:
+        open_device("cuda")
+    except DeviceError:
+        return "cpu"
+    return "cuda"
+
+
+def missing() -> list[str]:
+    """What a GPU needs and this machine lacks, a sentence each."""
+    from .compile import compiler_name
+
+    result = []
+    try:
+        library = ctypes.CDLL("libcuda.so.1")
+        count = ctypes.c_int()
+        if library.cuInit(0) or library.cuDeviceGetCount(ctypes.byref(count)) or not count.value:
+            result.append("CUDA's driver (libcuda.so.1) is there, but finds no GPU")
+    except OSError:
+        result.append("there is no CUDA driver (libcuda.so.1): install NVIDIA's driver for your GPU")
+    if importlib.util.find_spec("pycuda") is None:
+        result.append(f"there is no PyCUDA: {_CUDA_EXTRA}")
+    if compiler_name() is None:
+        result.append(f"there is no compiler of CUDA C, neither NVRTC ({_CUDA_EXTRA}) nor nvcc (CUDA's toolkit)")
+    return result
+
+
+def _driver(emulated: bool) -> Any:
+    if emulated:
+        try:
+            emulator = importlib.import_module("tests.cuda_emulator")
+        except ImportError as error:
+            raise DeviceError(
+                f"device=cuda-emulated needs a checkout of graphlib, whose tests/cuda_emulator is the emulator: {error}"
+            ) from None
+        emulator.load()
+    return importlib.import_module("pycuda.driver")
+
+
+def elements(v: Variable) -> int:
+    return v.type.numpy_dtype.itemsize
+
+
+__all__ = ["Copy", "Device", "Memory", "automatic", "missing", "open_device", "resident"]
