@@ -59,7 +59,8 @@ _OPTIONS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
     "device": (
         "cpu",
         _device,
-        "where functions run: cpu, cuda, auto (a working GPU, else the CPU), cuda-emulated (a checkout's emulator)",
+        "where functions run: cpu, cuda, auto (a working GPU, else the CPU), cuda-emulated (a checkout's "
+        "emulator)",
     ),
     "mode": ("fast_run", _mode, "fast_run (C), reference (numpy), check (both, compared), check_nan"),
     "threads": (0, _count, "threads of a compiled function; 0: one for each processor that is free to us"),
@@ -83,7 +84,8 @@ class _Anything:
 
 
 class Config:
-    """The settings of this process; each is an attribute.  ``print(config)`` lists them with their meaning."""
+    """The settings of this process; each is an attribute.  ``print(config)`` lists them with their
+    meaning."""
 
     def __init__(self, flags: str = "") -> None:
         object.__setattr__(self, "_values", {name: default for name, (default, _, _) in _OPTIONS.items()})

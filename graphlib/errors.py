@@ -1,4 +1,5 @@
-"""The exceptions that graphlib raises at its users, and how a message points at the user's own line.  Imports nothing."""
+"""The exceptions that graphlib raises at its users, and how a message points at the user's own line.  Imports
+nothing."""
 
 from __future__ import annotations
 
@@ -16,11 +17,13 @@ class DTypeError(GraphError, TypeError):
 
 
 class InputError(GraphError, TypeError):
-    """Wrong arguments to ``function`` or to a compiled function: missing, unknown, unused or of a wrong kind."""
+    """Wrong arguments to ``function`` or to a compiled function: missing, unknown, unused or of a wrong
+    kind."""
 
 
 class GradientError(GraphError, TypeError):
-    """A gradient that does not exist: through an operation that has none, or of a cost that is no float scalar."""
+    """A gradient that does not exist: through an operation that has none, or of a cost that is no float
+    scalar."""
 
 
 class DisconnectedInputError(GradientError, ValueError):
@@ -28,7 +31,8 @@ class DisconnectedInputError(GradientError, ValueError):
 
 
 class RewriteError(GraphError):
-    """A rewrite rule failed or rewriting did not come to an end; graphlib never goes on silently after that."""
+    """A rewrite rule failed or rewriting did not come to an end; graphlib never goes on silently after
+    that."""
 
 
 class NanError(GraphError, ArithmeticError):

@@ -1,8 +1,8 @@
 """Differentiation: gradients as expressions, by reverse accumulation over the graph.
 
-The forward product (``Rop``) is the transpose of the reverse one, which is linear in what it is given: differentiating the
-reverse product by its argument needs no second set of rules (Townsend, 2017, "A new trick for calculating Jacobian vector
-products").
+The forward product (``Rop``) is the transpose of the reverse one, which is linear in what it is given:
+differentiating the reverse product by its argument needs no second set of rules (Townsend, 2017, "A new trick
+for calculating Jacobian vector products").
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def backward(
 ) -> tuple[dict[Variable, Variable], set[Variable]]:
     """Gradients of variables from those of ``seeds``, as far as the way from ``wrt`` goes.
 
-    Also returns which variables depend on ``wrt`` at all, so that a zero gradient is told from a missing connection.
+    Also returns which variables depend on ``wrt`` at all, so that a zero gradient is told from a missing
+    connection.
     """
     constants = set(constants)
     order = toposort(seeds, stop_at=constants | {w for w in wrt if w.owner is None})
@@ -109,12 +110,12 @@ def grad(
 ) -> Any:
     """The gradient of a scalar ``cost`` by one variable or by each of a list.
 
-    consider_constant: variables not to differentiate through.
-    known_grads: gradients of variables further down, in place of (or besides) ``cost``.
-    disconnected_inputs: 'raise' DisconnectedInputError, 'warn' or 'ignore' (a gradient of zeros) when the cost does not
-    depend on a variable.
+    consider_constant: variables not to differentiate through. known_grads: gradients of variables further
+    down, in place of (or besides) ``cost``. disconnected_inputs: 'raise' DisconnectedInputError, 'warn' or
+    'ignore' (a gradient of zeros) when the cost does not depend on a variable.
 
-    Errors: GradientError if the cost is no float scalar or the way leads through an operation without a gradient.
+    Errors: GradientError if the cost is no float scalar or the way leads through an operation without a
+    gradient.
     """
     single = isinstance(wrt, Variable)
     targets: list[Variable] = [wrt] if single else list(wrt)
@@ -173,7 +174,8 @@ def _disconnected(variable: Variable, cost: Variable | None, policy: str) -> Non
     if policy == "ignore":
         return
     message = (
-        f"the cost {cost.describe() if cost is not None else ''} does not depend on {variable.describe()}. If that is meant, "
+        f"the cost {cost.describe() if cost is not None else ''} does not depend on {variable.describe()}. "
+        f"If that is meant, "
         f"pass disconnected_inputs='ignore' for a gradient of zeros."
     )
     if policy == "raise":
@@ -189,7 +191,8 @@ def subgraph_grad(
     start: dict[Variable, Variable] | None = None,
     cost: Variable | None = None,
 ) -> tuple[list, list]:
-    """Gradients by ``wrt`` and by ``end``, from ``cost`` and known gradients ``start``, without going beyond ``end``."""
+    """Gradients by ``wrt`` and by ``end``, from ``cost`` and known gradients ``start``, without going beyond
+    ``end``."""
     seeds = dict(start or {})
     targets = [*wrt, *end]
     gradients = grad(cost, targets, known_grads=seeds or None, disconnected_inputs="ignore")
@@ -199,7 +202,8 @@ def subgraph_grad(
 def Lop(
     f: Any, wrt: Any, eval_points: Any, consider_constant: Any = None, disconnected_inputs: str = "raise"
 ) -> Any:
-    """The transposed Jacobian of ``f`` by ``wrt`` times ``eval_points`` (shaped as ``f``): a row vector times the Jacobian."""
+    """The transposed Jacobian of ``f`` by ``wrt`` times ``eval_points`` (shaped as ``f``): a row vector times
+    the Jacobian."""
     outputs = _listed(f)
     points = [as_variable(p) for p in _listed(eval_points)]
     if len(points) != len(outputs):
@@ -225,7 +229,8 @@ def Rop(
             )
     results = []
     for out in outputs:
-        # J^T u is linear in u, whatever u is: u = 0 does, and the gradient of <J^T u, points> by u is J points
+        # J^T u is linear in u, whatever u is: u = 0 does, and the gradient of <J^T u, points> by u is J
+        # points
         u = zeros_like(out)
         dummy = _free(u)
         rows, connected = backward(
@@ -257,7 +262,8 @@ def _free(u: Variable) -> Variable:
 def jacobian(
     expression: Variable, wrt: Any, consider_constant: Any = None, disconnected_inputs: str = "raise"
 ) -> Any:
-    """The derivatives of each element of a vector (or scalar) by each element of ``wrt``: shape (n, *wrt.shape).
+    """The derivatives of each element of a vector (or scalar) by each element of ``wrt``: shape (n,
+    *wrt.shape).
 
     The length of ``expression`` must be statically known: the rows are built one by one.
     """
@@ -273,7 +279,8 @@ def jacobian(
     if n is None:
         raise ShapeError(
             f"jacobian: the length of {expression.describe()} is not known while the graph is built; "
-            f"say it with T.specify_shape(expression, (n,)) or give the inputs a static shape: T.vector('x', shape=(n,))"
+            f"say it with T.specify_shape(expression, (n,)) or give the inputs a static shape: "
+            f"T.vector('x', shape=(n,))"
         )
     rows = [grad(expression[i], targets, consider_constant, disconnected_inputs) for i in range(n)]
     result = (
@@ -287,7 +294,8 @@ def jacobian(
 def hessian(
     cost: Variable, wrt: Any, consider_constant: Any = None, disconnected_inputs: str = "raise"
 ) -> Any:
-    """The matrix of second derivatives of a scalar cost by a vector (or each of several vectors), of static length."""
+    """The matrix of second derivatives of a scalar cost by a vector (or each of several vectors), of static
+    length."""
     single = isinstance(wrt, Variable)
     results = []
     for v in _listed(wrt):
@@ -310,7 +318,8 @@ def verify_grad(
     rel_tol: float | None = None,
     mode: str | None = None,
 ) -> None:
-    """Hold the gradient of ``fun`` at the point ``pt`` (arrays) against central differences along random projections.
+    """Hold the gradient of ``fun`` at the point ``pt`` (arrays) against central differences along random
+    projections.
 
     Raises GradientError with both numbers where they differ by more than the tolerances (defaults by dtype).
     """
@@ -353,6 +362,7 @@ def verify_grad(
                 got = float(np.asarray(g).reshape(-1)[k])
                 if not abs(got - numeric) <= abs_tol + rel_tol * max(abs(got), abs(numeric)):
                     raise GradientError(
-                        f"verify_grad: the gradient of {output.describe()} by element {k} of input {i} is {got}, "
+                        f"verify_grad: the gradient of {output.describe()} by element {k} of input {i} is "
+                        f"{got}, "
                         f"finite differences (step {step}) give {numeric}"
                     )

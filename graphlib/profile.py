@@ -1,4 +1,5 @@
-"""The table of a function compiled with ``profile=True``: where the time goes, by operation and by the user's source line."""
+"""The table of a function compiled with ``profile=True``: where the time goes, by operation and by the user's
+source line."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from .graph import Apply
 
 
 class Profile:
-    """Rows of (nodes with their shares of the step, seconds, calls): a fused step's time is divided among its nodes."""
+    """Rows of (nodes with their shares of the step, seconds, calls): a fused step's time is divided among its
+    nodes."""
 
     def __init__(self, title: str, rows: Sequence[tuple[Sequence[tuple[Apply, float]], float, int]]) -> None:
         self.title = title

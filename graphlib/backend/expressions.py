@@ -1,4 +1,5 @@
-"""Scalar expressions as statements of C or CUDA C: common ones are computed once, each as far outside as its indices allow.
+"""Scalar expressions as statements of C or CUDA C: common ones are computed once, each as far outside as its
+indices allow.
 
 A backend derives from ``Printer`` and says how types, numbers and operations are written.
 """
@@ -41,9 +42,9 @@ class Scope:
 class Printer:
     """Prints expressions of one kernel.
 
-    ``load(variable, index)``: the C text of an element in memory; ``local(variable, scope)``: the C name of a value that this
-    kernel computes, if it is at hand in the scope, with the level at which it is; ``index(symbol)``: of a loop index or length.
-    ``types``, ``literal`` and ``print_op`` are the backend's.
+    ``load(variable, index)``: the C text of an element in memory; ``local(variable, scope)``: the C name of a
+    value that this kernel computes, if it is at hand in the scope, with the level at which it is;
+    ``index(symbol)``: of a loop index or length. ``types``, ``literal`` and ``print_op`` are the backend's.
     """
 
     types: Mapping[str, str]

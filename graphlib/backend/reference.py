@@ -1,4 +1,5 @@
-"""The reference backend: numpy, one node after the other, no rewrites.  The oracle that every other backend is tested against."""
+"""The reference backend: numpy, one node after the other, no rewrites.  The oracle that every other backend
+is tested against."""
 
 from __future__ import annotations
 

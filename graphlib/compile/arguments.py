@@ -1,4 +1,5 @@
-"""What a function takes and gives: ``In`` and ``Out``, and the checks on inputs, updates and givens before anything is compiled."""
+"""What a function takes and gives: ``In`` and ``Out``, and the checks on inputs, updates and givens before
+anything is compiled."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from ..ops.op import as_variable
 
 
 class In:
-    """An input with a name, a default ``value``, or its own strictness: ``function([In(x), In(lr, value=0.1)], ...)``.
+    """An input with a name, a default ``value``, or its own strictness: ``function([In(x), In(lr,
+    value=0.1)], ...)``.
 
     strict: take only arrays of exactly the variable's dtype.  allow_downcast: cast whatever comes to it.
     update: an expression that becomes the default for the next call.
@@ -67,7 +69,8 @@ class Out:
 
 
 def normalize_inputs(inputs: Iterable[Any] | None, where: str) -> list[In]:
-    """The inputs as ``In``; each a variable without owner or an intermediate one, none twice, none shared or constant.
+    """The inputs as ``In``; each a variable without owner or an intermediate one, none twice, none shared or
+    constant.
 
     Two may have the same name, but then neither can be passed by it.
     """
@@ -82,7 +85,8 @@ def normalize_inputs(inputs: Iterable[Any] | None, where: str) -> list[In]:
             raise InputError(f"{where}: the constant {item.variable.describe()} cannot be an input")
         if isinstance(item.variable, Shared):
             raise InputError(
-                f"{where}: the shared variable {item.variable.describe()} cannot be an input; a function reads it by itself. "
+                f"{where}: the shared variable {item.variable.describe()} cannot be an input; a function "
+                f"reads it by itself. "
                 f"To replace it in this function pass givens={{{item.variable}: ...}}."
             )
         if any(other.variable is item.variable for other in result):
@@ -92,7 +96,8 @@ def normalize_inputs(inputs: Iterable[Any] | None, where: str) -> list[In]:
 
 
 def normalize_outputs(outputs: Any, where: str) -> tuple[list[Out], Any]:
-    """The outputs as a list, and the form to give results back in: 'none', 'one', 'list' or the keys of a dict."""
+    """The outputs as a list, and the form to give results back in: 'none', 'one', 'list' or the keys of a
+    dict."""
 
     def one(v: Any) -> Out:
         if v is None:
@@ -131,12 +136,14 @@ def normalize_updates(updates: Any, where: str) -> dict[Shared, Variable]:
 
 
 def fitting(value: Any, target: Variable, what: str) -> Variable:
-    """``value`` as a variable that may stand in place of ``target``: cast where that loses nothing, else an error."""
+    """``value`` as a variable that may stand in place of ``target``: cast where that loses nothing, else an
+    error."""
     variable = as_variable(value, dtype=target.dtype if isinstance(value, (int, float)) else None)
     if variable.dtype != target.dtype:
         if promote([variable.dtype, target.dtype]) != target.dtype:
             raise DTypeError(
-                f"{what} is of dtype {variable.dtype}: {variable.describe()}; cast it with .astype('{target.dtype}')"
+                f"{what} is of dtype {variable.dtype}: {variable.describe()}; cast it with "
+                f".astype('{target.dtype}')"
             )
         variable = cast(variable, target.dtype)
     if not target.type.accepts(variable.type):
@@ -158,7 +165,8 @@ def apply_givens(variables: list[Variable], givens: Any, where: str) -> list[Var
 
 
 def check_leaves(inputs: list[In], variables: list[Variable], on_unused: str, where: str) -> list[Shared]:
-    """Every leaf must be an input, shared or constant, and every input be used.  Returns the shared variables."""
+    """Every leaf must be an input, shared or constant, and every input be used.  Returns the shared
+    variables."""
     given = {item.variable for item in inputs}
     needed: dict[Variable, None] = {}
     for node in toposort(variables, stop_at=given):
@@ -171,12 +179,14 @@ def check_leaves(inputs: list[In], variables: list[Variable], on_unused: str, wh
     for v in needed:
         if v not in given and not isinstance(v, (Shared, Constant)):
             raise InputError(
-                f"{where}: the outputs depend on {v.describe()}, which is no input; add it to inputs or give it a value by givens"
+                f"{where}: the outputs depend on {v.describe()}, which is no input; add it to inputs or "
+                f"give it a value by givens"
             )
     unused = [item for item in inputs if item.variable not in needed]
     if unused and on_unused != "ignore":
         message = (
-            f"{where}: no output and no update needs the input {', '.join(item.describe() for item in unused)}; "
+            f"{where}: no output and no update needs the input "
+            f"{', '.join(item.describe() for item in unused)}; "
             f"remove it, or pass on_unused_input='ignore'"
         )
         if on_unused == "raise":
@@ -186,7 +196,8 @@ def check_leaves(inputs: list[In], variables: list[Variable], on_unused: str, wh
 
 
 class Converter:
-    """Turns what a caller passes for one input into an array of the right type, quickly where it is one already."""
+    """Turns what a caller passes for one input into an array of the right type, quickly where it is one
+    already."""
 
     def __init__(self, item: In, allow_downcast: bool | None, where: str) -> None:
         self.type = item.variable.type
@@ -209,10 +220,8 @@ class Converter:
     def __call__(self, value: Any) -> np.ndarray:
         if type(value) is np.ndarray and value.dtype == self.dtype:
             shape = value.shape
-            if (
-                shape == self.shape
-                or (len(shape) == self.ndim
-                and (self.any_shape or self.type.accepts_shape(shape)))
+            if shape == self.shape or (
+                len(shape) == self.ndim and (self.any_shape or self.type.accepts_shape(shape))
             ):
                 return value
         elif type(value) is self.number:
@@ -224,7 +233,8 @@ class Converter:
                 ) from None
         if isinstance(value, Variable):
             raise DTypeError(
-                f"{self.where}: input {self.item.describe()} got the symbolic variable {value.describe()}, not a value"
+                f"{self.where}: input {self.item.describe()} got the symbolic variable {value.describe()}, "
+                f"not a value"
             )
         try:
             return self.type.convert(value, allow_downcast=self.allow_downcast, strict=self.strict)

@@ -1,7 +1,8 @@
-"""The modes: for each an executor, which takes converted inputs, returns outputs and changes the shared variables.
+"""The modes: for each an executor, which takes converted inputs, returns outputs and changes the shared
+variables.
 
-``fast_run`` is the C backend; ``reference`` is numpy, node by node, without rewrites; ``check`` runs both and compares;
-``check_nan`` runs C and, when a NaN comes out, looks for the node that made it.
+``fast_run`` is the C backend; ``reference`` is numpy, node by node, without rewrites; ``check`` runs both and
+compares; ``check_nan`` runs C and, when a NaN comes out, looks for the node that made it.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ class _Delegating:
 
 
 class CheckExecutor(_Delegating):
-    """Runs the reference and the compiled function from the same state and compares outputs and updates at every call."""
+    """Runs the reference and the compiled function from the same state and compares outputs and updates at
+    every call."""
 
     def __init__(self, program: Program, profile: bool) -> None:
         super().__init__(program, profile)
@@ -116,14 +118,18 @@ class CheckExecutor(_Delegating):
             arrays = [values[v] for v in node.inputs if not isinstance(v, Constant)]
             for output, result in zip(node.outputs, single(arrays), strict=True):
                 if not agree(result, values[output]):
-                    return f"{head}. The first node that differs is {node.op}, {output.describe()}: {_difference(result, values[output])}"
+                    return (
+                        f"{head}. The first node that differs is {node.op}, {output.describe()}: "
+                        f"{_difference(result, values[output])}"
+                    )
         for node in toposort(self.program.results, stop_at=self.program.inputs):
             for output in node.outputs:
                 partial = Program("part", self.program.inputs, [output], [False], {}, self.program.shareds)
                 (result,) = _fast_run(partial, False)(inputs)
                 if not agree(result, values[output]):
                     return (
-                        f"{head}. Every node alone is right; a rewrite changes {node.op}, {output.describe()}: "
+                        f"{head}. Every node alone is right; a rewrite changes {node.op}, "
+                        f"{output.describe()}: "
                         f"{_difference(result, values[output])}"
                     )
         return head
@@ -150,7 +156,8 @@ class NanExecutor(_Delegating):
         ]:
             if _has_nan(array):
                 raise NanError(
-                    f"{self.program.title}: NaN in the value of {variable.describe()}, before anything was computed"
+                    f"{self.program.title}: NaN in the value of {variable.describe()}, before anything was "
+                    f"computed"
                 )
         results = self.fast(inputs)
         bad = [v for v, a in zip(self.program.outputs, results, strict=True) if _has_nan(a)]
@@ -170,7 +177,8 @@ class NanExecutor(_Delegating):
                     if not found and _has_nan(array):
                         operands = "; ".join(v.describe() for v in node.inputs)
                         found.append(
-                            f"{self.program.title}: NaN comes from {node.op}, {output.describe()}, computed from {operands}"
+                            f"{self.program.title}: NaN comes from {node.op}, {output.describe()}, computed "
+                            f"from {operands}"
                         )
 
             ReferenceExecutor(program, False).values(inputs, watch)

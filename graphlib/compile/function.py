@@ -134,10 +134,11 @@ def _default_updates(pairs: dict[Shared, Variable], outputs: list[Variable], exc
 
 
 class Function:
-    """A compiled function.  Call it; copy, deepcopy and pickle it (arrays are saved, native code is rebuilt from the cache).
+    """A compiled function.  Call it; copy, deepcopy and pickle it (arrays are saved, native code is rebuilt
+    from the cache).
 
-    ``source`` is the generated C, ``profile`` the table of a function compiled with ``profile=True``, ``mode`` how it runs.
-    Calls from several threads take turns.
+    ``source`` is the generated C, ``profile`` the table of a function compiled with ``profile=True``,
+    ``mode`` how it runs. Calls from several threads take turns.
     """
 
     def __init__(
@@ -238,7 +239,8 @@ class Function:
         name: str | None = None,
         profile: bool | None = None,
     ) -> Function:
-        """Another function of the same graph, with shared variables exchanged as ``swap`` says, perhaps without updates."""
+        """Another function of the same graph, with shared variables exchanged as ``swap`` says, perhaps
+        without updates."""
         outputs = [Out(v, b) for v, b in zip(self._program.outputs, self._program.borrow, strict=True)]
         updates = {} if delete_updates else self._program.updates
         swap = swap or {}
@@ -296,7 +298,8 @@ _evaluators: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def evaluate(variable: Variable, values: dict[Variable, Any]) -> np.ndarray:
-    """The value of a variable for given values of its inputs; compiled functions are kept with the variable."""
+    """The value of a variable for given values of its inputs; compiled functions are kept with the
+    variable."""
     kept = _evaluators.setdefault(variable, {})
     key = (*values, config.mode)
     if key not in kept:

@@ -1,7 +1,8 @@
 """The inside of a fused loop nest: which value is computed in which loop, before or after which other.
 
-A nest is a tree of blocks.  A block is the body of a loop: values computed there and loops inside, in order.  A row of a softmax
-becomes one block with a loop that finds the maximum, then one that sums, then one that divides.
+A nest is a tree of blocks.  A block is the body of a loop: values computed there and loops inside, in order.
+A row of a softmax becomes one block with a loop that finds the maximum, then one that sums, then one that
+divides.
 """
 
 from __future__ import annotations
@@ -33,9 +34,11 @@ class Block:
 
 @dataclass
 class Nest:
-    """The tree of a group of values, where each value is computed, and the values that other loops of the nest need.
+    """The tree of a group of values, where each value is computed, and the values that other loops of the
+    nest need.
 
-    ``crossing`` says for the latter the level of the block that holds all those loops: its own, per turn, is memory enough.
+    ``crossing`` says for the latter the level of the block that holds all those loops: its own, per turn, is
+    memory enough.
     """
 
     root: Block
@@ -44,7 +47,8 @@ class Nest:
 
 
 def build(values: list[Value]) -> Nest:
-    """Place the values, which come in dependency order, each into the earliest loop where all it needs is there."""
+    """Place the values, which come in dependency order, each into the earliest loop where all it needs is
+    there."""
     root = Block(0)
     nest = Nest(root, {}, {})
     by_variable = {v.variable: v for v in values}

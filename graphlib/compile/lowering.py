@@ -1,7 +1,8 @@
 """Lowering: every node of the rewritten graph becomes lengths and scalar expressions.
 
-Views (and what is as cheap to compute as to load) are inlined into whatever reads them; all other nodes are values, which the
-scheduler places into loops.  Lengths are polynomials of the inputs' lengths; those that take real computing get a symbol.
+Views (and what is as cheap to compute as to load) are inlined into whatever reads them; all other nodes are
+values, which the scheduler places into loops.  Lengths are polynomials of the inputs' lengths; those that
+take real computing get a symbol.
 """
 
 from __future__ import annotations
@@ -22,7 +23,29 @@ from ..scalar.lowered import Call, Check, Operand, Piece, Product, Pull, Reducti
 LOOP = tuple(Symbol(f"i{k}", is_index=True) for k in range(16))
 
 _CHEAP = frozenset(
-    ["add", "sub", "mul", "neg", "cast", "switch", "maximum", "minimum", "abs", "sqr", "eq", "neq", "lt", "le", "gt", "ge", "and_", "or_", "xor", "invert", "identity"]
+    [
+        "add",
+        "sub",
+        "mul",
+        "neg",
+        "cast",
+        "switch",
+        "maximum",
+        "minimum",
+        "abs",
+        "sqr",
+        "eq",
+        "neq",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "and_",
+        "or_",
+        "xor",
+        "invert",
+        "identity",
+    ]
 )
 _CHEAP_COST = 2
 _SCALAR_COST = 12
@@ -31,7 +54,8 @@ _VIEW_DEPTH = 24
 
 @dataclass(frozen=True)
 class Strided:
-    """A tensor in memory: element (i, j, …) of it is at ``offset + i * strides[0] + j * strides[1] + …`` of ``base``."""
+    """A tensor in memory: element (i, j, …) of it is at ``offset + i * strides[0] + j * strides[1] + …`` of
+    ``base``."""
 
     base: Variable
     offset: Poly
@@ -40,10 +64,12 @@ class Strided:
 
 @dataclass(frozen=True)
 class Value:
-    """A node's output that is computed in a loop nest: its element over ``axes``, the iteration axes longer than 1.
+    """A node's output that is computed in a loop nest: its element over ``axes``, the iteration axes longer
+    than 1.
 
-    ``index`` is where in the output the element of the loops' indices goes.  A reduction has ``kind``, the number ``kept`` of
-    leading axes that it keeps, if it keeps only leading ones (else None), and which of ``axes`` are ``reduced``.
+    ``index`` is where in the output the element of the loops' indices goes.  A reduction has ``kind``, the
+    number ``kept`` of leading axes that it keeps, if it keeps only leading ones (else None), and which of
+    ``axes`` are ``reduced``.
     """
 
     variable: Variable
@@ -72,7 +98,8 @@ class Placed:
 
 
 class Lowering:
-    """The results' graph in scalar terms.  ``dims`` are lengths with a symbol and what they are computed from, in order."""
+    """The results' graph in scalar terms.  ``dims`` are lengths with a symbol and what they are computed
+    from, in order."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Memory: which intermediate results share a place in the function's arena.
 
-A result lives from the step that makes it to the last that reads it.  Two whose lives do not overlap may have the same slot;
-lengths are symbols, so a slot's size is the greatest of its results' sizes, found at the call.
+A result lives from the step that makes it to the last that reads it.  Two whose lives do not overlap may have
+the same slot; lengths are symbols, so a slot's size is the greatest of its results' sizes, found at the call.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ def plan(schedule: Schedule, in_arena: Callable[[Variable], bool]) -> list[Slot]
 
 
 def _choose(free: list[Slot], size: Poly) -> Slot | None:
-    """The free slot that fits best: of the same size, else the smallest that is large enough, else the largest."""
+    """The free slot that fits best: of the same size, else the smallest that is large enough, else the
+    largest."""
     same = next((s for s in free if size in s.sizes), None)
     if same is not None or not free:
         return same

@@ -9,7 +9,8 @@ from ..graph import Shared, Variable
 
 @dataclass
 class Program:
-    """Inputs, outputs and updates after givens and default updates; ``shareds`` is every shared variable read or written.
+    """Inputs, outputs and updates after givens and default updates; ``shareds`` is every shared variable read
+    or written.
 
     ``borrow``: per output, whether its array may be the function's own.
     """
@@ -39,7 +40,8 @@ class Program:
         )
 
     def with_resized_as_outputs(self) -> tuple[Program, list[Shared]]:
-        """The same program with the updates of shared variables whose shape may change as further outputs, and the latter."""
+        """The same program with the updates of shared variables whose shape may change as further outputs,
+        and the latter."""
         resized = [s for s in self.updates if None in s.type.shape]
         if not resized:
             return self, []

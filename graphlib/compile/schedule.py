@@ -1,8 +1,9 @@
-"""Scheduling: the values of a lowered graph become steps in an order: fused loop nests, matrix products, library calls, pushes.
+"""Scheduling: the values of a lowered graph become steps in an order: fused loop nests, matrix products,
+library calls, pushes.
 
-A loop nest takes in every value that iterates over the same leading axes and reads the others element by element, as long as no
-step outside would have to run in between.  Then results get their places: updates are written over the shared variable itself
-where every other reader can come first.
+A loop nest takes in every value that iterates over the same leading axes and reads the others element by
+element, as long as no step outside would have to run in between.  Then results get their places: updates are
+written over the shared variable itself where every other reader can come first.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ _SEARCH_LIMIT = 200
 class Step:
     """One thing the native function does.  ``after``: steps that must come before it.
 
-    ``rank`` is greater than that of every step in ``after``, so a step never depends on one of its own rank or above.
+    ``rank`` is greater than that of every step in ``after``, so a step never depends on one of its own rank
+    or above.
     """
 
     position: int
@@ -282,8 +284,8 @@ class Schedule:
         self.maker[value.variable] = group
 
     def _joinable(self, value: Value, before: set[Step]) -> Loops | None:
-        """A group that the value can be computed in: that of something it reads, one that reads the same things, or the
-        latest over the same axes."""
+        """A group that the value can be computed in: that of something it reads, one that reads the same
+        things, or the latest over the same axes."""
         own = sorted((s for s in before if isinstance(s, Loops)), key=lambda s: -s.position)
         others = [s for s in self._recent.get(value.axes[:1], ())[-6:] if s not in before]
         sharing = [s for s in others if s.reads() & value.element.uses]
@@ -325,7 +327,8 @@ class Schedule:
     # storage
 
     def _find_stored(self) -> None:
-        """Which loop values must be in memory: those another step reads, and those the same one reads at another place."""
+        """Which loop values must be in memory: those another step reads, and those the same one reads at
+        another place."""
         needed = set(self.program.results)
         for step in self.steps:
             needed |= step.reads()
@@ -340,7 +343,8 @@ class Schedule:
                 }
 
     def _place_results(self) -> None:
-        """Compute each result in its own storage: outputs in the array to be returned, updates over the old value if possible."""
+        """Compute each result in its own storage: outputs in the array to be returned, updates over the old
+        value if possible."""
         outputs = len(self.program.outputs)
         targets = list(self.program.updates)
         order = [*range(outputs, len(self.program.results)), *range(outputs)]
@@ -365,7 +369,8 @@ class Schedule:
                     writer.come_after([step])
 
     def _overwritable(self, shared: Shared, v: Variable) -> bool:
-        """Whether ``v`` may be written over ``shared``: every other reader can run before, and its maker reads it in place."""
+        """Whether ``v`` may be written over ``shared``: every other reader can run before, and its maker
+        reads it in place."""
         writer = self.maker[v]
         if shared in self._late_leaves():
             return False
@@ -419,7 +424,8 @@ class Schedule:
 
 
 def with_own_values(program: Program) -> Program:
-    """The program with a value of its own for each update that is just another updated variable, as in ``(a, b), (b, a)``."""
+    """The program with a value of its own for each update that is just another updated variable, as in ``(a,
+    b), (b, a)``."""
     n = len(program.outputs)
     results = list(program.results)
     for k, (target, v) in enumerate(program.updates.items(), n):

@@ -1,4 +1,5 @@
-"""The noun of graphlib: types, variables, the nodes between them, and how a graph is walked, copied and pickled.
+"""The noun of graphlib: types, variables, the nodes between them, and how a graph is walked, copied and
+pickled.
 
 Imports only ``errors`` and ``configuration``; knows nothing of what an operation computes.
 """

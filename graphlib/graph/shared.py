@@ -1,4 +1,5 @@
-"""Shared variables: a variable with a value that lives between calls and that ``updates`` of a function change."""
+"""Shared variables: a variable with a value that lives between calls and that ``updates`` of a function
+change."""
 
 from __future__ import annotations
 
@@ -9,34 +10,48 @@ import numpy as np
 from ..configuration import config
 from ..errors import DTypeError, ShapeError
 from .types import TensorType, dtype_name, shape_text
-from .variable import Origin, Variable
+from .variable import Origin, Variable, output_at, place_of
 
 
 class Shared(Variable):
     """A variable with a value of its own.  Make one with :func:`shared`.
 
-    ``data`` is the array that compiled functions read and write in place: C-contiguous and owned by the variable.
+    ``data`` is the array that compiled functions read and write in place: C-contiguous and owned by the
+    variable.  ``default_update`` is an expression that functions which use the variable update it with, unless
+    told otherwise.
     """
 
-    __slots__ = ("data", "default_update", "device")
+    __slots__ = ("_default_update", "data", "device")
 
     def __init__(
         self, data: np.ndarray, type: TensorType, name: str | None = None, origin: Origin | None = None
     ) -> None:
         super().__init__(type, name=name, origin=origin)
         self.data = data
-        self.default_update: Variable | None = None
+        self._default_update: Variable | tuple | None = None
         #: the copy in a device's memory, kept by the backend that made it; see ``Resident``
         self.device: Any = None
 
+    @property
+    def default_update(self) -> Variable | None:
+        if isinstance(self._default_update, tuple):
+            self._default_update = output_at(*self._default_update)
+        return self._default_update
+
+    @default_update.setter
+    def default_update(self, update: Variable | None) -> None:
+        self._default_update = update
+
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> np.ndarray:
-        """The value, a copy; with ``borrow=True`` the array itself, which later calls of functions may change."""
+        """The value, a copy; with ``borrow=True`` the array itself, which later calls of functions may
+        change."""
         return self.data if borrow else self.data.copy()
 
     def set_value(self, value: Any, borrow: bool = False) -> None:
         """A new value of the same dtype and a shape that the type allows.
 
-        It is copied into the variable; with ``borrow=True`` a fitting array becomes the variable's own storage.
+        It is copied into the variable; with ``borrow=True`` a fitting array becomes the variable's own
+        storage.
         """
         try:
             array = self.type.convert(value)
@@ -62,22 +77,30 @@ class Shared(Variable):
         return self.name if self.name is not None else f"<shared {self.type}>"
 
     def __reduce__(self) -> tuple:
-        return _restore_shared, (self.data, self.type, self.name, self.origin)
+        # the update leads back here: it is named by its place, which is looked up when all is restored
+        update = self.default_update
+        place = update if update is None or update.owner is None else place_of(update)
+        return _restore_shared, (self.data, self.type, self.name, self.origin), place
+
+    def __setstate__(self, place: Variable | tuple) -> None:
+        self._default_update = place
 
 
 class Resident(Shared):
-    """A shared variable that lives in a device's memory: its ``data`` is a mirror, brought up to date when somebody looks at it.
+    """A shared variable that lives in a device's memory: its ``data`` is a mirror, brought up to date when
+    somebody looks at it.
 
-    A variable turns into one (its class changes) when a function of a device first uses it, so that those that never leave the
-    CPU pay nothing.  ``device`` has ``to_host(array)``, which returns the array or a new one with the current value, and
-    ``host_is_newer``.
+    A variable turns into one (its class changes) when a function of a device first uses it, so that those
+    that never leave the CPU pay nothing.  ``device`` has ``to_host(array)``, which returns the array or a new
+    one with the current value, and ``host_is_newer``.
     """
 
     __slots__ = ()
 
     @property
     def data(self) -> np.ndarray:
-        """The value as an array that may be written to: the device takes it over from there at the next call."""
+        """The value as an array that may be written to: the device takes it over from there at the next
+        call."""
         array = self._mirror()
         self.device.host_is_newer = True
         return array
@@ -93,6 +116,16 @@ class Resident(Shared):
             array = self.device.to_host(array)
             _HOST.__set__(self, array)
         return array
+
+    @property
+    def default_update(self) -> Variable | None:
+        if isinstance(self._default_update, tuple):
+            self._default_update = output_at(*self._default_update)
+        return self._default_update
+
+    @default_update.setter
+    def default_update(self, update: Variable | None) -> None:
+        self._default_update = update
 
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> np.ndarray:
         """The value, always a copy: the device goes on changing its own."""
@@ -122,10 +155,10 @@ def shared(
 ) -> Shared:
     """A shared variable with the given value.
 
-    value: array, number or nested list; a Python int becomes int64, a Python float config.floatX.
-    borrow: let the variable use a fitting array as its storage instead of a copy.
-    shape: a static shape other than the value's own, e.g. ``(None, 784)`` so that ``set_value`` may change the length.
-    Other keywords of Theano's (target, broadcastable) are accepted and have no effect.
+    value: array, number or nested list; a Python int becomes int64, a Python float config.floatX. borrow: let
+    the variable use a fitting array as its storage instead of a copy. shape: a static shape other than the
+    value's own, e.g. ``(None, 784)`` so that ``set_value`` may change the length. Other keywords of Theano's
+    (target, broadcastable) are accepted and have no effect.
     """
     unknown = set(ignored) - {"target", "broadcastable"}
     if unknown:

@@ -1,4 +1,5 @@
-"""Walking and copying graphs: topological order, ancestors, and cloning with replacements.  All of it iterative."""
+"""Walking and copying graphs: topological order, ancestors, and cloning with replacements.  All of it
+iterative."""
 
 from __future__ import annotations
 

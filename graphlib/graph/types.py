@@ -1,4 +1,5 @@
-"""TensorType: what is known of a variable before any number is: its dtype and, a dimension each, its length or None.
+"""TensorType: what is known of a variable before any number is: its dtype and, a dimension each, its length
+or None.
 
 Also the dtype rules: which dtype an operation on several dtypes has, and Python numbers being weak.
 """
@@ -20,7 +21,8 @@ _NUMPY = {name: np.dtype(name) for name in DTYPES}
 
 
 def dtype_name(dtype: Any) -> str:
-    """The name of a dtype given as a name, a numpy dtype or type, or ``'floatX'``; DTypeError when unsupported."""
+    """The name of a dtype given as a name, a numpy dtype or type, or ``'floatX'``; DTypeError when
+    unsupported."""
     if dtype == "floatX":
         return config.floatX
     name = dtype if isinstance(dtype, str) and dtype in _NUMPY else np.dtype(dtype).name
@@ -62,7 +64,8 @@ def weak_dtype(value: Any, strong: str | None) -> str:
             if strong == "bool":
                 return "int64"
             raise DTypeError(
-                f"the number {value} does not fit into {strong}; cast the variable first, e.g. T.cast(x, 'int64')"
+                f"the number {value} does not fit into {strong}; cast the variable first, e.g. T.cast(x, "
+                f"'int64')"
             )
         return base
     return strong if strong is not None and is_float(strong) else config.floatX
@@ -71,7 +74,8 @@ def weak_dtype(value: Any, strong: str | None) -> str:
 class TensorType:
     """dtype and static shape: ``TensorType('float32', (None, 10))`` is a matrix of ten columns.
 
-    Theano's broadcast pattern is accepted for the shape: True stands for a length of 1, False for an unknown one.
+    Theano's broadcast pattern is accepted for the shape: True stands for a length of 1, False for an unknown
+    one.
     """
 
     __slots__ = ("dtype", "shape")
@@ -137,10 +141,12 @@ class TensorType:
         return Variable(self, name=name)
 
     def convert(self, value: Any, *, allow_downcast: bool | None = None, strict: bool = False) -> np.ndarray:
-        """``value`` as an array of this type; raises DTypeError or ShapeError in words a caller can put a name before.
+        """``value`` as an array of this type; raises DTypeError or ShapeError in words a caller can put a
+        name before.
 
         Python numbers and lists are taken when no information is lost; arrays of a wider dtype only with
-        ``allow_downcast=True`` (None: Python floats only).  ``strict`` takes nothing but an array of exactly this type.
+        ``allow_downcast=True`` (None: Python floats only).  ``strict`` takes nothing but an array of exactly
+        this type.
         """
         target = _NUMPY[self.dtype]
         if type(value) is np.ndarray and value.dtype == target:
@@ -164,7 +170,8 @@ class TensorType:
     ) -> np.ndarray:
         if array.dtype.kind not in "biuf":
             raise DTypeError(f"is an array of {array.dtype}, expected {self.dtype}")
-        # What `promote` keeps is harmless; lists and Python numbers count by their values, not by numpy's default dtype.
+        # What `promote` keeps is harmless; lists and Python numbers count by their values, not by numpy's
+        # default dtype.
         harmless = array.dtype.name in DTYPES and promote([array.dtype.name, self.dtype]) == self.dtype
         if harmless or allow_downcast:
             return array.astype(target)
@@ -175,7 +182,8 @@ class TensorType:
             if target.kind == "f" or np.array_equal(cast, array):
                 return cast
         raise DTypeError(
-            f"is of dtype {array.dtype}, expected {self.dtype}: cast it (value.astype('{self.dtype}')) or compile with "
+            f"is of dtype {array.dtype}, expected {self.dtype}: cast it (value.astype('{self.dtype}')) or "
+            f"compile with "
             f"allow_input_downcast=True"
         )
 

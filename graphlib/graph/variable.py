@@ -1,8 +1,8 @@
 """Variable, Apply and Constant: a graph is variables, and nodes that compute variables from variables.
 
-Graphs are immutable once built and may be tens of thousands of nodes deep, so nothing here recurses: pickling goes by
-records, each a flat list of nodes (see ``_Record``).  Operators (``+``, ``x.sum()``) are put on Variable by
-``graphlib.tensor``, which knows the operations.
+Graphs are immutable once built and may be tens of thousands of nodes deep, so nothing here recurses: pickling
+goes by records, each a flat list of nodes (see ``_Record``).  Operators (``+``, ``x.sum()``) are put on
+Variable by ``graphlib.tensor``, which knows the operations.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ def warn_user(message: str) -> None:
 class Variable:
     """A symbolic tensor: an input, or output number ``index`` of the node ``owner``.
 
-    ``==`` is identity and a variable is hashable and true, so it can be a key and ``if W:`` means "is there a W".
+    ``==`` is identity and a variable is hashable and true, so it can be a key and ``if W:`` means "is there a
+    W".
     """
 
     __slots__ = ("__weakref__", "index", "name", "origin", "owner", "tag", "type")
@@ -136,9 +137,11 @@ class Variable:
         return str(self)
 
     def describe(self) -> str:
-        """Name, type and the user's line, for messages: ``W float32(784, 10), made at File "mlp.py", line 12``.
+        """Name, type and the user's line, for messages: ``W float32(784, 10), made at File "mlp.py", line
+        12``.
 
-        What has no name is described by its operation and operands: ``dot(x, W) float32(?, 10), made at ...``.
+        What has no name is described by its operation and operands: ``dot(x, W) float32(?, 10), made at
+        ...``.
         """
         label = str(self)
         if self.name is None and self.owner is not None:
@@ -150,8 +153,8 @@ class Variable:
     def __reduce__(self) -> tuple:
         if self.owner is None:
             return _restore_leaf, (type(self), self.type, self.name, self.origin)
-        record, position = _record_of(self.owner)
-        return _restore_output, (_before(record), record, position, self.index)
+        place = place_of(self)
+        return _restore_output, (_before(place[0]), *place)
 
 
 class Apply:
@@ -202,10 +205,14 @@ class Constant(Variable):
         return Constant, (self.data, self.name, None, self.origin)
 
 
-# Pickling.  Pickle recurses into what an object refers to, which a chain of 10,000 nodes does not survive.  So a node
-# is pickled as a position in a record: the flat list, in topological order, of all nodes above it that no earlier record
-# holds.  A record is kept with its nodes, so variables pickled together find the same one and keep their identities.
-# Records may need one another in a chain as deep, so a variable is pickled with all records before its own, in order.
+# Pickling.  Pickle recurses into what an object refers to, which a chain of 10,000 nodes does not survive.
+# So a node
+# is pickled as a position in a record: the flat list, in topological order, of all nodes above it that no
+# earlier record
+# holds.  A record is kept with its nodes, so variables pickled together find the same one and keep their
+# identities.
+# Records may need one another in a chain as deep, so a variable is pickled with all records before its own,
+# in order.
 
 
 class _Record:
@@ -221,11 +228,9 @@ class _Record:
         rows = []
         for node in self.nodes:
             inputs = [
-                v
-                if v.owner is None
-                else (position[id(v.owner)], v.index)
+                (position[id(v.owner)], v.index)
                 if id(v.owner) in position
-                else (*_record_of(v.owner), v.index)
+                else (v if v.owner is None else place_of(v))
                 for v in node.inputs
             ]
             rows.append((node.op, inputs, [(v.type, v.name, v.origin) for v in node.outputs]))
@@ -289,8 +294,18 @@ def _record_of(node: Apply) -> tuple[_Record, int]:
     return node._record
 
 
-def _restore_output(before: tuple, record: _Record, position: int, index: int) -> Variable:
+def place_of(variable: Variable) -> tuple[_Record, int, int]:
+    """Record, position and index of a variable that has an owner."""
+    return (*_record_of(variable.owner), variable.index)
+
+
+def output_at(record: _Record, position: int, index: int) -> Variable:
+    """The variable of which ``place_of`` is the place."""
     return record.built()[position].outputs[index]
+
+
+def _restore_output(before: tuple, *place: Any) -> Variable:
+    return output_at(*place)
 
 
 def _restore_node(before: tuple, record: _Record, position: int) -> Apply:

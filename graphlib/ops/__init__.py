@@ -1,7 +1,9 @@
-"""All operations, each defined in one place: type rule, gradient, numpy reference, lowering and samples to test it on.
+"""All operations, each defined in one place: type rule, gradient, numpy reference, lowering and samples to
+test it on.
 
-``op`` says what an operation is and holds the registry; ``elementwise``, ``reduce``, ``shape``, ``index``, ``linalg``,
-``along_axis`` and ``control`` hold the operations, ``nnet`` what is composed of them, ``operators`` what variables get.
+``op`` says what an operation is and holds the registry; ``elementwise``, ``reduce``, ``shape``, ``index``,
+``linalg``, ``along_axis`` and ``control`` hold the operations, ``nnet`` what is composed of them,
+``operators`` what variables get.
 """
 
 from . import along_axis, control, elementwise, index, linalg, nnet, operators, reduce, shape

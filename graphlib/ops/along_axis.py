@@ -1,4 +1,5 @@
-"""Operations that look along an axis: sorting, cumulative sums and products, and the places of what is not zero.
+"""Operations that look along an axis: sorting, cumulative sums and products, and the places of what is not
+zero.
 
 They are calls of the backend's small library rather than expressions of one element.
 """
@@ -40,7 +41,8 @@ class Cumulative(Op):
         (x,), (g,) = node.inputs, grads
         if self.kind == "cumsum":
             return [_reversed_cumsum(g, self.axis)]
-        # Each output depends on x_i through the product of all others before it: dy_k/dx_i = y_k / x_i, summed over k >= i.
+        # Each output depends on x_i through the product of all others before it: dy_k/dx_i = y_k / x_i,
+        # summed over k >= i.
         return [_reversed_cumsum(g * node.outputs[0], self.axis) / x]
 
     def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
@@ -78,12 +80,14 @@ def cumsum(x: Any, axis: int | None = None) -> Variable:
 
 
 def cumprod(x: Any, axis: int | None = None) -> Variable:
-    """The running product along ``axis``, or of the flattened tensor; integers in int64.  No gradient at zeros (NaN)."""
+    """The running product along ``axis``, or of the flattened tensor; integers in int64.  No gradient at
+    zeros (NaN)."""
     return _cumulative("cumprod", x, axis)
 
 
 class Sort(Op):
-    """Ascending along an axis, equal elements in their order, NaN last; 'sort' gives values, 'argsort' int64 indices."""
+    """Ascending along an axis, equal elements in their order, NaN last; 'sort' gives values, 'argsort' int64
+    indices."""
 
     def __init__(self, kind: str, axis: int) -> None:
         self.kind = kind

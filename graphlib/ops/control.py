@@ -1,4 +1,5 @@
-"""Operations that compute nothing and steer gradients: constants to differentiation, clipping and scaling of gradients."""
+"""Operations that compute nothing and steer gradients: constants to differentiation, clipping and scaling of
+gradients."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from .op import Op, Sample, as_variable, register
 
 
 class GradientBarrier(Op):
-    """The value itself, with a gradient of its own: 'stop' gives none, 'clip' limits it, 'scale' multiplies it."""
+    """The value itself, with a gradient of its own: 'stop' gives none, 'clip' limits it, 'scale' multiplies
+    it."""
 
     view = True
 

@@ -1,7 +1,7 @@
 """Elementwise operations, a row each: numpy reference, dtype rule, gradient and the values to try it on.
 
-Operands broadcast as in NumPy, but only along dimensions that are statically 1.  A row's name is also its name in the scalar
-language, which the backends' printers know; an operation is lowered by that alone.
+Operands broadcast as in NumPy, but only along dimensions that are statically 1.  A row's name is also its
+name in the scalar language, which the backends' printers know; an operation is lowered by that alone.
 """
 
 from __future__ import annotations
@@ -215,7 +215,8 @@ def sum_to_shape_of(gradient: Variable, like: Variable) -> Variable:
     return sum_keeping(gradient, axes) if axes else gradient
 
 
-# The table.  A gradient gets the inputs, the output and the gradient of the output; None for one that is zero everywhere.
+# The table.  A gradient gets the inputs, the output and the gradient of the output; None for one that is zero
+# everywhere.
 
 _ROWS: dict[str, Elementwise] = {}
 
@@ -280,7 +281,8 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def _special(name: str) -> Callable:
-    """A function of the error and gamma families, of the standard library's ``math`` or our own series, elementwise."""
+    """A function of the error and gamma families, of the standard library's ``math`` or our own series,
+    elementwise."""
     import math
 
     scalar = {

@@ -1,7 +1,9 @@
-"""Indexing as in NumPy: integers and slices with symbolic bounds, integer arrays, boolean masks; and writing to such parts.
+"""Indexing as in NumPy: integers and slices with symbolic bounds, integer arrays, boolean masks; and writing
+to such parts.
 
-Reading only remaps indices.  Writing (``set_subtensor``, ``inc_subtensor``, the gradient of reading) is the one thing that is
-pushed instead of pulled: elements go to computed places of a copy, or, after a rewrite, of the tensor itself.
+Reading only remaps indices.  Writing (``set_subtensor``, ``inc_subtensor``, the gradient of reading) is the
+one thing that is pushed instead of pulled: elements go to computed places of a copy, or, after a rewrite, of
+the tensor itself.
 """
 
 from __future__ import annotations
@@ -21,12 +23,14 @@ from .elementwise import ALL, broadcast_at, broadcast_shape, cast, sum_to_shape_
 from .op import NUMBERS, Op, Sample, as_variable, broadcast_static, check_broadcast, register
 from .shape import ARange, as_length, broadcast_to, constant_int, dimshuffle, shape_i, shape_of, zeros_like
 
-# One entry an axis of a basic index: None keeps the whole axis, "index" takes one element (one input), and a slice is
+# One entry an axis of a basic index: None keeps the whole axis, "index" takes one element (one input), and a
+# slice is
 # (start given, stop given, step) with one input for each bound that is given.
 
 
 class BasicIndex(Op):
-    """Integers and slices, an entry an axis; the inputs are the tensor and the int64 scalars that the entries need."""
+    """Integers and slices, an entry an axis; the inputs are the tensor and the int64 scalars that the entries
+    need."""
 
     view = True
 
@@ -82,7 +86,8 @@ class BasicIndex(Op):
 
 
 class BasicWrite(Op):
-    """The tensor with the part that ``entries`` name set to, or increased by, the second input, which broadcasts to it."""
+    """The tensor with the part that ``entries`` name set to, or increased by, the second input, which
+    broadcasts to it."""
 
     def __init__(self, entries: tuple, mode: str) -> None:
         self.entries = entries
@@ -100,7 +105,7 @@ class BasicWrite(Op):
         return [x.type]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
-        x, y, *bounds = node.inputs
+        _, y, *bounds = node.inputs
         g = grads[0]
         gx = (
             g
@@ -223,7 +228,8 @@ def check_fits_at_call(node: Apply, part: tuple[int, ...], y: np.ndarray) -> Non
     for axis in range(1, y.ndim + 1):
         if variable.type.shape[-axis] != 1 and y.shape[-axis] != part[-axis]:
             raise ShapeError(
-                f"{node.op}: axis {-axis} of {variable.describe()} has length {y.shape[-axis]}, the part it goes to {part[-axis]}"
+                f"{node.op}: axis {-axis} of {variable.describe()} has length {y.shape[-axis]}, the part it "
+                f"goes to {part[-axis]}"
             )
 
 
@@ -238,7 +244,8 @@ def require_fits(y: Operand, domain: tuple, require: Callable, node: Apply) -> N
             )
 
 
-# Advanced indexing: one entry an axis, True where an integer array indexes it (one input each), False where it is kept.
+# Advanced indexing: one entry an axis, True where an integer array indexes it (one input each), False where
+# it is kept.
 
 
 class AdvancedIndex(Op):
@@ -351,7 +358,7 @@ class AdvancedWrite(Op):
         return [x.type]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
-        x, y, *arrays = node.inputs
+        _, y, *arrays = node.inputs
         g = grads[0]
         gx = (
             g
@@ -412,7 +419,8 @@ def basic_index(x: Variable, items: Sequence[Any]) -> Variable:
 
 
 def index(x: Any, key: Any) -> Variable:
-    """``x[key]`` with everything NumPy's indexing has: integers, slices, None, Ellipsis, integer arrays, boolean masks."""
+    """``x[key]`` with everything NumPy's indexing has: integers, slices, None, Ellipsis, integer arrays,
+    boolean masks."""
     x = as_variable(x)
     key = list(key) if isinstance(key, tuple) else [key]
     items: list[Any] = []
@@ -488,8 +496,8 @@ def nonzero_of_mask(mask: Variable, x: Variable, axis: int) -> list[Variable]:
 def _new_axes(result: Variable, items: list, front: int, rank: int) -> Variable:
     """Axes for the None entries of an index, at the places where NumPy puts them.
 
-    ``rank`` axes of the result, from ``front`` on, come from index arrays.  They stand where the first array stands, or
-    before all others if anything, also a None, is between two arrays.
+    ``rank`` axes of the result, from ``front`` on, come from index arrays.  They stand where the first array
+    stands, or before all others if anything, also a None, is between two arrays.
     """
     if None not in items:
         return result
@@ -554,7 +562,8 @@ def set_subtensor(
 def inc_subtensor(
     part: Variable, y: Any, inplace: bool = False, tolerate_inplace_aliasing: bool = False
 ) -> Variable:
-    """The tensor of which ``part`` is an indexed part (``x[...]``), with ``y`` added there (repeated indices add up)."""
+    """The tensor of which ``part`` is an indexed part (``x[...]``), with ``y`` added there (repeated indices
+    add up)."""
     return _write(part, y, "add")
 
 

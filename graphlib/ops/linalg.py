@@ -1,7 +1,8 @@
-"""Matrix products: ``dot`` in NumPy's sense, ``batched_dot``, ``tensordot``, and the product with accumulation of BLAS.
+"""Matrix products: ``dot`` in NumPy's sense, ``batched_dot``, ``tensordot``, and the product with
+accumulation of BLAS.
 
-One primitive, the product of two matrices, or of two batches of them, stands under all of them; floating ones become library
-calls, integer ones a loop nest.
+One primitive, the product of two matrices, or of two batches of them, stands under all of them; floating ones
+become library calls, integer ones a loop nest.
 """
 
 from __future__ import annotations
@@ -43,12 +44,14 @@ class MatrixProduct(Op):
             and a.type.shape[0] != b.type.shape[0]
         ):
             raise ShapeError(
-                f"T.{what}: {a.type.shape[0]} and {b.type.shape[0]} products in {a.describe()} and {b.describe()}"
+                f"T.{what}: {a.type.shape[0]} and {b.type.shape[0]} products in {a.describe()} and "
+                f"{b.describe()}"
             )
         inner = a.type.shape[-1], b.type.shape[-2]
         if None not in inner and inner[0] != inner[1]:
             raise ShapeError(
-                f"T.{what}: the last axis of {a.describe()} has length {inner[0]}, the one it meets in {b.describe()} {inner[1]}"
+                f"T.{what}: the last axis of {a.describe()} has length {inner[0]}, the one it meets in "
+                f"{b.describe()} {inner[1]}"
             )
         batch = [a.type.shape[0] if a.type.shape[0] is not None else b.type.shape[0]] if self.batched else []
         return [TensorType(a.dtype, [*batch, a.type.shape[-2], b.type.shape[-1]])]
@@ -93,7 +96,8 @@ def lower_product(node: Apply, a: Operand, b: Operand, batched: bool, require: C
 
 
 class Gemm(Op):
-    """beta * c + alpha * a·b with scalars alpha and beta, as BLAS has it.  Made by rewrites; writes over c where it may."""
+    """beta * c + alpha * a·b with scalars alpha and beta, as BLAS has it.  Made by rewrites; writes over c
+    where it may."""
 
     def __repr__(self) -> str:
         return "gemm"
@@ -139,8 +143,8 @@ def _same_dtype(a: Any, b: Any) -> tuple[Variable, Variable]:
 
 
 def dot(a: Any, b: Any) -> Variable:
-    """The product in NumPy's sense: matrix by matrix, matrix by vector, vector by vector, scalar by anything, and, for more
-    dimensions, over the last axis of ``a`` and the last but one of ``b``."""
+    """The product in NumPy's sense: matrix by matrix, matrix by vector, vector by vector, scalar by anything,
+    and, for more dimensions, over the last axis of ``a`` and the last but one of ``b``."""
     a, b = _same_dtype(a, b)
     if a.ndim == 0 or b.ndim == 0:
         return mul(a, b)
@@ -186,7 +190,8 @@ def batched_dot(a: Any, b: Any) -> Variable:
 
 
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Variable:
-    """The sum over the product of paired axes: a number (the last of ``a`` with the first of ``b``) or two lists of axes."""
+    """The sum over the product of paired axes: a number (the last of ``a`` with the first of ``b``) or two
+    lists of axes."""
     a, b = _same_dtype(a, b)
     if isinstance(axes, (int, np.integer)):
         if axes > a.ndim or axes > b.ndim:

@@ -1,4 +1,5 @@
-"""Composites for networks: softmax, cross-entropies, activations.  Written as their formulas; the rewrites make them stable."""
+"""Composites for networks: softmax, cross-entropies, activations.  Written as their formulas; the rewrites
+make them stable."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ tanh = ew.tanh
 
 
 def softmax(x: Any, axis: int = -1) -> Variable:
-    """exp(x) over its sum along ``axis`` (the last), relative to the maximum; of a vector, as in Theano, a (1, n) row."""
+    """exp(x) over its sum along ``axis`` (the last), relative to the maximum; of a vector, as in Theano, a
+    (1, n) row."""
     x = as_variable(x)
     if x.ndim == 0:
         raise ShapeError(f"T.nnet.softmax needs at least a vector, not {x.describe()}")

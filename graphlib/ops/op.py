@@ -1,7 +1,8 @@
 """What an operation is, and the registry of all of them.
 
-An operation has a type rule (``infer``), a gradient, a numpy reference and a lowering, in one class or one row of a table,
-and samples of its inputs.  The tests, ``T.name`` and the table in the docs are generated from ``REGISTRY``.
+An operation has a type rule (``infer``), a gradient, a numpy reference and a lowering, in one class or one
+row of a table, and samples of its inputs.  The tests, ``T.name`` and the table in the docs are generated from
+``REGISTRY``.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ NUMBERS = (*INTEGERS, *FLOATS)
 class Sample:
     """A way to try an operation: ``build`` applied to variables of these inputs' types.
 
-    The tests run it with every dtype of ``dtypes`` in place of the float inputs, and, where ``differentiable`` (per input),
-    hold its gradients against finite differences to second order.
+    The tests run it with every dtype of ``dtypes`` in place of the float inputs, and, where
+    ``differentiable`` (per input), hold its gradients against finite differences to second order.
     """
 
     build: Callable[..., Any]
@@ -60,7 +61,8 @@ def register(
 
 
 class Op:
-    """The base of all operations.  Instances are immutable and compare by class and parameters (see ``parameters``)."""
+    """The base of all operations.  Instances are immutable and compare by class and parameters (see
+    ``parameters``)."""
 
     #: whether the only thing it does is to read its (first) input at another index
     view = False
@@ -74,7 +76,8 @@ class Op:
         raise NotImplementedError
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
-        """For each input the gradient of the cost, given those of the outputs; None where it is zero everywhere."""
+        """For each input the gradient of the cost, given those of the outputs; None where it is zero
+        everywhere."""
         raise NotImplementedError
 
     def reference(self, node: Apply, *arrays: np.ndarray) -> Any:
@@ -114,7 +117,8 @@ def not_differentiable(node: Apply, why: str) -> GradientError:
     output = node.outputs[0]
     return GradientError(
         f"no gradient exists through {node.op}: {why}. It was asked for through {output.describe()}. "
-        f"If it should count as a constant there, wrap it in T.consider_constant or pass consider_constant=[...]."
+        f"If it should count as a constant there, wrap it in T.consider_constant or pass "
+        f"consider_constant=[...]."
     )
 
 
@@ -122,21 +126,26 @@ def _watch_float64(node: Apply) -> None:
     floats = {v.dtype for v in node.inputs if v.type.is_float}
     if any(v.dtype == "float64" for v in node.outputs) and floats != {"float64"}:
         culprits = ", ".join(v.describe() for v in node.inputs)
-        message = f"{node.op} computes in float64 (config.on_float64 = {config.on_float64!r}); its inputs are {culprits}"
+        message = (
+            f"{node.op} computes in float64 (config.on_float64 = {config.on_float64!r}); its inputs are "
+            f"{culprits}"
+        )
         if config.on_float64 == "raise":
             raise DTypeError(message)
         warn_user(message)
 
 
 def is_number(value: Any) -> bool:
-    """A Python number, which is weak: it takes its dtype from what it meets (np.float64 counts as a Python float)."""
+    """A Python number, which is weak: it takes its dtype from what it meets (np.float64 counts as a Python
+    float)."""
     return isinstance(value, (bool, int, float)) and not (
         isinstance(value, np.generic) and not isinstance(value, float)
     )
 
 
 def as_variable(value: Any, name: str | None = None, dtype: str | None = None) -> Variable:
-    """A variable as it is; a number, an array or a nested list (also of variables) as a constant or a stack of them."""
+    """A variable as it is; a number, an array or a nested list (also of variables) as a constant or a stack
+    of them."""
     if isinstance(value, Variable):
         return value
     if is_number(value):
@@ -197,7 +206,8 @@ def broadcast_static(inputs: Sequence[Variable], what: Any) -> tuple[int | None,
 
 
 def check_broadcast(what: Any, inputs: Sequence[Variable], arrays: Sequence[np.ndarray]) -> None:
-    """Raises ShapeError where numpy would broadcast a length of 1 that is not statically known (see ``broadcast_static``)."""
+    """Raises ShapeError where numpy would broadcast a length of 1 that is not statically known (see
+    ``broadcast_static``)."""
     for axis in range(1, max((a.ndim for a in arrays), default=0) + 1):
         lengths = [
             (v, a.shape[-axis])

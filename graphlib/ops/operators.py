@@ -1,4 +1,5 @@
-"""What a variable can do in Python: operators, indexing, and methods, all of them operations of this package."""
+"""What a variable can do in Python: operators, indexing, and methods, all of them operations of this
+package."""
 
 from __future__ import annotations
 
@@ -60,7 +61,8 @@ def _truth(self: Variable) -> bool:
         and self.owner.op.name in _COMPARISONS
     ):
         raise TypeError(
-            f"the comparison {self.describe()} is symbolic and has no truth value yet; use T.switch(condition, a, b) "
+            f"the comparison {self.describe()} is symbolic and has no truth value yet; use "
+            f"T.switch(condition, a, b) "
             f"instead of if, and & and | instead of and, or (also in a < x < b)"
         )
     return True
@@ -80,7 +82,8 @@ def _length(self: Variable) -> int:
 def _no_number(kind: str) -> Any:
     def convert(self: Variable) -> Any:
         raise TypeError(
-            f"{self.describe()} is symbolic and has no value to make {kind} of; use .eval() or a compiled function"
+            f"{self.describe()} is symbolic and has no value to make {kind} of; use .eval() or a compiled "
+            f"function"
         )
 
     return convert

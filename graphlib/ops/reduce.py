@@ -1,7 +1,8 @@
-"""Reductions over any axes: sum, product, maximum, minimum, all, any, the index of the greatest and the smallest.
+"""Reductions over any axes: sum, product, maximum, minimum, all, any, the index of the greatest and the
+smallest.
 
-Each lowers to a loop nest over its input with the reduced axes marked; ``mean``, ``var``, ``std`` and ``logsumexp`` are
-composed of them.
+Each lowers to a loop nest over its input with the reduced axes marked; ``mean``, ``var``, ``std`` and
+``logsumexp`` are composed of them.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ _EMPTY_FAILS = ("max", "min", "argmax", "argmin")
 
 
 class Reduce(Op):
-    """``kind`` over ``axes`` (sorted), which vanish from the shape.  Sums and products keep the input's dtype."""
+    """``kind`` over ``axes`` (sorted), which vanish from the shape.  Sums and products keep the input's
+    dtype."""
 
     def __init__(self, kind: str, axes: tuple[int, ...]) -> None:
         self.kind = kind
@@ -71,7 +73,8 @@ class Reduce(Op):
 
 
 class ArgReduce(Op):
-    """The index along one axis of the first greatest ('argmax') or smallest ('argmin') element, int64; NaN comes first."""
+    """The index along one axis of the first greatest ('argmax') or smallest ('argmin') element, int64; NaN
+    comes first."""
 
     def __init__(self, kind: str, axis: int) -> None:
         self.kind = kind
@@ -154,7 +157,8 @@ def _sum_dtype(x: Variable, dtype: Any) -> str:
 def sum(
     x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None
 ) -> Variable:
-    """The sum over ``axis`` (None: all).  Integers and bools are summed in int64; floats in their own dtype."""
+    """The sum over ``axis`` (None: all).  Integers and bools are summed in int64; floats in their own
+    dtype."""
     x = as_variable(x)
     return _reduce("sum", x, axis, keepdims, _sum_dtype(x, dtype))
 

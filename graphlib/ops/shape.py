@@ -1,7 +1,7 @@
 """Shapes: reading lengths, moving, adding and dropping axes, reshaping, broadcasting, filling, joining.
 
-Most only remap the index of what they read and cost nothing once fused.  A length that is statically known is a constant from
-the start, so shape arithmetic folds while the graph is built.
+Most only remap the index of what they read and cost nothing once fused.  A length that is statically known is
+a constant from the start, so shape arithmetic folds while the graph is built.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ def shape_i(x: Any, axis: int) -> Variable:
 
 
 class Shape(tuple):
-    """``x.shape``: a tuple of int64 scalars that is also a vector wherever a variable is wanted (``T.prod(x.shape)``)."""
+    """``x.shape``: a tuple of int64 scalars that is also a vector wherever a variable is wanted
+    (``T.prod(x.shape)``)."""
 
     def __graphlib_variable__(self) -> Variable:
         return stack_scalars(list(self))
@@ -137,7 +138,8 @@ class DimShuffle(Op):
         for axis in set(range(x.ndim)) - {a for a in self.order if a != "x"}:
             if x.type.shape[axis] not in (1, None):
                 raise ShapeError(
-                    f"dimshuffle{self.order}: axis {axis} of {x.describe()} cannot be dropped, its length is not 1"
+                    f"dimshuffle{self.order}: axis {axis} of {x.describe()} cannot be dropped, its length "
+                    f"is not 1"
                 )
         return [TensorType(x.dtype, [1 if a == "x" else x.type.shape[a] for a in self.order])]
 
@@ -173,7 +175,8 @@ class DimShuffle(Op):
 
 
 def dimshuffle(x: Any, *order: Any) -> Variable:
-    """Reorder, add ('x') and drop (length 1) axes: ``dimshuffle(x, 0, 'x', 1)`` or ``dimshuffle(x, (0, 'x', 1))``."""
+    """Reorder, add ('x') and drop (length 1) axes: ``dimshuffle(x, 0, 'x', 1)`` or ``dimshuffle(x, (0, 'x',
+    1))``."""
     x = as_variable(x)
     if len(order) == 1 and isinstance(order[0], (tuple, list)):
         order = tuple(order[0])
@@ -252,7 +255,8 @@ def squeeze(x: Any, axis: Any = None) -> Variable:
 
 
 class Reshape(Op):
-    """The elements in row-major order under another shape: an array, then its lengths; ``infer_axis`` follows from the rest."""
+    """The elements in row-major order under another shape: an array, then its lengths; ``infer_axis`` follows
+    from the rest."""
 
     view = True
 
@@ -271,7 +275,8 @@ class Reshape(Op):
         if self.infer_axis is None:
             if total is not None and None not in shape and int(np.prod(shape)) != total:
                 raise ShapeError(
-                    f"reshape: {x.describe()} has {total} elements, the shape {shape_text(shape)} {int(np.prod(shape))}"
+                    f"reshape: {x.describe()} has {total} elements, the shape {shape_text(shape)} "
+                    f"{int(np.prod(shape))}"
                 )
         elif total is not None and all(n is not None for i, n in enumerate(shape) if i != self.infer_axis):
             rest = int(np.prod([n for i, n in enumerate(shape) if i != self.infer_axis]))
@@ -315,7 +320,8 @@ class Reshape(Op):
 
 
 def reshape(x: Any, shape: Any, ndim: int | None = None) -> Variable:
-    """``x`` with another shape: a sequence of lengths (one may be -1), or a vector variable with ``ndim`` given."""
+    """``x`` with another shape: a sequence of lengths (one may be -1), or a vector variable with ``ndim``
+    given."""
     x = as_variable(x)
     if (isinstance(shape, Variable) and shape.ndim == 0) or is_number(shape) or isinstance(shape, np.integer):
         shape = [shape]
@@ -365,7 +371,8 @@ class BroadcastTo(Op):
             if have not in (1, None):
                 if want not in (None, have):
                     raise ShapeError(
-                        f"{x.describe()} cannot be broadcast to {shape_text(shape)}: axis {-axis} has length {have}"
+                        f"{x.describe()} cannot be broadcast to {shape_text(shape)}: axis {-axis} has "
+                        f"length {have}"
                     )
                 shape[-axis] = have
         return [TensorType(x.dtype, shape)]
@@ -387,7 +394,8 @@ class BroadcastTo(Op):
         for axis in range(1, x.ndim + 1):
             if node.inputs[0].type.shape[-axis] != 1 and x.shape[-axis] != shape[-axis]:
                 raise ShapeError(
-                    f"axis {-axis} of {node.inputs[0].describe()} has length {x.shape[-axis]} and cannot be broadcast to {shape[-axis]}"
+                    f"axis {-axis} of {node.inputs[0].describe()} has length {x.shape[-axis]} and cannot be "
+                    f"broadcast to {shape[-axis]}"
                 )
         return np.broadcast_to(x, shape)
 
@@ -533,7 +541,8 @@ def _is_length(p: Poly) -> bool:
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Variable:
-    """Numbers from ``start`` to ``stop`` (left out) by ``step``; ``arange(n)`` counts n from 0.  Integers give int64."""
+    """Numbers from ``start`` to ``stop`` (left out) by ``step``; ``arange(n)`` counts n from 0.  Integers
+    give int64."""
     if stop is None:
         start, stop = 0, start
     values = [as_variable(v) for v in (start, stop, step)]
@@ -586,7 +595,8 @@ class Join(Op):
                 if axis != self.axis and n is not None:
                     if shape[axis] not in (None, n):
                         raise ShapeError(
-                            f"concatenate: axis {axis} has length {shape[axis]} in {source[axis].describe()} and {n} in {v.describe()}"
+                            f"concatenate: axis {axis} has length {shape[axis]} in "
+                            f"{source[axis].describe()} and {n} in {v.describe()}"
                         )
                     shape[axis], source[axis] = n, v
         lengths = [v.type.shape[self.axis] for v in inputs]
@@ -655,7 +665,8 @@ def join(axis: int, *tensors: Any) -> Variable:
 
 
 def stack(*tensors: Any, axis: int = 0) -> Variable:
-    """Tensors of equal shape along a new axis: ``stack([a, b])``, ``stack([a, b], axis=1)`` or ``stack(a, b)``."""
+    """Tensors of equal shape along a new axis: ``stack([a, b])``, ``stack([a, b], axis=1)`` or ``stack(a,
+    b)``."""
     if len(tensors) == 2 and isinstance(tensors[0], (list, tuple)) and isinstance(tensors[1], int):
         tensors, axis = (tensors[0],), tensors[1]
     items = list(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else list(tensors)
@@ -674,7 +685,8 @@ def stack_scalars(value: Sequence[Any]) -> Variable:
 
 
 def split(x: Any, splits_size: Any, n_splits: int | None = None, axis: int = 0) -> list[Variable]:
-    """``x`` cut along ``axis`` into pieces of the given lengths; ``n_splits`` says how many a vector variable holds."""
+    """``x`` cut along ``axis`` into pieces of the given lengths; ``n_splits`` says how many a vector variable
+    holds."""
     from .index import basic_index
 
     x = as_variable(x)
@@ -717,7 +729,8 @@ class SpecifyShape(Op):
     def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
         if not node.outputs[0].type.accepts_shape(x.shape):
             raise ShapeError(
-                f"specify_shape: {node.inputs[0].describe()} has shape {x.shape}, not {shape_text(self.shape)}"
+                f"specify_shape: {node.inputs[0].describe()} has shape {x.shape}, not "
+                f"{shape_text(self.shape)}"
             )
         return x
 

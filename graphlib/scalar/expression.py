@@ -1,7 +1,8 @@
-"""Typed scalar expressions, hash-consed: equal expressions are the same object, so common ones are computed once.
+"""Typed scalar expressions, hash-consed: equal expressions are the same object, so common ones are computed
+once.
 
-``Expr.op`` is 'const', 'int' (a polynomial), 'access' (an element of a graph variable), 'fail_unless' (a checked index) or
-the name of an elementwise operation; the backends' printers know each name.
+``Expr.op`` is 'const', 'int' (a polynomial), 'access' (an element of a graph variable), 'fail_unless' (a
+checked index) or the name of an elementwise operation; the backends' printers know each name.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ _serial = itertools.count(1 << 40)
 
 
 class Expr:
-    """One scalar: ``op`` applied to ``args``, of ``dtype``; ``value`` is a constant, a polynomial or what is accessed.
+    """One scalar: ``op`` applied to ``args``, of ``dtype``; ``value`` is a constant, a polynomial or what is
+    accessed.
 
     ``free``: the loop indices it depends on.  ``uses``: the graph variables it reads.
     """
@@ -127,7 +129,8 @@ _FOLD = {
 
 
 def apply(op: str, dtype: str, *args: Expr) -> Expr:
-    """An elementwise operation on scalars; integer arithmetic is kept in normal form and folded where constant."""
+    """An elementwise operation on scalars; integer arithmetic is kept in normal form and folded where
+    constant."""
     if args[0].dtype == "int64":
         if dtype == "int64" and op in _POLYNOMIAL:
             return integer(_POLYNOMIAL[op](*(poly(a) for a in args)))

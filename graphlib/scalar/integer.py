@@ -1,7 +1,8 @@
 """Integer arithmetic on lengths and indices, kept as polynomials in normal form.
 
-Two ways of writing the same offset compare equal, constants fold, and the stride of a loop index is read off as a
-coefficient.  Atoms are symbols (a length, a loop index) or opaque integer expressions (a loaded value, a quotient).
+Two ways of writing the same offset compare equal, constants fold, and the stride of a loop index is read off
+as a coefficient.  Atoms are symbols (a length, a loop index) or opaque integer expressions (a loaded value, a
+quotient).
 """
 
 from __future__ import annotations
@@ -116,7 +117,8 @@ class Poly:
     __rmul__ = __mul__
 
     def linear_in(self, indices: Iterable[Symbol]) -> tuple[list[Poly], Poly] | None:
-        """Coefficients of each index and the rest, free of them; None if the polynomial is not linear in them."""
+        """Coefficients of each index and the rest, free of them; None if the polynomial is not linear in
+        them."""
         indices = list(indices)
         position = {index: i for i, index in enumerate(indices)}
         coefficients: list[dict[tuple, int]] = [{} for _ in indices]

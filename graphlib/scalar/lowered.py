@@ -1,6 +1,8 @@
-"""What an operation's ``lower`` returns: how its outputs come from its operands, without saying where or when.
+"""What an operation's ``lower`` returns: how its outputs come from its operands, without saying where or
+when.
 
-The scheduler decides what is materialised, which loops are shared and in which order steps run; the backends print it.
+The scheduler decides what is materialised, which loops are shared and in which order steps run; the backends
+print it.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ Element = Callable[..., Expr]
 
 
 class Operand:
-    """An operand as ``lower`` sees it: ``shape`` in polynomials, ``at(i, j)`` one element, ``scalar`` of a 0-d one.
+    """An operand as ``lower`` sees it: ``shape`` in polynomials, ``at(i, j)`` one element, ``scalar`` of a
+    0-d one.
 
     ``contiguous()`` demands it as a contiguous array in memory; ``flat(k)`` is then its k-th element.
     """
@@ -49,7 +52,8 @@ class Pull:
 
 @dataclass(frozen=True)
 class Reduction:
-    """A loop nest over ``domain`` whose ``axes`` are reduced by ``kind`` (sum, prod, max, min, all, any, argmax, argmin)."""
+    """A loop nest over ``domain`` whose ``axes`` are reduced by ``kind`` (sum, prod, max, min, all, any,
+    argmax, argmin)."""
 
     kind: str
     domain: tuple[Poly, ...]
@@ -75,7 +79,8 @@ class Piece:
 
 @dataclass(frozen=True)
 class Push:
-    """An output that starts as a copy of operand ``base`` (or zeros, or nothing where pieces cover it) and takes pieces."""
+    """An output that starts as a copy of operand ``base`` (or zeros, or nothing where pieces cover it) and
+    takes pieces."""
 
     shape: tuple[Poly, ...]
     base: int | Literal["zeros", "nothing"]
@@ -84,7 +89,8 @@ class Push:
 
 @dataclass(frozen=True)
 class Product:
-    """c = alpha * a·b + beta * c, a library's matrix product; operands by number, ``c`` None for a plain product.
+    """c = alpha * a·b + beta * c, a library's matrix product; operands by number, ``c`` None for a plain
+    product.
 
     ``batched``: the operands have a leading axis of independent products.
     """
@@ -100,7 +106,8 @@ class Product:
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a function of the backend's own library: operands contiguous, outputs of the given shapes, then integers."""
+    """A call of a function of the backend's own library: operands contiguous, outputs of the given shapes,
+    then integers."""
 
     function: str
     shapes: tuple[tuple[Poly, ...], ...]
@@ -111,7 +118,8 @@ class Call:
 
 @dataclass
 class Check:
-    """A condition on lengths that must hold at a call: two polynomials that must be equal, and the message if not."""
+    """A condition on lengths that must hold at a call: two polynomials that must be equal, and the message if
+    not."""
 
     left: Poly
     right: Poly

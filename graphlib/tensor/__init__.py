@@ -1,4 +1,5 @@
-"""The user's facade, usually imported as ``T``: constructors of variables and every operation under its Theano name."""
+"""The user's facade, usually imported as ``T``: constructors of variables and every operation under its
+Theano name."""
 
 from __future__ import annotations
 

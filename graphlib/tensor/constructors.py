@@ -1,7 +1,8 @@
-"""Constructors of symbolic inputs under Theano's names: ``matrix('x')``, ``ivector('y')``, ``lscalar('index')``.
+"""Constructors of symbolic inputs under Theano's names: ``matrix('x')``, ``ivector('y')``,
+``lscalar('index')``.
 
-A prefix names the dtype (b int8, w int16, i int32, l int64, f float32, d float64; none: config.floatX), the rest the number of
-dimensions.  The plural makes several: ``x, y = matrices('x', 'y')``.
+A prefix names the dtype (b int8, w int16, i int32, l int64, f float32, d float64; none: config.floatX), the
+rest the number of dimensions.  The plural makes several: ``x, y = matrices('x', 'y')``.
 """
 
 from __future__ import annotations
@@ -45,7 +46,10 @@ def _constructor(prefix: str, kind: str) -> Callable[..., Variable]:
         )
 
     make.__name__ = make.__qualname__ = prefix + kind
-    make.__doc__ = f"A symbolic {kind} of {fixed or 'config.floatX, or of ``dtype``'}; ``shape`` gives lengths that are known."
+    make.__doc__ = (
+        f"A symbolic {kind} of {fixed or 'config.floatX, or of ``dtype``'}; ``shape`` gives lengths that "
+        f"are known."
+    )
     return make
 
 
@@ -72,7 +76,8 @@ for _prefix in _PREFIXES:
 def tensor(
     name: Any = None, dtype: Any = None, shape: tuple = (), broadcastable: tuple | None = None
 ) -> Variable:
-    """A symbolic tensor of any static shape: ``tensor('x', 'float32', (None, 3))``; Theano's ``tensor(dtype, broadcastable)``."""
+    """A symbolic tensor of any static shape: ``tensor('x', 'float32', (None, 3))``; Theano's ``tensor(dtype,
+    broadcastable)``."""
     if broadcastable is not None or isinstance(dtype, (tuple, list)):
         pattern = broadcastable if broadcastable is not None else dtype
         return Variable(TensorType(name if dtype is None or dtype is pattern else dtype, pattern))

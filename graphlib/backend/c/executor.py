@@ -1,4 +1,5 @@
-"""Runs a program as one native call: compiles the rendered file, hands over arrays, and turns failure codes into errors."""
+"""Runs a program as one native call: compiles the rendered file, hands over arrays, and turns failure codes
+into errors."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ from .toolchain import shared_object
 
 
 class CExecutor:
-    """The compiled form of a program.  Calling it is one call of C, or two where the lengths of outputs must be known first."""
+    """The compiled form of a program.  Calling it is one call of C, or two where the lengths of outputs must
+    be known first."""
 
     def __init__(self, program: Program, profile: bool) -> None:
         self.original = program

@@ -36,7 +36,39 @@ _LIMITS = {
     "float64": ("-INFINITY", "INFINITY"),
 }
 _SLOW = frozenset(
-    ["exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sigmoid", "softplus", "tanh", "sin", "cos", "tan", "sinh", "cosh", "arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh", "erf", "erfc", "gammaln", "psi", "tri_gamma", "pow", "arctan2", "logaddexp", "mod", "floor_div"]
+    [
+        "exp",
+        "exp2",
+        "expm1",
+        "log",
+        "log2",
+        "log10",
+        "log1p",
+        "sigmoid",
+        "softplus",
+        "tanh",
+        "sin",
+        "cos",
+        "tan",
+        "sinh",
+        "cosh",
+        "arcsin",
+        "arccos",
+        "arctan",
+        "arcsinh",
+        "arccosh",
+        "arctanh",
+        "erf",
+        "erfc",
+        "gammaln",
+        "psi",
+        "tri_gamma",
+        "pow",
+        "arctan2",
+        "logaddexp",
+        "mod",
+        "floor_div",
+    ]
 )
 _SLOW_COST = 12
 #: elements that a row's own array may have on the stack
@@ -45,7 +77,8 @@ _ROW_LIMIT = 4096
 
 @dataclass
 class Kernel:
-    """A C function of one loop nest: its text, its outermost length (None: nothing to split), and its work."""
+    """A C function of one loop nest: its text, its outermost length (None: nothing to split), and its
+    work."""
 
     name: str
     text: str
@@ -57,7 +90,8 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Row:
-    """A small array for a value that several loops of a block at ``level`` share; its element is at ``offset``."""
+    """A small array for a value that several loops of a block at ``level`` share; its element is at
+    ``offset``."""
 
     name: str
     level: int
@@ -193,7 +227,8 @@ class KernelWriter:
         )
 
     def place_crossing(self, step: Loops, nest: Nest) -> None:
-        """Values that several loops of a row need: in a small array of the row's own, or in memory if that would be large."""
+        """Values that several loops of a row need: in a small array of the row's own, or in memory if that
+        would be large."""
         values = {v.variable: v for v in step.values}
         for variable, level in nest.crossing.items():
             if variable in step.stored:
@@ -412,7 +447,8 @@ class KernelWriter:
             )
 
     def pragmas(self, entry: Block) -> list[str]:
-        """``omp simd`` with the reductions of the loop, unless an index of an extremum is looked for in it."""
+        """``omp simd`` with the reductions of the loop, unless an index of an extremum is looked for in
+        it."""
         clauses: dict[str, list[str]] = {}
         for value in entry.entries:
             if isinstance(value, Block) or value.kind is None or value.variable not in self.locals:

@@ -1,5 +1,5 @@
-"""A schedule as one C file: a struct that holds all state, ``gl_prepare`` for lengths, checks and memory, one function per loop
-nest, and ``gl_run``, which takes the steps in order."""
+"""A schedule as one C file: a struct that holds all state, ``gl_prepare`` for lengths, checks and memory, one
+function per loop nest, and ``gl_run``, which takes the steps in order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,57 @@ from .kernels import Kernel, KernelWriter, Memory, describe
 from .scalar import C_TYPES, SUFFIXES
 
 _RESERVED = frozenset(
-    ["auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed", "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "begin", "end", "chunk", "loop", "context", "bad", "s", "args", "rt", "State", "main", "errno", "INFINITY", "NAN", "I"]
+    [
+        "auto",
+        "break",
+        "case",
+        "char",
+        "const",
+        "continue",
+        "default",
+        "do",
+        "double",
+        "else",
+        "enum",
+        "extern",
+        "float",
+        "for",
+        "goto",
+        "if",
+        "inline",
+        "int",
+        "long",
+        "register",
+        "restrict",
+        "return",
+        "short",
+        "signed",
+        "sizeof",
+        "static",
+        "struct",
+        "switch",
+        "typedef",
+        "union",
+        "unsigned",
+        "void",
+        "volatile",
+        "while",
+        "begin",
+        "end",
+        "chunk",
+        "loop",
+        "context",
+        "bad",
+        "s",
+        "args",
+        "rt",
+        "State",
+        "main",
+        "errno",
+        "INFINITY",
+        "NAN",
+        "I",
+    ]
 )
 _TAKEN = re.compile(r"^([tnridbk]\d+|gl_.*|_.*|.*_part\d+|[A-Z0-9_]*_MAX|[A-Z0-9_]*_MIN)$")
 
@@ -241,7 +291,10 @@ class Renderer:
         elif step.c is not None:
             size = self.host_poly(product(self.low.shape(step.variable)))
             lines.append(f"for (int64_t k = 0; k < {size}; k++) s->{out}[k] = {self.host(step.c, lines)};")
-        p = lambda poly: self.host_poly(poly, lines)  # noqa: E731
+
+        def p(poly: Poly) -> str:
+            return self.host_poly(poly, lines)
+
         (m, k), n = step.shape_a[-2:], step.shape_b[-1]
         factors = []
         for side, shape in ((step.a, step.shape_a), (step.b, step.shape_b)):
@@ -255,7 +308,10 @@ class Renderer:
         (ta, a, lda), (tb, b, ldb) = factors
         name = "sgemm" if step.variable.dtype == "float32" else "dgemm"
         to = f"s->{out}" + (f" + batch * ({p(m)}) * ({p(n)})" if step.batched else "")
-        call = f"s->rt->{name}({ta}, {tb}, {p(m)}, {p(n)}, {p(k)}, {alpha}, {a}, {lda}, {b}, {ldb}, {beta}, {to}, {p(n)});"
+        call = (
+            f"s->rt->{name}({ta}, {tb}, {p(m)}, {p(n)}, {p(k)}, {alpha}, {a}, {lda}, {b}, {ldb}, {beta}, "
+            f"{to}, {p(n)});"
+        )
         if step.batched:
             call = f"for (int64_t batch = 0; batch < {p(step.shape_a[0])}; batch++)\n        {call}"
         return [describe([step.variable]), *lines, call]
@@ -318,7 +374,8 @@ class Renderer:
     # prepare, run, entry
 
     def late_lines(self, done: set[Step], finished: set[Symbol], allocated: set[Variable]) -> list[str]:
-        """Lengths that can be computed now that the steps ``done`` have run, and the arrays that wait for them."""
+        """Lengths that can be computed now that the steps ``done`` have run, and the arrays that wait for
+        them."""
         lines: list[str] = []
         for symbol in self.late_dims:
             if symbol in finished:
@@ -335,11 +392,11 @@ class Renderer:
                     "}",
                 ]
                 finished.add(symbol)
-        ready = lambda p: all(
-            not (isinstance(a, Symbol) and a in self.late_dims and a not in finished)
-            for m in p.terms
-            for a in m
-        )
+
+        def ready(p: Poly) -> bool:
+            atoms = {a for monomial in p.terms for a in monomial}
+            return not any(a in self.late_dims and a not in finished for a in atoms)
+
         for k, check in enumerate(self.low.checks):
             key = ("check", k)
             if (
@@ -450,7 +507,10 @@ class Renderer:
                 if k + 1 < len(slots):
                     lines.append(f"place += gl_aligned(size{k});")
         body = "\n".join("    " + line for line in [*lines, "return 0;"])
-        return f"/* Lengths, checks of lengths, and memory. */\nint64_t gl_prepare(State *s, void **args) {{\n{body}\n}}"
+        return (
+            f"/* Lengths, checks of lengths, and memory. */\nint64_t gl_prepare(State *s, void **args) "
+            f"{{\n{body}\n}}"
+        )
 
     def run(self, bodies: list[list[str]]) -> str:
         lines: list[str] = ["s->bad_index = 0;"]

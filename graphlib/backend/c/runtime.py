@@ -1,4 +1,5 @@
-"""Starting the runtime library: the BLAS, the number of threads, and a check that arrays look as the generated code expects."""
+"""Starting the runtime library: the BLAS, the number of threads, and a check that arrays look as the
+generated code expects."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def thread_count() -> int:
 
 @functools.lru_cache(maxsize=1)
 def blas() -> tuple[ctypes.CDLL, str, str] | None:
-    """The BLAS library with its names of sgemm and dgemm: scipy-openblas32's, else the system's, else None."""
+    """The BLAS library with its names of sgemm and dgemm: scipy-openblas32's, else the system's, else
+    None."""
     for library in _blas_libraries():
         for sgemm, dgemm, set_threads in _SYMBOLS:
             if hasattr(library, sgemm):
@@ -41,7 +43,8 @@ def blas() -> tuple[ctypes.CDLL, str, str] | None:
                     getattr(library, set_threads)(1)
                 return library, sgemm, dgemm
     warnings.warn(
-        "graphlib found no BLAS: matrix products run in its own, slower loops. `pip install scipy-openblas32` brings one.",
+        "graphlib found no BLAS: matrix products run in its own, slower loops. `pip install "
+        "scipy-openblas32` brings one.",
         stacklevel=4,
     )
     return None
@@ -86,7 +89,8 @@ def start() -> int:
 
 
 def _check_array_layout() -> None:
-    """Generated code reads an array's address and lengths from its header (NumPy's stable ABI); see that they are there."""
+    """Generated code reads an array's address and lengths from its header (NumPy's stable ABI); see that they
+    are there."""
     array = np.empty((3, 5), "float32")
     address = id(array) + object.__basicsize__
     data = ctypes.c_void_p.from_address(address).value

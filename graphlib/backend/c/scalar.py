@@ -1,4 +1,5 @@
-"""How each scalar operation is written in C.  One that is not in the table is a call of ``gl_<name>_<type>`` of the header."""
+"""How each scalar operation is written in C.  One that is not in the table is a call of ``gl_<name>_<type>``
+of the header."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ SUFFIXES = {
     "float64": "f64",
 }
 
-# {t} is the C type of the result, {0}, {1}, … the operands; integers wrap as in NumPy because the result is cast back
+# {t} is the C type of the result, {0}, {1}, … the operands; integers wrap as in NumPy because the result is
+# cast back
 _ANY = {
     "identity": "{0}",
     "eq": "{0} == {1}",

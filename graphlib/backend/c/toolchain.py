@@ -1,8 +1,8 @@
 """The system's C compiler and the cache of what it made.
 
-A shared object is kept under the hash of its source, the compiler, its flags and the processor, beside the source itself.  It is
-written under a temporary name and renamed, so processes that compile the same function at once do not disturb one another, and
-no lock is needed; one that does not load is compiled anew.
+A shared object is kept under the hash of its source, the compiler, its flags and the processor, beside the
+source itself.  It is written under a temporary name and renamed, so processes that compile the same function
+at once do not disturb one another, and no lock is needed; one that does not load is compiled anew.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def _find(name: str) -> tuple[str, ...] | None:
 
 
 def find_compiler() -> tuple[str, ...] | None:
-    """The command of the C compiler, or None: ``config.cc``, else cc, gcc, clang, or the ziglang wheel's clang."""
+    """The command of the C compiler, or None: ``config.cc``, else cc, gcc, clang, or the ziglang wheel's
+    clang."""
     return _find(config.cc)
 
 
@@ -64,7 +65,8 @@ def warn_no_compiler() -> None:
     """Say once that there is no compiler."""
     named = f" ({config.cc!r} is not there)" if config.cc else ""
     warnings.warn(
-        f"graphlib found no C compiler{named}: functions run node by node with numpy, many times slower. Install gcc or clang, "
+        f"graphlib found no C compiler{named}: functions run node by node with numpy, many times slower. "
+        f"Install gcc or clang, "
         f"or `pip install ziglang`.",
         stacklevel=5,
     )
@@ -72,7 +74,8 @@ def warn_no_compiler() -> None:
 
 @functools.lru_cache(maxsize=8)
 def _identity(compiler: tuple[str, ...]) -> str:
-    """What tells compilers and processors apart, without starting the compiler: its file's path, size and time."""
+    """What tells compilers and processors apart, without starting the compiler: its file's path, size and
+    time."""
     real = Path(shutil.which(compiler[0]) or compiler[0]).resolve()
     stat = real.stat()
     return "\n".join(
@@ -129,7 +132,8 @@ def shared_object(source: str, extra_flags: tuple[str, ...] = ()) -> ctypes.CDLL
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether the file is there and ends with the hash of what comes before (loading a truncated one would crash)."""
+    """Whether the file is there and ends with the hash of what comes before (loading a truncated one would
+    crash)."""
     try:
         data = path.read_bytes()
     except OSError:
@@ -159,7 +163,8 @@ def _compile(compiler: tuple[str, ...], flags: tuple[str, ...], source: str, pat
             raise CompileError(f"{' '.join(command)} failed:\n{result.stderr.strip()[:4000]}")
         data = made.read_bytes()
         made.write_bytes(data + hashlib.sha256(data).digest())
-        # loaded under its temporary name: dlopen goes by file, and a broken file of the final name may be loaded already
+        # loaded under its temporary name: dlopen goes by file, and a broken file of the final name may be
+        # loaded already
         library = ctypes.CDLL(str(made))
         os.replace(temporary, path.with_suffix(".c"))
         os.replace(made, path)
