@@ -4,6 +4,7 @@ iterative."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from .variable import Apply, Constant, Variable
 
@@ -61,11 +62,13 @@ def graph_inputs(outputs: Iterable[Variable], stop_at: Collection[Variable] = ()
     ]
 
 
-def clone(outputs: Iterable[Variable], replace: Mapping[Variable, Variable] | None = None) -> list[Variable]:
-    """Copies of ``outputs`` in which the keys of ``replace`` are exchanged for its values.
+def clone(outputs: Any, replace: Mapping[Variable, Variable] | None = None) -> Any:
+    """Copies of ``outputs``, a list or one variable, in which the keys of ``replace`` are exchanged for its values.
 
-    Parts of the graph that no replacement reaches are shared, not copied.
+    All are exchanged at once.  Parts of the graph that no replacement reaches are shared, not copied.
     """
+    if isinstance(outputs, Variable):
+        return clone([outputs], replace)[0]
     outputs = list(outputs)
     memo: dict[Variable, Variable] = dict(replace or {})
     for node in toposort(outputs, stop_at=memo.keys()):
