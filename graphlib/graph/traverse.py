@@ -63,7 +63,7 @@ def graph_inputs(outputs: Iterable[Variable], stop_at: Collection[Variable] = ()
 
 
 def clone(outputs: Any, replace: Mapping[Variable, Variable] | None = None) -> Any:
-    """Copies of ``outputs``, a list or one variable, in which the keys of ``replace`` are exchanged for its values.
+    """Copies of ``outputs`` (a list, or one variable) with the keys of ``replace`` exchanged for its values.
 
     All are exchanged at once.  Parts of the graph that no replacement reaches are shared, not copied.
     """
