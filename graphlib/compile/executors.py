@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..backend.reference import ReferenceExecutor
+from ..configuration import config
 from ..errors import BackendMismatch, NanError
 from ..graph import Apply, Constant, Variable, toposort
 from .program import Program
@@ -28,6 +29,14 @@ def _reference(program: Program, profile: bool) -> ReferenceExecutor:
 
 
 def _fast_run(program: Program, profile: bool) -> Any:
+    if config.device != "cpu":
+        from ..backend.cuda.driver import automatic
+
+        device = automatic() if config.device == "auto" else config.device
+        if device != "cpu":
+            from ..backend.cuda.executor import CudaExecutor
+
+            return CudaExecutor(program, profile, device)
     from ..backend.c.toolchain import find_compiler, warn_no_compiler
 
     if find_compiler() is None:

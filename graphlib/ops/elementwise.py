@@ -441,7 +441,7 @@ round_half_away_from_zero = _row(
 )
 isnan = _row("isnan", np.isnan, None, COMPARISON, dtypes=("float32", "float64"), doc="Whether NaN.")
 isinf = _row("isinf", np.isinf, None, COMPARISON, dtypes=("float32", "float64"), doc="Whether infinite.")
-invert = _row("invert", np.invert, None, LOGICAL, doc="Logical not of bools, bitwise not of integers.")
+invert = _row("invert", np.invert, None, LOGICAL, aliases=("bitwise_not",), doc="Logical not of bools, bitwise not of integers.")
 
 add = _row("add", np.add, lambda x, y, o, g: (g, g), A, 2)
 sub = _row("sub", np.subtract, lambda x, y, o, g: (g, -g), A, 2)
@@ -534,6 +534,7 @@ switch = _row(
     A,
     3,
     dtypes=ALL,
+    aliases=("where",),
     doc="x where the condition holds, else y.",
 )
 register(

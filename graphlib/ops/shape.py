@@ -769,12 +769,14 @@ def _register(
     cases: list[tuple[Callable, tuple]],
     dtypes: tuple = ALL,
     differentiable: bool = True,
+    aliases: tuple = (),
 ) -> None:
     register(
         name,
         build,
         lambda: [Sample(f, arrays, dtypes, differentiable) for f, arrays in cases],
         (build.__doc__ or "").strip(),
+        aliases,
     )
 
 
@@ -823,6 +825,7 @@ _register(
         (lambda x, y: stack([x, y], 1), (_ramp(2, 3), _ramp(2, 3))),
         (lambda x, y: stack([x, y]), (np.array(1.0), np.array(2.0))),
     ],
+    aliases=("concat",),
 )
 _register("split", split, [(lambda x: split(x, [1, 2], axis=1)[1], (_ramp(2, 3),))])
 _register(

@@ -1,104 +1,26 @@
 """The user's facade, usually imported as ``T``: constructors of variables and every operation under its
-Theano name."""
+Theano name.
+
+The operations come from the registry, each under its name and aliases; what is composed of them is imported
+here.
+"""
 
 from __future__ import annotations
 
 from ..gradient import Lop, Rop, grad, hessian, jacobian, verify_grad
 from ..graph import Constant, TensorType, Variable
-from ..ops.along_axis import argsort, cumprod, cumsum, flatnonzero, nonzero, sort
-from ..ops.control import consider_constant, disconnected_grad, grad_clip, grad_scale, zero_grad
-from ..ops.elementwise import (
-    abs_,
-    add,
-    and_,
-    arccos,
-    arccosh,
-    arcsin,
-    arcsinh,
-    arctan,
-    arctan2,
-    arctanh,
-    cast,
-    ceil,
-    clip,
-    cos,
-    cosh,
-    eq,
-    erf,
-    erfc,
-    exp,
-    exp2,
-    expm1,
-    floor,
-    floor_div,
-    gammaln,
-    ge,
-    gt,
-    identity,
-    inv,
-    invert,
-    isinf,
-    isnan,
-    le,
-    log,
-    log1p,
-    log2,
-    log10,
-    logaddexp,
-    lt,
-    maximum,
-    minimum,
-    mod,
-    mul,
-    neg,
-    neq,
-    or_,
-    psi,
-    sgn,
-    sigmoid,
-    sin,
-    sinh,
-    softplus,
-    sqr,
-    sqrt,
-    sub,
-    switch,
-    tan,
-    tanh,
-    tri_gamma,
-    true_div,
-    trunc,
-    xor,
-)
-from ..ops.elementwise import pow_ as pow
-from ..ops.index import diag, inc_subtensor, repeat, set_subtensor, take, tile, tri, tril, triu
-from ..ops.linalg import batched_dot, dot, matmul, outer, tensordot
+from ..ops import REGISTRY
+from ..ops.along_axis import flatnonzero
+from ..ops.control import disconnected_grad, zero_grad
+from ..ops.elementwise import clip
+from ..ops.index import tri, triu
+from ..ops.linalg import matmul
 from ..ops.op import as_variable as as_tensor_variable
 from ..ops.operators import tensor_round as round
-from ..ops.reduce import (
-    all,
-    any,
-    argmax,
-    argmin,
-    logsumexp,
-    max,
-    max_and_argmax,
-    mean,
-    min,
-    prod,
-    ptp,
-    std,
-    sum,
-    var,
-)
+from ..ops.reduce import logsumexp, max_and_argmax, mean, ptp, std, var
 from ..ops.shape import (
     alloc,
-    arange,
-    broadcast_to,
-    concatenate,
-    dimshuffle,
     expand_dims,
-    eye,
     fill,
     flatten,
     full,
@@ -108,11 +30,8 @@ from ..ops.shape import (
     moveaxis,
     ones,
     ones_like,
-    reshape,
     shape_padleft,
     shape_padright,
-    specify_shape,
-    split,
     squeeze,
     stack,
     swapaxes,
@@ -120,7 +39,6 @@ from ..ops.shape import (
     zeros,
     zeros_like,
 )
-from ..ops.shape import shape_of as shape
 from . import extra_ops, nnet, xlogx
 from .constructors import *  # noqa: F403
 from .constructors import __all__ as _constructors
@@ -128,14 +46,11 @@ from .constructors import __all__ as _constructors
 TensorVariable = Variable
 TensorConstant = Constant
 as_tensor = as_tensor_variable
-abs = abs_
-where = switch
-sign = sgn
-square = sqr
-reciprocal = inv
-bitwise_and, bitwise_or, bitwise_xor, bitwise_not = and_, or_, xor, invert
-divide = true_div
 iround = round
-concat = concatenate
+
+for _entry in REGISTRY.values():
+    for _name in (_entry.name, *_entry.aliases):
+        # the names of modules (T.xlogx) and of Theano's wrappers (T.shape) stay theirs
+        globals().setdefault(_name, _entry.build)
 
 __all__ = [name for name in dir() if not name.startswith("_") and name != "annotations"] + list(_constructors)

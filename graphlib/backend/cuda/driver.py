@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import DeviceError
-from ...graph import Shared, Variable
+from ...graph import Shared
 from ...graph.shared import Resident
 
 _CUDA_EXTRA = "pip install -e '.[cuda]'"
@@ -43,7 +43,7 @@ class Device:
         self.arch = f"sm_{major}{minor}"
         self.pool = importlib.import_module("pycuda.tools").DeviceMemoryPool()
         self._memory: weakref.WeakSet[Memory] = weakref.WeakSet()
-        self._threads = threading.get_ident()
+        self._pinned: weakref.WeakSet[Any] = weakref.WeakSet()
         atexit.register(self.close)
 
     def activate(self) -> None:
@@ -57,12 +57,20 @@ class Device:
         self._memory.add(memory)
         return memory
 
+    def pinned(self, size: int) -> np.ndarray:
+        """Bytes of the host's memory that the device copies to while the host goes on."""
+        array = self.driver.pagelocked_empty(size, np.uint8)
+        self._pinned.add(array.base)
+        return array
+
     def close(self) -> None:
         """Give everything back; PyCUDA demands that no context is left when the process ends."""
         self.activate()
         self.context.synchronize()
         for memory in list(self._memory):
             memory.free()
+        for allocation in list(self._pinned):
+            allocation.free()
         self.pool.stop_holding()
         self.context.pop()
         self.context.detach()
@@ -193,10 +201,6 @@ def _driver(emulated: bool) -> Any:
             ) from None
         emulator.load()
     return importlib.import_module("pycuda.driver")
-
-
-def elements(v: Variable) -> int:
-    return v.type.numpy_dtype.itemsize
 
 
 __all__ = ["Copy", "Device", "Memory", "automatic", "missing", "open_device", "resident"]

@@ -191,8 +191,8 @@ class KernelWriter:
 
     def main(self, step: Loops, values: list[Value]) -> Kernel:
         axes = max((v.axes for v in values), key=len)
-        nest = build(axes, values)
-        step.stored |= nest.crossing
+        nest = build(values)
+        step.stored |= set(nest.crossing)
         self.stored = step.stored
         self.crossing = nest.crossing
         self.nest = nest

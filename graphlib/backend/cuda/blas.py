@@ -1,0 +1,92 @@
+"""cuBLAS by ctypes, where its library is there: products run on it, on the function's stream, instead of our own kernel."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from typing import Any
+
+from ...compile.schedule import MatMul
+from ...configuration import config
+from ...errors import GraphError
+from ...graph import Variable
+from ...scalar.expression import Expr
+from .compile import wheel_libraries
+
+_TYPES = {"float32": ("S", ctypes.c_float), "float64": ("D", ctypes.c_double)}
+
+
+@functools.lru_cache(maxsize=1)
+def library() -> ctypes.CDLL | None:
+    """The loaded cuBLAS, from NVIDIA's wheel or the toolkit, or None."""
+    for name in [*wheel_libraries("libcublas.so.*"), "libcublas.so.13", "libcublas.so.12"]:
+        try:
+            return ctypes.CDLL(name)
+        except OSError:
+            continue
+    return None
+
+
+@functools.lru_cache(maxsize=1)
+def _handle() -> ctypes.c_void_p:
+    handle = ctypes.c_void_p()
+    _check(library().cublasCreate_v2(ctypes.byref(handle)))  # type: ignore[union-attr]
+    return handle
+
+
+def _check(status: int) -> None:
+    if status:
+        raise GraphError(f"cuBLAS failed with status {status}")
+
+
+def product(run: Any, step: MatMul) -> bool:
+    """Do a product with cuBLAS; False where that is not possible: no library, or factors that only the device knows."""
+    if not config.cublas or library() is None or not all(_on_host(run, e) for e in (step.alpha, step.beta)):
+        return False
+    if isinstance(step.c, Expr):
+        return False
+    letter, real = _TYPES[step.variable.dtype]
+    value = run.evaluator.poly
+    (m, k), n = map(value, step.shape_a[-2:]), value(step.shape_b[-1])
+    batch = value(step.shape_a[0]) if step.batched else 1
+    out = run.address[run.storage(step.variable)]
+    if step.c is not None:
+        run._device_copy(out, run.address[run.storage(step.c)], run._bytes(step.variable))
+    if not m or not n or not batch:
+        return True
+    alpha = float(run.evaluator.scalar(step.alpha)) if step.alpha is not None else 1.0
+    beta = float(run.evaluator.scalar(step.beta)) if step.beta is not None and step.c is not None else 0.0
+    factors = []
+    for side, shape, rows, columns in ((step.a, step.shape_a, m, k), (step.b, step.shape_b, k, n)):
+        steps = side.strides[-2:]
+        plain = steps[1] == 1 or shape[-1] == 1
+        leading = max(value(steps[0] if plain else steps[1]), columns if plain else rows, 1)
+        address = run.address[run.storage(side.base)] + value(side.offset) * ctypes.sizeof(real)
+        factors.append((int(not plain), ctypes.c_void_p(address), leading, value(side.strides[0]) if step.batched else 0))
+    # cuBLAS stores by columns: what it takes for the transposed product b'a' is our product by rows
+    (ta, a, lda, stride_a), (tb, b, ldb, stride_b) = factors
+    head = (_handle(), tb, ta, n, m, k, ctypes.byref(real(alpha)))
+    tail = (ctypes.byref(real(beta)), ctypes.c_void_p(out), n)
+    cublas = library()
+    _check(cublas.cublasSetStream_v2(_handle(), ctypes.c_void_p(run.stream.handle)))  # type: ignore[union-attr]
+    big = ctypes.c_longlong
+    if step.batched:
+        function = getattr(cublas, f"cublas{letter}gemmStridedBatched")
+        _check(function(*head, b, ldb, big(stride_b), a, lda, big(stride_a), *tail, big(m * n), batch))
+    else:
+        _check(getattr(cublas, f"cublas{letter}gemm_v2")(*head, b, ldb, a, lda, *tail))
+    return True
+
+
+def _on_host(run: Any, e: Expr | None) -> bool:
+    """Whether the host can compute a scalar: it reads inputs and constants only."""
+    if e is None:
+        return True
+
+    def known(v: Variable) -> bool:
+        return v in run.arrays or v in run.constants
+
+    return all(known(v) for v in e.uses)
+
+
+__all__ = ["library", "product"]

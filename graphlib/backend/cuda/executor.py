@@ -1,0 +1,435 @@
+"""Runs a program on the device: lengths on the host, inputs copied once, kernels launched in order, results copied back in one go.
+
+All that a call returns lies side by side in one piece of device memory, together with the flag of a wrong index, so that a call
+waits for one copy only; a call that returns nothing and checks no index does not wait at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...compile.lowering import check_message
+from ...compile.memory import plan
+from ...compile.program import Program
+from ...compile.schedule import Copy, LibraryCall, Loops, MatMul, Pushes, Schedule, Step
+from ...errors import ShapeError
+from ...graph import Constant, Shared, Variable
+from ...rewrite import rewrite
+from ...scalar.expression import Expr
+from ...scalar.integer import Poly, Symbol, product
+from ..reference import ReferenceExecutor
+from . import blas
+from .compile import module_file
+from .driver import Memory, open_device, resident
+from .host import Evaluator
+from .kernels import MAX_BLOCKS, REDUCE_PARTS, REDUCE_WIDTH, THREADS, TILE, WARP, Kernel, KernelWriter
+from .kernels import Memory as KernelMemory
+from .scalar import FORMATS
+
+_ALIGNMENT = 256
+
+
+@dataclass
+class Late:
+    """What can be found after a step whose results lengths depend on."""
+
+    symbols: list[Symbol]
+    checks: list[int]
+    arrays: list[Any]
+
+
+class CudaExecutor:
+    """The compiled form of a program on a device ('cuda' or 'cuda-emulated')."""
+
+    def __init__(self, program: Program, profile: bool, device: str) -> None:
+        self.original = program
+        self.user_program = program.with_results(rewrite(program.results, program.inputs))
+        self.program, self.resized = self.user_program.with_resized_as_outputs()
+        program = self.program
+        self.device = open_device(device)
+        self.schedule = Schedule(program)
+        self.low = self.schedule.low
+        self.late_symbols = [s for s, p in self.low.dims.items() if self.low.late(p)]
+        self.outputs = len(program.outputs)
+        self.scalars = {v for v in program.inputs if v.ndim == 0}
+        self.steps: list[tuple[Step, list[Kernel]]] = []
+        memory = KernelMemory(self.low, self.storage, lambda v: v in self.scalars)
+        for number, step in enumerate(self.schedule.steps):
+            self.steps.append((step, self._kernels(number, step, memory)))
+        self.slots = plan(self.schedule, self.in_arena)
+        kernels = [k for _, ks in self.steps for k in ks]
+        self.source = "\n".join(k.text for k in kernels)
+        self.checks_index = any(k.checks_index for k in kernels)
+        self._load(kernels)
+        self._sort_lengths()
+        uses = {u for step in self.schedule.steps for u in step.reads()}
+        self.constants = {
+            v: self._constant(v) for v in sorted(uses, key=lambda v: v.name or "") if isinstance(v, Constant)
+        }
+        self.in_memory = {a.of for k in kernels for a in k.arguments if a.kind == "pointer"} | {
+            step.source for step in self.schedule.steps if isinstance(step, Copy)
+        } | {step.base for step in self.schedule.steps if isinstance(step, Pushes) and isinstance(step.base, Variable)}
+        self.evaluator = Evaluator(self._read)
+        self.arena: Memory | None = None
+        self.returned = self.device.allocate(_ALIGNMENT)
+        self.device.driver.memset_d32(self.returned.address, 0, _ALIGNMENT // 4)
+        self.host_buffer = self.device.pinned(_ALIGNMENT)
+        self.input_memory: dict[Variable, Memory] = {}
+        self.partial_memory: dict[Variable, Memory] = {}
+        self.address: dict[Any, int] = {v: m.address for v, m in self.constants.items()}
+        self.stream = self.device.driver.Stream()
+
+    # planning
+
+    def storage(self, v: Variable) -> Any:
+        """In whose memory a variable lies: its own, an updated shared variable's, or ('result', number) of an output's."""
+        k = self.schedule.place.get(v)
+        if k is None:
+            return v
+        return ("result", k) if k < self.outputs else list(self.program.updates)[k - self.outputs]
+
+    def in_arena(self, v: Variable) -> bool:
+        return self.storage(v) is v and not self.low.is_leaf(v) and not self.is_late(v)
+
+    def is_late(self, v: Variable) -> bool:
+        return any(self.low.late(n) for n in self.low.shape(v))
+
+    def _constant(self, v: Constant) -> Memory:
+        memory = self.device.allocate(v.data.nbytes)
+        if v.data.nbytes:
+            self.device.driver.memcpy_htod(memory.address, np.ascontiguousarray(v.data))
+        return memory
+
+    def _kernels(self, number: int, step: Step, memory: KernelMemory) -> list[Kernel]:
+        def writer(suffix: str = "") -> KernelWriter:
+            return KernelWriter(f"step{number}{suffix}", memory)
+
+        if isinstance(step, Loops):
+            return writer().group(step)
+        if isinstance(step, Pushes):
+            start = [writer("_fill").fill(step.variable, step.base)] if isinstance(step.base, Expr) else []
+            return start + [writer(f"_{k}").piece(step.variable, p) for k, p in enumerate(step.pieces)]
+        if isinstance(step, MatMul):
+            return [writer().gemm(step)]
+        if isinstance(step, LibraryCall):
+            return [writer().library(step)]
+        return []
+
+    def _load(self, kernels: list[Kernel]) -> None:
+        self.functions: dict[str, Any] = {}
+        if not kernels:
+            return
+        path = module_file(self.source, self.device.arch, self.device.emulated)
+        self.module = self.device.driver.module_from_file(str(path))
+        for kernel in kernels:
+            function = self.module.get_function(kernel.name)
+            letters = []
+            for a in kernel.arguments:
+                letters.append({"length": "q", "value": FORMATS.get(getattr(a.of, "dtype", ""), "q")}.get(a.kind, "P"))
+            function.prepare([*letters, "P", "i"])
+            self.functions[kernel.name] = function
+            if kernel.partial:
+                end = self.module.get_function(f"{kernel.name}_end")
+                end.prepare(["P", "P"] * len(kernel.partial) + ["i"])
+                self.functions[f"{kernel.name}_end"] = end
+
+    def _sort_lengths(self) -> None:
+        """What is computed before the first step, and after each step, of lengths that depend on results."""
+        late = set(self.late_symbols)
+        known: set[Symbol] = set()
+        seen: set[Any] = set()
+        done: set[Step] = set()
+
+        def ready(p: Poly) -> bool:
+            return all(not (isinstance(a, Symbol) and a in late and a not in known) for m in p.terms for a in m)
+
+        arrays = [v for step in self.schedule.steps for v in step.writes() if self.is_late(v)]
+        results = [("result", k) for k, v in enumerate(self.program.outputs) if self.is_late(v)]
+
+        def found() -> Late:
+            item = Late([], [], [])
+            for symbol in self.late_symbols:
+                makers = self.schedule._length_uses(symbol)
+                if symbol not in known and all(self.schedule.maker.get(v) in done or self.low.is_leaf(v) for v in makers):
+                    known.add(symbol)
+                    item.symbols.append(symbol)
+            for k, check in enumerate(self.low.checks):
+                if self._is_late_check(k) and ("check", k) not in seen and ready(check.left) and ready(check.right):
+                    seen.add(("check", k))
+                    item.checks.append(k)
+            for v in arrays:
+                key = self.storage(v)
+                if key not in seen and all(ready(n) for n in self.low.shape(v)):
+                    seen.add(key)
+                    item.arrays.append((key, v))
+            for key in results:
+                v = self.program.outputs[key[1]]
+                if key not in seen and all(ready(n) for n in self.low.shape(v)):
+                    seen.add(key)
+                    item.arrays.append((key, v))
+            return item
+
+        self.first_late = found()
+        self.late_after: list[Late] = []
+        for step in self.schedule.steps:
+            done.add(step)
+            self.late_after.append(found())
+
+    def _is_late_check(self, k: int) -> bool:
+        check = self.low.checks[k]
+        return self.low.late(check.left) or self.low.late(check.right)
+
+    # a call
+
+    def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        self.device.activate()
+        self.arrays = dict(zip(self.program.inputs, inputs, strict=True))
+        self.late_memory: dict[Any, Memory] = {}
+        try:
+            self._lengths(inputs)
+            self._place()
+            self._upload()
+            self._late(self.first_late)
+            for number, (step, kernels) in enumerate(self.steps):
+                self._run(number, step, kernels)
+                self._late(self.late_after[number])
+            results = self._results(inputs)
+        except IndexError as error:
+            raise IndexError(f"{self.program.title}: {error}") from None
+        for shared in reversed(self.resized):
+            shared.data = results.pop()
+        return results
+
+    def _lengths(self, inputs: list[np.ndarray]) -> None:
+        """The lengths known before the call, and the checks on them."""
+        lengths = self.evaluator.lengths
+        self.copies = {s: resident(s, self.device) for s in self.program.shareds}
+        for (v, axis), symbol in self.low.leaf_dims.items():
+            if v in self.arrays:
+                lengths[symbol] = self.arrays[v].shape[axis]
+            elif v in self.copies:
+                lengths[symbol] = self.copies[v].shape[axis]
+        late = set(self.late_symbols)
+        for symbol, p in self.low.dims.items():
+            if symbol not in late:
+                lengths[symbol] = self.evaluator.poly(p)
+        for k in range(len(self.low.checks)):
+            if not self._is_late_check(k):
+                self._check(k)
+
+    def _check(self, k: int) -> None:
+        check = self.low.checks[k]
+        left, right = self.evaluator.poly(check.left), self.evaluator.poly(check.right)
+        if left != right:
+            raise ShapeError(f"{self.program.title}: {check_message(check, left, right)}")
+
+    def _bytes(self, v: Variable) -> int:
+        return self.evaluator.poly(product(self.low.shape(v))) * v.type.numpy_dtype.itemsize
+
+    def _place(self) -> None:
+        """Addresses in the arena and of what is returned."""
+        total, starts = 0, []
+        for slot in self.slots:
+            starts.append(total)
+            total += _aligned(max(self.evaluator.poly(size) for size in slot.sizes))
+        if self.arena is None or self.arena.size < total:
+            self.arena = self.device.allocate(total)
+        for slot, start in zip(self.slots, starts, strict=True):
+            for v in slot.variables:
+                self.address[v] = self.arena.address + start
+        place = 16  # behind the flag of a wrong index
+        self.returns: list[tuple[int, int, tuple[int, ...], Any]] = []
+        for k, v in enumerate(self.program.outputs):
+            if not self.is_late(v):
+                shape = tuple(self.evaluator.poly(n) for n in self.low.shape(v))
+                self.returns.append((k, place, shape, v.type.numpy_dtype))
+                place += -(-self._bytes(v) // 16) * 16
+        self.return_size = place
+        if place > self.returned.size:
+            self.returned = self.device.allocate(_aligned(place))
+            self.device.driver.memset_d32(self.returned.address, 0, 4)
+            self.host_buffer = self.device.pinned(_aligned(place))
+        for k, start, _, _ in self.returns:
+            self.address["result", k] = self.returned.address + start
+        for shared, copy in self.copies.items():
+            self.address[shared] = copy.address
+
+    def _upload(self) -> None:
+        """Inputs that kernels read from memory; 0-d ones are arguments of the kernels that read them."""
+        for v, array in self.arrays.items():
+            if v not in self.in_memory:
+                continue
+            if not array.flags.c_contiguous or not array.flags.aligned:
+                array = np.array(array, order="C")
+            memory = self.input_memory.get(v)
+            if memory is None or memory.size < array.nbytes:
+                memory = self.input_memory[v] = self.device.allocate(array.nbytes)
+            self.address[v] = memory.address
+            if array.nbytes:
+                # from pageable memory, so the array has been read when this returns
+                self.device.driver.memcpy_htod_async(memory.address, array, self.stream)
+
+    def _late(self, item: Late) -> None:
+        for symbol in item.symbols:
+            self.evaluator.lengths[symbol] = self.evaluator.poly(self.low.dims[symbol])
+        for k in item.checks:
+            self._check(k)
+        for key, v in item.arrays:
+            memory = self.device.allocate(self._bytes(v))
+            self.late_memory[key] = memory
+            self.address[key] = memory.address
+
+    def _read(self, variable: Variable, index: tuple[int, ...]) -> Any:
+        """One element of an array, for a length: from the host's copy where there is one."""
+        array = self.arrays.get(variable)
+        if array is None and isinstance(variable, Constant):
+            array = variable.data
+        if array is not None:
+            return array[index] if _inside(index, array.shape) else array.reshape(-1)[index[-1] if index else 0]
+        shape = tuple(self.evaluator.poly(n) for n in self.low.shape(variable))
+        key = self.storage(variable)
+        copy = self.copies.get(key) if isinstance(key, Shared) else None
+        address = copy.address if copy is not None else self.address[key]
+        item = np.empty((), variable.type.numpy_dtype)
+        flat = 0
+        for i, n in zip(index, shape, strict=True):
+            flat = flat * n + i
+        self.stream.synchronize()
+        self.device.driver.memcpy_dtoh(item, address + flat * item.itemsize)
+        return item[()]
+
+    def _run(self, number: int, step: Step, kernels: list[Kernel]) -> None:
+        if isinstance(step, Copy):
+            self._copy(step)
+            return
+        if isinstance(step, Pushes) and isinstance(step.base, Variable):
+            source, target = self.address[self.storage(step.base)], self.address[self.storage(step.variable)]
+            self._device_copy(target, source, self._bytes(step.variable))
+        if isinstance(step, MatMul) and blas.product(self, step):
+            return
+        for kernel in kernels:
+            self._launch(number, kernel)
+
+    def _copy(self, step: Copy) -> None:
+        key = ("result", step.result) if step.result < self.outputs else list(self.program.updates)[step.result - self.outputs]
+        self._device_copy(self.address[key], self.address[self.storage(step.source)], self._bytes(step.source))
+
+    def _device_copy(self, target: int, source: int, size: int) -> None:
+        if target != source and size:
+            self.device.driver.memcpy_dtod_async(target, source, size, self.stream)
+
+    def _launch(self, number: int, kernel: Kernel) -> None:
+        rows = self.evaluator.poly(kernel.rows)
+        grid, block = self._grid(kernel, rows)
+        if not grid:
+            if not kernel.partial:
+                return
+            grid = (1, 1, 1)  # a sum of nothing has a value, too
+        if kernel.partial:
+            self._partial(kernel, grid[0])
+        arguments = []
+        for a in kernel.arguments:
+            if a.kind == "length":
+                arguments.append(self.evaluator.lengths[a.of])
+            elif a.kind == "value":
+                arguments.append(self.arrays[a.of][()])
+            elif a.kind == "partial":
+                arguments.append(self.partial_memory[a.of].address)
+            else:
+                arguments.append(self.address[a.of])
+        self.functions[kernel.name].prepared_async_call(
+            grid, block, self.stream, *arguments, self.returned.address, number + 1
+        )
+        if kernel.partial:
+            ends = []
+            for value in kernel.partial:
+                ends += [self.partial_memory[value.variable].address, self.address[self.storage(value.variable)]]
+            self.functions[f"{kernel.name}_end"].prepared_async_call(
+                (1, 1, 1), (min(THREADS, -(-grid[0] // WARP) * WARP), 1, 1), self.stream, *ends, grid[0]
+            )
+
+    def _partial(self, kernel: Kernel, blocks: int) -> None:
+        for value in kernel.partial:
+            memory = self.partial_memory.get(value.variable)
+            if memory is None:
+                self.partial_memory[value.variable] = self.device.allocate(16 * MAX_BLOCKS)
+
+    def _grid(self, kernel: Kernel, rows: int) -> tuple[tuple, tuple]:
+        """The grid (empty where there is nothing to do) and the block."""
+        block: tuple[int, ...]
+        if kernel.shape == "rows":
+            inner = max((self.evaluator.poly(p) for p in kernel.inner), default=1) if kernel.team else 1
+            team = 1 if inner < WARP // 2 else THREADS if inner > 32 * WARP and rows < 4 * MAX_BLOCKS else WARP
+            teams = THREADS // team
+            if team < THREADS:
+                teams = min(teams, max(1, -(-rows * team // WARP) * WARP // team))
+            block, blocks = (team, teams, 1), -(-rows // teams)
+        elif kernel.shape == "reduce":
+            block, blocks = (REDUCE_WIDTH, REDUCE_PARTS, 1), -(-rows // REDUCE_WIDTH)
+        elif kernel.shape == "tiles":
+            columns, side = (self.evaluator.poly(p) for p in kernel.inner)
+            batch = self.evaluator.poly(kernel.batch)
+            if not rows or not columns or not batch:
+                return (), ()
+            return (-(-columns // side), -(-rows // side), batch), (TILE, TILE, 1)
+        elif kernel.shape == "one":
+            return (1, 1, 1), (THREADS, 1, 1)
+        else:
+            block = (min(THREADS, -(-rows // WARP) * WARP), 1, 1)
+            blocks = -(-rows // THREADS)
+        return ((min(blocks, MAX_BLOCKS), 1, 1), block) if rows or kernel.partial else ((), ())
+
+    def _results(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        """What is returned, after one copy of it all; raises if a kernel met a wrong index."""
+        results: list[Any] = [None] * self.outputs
+        if not self.checks_index and not self.outputs:
+            return results
+        size = self.return_size if self.returns or self.checks_index else 0
+        if size:
+            buffer = self.host_buffer[:size]
+            self.device.driver.memcpy_dtoh_async(buffer, self.returned.address, self.stream)
+        for k, v in enumerate(self.program.outputs):
+            key = ("result", k)
+            if self.is_late(v):
+                array = np.empty(tuple(self.evaluator.poly(n) for n in self.low.shape(v)), v.type.numpy_dtype)
+                if array.nbytes:
+                    self.device.driver.memcpy_dtoh_async(array, self.address[key], self.stream)
+                results[k] = array
+        self.stream.synchronize()
+        if self.checks_index and self.host_buffer[:4].view(np.int32)[0]:
+            self._bad_index(inputs)
+        for k, start, shape, dtype in self.returns:
+            count = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+            results[k] = self.host_buffer[start : start + count].view(dtype).reshape(shape).copy()
+        return results
+
+    def _bad_index(self, inputs: list[np.ndarray]) -> None:
+        """Raise the error of a wrong index, in the reference's words."""
+        self.device.driver.memset_d32(self.returned.address, 0, 1)
+        before = {s: s.get_value() for s in self.program.updates}
+        try:
+            ReferenceExecutor(self.original, False).values(inputs)
+        finally:
+            for s, value in before.items():
+                s.set_value(value)
+        raise IndexError("an index is out of range")
+
+    def rewritten(self) -> list[Variable]:
+        return self.user_program.results
+
+    def profile(self) -> Any:
+        return None
+
+
+def _aligned(size: int) -> int:
+    return -(-max(size, 1) // _ALIGNMENT) * _ALIGNMENT
+
+
+def _inside(index: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    return len(index) == len(shape) and all(0 <= i < n for i, n in zip(index, shape, strict=True))
+
+
+__all__ = ["CudaExecutor"]
