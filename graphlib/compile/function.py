@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -294,13 +293,13 @@ def _result_form(form: Any) -> Callable[[list], Any]:
     return lambda values: dict(zip(form, values, strict=True))
 
 
-_evaluators: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
-
-
 def evaluate(variable: Variable, values: dict[Variable, Any]) -> np.ndarray:
     """The value of a variable for given values of its inputs; compiled functions are kept with the
     variable."""
-    kept = _evaluators.setdefault(variable, {})
+    # they refer to the variable: kept anywhere else they would keep it alive
+    if not hasattr(variable, "_evaluators"):
+        variable._evaluators = {}
+    kept = variable._evaluators
     key = (*values, config.mode)
     if key not in kept:
         kept[key] = function(list(values), variable, on_unused_input="ignore", name=f"eval of {variable}")

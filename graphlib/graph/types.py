@@ -176,7 +176,7 @@ class TensorType:
         if harmless or allow_downcast:
             return array.astype(target)
         python_value = not isinstance(value, (np.ndarray, np.generic)) or type(value) is np.float64
-        if python_value and (target.kind == "f" or array.dtype.kind in "biu"):
+        if python_value and (target.kind == "f" or array.dtype.kind in "biu" or not array.size):
             with np.errstate(over="ignore"):
                 cast = array.astype(target)
             if target.kind == "f" or np.array_equal(cast, array):
