@@ -32,9 +32,10 @@ typedef struct {
 #define GL_DATA(args, k, type) ((type *)((gl_array *)(args)[k])->data)
 #define GL_LENGTH(args, k, axis) (((gl_array *)(args)[k])->dimensions[axis])
 
-/* Loops are cut into the same chunks whatever the number of threads, so that sums do not depend on it. */
+/* Loops are cut into the same chunks whatever the number of threads, so that sums do not depend on it.  A chunk is at least
+   some ten microseconds of work, of which handing it to another thread takes about one. */
 #define GL_MAX_CHUNKS 16
-#define GL_CHUNK_WORK 24576
+#define GL_CHUNK_WORK 131072
 
 typedef struct {
     void *state;
