@@ -70,7 +70,8 @@ _SLOW = frozenset(
         "floor_div",
     ]
 )
-_SLOW_COST = 12
+#: what an element's transcendental function, and its load or store, cost beside a plain operation
+_SLOW_COST, _MEMORY_COST = 12, 2
 #: elements that a row's own array may have on the stack
 _ROW_LIMIT = 4096
 
@@ -183,7 +184,7 @@ class KernelWriter:
                     self.accumulators.setdefault((outer, chain[chain.index(outer) - 1]), []).append(value)
                 if not value.kept and value.reduced and value.kept != 0:
                     offsets.append(self.offset(value))
-                if value.kind.startswith("arg"):
+                if value.kind.startswith("arg") and value.reduced:
                     boundaries.add(value.reduced[0])
                     boundaries.add(value.reduced[0] + 1)
             else:
@@ -216,7 +217,8 @@ class KernelWriter:
             scope.lines.append(f"s->{self.partial_name(value)}[chunk] = {name};")
         slow = sum(expr.op in _SLOW for expr in self.printer.uses)
         text = self.function(scope.lines, [v.variable for v in step.values])
-        work = product(step.axes) * (len(step.values) + _SLOW_COST * slow)
+        touched = len(self.pointers)
+        work = product(step.axes) * (len(step.values) + _MEMORY_COST * touched + _SLOW_COST * slow)
         return Kernel(
             self.name,
             text,
