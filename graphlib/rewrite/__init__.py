@@ -21,6 +21,8 @@ from .structure import STRUCTURE
 RULES: list[Rule] = [*STRUCTURE, *USELESS, *SOFTMAX, *STABILIZE, *CANONICAL, *EXPAND, *SPECIALIZE]
 
 _PHASES = (
+    # equal nodes become one, so that it can be counted what is used once
+    Phase([], once=True),
     Phase([*STRUCTURE, *USELESS, *SOFTMAX, *STABILIZE], once=True),
     Phase([*STRUCTURE, *USELESS, *SOFTMAX, *STABILIZE, *CANONICAL]),
     Phase([*STRUCTURE, *USELESS, *EXPAND], once=True),

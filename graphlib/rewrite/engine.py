@@ -85,17 +85,17 @@ class Sweep:
 
     def _stands_for(self, old: Variable, new: Variable) -> None:
         self.waiting[old] = new
-        if new not in self.reader:
-            self.reader[new] = self.reader.get(old)
-            self.uses[new] = max(self.uses[new], self.uses[old])
+        self.uses[new] += self.uses[old]
+        self.reader[new] = self.reader.get(old)
 
     def make(self, op: Any, *inputs: Variable) -> Variable:
         """The one variable that is ``op`` of operands in their final form, for rules that compare variables."""
         return self.graph.known(op, inputs)
 
-    def has(self, op: Any, *inputs: Variable) -> bool:
-        """Whether there has been such a variable in this graph."""
-        return _identity(op, inputs) in self.graph.nodes
+    def needs(self, op: Any, *inputs: Variable) -> bool:
+        """Whether the graph had such a variable when the sweep began."""
+        node = self.graph.nodes.get(_identity(op, inputs))
+        return node is not None and self.uses[node.outputs[0]] > 0
 
     def run(self, results: list[Variable]) -> list[Variable]:
         final, waiting = self.final, self.waiting
@@ -131,11 +131,12 @@ class Sweep:
     def circular(self, v: Variable) -> RewriteError:
         """The error of a variable that is replaced by something that needs it."""
         rules: list[str] = []
+        step: Variable | None = v
         seen: set[Variable] = set()
-        while v is not None and v not in seen:
-            seen.add(v)
-            rules.extend(repr(name) for name in (self.reason.get(v),) if name)
-            v = self.waiting.get(v)
+        while step is not None and step not in seen:
+            seen.add(step)
+            rules += [repr(self.reason[step])] if step in self.reason else []
+            step = self.waiting.get(step)
         return RewriteError(f"rewrite rules undo one another: {', '.join(rules)}, on {v.owner}, {v.describe()}")
 
     def visit(self, node: Apply) -> None:

@@ -21,7 +21,7 @@ class Lengths:
     def __init__(self) -> None:
         self._shapes: dict[Variable, tuple[Length, ...]] = {}
         self._variables: dict[Length, Variable] = {}
-        self._parts: dict[tuple, tuple[Variable, int]] = {}
+        self._bounds: dict[tuple, list[Variable]] = {}
 
     def shape(self, v: Variable) -> tuple[Length, ...]:
         """The length of each axis of ``v``."""
@@ -66,7 +66,12 @@ class Lengths:
             for part in length[2:]:
                 total = total + self.length(part)
             return total
-        v, axis = self._parts[length] if length[0] == "slice" else length
+        if length[0] == "slice":
+            # the same part of a range, which needs no computation, whatever it is that has been cut
+            _, n, entry, *_ = length
+            part = index.BasicIndex((entry,)).make(shape.arange(self.length(n)), *self._bounds[length])
+            return shape.ShapeI(0).make(part)
+        v, axis = length
         return shape.ShapeI(axis).make(v)
 
     def of_scalar(self, v: Variable) -> Length:
@@ -77,11 +82,20 @@ class Lengths:
             return self.shape(v.owner.inputs[0])[v.owner.op.axis]
         return v
 
-    def part(self, node: Apply, entry: tuple, n: Length, bounds: list[Length], axis: int) -> Length:
+    def part(self, n: Length, entry: tuple, bounds: list[Variable]) -> Length:
         """The length of a slice of an axis of length ``n``."""
-        name = ("slice", n, entry, *bounds)
-        self._parts.setdefault(name, (node.outputs[0], axis))
+        name = ("slice", n, entry, *map(self.of_scalar, bounds))
+        self._bounds.setdefault(name, bounds)
         return name
+
+    def is_own(self, x: Variable, axis: int) -> bool:
+        """Whether nothing simpler has the length of that axis."""
+        length = self.shape(x)[axis]
+        if isinstance(length, tuple) and length[0] == "slice":
+            return x.owner is not None and x.owner.inputs[0].owner is not None and (
+                type(x.owner.inputs[0].owner.op) is shape.ARange
+            )
+        return length == (x, axis)
 
 
 def _same(lengths: Lengths, node: Apply) -> tuple:
@@ -156,8 +170,7 @@ def _basic_index(lengths: Lengths, node: Apply) -> list:
         elif entry == "index":
             next(rest)
         else:
-            given = [lengths.of_scalar(next(rest)) for has in entry[:2] if has]
-            result.append(lengths.part(node, entry, n, given, len(result)))
+            result.append(lengths.part(n, entry, [next(rest) for has in entry[:2] if has]))
     return result
 
 

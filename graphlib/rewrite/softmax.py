@@ -21,6 +21,9 @@ from .patterns import Capture, P, node, number_of
 from .rules import RuleSet
 from .terms import Product, factors, two_terms
 
+#: a sum is searched for gradients through softmax in at most this many steps
+_MOST_GRADIENTS = 8
+
 SOFTMAX = RuleSet("softmax")
 EXPAND = RuleSet("expand")
 
@@ -286,19 +289,34 @@ def _(x: Variable, y: Variable, p: Variable, node: Apply, graph: Sweep) -> Varia
     return node.inputs[0].owner.op.make(*parts)
 
 
+_GRADIENTS = (SoftmaxGradient, LogSoftmaxGradient)
+
+
 @SOFTMAX.rule(
-    "a gradient through a softmax adds up to 0: none goes to the maximum",
-    *(
-        node(Reduce, shape, kind="sum")
-        for cls in (SoftmaxGradient, LogSoftmaxGradient)
-        for shape in (node(cls, as_="g"), -node(cls, as_="g"))
-    ),
+    "gradients through a softmax add up to 0: none goes to the maximum",
+    node(Reduce, kind="sum", reading=(*_GRADIENTS, "neg", "add", "sub", "mul")),
 )
-def _(g: Variable, node: Apply) -> Variable | None:
-    return Constant(0, dtype=g.dtype) if node.op.axes == g.owner.op.axes else None
+def _(node: Apply, graph: Sweep) -> Variable | None:
+    """Also sums and multiples of them."""
+    (x,) = node.inputs
+    pending = [x]
+    for _ in range(_MOST_GRADIENTS):
+        terms = two_terms(pending[-1], graph) or (factors(pending[-1], graph),)
+        pending.pop()
+        for term in terms:
+            rest = [v for v in (*term.over, *term.under) if not _constant_along(v, x.ndim, node.op.axes)]
+            if len(rest) != 1 or rest[0] not in term.over:
+                return None
+            if type(rest[0].owner.op if rest[0].owner else None) not in _GRADIENTS:
+                pending.append(rest[0])
+            elif rest[0].owner.op.axes != node.op.axes:
+                return None
+        if not pending:
+            return Constant(0, dtype=x.dtype)
+    return None
 
 
-CANONICAL.rule("a scalar factor leaves a linear operation", node(SoftmaxGradient), node(LogSoftmaxGradient))(
+CANONICAL.rule("a scalar factor leaves the gradient of a softmax", node(SoftmaxGradient), node(LogSoftmaxGradient))(
     leaves
 )
 
@@ -327,7 +345,7 @@ def _(x: Variable, node: Apply, graph: Sweep) -> Variable:
 
 
 def _centred(x: Variable, axes: tuple[int, ...], graph: Sweep) -> Variable:
-    top = _top(x, axes) if graph.has(LogSumExp(axes), x) else Reduce("max", axes).make(x)
+    top = _top(x, axes) if graph.needs(LogSumExp(axes), x) else Reduce("max", axes).make(x)
     return ew.sub(x, restore_axes(top, axes, x.ndim))
 
 

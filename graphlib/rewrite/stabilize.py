@@ -175,7 +175,8 @@ def _(node: Apply, graph: Sweep) -> Variable | None:
     for v in product.over:
         terms = two_terms(v, graph)
         below = [f for term in terms for f in term.under] if terms is not None else ()
-        if any(f in product.over and is_positive(f) for f in below):
+        # the gradients of softmax are recognised as a whole
+        if any(f in product.over and is_positive(f) and not is_op(f, Softmax) for f in below):
             rest = product.without(v)
             return sum_of([(term * rest).cancelled() for term in terms], node.outputs[0].dtype)
     return None

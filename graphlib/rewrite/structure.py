@@ -82,11 +82,8 @@ def _(x: Variable, node: Apply) -> Variable | None:
 
 @rule("the length of an axis needs only the lengths of what it is computed from", node(ShapeI, x))
 def _(x: Variable, node: Apply, graph: Sweep) -> Variable | None:
-    length = graph.shape(x)[node.op.axis]
-    found = graph.length(length)
-    owner = found.owner
-    same = owner is not None and owner.op == node.op and owner.inputs[0] is x
-    return None if same else found
+    axis = node.op.axis
+    return None if graph.graph.lengths.is_own(x, axis) else graph.length(graph.shape(x)[axis])
 
 
 # Reshape

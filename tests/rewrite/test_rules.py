@@ -1,0 +1,374 @@
+"""Each rule has an expression that needs it: the rule is applied, what it removes is gone, and the values stay.
+
+A rule without a case fails `test_every_rule_has_a_case`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import graphlib.tensor as T
+from graphlib.gradient import consider_constant, grad
+from graphlib.graph import TensorType
+from graphlib.ops.elementwise import Cast, cast, identity, inv
+from graphlib.ops.shape import Join, reshape
+from graphlib.rewrite import RULES
+from tests.rewrite import evaluate, kinds, rewritten
+
+RANDOM = np.random.RandomState(0)
+
+#: inputs by their names in a case: the array, and the static shape where more is known than the dimensions
+ARRAYS = {
+    **{name: RANDOM.uniform(-2, 2, (3, 4)) for name in "xyz"},
+    **{name: RANDOM.uniform(0.5, 2, (3, 4)) for name in "pq"},
+    **{name: RANDOM.uniform(-2, 2, 4) for name in "uv"},
+    **{name: np.asarray(RANDOM.uniform(0.5, 2)) for name in "st"},
+    "w": RANDOM.uniform(-1, 1, (4, 5)),
+    "row": RANDOM.uniform(-2, 2, (1, 4)),
+    "column": RANDOM.uniform(0.5, 2, (3, 1)),
+    "cube": RANDOM.uniform(-2, 2, (2, 3, 4)),
+    "i": RANDOM.randint(-5, 6, (3, 4)),
+    "labels": np.array([2, 0, 3]),
+    "mask": np.array([[True, False, True, False]] * 3),
+    "W": RANDOM.uniform(-2, 2, (4, 5)),
+}
+STATIC = {"row": (1, None), "column": (None, 1), "W": (4, 5)}
+
+
+@dataclass
+class Case:
+    """``build`` applied to inputs by the names of its parameters; operations that must be gone, and some that must be there."""
+
+    build: Callable
+    gone: str = ""
+    has: str = ""
+
+    def make(self) -> tuple[list, list, list]:
+        names = list(inspect.signature(self.build).parameters)
+        arrays = [ARRAYS[name] for name in names]
+        inputs = [
+            TensorType(a.dtype, STATIC.get(name, (None,) * a.ndim))(name) for name, a in zip(names, arrays, strict=True)
+        ]
+        built = self.build(*inputs)
+        return inputs, built if isinstance(built, list) else [built], arrays
+
+
+def entropy(p, labels):
+    return -T.mean(T.log(p)[T.arange(labels.shape[0]), labels])
+
+
+def with_gradient(cost, *wrt):
+    return [cost, *grad(cost, list(wrt))]
+
+
+def softmax(x):
+    return T.exp(x) / T.exp(x).sum(axis=1, keepdims=True)
+
+
+def weighted_twice(p, y):
+    return (T.log(p) * y + p * T.exp(y)).sum()
+
+
+def cross_entropy(x, y):
+    return T.nnet.binary_crossentropy(T.nnet.sigmoid(x), T.nnet.sigmoid(y)).sum()
+
+
+CASES: dict[str, list[Case]] = {
+    # structure
+    "identity(x) is x": [Case(lambda x: identity(x), "identity")],
+    "a gradient's barrier is its operand once gradients are taken": [Case(lambda x: consider_constant(x) + 1, "GradientBarrier")],
+    "a cast to the dtype it has is x": [Case(lambda x: Cast("float64").make(T.exp(x)), "Cast")],
+    "a cast of a cast that lost nothing is one cast": [Case(lambda mask: cast(cast(mask, "int32"), "float64"), "", "Cast")],
+    "specify_shape of what has the shape is x": [
+        Case(lambda W: T.specify_shape(T.specify_shape(T.exp(W) * 1, (None, None)), (4, 5)), "SpecifyShape")
+    ],
+    "switch with a constant condition is the branch": [
+        Case(lambda x, y: T.switch(T.constant(True), x, y), "switch"),
+        Case(lambda x, u: T.switch(T.zeros_like(x), x, u), "switch"),
+    ],
+    "switch between equals is either": [Case(lambda mask, x: T.switch(mask, T.exp(x), T.exp(x)), "switch")],
+    "dimshuffle of dimshuffle is one, or none": [
+        Case(lambda x: (x.T * 1).T, "DimShuffle"),
+        Case(lambda column: T.exp(column).dimshuffle(0).dimshuffle(0, "x"), "DimShuffle"),
+    ],
+    "the length of an axis needs only the lengths of what it is computed from": [
+        Case(lambda x: T.exp(x).shape[0], "exp", "ShapeI"),
+        Case(lambda x, w: T.dot(x, w).shape[0] + T.dot(x, w).shape[1], "MatrixProduct"),
+        Case(lambda x, y: T.concatenate([T.exp(x), T.exp(y)]).shape[0], "exp Join"),
+        Case(lambda x: T.exp(x)[T.arange(x.shape[0])].shape[1], "exp AdvancedIndex"),
+        Case(lambda x: T.exp(x)[0].shape[0] + T.exp(x).max(axis=1).shape[0], "exp BasicIndex Reduce"),
+        Case(lambda x: T.arange(T.exp(x).shape[1]).shape[0], "exp ARange"),
+    ],
+    "reshape is nothing, one reshape, or only axes of length 1": [
+        Case(lambda x: reshape(T.exp(x), (x.shape[0], x.shape[1])), "Reshape"),
+        Case(lambda x: reshape(x, (x.shape[0], 1, x.shape[1])), "Reshape", "DimShuffle"),
+        Case(lambda column: reshape(column, (column.shape[0],)), "Reshape", "DimShuffle"),
+    ],
+    "broadcasting to the shape it has is x; of a broadcast, the last one": [
+        Case(lambda x: T.alloc(T.exp(x), x.shape[0], x.shape[1]), "BroadcastTo"),
+        Case(lambda s: T.alloc(T.alloc(s, 4), 3, 4), "", "BroadcastTo"),
+    ],
+    "an operand is not repeated to a length that another one has": [
+        Case(lambda x, s: x + T.alloc(s, x.shape[0], x.shape[1]), "BroadcastTo"),
+        Case(lambda x, u: x + u.dimshuffle("x", 0), "DimShuffle"),
+    ],
+    "what is computed of repeated values is computed once": [Case(lambda s: T.exp(T.alloc(s, 3, 4)) + 1, "", "BroadcastTo")],
+    "new leading axes come after what is computed elementwise": [
+        Case(lambda u, v: T.exp(u.dimshuffle("x", 0)) * v.dimshuffle("x", 0)),
+        Case(lambda row, u: T.exp(row * u)),
+    ],
+    "moved axes come after what is computed elementwise": [
+        Case(lambda x: T.exp(x.T).T, "DimShuffle"),
+        Case(lambda x, y: T.exp(x.T * y.T).T, "DimShuffle"),
+    ],
+    "a cast is made before axes are moved or values repeated": [
+        Case(lambda mask: cast(mask.T, "float64").T, "DimShuffle"),
+        Case(lambda s, x: cast(T.alloc(cast(s, "float32"), x.shape[0], x.shape[1]), "float64") * x, "BroadcastTo"),
+    ],
+    "moved axes of repeated values are repeated values": [Case(lambda s, x: T.alloc(s, x.shape[0], x.shape[1]).T * x.T, "BroadcastTo")],
+    "a part of a repeated number is the number repeated": [
+        Case(lambda x: T.ones_like(x)[1:] * x[1:], "BroadcastTo"),
+        Case(lambda x, labels: T.zeros_like(x)[T.arange(labels.shape[0]), labels], "AdvancedIndex"),
+    ],
+    "a join of one is it": [Case(lambda x: Join(0).make(x), "Join")],
+    "a reduction over axes of length 1 drops them": [
+        Case(lambda row: row.max(axis=0), "Reduce"),
+        Case(lambda row: row.sum(), "", "Reduce"),
+    ],
+    "a leading axis of length 1 comes after a reduction": [Case(lambda row: T.exp(row).sum(axis=1))],
+    "a reduction of a reduction of its kind is one": [
+        Case(lambda cube: cube.sum(axis=1).sum(axis=1)),
+        Case(lambda cube: cube.max(axis=0).max(axis=1)),
+    ],
+    "a reduction sees through moved axes": [
+        Case(lambda x: T.exp(x).T.sum(axis=0), "DimShuffle"),
+        Case(lambda cube: cube.dimshuffle(2, 0, "x", 1).prod(axis=(0, 3))),
+    ],
+    # useless
+    "x + 0, x - 0, x * 1, x / 1, x ** 1 are x": [Case(lambda x: ((x + 0 - 0) * 1 / 1) ** 1, "add sub mul true_div pow")],
+    "0 - x is -x": [Case(lambda x: 0 - x, "sub", "neg")],
+    "x * 0, 0 / x are 0": [
+        Case(lambda x, y: x * 0 + y, "mul add"),
+        Case(lambda p: 0 / p, "true_div"),
+        Case(lambda x, y: T.zeros_like(x) * y, "mul"),
+    ],
+    "x ** 0 is 1": [Case(lambda x: x**0, "pow"), Case(lambda i: i**0, "pow")],
+    "-(-x) is x": [Case(lambda x: -(-x), "neg")],
+    "1 / x is inv(x)": [Case(lambda p: 1 / p, "true_div", "inv")],
+    "inv(inv(x)) is x": [Case(lambda p: 1 / (1 / p), "true_div inv")],
+    "x ** 2, 3, 4, 0.5, -0.5, -1, -2 by multiplication, root and inverse": [
+        Case(lambda x: x**2, "pow", "sqr"),
+        Case(lambda x: x**3, "pow", "sqr mul"),
+        Case(lambda x: x**4, "pow", "sqr"),
+        Case(lambda p: p**0.5, "pow", "sqrt"),
+        Case(lambda p: p**-0.5, "pow", "inv"),
+        Case(lambda p: p**-1, "pow", "inv"),
+        Case(lambda p: p**-2, "pow", "inv sqr"),
+        Case(lambda i: i**3, "pow", "sqr"),
+    ],
+    "x * x is sqr(x)": [Case(lambda x: T.exp(x) * T.exp(x), "mul", "sqr")],
+    "a square, or an absolute value, forgets the sign": [Case(lambda x, y: T.sqr(-x) + T.sqr(abs(y)), "neg abs")],
+    "abs(-x), abs(abs(x)) are abs(x)": [Case(lambda x, y: abs(-x) + abs(abs(y)), "neg")],
+    "the greater, or smaller, of equals is either": [
+        Case(lambda x: T.maximum(T.exp(x), T.exp(x)) + T.minimum(x, x), "maximum minimum")
+    ],
+    # softmax
+    "exp(x) / sum(exp(x)) is softmax(x)": [
+        Case(softmax, "", "Reduce"),
+        Case(lambda x: (T.exp(x).T / T.exp(x).sum(axis=1)).T, "", "Reduce"),
+        Case(lambda x: T.exp(x) / T.exp(x).sum(axis=0)),
+        Case(lambda x: T.exp(x) / T.exp(x).sum()),
+        Case(lambda x: T.nnet.softmax(x)),
+        Case(lambda cube: T.nnet.softmax(cube, axis=1)),
+        Case(lambda u: T.nnet.softmax(u)),
+    ],
+    "log(sum(exp(x))) relative to the maximum": [
+        Case(lambda x: T.log(T.exp(x).sum(axis=1)), "", "isinf"),
+        Case(lambda x: with_gradient(T.log(T.exp(x).sum(axis=0)).sum(), x)),
+        Case(lambda x: T.logsumexp(x)),
+    ],
+    "x - log(sum(exp(x))) is log(softmax(x))": [
+        Case(lambda x: x - T.log(T.exp(x).sum(axis=1, keepdims=True)), "isinf"),
+        Case(lambda x: T.nnet.logsoftmax(x), "isinf"),
+        Case(lambda u: u - T.log(T.exp(u).sum()), "isinf"),
+    ],
+    "log(softmax(x))": [Case(lambda x: T.log(T.nnet.softmax(x)), "true_div")],
+    "the logarithm of a part of a softmax is that part of its logarithm": [
+        Case(lambda x, labels: T.log(T.nnet.softmax(x)[T.arange(3), labels]), "true_div"),
+        Case(lambda x: T.log(T.nnet.softmax(x)[1:]), "true_div"),
+        Case(lambda x: T.log(reshape(T.nnet.softmax(x), (12,))), "true_div"),
+    ],
+    "(g / s - sum(g * p / s)) * e, with p = e / s, is the gradient of softmax": [
+        Case(lambda x, y: with_gradient((T.nnet.softmax(x) * y).sum(), x), "eq"),
+        Case(lambda x, y: with_gradient(T.sqr(T.nnet.softmax(x) - y).mean(), x), "eq"),
+        Case(lambda x, s: with_gradient((T.sqr(T.nnet.softmax(x)) * s).sum(), x), "eq"),
+    ],
+    "g - p * sum(g), with p a softmax, is the gradient of its logarithm": [
+        Case(lambda x, y: with_gradient((T.nnet.logsoftmax(x) * y).sum(), x), "eq")
+    ],
+    "the gradient of softmax for g = h / p is that of its logarithm for h": [
+        Case(lambda x, labels: with_gradient(entropy(T.nnet.softmax(x), labels), x), "AdvancedWrite"),
+        Case(lambda x, y: with_gradient((T.log(T.nnet.softmax(x)) * y).sum(), x), "eq"),
+        Case(lambda u: with_gradient(T.log(T.nnet.softmax(u))[0, 2], u), "eq"),
+    ],
+    "the gradient of log(softmax) for p * h is that of softmax for h": [
+        Case(lambda x, labels: grad(-T.log(softmax(x)[T.arange(x.shape[0]), labels]).sum(), x), "AdvancedWrite"),
+    ],
+    "the gradient of softmax of a sum, part by part": [
+        Case(lambda x, y: grad(weighted_twice(T.nnet.softmax(x), y), x), "eq")
+    ],
+    "gradients through a softmax add up to 0: none goes to the maximum": [
+        Case(lambda x, labels: with_gradient(entropy(T.nnet.softmax(x), labels), x), "max"),
+        Case(lambda x, y: with_gradient((T.nnet.softmax(x) * y).sum(), x), "switch eq"),
+    ],
+    # stabilize
+    "log(1 + x) is log1p(x)": [Case(lambda p: T.log(1 + p), "log add", "log1p"), Case(lambda p: T.log(p + 1), "log", "log1p")],
+    "log(1 - x) is log1p(-x)": [Case(lambda p: T.log(1 - p / 4), "log sub", "log1p")],
+    "exp(x) - 1 is expm1(x)": [Case(lambda x: T.exp(x) - 1, "exp sub", "expm1"), Case(lambda x: -1 + T.exp(x), "exp add", "expm1")],
+    "log(exp(x)) is x": [Case(lambda x: T.log(T.exp(x)), "log exp")],
+    "sqrt(sqr(x)) is abs(x)": [Case(lambda x: T.sqrt(x**2), "sqrt sqr", "abs")],
+    "log1p(exp(x)) is softplus(x)": [
+        Case(lambda x: T.log(1 + T.exp(x)), "exp log log1p", "softplus"),
+        Case(lambda x: with_gradient(T.log(1 + T.exp(x)).sum(), x), "exp true_div", "softplus sigmoid"),
+    ],
+    "1 / (1 + exp(-x)) is sigmoid(x)": [
+        Case(lambda x: 1 / (1 + T.exp(-x)), "exp true_div inv neg", "sigmoid"),
+        Case(lambda x: 1 / (T.exp(x) + 1), "exp inv", "sigmoid"),
+        Case(lambda x: with_gradient((1 / (1 + T.exp(-x))).sum(), x), "exp true_div inv", "sigmoid"),
+    ],
+    "log(sigmoid(x)) is -softplus(-x)": [Case(lambda x: T.log(T.nnet.sigmoid(x)), "log sigmoid", "softplus")],
+    "log(1 - sigmoid(x)) is -softplus(x)": [
+        Case(lambda x: [T.log(1 - T.nnet.sigmoid(x)), T.nnet.sigmoid(x)], "log log1p", "softplus")
+    ],
+    "1 - sigmoid(x) is sigmoid(-x)": [Case(lambda x: 1 - T.nnet.sigmoid(x), "sub", "sigmoid")],
+    "(exp(x) - exp(-x)) / (exp(x) + exp(-x)) is tanh(x)": [
+        Case(lambda x: (T.exp(x) - T.exp(-x)) / (T.exp(-x) + T.exp(x)), "exp true_div", "tanh")
+    ],
+    "exp(x) / (1 + exp(x)) is sigmoid(x), and other quotients of positive factors": [
+        Case(lambda x: T.exp(x) / (1 + T.exp(x)), "exp true_div", "sigmoid"),
+        Case(lambda x, y: y * T.exp(x) * (2 / (1 + T.exp(x))), "exp true_div", "sigmoid"),
+        Case(lambda x, y: T.exp(x) / T.exp(y), "true_div", "exp"),
+        Case(lambda x, y: T.nnet.sigmoid(x) * (y / T.nnet.sigmoid(x)), "true_div sigmoid"),
+    ],
+    "exp(x) * sigmoid(-x) is sigmoid(x)": [Case(lambda x: T.exp(x) * (1 / (1 + T.exp(x))), "exp", "sigmoid")],
+    "a sum over a positive factor times that factor is multiplied out": [
+        Case(lambda x, y, z: (y / T.exp(x) + z) * T.exp(x), "true_div"),
+        Case(lambda x, y, z: (y - z / T.nnet.sigmoid(x)) * T.nnet.sigmoid(x), "true_div"),
+    ],
+    "t * softplus(-x) + (1 - t) * softplus(x) is softplus(x) - t * x": [
+        Case(lambda x, y: cross_entropy(x, y), "log", "softplus"),
+        Case(lambda x, y: (1 - y) * T.log(T.nnet.sigmoid(x)) + y * T.log(1 - T.nnet.sigmoid(x)), "log", "softplus"),
+    ],
+    "t * (1 - p) - (1 - t) * p is t - p": [
+        Case(lambda x, y: with_gradient(cross_entropy(x, y), x), "log true_div"),
+        Case(lambda x, q: grad(T.nnet.binary_crossentropy(T.nnet.sigmoid(x), q).mean(), x), "", "sigmoid sub"),
+    ],
+    # canonical
+    "x / c is x * (1 / c)": [Case(lambda x: x / 3.0, "true_div", "mul")],
+    "x / scalar is x * (1 / scalar)": [Case(lambda x, s: x / s, "true_div", "inv mul")],
+    "-1 * x is -x": [Case(lambda x: -1.0 * x, "mul", "neg")],
+    "-(c * x) is (-c) * x": [Case(lambda x: -(2.5 * x), "neg")],
+    "-(s * x) is (-s) * x": [Case(lambda x, s: -(s * x), "", "neg mul")],
+    "c * (d * x) is (c * d) * x": [Case(lambda x: 2.0 * (3.0 * (x * 4.0)))],
+    "s * (t * x) is (s * t) * x": [Case(lambda x, s, t: s * (x * t))],
+    "(s * x) * y is s * (x * y)": [Case(lambda x, y, s: (s * x) * y)],
+    "(s * x) / y is s * (x / y)": [Case(lambda x, p, s: (s * x) / p)],
+    "x / (s * y) is (1 / s) * (x / y)": [Case(lambda x, p, s: x / (s * p))],
+    "(c * s) / t is c * (s / t)": [Case(lambda s, t: (2.0 * s) / t)],
+    "s / (c * t) is (1 / c) * (s / t)": [Case(lambda s, t: s / (2.0 * t))],
+    "s * (c * t) is c * (s * t)": [Case(lambda s, t: s * (2.0 * t))],
+    "x * (1 / y) is x / y": [Case(lambda x, p: x * inv(p), "inv", "true_div"), Case(lambda s, t: s * inv(t), "inv", "true_div")],
+    "s * x + s * y is s * (x + y)": [Case(lambda x, y, s: s * x + y * s)],
+    "s * x - s * y is s * (x - y)": [Case(lambda x, y, s: s * x - y * s)],
+    "(-x) * c is (-c) * x": [Case(lambda x: (-x) * 2.0, "neg")],
+    "(-x) * y is -(x * y)": [Case(lambda x, y: (-x) * (-y), "neg"), Case(lambda s, t: (-s) * (-t), "neg")],
+    "(-x) / y, x / (-y) are -(x / y)": [Case(lambda x, p: (-x) / (-p), "neg")],
+    "inv(-x) is -inv(x)": [Case(lambda p: -inv(-p), "neg")],
+    "-(c / x) is (-c) / x": [Case(lambda p: -(2.0 / p), "neg")],
+    "x + (-y) is x - y": [Case(lambda x, y: x + (-y), "neg add", "sub")],
+    "x - (-y) is x + y": [Case(lambda x, y: x - (-y), "neg sub", "add")],
+    "(-x) - y is -(x + y)": [Case(lambda x, y: -((-x) - y), "neg sub", "add")],
+    "-(x - y) is y - x": [Case(lambda x, y: -(x - y), "neg", "sub")],
+    "a scalar factor leaves a linear operation": [
+        Case(lambda x: (2.0 * x).sum(axis=0)),
+        Case(lambda x: (-x).sum(), "", "neg Reduce"),
+        Case(lambda x, w, s: T.dot(s * x, w / 2.0)),
+        Case(lambda x, w: -T.dot(-x, w), "neg"),
+        Case(lambda x, y: 0.5 * T.concatenate([(2.0 * x).T.T[0:1] * y[0:1]] * 2)),
+        Case(lambda x, labels: (2.0 * x)[labels % 3] * 0.5, "mul"),
+        Case(lambda x: 0.5 * reshape(2.0 * x, (2, 6)), "mul"),
+    ],
+    "a scalar factor leaves the gradient of a softmax": [Case(lambda x, y, s: grad((T.nnet.softmax(x) * y * s).sum(), x))],
+    "a scalar factor of what is added to zeros leaves": [
+        Case(lambda x, labels, s: T.inc_subtensor(T.zeros_like(x)[labels % 3], s * x)),
+        Case(lambda x, s: T.inc_subtensor(T.zeros_like(x)[1:], T.alloc(s, 2, 4))),
+    ],
+    "a factor that is constant along the summed axes leaves the sum": [
+        Case(lambda x, column: (x * column).sum(axis=1)),
+        Case(lambda x, row: (x / T.exp(row)).sum(axis=0)),
+        Case(lambda x, u: (x * T.exp(u)).sum(axis=0)),
+    ],
+    "the sum of repeated values is a multiple": [
+        Case(lambda s, x: T.alloc(s, x.shape[0], x.shape[1]).sum(), "Reduce BroadcastTo"),
+        Case(lambda u: T.alloc(u, 3, u.shape[0]).sum(axis=0), "Reduce BroadcastTo"),
+        Case(lambda u: T.alloc(u, 3, u.shape[0]).sum(), "BroadcastTo", "Reduce"),
+    ],
+    "a product with a repeated number is a multiple of sums": [
+        Case(lambda x, w: grad(T.dot(x, w).sum(), [x, w]), "MatrixProduct", "Reduce"),
+    ],
+    "(i + c) + d is i + (c + d) for integers": [
+        Case(lambda i: (i + 2) - 2, "add sub"),
+        Case(lambda i: 1 + ((i - 3) + 2), "add sub"),
+    ],
+    "i - i is 0 for integers": [Case(lambda i: (i * 2) - (i * 2), "sub mul")],
+    # expand: the composites of the rewriter are written out in the end
+    "softmax relative to the maximum": [Case(softmax, "Softmax", "Reduce exp")],
+    "log(softmax) relative to the maximum": [Case(lambda x: T.log(softmax(x)), "LogSoftmax", "log exp")],
+    "log(sum(exp)) relative to the maximum": [Case(lambda x: T.log(T.exp(x).sum()), "LogSumExp", "log exp")],
+    "the gradient of softmax": [Case(lambda x, y: grad((softmax(x) * y).sum(), x), "SoftmaxGradient")],
+    "the gradient of log(softmax)": [Case(lambda x, y: grad((T.log(softmax(x)) * y).sum(), x), "LogSoftmaxGradient log")],
+    # specialize
+    "a sum with products, or with rows added, accumulates into its other terms": [
+        Case(lambda W, x, z: W - 0.1 * T.dot(x.T, T.dot(z, W)), "", "Gemm"),
+        Case(lambda W, s, t: s * W - t * (T.dot(W, T.dot(W.T, W)) + 0.5 * W), "", "Gemm"),
+        Case(lambda x, W, cube: T.dot(x, W) + T.dot(cube[0], W), "", "Gemm"),
+        Case(lambda W, labels, x: W - 0.1 * grad(T.sqr(W[labels]).sum(), W), "BroadcastTo", "AdvancedWrite"),
+        Case(lambda W, labels, s: W - s * grad(T.sqr(W[labels]).sum() + 3 * T.sqr(W).sum(), W), "sub", "AdvancedWrite"),
+        Case(lambda x, z, W: -(T.dot(x, W) + x.sum()) - T.dot(z * 2, W), "", "Gemm"),
+    ],
+    "the transpose of a product is the product of the transposes": [
+        Case(lambda x, w: T.dot(x, w).T, "", "MatrixProduct"),
+        Case(lambda cube: T.batched_dot(cube, cube.dimshuffle(0, 2, 1)).dimshuffle(0, 2, 1)),
+    ],
+    "a vector added to a matrix at [arange, labels] is an elementwise choice": [
+        Case(lambda x, labels, u: T.inc_subtensor(T.zeros_like(x)[T.arange(3), labels], u[:3]), "AdvancedWrite", "eq"),
+        Case(lambda x, labels: grad(T.sqr(x[T.arange(x.shape[0]), labels]).sum(), x), "AdvancedWrite", "eq"),
+        Case(lambda x, labels: grad(x[T.arange(x.shape[0]), labels - 4].sum(), x), "AdvancedWrite", "eq"),
+    ],
+}
+
+
+def test_every_rule_has_a_case():
+    assert sorted(CASES) == sorted({rule.name for rule in RULES})
+
+
+def test_names_are_unique():
+    assert len({rule.name for rule in RULES}) == len(RULES)
+
+
+@pytest.mark.parametrize(("name", "case"), [(name, case) for name, cases in CASES.items() for case in cases])
+def test_rule(name, case):
+    inputs, outputs, arrays = case.make()
+    results, fired = rewritten(outputs, inputs)
+    assert fired[name] > 0, fired
+    found = kinds(results, inputs)
+    assert not set(case.gone.split()) & set(found)
+    assert set(case.has.split()) <= set(found)
+    for new, old in zip(evaluate(results, inputs, arrays), evaluate(outputs, inputs, arrays), strict=True):
+        assert (new.dtype, new.shape) == (old.dtype, old.shape)
+        np.testing.assert_allclose(new, old, rtol=1e-10, atol=1e-12)
