@@ -7,7 +7,6 @@ import functools
 from typing import Any
 
 from ...compile.schedule import MatMul
-from ...configuration import config
 from ...errors import GraphError
 from ...graph import Variable
 from ...scalar.expression import Expr
@@ -40,8 +39,8 @@ def _check(status: int) -> None:
 
 
 def product(run: Any, step: MatMul) -> bool:
-    """Do a product with cuBLAS; False where that is not possible: no library, or factors that only the device knows."""
-    if not config.cublas or library() is None or not all(_on_host(run, e) for e in (step.alpha, step.beta)):
+    """Do a product with cuBLAS; False where a factor is known to the device only."""
+    if not all(_on_host(run, e) for e in (step.alpha, step.beta)):
         return False
     if isinstance(step.c, Expr):
         return False
@@ -62,13 +61,15 @@ def product(run: Any, step: MatMul) -> bool:
         plain = steps[1] == 1 or shape[-1] == 1
         leading = max(value(steps[0] if plain else steps[1]), columns if plain else rows, 1)
         address = run.address[run.storage(side.base)] + value(side.offset) * ctypes.sizeof(real)
-        factors.append((int(not plain), ctypes.c_void_p(address), leading, value(side.strides[0]) if step.batched else 0))
+        factors.append(
+            (int(not plain), ctypes.c_void_p(address), leading, value(side.strides[0]) if step.batched else 0)
+        )
     # cuBLAS stores by columns: what it takes for the transposed product b'a' is our product by rows
     (ta, a, lda, stride_a), (tb, b, ldb, stride_b) = factors
     head = (_handle(), tb, ta, n, m, k, ctypes.byref(real(alpha)))
     tail = (ctypes.byref(real(beta)), ctypes.c_void_p(out), n)
-    cublas = library()
-    _check(cublas.cublasSetStream_v2(_handle(), ctypes.c_void_p(run.stream.handle)))  # type: ignore[union-attr]
+    cublas = run.cublas
+    _check(cublas.cublasSetStream_v2(_handle(), ctypes.c_void_p(run.stream.handle)))
     big = ctypes.c_longlong
     if step.batched:
         function = getattr(cublas, f"cublas{letter}gemmStridedBatched")

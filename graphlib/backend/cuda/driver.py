@@ -187,7 +187,9 @@ def missing() -> list[str]:
     if importlib.util.find_spec("pycuda") is None:
         result.append(f"there is no PyCUDA: {_CUDA_EXTRA}")
     if compiler_name() is None:
-        result.append(f"there is no compiler of CUDA C, neither NVRTC ({_CUDA_EXTRA}) nor nvcc (CUDA's toolkit)")
+        result.append(
+            f"there is no compiler of CUDA C, neither NVRTC ({_CUDA_EXTRA}) nor nvcc (CUDA's toolkit)"
+        )
     return result
 
 

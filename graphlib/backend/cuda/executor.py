@@ -15,6 +15,7 @@ from ...compile.lowering import check_message
 from ...compile.memory import plan
 from ...compile.program import Program
 from ...compile.schedule import Copy, LibraryCall, Loops, MatMul, Pushes, Schedule, Step
+from ...configuration import config
 from ...errors import ShapeError
 from ...graph import Constant, Shared, Variable
 from ...rewrite import rewrite
@@ -50,6 +51,7 @@ class CudaExecutor:
         self.program, self.resized = self.user_program.with_resized_as_outputs()
         program = self.program
         self.device = open_device(device)
+        self.cublas = blas.library() if config.cublas else None
         self.schedule = Schedule(program)
         self.low = self.schedule.low
         self.late_symbols = [s for s, p in self.low.dims.items() if self.low.late(p)]
@@ -69,9 +71,15 @@ class CudaExecutor:
         self.constants = {
             v: self._constant(v) for v in sorted(uses, key=lambda v: v.name or "") if isinstance(v, Constant)
         }
-        self.in_memory = {a.of for k in kernels for a in k.arguments if a.kind == "pointer"} | {
-            step.source for step in self.schedule.steps if isinstance(step, Copy)
-        } | {step.base for step in self.schedule.steps if isinstance(step, Pushes) and isinstance(step.base, Variable)}
+        self.in_memory = (
+            {a.of for k in kernels for a in k.arguments if a.kind == "pointer"}
+            | {step.source for step in self.schedule.steps if isinstance(step, Copy)}
+            | {
+                step.base
+                for step in self.schedule.steps
+                if isinstance(step, Pushes) and isinstance(step.base, Variable)
+            }
+        )
         self.evaluator = Evaluator(self._read)
         self.arena: Memory | None = None
         self.returned = self.device.allocate(_ALIGNMENT)
@@ -128,7 +136,9 @@ class CudaExecutor:
             function = self.module.get_function(kernel.name)
             letters = []
             for a in kernel.arguments:
-                letters.append({"length": "q", "value": FORMATS.get(getattr(a.of, "dtype", ""), "q")}.get(a.kind, "P"))
+                letters.append(
+                    {"length": "q", "value": FORMATS.get(getattr(a.of, "dtype", ""), "q")}.get(a.kind, "P")
+                )
             function.prepare([*letters, "P", "i"])
             self.functions[kernel.name] = function
             if kernel.partial:
@@ -144,7 +154,9 @@ class CudaExecutor:
         done: set[Step] = set()
 
         def ready(p: Poly) -> bool:
-            return all(not (isinstance(a, Symbol) and a in late and a not in known) for m in p.terms for a in m)
+            return all(
+                not (isinstance(a, Symbol) and a in late and a not in known) for m in p.terms for a in m
+            )
 
         arrays = [v for step in self.schedule.steps for v in step.writes() if self.is_late(v)]
         results = [("result", k) for k, v in enumerate(self.program.outputs) if self.is_late(v)]
@@ -153,11 +165,18 @@ class CudaExecutor:
             item = Late([], [], [])
             for symbol in self.late_symbols:
                 makers = self.schedule._length_uses(symbol)
-                if symbol not in known and all(self.schedule.maker.get(v) in done or self.low.is_leaf(v) for v in makers):
+                if symbol not in known and all(
+                    self.schedule.maker.get(v) in done or self.low.is_leaf(v) for v in makers
+                ):
                     known.add(symbol)
                     item.symbols.append(symbol)
             for k, check in enumerate(self.low.checks):
-                if self._is_late_check(k) and ("check", k) not in seen and ready(check.left) and ready(check.right):
+                if (
+                    self._is_late_check(k)
+                    and ("check", k) not in seen
+                    and ready(check.left)
+                    and ready(check.right)
+                ):
                     seen.add(("check", k))
                     item.checks.append(k)
             for v in arrays:
@@ -288,7 +307,9 @@ class CudaExecutor:
         if array is None and isinstance(variable, Constant):
             array = variable.data
         if array is not None:
-            return array[index] if _inside(index, array.shape) else array.reshape(-1)[index[-1] if index else 0]
+            return (
+                array[index] if _inside(index, array.shape) else array.reshape(-1)[index[-1] if index else 0]
+            )
         shape = tuple(self.evaluator.poly(n) for n in self.low.shape(variable))
         key = self.storage(variable)
         copy = self.copies.get(key) if isinstance(key, Shared) else None
@@ -308,14 +329,20 @@ class CudaExecutor:
         if isinstance(step, Pushes) and isinstance(step.base, Variable):
             source, target = self.address[self.storage(step.base)], self.address[self.storage(step.variable)]
             self._device_copy(target, source, self._bytes(step.variable))
-        if isinstance(step, MatMul) and blas.product(self, step):
+        if isinstance(step, MatMul) and self.cublas is not None and blas.product(self, step):
             return
         for kernel in kernels:
             self._launch(number, kernel)
 
     def _copy(self, step: Copy) -> None:
-        key = ("result", step.result) if step.result < self.outputs else list(self.program.updates)[step.result - self.outputs]
-        self._device_copy(self.address[key], self.address[self.storage(step.source)], self._bytes(step.source))
+        key = (
+            ("result", step.result)
+            if step.result < self.outputs
+            else list(self.program.updates)[step.result - self.outputs]
+        )
+        self._device_copy(
+            self.address[key], self.address[self.storage(step.source)], self._bytes(step.source)
+        )
 
     def _device_copy(self, target: int, source: int, size: int) -> None:
         if target != source and size:
@@ -325,17 +352,15 @@ class CudaExecutor:
         rows = self.evaluator.poly(kernel.rows)
         grid, block = self._grid(kernel, rows)
         if not grid:
-            if not kernel.partial:
-                return
-            grid = (1, 1, 1)  # a sum of nothing has a value, too
+            return
         if kernel.partial:
-            self._partial(kernel, grid[0])
+            self._partial(kernel)
         arguments = []
         for a in kernel.arguments:
             if a.kind == "length":
                 arguments.append(self.evaluator.lengths[a.of])
             elif a.kind == "value":
-                arguments.append(self.arrays[a.of][()])
+                arguments.append(self.arrays[a.of].item())
             elif a.kind == "partial":
                 arguments.append(self.partial_memory[a.of].address)
             else:
@@ -346,23 +371,29 @@ class CudaExecutor:
         if kernel.partial:
             ends = []
             for value in kernel.partial:
-                ends += [self.partial_memory[value.variable].address, self.address[self.storage(value.variable)]]
+                ends += [
+                    self.partial_memory[value.variable].address,
+                    self.address[self.storage(value.variable)],
+                ]
             self.functions[f"{kernel.name}_end"].prepared_async_call(
                 (1, 1, 1), (min(THREADS, -(-grid[0] // WARP) * WARP), 1, 1), self.stream, *ends, grid[0]
             )
 
-    def _partial(self, kernel: Kernel, blocks: int) -> None:
+    def _partial(self, kernel: Kernel) -> None:
         for value in kernel.partial:
-            memory = self.partial_memory.get(value.variable)
-            if memory is None:
+            if value.variable not in self.partial_memory:
                 self.partial_memory[value.variable] = self.device.allocate(16 * MAX_BLOCKS)
 
     def _grid(self, kernel: Kernel, rows: int) -> tuple[tuple, tuple]:
         """The grid (empty where there is nothing to do) and the block."""
         block: tuple[int, ...]
+        if kernel.partial:
+            rows = max(rows, 1)  # a sum of nothing has a value, too
         if kernel.shape == "rows":
             inner = max((self.evaluator.poly(p) for p in kernel.inner), default=1) if kernel.team else 1
-            team = 1 if inner < WARP // 2 else THREADS if inner > 32 * WARP and rows < 4 * MAX_BLOCKS else WARP
+            team = (
+                1 if inner < WARP // 2 else THREADS if inner > 32 * WARP and rows < 4 * MAX_BLOCKS else WARP
+            )
             teams = THREADS // team
             if team < THREADS:
                 teams = min(teams, max(1, -(-rows * team // WARP) * WARP // team))
@@ -380,7 +411,7 @@ class CudaExecutor:
         else:
             block = (min(THREADS, -(-rows // WARP) * WARP), 1, 1)
             blocks = -(-rows // THREADS)
-        return ((min(blocks, MAX_BLOCKS), 1, 1), block) if rows or kernel.partial else ((), ())
+        return ((min(blocks, MAX_BLOCKS), 1, 1), block) if rows else ((), ())
 
     def _results(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         """What is returned, after one copy of it all; raises if a kernel met a wrong index."""

@@ -17,7 +17,7 @@ from ...graph import Variable
 from ...scalar.expression import Expr, integer
 from ...scalar.integer import ONE, Poly, Symbol, flat_index, product
 from ..c.kernels import describe
-from ..expressions import Scope
+from ..expressions import Scope, children
 from .scalar import C_TYPES, Printer, literal
 
 THREADS = 256
@@ -30,12 +30,27 @@ TILE = 16
 #: elements of a product's tile along one side that a thread computes
 GEMM_REGISTERS = {"float32": 4, "float64": 2}
 
-_REDUCTIONS = {"sum": "gl_sum", "prod": "gl_prod", "all": "gl_all", "any": "gl_any", "max": "gl_maximum", "min": "gl_minimum",
-               "argmax": "gl_argmax", "argmin": "gl_argmin"}
+_REDUCTIONS = {
+    "sum": "gl_sum",
+    "prod": "gl_prod",
+    "all": "gl_all",
+    "any": "gl_any",
+    "max": "gl_maximum",
+    "min": "gl_minimum",
+    "argmax": "gl_argmax",
+    "argmin": "gl_argmin",
+}
 _NEUTRAL = {"sum": 0, "prod": 1, "all": 1, "any": 0}
-_RANGES = {"bool": (0, 1), "uint8": (0, 255), "int8": (-128, 127), "int16": (-(2**15), 2**15 - 1),
-           "int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1), "float32": (float("-inf"), float("inf")),
-           "float64": (float("-inf"), float("inf"))}
+_RANGES = {
+    "bool": (0, 1),
+    "uint8": (0, 255),
+    "int8": (-128, 127),
+    "int16": (-(2**15), 2**15 - 1),
+    "int32": (-(2**31), 2**31 - 1),
+    "int64": (-(2**63), 2**63 - 1),
+    "float32": (float("-inf"), float("inf")),
+    "float64": (float("-inf"), float("inf")),
+}
 
 
 @dataclass(frozen=True)
@@ -70,7 +85,9 @@ class Kernel:
 class Memory:
     """What kernels must know of storage: a name for each address, 0-d inputs by value, and lengths."""
 
-    def __init__(self, low: Lowering, storage: Callable[[Variable], Any], by_value: Callable[[Variable], bool]) -> None:
+    def __init__(
+        self, low: Lowering, storage: Callable[[Variable], Any], by_value: Callable[[Variable], bool]
+    ) -> None:
         self.low = low
         self.storage = storage
         self.by_value = by_value
@@ -148,14 +165,32 @@ class KernelWriter:
             tail.append("if (bad) *failed = step;")
         body = "\n".join("    " + line for line in [*head, *lines, *tail])
         return (
-            f"{describe(list(variables))}\nextern \"C\" __global__ void __launch_bounds__({threads}) {self.name}"
+            f'{describe(list(variables))}\nextern "C" __global__ void __launch_bounds__({threads}) {self.name}'
             f"({', '.join(parameters)}) {{\n{body}\n}}\n"
         )
 
     def kernel(self, text: str, shape: str, rows: Poly, **more: Any) -> Kernel:
-        return Kernel(self.name, text, list(self.arguments), shape, rows, checks_index=self.checks_index, **more)
+        return Kernel(
+            self.name, text, list(self.arguments), shape, rows, checks_index=self.checks_index, **more
+        )
 
     # loops
+
+    def merged(
+        self, axes: tuple[Poly, ...], elements: list[Expr], offsets: list[Poly], boundaries: set[int]
+    ) -> set[int]:
+        """The axes that can be merged into the next one, because all memory is walked along both as one run."""
+        polys = list(offsets)
+        for element in elements:
+            polys += [flat_index(index, self.low.shape(v)) for v, index in accesses(element) if v.ndim]
+            stack, seen = [element], set()
+            while stack:
+                e = stack.pop()
+                if e not in seen:
+                    seen.add(e)
+                    polys += [e.value] if e.op == "int" else []
+                    stack.extend(children(e))
+        return collapsible(axes, [], polys, boundaries)
 
     def turns(self, axes: tuple[Poly, ...], axis: int) -> Poly:
         """The length of the loop that ``axis`` is the last of, the axes merged into it counted in."""
@@ -174,7 +209,9 @@ class KernelWriter:
         lines = [f"long long rest_{LOOP[real[0]].name} = {flat};"]
         rest = f"rest_{LOOP[real[0]].name}"
         for k in reversed(real[1:]):
-            lines.append(f"const long long {LOOP[k].name} = gl_split(&{rest}, {self.poly(self.turns(axes, k), scope)});")
+            lines.append(
+                f"const long long {LOOP[k].name} = gl_split(&{rest}, {self.poly(self.turns(axes, k), scope)});"
+            )
         return [*lines, f"const long long {LOOP[real[0]].name} = {rest};"]
 
     def group(self, step: Loops) -> list[Kernel]:
@@ -209,7 +246,7 @@ class KernelWriter:
                 boundaries.add(value.kept or 0)
                 if value.kind.startswith("arg"):
                     boundaries |= {*value.reduced, *(k + 1 for k in value.reduced)}
-        self.collapsed = collapsible(axes, [v.element for v in values], offsets, boundaries)
+        self.collapsed = self.merged(axes, [v.element for v in values], offsets, boundaries)
         self.printer = self.printer_for({i: max(k + 1, self.top) for k, i in enumerate(LOOP)})
         self.printer.count_uses([v.element for v in values])
         self.partial = [v for v in values if v.kind is not None and v.kept == 0 and v.reduced]
@@ -277,11 +314,21 @@ class KernelWriter:
                 self.take_in(entry, scope, stores, alone)
         if stores and alone:
             # the other threads may still be reading what is written over here, or go on to read it
-            stores = ["gl_team_barrier();", "if (threadIdx.x == 0) {", *("    " + s for s in stores), "}", "gl_team_barrier();"]
+            stores = [
+                "gl_team_barrier();",
+                "if (threadIdx.x == 0) {",
+                *("    " + s for s in stores),
+                "}",
+                "gl_team_barrier();",
+            ]
         scope.lines.extend(stores)
 
     def inner_loop(self, entry: Block, scope: Scope) -> None:
-        finished = [v for v in entry_values(entry) if v.kind is not None and v.kept and v.kept == entry.level - 1 and v.reduced]
+        finished = [
+            v
+            for v in entry_values(entry)
+            if v.kind is not None and v.kept and v.kept == entry.level - 1 and v.reduced
+        ]
         for value in finished:
             self.declare(value, scope)
         inner = Scope(scope, entry.level)
@@ -296,7 +343,9 @@ class KernelWriter:
             first, by = ("threadIdx.x", "blockDim.x") if leaf else ("0", "1")
             if leaf:
                 self.leaves.append(turns)
-            scope.lines.append(f"for (long long {index} = {first}; {index} < {self.poly(turns, scope)}; {index} += {by}) {{")
+            scope.lines.append(
+                f"for (long long {index} = {first}; {index} < {self.poly(turns, scope)}; {index} += {by}) {{"
+            )
             scope.lines.extend("    " + line for line in inner.lines)
             scope.lines.append("}")
         if any(v.variable in self.crossing for v in entry_values(entry)):
@@ -360,7 +409,13 @@ class KernelWriter:
     def take_in(self, value: Value, scope: Scope, stores: list[str], alone: bool) -> None:
         x = self.printer.emit(value.element, scope)
         if not value.reduced:
-            single = "0" if (value.kind or "").startswith("arg") else f"({x} != 0)" if value.kind in ("all", "any") else x
+            single = (
+                "0"
+                if (value.kind or "").startswith("arg")
+                else f"({x} != 0)"
+                if value.kind in ("all", "any")
+                else x
+            )
             text = self.named(value, single, scope)
             self.locals[value.variable] = (text, scope)
             if value.variable in self.stored:
@@ -387,7 +442,7 @@ class KernelWriter:
         kept = [k for k in range(len(value.axes)) if k not in value.reduced]
         reduced = list(value.reduced)
         boundaries = {k + 1 for k in range(len(value.axes) - 1) if (k in reduced) != (k + 1 in reduced)}
-        self.collapsed = collapsible(value.axes, [value.element], [self.offset(value)], boundaries)
+        self.collapsed = self.merged(value.axes, [value.element], [self.offset(value)], boundaries)
         levels = {LOOP[k]: 2 if k in reduced else 1 for k in range(len(value.axes))}
         self.printer = self.printer_for(levels)
         self.printer.count_uses([value.element])
@@ -437,7 +492,10 @@ class KernelWriter:
         text = self.printer.emit(element, scope)
         size = product(self.low.shape(variable))
         count = self.poly(size, scope)
-        lines = [*scope.lines, f"GL_EACH_THREAD(k, {count}) {self.pointer(variable, written=True)}[k] = {text};"]
+        lines = [
+            *scope.lines,
+            f"GL_EACH_THREAD(k, {count}) {self.pointer(variable, written=True)}[k] = {text};",
+        ]
         return self.kernel(self.text(lines, [variable]), "threads", size)
 
     def piece(self, variable: Variable, piece: Placed) -> Kernel:
@@ -453,7 +511,7 @@ class KernelWriter:
             serial = [k for k in range(len(axes)) if k not in free]
         spread = [k for k in range(len(axes)) if k not in serial]
         boundaries = {k + 1 for k in range(len(axes) - 1) if (k in serial) != (k + 1 in serial)}
-        self.collapsed = collapsible(axes, [piece.element], [piece.offset], boundaries)
+        self.collapsed = self.merged(axes, [piece.element], [piece.offset], boundaries)
         where = integer(piece.offset)
         last = max((k for k in serial if k not in self.collapsed), default=None)
         levels = {LOOP[k]: 2 if k in serial else 1 for k in range(len(axes))}
@@ -510,7 +568,11 @@ class KernelWriter:
         place = place.format(m=group_text(m_text), n=group_text(n_text))
         result = f"{target}[place] = {alpha} * sum[y][x]" if alpha != "1" else f"{target}[place] = sum[y][x]"
         if step.c is not None and step.beta is not None:
-            c = self.printer.emit(step.c, scope) if isinstance(step.c, Expr) else f"{self.pointer(step.c)}[place]"
+            c = (
+                self.printer.emit(step.c, scope)
+                if isinstance(step.c, Expr)
+                else f"{self.pointer(step.c)}[place]"
+            )
             # as in BLAS: with beta 0 c is not looked at, NaN or not
             result += f" + ({beta} == 0 ? 0 : {beta} * {c})"
         lines = [
@@ -531,7 +593,13 @@ class KernelWriter:
             "    }",
         ]
         batch = step.shape_a[0] if step.batched else ONE
-        return self.kernel(self.text([line for line in lines if line], [out]), "tiles", m, inner=[n, Poly.of(side)], batch=batch)
+        return self.kernel(
+            self.text([line for line in lines if line], [out]),
+            "tiles",
+            m,
+            inner=[n, Poly.of(side)],
+            batch=batch,
+        )
 
     # along an axis
 
@@ -544,13 +612,20 @@ class KernelWriter:
         lengths = [self.poly(p, scope) for p in step.call.integers]
         function = step.call.function
         if function == "gl_nonzero":
-            lines = [f"__shared__ long long counts[{THREADS}];", f"gl_nonzero_block({x}, {y}, {lengths[0]}, counts);"]
+            lines = [
+                f"__shared__ long long counts[{THREADS}];",
+                f"gl_nonzero_block({x}, {y}, {lengths[0]}, counts);",
+            ]
             return self.kernel(self.text(lines, [out]), "one", ONE)
         before, n, after = lengths
         if function in ("gl_cumsum", "gl_cumprod"):
             op = _REDUCTIONS["sum" if function == "gl_cumsum" else "prod"]
             lines = [f"gl_cumulate<{op}>({x}, {y}, {before}, {n}, {after});"]
-            return self.kernel(self.text([*scope.lines, *lines], [out]), "threads", step.call.integers[0] * step.call.integers[2])
+            return self.kernel(
+                self.text([*scope.lines, *lines], [out]),
+                "threads",
+                step.call.integers[0] * step.call.integers[2],
+            )
         what = f"{x}[k]" if function == "gl_sort" else "i"
         lines = [
             *scope.lines,
@@ -587,7 +662,9 @@ def apart(piece: Placed) -> set[int]:
         if linear is None or linear[0][0] != size:
             break
         step = size * piece.axes[axis]
-        rest = piece.offset - sum((LOOP[k] * linear_step for k, linear_step in _strides(piece, free | {axis})), Poly.of(0))
+        rest = piece.offset - sum(
+            (LOOP[k] * linear_step for k, linear_step in _strides(piece, free | {axis})), Poly.of(0)
+        )
         if not _multiple(rest, step):
             break
         free.add(axis)

@@ -8,13 +8,34 @@ from ...scalar.expression import Expr
 from .. import expressions
 
 C_TYPES = {
-    "bool": "unsigned char", "uint8": "unsigned char", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long long",
-    "float32": "float", "float64": "double",
+    "bool": "unsigned char",
+    "uint8": "unsigned char",
+    "int8": "signed char",
+    "int16": "short",
+    "int32": "int",
+    "int64": "long long",
+    "float32": "float",
+    "float64": "double",
 }
 #: the letter of each dtype in the format of a kernel's arguments
-FORMATS = {"bool": "B", "uint8": "B", "int8": "b", "int16": "h", "int32": "i", "int64": "q", "float32": "f", "float64": "d"}
-_UNSIGNED = {"bool": "unsigned", "uint8": "unsigned", "int8": "unsigned", "int16": "unsigned", "int32": "unsigned",
-             "int64": "unsigned long long"}
+FORMATS = {
+    "bool": "B",
+    "uint8": "B",
+    "int8": "b",
+    "int16": "h",
+    "int32": "i",
+    "int64": "q",
+    "float32": "f",
+    "float64": "d",
+}
+_UNSIGNED = {
+    "bool": "unsigned",
+    "uint8": "unsigned",
+    "int8": "unsigned",
+    "int16": "unsigned",
+    "int32": "unsigned",
+    "int64": "unsigned long long",
+}
 
 # {t} is the type of the result, {o} that of the operands, {u} an unsigned type as wide, {0}, {1}, … the operands
 _ANY = {
@@ -51,11 +72,37 @@ _FLOAT = {
 }
 #: CUDA's name of an operation; the float32 one has an f at its end
 _LIBRARY = {
-    "abs": "fabs", "sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "trunc": "trunc", "round_half_to_even": "rint",
-    "round_half_away_from_zero": "round", "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log": "log", "log2": "log2",
-    "log10": "log10", "log1p": "log1p", "sin": "sin", "cos": "cos", "tan": "tan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh",
-    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh", "arccosh": "acosh",
-    "arctanh": "atanh", "erf": "erf", "erfc": "erfc", "gammaln": "lgamma", "pow": "pow",
+    "abs": "fabs",
+    "sqrt": "sqrt",
+    "floor": "floor",
+    "ceil": "ceil",
+    "trunc": "trunc",
+    "round_half_to_even": "rint",
+    "round_half_away_from_zero": "round",
+    "exp": "exp",
+    "exp2": "exp2",
+    "expm1": "expm1",
+    "log": "log",
+    "log2": "log2",
+    "log10": "log10",
+    "log1p": "log1p",
+    "sin": "sin",
+    "cos": "cos",
+    "tan": "tan",
+    "sinh": "sinh",
+    "cosh": "cosh",
+    "tanh": "tanh",
+    "arcsin": "asin",
+    "arccos": "acos",
+    "arctan": "atan",
+    "arctan2": "atan2",
+    "arcsinh": "asinh",
+    "arccosh": "acosh",
+    "arctanh": "atanh",
+    "erf": "erf",
+    "erfc": "erfc",
+    "gammaln": "lgamma",
+    "pow": "pow",
 }
 # overflow wraps around, as in NumPy: it is defined for unsigned numbers only
 _INTEGER = {
@@ -107,7 +154,12 @@ def print_op(expr: Expr, args: list[str]) -> str:
     if template is None:
         return f"{_LIBRARY[expr.op]}{short}({', '.join(args)})"
     return template.format(
-        *args, t=C_TYPES[expr.dtype], o=C_TYPES[dtype], u=_UNSIGNED.get(dtype), f=short, inf=_INFINITY.get(dtype)
+        *args,
+        t=C_TYPES[expr.dtype],
+        o=C_TYPES[dtype],
+        u=_UNSIGNED.get(dtype),
+        f=short,
+        inf=_INFINITY.get(dtype),
     )
 
 
