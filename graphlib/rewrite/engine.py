@@ -92,10 +92,10 @@ class Sweep:
         """The one variable that is ``op`` of operands in their final form, for rules that compare variables."""
         return self.graph.known(op, inputs)
 
-    def needs(self, op: Any, *inputs: Variable) -> bool:
-        """Whether the graph had such a variable when the sweep began."""
+    def find(self, op: Any, *inputs: Variable) -> Variable | None:
+        """That variable if there has been one in this graph."""
         node = self.graph.nodes.get(_identity(op, inputs))
-        return node is not None and self.uses[node.outputs[0]] > 0
+        return None if node is None else node.outputs[0]
 
     def run(self, results: list[Variable]) -> list[Variable]:
         final, waiting = self.final, self.waiting

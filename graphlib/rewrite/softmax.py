@@ -345,7 +345,8 @@ def _(x: Variable, node: Apply, graph: Sweep) -> Variable:
 
 
 def _centred(x: Variable, axes: tuple[int, ...], graph: Sweep) -> Variable:
-    top = _top(x, axes) if graph.needs(LogSumExp(axes), x) else Reduce("max", axes).make(x)
+    shared = graph.find(LogSumExp(axes), x)
+    top = _top(x, axes) if graph.uses[shared] else Reduce("max", axes).make(x)
     return ew.sub(x, restore_axes(top, axes, x.ndim))
 
 

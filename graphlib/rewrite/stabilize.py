@@ -119,7 +119,7 @@ def is_sum(v: Variable) -> bool:
     return is_op(v, Reduce) and v.owner.op.kind == "sum"
 
 
-def exponential_quotient(above: Variable, below: Variable) -> Variable | None:
+def exponential_quotient(above: Variable, below: Variable, graph: Sweep) -> Variable | None:
     """above / below in a form that does not overflow, if it is one of exponentials."""
     u = argument(above, "exp")
     if u is None:
@@ -131,7 +131,10 @@ def exponential_quotient(above: Variable, below: Variable) -> Variable | None:
     if node is not None and type(node.op) is ew.Elementwise and node.op.name == "add":
         for one, e in (node.inputs, node.inputs[::-1]):
             if e is above and number_of(one) == 1:
-                return ew.sigmoid(u)
+                minus = argument(u, "neg")
+                minus = graph.find(ew.neg, u) if minus is None else minus
+                known = None if minus is None else graph.find(ew.sigmoid, minus)
+                return ew.sigmoid(u) if known is None else ew.sub(1, known)
     return quotient(above, below)
 
 
@@ -146,7 +149,7 @@ def _(node: Apply, graph: Sweep) -> Variable | None:
             if above is below and is_positive(above):
                 found = ()
             else:
-                whole = exponential_quotient(above, below)
+                whole = exponential_quotient(above, below, graph)
                 if whole is None:
                     continue
                 found = (whole,)
