@@ -35,7 +35,7 @@ class Profile:
         for nodes, seconds, _ in self.rows:
             weight = sum(share for _, share in nodes) or 1.0
             for node, share in nodes:
-                total[key(node)] += seconds * share / weight  # type: ignore[operator]
+                total[key(node)] += seconds * share / weight
         return dict(sorted(total.items(), key=lambda item: -item[1]))
 
     def __str__(self) -> str:

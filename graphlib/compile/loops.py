@@ -28,7 +28,7 @@ class Block:
         chain, block = [], self
         while block is not None:
             chain.append(block)
-            block = block.parent  # type: ignore[assignment]
+            block = block.parent
         return chain
 
 

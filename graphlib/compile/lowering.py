@@ -197,7 +197,7 @@ class Lowering:
             if not contiguous:
                 self.forced.add(v)
                 strided = Strided(v, Poly.of(0), ())
-            self.flat_of[v] = strided  # type: ignore[assignment]
+            self.flat_of[v] = strided
         strided = self.flat_of[v]
         base = strided.base
         return ex.access(
@@ -266,14 +266,14 @@ class Lowering:
                 self.base(node.inputs[lowered.base])
 
     def _inlined(self, op: Op, v: Variable, pull: Pull) -> bool:
-        depth = 1 + max((self.view_depth.get(x, 0) for x in v.owner.inputs), default=0)  # type: ignore[union-attr]
+        depth = 1 + max((self.view_depth.get(x, 0) for x in v.owner.inputs), default=0)
         if depth > _VIEW_DEPTH:
             return False
         element = pull.at(*map(Poly.of, LOOP[: v.ndim]))
         host = all(self.is_leaf(u) and not isinstance(u, Constant) and u.ndim == 0 for u in element.uses)
         cheap = _cost(element, _SCALAR_COST if v.ndim == 0 and host else _CHEAP_COST) and all(
             self.is_leaf(u) or not isinstance(self.lowered[u.owner], (Pull, Reduction))
-            for u in element.uses  # type: ignore[index]
+            for u in element.uses
         )
         if op.view or not element.uses or cheap:
             self.view_depth[v] = depth
@@ -349,7 +349,7 @@ class Lowering:
 
     def value(self, v: Variable) -> Value:
         """A node's output as what is to be computed in a loop nest."""
-        lowered = self.lowered[v.owner]  # type: ignore[index]
+        lowered = self.lowered[v.owner]
         if isinstance(lowered, Pull):
             shape = self.shape(v)
             real = [axis for axis, n in enumerate(shape) if n != 1]

@@ -89,7 +89,7 @@ class Loops(Step):
 class Pushes(Step):
     """A pushed output: its start (a variable to copy, a scalar to fill with, or nothing), then its pieces."""
 
-    variable: Variable = None  # type: ignore[assignment]
+    variable: Variable = None
     base: Variable | Expr | None = None
     pieces: list[Placed] = field(default_factory=list)
 
@@ -114,9 +114,9 @@ class Pushes(Step):
 class MatMul(Step):
     """out = alpha * a·b + beta * c."""
 
-    variable: Variable = None  # type: ignore[assignment]
-    a: Strided = None  # type: ignore[assignment]
-    b: Strided = None  # type: ignore[assignment]
+    variable: Variable = None
+    a: Strided = None
+    b: Strided = None
     c: Variable | Expr | None = None
     alpha: Expr | None = None
     beta: Expr | None = None
@@ -140,7 +140,7 @@ class MatMul(Step):
 class LibraryCall(Step):
     """A function of the backend's library on whole arrays."""
 
-    call: Call = None  # type: ignore[assignment]
+    call: Call = None
     operands: tuple[Variable, ...] = ()
     outputs: tuple[Variable, ...] = ()
 
@@ -158,7 +158,7 @@ class LibraryCall(Step):
 class Copy(Step):
     """A result that is another variable's value as well: copied to its own place."""
 
-    source: Variable = None  # type: ignore[assignment]
+    source: Variable = None
     result: int = 0
 
     def reads(self) -> set[Variable]:

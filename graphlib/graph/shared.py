@@ -134,7 +134,7 @@ class Resident(Shared):
         return _restore_shared, (self._mirror(), self.type, self.name, self.origin)
 
 
-_HOST = Shared.data  # type: ignore[attr-defined]
+_HOST = Shared.data
 builtin_type = type
 
 

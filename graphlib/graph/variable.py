@@ -320,4 +320,4 @@ def _pickle_origin(origin: Origin) -> tuple:
     return Origin, (tuple(origin),)
 
 
-Origin.__reduce__ = _pickle_origin  # type: ignore[method-assign]
+Origin.__reduce__ = _pickle_origin

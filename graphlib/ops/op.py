@@ -102,7 +102,7 @@ class Op:
         return self.make(*(as_variable(v) for v in inputs))
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.parameters() == other.parameters()  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.parameters() == other.parameters()
 
     def __hash__(self) -> int:
         return hash((type(self), self.parameters()))

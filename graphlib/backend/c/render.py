@@ -232,7 +232,7 @@ class Renderer:
             LibraryCall: self.library,
             Copy: self.copy,
         }
-        lines = makers[type(step)](number, step)  # type: ignore[index]
+        lines = makers[type(step)](number, step)
         return lines
 
     def call_kernel(self, kernel: Kernel) -> list[str]:
@@ -249,7 +249,7 @@ class Renderer:
             if kernel.length is None:
                 lines.append(f"s->{name}[0] = {part}[0];")
                 continue
-            text = KernelWriter.combine(None, value, f"s->{name}[0]", f"{part}[k]")  # type: ignore[arg-type]
+            text = KernelWriter.combine(None, value, f"s->{name}[0]", f"{part}[k]")
             lines += [
                 f"s->{name}[0] = {part}[0];",
                 f"for (int64_t k = 1; k < gl_chunks({length}, {work}); k++) {text}",
@@ -368,7 +368,7 @@ class Renderer:
     def host_poly(self, p: Poly, lines: list[str] | None = None) -> str:
         """A length or offset from the state; statements that opaque parts need go to ``lines``."""
         if all(isinstance(a, Symbol) for m in p.terms for a in m):
-            return print_poly(p, lambda symbol: f"s->{self.length(symbol)}")  # type: ignore[arg-type]
+            return print_poly(p, lambda symbol: f"s->{self.length(symbol)}")
         return self.host(integer(p), lines if lines is not None else [])
 
     # prepare, run, entry
@@ -405,7 +405,7 @@ class Renderer:
                 and ready(check.left)
                 and ready(check.right)
             ):
-                allocated.add(key)  # type: ignore[arg-type]
+                allocated.add(key)
                 lines.append(self.check_line(k, check))
         for v in self.late_variables():
             if v not in allocated and all(ready(n) for n in self.low.shape(v)):
@@ -419,7 +419,7 @@ class Renderer:
         for k, v in enumerate(self.program.outputs):
             key = ("shape", k)
             if self.is_late(v) and key not in allocated and all(ready(n) for n in self.low.shape(v)):
-                allocated.add(key)  # type: ignore[arg-type]
+                allocated.add(key)
                 if k != self.schedule.place.get(v):
                     name = self.unique(("result", k), None, f"out{k}")
                     size = self.host_poly(product(self.low.shape(v)))

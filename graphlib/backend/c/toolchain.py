@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
+import importlib.util
 import os
 import platform
 import shutil
@@ -45,11 +46,7 @@ def _find(name: str) -> tuple[str, ...] | None:
         path = shutil.which(candidate)
         if path:
             return (path,)
-    if not name:
-        try:
-            import ziglang  # noqa: F401
-        except ImportError:
-            return None
+    if not name and importlib.util.find_spec("ziglang") is not None:
         return (sys.executable, "-m", "ziglang", "cc")
     return None
 
