@@ -101,90 +101,120 @@ static void alone(void) {
     pthread_mutex_init(&team.turn, NULL);
 }
 
-typedef void (*cblas_sgemm_t)(int, int, int, int, int, int, float, const float *, int, const float *, int, float, float *, int);
-typedef void (*cblas_dgemm_t)(int, int, int, int, int, int, double, const double *, int, const double *, int, double, double *, int);
-static cblas_sgemm_t blas_sgemm;
-static cblas_dgemm_t blas_dgemm;
+/* What products.c, which follows twice, needs beside a type. */
 
-enum { ROW_MAJOR = 101, PLAIN = 111, TRANSPOSED = 112, BLOCK = 64 };
+typedef void (*float_cblas)(int, int, int, int, int, int, float, const float *, int, const float *, int, float, float *, int);
+typedef void (*double_cblas)(int, int, int, int, int, int, double, const double *, int, const double *, int, double, double *, int);
 
-/* Where no BLAS is found: blocks of the product small enough for the cache, the innermost loop contiguous in b and c. */
-#define OWN_GEMM(name, type)                                                                                                \
-    static void name(int ta, int tb, int64_t m, int64_t n, int64_t k, type alpha, const type *a, int64_t lda, const type *b, \
-                     int64_t ldb, type beta, type *c, int64_t ldc) {                                                        \
-        type packed[BLOCK * BLOCK];                                                                                         \
-        for (int64_t i = 0; i < m; i++)                                                                                     \
-            for (int64_t j = 0; j < n; j++) c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];                         \
-        for (int64_t k0 = 0; k0 < k; k0 += BLOCK)                                                                           \
-            for (int64_t j0 = 0; j0 < n; j0 += BLOCK) {                                                                     \
-                int64_t k1 = k0 + BLOCK < k ? k0 + BLOCK : k, j1 = j0 + BLOCK < n ? j0 + BLOCK : n;                         \
-                for (int64_t p = k0; p < k1; p++)                                                                           \
-                    for (int64_t j = j0; j < j1; j++)                                                                       \
-                        packed[(p - k0) * BLOCK + j - j0] = tb ? b[j * ldb + p] : b[p * ldb + j];                           \
-                for (int64_t i = 0; i < m; i++)                                                                             \
-                    for (int64_t p = k0; p < k1; p++) {                                                                     \
-                        type factor = alpha * (ta ? a[p * lda + i] : a[i * lda + p]);                                       \
-                        const type *row = packed + (p - k0) * BLOCK;                                                        \
-                        type *to = c + i * ldc + j0;                                                                        \
-                        for (int64_t j = 0; j < j1 - j0; j++) to[j] += factor * row[j];                                     \
-                    }                                                                                                       \
-            }                                                                                                               \
-    }
-OWN_GEMM(own_sgemm, float)
-OWN_GEMM(own_dgemm, double)
+enum { ROW_MAJOR = 101, PLAIN = 111, TRANSPOSED = 112 };
+enum form { OUTER, PACKED, SWAPPED, DOT, BLAS };
+enum { BLAS_SIDE = 128, PACKED_ROWS = 64, OUTER_DEPTH = 256, DOT_DEPTH = 1024, FIRST_CACHE = 32768 };
+#define PARALLEL_WORK 200000.0 /* multiplications below which a second thread does not pay */
 
-#define PRODUCT_WORK 400000.0 /* multiplications below which a second thread does not pay */
+#define INLINE inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 32")
+#endif
 
-/* A product is cut along the longer side of c; each part is a single-threaded product of its own. */
-#define GEMM(name, type, blas, own)                                                                                        \
-    typedef struct {                                                                                                       \
-        int ta, tb;                                                                                                        \
-        int64_t m, n, k, lda, ldb, ldc, parts;                                                                             \
-        type alpha, beta;                                                                                                  \
-        const type *a, *b;                                                                                                 \
-        type *c;                                                                                                           \
-    } name##_job;                                                                                                          \
-    static void name##_part(void *context, int64_t part) {                                                                 \
-        name##_job *j = context;                                                                                           \
-        int64_t m = j->m, n = j->n, i0 = 0, j0 = 0;                                                                        \
-        if (m >= n) {                                                                                                      \
-            i0 = m * part / j->parts / 16 * 16;                                                                            \
-            m = (part + 1 == j->parts ? m : m * (part + 1) / j->parts / 16 * 16) - i0;                                     \
-        } else {                                                                                                           \
-            j0 = n * part / j->parts / 16 * 16;                                                                            \
-            n = (part + 1 == j->parts ? n : n * (part + 1) / j->parts / 16 * 16) - j0;                                     \
-        }                                                                                                                  \
-        if (m <= 0 || n <= 0) return;                                                                                      \
-        const type *a = j->a + (j->ta ? i0 : i0 * j->lda), *b = j->b + (j->tb ? j0 * j->ldb : j0);                         \
-        type *c = j->c + i0 * j->ldc + j0;                                                                                 \
-        if (blas)                                                                                                          \
-            blas(ROW_MAJOR, j->ta ? TRANSPOSED : PLAIN, j->tb ? TRANSPOSED : PLAIN, (int)m, (int)n, (int)j->k, j->alpha, a, \
-                 (int)j->lda, b, (int)j->ldb, j->beta, c, (int)j->ldc);                                                    \
-        else                                                                                                               \
-            own(j->ta, j->tb, m, n, j->k, j->alpha, a, j->lda, b, j->ldb, j->beta, c, j->ldc);                             \
-    }                                                                                                                      \
-    static void name(int ta, int tb, int64_t m, int64_t n, int64_t k, type alpha, const type *a, int64_t lda, const type *b, \
-                     int64_t ldb, type beta, type *c, int64_t ldc) {                                                       \
-        if (m == 0 || n == 0) return;                                                                                      \
-        /* the step between rows is arbitrary where there is one row only, but BLAS looks at it */                         \
-        if (lda < (ta ? m : k)) lda = ta ? m : k;                                                                          \
-        if (ldb < (tb ? k : n)) ldb = tb ? k : n;                                                                          \
-        if (lda < 1) lda = 1;                                                                                              \
-        if (ldb < 1) ldb = 1;                                                                                              \
-        name##_job job = {ta, tb, m, n, k, lda, ldb, ldc, 1, alpha, beta, a, b, c};                                        \
-        int64_t side = m >= n ? m : n;                                                                                     \
-        if ((double)m * (double)n * (double)k > PRODUCT_WORK && side >= 32) job.parts = team.threads;                      \
-        parallel(name##_part, &job, job.parts);                                                                            \
-    }
-GEMM(sgemm, float, blas_sgemm, own_sgemm)
-GEMM(dgemm, double, blas_dgemm, own_dgemm)
+#if defined(__AVX512F__)
+#define GL_VECTOR 64
+#define FLOAT_LANES 16
+#define DOUBLE_LANES 8
+#elif defined(__AVX__)
+#define GL_VECTOR 32
+#define FLOAT_LANES 8
+#define DOUBLE_LANES 4
+#else
+#define GL_VECTOR 16
+#define FLOAT_LANES 4
+#define DOUBLE_LANES 2
+#endif
 
-static const gl_runtime runtime = {parallel, sgemm, dgemm};
+/* Tiles as large as the registers hold: rows by vectors of columns (outer), rows by columns (dot). */
+#define LOG2_1 0
+#define LOG2_2 1
+#define LOG2_4 2
+#define LOG2_8 3
+#define SMALL_TILES(F) \
+    F(1, 1) F(1, 2) F(1, 4) F(1, 8) F(2, 1) F(2, 2) F(2, 4) F(3, 1) F(3, 2) F(3, 4) F(4, 1) F(4, 2) F(5, 1) F(5, 2) F(6, 1) F(6, 2)
+#if defined(__AVX512F__) || defined(__aarch64__)
+enum { MAX_TILE = 24, MAX_ROWS = 12, MAX_DOT_ROWS = 4, MAX_DOT_COLUMNS = 6 };
+#define OUTER_TILES(F) \
+    SMALL_TILES(F) F(4, 4) F(5, 4) F(6, 4) F(8, 1) F(8, 2) F(10, 1) F(10, 2) F(12, 1) F(12, 2)
+#define DOT_TILES(F) F(1, 1) F(1, 2) F(1, 4) F(1, 6) F(2, 1) F(2, 2) F(2, 4) F(2, 6) F(4, 1) F(4, 2) F(4, 4) F(4, 6)
+#else
+enum { MAX_TILE = 12, MAX_ROWS = 6, MAX_DOT_ROWS = 2, MAX_DOT_COLUMNS = 4 };
+#define OUTER_TILES SMALL_TILES
+#define DOT_TILES(F) F(1, 1) F(1, 2) F(1, 4) F(2, 1) F(2, 2) F(2, 4)
+#endif
 
-/* Starts the team (once) and returns the table; the products are the library's own where no BLAS is given. */
-const gl_runtime *gl_start(int threads, void *sgemm_function, void *dgemm_function) {
-    blas_sgemm = (cblas_sgemm_t)sgemm_function;
-    blas_dgemm = (cblas_dgemm_t)dgemm_function;
+static int64_t outer_rows(int64_t left) { return left <= 6 ? left : left < 12 ? left / 2 * 2 : 12; }
+static int64_t dot_rows(int64_t left) { return left >= 4 && MAX_DOT_ROWS >= 4 ? 4 : left >= 2 ? 2 : 1; }
+static int64_t dot_columns(int64_t left) { return left >= 6 && MAX_DOT_COLUMNS >= 6 ? 6 : left >= 4 ? 4 : left >= 2 ? 2 : 1; }
+
+#if defined(__clang__) || __GNUC__ >= 12
+#define SHUFFLE(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
+#else
+#define SHUFFLE(x, y, ...) __builtin_shuffle(x, y, (MASK){__VA_ARGS__})
+#endif
+/* where part number `part` of a side begins; parts of equal numbers of `unit` */
+static int64_t cut(int64_t side, int64_t unit, int64_t part, int64_t parts) {
+    const int64_t at = (side + unit - 1) / unit * part / parts * unit;
+    return at < side ? at : side;
+}
+
+static int64_t blas_parts(int64_t side) { return side < 4 * BLAS_SIDE ? side / BLAS_SIDE : 4; }
+
+/* has a value in a register, where GCC would read memory again at each use */
+#if defined(__x86_64__)
+#define KEEP(value) __asm__("" : "+v"(value))
+#elif defined(__aarch64__)
+#define KEEP(value) __asm__("" : "+w"(value))
+#else
+#define KEEP(value)
+#endif
+#define PASTE_(x, y) x##y
+#define PASTE(x, y) PASTE_(x, y)
+#define NAME(name) PASTE(PREFIX, name)
+/* the first and the second halves of two vectors interleaved, and the order of the lanes when their indices' bits are reversed */
+#define FIRST_2 0, 2
+#define FIRST_4 0, 4, 1, 5
+#define FIRST_8 0, 8, 1, 9, 2, 10, 3, 11
+#define FIRST_16 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define SECOND_2 1, 3
+#define SECOND_4 2, 6, 3, 7
+#define SECOND_8 4, 12, 5, 13, 6, 14, 7, 15
+#define SECOND_16 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define REVERSED_2 0, 1
+#define REVERSED_4 0, 2, 1, 3
+#define REVERSED_8 0, 4, 2, 6, 1, 5, 3, 7
+#define REVERSED_16 0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15
+
+#define REAL float
+#define INTEGER int32_t
+#define PREFIX float_
+#define LANES FLOAT_LANES
+#include "products.c"
+#undef REAL
+#undef INTEGER
+#undef PREFIX
+#undef LANES
+#define REAL double
+#define INTEGER int64_t
+#define PREFIX double_
+#define LANES DOUBLE_LANES
+#include "products.c"
+
+static const gl_runtime runtime = {parallel, float_gemm, double_gemm};
+
+/* Starts the team (once) and returns the table.  Large products go to the BLAS, if one is given and its vectors, of `blas_vector`
+   bytes, are as wide as ours. */
+const gl_runtime *gl_start(int threads, void *sgemm_function, void *dgemm_function, int blas_vector) {
+    float_blas = blas_vector >= GL_VECTOR ? (float_cblas)sgemm_function : NULL;
+    double_blas = blas_vector >= GL_VECTOR ? (double_cblas)dgemm_function : NULL;
     if (threads > MAX_THREADS) threads = MAX_THREADS;
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);

@@ -8,6 +8,7 @@ import ctypes.util
 import functools
 import os
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,10 +16,11 @@ from ...configuration import config
 from ...errors import GraphError
 from .toolchain import HERE, shared_object
 
-_SYMBOLS = (
-    ("scipy_cblas_sgemm", "scipy_cblas_dgemm", "scipy_openblas_set_num_threads"),
-    ("cblas_sgemm", "cblas_dgemm", "openblas_set_num_threads"),
-)
+_SYMBOLS = ("cblas_sgemm", "cblas_dgemm", "openblas_set_num_threads", "openblas_get_corename")
+
+# OpenBLAS's names of the processors for which it has kernels of 64-byte vectors; on others its vectors
+# have at most 32, also where the processor could do more.
+_WIDE_CORES = (b"SkylakeX", b"Cooperlake", b"SapphireRapids")
 
 
 def thread_count() -> int:
@@ -31,20 +33,34 @@ def thread_count() -> int:
         return os.cpu_count() or 1
 
 
+class Blas(NamedTuple):
+    """A BLAS library: the addresses of its sgemm and dgemm, and how many bytes its vectors have."""
+
+    library: ctypes.CDLL
+    sgemm: int
+    dgemm: int
+    vector: int
+
+
 @functools.lru_cache(maxsize=1)
-def blas() -> tuple[ctypes.CDLL, str, str] | None:
-    """The BLAS library with its names of sgemm and dgemm: scipy-openblas32's, else the system's, else
-    None."""
+def blas() -> Blas | None:
+    """scipy-openblas32's library, else the system's, else None."""
     for library in _blas_libraries():
-        for sgemm, dgemm, set_threads in _SYMBOLS:
-            if hasattr(library, sgemm):
-                # each of our threads calls it for a part of its own
-                if hasattr(library, set_threads):
-                    getattr(library, set_threads)(1)
-                return library, sgemm, dgemm
+        for prefix in ("scipy_", ""):
+            sgemm, dgemm, set_threads, core = (getattr(library, prefix + name, None) for name in _SYMBOLS)
+            if sgemm is None:
+                continue
+            if set_threads is not None:
+                set_threads(1)  # each of our threads calls it for a part of its own
+            vector = 64
+            if core is not None:
+                core.restype = ctypes.c_char_p
+                vector = 64 if core() in _WIDE_CORES else 32
+            addresses = [ctypes.cast(f, ctypes.c_void_p).value or 0 for f in (sgemm, dgemm)]
+            return Blas(library, *addresses, vector)
     warnings.warn(
-        "graphlib found no BLAS: matrix products run in its own, slower loops. `pip install "
-        "scipy-openblas32` brings one.",
+        "graphlib found no BLAS: large matrix products run in its own loops, which may be slower. "
+        "`pip install scipy-openblas32` brings one.",
         stacklevel=4,
     )
     return None
@@ -73,19 +89,21 @@ def _blas_libraries() -> list[ctypes.CDLL]:
 
 
 @functools.lru_cache(maxsize=1)
+def library() -> ctypes.CDLL:
+    """The runtime library, not yet started: runtime.c with products.c put where it is included."""
+    source = (HERE / "runtime.c").read_text(encoding="utf-8")
+    products = (HERE / "products.c").read_text(encoding="utf-8")
+    found = shared_object(source.replace('#include "products.c"', products))
+    found.gl_start.restype = ctypes.c_void_p
+    found.gl_start.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
+    return found
+
+
+@functools.lru_cache(maxsize=1)
 def start() -> int:
     """The address of the table of runtime functions; starts the team of threads on the first call."""
     _check_array_layout()
-    library = shared_object((HERE / "runtime.c").read_text(encoding="utf-8"))
-    library.gl_start.restype = ctypes.c_void_p
-    library.gl_start.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
-    found = blas()
-    addresses = (
-        [ctypes.cast(getattr(found[0], name), ctypes.c_void_p) for name in found[1:]]
-        if found
-        else [None, None]
-    )
-    return library.gl_start(thread_count(), *addresses)
+    return library().gl_start(thread_count(), *(blas() or (None, None, None, 0))[1:])
 
 
 def _check_array_layout() -> None:

@@ -1,0 +1,251 @@
+"""Matrix products of the runtime library against numpy's in float64: every form and transposition, odd sizes,
+factors alpha and beta, rows that lie apart, and any number of threads.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import graphlib
+import graphlib.tensor as T
+from graphlib import function, shared
+from graphlib.backend.c import runtime, toolchain
+
+pytestmark = pytest.mark.skipif(toolchain.find_compiler() is None, reason="there is no C compiler")
+
+SCALARS = {"float32": ctypes.c_float, "float64": ctypes.c_double}
+
+
+class Table(ctypes.Structure):
+    """`gl_runtime` of graphlib_runtime.h."""
+
+    _fields_ = (("parallel", ctypes.c_void_p), ("sgemm", ctypes.c_void_p), ("dgemm", ctypes.c_void_p))
+
+
+def gemm(dtype: str):
+    """The table's product for a dtype, as a ctypes function."""
+    scalar, length = SCALARS[dtype], ctypes.c_int64
+    arguments = (
+        ctypes.c_int,
+        ctypes.c_int,
+        length,
+        length,
+        length,
+        scalar,
+        ctypes.c_void_p,
+        length,
+        ctypes.c_void_p,
+        length,
+        scalar,
+    )
+    table = Table.from_address(runtime.start())
+    address = table.sgemm if dtype == "float32" else table.dgemm
+    return ctypes.CFUNCTYPE(None, *arguments, ctypes.c_void_p, length)(address)
+
+
+@pytest.fixture(params=["blas", "own"], scope="module")
+def factors(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Large products by the BLAS, whatever the width of its vectors, and by our own kernels."""
+    runtime.start()
+    found = runtime.blas()
+    if request.param == "own":
+        runtime.library().gl_start(1, None, None, 0)
+    elif found is None:
+        pytest.skip("there is no BLAS")
+    else:
+        runtime.library().gl_start(1, found.sgemm, found.dgemm, 64)
+    yield
+    if found is not None:
+        runtime.library().gl_start(1, found.sgemm, found.dgemm, found.vector)
+
+
+def matrix(rng: np.random.Generator, dtype: str, rows: int, columns: int, apart: int) -> np.ndarray:
+    """Normal numbers, in rows that lie columns + apart elements apart; what lies between them is NaN."""
+    whole = np.full((rows, columns + apart), np.nan, dtype)
+    whole[:, :columns] = rng.standard_normal((rows, columns))
+    return whole[:, :columns]
+
+
+def check(
+    dtype: str,
+    ta: bool,
+    tb: bool,
+    m: int,
+    n: int,
+    k: int,
+    alpha: float,
+    beta: float,
+    apart: int = 0,
+    seed: int = 0,
+) -> None:
+    """One product against numpy's, within the rounding of sums in any order (Higham 2002, section 3.1)."""
+    rng = np.random.default_rng(seed)
+    a = matrix(rng, dtype, *((k, m) if ta else (m, k)), apart)
+    b = matrix(rng, dtype, *((n, k) if tb else (k, n)), apart)
+    c = matrix(rng, dtype, m, n, apart)
+    alpha, beta = (SCALARS[dtype](x).value for x in (alpha, beta))
+    left, right, before = ((x.T if t else x).astype("float64") for x, t in ((a, ta), (b, tb), (c, False)))
+    wanted = alpha * (left @ right) + beta * before
+    magnitude = abs(alpha) * (abs(left) @ abs(right)) + abs(beta) * abs(before)
+    if beta == 0:
+        c[...] = np.nan
+    whole = c.base
+    steps = [x.strides[0] // x.itemsize for x in (a, b, c)]
+    gemm(dtype)(
+        ta,
+        tb,
+        m,
+        n,
+        k,
+        alpha,
+        a.ctypes.data,
+        steps[0],
+        b.ctypes.data,
+        steps[1],
+        beta,
+        c.ctypes.data,
+        steps[2],
+    )
+    assert np.all(abs(c - wanted) <= 2 * (k + 4) * np.finfo(dtype).eps * magnitude)
+    assert np.isnan(whole[:, n:]).all(), "written between the rows of c"
+
+
+@pytest.mark.usefixtures("factors")
+class TestProducts:
+    @settings(max_examples=400, deadline=None)
+    @given(
+        dtype=st.sampled_from(sorted(SCALARS)),
+        ta=st.booleans(),
+        tb=st.booleans(),
+        sizes=st.tuples(*[st.integers(0, 70)] * 3),
+        alpha=st.sampled_from([1.0, -0.3]),
+        beta=st.sampled_from([0.0, 1.0, 0.7]),
+        apart=st.integers(0, 3),
+        seed=st.integers(0, 9),
+    )
+    def test_small(self, dtype, ta, tb, sizes, alpha, beta, apart, seed):
+        check(dtype, ta, tb, *sizes, alpha, beta, apart, seed)
+
+    @pytest.mark.parametrize("dtype", sorted(SCALARS))
+    @pytest.mark.parametrize(("ta", "tb"), [(False, False), (False, True), (True, False), (True, True)])
+    @pytest.mark.parametrize(
+        "sizes",
+        [
+            (20, 500, 784),
+            (784, 500, 20),
+            (20, 10, 500),
+            (500, 10, 20),
+            (20, 500, 10),
+            (600, 10, 784),
+            (784, 10, 600),
+            (1, 200, 200),
+            (200, 1, 200),
+            (300, 1, 2500),
+            (1, 1, 3000),
+            (3, 700, 17),
+            (130, 131, 300),
+            (67, 290, 1030),
+            (260, 257, 270),
+            (90, 15, 2100),
+        ],
+    )
+    @pytest.mark.parametrize("beta", [0.0, 0.9])
+    def test_long(self, dtype, ta, tb, sizes, beta):
+        check(dtype, ta, tb, *sizes, 0.1, beta)
+
+    @pytest.mark.parametrize("sizes", [(20, 30, 40), (70, 9, 80), (40, 9, 70), (5, 3, 2)])
+    @pytest.mark.parametrize(("ta", "tb"), [(False, False), (False, True), (True, False), (True, True)])
+    def test_nan_stays_in_its_row_and_column(self, ta, tb, sizes):
+        m, n, k = sizes
+        rng = np.random.default_rng(1)
+        a, b = rng.standard_normal((k, m) if ta else (m, k)), rng.standard_normal((n, k) if tb else (k, n))
+        (a.T if ta else a)[2, 1] = np.nan
+        (b.T if tb else b)[1, 0] = np.inf
+        c = np.zeros((m, n))
+        gemm("float64")(
+            ta, tb, m, n, k, 1, a.ctypes.data, a.shape[1], b.ctypes.data, b.shape[1], 0, c.ctypes.data, n
+        )
+        np.testing.assert_allclose(c, (a.T if ta else a) @ (b.T if tb else b), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", sorted(SCALARS))
+@pytest.mark.parametrize("left", ["plain", "transposed"])
+@pytest.mark.parametrize("right", ["plain", "transposed"])
+@pytest.mark.parametrize(
+    ("m", "n", "k"), [(20, 33, 50), (7, 5, 90), (100, 10, 70), (1, 40, 30), (40, 1, 30), (3, 4, 0), (0, 3, 4)]
+)
+def test_dot(dtype, left, right, m, n, k):
+    rng = np.random.default_rng(0)
+    x, y = T.matrix("x", dtype), T.matrix("y", dtype)
+    a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)
+    f = function(
+        [x, y],
+        T.dot(x.T if left == "transposed" else x, y.T if right == "transposed" else y),
+        mode="fast_run",
+    )
+    got = f(a.T.copy() if left == "transposed" else a, b.T.copy() if right == "transposed" else b)
+    magnitude = abs(a).astype("float64") @ abs(b).astype("float64")
+    assert got.dtype == dtype and got.shape == (m, n)
+    exact = a.astype("float64") @ b.astype("float64")
+    assert np.all(abs(got - exact) <= 2 * (k + 4) * np.finfo(dtype).eps * magnitude)
+
+
+@pytest.mark.parametrize(("rows", "inside", "columns"), [(20, 37, 50), (64, 40, 10), (5, 30, 3)])
+def test_an_update_accumulates_into_the_shared_matrix(rows, inside, columns):
+    rng = np.random.default_rng(0)
+    x, d = (
+        rng.standard_normal((rows, inside)).astype("float32"),
+        rng.standard_normal((rows, columns)).astype("float32"),
+    )
+    start = rng.standard_normal((inside, columns)).astype("float32")
+    w, left, right = shared(start, "w"), T.matrix("x", "float32"), T.matrix("d", "float32")
+    function([left, right], updates=[(w, w * 0.5 - 0.1 * T.dot(left.T, right))], mode="fast_run")(x, d)
+    exact = 0.5 * start.astype("float64") - 0.1 * x.T.astype("float64") @ d
+    magnitude = abs(start) + abs(x.T) @ abs(d)
+    assert np.all(abs(w.get_value() - exact) <= 2 * (rows + 4) * np.finfo("float32").eps * magnitude)
+
+
+DIGESTS = """
+import hashlib, json
+import numpy as np
+import graphlib, graphlib.tensor as T
+rng = np.random.default_rng(0)
+SIZES = [(20, 500, 784), (784, 500, 20), (600, 10, 784), (784, 10, 600), (1, 900, 900), (900, 1, 900)]
+SIZES += [(300, 310, 320)]
+found = []
+for dtype in ("float32", "float64"):
+    x, y = T.matrix("x", dtype), T.matrix("y", dtype)
+    for m, n, k in SIZES:
+        for left, right in ((x, y), (x, y.T), (x.T, y), (x.T, y.T)):
+            a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)
+            a, b = (a if left is x else a.T.copy()), (b if right is y else b.T.copy())
+            result = graphlib.function([x, y], T.dot(left, right), mode="fast_run")(a, b)
+            found.append(hashlib.sha256(result.tobytes()).hexdigest())
+print(json.dumps(found))
+"""
+
+
+def test_products_do_not_depend_on_the_number_of_threads():
+    root = os.path.dirname(os.path.dirname(graphlib.__file__))
+
+    def digests(threads: int) -> list[str]:
+        flags = ",".join(filter(None, [os.environ.get("GRAPHLIB_FLAGS"), f"threads={threads}"]))
+        environment = {**os.environ, "GRAPHLIB_FLAGS": flags, "PYTHONPATH": root}
+        result = subprocess.run(
+            [sys.executable, "-c", DIGESTS], env=environment, capture_output=True, text=True, check=True
+        )
+        return json.loads(result.stdout)
+
+    alone = digests(1)
+    for threads in (2, 3, 5):
+        assert digests(threads) == alone
