@@ -16,7 +16,13 @@ def _has_compiler():
 
 
 #: name -> (settings, whether it can run here)
-BACKENDS = {"c": ({"mode": "fast_run", "device": "cpu"}, _has_compiler)}
+BACKENDS = {
+    "c": ({"mode": "fast_run", "device": "cpu"}, _has_compiler),
+    "cuda": ({"mode": "fast_run", "device": "cuda-emulated", "cublas": False}, lambda: True),
+}
+
+#: dtypes that a backend is tried with where compiling for all takes too long; then, static shapes are unknown
+FEWER_DTYPES = {"cuda": ("bool", "int32", "float32", "float64")}
 
 #: every way to run a function: the backends and the reference
 MODES = ("reference", *BACKENDS)

@@ -29,7 +29,7 @@ def library() -> ctypes.CDLL | None:
 @functools.lru_cache(maxsize=1)
 def _handle() -> ctypes.c_void_p:
     handle = ctypes.c_void_p()
-    _check(library().cublasCreate_v2(ctypes.byref(handle)))  # type: ignore[union-attr]
+    _check(library().cublasCreate_v2(ctypes.byref(handle)))
     return handle
 
 

@@ -42,6 +42,9 @@ def wheel_libraries(pattern: str) -> list[str]:
 def nvrtc() -> ctypes.CDLL | None:
     """NVIDIA's runtime compiler, from its wheel or the toolkit, or None."""
     names = [p for p in wheel_libraries("libnvrtc.so.*") if ".alt." not in p]
+    # NVRTC looks for this one by name, and would not find it in a wheel
+    for name in [p for p in wheel_libraries("libnvrtc-builtins.so.*") if ".alt." not in p]:
+        ctypes.CDLL(name, ctypes.RTLD_GLOBAL)
     for name in [*names, "libnvrtc.so.13", "libnvrtc.so.12"]:
         try:
             return ctypes.CDLL(name)
@@ -85,23 +88,23 @@ def module_file(source: str, arch: str, emulated: bool) -> Path:
     path = folder / f"{key}.cubin"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        _write(path, cubin(whole, arch))
+        _write(path, cubin(whole, arch)[0])
     return path
 
 
-def cubin(source: str, arch: str, options: tuple[str, ...] = ()) -> bytes:
-    """The machine code of CUDA C for one architecture, such as 'sm_80'."""
+def cubin(source: str, arch: str, options: tuple[str, ...] = ()) -> tuple[bytes, str]:
+    """The machine code of CUDA C for one architecture, such as 'sm_80', and what the compiler said."""
     library = nvrtc()
     return _by_nvcc(source, arch, options) if library is None else _by_nvrtc(library, source, arch, options)
 
 
-def _by_nvrtc(library: ctypes.CDLL, source: str, arch: str, options: tuple[str, ...]) -> bytes:
+def _by_nvrtc(library: ctypes.CDLL, source: str, arch: str, options: tuple[str, ...]) -> tuple[bytes, str]:
     program = ctypes.c_void_p()
 
     def check(code: int) -> None:
         if code:
             library.nvrtcGetErrorString.restype = ctypes.c_char_p
-            raise CompileError(f"NVRTC: {library.nvrtcGetErrorString(code).decode()}\n{log()}")
+            raise CompileError(f"NVRTC: {library.nvrtcGetErrorString(code).decode()}\n{log()[:4000]}")
 
     def log() -> str:
         size = ctypes.c_size_t()
@@ -109,7 +112,7 @@ def _by_nvrtc(library: ctypes.CDLL, source: str, arch: str, options: tuple[str, 
             return ""
         text = ctypes.create_string_buffer(size.value)
         library.nvrtcGetProgramLog(program, text)
-        return text.value.decode(errors="replace")[:4000]
+        return text.value.decode(errors="replace")
 
     check(library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"graphlib.cu", 0, None, None))
     try:
@@ -119,12 +122,12 @@ def _by_nvrtc(library: ctypes.CDLL, source: str, arch: str, options: tuple[str, 
         check(library.nvrtcGetCUBINSize(program, ctypes.byref(size)))
         code = ctypes.create_string_buffer(size.value)
         check(library.nvrtcGetCUBIN(program, code))
-        return code.raw
+        return code.raw, log()
     finally:
         library.nvrtcDestroyProgram(ctypes.byref(program))
 
 
-def _by_nvcc(source: str, arch: str, options: tuple[str, ...]) -> bytes:
+def _by_nvcc(source: str, arch: str, options: tuple[str, ...]) -> tuple[bytes, str]:
     with tempfile.TemporaryDirectory(prefix="graphlib-") as folder:
         file, made = Path(folder) / "graphlib.cu", Path(folder) / "graphlib.cubin"
         file.write_text(source, encoding="utf-8")
@@ -132,7 +135,7 @@ def _by_nvcc(source: str, arch: str, options: tuple[str, ...]) -> bytes:
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
             raise CompileError(f"{' '.join(command)} failed:\n{result.stderr.strip()[:4000]}")
-        return made.read_bytes()
+        return made.read_bytes(), result.stderr
 
 
 def _write(path: Path, data: bytes) -> None:

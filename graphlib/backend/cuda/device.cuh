@@ -1,7 +1,7 @@
 /* What the generated kernels call: mathematics that CUDA lacks, reductions over a warp, a team or a block, decoding of
  * indices, and the tile of a matrix product.  Compiled by NVRTC or nvcc, in front of the kernels; includes nothing. */
 
-#define GL_DEVICE static __device__ __forceinline__
+#define GL_DEVICE __device__ __forceinline__
 #define GL_INF_F32 __int_as_float(0x7f800000)
 #define GL_NAN_F32 __int_as_float(0x7fffffff)
 #define GL_INF_F64 __longlong_as_double(0x7ff0000000000000LL)
@@ -66,14 +66,14 @@ GL_DEVICE T gl_mod(T a, T b) {
 #define GL_FLOAT_DIVISION(T, f)                                          \
     GL_DEVICE T gl_mod(T a, T b) {                                       \
         T m = fmod##f(a, b);                                             \
-        T y = m != 0 ? ((b < 0) != (m < 0) ? m + b : m) : copysign##f(0, b); \
+        T y = m != 0 ? ((b < 0) != (m < 0) ? m + b : m) : copysign##f((T)0, b); \
         return b == 0 ? m : y;                                           \
     }                                                                    \
     GL_DEVICE T gl_floordiv(T a, T b) {                                  \
         T m = fmod##f(a, b), q = (a - m) / b;                            \
         q = m != 0 && (b < 0) != (m < 0) ? q - 1 : q;                    \
         T whole = floor##f(q), y = q - whole > (T)0.5 ? whole + 1 : whole; \
-        y = q == 0 ? copysign##f(0, a / b) : y;                          \
+        y = q == 0 ? copysign##f((T)0, a / b) : y;                          \
         return b == 0 ? a / b : y;                                       \
     }
 GL_FLOAT_DIVISION(float, f)

@@ -103,7 +103,7 @@ class Copy:
 
     @property
     def address(self) -> int:
-        return self.memory.address  # type: ignore[union-attr]
+        return self.memory.address
 
     def upload(self, array: np.ndarray) -> None:
         if self.memory is None or self.memory.size != array.nbytes:
@@ -116,7 +116,7 @@ class Copy:
     def replace(self, shape: tuple[int, ...]) -> None:
         """Room for a value of another shape."""
         size = int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize
-        if size != self.memory.size:  # type: ignore[union-attr]
+        if size != self.memory.size:
             self.memory = self.device.allocate(size)
         self.shape = shape
 

@@ -127,7 +127,7 @@ _INFINITY = {"float32": "GL_INF_F32", "float64": "GL_INF_F64"}
 def literal(value: object, dtype: str) -> str:
     """A number as CUDA C."""
     if dtype in _INFINITY:
-        x = float(value)  # type: ignore[arg-type]
+        x = float(value)
         if math.isnan(x):
             return _INFINITY[dtype].replace("INF", "NAN")
         if math.isinf(x):
@@ -136,7 +136,7 @@ def literal(value: object, dtype: str) -> str:
         text += "" if any(c in text for c in ".en") else ".0"
         text += "f" if dtype == "float32" else ""
         return f"({text})" if text.startswith("-") else text
-    number = int(value)  # type: ignore[call-overload]
+    number = int(value)
     if number == -(2**63):
         return "(-9223372036854775807LL - 1)"
     text = f"{number}LL" if abs(number) > 2**31 - 1 else str(number)

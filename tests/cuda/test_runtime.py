@@ -1,0 +1,229 @@
+"""What the device's runtime must do beside computing: shared variables in both worlds, errors, lengths found on the way."""
+
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import graphlib
+import graphlib.tensor as T
+from graphlib.errors import DeviceError, ShapeError
+from tests import cuda_emulator
+
+
+@pytest.fixture(autouse=True)
+def on_the_device():
+    with graphlib.config.change(device="cuda-emulated", cublas=False):
+        yield
+
+
+def counter(value):
+    total = graphlib.shared(value, name="total")
+    return total, graphlib.function([], total * 1, updates=[(total, total + 1)])
+
+
+def test_get_value_sees_what_the_device_computed_and_set_value_reaches_it():
+    total, step = counter(np.zeros((2, 3), "float32"))
+    step()
+    np.testing.assert_array_equal(total.get_value(), np.ones((2, 3)))
+    total.set_value(np.full((2, 3), 5, "float32"))
+    np.testing.assert_array_equal(step(), np.full((2, 3), 5))
+    np.testing.assert_array_equal(total.get_value(), np.full((2, 3), 6))
+
+
+def test_a_value_that_was_handed_out_does_not_change():
+    total, step = counter(np.zeros(3, "float32"))
+    step()
+    before = total.get_value(borrow=True)
+    step()
+    np.testing.assert_array_equal(before, np.ones(3))
+
+
+def test_looking_at_a_value_copies_it_once_and_sends_nothing_back():
+    total, step = counter(np.zeros(3, "float32"))
+    step()
+    total.get_value()
+    cuda_emulator.reset_statistics()
+    step()
+    assert cuda_emulator.statistics()["host_to_device_copies"] == 0
+
+
+def test_a_shared_variable_serves_functions_of_both_devices_in_turn():
+    total, on_device = counter(np.zeros(3, "float32"))
+    with graphlib.config.change(device="cpu"):
+        on_cpu = graphlib.function([], updates=[(total, total * 10)])
+    on_device()
+    on_cpu()
+    on_device()
+    np.testing.assert_array_equal(total.get_value(), np.full(3, 11))
+
+
+def test_a_shared_variable_that_lives_on_the_device_is_pickled_with_its_value():
+    total, step = counter(np.zeros(3, "float32"))
+    step()
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(total)).get_value(), np.ones(3))
+
+
+def test_an_exchange_of_two_shared_variables():
+    a, b = (graphlib.shared(np.full(4, v, "float32")) for v in (1, 2))
+    graphlib.function([], updates=[(a, b), (b, a)])()
+    assert a.get_value()[0] == 2 and b.get_value()[0] == 1
+
+
+def test_a_shared_variable_may_grow():
+    x = T.vector()
+    kept = graphlib.shared(np.zeros(1, "float32"), shape=(None,))
+    grow = graphlib.function([x], updates=[(kept, T.concatenate([kept, x]))])
+    for k in range(3):
+        grow(np.full(2, k, "float32"))
+    np.testing.assert_array_equal(kept.get_value(), [0, 0, 0, 1, 1, 2, 2])
+
+
+def test_lengths_that_are_computed_on_the_device():
+    x = T.vector()
+    (where,) = T.nonzero(x > 0)
+    found = graphlib.function([x], [x[where] * 2, where])
+    for array in ([1, -1, 2, 3, -4], [-1, -2], [5]):
+        array = np.array(array, "float32")
+        values, places = found(array)
+        np.testing.assert_array_equal(values, array[array > 0] * 2)
+        np.testing.assert_array_equal(places, np.nonzero(array > 0)[0])
+
+
+def test_inputs_of_any_length_with_one_compile():
+    x = T.matrix()
+    both = graphlib.function([x], [T.nnet.softmax(x), x.sum(0), x.max()])
+    random = np.random.RandomState(3)
+    for shape in [(1, 1), (3, 5), (100, 7), (2, 40), (3, 3000), (40, 33)]:
+        a = random.randn(*shape).astype("float32")
+        e = np.exp(a - a.max(1, keepdims=True))
+        softmax, sums, greatest = both(a)
+        np.testing.assert_allclose(softmax, e / e.sum(1, keepdims=True), rtol=1e-5)
+        np.testing.assert_allclose(sums, a.sum(0), rtol=1e-4, atol=1e-4)
+        assert greatest == a.max()
+
+
+@pytest.mark.parametrize("n", [0, 1, 255, 256, 257, 5000, 300_000])
+def test_full_reductions_of_every_size(n):
+    x = T.vector()
+    whole = graphlib.function([x], [x.sum(), (x > 2).any(), *([x.argmax(), x.min()] if n else [])])
+    a = np.random.RandomState(n).randn(n).astype("float32")
+    found = whole(a)
+    np.testing.assert_allclose(found[0], a.sum(dtype="float64"), rtol=1e-4, atol=1e-3)
+    assert found[1] == (a > 2).any()
+    if n:
+        assert found[2] == a.argmax() and found[3] == a.min()
+
+
+@pytest.mark.parametrize("order", [("forward", 0), ("reversed", 0), ("shuffled", 1), ("shuffled", 2)])
+def test_the_same_bits_in_any_order_of_threads(order):
+    x, i = T.matrix(), T.ivector()
+    random = np.random.RandomState(5)
+    a, places = random.randn(60, 70).astype("float32"), random.randint(0, 9, 60).astype("int32")
+    scattered = T.inc_subtensor(T.zeros((9, 70), "float32")[i], x)
+    outputs = [x.sum(), x.sum(0), x.sum(1), T.nnet.softmax(x), T.dot(x, x.T), scattered]
+    run = graphlib.function([x, i], outputs)
+    expected = run(a, places)
+    try:
+        cuda_emulator.set_thread_order(*order)
+        found = run(a, places)
+    finally:
+        cuda_emulator.set_thread_order("forward")
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(one, other)
+    wanted = np.zeros((9, 70))
+    np.add.at(wanted, places, a.astype("float64"))
+    np.testing.assert_allclose(expected[-1], wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_a_wrong_index_is_an_error_and_the_next_call_works():
+    x, i = T.vector("x"), T.ivector("i")
+    take = graphlib.function([x, i], x[i])
+    a = np.arange(4, dtype="float32")
+    with pytest.raises(IndexError, match="4"):
+        take(a, np.array([0, 4], "int32"))
+    np.testing.assert_array_equal(take(a, np.array([0, -1], "int32")), [0, 3])
+
+
+def test_nothing_after_a_wrong_index_changes_a_shared_variable():
+    total = graphlib.shared(np.zeros(4, "float32"))
+    i = T.ivector()
+    step = graphlib.function([i], total[i].sum(), updates=[(total, total + total[i].sum() + 1)])
+    with pytest.raises(IndexError):
+        step(np.array([7], "int32"))
+    np.testing.assert_array_equal(total.get_value(), np.zeros(4))
+
+
+def test_shapes_that_do_not_fit_are_the_error_of_c():
+    x, y = T.vector("x"), T.vector("y")
+    messages = []
+    for device in ("cpu", "cuda-emulated"):
+        with graphlib.config.change(device=device):
+            add = graphlib.function([x, y], x + y, name="add")
+        with pytest.raises(ShapeError) as error:
+            add(np.ones(3, "float32"), np.ones(4, "float32"))
+        messages.append(str(error.value).split(": ", 1)[1])
+    assert messages[0] == messages[1]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("cublas", [False, True], ids=["own products", "cuBLAS"])
+def test_products_of_any_size_and_layout(dtype, cublas):
+    random = np.random.RandomState(11)
+    type = T.TensorType(dtype, (None, None))
+    a, b, c = type("a"), type("b"), type("c")
+    batch = T.TensorType(dtype, (None, None, None))
+    p, q = batch("p"), batch("q")
+    outputs = [
+        T.dot(a, b),
+        T.dot(a, b.T.copy().T),
+        T.dot(b.T, a.T),
+        c - 0.5 * T.dot(a, b),
+        T.batched_dot(p, q),
+    ]
+    with graphlib.config.change(cublas=cublas):
+        run = graphlib.function([a, b, c, p, q], outputs)
+    for m, k, n in [(1, 1, 1), (5, 1, 3), (64, 16, 64), (65, 17, 63), (3, 200, 130), (130, 33, 2), (4, 0, 5)]:
+        x, y, z = (random.randn(*s).astype(dtype) for s in ((m, k), (k, n), (m, n)))
+        u, v = random.randn(3, m, k).astype(dtype), random.randn(3, k, n).astype(dtype)
+        wanted = [x @ y, x @ y, (x @ y).T, z - 0.5 * (x @ y), u @ v]
+        for found, expected in zip(run(x, y, z, u, v), wanted, strict=True):
+            tolerance = 1e-5 if dtype == "float32" else 1e-13
+            np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * 40)
+
+
+WITHOUT_A_GPU = """
+import graphlib, graphlib.tensor as T
+from graphlib.errors import DeviceError
+from graphlib.backend.cuda.driver import missing
+try:
+    graphlib.function([], T.constant(1.0) + 1)
+except DeviceError as error:
+    print("error:", error)
+print("missing:", len(missing()))
+"""
+
+
+def test_a_missing_gpu_is_one_clear_error():
+    environment = {**os.environ, "GRAPHLIB_FLAGS": "device=cuda", "PYTHONPATH": os.pathsep.join(sys.path)}
+    found = subprocess.run(
+        [sys.executable, "-c", WITHOUT_A_GPU], capture_output=True, text=True, env=environment, check=True
+    ).stdout
+    if "missing: 0" in found:
+        assert "error" not in found  # a GPU works here
+    else:
+        assert found.startswith("error: device=cuda: ") and "Or set device=cpu." in found
+
+
+def test_auto_takes_the_cpu_where_no_gpu_works(monkeypatch):
+    from graphlib.backend.cuda import driver
+
+    monkeypatch.setattr(driver, "missing", lambda: ["no driver"])
+    driver.automatic.cache_clear()
+    with graphlib.config.change(device="auto"):
+        run = graphlib.function([], T.constant(1.0) + 1)
+    driver.automatic.cache_clear()
+    assert run() == 2 and "__global__" not in run.source
