@@ -121,7 +121,7 @@ def _machine() -> dict[str, object]:
         "system": platform.platform(),
         "python": platform.python_version(),
         "numpy": metadata.version("numpy"),
-        "scipy-openblas32": metadata.version("scipy-openblas32"),
+        "scipy-openblas32": f"{metadata.version('scipy-openblas32')} with kernels for {bare.kernels()}",
     }
 
 

@@ -89,6 +89,13 @@ def blas() -> ctypes.CDLL:
     return ctypes.CDLL(str(found[0]))
 
 
+def kernels() -> str:
+    """The processor whose kernels OpenBLAS uses: what it takes this one for, or $OPENBLAS_CORETYPE."""
+    name = blas().scipy_openblas_get_corename
+    name.restype = ctypes.c_char_p
+    return name().decode()
+
+
 def _operand(matrix: np.ndarray) -> tuple[int, int, int, int]:
     """(transposed?, leading stride, address, floats between minibatches) of a matrix or a stack of them."""
     if matrix.dtype != np.float32 or matrix.ndim not in (2, 3):
