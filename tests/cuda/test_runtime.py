@@ -1,4 +1,4 @@
-"""What the device's runtime must do beside computing: shared variables in both worlds, errors, lengths found on the way."""
+"""What the device's runtime must do beside computing: shared variables, errors, lengths found on the way."""
 
 import os
 import pickle
@@ -10,7 +10,7 @@ import pytest
 
 import graphlib
 import graphlib.tensor as T
-from graphlib.errors import DeviceError, ShapeError
+from graphlib.errors import ShapeError
 from tests import cuda_emulator
 
 

@@ -40,7 +40,7 @@ def test_a_step_launches_these_kernels_and_copies_the_cost_only(model, cublas):
     found = cuda_emulator.statistics()
     assert found["library_calls"] == (PRODUCTS[model] if cublas else 0)
     assert found["launches"] + found["library_calls"] == LAUNCHES[model]
-    # the index of the minibatch is an argument of the kernels; the cost comes back with the flag of a wrong index
+    # the minibatch's index is an argument of the kernels; the cost comes back with the flag of a wrong index
     assert found["host_to_device_copies"] == 0
     assert (found["device_to_host_copies"], found["device_to_host_bytes"]) == (1, 32)
     assert found["device_to_device_copies"] == found["memsets"] == found["allocations"] == 0
