@@ -391,7 +391,15 @@ class KernelWriter:
             scope.lines.append(f"{C_TYPES[value.element.dtype]} {name}_best = 0;")
             scope.lines.append(f"int64_t {name} = -1;")
         else:
-            scope.lines.append(f"{C_TYPES[value.variable.dtype]} {name} = {self.neutral(value)};")
+            c_type = "double" if self.sums_one_by_one(value) else C_TYPES[value.variable.dtype]
+            scope.lines.append(f"{c_type} {name} = {self.neutral(value)};")
+
+    def sums_one_by_one(self, value: Value) -> bool:
+        """Whether a float32 sum is taken outside the vectorised loops, where double costs nothing and many
+        terms would round many times."""
+        home = self.home[value.variable]
+        vectorised = not any(isinstance(entry, Block) for entry in home.entries)
+        return value.kind in ("sum", "prod") and value.variable.dtype == "float32" and not vectorised
 
     def take_in(self, value: Value, scope: Scope) -> None:
         x = self.printer.emit(value.element, scope)
@@ -439,6 +447,10 @@ class KernelWriter:
 
     def finish(self, value: Value, scope: Scope) -> None:
         name = self.locals[value.variable][0]
+        if self.sums_one_by_one(value):
+            scope.lines.append(f"const float {name}_rounded = (float){name};")
+            name += "_rounded"
+            self.locals[value.variable] = (name, scope)
         if value.kept is None:
             target = f"{self.use(value.variable, True)}[{self.printer.poly(self.offset(value))}]"
             scope.lines.append(self.combine(value, target, name))
