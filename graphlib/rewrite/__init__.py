@@ -13,7 +13,7 @@ from ..graph import Variable
 from .canonical import CANONICAL, USELESS
 from .engine import rewrite_with
 from .rules import Phase, Rule
-from .softmax import EXPAND, SOFTMAX
+from .softmax import COMPOSITES, EXPAND, SOFTMAX
 from .specialize import SPECIALIZE
 from .stabilize import STABILIZE
 from .structure import STRUCTURE
@@ -25,7 +25,7 @@ _PHASES = (
     Phase([], once=True),
     Phase([*STRUCTURE, *USELESS, *SOFTMAX, *STABILIZE], once=True),
     Phase([*STRUCTURE, *USELESS, *SOFTMAX, *STABILIZE, *CANONICAL]),
-    Phase([*STRUCTURE, *USELESS, *EXPAND], once=True),
+    Phase([*STRUCTURE, *USELESS, *EXPAND], once=True, only_for=COMPOSITES),
     Phase([*STRUCTURE, *USELESS, *CANONICAL, *SPECIALIZE]),
 )
 

@@ -61,10 +61,14 @@ class RuleSet(list):
 
 
 class Phase:
-    """Rules that are applied together: in sweeps until nothing changes, or ``once``."""
+    """Rules that are applied together: in sweeps until nothing changes, or ``once``.
 
-    def __init__(self, rules: Iterable[Rule], once: bool = False) -> None:
+    only_for: classes of operations; a graph without any of them is left as it is.
+    """
+
+    def __init__(self, rules: Iterable[Rule], once: bool = False, only_for: Iterable[type] = ()) -> None:
         self.once = once
+        self.only_for = frozenset(only_for)
         self._candidates: dict[tuple, tuple[tuple[Rule, Alternative], ...]] = {}
         self._alternatives = [(rule, alternative) for rule in rules for alternative in rule.alternatives]
 

@@ -69,6 +69,8 @@ class LogSoftmaxGradient(Composite):
     """g - p * sum(g): the gradient by x from that, g, by log(softmax(x)), p being softmax(x)."""
 
 
+COMPOSITES = (Softmax, LogSoftmax, LogSumExp, SoftmaxGradient, LogSoftmaxGradient)
+
 for _cls in (Softmax, LogSoftmax, SoftmaxGradient, LogSoftmaxGradient):
     lengths_rule(_cls, lambda lengths, node: lengths.shape(node.inputs[-1]))
 lengths_rule(
