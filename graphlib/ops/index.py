@@ -207,8 +207,12 @@ def positions(starts: list[tuple], index: Sequence[Poly]) -> list[Poly]:
     return [s[0] if len(s) == 1 else s[0] + next(rest) * s[1] for s in starts]
 
 
+#: what the user called to write in a mode
+_WRITES = {"set": "set_subtensor", "add": "inc_subtensor"}
+
+
 def check_fits(part: TensorType, y: Variable, mode: str, x: Variable) -> None:
-    name = "set_subtensor" if mode == "set" else "inc_subtensor"
+    name = _WRITES[mode]
     if y.dtype != x.dtype:
         raise DTypeError(
             f"{name}: {y.describe()} cannot be written into {x.describe()}; cast it to {x.dtype}"
@@ -228,7 +232,7 @@ def check_fits_at_call(node: Apply, part: tuple[int, ...], y: np.ndarray) -> Non
     for axis in range(1, y.ndim + 1):
         if variable.type.shape[-axis] != 1 and y.shape[-axis] != part[-axis]:
             raise ShapeError(
-                f"{node.op}: axis {-axis} of {variable.describe()} has length {y.shape[-axis]}, the part it "
+                f"{_WRITES[node.op.mode]}: axis {-axis} of {variable.describe()} has length {y.shape[-axis]}, the part it "
                 f"goes to {part[-axis]}"
             )
 
@@ -239,7 +243,7 @@ def require_fits(y: Operand, domain: tuple, require: Callable, node: Apply) -> N
             require(
                 domain[-axis],
                 y.shape[-axis],
-                f"{node.op}: axis {-axis} of {{1}} has length {{b}}, the part it goes to {{a}}",
+                f"{_WRITES[node.op.mode]}: axis {-axis} of {{1}} has length {{b}}, the part it goes to {{a}}",
                 (node.outputs[0], y.variable),
             )
 
@@ -521,7 +525,7 @@ def _new_axes(result: Variable, items: list, front: int, rank: int) -> Variable:
 
 
 def _write(part: Variable, y: Any, mode: str) -> Variable:
-    name = "set_subtensor" if mode == "set" else "inc_subtensor"
+    name = _WRITES[mode]
     owner = part.owner
     if owner is None or not isinstance(owner.op, (BasicIndex, AdvancedIndex)):
         from .shape import DimShuffle
