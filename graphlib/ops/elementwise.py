@@ -441,12 +441,27 @@ round_half_away_from_zero = _row(
 )
 isnan = _row("isnan", np.isnan, None, COMPARISON, dtypes=("float32", "float64"), doc="Whether NaN.")
 isinf = _row("isinf", np.isinf, None, COMPARISON, dtypes=("float32", "float64"), doc="Whether infinite.")
-invert = _row("invert", np.invert, None, LOGICAL, aliases=("bitwise_not",), doc="Logical not of bools, bitwise not of integers.")
+invert = _row(
+    "invert",
+    np.invert,
+    None,
+    LOGICAL,
+    aliases=("bitwise_not",),
+    doc="Logical not of bools, bitwise not of integers.",
+)
 
 add = _row("add", np.add, lambda x, y, o, g: (g, g), A, 2)
 sub = _row("sub", np.subtract, lambda x, y, o, g: (g, -g), A, 2)
 mul = _row("mul", np.multiply, lambda x, y, o, g: (g * y, g * x), A, 2)
-true_div = _row("true_div", np.true_divide, lambda x, y, o, g: (g / y, -g * o / y), FLOATING, 2, (0.5, 2), aliases=("divide",))
+true_div = _row(
+    "true_div",
+    np.true_divide,
+    lambda x, y, o, g: (g / y, -g * o / y),
+    FLOATING,
+    2,
+    (0.5, 2),
+    aliases=("divide",),
+)
 floor_div = _row(
     "floor_div", _floor_div, None, A, 2, (1, 9), (1, 4), doc="Quotient rounded down; its gradient is zero."
 )
