@@ -255,6 +255,8 @@ class Lowering:
         elif isinstance(lowered, Product):
             for k in (lowered.a, lowered.b):
                 self.matrix(node.inputs[k], lowered.batched)
+            if lowered.c is not None:
+                self.base(node.inputs[lowered.c])
         elif isinstance(lowered, Call):
             for k in lowered.operands:
                 self.contiguous(node.inputs[k])
