@@ -66,14 +66,16 @@ class Device:
     def close(self) -> None:
         """Give everything back; PyCUDA demands that no context is left when the process ends."""
         self.activate()
-        self.context.synchronize()
-        for memory in list(self._memory):
-            memory.free()
-        for allocation in list(self._pinned):
-            allocation.free()
-        self.pool.stop_holding()
-        self.context.pop()
-        self.context.detach()
+        try:
+            self.context.synchronize()
+            for memory in list(self._memory):
+                memory.free()
+            for allocation in list(self._pinned):
+                allocation.free()
+            self.pool.stop_holding()
+        finally:
+            self.context.pop()
+            self.context.detach()
 
 
 class Memory:

@@ -65,7 +65,8 @@ class CudaExecutor:
         self.slots = plan(self.schedule, self.in_arena)
         kernels = [k for _, ks in self.steps for k in ks]
         self.source = "\n".join(k.text for k in kernels)
-        self.checks_index = any(k.checks_index for k in kernels)
+        #: bytes of the flags of wrong indices, in front of what is returned
+        self.flags = -(-4 * memory.checking // 16) * 16
         self._load(kernels)
         self._sort_lengths()
         uses = {u for step in self.schedule.steps for u in step.reads()}
@@ -83,9 +84,7 @@ class CudaExecutor:
         )
         self.evaluator = Evaluator(self._read)
         self.arena: Memory | None = None
-        self.returned = self.device.allocate(_ALIGNMENT)
-        self.device.driver.memset_d32(self.returned.address, 0, _ALIGNMENT // 4)
-        self.host_buffer = self.device.pinned(_ALIGNMENT)
+        self._make_room(self.flags)
         self.input_memory: dict[Variable, Memory] = {}
         self.partial_memory: dict[Variable, Memory] = {}
         self.address: dict[Any, int] = {v: m.address for v, m in self.constants.items()}
@@ -143,7 +142,7 @@ class CudaExecutor:
                 letters.append(
                     {"length": "q", "value": FORMATS.get(getattr(a.of, "dtype", ""), "q")}.get(a.kind, "P")
                 )
-            function.prepare([*letters, "P", "i"])
+            function.prepare([*letters, *(["P"] if kernel.guarded else [])])
             self.functions[kernel.name] = function
             if kernel.partial:
                 end = self.module.get_function(f"{kernel.name}_end")
@@ -268,7 +267,7 @@ class CudaExecutor:
         for slot, start in zip(self.slots, starts, strict=True):
             for v in slot.variables:
                 self.address[v] = self.arena.address + start
-        place = 16  # behind the flag of a wrong index
+        place = self.flags
         self.returns: list[tuple[int, int, tuple[int, ...], Any]] = []
         for k, v in enumerate(self.program.outputs):
             if not self.is_late(v):
@@ -277,13 +276,21 @@ class CudaExecutor:
                 place += -(-self._bytes(v) // 16) * 16
         self.return_size = place
         if place > self.returned.size:
-            self.returned = self.device.allocate(_aligned(place))
-            self.device.driver.memset_d32(self.returned.address, 0, 4)
-            self.host_buffer = self.device.pinned(_aligned(place))
+            self._make_room(place)
         for k, start, _, _ in self.returns:
             self.address["result", k] = self.returned.address + start
         for shared, copy in self.copies.items():
             self.address[shared] = copy.address
+
+    def _make_room(self, size: int) -> None:
+        """Memory for what is returned, here and there, with all flags down."""
+        self.returned = self.device.allocate(_aligned(size))
+        self.host_buffer = self.device.pinned(_aligned(size))
+        self._lower_flags()
+
+    def _lower_flags(self) -> None:
+        if self.flags:
+            self.device.driver.memset_d32(self.returned.address, 0, self.flags // 4)
 
     def _upload(self) -> None:
         """Inputs that kernels read from memory; 0-d ones are arguments of the kernels that read them."""
@@ -341,7 +348,7 @@ class CudaExecutor:
         if isinstance(step, MatMul) and self.cublas is not None and blas.product(self, step):
             return
         for kernel in kernels:
-            self._launch(number, kernel)
+            self._launch(kernel)
 
     def _copy(self, step: Copy) -> None:
         key = (
@@ -357,7 +364,7 @@ class CudaExecutor:
         if target != source and size:
             self.device.driver.memcpy_dtod_async(target, source, size, self.stream)
 
-    def _launch(self, number: int, kernel: Kernel) -> None:
+    def _launch(self, kernel: Kernel) -> None:
         rows = self.evaluator.poly(kernel.rows)
         grid, block = self._grid(kernel, rows)
         if not grid:
@@ -375,7 +382,7 @@ class CudaExecutor:
             else:
                 arguments.append(self.address[a.of])
         self.functions[kernel.name].prepared_async_call(
-            grid, block, self.stream, *arguments, self.returned.address, number + 1
+            grid, block, self.stream, *arguments, *([self.returned.address] if kernel.guarded else [])
         )
         if kernel.partial:
             ends = []
@@ -425,11 +432,10 @@ class CudaExecutor:
     def _results(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         """What is returned, after one copy of it all; raises if a kernel met a wrong index."""
         results: list[Any] = [None] * self.outputs
-        if not self.checks_index and not self.outputs:
+        if not self.flags and not self.outputs:
             return results
-        size = self.return_size if self.returns or self.checks_index else 0
-        if size:
-            buffer = self.host_buffer[:size]
+        if self.return_size:
+            buffer = self.host_buffer[: self.return_size]
             self.device.driver.memcpy_dtoh_async(buffer, self.returned.address, self.stream)
         for k, v in enumerate(self.program.outputs):
             key = ("result", k)
@@ -439,7 +445,7 @@ class CudaExecutor:
                     self.device.driver.memcpy_dtoh_async(array, self.address[key], self.stream)
                 results[k] = array
         self.stream.synchronize()
-        if self.checks_index and self.host_buffer[:4].view(np.int32)[0]:
+        if self.flags and self.host_buffer[: self.flags].any():
             self._bad_index(inputs)
         for k, start, shape, dtype in self.returns:
             count = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
@@ -448,7 +454,7 @@ class CudaExecutor:
 
     def _bad_index(self, inputs: list[np.ndarray]) -> None:
         """Raise the error of a wrong index, in the reference's words."""
-        self.device.driver.memset_d32(self.returned.address, 0, 1)
+        self._lower_flags()
         before = {s: s.get_value() for s in self.program.updates}
         try:
             ReferenceExecutor(self.original, False).values(inputs)

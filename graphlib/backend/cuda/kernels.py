@@ -76,7 +76,8 @@ class Kernel:
     rows: Poly
     inner: list[Poly] = field(default_factory=list)
     batch: Poly = ONE
-    checks_index: bool = False
+    #: it takes the flags of wrong indices
+    guarded: bool = False
     #: full reductions: a result and its kind each, summed up by the kernel ``name``_end over the blocks
     partial: list[Value] = field(default_factory=list)
     team: bool = False
@@ -91,6 +92,8 @@ class Memory:
         self.low = low
         self.storage = storage
         self.by_value = by_value
+        #: how many of the kernels written so far check indices; each has a flag of its own
+        self.checking = 0
 
 
 class KernelWriter:
@@ -104,7 +107,7 @@ class KernelWriter:
         self.written: set[Argument] = set()
         self.locals: dict[Variable, tuple[str, Scope]] = {}
         self.collapsed: set[int] = set()
-        self.checks_index = False
+        self.checks_index = self.guarded = False
 
     # what the printer asks for
 
@@ -156,13 +159,18 @@ class KernelWriter:
             else:
                 parameters.append(f"{c_type} {name}")
         self.checks_index = self.printer.checks_index
-        # a kernel that comes after a wrong index does nothing: what it would compute is wrong, too
-        parameters += ["int *failed", "int step"]
-        head = ["if (*failed && *failed < step) return;"]
-        tail = []
+        earlier = self.memory.checking
+        self.guarded = self.checks_index or earlier > 0
+        head, tail = [], []
+        if self.guarded:
+            parameters.append("int *failed")
+        if earlier:
+            # what comes after a wrong index does nothing: what it would compute is wrong, too
+            head.append(f"for (int k = 0; k < {earlier}; k++) if (failed[k]) return;")
         if self.checks_index:
             head.append("int bad = 0;")
-            tail.append("if (bad) *failed = step;")
+            tail.append(f"if (bad) atomicExch(failed + {earlier}, 1);")
+            self.memory.checking += 1
         body = "\n".join("    " + line for line in [*head, *lines, *tail])
         return (
             f'{describe(list(variables))}\nextern "C" __global__ void __launch_bounds__({threads}) {self.name}'
@@ -171,7 +179,7 @@ class KernelWriter:
 
     def kernel(self, text: str, shape: str, rows: Poly, **more: Any) -> Kernel:
         return Kernel(
-            self.name, text, list(self.arguments), shape, rows, checks_index=self.checks_index, **more
+            self.name, text, list(self.arguments), shape, rows, guarded=self.guarded, **more
         )
 
     # loops
