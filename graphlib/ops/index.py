@@ -232,8 +232,8 @@ def check_fits_at_call(node: Apply, part: tuple[int, ...], y: np.ndarray) -> Non
     for axis in range(1, y.ndim + 1):
         if variable.type.shape[-axis] != 1 and y.shape[-axis] != part[-axis]:
             raise ShapeError(
-                f"{_WRITES[node.op.mode]}: axis {-axis} of {variable.describe()} has length {y.shape[-axis]}, "
-                f"the part it goes to {part[-axis]}"
+                f"{_WRITES[node.op.mode]}: axis {-axis} of {variable.describe()} has length "
+                f"{y.shape[-axis]}, the part it goes to {part[-axis]}"
             )
 
 
