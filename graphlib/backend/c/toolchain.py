@@ -113,19 +113,29 @@ def shared_object(source: str, extra_flags: tuple[str, ...] = ()) -> ctypes.CDLL
     for part in (source.encode(), _headers(), "\n".join(flags).encode(), _identity(compiler).encode()):
         digest.update(hashlib.sha256(part).digest())
     key = digest.hexdigest()[:32]
-    folder = config.cache_folder() / key[:2]
-    path = folder / f"{key}.so"
-    if _is_whole(path):
+    folder = _folder(key)
+    path = folder / f"{key}.so" if folder else None
+    if path and _is_whole(path):
         try:
             return ctypes.CDLL(str(path))
         except OSError:
             pass  # of another machine: made anew below, under the same name
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return _compile(compiler, flags, source, path)
-    except PermissionError:
-        with tempfile.TemporaryDirectory(prefix="graphlib-") as private:
-            return _compile(compiler, flags, source, Path(private) / path.name)
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return _compile(compiler, flags, source, path)
+    except OSError:
+        pass  # nothing can be kept there: it is not ours to write to, full, or no folder
+    with tempfile.TemporaryDirectory(prefix="graphlib-") as private:
+        return _compile(compiler, flags, source, Path(private) / f"{key}.so")
+
+
+def _folder(key: str) -> Path | None:
+    """The folder in the cache for what has this key; None for somebody who has no home."""
+    try:
+        return config.cache_folder() / key[:2]
+    except RuntimeError:
+        return None
 
 
 def _is_whole(path: Path) -> bool:
@@ -158,6 +168,8 @@ def _compile(compiler: tuple[str, ...], flags: tuple[str, ...], source: str, pat
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
             raise CompileError(f"{' '.join(command)} failed:\n{result.stderr.strip()[:4000]}")
+        if not made.exists():
+            raise CompileError(f"{' '.join(command)} reported success and wrote nothing")
         data = made.read_bytes()
         made.write_bytes(data + hashlib.sha256(data).digest())
         # loaded under its temporary name: dlopen goes by file, and a broken file of the final name may be

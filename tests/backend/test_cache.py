@@ -1,0 +1,237 @@
+"""The cache of compiled functions: whatever happens to its files, and whoever else uses it, a run gives right results."""
+
+import hashlib
+import os
+import shutil
+
+import pytest
+
+from graphlib.backend.c.toolchain import shared_object
+from graphlib.configuration import config
+
+from .processes import ROOT, Counter, compiler, finish, run, start
+
+pytestmark = pytest.mark.skipif(compiler() is None, reason="this machine has no C compiler")
+
+#: compiles one function, and the runtime library, which takes longer
+PROGRAM = """
+    import numpy as np
+    import graphlib
+    import graphlib.tensor as T
+
+    x = T.vector("x")
+    f = graphlib.function([x], [T.tanh(x) * 2, T.dot(x, x)])
+    assert f.source.startswith("/*")
+    values = np.arange(5, dtype="float32") / 4
+    doubled, squared = f(values)
+    np.testing.assert_allclose(doubled, np.tanh(values) * 2, rtol=1e-6)
+    np.testing.assert_allclose(squared, values @ values, rtol=1e-6)
+    print("right")
+"""
+OBJECTS = 2
+
+#: what there is to compile for a function, and nothing else
+ANSWER = """
+    from graphlib.backend.c.toolchain import shared_object
+
+    assert shared_object("int answer(void) { return 42; }").answer() == 42
+    print("right")
+"""
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A compiler that counts and a cache that it filled by one run of the program."""
+    folder = tmp_path_factory.mktemp("filled")
+    counter, cache = Counter(folder), folder / "cache"
+    assert run(PROGRAM, flags={"cc": counter.path, "cache_dir": cache}) == "right\n"
+    assert counter.runs == OBJECTS
+    assert_tidy(cache)
+    return counter, cache
+
+
+@pytest.fixture
+def counter(filled):
+    filled[0].log.unlink(missing_ok=True)
+    return filled[0]
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def used(filled, cache):
+    """A copy of the filled cache."""
+    return shutil.copytree(filled[1], cache)
+
+
+def files(cache):
+    return sorted(path for path in cache.rglob("*") if path.is_file())
+
+
+def objects(cache):
+    """The objects, the smallest first."""
+    return sorted((p for p in files(cache) if p.suffix == ".so"), key=lambda p: p.stat().st_size)
+
+
+def assert_tidy(cache, number=OBJECTS):
+    """Objects with their sources, and nothing else."""
+    names = [path.name for path in files(cache)]
+    assert len(objects(cache)) == number, names
+    assert sorted(names) == sorted(f"{path.stem}{end}" for path in objects(cache) for end in (".c", ".so"))
+
+
+def flags(cache, counter):
+    return {"cache_dir": cache, "cc": counter.path}
+
+
+def test_a_second_process_compiles_nothing(used, counter):
+    assert run(PROGRAM, flags=flags(used, counter)) == "right\n"
+    assert counter.runs == 0
+    assert_tidy(used)
+
+
+def test_processes_that_compile_the_same_at_once(cache, counter):
+    running = [start(PROGRAM, flags=flags(cache, counter)) for _ in range(4)]
+    assert [finish(process) for process in running] == ["right\n"] * 4
+    assert_tidy(cache)
+    made = counter.runs
+    run(PROGRAM, flags=flags(cache, counter))
+    assert counter.runs == made
+
+
+def truncated(data):
+    return data[: len(data) // 2]
+
+
+def emptied(data):
+    return b""
+
+
+def garbage(data):
+    return bytes(range(256)) * (len(data) // 256)
+
+
+def garbage_with_a_valid_hash(data):
+    body = garbage(data)
+    return body + hashlib.sha256(body).digest()
+
+
+def one_byte_changed(data):
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+
+
+@pytest.mark.parametrize("damage", [truncated, emptied, garbage, garbage_with_a_valid_hash, one_byte_changed])
+def test_a_damaged_object_is_made_anew(used, counter, damage):
+    path = objects(used)[0]
+    path.write_bytes(damage(path.read_bytes()))
+    for _ in range(2):
+        assert run(PROGRAM, flags=flags(used, counter)) == "right\n"
+        assert counter.runs == 1
+        assert_tidy(used)
+
+
+def test_a_damaged_runtime_library_is_made_anew(used, counter):
+    path = objects(used)[-1]
+    path.write_bytes(truncated(path.read_bytes()))
+    assert run(PROGRAM, flags=flags(used, counter)) == "right\n"
+    assert counter.runs == 1
+    assert_tidy(used)
+
+
+def test_something_else_where_an_object_should_be(used, counter):
+    path = objects(used)[0]
+    path.unlink()
+    path.mkdir()
+    assert run(PROGRAM, flags=flags(used, counter)) == "right\n"
+    assert not list(path.iterdir())
+
+
+def test_a_folder_that_may_only_be_read(cache, counter):
+    cache.mkdir()
+    cache.chmod(0o500)
+    for runs in (1, 2):
+        assert run(ANSWER, flags=flags(cache, counter), obeying=True) == "right\n"
+        assert counter.runs == runs
+    assert not files(cache)
+
+
+def test_a_filled_folder_that_may_only_be_read(used, counter):
+    for folder in [used, *(path for path in used.rglob("*") if path.is_dir())]:
+        folder.chmod(0o500)
+    assert run(PROGRAM, flags=flags(used, counter), obeying=True) == "right\n"
+    assert counter.runs == 0
+
+
+def test_a_folder_that_cannot_be_made(tmp_path, counter):
+    (tmp_path / "file").write_text("")
+    assert run(ANSWER, flags=flags(tmp_path / "file" / "cache", counter)) == "right\n"
+
+
+@pytest.mark.parametrize("name", ["HOME", "XDG_CACHE_HOME"])
+def test_a_home_that_may_only_be_read(tmp_path, counter, name):
+    home = tmp_path / "home"
+    home.mkdir(mode=0o500)
+    environment = {"HOME": home, "XDG_CACHE_HOME": None, name: home}
+    assert run(ANSWER, flags={"cc": counter.path}, environment=environment, obeying=True) == "right\n"
+    assert not list(home.iterdir())
+
+
+def test_no_home_at_all(counter):
+    nobody = """
+    import pwd
+
+    def unknown(number):
+        raise KeyError(number)
+
+    pwd.getpwuid = unknown
+    """
+    environment = {"HOME": None, "XDG_CACHE_HOME": None}
+    assert run(nobody + ANSWER, flags={"cc": counter.path}, environment=environment) == "right\n"
+
+
+def test_the_folder_is_in_the_cache_of_the_user(tmp_path, counter):
+    run(ANSWER, flags={"cc": counter.path}, environment={"HOME": tmp_path, "XDG_CACHE_HOME": None})
+    assert_tidy(tmp_path / ".cache" / "graphlib", 1)
+
+
+def test_another_header_is_another_object(tmp_path, used, counter):
+    shutil.copytree(ROOT / "graphlib", tmp_path / "graphlib", ignore=shutil.ignore_patterns("__pycache__"))
+    run(PROGRAM, flags=flags(used, counter), root=tmp_path)
+    assert counter.runs == 0, "the same package in another place"
+    header = tmp_path / "graphlib" / "backend" / "c" / "include" / "graphlib_math.h"
+    header.write_text(header.read_text(encoding="utf-8") + "\n/* another one */\n", encoding="utf-8")
+    run(PROGRAM, flags=flags(used, counter), root=tmp_path)
+    assert counter.runs == OBJECTS
+    assert_tidy(used, 2 * OBJECTS)
+
+
+def test_another_compiler_is_another_object(tmp_path, cache, counter):
+    run(ANSWER, flags=flags(cache, counter))
+    (tmp_path / "other").mkdir()
+    other = Counter(tmp_path / "other")
+    run(ANSWER, flags=flags(cache, other))
+    assert (counter.runs, other.runs) == (1, 1)
+    assert_tidy(cache, 2)
+
+
+def test_another_flag_or_source_is_another_object(cache, counter):
+    source = "int answer(void) { return ANSWER; }\n"
+    with config.change(**flags(cache, counter)):
+        for answer in (41, 42, 41):
+            assert shared_object(source, (f"-DANSWER={answer}",)).answer() == answer
+        assert shared_object(source.replace("ANSWER", "1 + ANSWER"), ("-DANSWER=42",)).answer() == 43
+    assert counter.runs == 3
+    assert_tidy(cache, 3)
+
+
+def test_sources_lie_beside_their_objects(cache, counter):
+    source = "int answer(void) { return 42; }\n"
+    with config.change(**flags(cache, counter)):
+        shared_object(source)
+    (path,) = objects(cache)
+    assert path.with_suffix(".c").read_text() == source
+    assert os.access(path, os.R_OK)
