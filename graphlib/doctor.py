@@ -1,4 +1,5 @@
-"""``python -m graphlib.doctor``: what graphlib found on this machine, and what to do about what is missing."""
+"""``python -m graphlib.doctor``: what graphlib found on this machine, and what to do about what is
+missing."""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
 """Compiles generated kernels with NVRTC for real GPUs and tells what each needs.
 
-``python -m tests.cuda.kernel_table docs/cuda-kernels.md`` compiles every kernel of the registry's samples and of
-the two models for three architectures and writes the table: registers, shared memory, spills.  NVRTC runs in a
-process of its own, without the emulated driver.
+``python -m tests.cuda.kernel_table docs/cuda-kernels.md`` compiles the kernels of the registry's samples
+and of
+the models for three architectures and writes the table: registers, shared memory, spills.  NVRTC runs in a
+process
+of its own, without the emulated driver.
 """
 
 from __future__ import annotations
@@ -41,7 +43,8 @@ def source_of(inputs, outputs) -> str:
 
 
 def sources(entries: Iterable[str] = ENTRIES, dtypes: Iterable[str] = FEWER_DTYPES["cuda"]) -> dict[str, str]:
-    """The CUDA C of the two models' training steps and of operations with their gradients, by a title each."""
+    """The CUDA C of the two models' training steps and of operations with their gradients, by a title
+    each."""
     result = {}
     with mock.patch.object(CudaExecutor, "_load"):
         for title, hidden in (("logistic regression", []), ("multilayer perceptron", [24])):
@@ -108,15 +111,16 @@ def rows_of(title: str, text: str, arch: str) -> list[dict]:
 
 
 def table(rows: list[dict]) -> str:
-    """Markdown: a line for each function, with the largest kernel's figures on each architecture, and the products' own."""
+    """Markdown: a line for each function, with the largest kernel's figures on each architecture, and the
+    products' own."""
     architectures = sorted({row["arch"] for row in rows})
     compiler = cuda_compile.compiler_name()
     lines = [
         "# What the generated kernels need",
         "",
         f"Written by `python -m tests.cuda.kernel_table`: {compiler}, {len(rows)} compilations of "
-        f"{len({(r['title'], r['kernel']) for r in rows})} kernels. Each cell: the most registers a thread / shared memory "
-        "in bytes / bytes spilled, of the function's kernels.",
+        f"{len({(r['title'], r['kernel']) for r in rows})} kernels. Each cell: the most registers a thread / "
+        "shared memory in bytes / bytes spilled, of the function's kernels.",
         "",
         "| function | kernels | " + " | ".join(architectures) + " |",
         "|---|---|" + "---|" * len(architectures),
@@ -132,7 +136,8 @@ def table(rows: list[dict]) -> str:
     products = [r for r in rows if r["gemm"]]
     if products:
         lines.append(
-            f"| **all matrix products** | {len({(r['title'], r['kernel']) for r in products})} | {cells(products)} |"
+            f"| **all matrix products** | {len({(r['title'], r['kernel']) for r in products})} "
+            f"| {cells(products)} |"
         )
     for title in dict.fromkeys(r["title"] for r in rows):
         own = [r for r in rows if r["title"] == title]

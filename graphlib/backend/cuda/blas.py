@@ -1,4 +1,4 @@
-"""cuBLAS by ctypes, where its library is there: products run on it, on the function's stream, instead of our own kernel."""
+"""cuBLAS by ctypes, where its library is there: products run on it, on the function's stream."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """CUDA C to cubins: by NVRTC where its wheel or toolkit is there, else by nvcc, with a cache on disk.
 
-A cubin is kept under the hash of its source, the architecture, the options and the compiler's version; it is written under a
-temporary name and renamed.  The emulator's own compiler keeps its own cache.
+A cubin is kept under the hash of its source, the architecture, the options and the compiler's version; it is
+written under a temporary name and renamed.  The emulator's compiler keeps a cache of its own.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The device, through PyCUDA: its context, memory from PyCUDA's pool, and copies of shared variables that live there.
+"""The device, through PyCUDA: its context, memory from PyCUDA's pool, and shared variables that live there.
 
-PyCUDA is imported when a function is first compiled for CUDA.  The context is the primary one, which other libraries in the
-process share, and stays current in each thread that calls.
+PyCUDA is imported when a function is first compiled for CUDA.  The context is the primary one, which other
+libraries in the process share, and stays current in each thread that calls.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Device:
 
 
 class Memory:
-    """``size`` bytes of device memory at ``address``, given back to the pool when nobody refers to it any more."""
+    """``size`` bytes of device memory at ``address``, given back to the pool when nobody refers to it."""
 
     def __init__(self, device: Device, size: int) -> None:
         self.size = size
@@ -201,7 +201,8 @@ def _driver(emulated: bool) -> Any:
             emulator = importlib.import_module("tests.cuda_emulator")
         except ImportError as error:
             raise DeviceError(
-                f"device=cuda-emulated needs a checkout of graphlib, whose tests/cuda_emulator is the emulator: {error}"
+                "device=cuda-emulated needs a checkout of graphlib, whose tests/cuda_emulator is the emulator"
+                f": {error}"
             ) from None
         emulator.load()
     return importlib.import_module("pycuda.driver")

@@ -1,7 +1,7 @@
-"""Runs a program on the device: lengths on the host, inputs copied once, kernels launched in order, results copied back in one go.
+"""Runs a program on the device: lengths on the host, inputs copied once, kernels launched in order.
 
-All that a call returns lies side by side in one piece of device memory, together with the flag of a wrong index, so that a call
-waits for one copy only; a call that returns nothing and checks no index does not wait at all.
+All that a call returns lies side by side in one piece of device memory, behind the flags of wrong indices, so
+that a call waits for one copy only; a call that returns nothing and checks no index does not wait at all.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ class CudaExecutor:
     # planning
 
     def storage(self, v: Variable) -> Any:
-        """In whose memory a variable lies: its own, an updated shared variable's, or ('result', number) of an output's."""
+        """In whose memory a variable lies: its own, an updated shared one's, or ('result', number) of an
+        output."""
         k = self.schedule.place.get(v)
         if k is None:
             return v

@@ -1,4 +1,4 @@
-"""Lengths and other scalars that the host must know before it launches kernels, computed in Python from the schedule's expressions."""
+"""Lengths and other scalars that the host must know before it launches kernels, computed in Python."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from ...scalar.integer import Poly, Symbol
 class Evaluator:
     """Values of polynomials and scalar expressions.
 
-    ``lengths`` has the symbols' values; ``read(variable, index)`` gives an element of an array, wherever it is.
+    ``lengths`` has the symbols' values; ``read(variable, index)`` gives an element of an array, wherever
+    that is.
     """
 
     def __init__(self, read: Callable[[Variable, tuple[int, ...]], Any]) -> None:

@@ -1,7 +1,10 @@
 """The schedule's steps as CUDA kernels.
 
-A loop nest becomes one kernel whose teams (a thread, a warp or a block) each take one row, and one more for each sum that keeps
-axes which are not the leading ones; pieces of pushed outputs, matrix products and operations along an axis one each.
+A loop nest becomes one kernel whose teams (a thread, a warp or a block) each take one row, and one more for
+each
+sum that keeps axes which are not the leading ones; pieces of pushed outputs, matrix products and operations
+along
+an axis one each.
 """
 
 from __future__ import annotations
@@ -65,8 +68,9 @@ class Argument:
 class Kernel:
     """A kernel's text, its arguments, and what its launch is computed from.
 
-    shape: 'rows' (a team a row), 'reduce' (``rows`` results of ``inner`` terms each), 'tiles' (rows by inner by batch), 'one'
-    (one block), 'threads' (a thread a row).
+    shape: 'rows' (a team a row), 'reduce' (``rows`` results), 'tiles' (rows by inner by batch), 'one' (one
+    block),
+    'threads' (a thread a row).
     """
 
     name: str
@@ -173,21 +177,20 @@ class KernelWriter:
             self.memory.checking += 1
         body = "\n".join("    " + line for line in [*head, *lines, *tail])
         return (
-            f'{describe(list(variables))}\nextern "C" __global__ void __launch_bounds__({threads}) {self.name}'
-            f"({', '.join(parameters)}) {{\n{body}\n}}\n"
+            f'{describe(list(variables))}\nextern "C" __global__ void __launch_bounds__({threads}) '
+            f"{self.name}({', '.join(parameters)}) {{\n{body}\n}}\n"
         )
 
     def kernel(self, text: str, shape: str, rows: Poly, **more: Any) -> Kernel:
-        return Kernel(
-            self.name, text, list(self.arguments), shape, rows, guarded=self.guarded, **more
-        )
+        return Kernel(self.name, text, list(self.arguments), shape, rows, guarded=self.guarded, **more)
 
     # loops
 
     def merged(
         self, axes: tuple[Poly, ...], elements: list[Expr], offsets: list[Poly], boundaries: set[int]
     ) -> set[int]:
-        """The axes that can be merged into the next one, because all memory is walked along both as one run."""
+        """The axes that can be merged into the next one, because all memory is walked along both as one
+        run."""
         polys = list(offsets)
         for element in elements:
             polys += [flat_index(index, self.low.shape(v)) for v, index in accesses(element) if v.ndim]
@@ -218,12 +221,14 @@ class KernelWriter:
         rest = f"rest_{LOOP[real[0]].name}"
         for k in reversed(real[1:]):
             lines.append(
-                f"const long long {LOOP[k].name} = gl_split(&{rest}, {self.poly(self.turns(axes, k), scope)});"
+                f"const long long {LOOP[k].name} = "
+                f"gl_split(&{rest}, {self.poly(self.turns(axes, k), scope)});"
             )
         return [*lines, f"const long long {LOOP[real[0]].name} = {rest};"]
 
     def group(self, step: Loops) -> list[Kernel]:
-        """The kernels of a fused group: one for all that is computed row by row, one for each reduction into memory."""
+        """The kernels of a fused group: one for what is computed row by row, one for each reduction into
+        memory."""
         in_memory = [v for v in step.values if v.kind is not None and v.kept is None]
         own = {v.variable for v in step.values}
         for value in in_memory:
@@ -300,16 +305,19 @@ class KernelWriter:
             parameters += [f"const {held} *part{k}", f"{C_TYPES[value.variable.dtype]} *out{k}"]
             lines += [
                 f"{held} r{k} = {self.neutral(value)};",
-                f"for (int b = threadIdx.x; b < blocks; b += blockDim.x) r{k} = {op}::combine(r{k}, part{k}[b]);",
+                "for (int b = threadIdx.x; b < blocks; b += blockDim.x)",
+                f"    r{k} = {op}::combine(r{k}, part{k}[b]);",
                 f"r{k} = gl_block_reduce<{op}>(r{k}, scratch);",
                 f"if (threadIdx.x == 0) out{k}[0] = r{k}{'.index' if op.startswith('gl_arg') else ''};",
             ]
         body = "\n".join("    " + line for line in lines)
-        head = f'extern "C" __global__ void __launch_bounds__({THREADS}) {self.name}_end({", ".join([*parameters, "int blocks"])})'
+        listed = ", ".join([*parameters, "int blocks"])
+        head = f'extern "C" __global__ void __launch_bounds__({THREADS}) {self.name}_end({listed})'
         return f"\n{head} {{\n{body}\n}}\n"
 
     def block(self, block: Block, scope: Scope) -> None:
-        """The body of a loop.  Below a row's own level only innermost loops are shared out over a team's threads."""
+        """The body of a loop.  Below a row's level only innermost loops are shared out over a team's
+        threads."""
         stores: list[str] = []
         leaf = not any(isinstance(e, Block) for e in block.entries)
         alone = self.team and (block.level == self.top or not leaf)
@@ -430,7 +438,8 @@ class KernelWriter:
                 stores.append(f"{self.target(value, scope)} = {text};")
             return
         line = self.taken(value, self.locals[value.variable][0], x)
-        # a full reduction's accumulators are summed over all threads: one of a team takes in what all of them have
+        # a full reduction's accumulators are summed over all threads: one of a team takes in what all of
+        # them have
         scope.lines.append(f"if (threadIdx.x == 0) {line}" if alone and value in self.partial else line)
 
     def finish(self, value: Value, scope: Scope) -> None:
@@ -446,7 +455,8 @@ class KernelWriter:
             scope.lines.append(f"if (threadIdx.x == 0) {self.target(value, scope)} = {name};")
 
     def into_memory(self, value: Value) -> Kernel:
-        """A reduction that keeps axes which are not the leading ones: 32 results side by side, each by 16 threads in turn."""
+        """A reduction that keeps axes other than the leading ones: 32 results side by side, each by 16
+        threads."""
         kept = [k for k in range(len(value.axes)) if k not in value.reduced]
         reduced = list(value.reduced)
         boundaries = {k + 1 for k in range(len(value.axes) - 1) if (k in reduced) != (k + 1 in reduced)}
@@ -468,7 +478,8 @@ class KernelWriter:
         lines = [
             f"__shared__ {held} parts[{REDUCE_PARTS}][{REDUCE_WIDTH}];",
             *scope.lines,
-            f"for (long long tile = blockIdx.x * {REDUCE_WIDTH}LL; tile < {count}; tile += gridDim.x * {REDUCE_WIDTH}LL) {{",
+            f"const long long stride = gridDim.x * {REDUCE_WIDTH}LL;",
+            f"for (long long tile = blockIdx.x * {REDUCE_WIDTH}LL; tile < {count}; tile += stride) {{",
             "    const long long place = tile + threadIdx.x;",
             f"    {held} r = {self.neutral(value)};",
             f"    if (place < {count}) {{",
@@ -509,8 +520,11 @@ class KernelWriter:
     def piece(self, variable: Variable, piece: Placed) -> Kernel:
         """One piece of a pushed output, a thread an element.
 
-        Where elements may go to the same place, they go in the order of the indices, so that a sum does not depend on timing: a
-        thread takes all elements that differ in the leading axes only, if the others are apart for certain; else one takes all.
+        Where elements may go to the same place, they go in the order of the indices, so that a sum does not
+        depend
+        on timing: a thread takes all elements that differ in the leading axes only, if the others are apart
+        for
+        certain; else one thread takes all.
         """
         axes = piece.axes
         serial = list(range(len(axes))) if piece.collides else []
@@ -535,7 +549,8 @@ class KernelWriter:
         decode_serial = self.decode(axes, serial, "term", scope)
         element = self.printer.emit(piece.element, inner)
         place = self.printer.emit(where, inner)
-        store = f"{self.pointer(variable, written=True)}[{place}] {'=' if piece.mode == 'set' else '+='} {element};"
+        target, assign = self.pointer(variable, written=True), "=" if piece.mode == "set" else "+="
+        store = f"{target}[{place}] {assign} {element};"
         inner.lines.append(f"if (!bad) {store}" if self.printer.checks_index else store)
         body = [*decode, *outer.lines]
         if last is not None:
@@ -589,12 +604,14 @@ class KernelWriter:
             *scope.lines,
             "const long long batch = blockIdx.z;" if step.batched else "",
             f"const long long row = blockIdx.y * {side}LL, column = blockIdx.x * {side}LL;",
-            f"gl_gemm_tile<{registers}, {runs}>({a}, {lda}, {b}, {ldb}, {m_text}, {n_text}, {k_text}, row, column, a_tile, b_tile, sum);",
+            f"gl_gemm_tile<{registers}, {runs}>({a}, {lda}, {b}, {ldb}, {m_text}, {n_text}, {k_text},",
+            "    row, column, a_tile, b_tile, sum);",
             "#pragma unroll",
             f"for (int y = 0; y < {registers}; y++)",
             "#pragma unroll",
             f"    for (int x = 0; x < {registers}; x++) {{",
-            f"        const long long i = row + threadIdx.y + {TILE} * y, j = column + threadIdx.x + {TILE} * x;",
+            f"        const long long i = row + threadIdx.y + {TILE} * y;",
+            f"        const long long j = column + threadIdx.x + {TILE} * x;",
             f"        if (i >= {m_text} || j >= {n_text}) continue;",
             f"        const long long place = {place};",
             f"        {result};",
@@ -612,7 +629,7 @@ class KernelWriter:
     # along an axis
 
     def library(self, step: LibraryCall) -> Kernel:
-        """Running sums and products (a thread a line), sorting (by ranks), the indices of what is not zero (one block)."""
+        """Running sums and products (a thread a line), sorting (by ranks), what is not zero (one block)."""
         self.printer = self.printer_for({})
         scope = Scope(None, 0)
         (operand,), (out,) = step.operands, step.outputs
@@ -638,7 +655,8 @@ class KernelWriter:
         lines = [
             *scope.lines,
             f"GL_EACH_THREAD(k, {group_text(before)} * {group_text(n)} * {group_text(after)}) {{",
-            f"    const long long i = k / {group_text(after)} % {group_text(n)}, start = k - i * {group_text(after)};",
+            f"    const long long i = k / {group_text(after)} % {group_text(n)};",
+            f"    const long long start = k - i * {group_text(after)};",
             f"    {y}[start + gl_rank({x}, start, {n}, {after}, i) * {group_text(after)}] = {what};",
             "}",
         ]
@@ -660,8 +678,9 @@ def entry_values(block: Block) -> list[Value]:
 def apart(piece: Placed) -> set[int]:
     """Trailing axes whose elements go to different places for certain, whatever the leading indices are.
 
-    Those are the axes that walk the output like an array of its own: strides row-major among them, and everything else in the offset
-    a multiple of that array's size.
+    Those are the axes that walk the output like an array of its own: strides row-major among them, and
+    everything
+    else in the offset a multiple of that array's size.
     """
     free: set[int] = set()
     size = ONE

@@ -1,4 +1,5 @@
-"""How each scalar operation is written in CUDA C: CUDA's own mathematics where it is accurate, else ``device.cuh``."""
+"""How each scalar operation is written in CUDA C: CUDA's own mathematics, else a function of
+``device.cuh``."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ _UNSIGNED = {
     "int64": "unsigned long long",
 }
 
-# {t} is the type of the result, {o} that of the operands, {u} an unsigned type as wide, {0}, {1}, … the operands
+# {t}: the type of the result, {o}: that of the operands, {u}: an unsigned type as wide, {0}, {1}, …: the
+# operands
 _ANY = {
     "identity": "{0}",
     "eq": "{0} == {1}",
