@@ -1,7 +1,7 @@
-"""Rules of algebra that bring equal formulas to one form: constants and scalar factors collected and moved outward.
+"""Rules of algebra that bring equal formulas to one form: constants and scalar factors collected, moved outward.
 
-What they assume of numbers is what Theano and XLA assume: x * 0 is 0 and x + 0 is x also where x is NaN, infinite or -0,
-and factors may be multiplied in another order; sums are not reordered.
+What they assume of numbers is what Theano and XLA assume: x * 0 is 0 and x + 0 is x also where x is NaN, infinite
+or -0, and factors may be multiplied in another order.
 """
 
 from __future__ import annotations
@@ -327,7 +327,9 @@ def _(x: Variable, y: Variable, node: Apply) -> Variable | None:
     return product.owner.op(dimshuffle(total, [a for a in range(len(shape)) if a not in axes]), factor)
 
 
-@CANONICAL.rule("the sum of repeated values is a multiple", node(Reduce, node(BroadcastTo, as_="repeated"), kind="sum"))
+@CANONICAL.rule(
+    "the sum of repeated values is a multiple", node(Reduce, node(BroadcastTo, as_="repeated"), kind="sum")
+)
 def _(repeated: Variable, node: Apply) -> Variable | None:
     x, *lengths = repeated.owner.inputs
     gap = len(lengths) - x.ndim
@@ -345,7 +347,8 @@ def _(repeated: Variable, node: Apply) -> Variable | None:
 
 @CANONICAL.rule(
     "a product with a repeated number is a multiple of sums",
-    node(MatrixProduct, x, node(BroadcastTo)), node(MatrixProduct, node(BroadcastTo), x),
+    node(MatrixProduct, x, node(BroadcastTo)),
+    node(MatrixProduct, node(BroadcastTo), x),
 )
 def _(x: Variable, node: Apply) -> Variable | None:
     a, b = node.inputs

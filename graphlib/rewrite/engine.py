@@ -1,8 +1,8 @@
 """The engine of rewriting: rules with names, and the sweep that applies them from the inputs upward.
 
-A sweep visits each node once its operands are in their final form, makes equal nodes one, folds constants and applies the
-first rule that fits until none does; what a rule builds is visited in turn.  Nothing recurses, and the number of steps is
-bounded by the size of the graph.
+A sweep visits each node once its operands are in their final form, makes equal nodes one, folds constants and
+applies the first rule that fits until none does; what a rule builds is visited in turn.  Nothing recurses, and how
+often rules are applied is bounded by the size of the graph.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from ..ops import elementwise as ew
 from ..ops.shape import ARange, BroadcastTo
 from .lengths import Lengths
 from .patterns import COMMUTATIVE
-from .rules import Phase, Rule
+from .rules import Composite, Phase, Rule
 
-#: constants of at most this many elements are compared by value, and folded ones may have at most the second number
+#: elements of constants that are compared by value, and of those that folding may make, at most
 _SMALL, _FOLDED = 64, 1 << 16
 
 #: rules may fire this many times for each node (and a few times besides) before rewriting counts as endless
@@ -41,12 +41,14 @@ class Budget:
         self.fired: Counter[str] = Counter()
 
     def count(self, name: str) -> None:
+        """Note that a rule fired."""
         self.fired[name] += 1
         self.left -= 1
         if self.left < 0:
             raise self.exceeded()
 
     def exceeded(self) -> RewriteError:
+        """The error that names the rules to blame."""
         most = ", ".join(f"{name!r} ({times} times)" for name, times in self.fired.most_common(3))
         return RewriteError(f"rewriting does not come to an end; the rules that fired most often: {most}")
 
@@ -82,7 +84,7 @@ class Sweep:
         return self.uses[v] <= 1
 
     def only_reader(self, v: Variable) -> Apply | None:
-        """The one node that has ``v`` as an operand, as far as is known; None if there are several or ``v`` is a result."""
+        """The one node that has ``v`` as an operand, as far as is known; None if ``v`` is also used elsewhere."""
         return self.reader.get(v) if self.uses[v] == 1 else None
 
     def _stands_for(self, old: Variable, new: Variable) -> None:
@@ -91,7 +93,7 @@ class Sweep:
         self.reader[new] = self.reader.get(old)
 
     def make(self, op: Any, *inputs: Variable) -> Variable:
-        """The one variable that is ``op`` of operands in their final form, for rules that compare variables."""
+        """The one variable that is ``op`` of final operands, for rules that compare variables."""
         return self.graph.known(op, inputs)
 
     def find(self, op: Any, *inputs: Variable) -> Variable | None:
@@ -100,6 +102,7 @@ class Sweep:
         return None if node is None else node.outputs[0]
 
     def run(self, results: list[Variable]) -> list[Variable]:
+        """What becomes of ``results``."""
         final, waiting = self.final, self.waiting
         entered: set[Variable] = set()
         for result in results:
@@ -139,7 +142,9 @@ class Sweep:
             seen.add(step)
             rules += [repr(self.reason[step])] if step in self.reason else []
             step = self.waiting.get(step)
-        return RewriteError(f"rewrite rules undo one another: {', '.join(rules)}, on {v.owner}, {v.describe()}")
+        return RewriteError(
+            f"rewrite rules undo one another: {', '.join(rules)}, on {v.owner}, {v.describe()}"
+        )
 
     def visit(self, node: Apply) -> None:
         """Decide on what becomes of a node whose operands are final."""
@@ -192,12 +197,12 @@ class Sweep:
         self.graph.budget.count(rule.name)
         self.fired += 1
         self.reason[out] = rule.name
-        if result not in self.final:
+        if result not in self.final and result.owner is not None and result.owner not in self.graph.given:
             result.type = specific(result.type, out.type)
             result.name = result.name or out.name
 
     def fit(self, result: Variable, out: Variable) -> Variable:
-        """A replacement, broadcast to the shape of what it replaces where it has an axis of length 1 or none instead."""
+        """A replacement, repeated to the shape of what it replaces where it has length 1 or no axis instead."""
         have, want = result.type.shape, out.type.shape
         if have == want:
             return result
@@ -218,16 +223,17 @@ def specific(new: TensorType, old: TensorType) -> TensorType:
 
 
 def fold(node: Apply) -> Constant | None:
-    """The value of a node whose operands are all constant, if it is small and not merely one of them repeated."""
+    """The value of a node whose operands are all constant, if it is small and more than one of them repeated."""
     inputs = node.inputs
     for v in inputs:
         if not isinstance(v, Constant):
             return None
     op, out = node.op, node.outputs[0]
     shape = out.type.shape
-    if not inputs or None in shape or type(op) in (ARange, BroadcastTo) or getattr(op, "composite", False):
+    # a range and a repeated value cost nothing where they are read; as constants they would take memory
+    if not inputs or isinstance(op, (ARange, BroadcastTo, Composite)):
         return None
-    if int(np.prod(shape)) > _FOLDED:
+    if None in shape or int(np.prod(shape)) > _FOLDED:
         return None
     with np.errstate(all="ignore"):
         value = op.reference(node, *(v.data for v in inputs))
@@ -243,12 +249,14 @@ def _identity(op: Any, inputs: Sequence[Variable]) -> tuple:
 
 
 class Graph:
-    """What is kept from sweep to sweep: one node for each operation on the same operands, constants, lengths, the budget."""
+    """What is kept from sweep to sweep: the one node of each operation on the same operands, lengths, the budget."""
 
     def __init__(self, results: list[Variable]) -> None:
         self.origin = user_origin()
         self.lengths = Lengths()
-        self.budget = Budget(len(toposort(results)))
+        # the user's own nodes, which are never changed
+        self.given = set(toposort(results))
+        self.budget = Budget(len(self.given))
         self.nodes: dict[tuple, Apply] = {}
         # what terms.py found: factors of products, terms of sums
         self.products: dict[Variable, Any] = {}
@@ -256,11 +264,13 @@ class Graph:
         self.constants: dict[tuple, Constant] = {}
 
     def leaf(self, v: Variable) -> Variable:
+        """A variable that no node computes; small constants that are equal are one."""
         if not isinstance(v, Constant) or v.data.size > _SMALL:
             return v
         return self.constants.setdefault((v.dtype, v.data.shape, v.data.tobytes()), v)
 
     def known(self, op: Any, inputs: Sequence[Variable]) -> Variable:
+        """The one variable that is ``op`` of these operands, made if there is none yet."""
         key = _identity(op, inputs)
         if key not in self.nodes:
             self.nodes[key] = op.make(*inputs).owner

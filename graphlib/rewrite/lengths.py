@@ -1,7 +1,7 @@
-"""Lengths of axes as far as they can be told without computing anything: numbers, or names that are equal where lengths are.
+"""Lengths of axes without computing anything: numbers, or names that are equal only where the lengths are.
 
-The length of an axis is an int, an int64 scalar variable, or a tuple that names it: (variable, axis) of a variable that has
-the length for its own, ("slice", …) of a part of such an axis, ("join", …) of several.  Imports the operations.
+The length of an axis is an int, an int64 scalar variable, or a tuple that names it: (variable, axis) of a variable
+that has the length for its own, ("slice", …) of a part of an axis, ("join", …) of several.  Imports the operations.
 """
 
 from __future__ import annotations
@@ -92,9 +92,8 @@ class Lengths:
         """Whether nothing simpler has the length of that axis."""
         length = self.shape(x)[axis]
         if isinstance(length, tuple) and length[0] == "slice":
-            return x.owner is not None and x.owner.inputs[0].owner is not None and (
-                type(x.owner.inputs[0].owner.op) is shape.ARange
-            )
+            cut = x.owner.inputs[0] if x.owner is not None else x
+            return cut.owner is not None and type(cut.owner.op) is shape.ARange
         return length == (x, axis)
 
 
@@ -104,14 +103,13 @@ def _same(lengths: Lengths, node: Apply) -> tuple:
 
 def _elementwise(lengths: Lengths, node: Apply) -> list:
     result: list[Length] = [1] * node.outputs[0].ndim
-    rank = len(result)
     for v in node.inputs:
         static = v.type.shape
         own = lengths.shape(v)
         for axis in range(-1, -len(static) - 1, -1):
             if static[axis] != 1 and result[axis] == 1:
                 result[axis] = own[axis]
-    return result[:rank]
+    return result
 
 
 def _dimshuffle(lengths: Lengths, node: Apply) -> list:

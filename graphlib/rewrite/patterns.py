@@ -176,7 +176,9 @@ class Call(Pattern):
         attributes: tuple[tuple[str, Any], ...] = (),
     ) -> None:
         self.kind = kind
-        self.operands = None if operands is None else tuple(p if isinstance(p, Pattern) else Number(p) for p in operands)
+        self.operands = (
+            None if operands is None else tuple(p if isinstance(p, Pattern) else Number(p) for p in operands)
+        )
         self.name = name
         self.reading = reading
         self.attributes = attributes

@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..graph import Apply, Variable
 from ..ops import elementwise as ew
+from ..ops.op import Op
 from .patterns import Alternative, Call, signature_of
 
 if TYPE_CHECKING:
     from .engine import Sweep
+
+
+class Composite(Op):
+    """The base of operations that only the rewriter has: no backend knows them, and the last rules write them out."""
 
 
 class Rule:
@@ -27,7 +32,7 @@ class Rule:
         self.name = name
         self.group = group
         self.function = function
-        self.doc = inspect.cleandoc(function.__doc__ or "")
+        self.doc = inspect.cleandoc(function.__doc__ or name)
         self.alternatives = [a for pattern in patterns for a in pattern.alternatives()]
         self._parameters = tuple(inspect.signature(function).parameters)
 

@@ -1,9 +1,9 @@
-"""Softmax, its logarithm and the logarithm of a sum of exponentials: recognised in whatever way they are written, and stable.
+"""Softmax, its logarithm and the logarithm of a sum of exponentials: recognised however they are written.
 
-While rewriting they are operations of their own, so that their gradients, which T.grad leaves as quotients by probabilities
-that may be 0, can be recognised too; at the end they are written out in exponentials relative to the maximum.
-Sources: Bishop, "Pattern Recognition and Machine Learning" (2006), section 4.3.4; Blanchard, Higham and Higham, "Accurately
-computing the log-sum-exp and softmax functions" (2021), equations 1.4 and 1.5.
+While rewriting they are operations of their own, so that their gradients, which T.grad leaves as quotients by
+probabilities that may be 0, can be recognised too; at the end they are written out relative to the maximum.
+Sources: Bishop, "Pattern Recognition and Machine Learning" (2006), section 4.3.4; Blanchard, Higham and Higham,
+"Accurately computing the log-sum-exp and softmax functions" (2021), equations 1.4 and 1.5.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from __future__ import annotations
 from ..graph import Apply, Constant, TensorType, Variable
 from ..ops import elementwise as ew
 from ..ops.index import AdvancedIndex, AdvancedWrite, BasicIndex, BasicWrite
-from ..ops.op import Op
 from ..ops.reduce import Reduce, restore_axes, sum_keeping
 from ..ops.shape import ARange, BroadcastTo, DimShuffle, Reshape, arange, dimshuffle
 from .canonical import CANONICAL, leaves
 from .engine import Sweep
 from .lengths import lengths_rule
 from .patterns import Capture, P, node, number_of
-from .rules import RuleSet
+from .rules import Composite, RuleSet
 from .terms import Product, factors, two_terms
 
 #: a sum is searched for gradients through softmax in at most this many steps
@@ -30,10 +29,8 @@ EXPAND = RuleSet("expand")
 x, y = Capture("x"), Capture("y")
 
 
-class Composite(Op):
-    """An operation of the rewriter's own along ``axes``; the last rules write it out."""
-
-    composite = True
+class AlongAxes(Composite):
+    """What has the type of its last operand, and is computed along ``axes`` of it."""
 
     def __init__(self, axes: tuple[int, ...]) -> None:
         self.axes = axes
@@ -45,15 +42,15 @@ class Composite(Op):
         return [inputs[-1].type]
 
 
-class Softmax(Composite):
+class Softmax(AlongAxes):
     """exp(x) / sum(exp(x))."""
 
 
-class LogSoftmax(Composite):
+class LogSoftmax(AlongAxes):
     """x - log(sum(exp(x)))."""
 
 
-class LogSumExp(Composite):
+class LogSumExp(AlongAxes):
     """log(sum(exp(x))); the axes vanish."""
 
     def infer(self, *inputs: Variable) -> list[TensorType]:
@@ -61,11 +58,11 @@ class LogSumExp(Composite):
         return [TensorType(x.dtype, [n for i, n in enumerate(x.type.shape) if i not in self.axes])]
 
 
-class SoftmaxGradient(Composite):
+class SoftmaxGradient(AlongAxes):
     """p * (g - sum(g * p)): the gradient by x from that, g, by p = softmax(x)."""
 
 
-class LogSoftmaxGradient(Composite):
+class LogSoftmaxGradient(AlongAxes):
     """g - p * sum(g): the gradient by x from that, g, by log(softmax(x)), p being softmax(x)."""
 
 
@@ -80,17 +77,15 @@ lengths_rule(
 
 
 def is_op(v: Variable, cls: type) -> bool:
+    """Whether ``v`` is made by an operation of that class."""
     return v.owner is not None and type(v.owner.op) is cls
 
 
 def argument(v: Variable, name: str) -> Variable | None:
     """What an elementwise function is applied to."""
     node = v.owner
-    return (
-        node.inputs[0]
-        if node is not None and type(node.op) is ew.Elementwise and node.op.name == name
-        else None
-    )
+    found = node is not None and type(node.op) is ew.Elementwise and node.op.name == name
+    return node.inputs[0] if found else None
 
 
 def reduced(v: Variable, ndim: int) -> tuple[Variable, tuple[int, ...]] | None:
@@ -106,7 +101,7 @@ def reduced(v: Variable, ndim: int) -> tuple[Variable, tuple[int, ...]] | None:
 
 
 def reduction(v: Variable, ndim: int, kind: str) -> tuple[Variable, tuple[int, ...]] | None:
-    """(x, axes) if ``v`` is the reduction of x over axes, restored to length 1 beside a tensor of ``ndim`` dimensions."""
+    """(x, axes) if ``v`` is the reduction of x over axes, restored to length 1 as in ``reduced``."""
     found = reduced(v, ndim)
     if found is None:
         return None
@@ -184,20 +179,32 @@ def _(part: Variable) -> Variable | None:
 # Gradients, as T.grad writes them
 
 
-def _weights(total: Product, ndim: int, axes: tuple[int, ...], graph: Sweep) -> Product | None:
-    """w, if ``total`` is sum(w) over the axes; factors that are constant along them may stand outside of the sum."""
+def _weights(total: Product, p: Variable, graph: Sweep) -> Product | None:
+    """w, if ``total`` is sum(w) over the axes of the softmax ``p``, and as long.
+
+    Factors that are constant along the axes may stand outside of the sum.
+    """
+    axes = p.owner.op.axes
     for v in total.over:
-        found = reduction(v, ndim, "sum")
-        if found is not None and found[1] == axes:
-            rest = total.without(v)
-            if all(_constant_along(f, ndim, axes) for f in (*rest.over, *rest.under)):
-                return rest * factors(found[0], graph)
+        found = reduction(v, p.ndim, "sum")
+        if found is None or found[1] != axes:
+            continue
+        outside, inside = total.without(v), factors(found[0], graph)
+        as_long = not _constant_along(inside, p.ndim, axes) or all(
+            graph.shape(found[0])[a] == graph.shape(p)[a] for a in axes
+        )
+        if as_long and _constant_along(outside, p.ndim, axes):
+            return outside * inside
     return None
 
 
-def _constant_along(v: Variable, ndim: int, axes: tuple[int, ...]) -> bool:
-    gap = ndim - v.ndim
-    return all(a < gap or v.type.shape[a - gap] == 1 for a in axes)
+def _constant_along(product: Product, ndim: int, axes: tuple[int, ...]) -> bool:
+    """Whether every factor, beside a tensor of ``ndim`` dimensions, has length 1 along the axes."""
+    return all(
+        a < ndim - v.ndim or v.type.shape[a - ndim + v.ndim] == 1
+        for v in (*product.over, *product.under)
+        for a in axes
+    )
 
 
 @SOFTMAX.rule("(g / s - sum(g * p / s)) * e, with p = e / s, is the gradient of softmax", x * P.exp(y))
@@ -213,7 +220,7 @@ def _(x: Variable, y: Variable, node: Apply, graph: Sweep) -> Variable | None:
                 continue
             axes = found[1]
             p = graph.make(Softmax(axes), unshifted(y, axes))
-            weights = _weights(total, e.ndim, axes, graph)
+            weights = _weights(total, p, graph)
             if weights is not None and -weights == direct * p:
                 g = (direct * s).cancelled().variable(e.dtype)
                 return SoftmaxGradient(axes).make(graph.fit(g, p), p)
@@ -229,10 +236,10 @@ def _(x: Variable, y: Variable, node: Apply, graph: Sweep) -> Variable | None:
     for direct, total in (terms, terms[::-1]):
         for p in total.over:
             if is_op(p, Softmax) and p.ndim == out.ndim:
-                axes = p.owner.op.axes
-                weights = _weights(total.without(p), p.ndim, axes, graph)
+                weights = _weights(total.without(p), p, graph)
                 if weights is not None and -weights == direct:
-                    return LogSoftmaxGradient(axes).make(graph.fit(direct.variable(p.dtype), p), p)
+                    g = graph.fit(direct.variable(p.dtype), p)
+                    return LogSoftmaxGradient(p.owner.op.axes).make(g, p)
     return None
 
 
@@ -271,7 +278,9 @@ def _scattered_quotient(v: Variable, p: Variable, graph: Sweep) -> Variable | No
 _READS = {AdvancedWrite: AdvancedIndex, BasicWrite: BasicIndex}
 
 
-@SOFTMAX.rule("the gradient of log(softmax) for p * h is that of softmax for h", node(LogSoftmaxGradient, x, y))
+@SOFTMAX.rule(
+    "the gradient of log(softmax) for p * h is that of softmax for h", node(LogSoftmaxGradient, x, y)
+)
 def _(x: Variable, y: Variable, node: Apply, graph: Sweep) -> Variable | None:
     g = factors(x, graph)
     if y not in g.over:
@@ -300,27 +309,28 @@ _GRADIENTS = (SoftmaxGradient, LogSoftmaxGradient)
 )
 def _(node: Apply, graph: Sweep) -> Variable | None:
     """Also sums and multiples of them."""
-    (x,) = node.inputs
+    (x,), axes = node.inputs, node.op.axes
     pending = [x]
     for _ in range(_MOST_GRADIENTS):
         terms = two_terms(pending[-1], graph) or (factors(pending[-1], graph),)
         pending.pop()
         for term in terms:
-            rest = [v for v in (*term.over, *term.under) if not _constant_along(v, x.ndim, node.op.axes)]
-            if len(rest) != 1 or rest[0] not in term.over:
+            varying = [v for v in term.over if not _constant_along(Product(over=[v]), x.ndim, axes)]
+            if len(varying) != 1 or not _constant_along(Product(over=term.under), x.ndim, axes):
                 return None
-            if type(rest[0].owner.op if rest[0].owner else None) not in _GRADIENTS:
-                pending.append(rest[0])
-            elif rest[0].owner.op.axes != node.op.axes:
+            (v,) = varying
+            if v.owner is None or type(v.owner.op) not in _GRADIENTS:
+                pending.append(v)
+            elif v.owner.op.axes != axes:
                 return None
         if not pending:
             return Constant(0, dtype=x.dtype)
     return None
 
 
-CANONICAL.rule("a scalar factor leaves the gradient of a softmax", node(SoftmaxGradient), node(LogSoftmaxGradient))(
-    leaves
-)
+CANONICAL.rule(
+    "a scalar factor leaves the gradient of a softmax", node(SoftmaxGradient), node(LogSoftmaxGradient)
+)(leaves)
 
 
 # Written out
@@ -347,13 +357,14 @@ def _(x: Variable, node: Apply, graph: Sweep) -> Variable:
 
 
 def _centred(x: Variable, axes: tuple[int, ...], graph: Sweep) -> Variable:
-    shared = graph.find(LogSumExp(axes), x)
-    top = _top(x, axes) if graph.uses[shared] else Reduce("max", axes).make(x)
+    beside = graph.find(LogSumExp(axes), x)
+    shared = beside is not None and graph.uses[beside] > 0
+    top = _top(x, axes) if shared else Reduce("max", axes).make(x)
     return ew.sub(x, restore_axes(top, axes, x.ndim))
 
 
 def _top(x: Variable, axes: tuple[int, ...]) -> Variable:
-    """The maximum, or 0 where it is infinite: the sum of exponentials is then 0 or infinite, and no inf - inf."""
+    """The maximum, or 0 where it is infinite: then the sum of exponentials is 0 or infinite, without inf - inf."""
     top = Reduce("max", axes).make(x)
     return ew.switch(ew.isinf(top), 0, top)
 
@@ -374,44 +385,32 @@ def _(x: Variable, y: Variable, node: Apply, graph: Sweep) -> Variable:
 def one_hot(v: Variable, graph: Sweep) -> tuple[Variable, Variable] | None:
     """A vector added to a matrix of zeros at [arange, labels], as an elementwise choice; and its sums along the rows.
 
-    Reading the labels out of arange(columns) keeps what indexing does: negative labels count from the end, others fail.
+    Reading the labels out of arange(columns) keeps what indexing does: negative ones count from the end, others fail.
     """
     node = v.owner
     if node is None or type(node.op) is not AdvancedWrite or node.op.parameters() != ((True, True), "add"):
         return None
     base, values, rows, labels = node.inputs
-    counts = (
-        rows.owner is not None
-        and type(rows.owner.op) is ARange
-        and [number_of(i) for i in rows.owner.inputs[::2]] == [0, 1]
-    )
-    if (
-        number_of(base) != 0
-        or not counts
-        or (labels.type.shape != (None,)
-        and labels.type.shape != rows.type.shape)
-    ):
+    counts = is_op(rows, ARange) and [number_of(i) for i in rows.owner.inputs[::2]] == [0, 1]
+    one_each = labels.type.shape in ((None,), rows.type.shape)
+    if number_of(base) != 0 or not counts or not one_each:
         return None
     n, columns = graph.shape(base)
     m = graph.shape(rows)[0]
     numbers = arange(graph.length(columns))
     label = AdvancedIndex((True,)).make(numbers, labels)
-    if (
-        values.owner is not None
-        and type(values.owner.op) is BroadcastTo
-        and not values.owner.inputs[0].type.shape
-    ):
+    if is_op(values, BroadcastTo) and not values.owner.inputs[0].type.shape:
         values = values.owner.inputs[0]
     totals = values
     if m != n:
-        # perhaps fewer labels than rows: the rows without one get label -1, which is no column, and the total 0
-        part = BasicWrite(((False, True, 1),), "set")
-        label = part.make(
-            BroadcastTo().make(Constant(-1, dtype="int64"), graph.length(n)), label, graph.length(m)
-        )
+        # perhaps fewer labels than rows: rows without one get label -1, which is no column, and the total 0
+        def first_rows(v: Variable, default: int) -> Variable:
+            base = BroadcastTo().make(Constant(default, dtype=v.dtype), graph.length(n))
+            return BasicWrite(((False, True, 1),), "set").make(base, v, graph.length(m))
+
+        label = first_rows(label, -1)
         if values.type.shape:
-            zeros = BroadcastTo().make(Constant(0, dtype=values.dtype), graph.length(n))
-            totals = values = part.make(zeros, values, graph.length(m))
+            totals = values = first_rows(values, 0)
         else:
             totals = ew.switch(ew.ge(label, 0), values, 0)
     hit = ew.eq(dimshuffle(label, 0, "x"), numbers)

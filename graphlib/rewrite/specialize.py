@@ -1,4 +1,4 @@
-"""Rules that bring a graph to what the backends do best: products that accumulate into a matrix, updates of rows in place.
+"""Rules that bring a graph to what the backends do best: products that accumulate, updates of the rows in use.
 
 Sums are taken apart into terms with scalar coefficients, so that ``W - lr * (dot(x.T, d) + 2 * l2 * W)`` becomes
 ``Gemm(W, -lr, x.T, d, 1 - 2 * lr * l2)`` however it is bracketed.
@@ -46,6 +46,7 @@ class Coefficient:
         return Coefficient([(n, (*v, factor)) for n, v in self.parts])
 
     def variable(self, dtype: str) -> Variable:
+        """The coefficient as a scalar expression."""
         total: Variable | None = None
         number = sum(n for n, v in self.parts if not v)
         for n, v in self.parts:
@@ -60,26 +61,27 @@ class Coefficient:
 ONE = Coefficient([(1.0, ())])
 
 
+def _accumulates(node: Apply) -> bool:
+    if type(node.op) in (AdvancedWrite, BasicWrite):
+        return node.op.mode == "add" and number_of(node.inputs[0]) == 0
+    return type(node.op) is MatrixProduct and not node.op.batched
+
+
 class Term:
-    """coefficient * value.  A product, or what is added to places of zeros, can be ``accumulated`` into another term."""
+    """coefficient * value.  A product, or what is added to places of zeros, can be ``accumulated`` into others."""
 
     def __init__(self, coefficient: Coefficient, value: Variable) -> None:
         self.coefficient = coefficient
         self.value = value
         node = value.owner
-        self.accumulated = node is not None and (
-            (type(node.op) is MatrixProduct and not node.op.batched)
-            or (
-                type(node.op) in (AdvancedWrite, BasicWrite)
-                and node.op.mode == "add"
-                and number_of(node.inputs[0]) == 0
-            )
-        )
+        self.accumulated = node is not None and _accumulates(node)
 
     def variable(self) -> Variable:
+        """The term as an expression."""
         return times(self.coefficient, self.value)
 
     def added_to(self, other: Term) -> Term:
+        """The sum with another term, accumulated into that one."""
         node, dtype = self.value.owner, self.value.dtype
         if type(node.op) is MatrixProduct:
             a, b = node.inputs
@@ -103,13 +105,8 @@ def terms(root: Variable, graph: Sweep) -> list[Term]:
     while pending:
         v, k = pending.pop()
         node = v.owner
-        shared = v is not root and not graph.used_once(v)
-        if (
-            node is None
-            or shared
-            or type(node.op) is not ew.Elementwise
-            or [n == 1 for n in v.type.shape] != ones
-        ):
+        whole = v is root or (graph.used_once(v) and [n == 1 for n in v.type.shape] == ones)
+        if node is None or type(node.op) is not ew.Elementwise or not whole:
             result.append(Term(k, v))
         elif node.op.name in ("add", "sub"):
             first, second = node.inputs
@@ -140,7 +137,7 @@ def is_linear(node: Apply) -> bool:
 def _(node: Apply, graph: Sweep) -> Variable | None:
     """beta * C + alpha * dot(A, B) is one Gemm; W - lr * (zeros with rows added) adds the rows to W.
 
-    Where an elementwise operation reads the sum, other terms than products are left to it: it costs nothing to add them there.
+    Where an elementwise operation reads the sum, terms that are no products are left to it: there they cost nothing.
     """
     out = node.outputs[0]
     reader = graph.only_reader(out)

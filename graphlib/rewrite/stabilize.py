@@ -164,9 +164,10 @@ def _(node: Apply, graph: Sweep) -> Variable | None:
     """What is left of exp(x) / (1 + exp(x)) where 1 / (1 + exp(x)) has become a sigmoid."""
     out = node.outputs[0]
     product = factors(out, graph)
-    for a, b in itertools.permutations(product.over, 2):
-        u, w = argument(a, "exp"), argument(b, "sigmoid")
-        if u is not None and w is not None and _opposite(u, w):
+    exps, sigmoids = ([v for v in product.over if argument(v, f) is not None] for f in ("exp", "sigmoid"))
+    for a, b in itertools.product(exps, sigmoids):
+        u = a.owner.inputs[0]
+        if _opposite(u, b.owner.inputs[0]):
             return (product.without(a, b) * ew.sigmoid(u)).variable(out.dtype)
     return None
 

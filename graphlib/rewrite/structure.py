@@ -225,7 +225,11 @@ def _(node: Apply) -> Variable | None:
     return dimshuffle(node.op.make(*inner), order)
 
 
-@rule("a cast is made before axes are moved or values repeated", node(ew.Cast, node(DimShuffle, x, as_="view")), node(ew.Cast, node(BroadcastTo, as_="view")))
+@rule(
+    "a cast is made before axes are moved or values repeated",
+    node(ew.Cast, node(DimShuffle, x, as_="view")),
+    node(ew.Cast, node(BroadcastTo, as_="view")),
+)
 def _(view: Variable, node: Apply) -> Variable:
     inner, *rest = view.owner.inputs
     return view.owner.op.make(node.op.make(inner), *rest)

@@ -24,7 +24,9 @@ class Product:
 
     __slots__ = ("coefficient", "over", "under")
 
-    def __init__(self, coefficient: float = 1.0, over: Iterable[Variable] = (), under: Iterable[Variable] = ()) -> None:
+    def __init__(
+        self, coefficient: float = 1.0, over: Iterable[Variable] = (), under: Iterable[Variable] = ()
+    ) -> None:
         self.coefficient = coefficient
         self.over = tuple(over)
         self.under = tuple(under)

@@ -14,7 +14,9 @@ from graphlib.ops.elementwise import Elementwise
 from graphlib.rewrite import rewrite
 
 
-def evaluate(outputs: Sequence[Variable], inputs: Sequence[Variable], arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+def evaluate(
+    outputs: Sequence[Variable], inputs: Sequence[Variable], arrays: Sequence[np.ndarray]
+) -> list[np.ndarray]:
     """The values of variables by numpy, node by node, as they are."""
     program = Program("test", list(inputs), list(outputs), [False] * len(outputs), {}, [])
     with np.errstate(all="ignore"):
@@ -27,7 +29,9 @@ def kinds(outputs: Sequence[Variable], inputs: Sequence[Variable] = ()) -> Count
     return Counter(n.op.name if isinstance(n.op, Elementwise) else type(n.op).__name__ for n in nodes)
 
 
-def rewritten(outputs: Sequence[Variable], inputs: Sequence[Variable] = ()) -> tuple[list[Variable], Counter[str]]:
+def rewritten(
+    outputs: Sequence[Variable], inputs: Sequence[Variable] = ()
+) -> tuple[list[Variable], Counter[str]]:
     """The rewritten variables, and how often each rule was applied."""
     fired: Counter[str] = Counter()
     results = rewrite(list(outputs), inputs, fired)

@@ -84,9 +84,13 @@ def test_the_graph_that_is_rewritten_stays_as_it_was():
     x = T.dmatrix("x")
     y = T.log(T.nnet.softmax(x * 1 + 0))
     y.name = "y"
-    before = [(node, node.inputs, [(v.name, v.type, v.origin) for v in node.outputs]) for node in toposort([y])]
+    before = [
+        (node, node.inputs, [(v.name, v.type, v.origin) for v in node.outputs]) for node in toposort([y])
+    ]
     rewritten([y, grad(y.sum(), x)], [x])
-    after = [(node, node.inputs, [(v.name, v.type, v.origin) for v in node.outputs]) for node in toposort([y])]
+    after = [
+        (node, node.inputs, [(v.name, v.type, v.origin) for v in node.outputs]) for node in toposort([y])
+    ]
     assert before == after
 
 
@@ -165,7 +169,9 @@ def test_a_name_stands_for_one_variable():
 
 def test_numbers_are_captured():
     x = T.dmatrix("x")
-    (result,) = rewrite_with([phase(P.pow(Capture("x"), Number(name="c")), function=lambda x, c: x * float(c))], [x**5], [x])
+    (result,) = rewrite_with(
+        [phase(P.pow(Capture("x"), Number(name="c")), function=lambda x, c: x * float(c))], [x**5], [x]
+    )
     assert_same_values([result], [x], [X])
     assert evaluate([result], [x], [X])[0] == pytest.approx(X * 5)
 
@@ -182,12 +188,16 @@ def x_times_s():
 
 def test_a_rule_that_raises_is_named_with_the_node():
     x = T.dmatrix("x")
-    with pytest.raises(RewriteError, match=r"'the rule under test' failed on exp\(x\).*test_engine.*no such thing") as error:
+    with pytest.raises(
+        RewriteError, match=r"'the rule under test' failed on exp\(x\).*test_engine.*no such thing"
+    ) as error:
         rewrite_with([phase(P.exp(Capture("x")), function=lambda x: {}["no such thing"])], [T.exp(x)], [x])
     assert isinstance(error.value.__cause__, KeyError)
 
 
-@pytest.mark.parametrize("wrong", [lambda x: ew.cast(x, "float32"), lambda x: x.dimshuffle(0, 1, "x"), lambda x: x[:2]])
+@pytest.mark.parametrize(
+    "wrong", [lambda x: ew.cast(x, "float32"), lambda x: x.dimshuffle(0, 1, "x"), lambda x: x[:2]]
+)
 def test_a_replacement_of_another_type_is_refused(wrong):
     x = T.specify_shape(T.dmatrix("x"), (3, 4))
     with pytest.raises(RewriteError, match="the rule under test"):
@@ -199,7 +209,9 @@ def test_rules_that_undo_one_another_are_named():
     rules = RuleSet("test")
     rules.rule("plus to minus", Capture("a") + (-Capture("b")))(lambda a, b: a - b)
     rules.rule("minus to plus", Capture("a") - Capture("b"))(lambda a, b: a + (-b))
-    with pytest.raises(RewriteError, match="'plus to minus', 'minus to plus'|'minus to plus', 'plus to minus'"):
+    with pytest.raises(
+        RewriteError, match="'plus to minus', 'minus to plus'|'minus to plus', 'plus to minus'"
+    ):
         rewrite_with([Phase(rules)], [x - y], [x, y])
 
 
@@ -248,7 +260,9 @@ def test_long_chains(name):
 def test_the_gradient_of_a_long_chain():
     x, v = chain(500, CHAINS["shift"])
     (result,), _ = rewritten([grad(v.sum(), x)], [x])
-    np.testing.assert_allclose(evaluate([result], [x], [X]), evaluate([grad(v.sum(), x)], [x], [X]), rtol=1e-9)
+    np.testing.assert_allclose(
+        evaluate([result], [x], [X]), evaluate([grad(v.sum(), x)], [x], [X]), rtol=1e-9
+    )
 
 
 def test_a_chain_of_ten_thousand_nodes():

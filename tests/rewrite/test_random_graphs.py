@@ -70,7 +70,9 @@ BINARY = [
 
 #: a program for a stack of two inputs: unary operations by a number, binary ones by one beyond those
 PROGRAMS = st.lists(
-    st.tuples(st.integers(0, len(UNARY) + len(BINARY) - 1), st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=7
+    st.tuples(st.integers(0, len(UNARY) + len(BINARY) - 1), st.integers(0, 30), st.integers(0, 30)),
+    min_size=1,
+    max_size=7,
 )
 
 
@@ -135,7 +137,10 @@ def test_samples_of_every_operation():
     for entry in REGISTRY.values():
         for sample in entry.samples():
             arrays = [a.astype(sample.dtypes[-1]) if a.dtype.kind == "f" else a for a in sample.inputs]
-            inputs = [TensorType(a.dtype, [1 if n == 1 else None for n in a.shape])(f"input {i}") for i, a in enumerate(arrays)]
+            inputs = [
+                TensorType(a.dtype, [1 if n == 1 else None for n in a.shape])(f"input {i}")
+                for i, a in enumerate(arrays)
+            ]
             built = sample.build(*inputs)
             outputs = list(built) if isinstance(built, (list, tuple)) else [built]
             floats = [v for v in inputs if v.type.is_float]

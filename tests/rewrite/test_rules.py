@@ -52,7 +52,8 @@ class Case:
         names = list(inspect.signature(self.build).parameters)
         arrays = [ARRAYS[name] for name in names]
         inputs = [
-            TensorType(a.dtype, STATIC.get(name, (None,) * a.ndim))(name) for name, a in zip(names, arrays, strict=True)
+            TensorType(a.dtype, STATIC.get(name, (None,) * a.ndim))(name)
+            for name, a in zip(names, arrays, strict=True)
         ]
         built = self.build(*inputs)
         return inputs, built if isinstance(built, list) else [built], arrays
@@ -81,9 +82,13 @@ def cross_entropy(x, y):
 CASES: dict[str, list[Case]] = {
     # structure
     "identity(x) is x": [Case(lambda x: identity(x), "identity")],
-    "a gradient's barrier is its operand once gradients are taken": [Case(lambda x: consider_constant(x) + 1, "GradientBarrier")],
+    "a gradient's barrier is its operand once gradients are taken": [
+        Case(lambda x: consider_constant(x) + 1, "GradientBarrier")
+    ],
     "a cast to the dtype it has is x": [Case(lambda x: Cast("float64").make(T.exp(x)), "Cast")],
-    "a cast of a cast that lost nothing is one cast": [Case(lambda mask: cast(cast(mask, "int32"), "float64"), "", "Cast")],
+    "a cast of a cast that lost nothing is one cast": [
+        Case(lambda mask: cast(cast(mask, "int32"), "float64"), "", "Cast")
+    ],
     "specify_shape of what has the shape is x": [
         Case(lambda W: T.specify_shape(T.specify_shape(T.exp(W) * 1, (None, None)), (4, 5)), "SpecifyShape")
     ],
@@ -117,7 +122,9 @@ CASES: dict[str, list[Case]] = {
         Case(lambda x, s: x + T.alloc(s, x.shape[0], x.shape[1]), "BroadcastTo"),
         Case(lambda x, u: x + u.dimshuffle("x", 0), "DimShuffle"),
     ],
-    "what is computed of repeated values is computed once": [Case(lambda s: T.exp(T.alloc(s, 3, 4)) + 1, "", "BroadcastTo")],
+    "what is computed of repeated values is computed once": [
+        Case(lambda s: T.exp(T.alloc(s, 3, 4)) + 1, "", "BroadcastTo")
+    ],
     "new leading axes come after what is computed elementwise": [
         Case(lambda u, v: T.exp(u.dimshuffle("x", 0)) * v.dimshuffle("x", 0)),
         Case(lambda row, u: T.exp(row * u)),
@@ -128,9 +135,14 @@ CASES: dict[str, list[Case]] = {
     ],
     "a cast is made before axes are moved or values repeated": [
         Case(lambda mask: cast(mask.T, "float64").T, "DimShuffle"),
-        Case(lambda s, x: cast(T.alloc(cast(s, "float32"), x.shape[0], x.shape[1]), "float64") * x, "BroadcastTo"),
+        Case(
+            lambda s, x: cast(T.alloc(cast(s, "float32"), x.shape[0], x.shape[1]), "float64") * x,
+            "BroadcastTo",
+        ),
     ],
-    "moved axes of repeated values are repeated values": [Case(lambda s, x: T.alloc(s, x.shape[0], x.shape[1]).T * x.T, "BroadcastTo")],
+    "moved axes of repeated values are repeated values": [
+        Case(lambda s, x: T.alloc(s, x.shape[0], x.shape[1]).T * x.T, "BroadcastTo")
+    ],
     "a part of a repeated number is the number repeated": [
         Case(lambda x: T.ones_like(x)[1:] * x[1:], "BroadcastTo"),
         Case(lambda x, labels: T.zeros_like(x)[T.arange(labels.shape[0]), labels], "AdvancedIndex"),
@@ -150,7 +162,9 @@ CASES: dict[str, list[Case]] = {
         Case(lambda cube: cube.dimshuffle(2, 0, "x", 1).prod(axis=(0, 3))),
     ],
     # useless
-    "x + 0, x - 0, x * 1, x / 1, x ** 1 are x": [Case(lambda x: ((x + 0 - 0) * 1 / 1) ** 1, "add sub mul true_div pow")],
+    "x + 0, x - 0, x * 1, x / 1, x ** 1 are x": [
+        Case(lambda x: ((x + 0 - 0) * 1 / 1) ** 1, "add sub mul true_div pow")
+    ],
     "0 - x is -x": [Case(lambda x: 0 - x, "sub", "neg")],
     "x * 0, 0 / x are 0": [
         Case(lambda x, y: x * 0 + y, "mul add"),
@@ -172,7 +186,9 @@ CASES: dict[str, list[Case]] = {
         Case(lambda i: i**3, "pow", "sqr"),
     ],
     "x * x is sqr(x)": [Case(lambda x: T.exp(x) * T.exp(x), "mul", "sqr")],
-    "a square, or an absolute value, forgets the sign": [Case(lambda x, y: T.sqr(-x) + T.sqr(abs(y)), "neg abs")],
+    "a square, or an absolute value, forgets the sign": [
+        Case(lambda x, y: T.sqr(-x) + T.sqr(abs(y)), "neg abs")
+    ],
     "abs(-x), abs(abs(x)) are abs(x)": [Case(lambda x, y: abs(-x) + abs(abs(y)), "neg")],
     "the greater, or smaller, of equals is either": [
         Case(lambda x: T.maximum(T.exp(x), T.exp(x)) + T.minimum(x, x), "maximum minimum")
@@ -217,7 +233,9 @@ CASES: dict[str, list[Case]] = {
         Case(lambda u: with_gradient(T.log(T.nnet.softmax(u))[0, 2], u), "eq"),
     ],
     "the gradient of log(softmax) for p * h is that of softmax for h": [
-        Case(lambda x, labels: grad(-T.log(softmax(x)[T.arange(x.shape[0]), labels]).sum(), x), "AdvancedWrite"),
+        Case(
+            lambda x, labels: grad(-T.log(softmax(x)[T.arange(x.shape[0]), labels]).sum(), x), "AdvancedWrite"
+        ),
     ],
     "the gradient of softmax of a sum, part by part": [
         Case(lambda x, y: grad(weighted_twice(T.nnet.softmax(x), y), x), "eq")
@@ -227,9 +245,15 @@ CASES: dict[str, list[Case]] = {
         Case(lambda x, y: with_gradient((T.nnet.softmax(x) * y).sum(), x), "switch eq"),
     ],
     # stabilize
-    "log(1 + x) is log1p(x)": [Case(lambda p: T.log(1 + p), "log add", "log1p"), Case(lambda p: T.log(p + 1), "log", "log1p")],
+    "log(1 + x) is log1p(x)": [
+        Case(lambda p: T.log(1 + p), "log add", "log1p"),
+        Case(lambda p: T.log(p + 1), "log", "log1p"),
+    ],
     "log(1 - x) is log1p(-x)": [Case(lambda p: T.log(1 - p / 4), "log sub", "log1p")],
-    "exp(x) - 1 is expm1(x)": [Case(lambda x: T.exp(x) - 1, "exp sub", "expm1"), Case(lambda x: -1 + T.exp(x), "exp add", "expm1")],
+    "exp(x) - 1 is expm1(x)": [
+        Case(lambda x: T.exp(x) - 1, "exp sub", "expm1"),
+        Case(lambda x: -1 + T.exp(x), "exp add", "expm1"),
+    ],
     "log(exp(x)) is x": [Case(lambda x: T.log(T.exp(x)), "log exp")],
     "sqrt(sqr(x)) is abs(x)": [Case(lambda x: T.sqrt(x**2), "sqrt sqr", "abs")],
     "log1p(exp(x)) is softplus(x)": [
@@ -262,11 +286,17 @@ CASES: dict[str, list[Case]] = {
     ],
     "t * softplus(-x) + (1 - t) * softplus(x) is softplus(x) - t * x": [
         Case(lambda x, y: cross_entropy(x, y), "log", "softplus"),
-        Case(lambda x, y: (1 - y) * T.log(T.nnet.sigmoid(x)) + y * T.log(1 - T.nnet.sigmoid(x)), "log", "softplus"),
+        Case(
+            lambda x, y: (1 - y) * T.log(T.nnet.sigmoid(x)) + y * T.log(1 - T.nnet.sigmoid(x)),
+            "log",
+            "softplus",
+        ),
     ],
     "t * (1 - p) - (1 - t) * p is t - p": [
         Case(lambda x, y: with_gradient(cross_entropy(x, y), x), "log true_div"),
-        Case(lambda x, q: grad(T.nnet.binary_crossentropy(T.nnet.sigmoid(x), q).mean(), x), "", "sigmoid sub"),
+        Case(
+            lambda x, q: grad(T.nnet.binary_crossentropy(T.nnet.sigmoid(x), q).mean(), x), "", "sigmoid sub"
+        ),
     ],
     # canonical
     "x / c is x * (1 / c)": [Case(lambda x: x / 3.0, "true_div", "mul")],
@@ -282,7 +312,10 @@ CASES: dict[str, list[Case]] = {
     "(c * s) / t is c * (s / t)": [Case(lambda s, t: (2.0 * s) / t)],
     "s / (c * t) is (1 / c) * (s / t)": [Case(lambda s, t: s / (2.0 * t))],
     "s * (c * t) is c * (s * t)": [Case(lambda s, t: s * (2.0 * t))],
-    "x * (1 / y) is x / y": [Case(lambda x, p: x * inv(p), "inv", "true_div"), Case(lambda s, t: s * inv(t), "inv", "true_div")],
+    "x * (1 / y) is x / y": [
+        Case(lambda x, p: x * inv(p), "inv", "true_div"),
+        Case(lambda s, t: s * inv(t), "inv", "true_div"),
+    ],
     "s * x + s * y is s * (x + y)": [Case(lambda x, y, s: s * x + y * s)],
     "s * x - s * y is s * (x - y)": [Case(lambda x, y, s: s * x - y * s)],
     "(-x) * c is (-c) * x": [Case(lambda x: (-x) * 2.0, "neg")],
@@ -303,7 +336,9 @@ CASES: dict[str, list[Case]] = {
         Case(lambda x, labels: (2.0 * x)[labels % 3] * 0.5, "mul"),
         Case(lambda x: 0.5 * reshape(2.0 * x, (2, 6)), "mul"),
     ],
-    "a scalar factor leaves the gradient of a softmax": [Case(lambda x, y, s: grad((T.nnet.softmax(x) * y * s).sum(), x))],
+    "a scalar factor leaves the gradient of a softmax": [
+        Case(lambda x, y, s: grad((T.nnet.softmax(x) * y * s).sum(), x))
+    ],
     "a scalar factor of what is added to zeros leaves": [
         Case(lambda x, labels, s: T.inc_subtensor(T.zeros_like(x)[labels % 3], s * x)),
         Case(lambda x, s: T.inc_subtensor(T.zeros_like(x)[1:], T.alloc(s, 2, 4))),
@@ -331,14 +366,20 @@ CASES: dict[str, list[Case]] = {
     "log(softmax) relative to the maximum": [Case(lambda x: T.log(softmax(x)), "LogSoftmax", "log exp")],
     "log(sum(exp)) relative to the maximum": [Case(lambda x: T.log(T.exp(x).sum()), "LogSumExp", "log exp")],
     "the gradient of softmax": [Case(lambda x, y: grad((softmax(x) * y).sum(), x), "SoftmaxGradient")],
-    "the gradient of log(softmax)": [Case(lambda x, y: grad((T.log(softmax(x)) * y).sum(), x), "LogSoftmaxGradient log")],
+    "the gradient of log(softmax)": [
+        Case(lambda x, y: grad((T.log(softmax(x)) * y).sum(), x), "LogSoftmaxGradient log")
+    ],
     # specialize
     "a sum with products, or with rows added, accumulates into its other terms": [
         Case(lambda W, x, z: W - 0.1 * T.dot(x.T, T.dot(z, W)), "", "Gemm"),
         Case(lambda W, s, t: s * W - t * (T.dot(W, T.dot(W.T, W)) + 0.5 * W), "", "Gemm"),
         Case(lambda x, W, cube: T.dot(x, W) + T.dot(cube[0], W), "", "Gemm"),
         Case(lambda W, labels, x: W - 0.1 * grad(T.sqr(W[labels]).sum(), W), "BroadcastTo", "AdvancedWrite"),
-        Case(lambda W, labels, s: W - s * grad(T.sqr(W[labels]).sum() + 3 * T.sqr(W).sum(), W), "sub", "AdvancedWrite"),
+        Case(
+            lambda W, labels, s: W - s * grad(T.sqr(W[labels]).sum() + 3 * T.sqr(W).sum(), W),
+            "sub",
+            "AdvancedWrite",
+        ),
         Case(lambda x, z, W: -(T.dot(x, W) + x.sum()) - T.dot(z * 2, W), "", "Gemm"),
     ],
     "the transpose of a product is the product of the transposes": [
@@ -346,7 +387,11 @@ CASES: dict[str, list[Case]] = {
         Case(lambda cube: T.batched_dot(cube, cube.dimshuffle(0, 2, 1)).dimshuffle(0, 2, 1)),
     ],
     "a vector added to a matrix at [arange, labels] is an elementwise choice": [
-        Case(lambda x, labels, u: T.inc_subtensor(T.zeros_like(x)[T.arange(3), labels], u[:3]), "AdvancedWrite", "eq"),
+        Case(
+            lambda x, labels, u: T.inc_subtensor(T.zeros_like(x)[T.arange(3), labels], u[:3]),
+            "AdvancedWrite",
+            "eq",
+        ),
         Case(lambda x, labels: grad(T.sqr(x[T.arange(x.shape[0]), labels]).sum(), x), "AdvancedWrite", "eq"),
         Case(lambda x, labels: grad(x[T.arange(x.shape[0]), labels - 4].sum(), x), "AdvancedWrite", "eq"),
     ],

@@ -45,7 +45,11 @@ ELEMENTWISE = {
     "softplus": (lambda x: T.log(1 + T.exp(x)), lambda x: np.logaddexp(0, x), sp.expit),
     "log sigmoid": (lambda x: T.log(T.nnet.sigmoid(x)), sp.log_expit, minus_sigmoid),
     "log naive sigmoid": (lambda x: T.log(1 / (1 + T.exp(-x))), sp.log_expit, minus_sigmoid),
-    "log(1 - sigmoid)": (lambda x: T.log(1 - T.nnet.sigmoid(x)), lambda x: sp.log_expit(-x), lambda x: -sp.expit(x)),
+    "log(1 - sigmoid)": (
+        lambda x: T.log(1 - T.nnet.sigmoid(x)),
+        lambda x: sp.log_expit(-x),
+        lambda x: -sp.expit(x),
+    ),
     "log exp": (lambda x: T.log(T.exp(x)), lambda x: x, None),
     "sqrt sqr": (lambda x: T.sqrt(T.sqr(x * 1e30)) * 1e-30, np.abs, None),
 }
@@ -67,7 +71,11 @@ def test_elementwise(name, dtype):
 def test_one_minus_sigmoid_keeps_its_digits(dtype):
     x = T.TensorType(dtype, (None,))("x")
     results, _ = rewritten([1 - T.nnet.sigmoid(x)], [x])
-    close(evaluate(results, [x], [EXTREMES.astype(dtype)])[0], sp.expit(-EXTREMES.astype(dtype).astype("float64")), dtype)
+    close(
+        evaluate(results, [x], [EXTREMES.astype(dtype)])[0],
+        sp.expit(-EXTREMES.astype(dtype).astype("float64")),
+        dtype,
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -121,7 +129,11 @@ def test_negative_log_likelihood(name, softmax, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     "build",
-    [lambda x: T.log(softmax(x)), T.nnet.logsoftmax, lambda x: x - T.log(T.exp(x).sum(axis=1, keepdims=True))],
+    [
+        lambda x: T.log(softmax(x)),
+        T.nnet.logsoftmax,
+        lambda x: x - T.log(T.exp(x).sum(axis=1, keepdims=True)),
+    ],
     ids=["log(softmax)", "T.nnet.logsoftmax", "x - log(sum(exp))"],
 )
 def test_log_softmax(build, dtype):
@@ -151,7 +163,9 @@ def test_log_sum_exp_of_infinities():
 CROSS_ENTROPIES = {
     "T.nnet.binary_crossentropy": lambda x, t: T.nnet.binary_crossentropy(T.nnet.sigmoid(x), t),
     "by hand": lambda x, t: -(t * T.log(T.nnet.sigmoid(x)) + (1 - t) * T.log(1 - T.nnet.sigmoid(x))),
-    "the other way round": lambda x, t: -(1 - t) * T.log(1 - T.nnet.sigmoid(x)) - t * T.log(T.nnet.sigmoid(x)),
+    "the other way round": lambda x, t: (
+        -(1 - t) * T.log(1 - T.nnet.sigmoid(x)) - t * T.log(T.nnet.sigmoid(x))
+    ),
     "naive sigmoid": lambda x, t: T.nnet.binary_crossentropy(1 / (1 + T.exp(-x)), t),
     "T.nnet.sigmoid_binary_crossentropy": T.nnet.sigmoid_binary_crossentropy,
 }

@@ -126,7 +126,9 @@ def test_an_embedding_is_updated_in_the_rows_that_were_used():
 
 def test_a_recurrent_step_accumulates_its_products():
     x, h = T.fmatrix("x"), T.fmatrix("h")
-    new = T.tanh(T.dot(x, weights(12, 8, name="Wx")) + T.dot(h, weights(8, 8, name="Wh")) + weights(8, name="b"))
+    new = T.tanh(
+        T.dot(x, weights(12, 8, name="Wx")) + T.dot(h, weights(8, 8, name="Wh")) + weights(8, name="b")
+    )
     arrays = [IMAGES[:4], RANDOM.uniform(-1, 1, (4, 8)).astype("float32")]
     results = assert_same_values([new], [x, h], arrays, rtol=2e-6)
     assert kinds(results) == {"MatrixProduct": 1, "Gemm": 1, "add": 1, "tanh": 1}
@@ -139,7 +141,10 @@ def test_an_autoencoder_of_the_tutorials():
     y = T.nnet.sigmoid(T.dot(x, W) + b)
     z = T.nnet.sigmoid(T.dot(y, W.T) + b_prime)
     cost = T.mean(-T.sum(x * T.log(z) + (1 - x) * T.log(1 - z), axis=1))
-    outputs = [cost, *(p - 0.1 * g for p, g in zip([W, b, b_prime], T.grad(cost, [W, b, b_prime]), strict=True))]
+    outputs = [
+        cost,
+        *(p - 0.1 * g for p, g in zip([W, b, b_prime], T.grad(cost, [W, b, b_prime]), strict=True)),
+    ]
     results = assert_same_values(outputs, [x], [IMAGES], rtol=2e-6)
     found = kinds(results, [x])
     assert found["log"] == found["log1p"] == 0
