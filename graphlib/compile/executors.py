@@ -14,7 +14,7 @@ import numpy as np
 from ..backend.reference import ReferenceExecutor
 from ..configuration import config
 from ..errors import BackendMismatch, NanError
-from ..graph import Apply, Constant, Variable, toposort
+from ..graph import Apply, Constant, Shared, Variable, toposort
 from .program import Program
 
 
@@ -124,7 +124,11 @@ class CheckExecutor(_Delegating):
             given = [v for v in alone if not isinstance(v, Constant)]
             outputs = list(Apply(node.op, alone, [v.type for v in node.outputs]).outputs)
             single = _fast_run(Program("one node", given, outputs, [False] * len(outputs), {}, []), False)
-            arrays = [values[v] for v in node.inputs if not isinstance(v, Constant)]
+            arrays = [
+                v.data if isinstance(v, Shared) else values[v]
+                for v in node.inputs
+                if not isinstance(v, Constant)
+            ]
             for output, result in zip(node.outputs, single(arrays), strict=True):
                 if not agree(result, values[output]):
                     return (

@@ -1,1 +1,1 @@
-"""Tests of the C backend: its cache and toolchain, what it schedules, the modes, and graphs drawn at random."""
+"""Tests of the C backend: its cache and toolchain, what it schedules, the modes, and random graphs."""

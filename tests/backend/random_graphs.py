@@ -1,4 +1,4 @@
-"""Expressions drawn at random over the public API, of shapes that fit for several lengths of the inputs at once.
+"""Expressions drawn at random over the public API, of shapes that fit for two sets of lengths of the inputs.
 
 A ``Term`` carries, beside the variable, what is needed to know that a comparison of two backends is fair: its
 shapes, a bound of its magnitude, and whether it is computed without rounding in any order of summation.
@@ -20,7 +20,10 @@ EXACT = 20
 
 @dataclass(frozen=True)
 class Term:
-    """``shapes``: one for each set of lengths; values are below ``2**bits``, multiples of ``2**-places`` (None: rounded)."""
+    """``shapes``: one for each set of lengths; values are below ``2**bits``, multiples of ``2**-places``.
+
+    ``places`` is None for what is rounded.
+    """
 
     variable: T.TensorVariable
     shapes: tuple[tuple[int, ...], ...]
@@ -78,15 +81,15 @@ def broadcasts(*terms):
 
 
 class Grower:
-    """Grows a pool of terms; each method draws operands that fit and returns a new term, or None if there are none."""
+    """Grows a pool of terms; each method draws operands that fit and returns a new term (None: there are none)."""
 
     def __init__(self, draw, leaves):
         self.draw = draw
         self.pool = list(leaves)
         self.methods = [
-            self.smooth, self.arithmetic, self.arithmetic, self.integers, self.compare, self.choose, self.convert,
-            self.reduce, self.reduce, self.dimshuffle, self.reshape, self.part, self.gather, self.masked, self.dot,
-            self.concatenate, self.softmax, self.extremum, self.write, self.cumulate,
+            self.smooth, self.arithmetic, self.arithmetic, self.integers, self.compare, self.choose,
+            self.convert, self.reduce, self.reduce, self.dimshuffle, self.reshape, self.part, self.gather,
+            self.masked, self.dot, self.concatenate, self.softmax, self.extremum, self.write, self.cumulate,
         ]  # fmt: skip
 
     def grow(self):
@@ -114,8 +117,9 @@ class Grower:
             return None
         function, bits = self.draw(
             st.sampled_from(
-                [(T.tanh, 0), (T.nnet.sigmoid, 0), (T.exp, 12), (T.nnet.softplus, 4), (lambda v: T.log1p(abs(v)), 2),
-                 (lambda v: 1 / (1 + v * v), 0), (lambda v: T.sqrt(1 + abs(v)), 2), (lambda v: T.cos(v) * 2, 1)]
+                [(T.tanh, 0), (T.nnet.sigmoid, 0), (T.exp, 12), (T.nnet.softplus, 4),
+                 (lambda v: T.log1p(abs(v)), 2), (lambda v: 1 / (1 + v * v), 0),
+                 (lambda v: T.sqrt(1 + abs(v)), 2), (lambda v: T.cos(v) * 2, 1)]
             )
         )  # fmt: skip
         return same(x, function(x.variable), bits, None)
@@ -348,7 +352,7 @@ def broadcasts_first(mask, x):
 
 @st.composite
 def graphs(draw, size=14):
-    """(inputs, outputs, calls): variables, expressions of them, and for each set of lengths two lists of arrays."""
+    """(inputs, outputs, calls): variables, expressions, and for each set of lengths two lists of arrays."""
     sets = [draw(st.lists(st.sampled_from([0, 1, 2, 3, 5, 8]), min_size=3, max_size=3)) for _ in range(2)]
     leaves = []
     for k in range(draw(st.integers(3, 6))):

@@ -1,4 +1,4 @@
-"""Graphs drawn at random: the compiled function and the reference agree, for every set of lengths one compile serves."""
+"""Graphs drawn at random: the compiled function and the reference agree, for all lengths one compile serves."""
 
 import os
 

@@ -1,0 +1,115 @@
+"""What happens where something is missing: a C compiler, one that works, or a BLAS."""
+
+import pytest
+
+import graphlib
+import graphlib.tensor as T
+from graphlib.errors import CompileError
+
+from .processes import compiler, run, script
+
+needs_compiler = pytest.mark.skipif(compiler() is None, reason="this machine has no C compiler")
+
+NO_COMPILER = """
+    import warnings
+
+    import numpy as np
+
+    import graphlib
+    import graphlib.tensor as T
+
+    x = T.matrix("x")
+    w = graphlib.shared(np.ones((3, 2), "float32"), name="w")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        f = graphlib.function([x], T.dot(x, w).sum(), updates=[(w, w * 2)])
+        g = graphlib.function([x], T.exp(x))
+        h = graphlib.function([x], x + 1, mode="check")
+        r = graphlib.function([x], x - 1, mode="reference")
+    values = np.arange(6, dtype="float32").reshape(2, 3)
+    assert [float(f(values)), float(f(values))] == [30, 60]
+    assert (w.get_value() == 4).all()
+    np.testing.assert_allclose(g(values), np.exp(values), rtol=1e-6)
+    np.testing.assert_array_equal(h(values), values + 1)
+    for each in said:
+        print(each.category.__name__, each.filename, each.message)
+"""
+
+
+def test_no_compiler():
+    printed = run(NO_COMPILER, flags={"cc": "/nonexistent/cc"})
+    (line,) = printed.splitlines()
+    assert line.startswith("UserWarning")
+    assert "no C compiler ('/nonexistent/cc' is not there)" in line
+    assert "Install gcc or clang" in line
+
+
+def test_the_reference_says_nothing_of_compilers():
+    program = NO_COMPILER.replace('"check"', '"reference"')
+    assert run(program, flags={"cc": "/nonexistent/cc", "mode": "reference"}) == ""
+
+
+def compiled_with(path, tmp_path):
+    x = T.vector("x")
+    with graphlib.config.change(cc=str(path), cache_dir=str(tmp_path / "cache")):
+        return graphlib.function([x], T.tanh(x) + 1, mode="fast_run")
+
+
+@needs_compiler
+def test_a_compiler_that_fails(tmp_path):
+    broken = script(tmp_path / "cc", "echo 'error: no space on this planet' >&2\nexit 3\n")
+    with pytest.raises(CompileError, match="no space on this planet") as error:
+        compiled_with(broken, tmp_path)
+    assert str(broken) in str(error.value)
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+@needs_compiler
+def test_a_compiler_that_writes_nothing(tmp_path):
+    with pytest.raises(CompileError, match="wrote nothing"):
+        compiled_with(script(tmp_path / "cc", "exit 0\n"), tmp_path)
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+NO_BLAS = """
+    import ctypes.util
+    import itertools
+    import sys
+    import warnings
+
+    sys.modules["scipy_openblas32"] = None
+    ctypes.util.find_library = lambda name: None
+
+    import numpy as np
+
+    import graphlib
+    import graphlib.tensor as T
+
+    random = np.random.RandomState(3)
+    lengths = [(0, 3, 2), (2, 0, 3), (1, 1, 1), (1, 70, 1), (5, 7, 3), (67, 130, 33), (128, 64, 300)]
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        for dtype in ("float32", "float64"):
+            a, b, c = (T.matrix(name, dtype=dtype) for name in "abc")
+            v = T.vector("v", dtype=dtype)
+            products = [
+                T.dot(a, b), T.dot(b.T, a.T), c - 0.5 * T.dot(a, b), 2 * c + T.dot(a, b), T.dot(a, v), T.dot(v, b),
+                T.dot(a[::2], b[:, 1:]),
+            ]
+            f = graphlib.function([a, b, c, v], products)
+            for m, k, n in lengths:
+                A, B, C, V = (random.normal(size=s).astype(dtype) for s in [(m, k), (k, n), (m, n), (k,)])
+                wanted = [A @ B, (A @ B).T, C - A @ B / 2, 2 * C + A @ B, A @ V, V @ B, A[::2] @ B[:, 1:]]
+                for got, right in zip(f(A, B, C, V), wanted):
+                    np.testing.assert_allclose(got, right, rtol=1e-4, atol=2e-4 if dtype == "float32" else 1e-11)
+    for each in said:
+        print(each.category.__name__, each.message)
+"""
+
+
+@needs_compiler
+def test_no_blas():
+    printed = run(NO_BLAS, flags={})
+    (line,) = printed.splitlines()
+    assert line.startswith("UserWarning graphlib found no BLAS")
+    assert "pip install scipy-openblas32" in line
