@@ -1,7 +1,8 @@
 """Rewriting: from the graph as the user and T.grad wrote it to an equivalent one that is stable and fast.
 
-``rewrite`` applies named rules (all of them in ``RULES``) phase by phase: what is written naively is recognised and
-made stable, algebra brings equal formulas to one form, and that is specialised to what the backends do best.
+``rewrite`` applies named rules (all of them in ``RULES``) phase by phase: what is written naively is
+recognised and made stable, algebra brings equal formulas to one form, and that is specialised to what the
+backends do best.
 """
 
 from __future__ import annotations

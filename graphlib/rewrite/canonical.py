@@ -1,7 +1,7 @@
-"""Rules of algebra that bring equal formulas to one form: constants and scalar factors collected, moved outward.
+"""Rules of algebra that bring equal formulas to one form, with constants and scalar factors collected.
 
-What they assume of numbers is what Theano and XLA assume: x * 0 is 0 and x + 0 is x also where x is NaN, infinite
-or -0, and factors may be multiplied in another order.
+What they assume of numbers is what Theano and XLA assume: x * 0 is 0 and x + 0 is x also where x is NaN,
+infinite or -0, and factors may be multiplied in another order.
 """
 
 from __future__ import annotations

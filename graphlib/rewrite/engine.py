@@ -1,8 +1,8 @@
 """The engine of rewriting: rules with names, and the sweep that applies them from the inputs upward.
 
 A sweep visits each node once its operands are in their final form, makes equal nodes one, folds constants and
-applies the first rule that fits until none does; what a rule builds is visited in turn.  Nothing recurses, and how
-often rules are applied is bounded by the size of the graph.
+applies the first rule that fits until none does; what a rule builds is visited in turn.  Nothing recurses,
+and how often rules are applied is bounded by the size of the graph.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Sweep:
         return self.uses[v] <= 1
 
     def only_reader(self, v: Variable) -> Apply | None:
-        """The one node that has ``v`` as an operand, as far as is known; None if ``v`` is also used elsewhere."""
+        """The node that alone has ``v`` as an operand, as far as is known; None if ``v`` has other uses."""
         return self.reader.get(v) if self.uses[v] == 1 else None
 
     def _stands_for(self, old: Variable, new: Variable) -> None:
@@ -202,7 +202,7 @@ class Sweep:
             result.name = result.name or out.name
 
     def fit(self, result: Variable, out: Variable) -> Variable:
-        """A replacement, repeated to the shape of what it replaces where it has length 1 or no axis instead."""
+        """A replacement, repeated to the shape of what it replaces where it has length 1, or no axis."""
         have, want = result.type.shape, out.type.shape
         if have == want:
             return result
@@ -223,7 +223,7 @@ def specific(new: TensorType, old: TensorType) -> TensorType:
 
 
 def fold(node: Apply) -> Constant | None:
-    """The value of a node whose operands are all constant, if it is small and more than one of them repeated."""
+    """The value of a node whose operands are all constant, if it is small."""
     inputs = node.inputs
     for v in inputs:
         if not isinstance(v, Constant):
@@ -249,7 +249,7 @@ def _identity(op: Any, inputs: Sequence[Variable]) -> tuple:
 
 
 class Graph:
-    """What is kept from sweep to sweep: the one node of each operation on the same operands, lengths, the budget."""
+    """What is kept from sweep to sweep: one node for each operation on the same operands, lengths, budget."""
 
     def __init__(self, results: list[Variable]) -> None:
         self.origin = user_origin()

@@ -1,7 +1,8 @@
 """Lengths of axes without computing anything: numbers, or names that are equal only where the lengths are.
 
-The length of an axis is an int, an int64 scalar variable, or a tuple that names it: (variable, axis) of a variable
-that has the length for its own, ("slice", …) of a part of an axis, ("join", …) of several.  Imports the operations.
+The length of an axis is an int, an int64 scalar variable, or a tuple that names it: (variable, axis) of a
+variable that has the length for its own, ("slice", …) of a part of an axis, ("join", …) of several.
+Imports the operations.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Patterns: what a rule looks for, written as the expression itself with names for its parts.
 
 ``P.log(1 + x)`` matches any log of a sum with one; operands of commutative operations match in both orders, a
-number matches every constant of that value however it is broadcast.  Imports the operations, none of the rules.
+number matches every constant of that value however it is broadcast.  Imports the operations, none of the
+rules.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ COMMUTATIVE = frozenset(("add", "mul", "maximum", "minimum", "eq", "neq", "and_"
 
 Match = Callable[[Variable, dict], bool]
 
-#: the kinds of operands that no operation made: a constant of one element without and with axes, anything else
+#: kinds of operands that no operation made: a constant of one element without and with axes, anything else
 NUMBER, NUMBERS, LEAF = "a number", "a number with axes", "a leaf"
 
-#: numbers that patterns ask for and that are kinds of their own, so that no rule about 0 is tried on other numbers
+#: numbers that patterns ask for are kinds of their own: no rule about 0 is tried on other numbers
 _KNOWN_NUMBERS = {0: ("the number", 0), 1: ("the number", 1), -1: ("the number", -1)}
 
 #: operands that a signature describes at most; no pattern looks at more
@@ -255,8 +256,8 @@ P = _Names()
 
 
 def node(cls: type, *operands: Any, as_: str | None = None, reading: tuple = (), **attributes: Any) -> Call:
-    """A pattern of an operation of a class: ``node(Reduce, x, kind="sum")``; without operands they may be any.
+    """A pattern of an operation of a class, as ``node(Reduce, x, kind="sum")``.
 
-    ``node(Elementwise)`` is any elementwise operation.
+    Without operands they may be any; ``node(Elementwise)`` is any elementwise operation.
     """
     return Call(cls, operands or None, as_, reading, tuple(attributes.items()))

@@ -1,6 +1,7 @@
 """Rules with names, sets of them by purpose, and the index that finds the few that may fit a node.
 
-What may fit is decided by the operation of a node and those of its operands; the answer is kept for the next node of the kind.
+What may fit is decided by the operation of a node and those of its operands; the answer is kept for the next
+node of the kind.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
 
 
 class Composite(Op):
-    """The base of operations that only the rewriter has: no backend knows them, and the last rules write them out."""
+    """The base of operations that only the rewriter has: its last rules write them out for the backends."""
 
 
 class Rule:
-    """A named rule: where one of its patterns matches, the function returns an equivalent variable, or None after all.
+    """A named rule: where one of its patterns matches, the function returns an equivalent variable.
 
-    The function's parameters are the pattern's captures; ``node`` is the matched node and ``graph`` the engine's Sweep.
+    The function may still say no by None.  Its parameters are the pattern's captures; ``node`` is the node
+    that matched and ``graph`` the engine's Sweep.
     """
 
     def __init__(self, name: str, group: str, patterns: Iterable[Call], function: Callable) -> None:
@@ -49,7 +51,7 @@ class Rule:
 
 
 class RuleSet(list):
-    """Rules with one purpose, in the order in which they are tried.  Its ``rule`` decorates their functions."""
+    """Rules with one purpose, in the order in which they are tried; ``rule`` decorates their functions."""
 
     def __init__(self, group: str) -> None:
         super().__init__()

@@ -2,8 +2,8 @@
 
 While rewriting they are operations of their own, so that their gradients, which T.grad leaves as quotients by
 probabilities that may be 0, can be recognised too; at the end they are written out relative to the maximum.
-Sources: Bishop, "Pattern Recognition and Machine Learning" (2006), section 4.3.4; Blanchard, Higham and Higham,
-"Accurately computing the log-sum-exp and softmax functions" (2021), equations 1.4 and 1.5.
+Sources: Bishop, "Pattern Recognition and Machine Learning" (2006), section 4.3.4; Blanchard, Higham and
+Higham, "Accurately computing the log-sum-exp and softmax functions" (2021), equations 1.4 and 1.5.
 """
 
 from __future__ import annotations
@@ -364,7 +364,7 @@ def _centred(x: Variable, axes: tuple[int, ...], graph: Sweep) -> Variable:
 
 
 def _top(x: Variable, axes: tuple[int, ...]) -> Variable:
-    """The maximum, or 0 where it is infinite: then the sum of exponentials is 0 or infinite, without inf - inf."""
+    """The maximum, or 0 where it is infinite, so that there is no inf - inf."""
     top = Reduce("max", axes).make(x)
     return ew.switch(ew.isinf(top), 0, top)
 
@@ -383,9 +383,10 @@ def _(x: Variable, y: Variable, node: Apply, graph: Sweep) -> Variable:
 
 
 def one_hot(v: Variable, graph: Sweep) -> tuple[Variable, Variable] | None:
-    """A vector added to a matrix of zeros at [arange, labels], as an elementwise choice; and its sums along the rows.
+    """A vector added to a matrix of zeros at [arange, labels] as an elementwise choice, and the rows' sums.
 
-    Reading the labels out of arange(columns) keeps what indexing does: negative ones count from the end, others fail.
+    Reading the labels out of arange(columns) keeps what indexing does: negative ones count from the end, and
+    those out of range fail.
     """
     node = v.owner
     if node is None or type(node.op) is not AdvancedWrite or node.op.parameters() != ((True, True), "add"):

@@ -1,7 +1,7 @@
-"""Rules that bring a graph to what the backends do best: products that accumulate, updates of the rows in use.
+"""Rules that bring a graph to what the backends do best: products that accumulate, rows in use.
 
-Sums are taken apart into terms with scalar coefficients, so that ``W - lr * (dot(x.T, d) + 2 * l2 * W)`` becomes
-``Gemm(W, -lr, x.T, d, 1 - 2 * lr * l2)`` however it is bracketed.
+Sums are taken apart into terms with scalar coefficients, so that ``W - lr * (dot(x.T, d) + 2 * l2 * W)``
+becomes ``Gemm(W, -lr, x.T, d, 1 - 2 * lr * l2)`` however it is bracketed.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _accumulates(node: Apply) -> bool:
 
 
 class Term:
-    """coefficient * value.  A product, or what is added to places of zeros, can be ``accumulated`` into others."""
+    """coefficient * value; products, and what is added to places of zeros, ``accumulated`` into others."""
 
     def __init__(self, coefficient: Coefficient, value: Variable) -> None:
         self.coefficient = coefficient
@@ -137,7 +137,8 @@ def is_linear(node: Apply) -> bool:
 def _(node: Apply, graph: Sweep) -> Variable | None:
     """beta * C + alpha * dot(A, B) is one Gemm; W - lr * (zeros with rows added) adds the rows to W.
 
-    Where an elementwise operation reads the sum, terms that are no products are left to it: there they cost nothing.
+    Where an elementwise operation reads the sum, terms that are no products are left to it: there they cost
+    nothing.
     """
     out = node.outputs[0]
     reader = graph.only_reader(out)

@@ -1,7 +1,7 @@
 """Rules that make naive formulas stable: logarithms, exponentials, sigmoids and the binary cross-entropy.
 
-Sources: Higham, "Accuracy and Stability of Numerical Algorithms" (2002), section 1.14.1 (log1p, expm1); Mächler, "Accurately
-computing log(1 - exp(-|a|))" (2012) for softplus.
+Sources: Higham, "Accuracy and Stability of Numerical Algorithms" (2002), section 1.14.1 (log1p, expm1);
+Mächler, "Accurately computing log(1 - exp(-|a|))" (2012) for softplus.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def complement(v: Variable) -> Variable | None:
 
 
 def is_positive(v: Variable) -> bool:
-    """Whether ``v`` is greater than 0 but for rounding: exp, sigmoid, 1 - sigmoid, softmax, and sums of those."""
+    """Whether ``v`` is positive but for rounding: exp, sigmoid, 1 - sigmoid, softmax, and sums of those."""
     while v.owner is not None and (type(v.owner.op) is DimShuffle or is_sum(v)):
         v = v.owner.inputs[0]
     if argument(v, "exp") is not None or argument(v, "sigmoid") is not None or is_op(v, Softmax):

@@ -1,4 +1,4 @@
-"""Rules that compute nothing: views, broadcasts, shapes, casts and choices that turn out to be something simpler.
+"""Rules on what computes nothing: views, broadcasts, shapes, casts, choices that turn out to be simpler.
 
 They keep the other rules' patterns free of what only changes how a tensor is laid out or repeated.
 """
@@ -132,7 +132,7 @@ def _(node: Apply, graph: Sweep) -> Variable | None:
 
 
 def _leaner(v: Variable) -> Variable | None:
-    """``v`` without the repetition or leading axes of length 1 that a broadcasting operation does not need."""
+    """``v`` without the repetition, or leading axes of length 1, that broadcasting does not need."""
     if v.owner is not None and type(v.owner.op) is BroadcastTo:
         return v.owner.inputs[0]
     return _without_leading_axes(v)
@@ -203,7 +203,7 @@ def _(node: Apply) -> Variable | None:
 
 @rule("moved axes come after what is computed elementwise", node(ew.Elementwise, reading=(DimShuffle,)))
 def _(node: Apply) -> Variable | None:
-    """Operands that are not moved themselves are moved back, if they are repeated along some axis of one that is."""
+    """Operands that are not moved themselves are moved back, if they are repeated along some axis."""
     rank = node.outputs[0].ndim
     moved = [v for v in node.inputs if v.ndim == rank and is_moved(v)]
     if not moved or is_scaling(node):

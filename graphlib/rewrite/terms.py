@@ -1,4 +1,4 @@
-"""Products and sums taken apart: the factors of chains of mul, true_div, neg and inv, the two terms of add and sub.
+"""Products and sums taken apart: factors of chains of mul, true_div, neg and inv, terms of add and sub.
 
 Rules that must recognise a formula however it is bracketed compare these instead of nodes.
 """

@@ -1,4 +1,6 @@
-"""The engine: merging, folding, names and lines kept, bounded rewriting, errors that name the rule, deep graphs."""
+"""The engine: merging, folding, names and lines kept, bounded rewriting, errors that name the rule, deep
+graphs.
+"""
 
 from __future__ import annotations
 

@@ -106,7 +106,8 @@ def test_floats(program, static, seed):
 def test_integers_are_exact(program, dtype):
     operations = [
         lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a * b, lambda a, b: a + 2, lambda a, b: 3 - b,
-        lambda a, b: a * 1 + 0, lambda a, b: (a - 1) + 1, lambda a, b: a**2, lambda a, b: a - a + b, lambda a, b: -a,
+        lambda a, b: a * 1 + 0, lambda a, b: (a - 1) + 1, lambda a, b: a**2, lambda a, b: a - a + b,
+        lambda a, b: -a,
     ]  # fmt: skip
     arrays = [np.arange(12).reshape(3, 4).astype(dtype), np.arange(5, 17).reshape(3, 4).astype(dtype)]
     inputs = [TensorType(dtype, (None, None))(name) for name in "xy"]

@@ -1,4 +1,5 @@
-"""Each rule has an expression that needs it: the rule is applied, what it removes is gone, and the values stay.
+"""Each rule has an expression that needs it: the rule is applied, what it removes is gone, and the values
+stay.
 
 A rule without a case fails `test_every_rule_has_a_case`.
 """
@@ -42,7 +43,7 @@ STATIC = {"row": (1, None), "column": (None, 1), "W": (4, 5)}
 
 @dataclass
 class Case:
-    """``build`` applied to inputs by the names of its parameters; operations that must be gone, and some that must be there."""
+    """``build`` applied to inputs by its parameters' names; operations that must be gone, and be there."""
 
     build: Callable
     gone: str = ""

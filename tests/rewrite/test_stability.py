@@ -1,4 +1,5 @@
-"""Formulas written naively, on inputs where they overflow: rewritten, they and their gradients are finite and exact.
+"""Formulas written naively, on inputs where they overflow: rewritten, they and their gradients are finite and
+exact.
 
 Expected values come from scipy in float64 and from the formulas of the derivatives.
 """
@@ -185,7 +186,7 @@ def test_binary_cross_entropy(name, target, dtype):
 
 
 def test_labels_mean_what_they_mean_in_indexing():
-    """Negative labels count from the end, labels out of range fail, and there may be fewer labels than rows."""
+    """Negative ones count from the end, those out of range fail, and there may be fewer than rows."""
     x, y = T.dmatrix("x"), T.lvector("y")
     gradient = grad(-T.log(T.nnet.softmax(x))[T.arange(y.shape[0]), y].sum(), x)
     results, _ = rewritten([gradient], [x, y])

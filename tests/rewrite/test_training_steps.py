@@ -1,7 +1,7 @@
 """Training steps, written as the Deep Learning Tutorials write them, end in the form that costs least.
 
-Weights are updated by one Gemm each, the gradient of the likelihood is softmax less one-hot, nothing is divided by a
-probability, and nothing scatters.
+Weights are updated by one Gemm each, the gradient of the likelihood is softmax less one-hot, nothing is
+divided by a probability, and nothing scatters.
 """
 
 from __future__ import annotations
