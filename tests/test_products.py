@@ -53,20 +53,26 @@ def gemm(dtype: str):
     return ctypes.CFUNCTYPE(None, *arguments, ctypes.c_void_p, length)(address)
 
 
+def use(found: runtime.Blas | None) -> None:
+    """Has products done with that BLAS, or without one."""
+    table = runtime.start()
+    _, single, double = runtime.libraries()
+    single.gl_products(table, runtime.thread_count(), found and found.sgemm, found.vector if found else 0)
+    double.gl_products(table, runtime.thread_count(), found and found.dgemm, found.vector if found else 0)
+
+
 @pytest.fixture(params=["blas", "own"], scope="module")
 def factors(request: pytest.FixtureRequest) -> Iterator[None]:
     """Large products by the BLAS, whatever the width of its vectors, and by our own kernels."""
-    runtime.start()
     found = runtime.blas()
     if request.param == "own":
-        runtime.library().gl_start(1, None, None, 0)
+        use(None)
     elif found is None:
         pytest.skip("there is no BLAS")
     else:
-        runtime.library().gl_start(1, found.sgemm, found.dgemm, 64)
+        use(found._replace(vector=64))
     yield
-    if found is not None:
-        runtime.library().gl_start(1, found.sgemm, found.dgemm, found.vector)
+    use(found)
 
 
 def matrix(rng: np.random.Generator, dtype: str, rows: int, columns: int, apart: int) -> np.ndarray:

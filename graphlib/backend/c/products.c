@@ -1,181 +1,292 @@
-/* Matrix products in one precision; the runtime library contains this file twice, with REAL float and double.
+/* Matrix products in one precision: compiled once with GL_DOUBLE 0 and once with 1.
 
-   Products of which a side is short ("skinny") run in kernels of our own, because a BLAS packs both factors before it computes,
-   which then costs as much as computing.  Three forms, all of one register tile per call, all summing over p in an order that
-   depends on the shape only and never on how a product was cut into parts:
+   Products of which a side is short ("skinny") need kernels of their own, because a BLAS packs both factors before it computes,
+   which then costs as much as computing.  Three forms, all of one tile of registers per call, and all summing over p in an
+   order that depends on the shape only, never on how a product was cut into parts:
      outer   rows of b are read as vectors, elements of a are broadcast: a tile of rows x vectors of c
      swapped the same for c' = b' a', where a is transposed and c has few columns
      dot     rows of both factors are read as vectors along p and summed across at the end
-   A b whose rows cannot be read so is copied panel by panel. */
+   A b whose rows cannot be read so, or that many rows of a meet, is copied panel by panel. */
+#include "graphlib_runtime.h"
 
-typedef REAL NAME(vector) __attribute__((vector_size(GL_VECTOR), may_alias));
-typedef REAL NAME(memory) __attribute__((vector_size(GL_VECTOR), aligned(sizeof(REAL)), may_alias));
-typedef INTEGER NAME(mask) __attribute__((vector_size(GL_VECTOR), may_alias));
+#define INLINE inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
+#define SIMD _Pragma("omp simd")
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 32")
+#endif
 
-#define VECTOR NAME(vector)
-#define MASK NAME(mask)
-#define LOAD(address) ((VECTOR) * (const NAME(memory) *)(address))
-#define STORE(address, value) (*(NAME(memory) *)(address) = (value))
+#if defined(__AVX512F__)
+#define VECTOR_BYTES 64
+#elif defined(__AVX__)
+#define VECTOR_BYTES 32
+#else
+#define VECTOR_BYTES 16
+#endif
+
+#if GL_DOUBLE
+typedef double real;
+typedef int64_t integer;
+#else
+typedef float real;
+typedef int32_t integer;
+#endif
+typedef real vector __attribute__((vector_size(VECTOR_BYTES), may_alias));
+typedef real unaligned __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
+typedef integer mask __attribute__((vector_size(VECTOR_BYTES), may_alias));
+typedef void (*cblas_gemm)(int, int, int, int, int, int, real, const real *, int, const real *, int, real, real *, int);
+
+/* For shuffles of LANES lanes: the first and the second halves of two vectors interleaved, and the lanes in the order of their
+   indices with the bits reversed. */
+#if VECTOR_BYTES / 4 >> GL_DOUBLE == 16
+#define LANES 16
+#define FIRST 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define SECOND 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define REVERSED 0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15
+#elif VECTOR_BYTES / 4 >> GL_DOUBLE == 8
+#define LANES 8
+#define FIRST 0, 8, 1, 9, 2, 10, 3, 11
+#define SECOND 4, 12, 5, 13, 6, 14, 7, 15
+#define REVERSED 0, 4, 2, 6, 1, 5, 3, 7
+#elif VECTOR_BYTES / 4 >> GL_DOUBLE == 4
+#define LANES 4
+#define FIRST 0, 4, 1, 5
+#define SECOND 2, 6, 3, 7
+#define REVERSED 0, 2, 1, 3
+#else
+#define LANES 2
+#define FIRST 0, 2
+#define SECOND 1, 3
+#define REVERSED 0, 1
+#endif
+#if defined(__clang__) || __GNUC__ >= 12
+#define SHUFFLE(x, y, lanes) SHUFFLE_LANES(x, y, lanes)
+#define SHUFFLE_LANES(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
+#else
+#define SHUFFLE(x, y, lanes) __builtin_shuffle(x, y, (mask){lanes})
+#endif
+
+#define LOAD(address) ((vector) * (const unaligned *)(address))
+#define STORE(address, value) (*(unaligned *)(address) = (value))
+#define SELECT(condition, yes, no) ((vector)(((condition) & (mask)(yes)) | (~(condition) & (mask)(no))))
 /* a step counted in bytes: GCC would compile the loop twice, once for steps of one element */
-#define AFTER(address, bytes) ((const REAL *)((const char *)(address) + (bytes)))
-#define SELECT(mask, yes, no) ((VECTOR)(((mask) & (MASK)(yes)) | (~(mask) & (MASK)(no))))
+#define AFTER(address, bytes) ((const real *)((const char *)(address) + (bytes)))
+
+/* has a value in a register, where GCC would read memory again at each use */
+#if defined(__x86_64__)
+#define KEEP(value) __asm__("" : "+v"(value))
+#elif defined(__aarch64__)
+#define KEEP(value) __asm__("" : "+w"(value))
+#else
+#define KEEP(value)
+#endif
+
+/* Tiles as large as the registers hold: rows by vectors of columns (outer), rows by columns (dot). */
+#define LOG2_1 0
+#define LOG2_2 1
+#define LOG2_4 2
+#define LOG2_8 3
+#define SMALL_TILES(F) \
+    F(1, 1) F(1, 2) F(1, 4) F(1, 8) F(2, 1) F(2, 2) F(2, 4) F(3, 1) F(3, 2) F(3, 4) F(4, 1) F(4, 2) F(6, 1) F(6, 2)
+#if defined(__AVX512F__) || defined(__aarch64__)
+enum { MAX_TILE = 24, MAX_ROWS = 12, MAX_DOT_ROWS = 4, MAX_DOT_COLUMNS = 6 };
+#define OUTER_TILES(F) \
+    SMALL_TILES(F) F(4, 4) F(6, 4) F(8, 1) F(8, 2) F(10, 1) F(10, 2) F(12, 1) F(12, 2)
+#define DOT_TILES(F) F(1, 1) F(1, 2) F(1, 4) F(1, 6) F(2, 1) F(2, 2) F(2, 4) F(2, 6) F(4, 1) F(4, 2) F(4, 4) F(4, 6)
+#else
+enum { MAX_TILE = 12, MAX_ROWS = 6, MAX_DOT_ROWS = 2, MAX_DOT_COLUMNS = 4 };
+#define OUTER_TILES SMALL_TILES
+#define DOT_TILES(F) F(1, 1) F(1, 2) F(1, 4) F(2, 1) F(2, 2) F(2, 4)
+#endif
+
+/* the most rows or columns, of those that are left, for which there is a tile */
+static int64_t outer_rows(int64_t left) {
+    return left <= 4 ? left : left < 6 ? 4 : left >= MAX_ROWS ? MAX_ROWS : left / 2 * 2;
+}
+static int64_t dot_rows(int64_t left) { return left >= MAX_DOT_ROWS ? MAX_DOT_ROWS : left >= 2 ? 2 : 1; }
+static int64_t dot_columns(int64_t left) { return left >= MAX_DOT_COLUMNS ? MAX_DOT_COLUMNS : left >= 4 ? 4 : left >= 2 ? 2 : 1; }
+
+/* Where sides are shorter than LARGE, or vectors wider than the BLAS's, our kernels are faster; b is copied where MANY_ROWS of a
+   meet more than FEW_SUMS rows of it, in blocks of OUTER_DEPTH or DOT_DEPTH; measured by tests/benchmarks/products.py. */
+enum { LARGE = 128, MANY_ROWS = 64, FEW_SUMS = 64, OUTER_DEPTH = 256, DOT_DEPTH = 1024, FIRST_CACHE = 32768 };
+/* multiplications for which another thread pays */
+enum { PART_WORK = 200000 };
+/* parts are cut at multiples of these */
+enum { ROWS_UNIT = 4, COLUMNS_UNIT = 2 * LANES };
+enum { ROW_MAJOR = 101, PLAIN = 111, TRANSPOSED = 112 };
+enum form { OUTER, PACKED, SWAPPED, DOT, BLAS };
+
+static const gl_runtime *team;
+static int threads;
+static cblas_gemm blas;
 
 /* the lanes first, first + 1, ... of a vector */
-static INLINE MASK NAME(lanes_from)(int64_t first) {
-    MASK lane;
+static INLINE mask lanes_from(int64_t first) {
+    mask lane;
     for (int l = 0; l < LANES; l++) lane[l] = l;
-    return (MASK)(lane >= (MASK){0} + (INTEGER)first);
+    return (mask)(lane >= (mask){0} + (integer)first);
 }
 
 /* What a call of a kernel computes: rows x columns of c, from a[i * ai + p * ap] and b. */
 typedef struct {
     int64_t k;
-    const REAL *a;
+    const real *a;
     int64_t ai, ap;
-    const REAL *b;
+    const real *b;
     int64_t bp;   /* outer: the step between rows of b; dot: between its columns */
     int64_t last; /* outer: where the last vector of a row of b begins; it may overlap the one before */
     int64_t columns;
-    REAL alpha, beta;
-    REAL *c;
+    real alpha, beta;
+    real *c;
     int64_t ci, cj;
-} NAME(tile);
+} tile;
 
 /* Adds a tile's sums, of `step` to a row, to its part of c.  A row narrower than a vector that is no whole row of c has sums
    before its first, of the columns before, which are in c already. */
-static NOINLINE void NAME(put)(const NAME(tile) *t, int64_t rows, const REAL *sums, int64_t step) {
-    const REAL alpha = t->alpha, beta = t->beta;
+static NOINLINE void put(const tile *t, int64_t rows, const real *sums, int64_t step) {
+    const real alpha = t->alpha, beta = t->beta;
     const int64_t columns = t->columns, last = t->last, cj = t->cj;
-    REAL *c = t->c;
+    real *c = t->c;
     if (cj == 1 && last + LANES == columns) {
         const int64_t whole = last > 0 ? (last + LANES - 1) / LANES * LANES : 0;
-        const MASK fresh = NAME(lanes_from)(whole - last);
+        const mask fresh = lanes_from(whole - last);
         for (int64_t i = 0; i < rows; i++, sums += step, c += t->ci) {
             if (beta == 0) {
                 for (int64_t j = 0; j < whole; j += LANES) STORE(c + j, alpha * LOAD(sums + j));
                 STORE(c + last, alpha * LOAD(sums + last));
             } else {
                 for (int64_t j = 0; j < whole; j += LANES) STORE(c + j, alpha * LOAD(sums + j) + beta * LOAD(c + j));
-                const VECTOR before = LOAD(c + last);
+                const vector before = LOAD(c + last);
                 STORE(c + last, SELECT(fresh, alpha * LOAD(sums + last) + beta * before, before));
             }
         }
         return;
     }
-    for (int64_t i = 0; i < rows; i++, sums += step, c += t->ci) {
+    for (int64_t i = 0; i < rows; i++, sums += step, c += t->ci)
         if (beta == 0)
             for (int64_t j = 0; j < columns; j++) c[j * cj] = alpha * sums[j];
+        else if (cj == 1)
+            SIMD for (int64_t j = 0; j < columns; j++) c[j] = alpha * sums[j] + beta * c[j];
         else
             for (int64_t j = 0; j < columns; j++) c[j * cj] = alpha * sums[j] + beta * c[j * cj];
-    }
 }
 
-static INLINE void NAME(outer)(const int R, const int V, const NAME(tile) *t) {
-    VECTOR sum[MAX_TILE];
-    const REAL *a = t->a, *b = t->b;
-    const int64_t ai = t->ai, ap = t->ap * (int64_t)sizeof(REAL), bp = t->bp, last = t->last;
-    UNROLL for (int s = 0; s < R * V; s++) sum[s] = (VECTOR){0};
+static INLINE void outer(const int R, const int V, const tile *t) {
+    vector sum[MAX_TILE];
+    const real *a = t->a, *b = t->b;
+    const int64_t ai = t->ai, ap = t->ap * (int64_t)sizeof(real), bp = t->bp, last = t->last;
+    UNROLL for (int s = 0; s < R * V; s++) sum[s] = (vector){0};
     for (int64_t p = t->k; p > 0; p--, a = AFTER(a, ap), b += bp) {
-        VECTOR y[8];
+        vector y[8];
         UNROLL for (int v = 0; v < V - 1; v++) y[v] = LOAD(b + v * LANES);
         y[V - 1] = LOAD(b + last);
         UNROLL for (int r = 0; r < R; r++) {
-            REAL x = a[r * ai];
+            real x = a[r * ai];
             UNROLL for (int v = 0; v < V; v++) sum[r * V + v] += x * y[v];
         }
     }
-    REAL sums[(MAX_TILE + 1) * LANES] __attribute__((aligned(64))), *to = sums + LANES;
+    if (t->beta != 0 && t->cj == 1 && last == (V - 1) * LANES && last + LANES == t->columns) {
+        const real alpha = t->alpha, beta = t->beta;
+        const int64_t ci = t->ci;
+        real *c = t->c;
+        UNROLL for (int r = 0; r < R; r++, c += ci)
+            UNROLL for (int v = 0; v < V; v++) STORE(c + v * LANES, alpha * sum[r * V + v] + beta * LOAD(c + v * LANES));
+        return;
+    }
+    real sums[(MAX_TILE + 1) * LANES] __attribute__((aligned(64))), *to = sums + LANES;
     UNROLL for (int r = 0; r < R; r++) {
         UNROLL for (int v = 0; v < V - 1; v++) STORE(to + (r * V + v) * LANES, sum[r * V + v]);
         STORE(to + r * V * LANES + last, sum[r * V + V - 1]);
     }
-    NAME(put)(t, R, to, V * LANES);
+    put(t, R, to, V * LANES);
 }
 
 #define OUTER(R, V) \
-    static void NAME(outer_##R##_##V)(const NAME(tile) *t) { NAME(outer)(R, V, t); }
+    static void outer_##R##_##V(const tile *t) { outer(R, V, t); }
 OUTER_TILES(OUTER)
 #undef OUTER
 
-#define OUTER(R, V) [R][LOG2_##V] = NAME(outer_##R##_##V),
-static void (*const NAME(outer_tiles)[MAX_ROWS + 1][4])(const NAME(tile) *) = {OUTER_TILES(OUTER)};
+#define OUTER(R, V) [R][LOG2_##V] = outer_##R##_##V,
+static void (*const outer_tiles[MAX_ROWS + 1][4])(const tile *) = {OUTER_TILES(OUTER)};
 #undef OUTER
 
 /* Adds x and y across once: lane 2l of the result is x[l] + x[l + LANES / 2], lane 2l + 1 the same of y. */
-static INLINE VECTOR NAME(fold)(VECTOR x, VECTOR y) {
-    return SHUFFLE(x, y, PASTE(FIRST_, LANES)) + SHUFFLE(x, y, PASTE(SECOND_, LANES));
+static INLINE vector fold(vector x, vector y) {
+    return SHUFFLE(x, y, FIRST) + SHUFFLE(x, y, SECOND);
 }
 
-static INLINE void NAME(dot)(const int R, const int N, const NAME(tile) *t) {
-    VECTOR sum[MAX_TILE];
-    const REAL *a = t->a, *b = t->b;
+static INLINE void dot(const int R, const int N, const tile *t) {
+    vector sum[MAX_TILE];
+    const real *a = t->a, *b = t->b;
     const int64_t ai = t->ai, bj = t->bp, rest = t->k % LANES;
-    UNROLL for (int s = 0; s < R * N; s++) sum[s] = (VECTOR){0};
-    VECTOR y[8];
+    UNROLL for (int s = 0; s < R * N; s++) sum[s] = (vector){0};
+    vector y[8];
     for (int64_t p = t->k / LANES; p > 0; p--, a += LANES, b += LANES) {
         UNROLL for (int n = 0; n < N; n++) {
             y[n] = LOAD(b + n * bj);
             KEEP(y[n]);
         }
         UNROLL for (int r = 0; r < R; r++) {
-            const VECTOR x = LOAD(a + r * ai);
+            const vector x = LOAD(a + r * ai);
             UNROLL for (int n = 0; n < N; n++) sum[r * N + n] += x * y[n];
         }
     }
     if (rest) {
         const int64_t back = LANES - rest;
-        const MASK fresh = NAME(lanes_from)(back);
-        UNROLL for (int n = 0; n < N; n++) y[n] = (VECTOR)(fresh & (MASK)LOAD(b + n * bj - back));
+        const mask fresh = lanes_from(back);
+        UNROLL for (int n = 0; n < N; n++) y[n] = (vector)(fresh & (mask)LOAD(b + n * bj - back));
         UNROLL for (int r = 0; r < R; r++) {
-            const VECTOR x = (VECTOR)(fresh & (MASK)LOAD(a + r * ai - back));
+            const vector x = (vector)(fresh & (mask)LOAD(a + r * ai - back));
             UNROLL for (int n = 0; n < N; n++) sum[r * N + n] += x * y[n];
         }
     }
     /* a tree folds LANES vectors to the vector of their sums, which come out with the bits of their indices reversed */
-    REAL sums[MAX_TILE + LANES];
+    real sums[MAX_TILE + LANES];
     UNROLL for (int first = 0; first < R * N; first += LANES) {
         int count = R * N - first < LANES ? R * N - first : LANES;
         UNROLL for (int half = LANES / 2; half > 0; half /= 2) {
             UNROLL for (int s = 0; s < (count + 1) / 2; s++)
-                sum[first + s] = NAME(fold)(sum[first + 2 * s], sum[first + (2 * s + 1 < count ? 2 * s + 1 : 2 * s)]);
+                sum[first + s] = fold(sum[first + 2 * s], sum[first + (2 * s + 1 < count ? 2 * s + 1 : 2 * s)]);
             count = (count + 1) / 2;
         }
-        STORE(sums + first, SHUFFLE(sum[first], sum[first], PASTE(REVERSED_, LANES)));
+        STORE(sums + first, SHUFFLE(sum[first], sum[first], REVERSED));
     }
-    NAME(put)(t, R, sums, N);
+    put(t, R, sums, N);
 }
 
 #define DOT(R, N) \
-    static void NAME(dot_##R##_##N)(const NAME(tile) *t) { NAME(dot)(R, N, t); }
+    static void dot_##R##_##N(const tile *t) { dot(R, N, t); }
 DOT_TILES(DOT)
 #undef DOT
 
-#define DOT(R, N) [R][N] = NAME(dot_##R##_##N),
-static void (*const NAME(dot_tiles)[MAX_DOT_ROWS + 1][MAX_DOT_COLUMNS + 1])(const NAME(tile) *) = {DOT_TILES(DOT)};
+#define DOT(R, N) [R][N] = dot_##R##_##N,
+static void (*const dot_tiles[MAX_DOT_ROWS + 1][MAX_DOT_COLUMNS + 1])(const tile *) = {DOT_TILES(DOT)};
 #undef DOT
 
 /* c = alpha a b + beta c for matrices of arbitrary steps */
 typedef struct {
     int64_t m, n, k;
-    const REAL *a;
+    const real *a;
     int64_t ai, ap;
-    const REAL *b;
+    const real *b;
     int64_t bp, bj;
-    REAL alpha, beta;
-    REAL *c;
+    real alpha, beta;
+    real *c;
     int64_t ci, cj;
-    enum form form;
     int64_t row_parts, column_parts;
-} NAME(product);
+    enum form form;
+} product;
 
 /* to[p * after + i] = from[i * before + p] for a block of LANES x LANES */
-static NOINLINE void NAME(transpose)(const REAL *from, int64_t before, REAL *to, int64_t after) {
-    VECTOR row[LANES], next[LANES];
+static NOINLINE void transpose(const real *from, int64_t before, real *to, int64_t after) {
+    vector row[LANES], next[LANES];
     UNROLL for (int i = 0; i < LANES; i++) row[i] = LOAD(from + i * before);
     UNROLL for (int stage = 1; stage < LANES; stage *= 2) {
         UNROLL for (int i = 0; i < LANES / 2; i++) {
-            next[2 * i] = SHUFFLE(row[i], row[i + LANES / 2], PASTE(FIRST_, LANES));
-            next[2 * i + 1] = SHUFFLE(row[i], row[i + LANES / 2], PASTE(SECOND_, LANES));
+            next[2 * i] = SHUFFLE(row[i], row[i + LANES / 2], FIRST);
+            next[2 * i + 1] = SHUFFLE(row[i], row[i + LANES / 2], SECOND);
         }
         UNROLL for (int i = 0; i < LANES; i++) row[i] = next[i];
     }
@@ -183,43 +294,48 @@ static NOINLINE void NAME(transpose)(const REAL *from, int64_t before, REAL *to,
 }
 
 /* to[p * step + j] = b[p * bp + j * bj], with zeros up to a whole vector */
-static void NAME(pack)(int64_t k, int64_t n, const REAL *b, int64_t bp, int64_t bj, REAL *to, int64_t step) {
-    if (n < LANES)
-        for (int64_t p = 0; p < k; p++) STORE(to + p * step, (VECTOR){0});
-    if (bj == 1) {
-        for (int64_t p = 0; p < k; p++)
-            for (int64_t j = 0; j < n; j++) to[p * step + j] = b[p * bp + j];
-        return;
+static void pack(int64_t k, int64_t n, const real *b, int64_t bp, int64_t bj, real *to, int64_t step) {
+    const int64_t whole = n / LANES * LANES;
+    int64_t p1 = 0;
+    if (bj == 1)
+        for (; p1 < k && n >= LANES; p1++, b += bp, to += step) {
+            for (int64_t j = 0; j < whole; j += LANES) STORE(to + j, LOAD(b + j));
+            STORE(to + n - LANES, LOAD(b + n - LANES));
+        }
+    else if (bp == 1)
+        for (; p1 + LANES <= k; p1 += LANES, b += LANES, to += LANES * step) {
+            for (int64_t j = 0; j < whole; j += LANES) transpose(b + j * bj, bj, to + j, step);
+            for (int64_t j = whole; j < n; j++)
+                for (int64_t p = 0; p < LANES; p++) to[p * step + j] = b[p + j * bj];
+        }
+    for (; p1 < k; p1++, b += bp, to += step) {
+        if (n < LANES) STORE(to, (vector){0});
+        for (int64_t j = 0; j < n; j++) to[j] = b[j * bj];
     }
-    const int64_t p1 = bp == 1 ? k / LANES * LANES : 0, j1 = n / LANES * LANES;
-    for (int64_t p = 0; p < p1; p += LANES)
-        for (int64_t j = 0; j < j1; j += LANES) NAME(transpose)(b + p + j * bj, bj, to + p * step + j, step);
-    for (int64_t j = 0; j < n; j++)
-        for (int64_t p = j < j1 ? p1 : 0; p < k; p++) to[p * step + j] = b[p * bp + j * bj];
 }
 
 /* rows of b as vectors; `packed`: from a copy of a panel of it at a time */
-static void NAME(outer_form)(const NAME(product) *j, int packed) {
-    REAL panel[OUTER_DEPTH * 2 * LANES] __attribute__((aligned(64)));
-    const int64_t blocks = (j->m + MAX_ROWS - 1) / MAX_ROWS, share = (j->m + blocks - 1) / blocks, most = share > 6 ? (share + 1) / 2 * 2 : share;
+static void outer_form(const product *j, int packed) {
+    real panel[OUTER_DEPTH * 2 * LANES] __attribute__((aligned(64)));
+    const int64_t blocks = (j->m + MAX_ROWS - 1) / MAX_ROWS, share = (j->m + blocks - 1) / blocks, most = share > 4 ? (share + 1) / 2 * 2 : share;
     int64_t widest = MAX_TILE / most;
     widest = most == 1 ? 8 : widest >= 4 ? 4 : 2;
     if (packed) widest = 2;
     const int64_t depth = packed ? OUTER_DEPTH : j->k;
     /* as many columns at a time as stay in the first cache, so that c is walked row by row where the sums are short */
     int64_t stride = widest * LANES;
-    if (!packed) stride *= 1 + FIRST_CACHE / ((j->k + 1) * stride * (int64_t)sizeof(REAL));
-    NAME(tile) t = {.ai = j->ai, .ap = j->ap, .alpha = j->alpha, .ci = j->ci, .cj = j->cj, .bp = j->bp};
+    if (!packed) stride *= 1 + FIRST_CACHE / ((j->k + 1) * stride * (int64_t)sizeof(real));
+    tile t = {.ai = j->ai, .ap = j->ap, .alpha = j->alpha, .ci = j->ci, .cj = j->cj, .bp = j->bp};
     int64_t p0 = 0;
     do {
         t.k = j->k - p0 < depth ? j->k - p0 : depth;
         t.beta = p0 ? 1 : j->beta;
         for (int64_t j0 = 0; j0 < j->n; j0 += stride) {
             const int64_t j1 = j0 + stride < j->n ? j0 + stride : j->n;
-            const REAL *b = j->b + p0 * j->bp + j0 * j->bj;
+            const real *b = j->b + p0 * j->bp + j0 * j->bj;
             if (packed) {
                 const int64_t from = j1 - j0 < LANES && j0 > 0 ? j1 - LANES - j0 : 0;
-                NAME(pack)(t.k, j1 - j0 - from, b + from * j->bj, j->bp, j->bj, panel, 2 * LANES);
+                pack(t.k, j1 - j0 - from, b + from * j->bj, j->bp, j->bj, panel, 2 * LANES);
                 b = panel - from;
                 t.bp = 2 * LANES;
             }
@@ -233,7 +349,7 @@ static void NAME(outer_form)(const NAME(product) *j, int packed) {
                     t.last = column + t.columns < LANES ? 0 : t.columns - LANES;
                     t.b = b + (column - j0);
                     t.c = j->c + i * j->ci + column * j->cj;
-                    NAME(outer_tiles)[rows][log2](&t);
+                    outer_tiles[rows][log2](&t);
                 }
             }
         }
@@ -242,14 +358,14 @@ static void NAME(outer_form)(const NAME(product) *j, int packed) {
 }
 
 /* rows of a and columns of b as vectors along p; b is copied where its columns are not contiguous */
-static void NAME(dot_form)(const NAME(product) *j) {
-    REAL columns[LANES * DOT_DEPTH] __attribute__((aligned(64)));
+static void dot_form(const product *j) {
+    real columns[LANES * DOT_DEPTH] __attribute__((aligned(64)));
     const int64_t blocks = (j->k + DOT_DEPTH - 1) / DOT_DEPTH;
-    NAME(tile) t = {.ai = j->ai, .ap = 1, .alpha = j->alpha, .ci = j->ci, .cj = j->cj};
+    tile t = {.ai = j->ai, .ap = 1, .alpha = j->alpha, .ci = j->ci, .cj = j->cj};
     for (int64_t block = 0, p0 = 0; block < blocks; block++, p0 += t.k) {
         t.k = j->k * (block + 1) / blocks - p0;
         t.beta = p0 ? 1 : j->beta;
-        const REAL *b = j->b + p0;
+        const real *b = j->b + p0;
         t.bp = j->bj;
         if (j->bp != 1) {
             for (int64_t p = 0; p < t.k; p++)
@@ -269,65 +385,77 @@ static void NAME(dot_form)(const NAME(product) *j) {
                 t.b = b + column * t.bp;
                 t.c = j->c + row * j->ci + column * j->cj;
                 t.columns = tall ? dy : dx;
-                NAME(dot_tiles)[tall ? dx : dy][t.columns](&t);
+                dot_tiles[tall ? dx : dy][t.columns](&t);
             }
         }
     }
 }
 
-static NAME(cblas) NAME(blas);
+/* where part number `part` of a side begins */
+static int64_t cut(int64_t side, int64_t unit, int64_t part, int64_t parts) {
+    const int64_t at = (side + unit - 1) / unit * part / parts * unit;
+    return at < side ? at : side;
+}
 
-static enum form NAME(form)(int ta, int tb, int64_t m, int64_t n, int64_t k) {
-    if (NAME(blas) && m >= BLAS_SIDE && n >= BLAS_SIDE && k >= BLAS_SIDE) return BLAS;
-    if (!ta && k >= 2 * LANES && (tb ? m < PACKED_ROWS || n < LANES : m >= PACKED_ROWS && n < LANES)) return DOT;
-    if (!tb && n >= LANES && m < PACKED_ROWS) return OUTER;
-    if (ta && n < LANES && m >= LANES && k >= 64) return SWAPPED;
+static enum form choose(int ta, int tb, int64_t m, int64_t n, int64_t k) {
+    if (blas && m >= LARGE && n >= LARGE && k >= LARGE) return BLAS;
+    if (!ta && k >= 2 * LANES && (tb ? m < MANY_ROWS || n < LANES : m >= MANY_ROWS && n < LANES)) return DOT;
+    if (!tb && n >= LANES && (m < MANY_ROWS || k <= FEW_SUMS)) return OUTER;
+    if (ta && n < LANES && m >= LANES && k > FEW_SUMS) return SWAPPED;
     return PACKED;
 }
 
-static void NAME(part)(void *context, int64_t part) {
-    NAME(product) j = *(const NAME(product) *)context;
+static void run_part(void *context, int64_t part) {
+    product j = *(const product *)context;
     const int64_t row = part % j.row_parts, column = part / j.row_parts;
-    const int64_t i0 = cut(j.m, 4, row, j.row_parts), j0 = cut(j.n, 2 * LANES, column, j.column_parts);
-    j.m = cut(j.m, 4, row + 1, j.row_parts) - i0;
-    j.n = cut(j.n, 2 * LANES, column + 1, j.column_parts) - j0;
+    const int64_t i0 = cut(j.m, ROWS_UNIT, row, j.row_parts), j0 = cut(j.n, COLUMNS_UNIT, column, j.column_parts);
+    j.m = cut(j.m, ROWS_UNIT, row + 1, j.row_parts) - i0;
+    j.n = cut(j.n, COLUMNS_UNIT, column + 1, j.column_parts) - j0;
     j.a += i0 * j.ai;
     j.b += j0 * j.bj;
     j.c += i0 * j.ci + j0 * j.cj;
-    switch (j.form) {
-    case BLAS: {
-        const int ta = j.ap != 1, tb = j.bj != 1;
-        NAME(blas)(ROW_MAJOR, ta ? TRANSPOSED : PLAIN, tb ? TRANSPOSED : PLAIN, (int)j.m, (int)j.n, (int)j.k, j.alpha, j.a,
-                   (int)(ta ? j.ap : j.ai), j.b, (int)(tb ? j.bj : j.bp), j.beta, j.c, (int)j.ci);
-        return;
-    }
-    case DOT: NAME(dot_form)(&j); return;
-    default: NAME(outer_form)(&j, j.form == PACKED); return;
-    }
+    if (j.form == BLAS)
+        blas(ROW_MAJOR, j.ap == 1 ? PLAIN : TRANSPOSED, j.bj == 1 ? PLAIN : TRANSPOSED, (int)j.m, (int)j.n, (int)j.k, j.alpha, j.a,
+             (int)(j.ap == 1 ? j.ai : j.ap), j.b, (int)(j.bj == 1 ? j.bp : j.bj), j.beta, j.c, (int)j.ci);
+    else if (j.form == DOT)
+        dot_form(&j);
+    else
+        outer_form(&j, j.form == PACKED);
 }
 
-static void NAME(gemm)(int ta, int tb, int64_t m, int64_t n, int64_t k, REAL alpha, const REAL *a, int64_t lda, const REAL *b,
-                       int64_t ldb, REAL beta, REAL *c, int64_t ldc) {
+static int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
+
+static void gemm(int ta, int tb, int64_t m, int64_t n, int64_t k, real alpha, const real *a, int64_t lda, const real *b, int64_t ldb,
+                 real beta, real *c, int64_t ldc) {
     if (m == 0 || n == 0) return;
-    NAME(product) j = {m, n, k, a, ta ? 1 : lda, ta ? lda : 1, b, tb ? 1 : ldb, tb ? ldb : 1, alpha, beta, c, ldc, 1,
-                       NAME(form)(ta, tb, m, n, k), 1, 1};
-    if (j.form == SWAPPED) j = (NAME(product)){n, m, k, b, j.bj, j.bp, a, j.ap, j.ai, alpha, beta, c, 1, ldc, SWAPPED, 1, 1};
+    product j = {m, n, k, a, ta ? 1 : lda, ta ? lda : 1, b, tb ? 1 : ldb, tb ? ldb : 1, alpha, beta, c, ldc, 1, 1, 1,
+                 choose(ta, tb, m, n, k)};
+    if (j.form == SWAPPED) j = (product){n, m, k, b, j.bj, j.bp, a, j.ap, j.ai, alpha, beta, c, 1, ldc, 1, 1, SWAPPED};
+    const double work = (double)m * (double)n * (double)k;
     if (j.form == BLAS) {
         /* a BLAS may add in another order in a part of another size: the parts depend on the shape only */
-        j.row_parts = blas_parts(m);
-        j.column_parts = blas_parts(n);
-    } else if ((double)m * (double)n * (double)k >= PARALLEL_WORK) {
-        if (j.n >= 8 * LANES)
-            j.column_parts = j.n / (2 * LANES) < team.threads ? j.n / (2 * LANES) : team.threads;
-        else if (j.m >= 8)
-            j.row_parts = j.m / 4 < team.threads ? j.m / 4 : team.threads;
+        j.row_parts = least(m / LARGE, 4);
+        j.column_parts = least(n / LARGE, 4);
+    } else if (work >= 2 * PART_WORK) {
+        /* columns where there are enough: then a thread meets the same part of a matrix of weights in both directions */
+        const int64_t worth = work < PART_WORK * (double)threads ? (int64_t)(work / PART_WORK) : threads;
+        if (j.n >= 4 * COLUMNS_UNIT)
+            j.column_parts = least(worth, j.n / COLUMNS_UNIT);
+        else if (j.m >= 2 * ROWS_UNIT)
+            j.row_parts = least(worth, j.m / ROWS_UNIT);
     }
-    parallel(NAME(part), &j, j.row_parts * j.column_parts);
+    team->parallel(run_part, &j, j.row_parts * j.column_parts);
 }
 
-#undef VECTOR
-#undef MASK
-#undef LOAD
-#undef STORE
-#undef AFTER
-#undef SELECT
+/* Puts the product into the table.  Large ones go to the BLAS, if one is given and its vectors, of `blas_vector` bytes, are as
+   wide as ours. */
+void gl_products(gl_runtime *table, int thread_count, void *blas_gemm, int blas_vector) {
+    team = table;
+    threads = thread_count;
+    blas = blas_vector >= VECTOR_BYTES ? (cblas_gemm)blas_gemm : NULL;
+#if GL_DOUBLE
+    table->dgemm = gemm;
+#else
+    table->sgemm = gemm;
+#endif
+}

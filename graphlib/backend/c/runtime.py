@@ -89,21 +89,36 @@ def _blas_libraries() -> list[ctypes.CDLL]:
 
 
 @functools.lru_cache(maxsize=1)
-def library() -> ctypes.CDLL:
-    """The runtime library, not yet started: runtime.c with products.c put where it is included."""
-    source = (HERE / "runtime.c").read_text(encoding="utf-8")
-    products = (HERE / "products.c").read_text(encoding="utf-8")
-    found = shared_object(source.replace('#include "products.c"', products))
-    found.gl_start.restype = ctypes.c_void_p
-    found.gl_start.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
-    return found
+def libraries() -> tuple[ctypes.CDLL, ctypes.CDLL, ctypes.CDLL]:
+    """The team of threads and the products in float and double, compiled at the same time, not yet started."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    parts = (("runtime.c", ()), ("products.c", ("-DGL_DOUBLE=0",)), ("products.c", ("-DGL_DOUBLE=1",)))
+    with ThreadPoolExecutor(len(parts)) as pool:
+        # the loops that matter are written out, so -O3 would only take longer to compile them
+        compiled = pool.map(
+            lambda part: shared_object((HERE / part[0]).read_text("utf-8"), ("-O2", *part[1])), parts
+        )
+        team, single, double = compiled
+    team.gl_start.restype = ctypes.c_void_p
+    team.gl_start.argtypes = [ctypes.c_int]
+    for products in (single, double):
+        products.gl_products.restype = None
+        products.gl_products.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_int]
+    return team, single, double
 
 
 @functools.lru_cache(maxsize=1)
 def start() -> int:
     """The address of the table of runtime functions; starts the team of threads on the first call."""
     _check_array_layout()
-    return library().gl_start(thread_count(), *(blas() or (None, None, None, 0))[1:])
+    team, single, double = libraries()
+    threads = thread_count()
+    table = team.gl_start(threads)
+    found = blas()
+    single.gl_products(table, threads, found and found.sgemm, found.vector if found else 0)
+    double.gl_products(table, threads, found and found.dgemm, found.vector if found else 0)
+    return table
 
 
 def _check_array_layout() -> None:
