@@ -1,4 +1,4 @@
-"""Tests of the rewrites: rewritten graphs run on the reference backend beside the graphs as they were built."""
+"""Tests of the rewrites: rewritten graphs on the reference backend, beside the graphs as they were built."""
 
 from __future__ import annotations
 

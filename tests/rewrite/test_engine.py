@@ -212,7 +212,7 @@ def test_rules_that_undo_one_another_are_named():
     rules.rule("plus to minus", Capture("a") + (-Capture("b")))(lambda a, b: a - b)
     rules.rule("minus to plus", Capture("a") - Capture("b"))(lambda a, b: a + (-b))
     with pytest.raises(
-        RewriteError, match="'plus to minus', 'minus to plus'|'minus to plus', 'plus to minus'"
+        RewriteError, match=r"'plus to minus', 'minus to plus'|'minus to plus', 'plus to minus'"
     ):
         rewrite_with([Phase(rules)], [x - y], [x, y])
 
