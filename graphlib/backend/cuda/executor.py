@@ -323,10 +323,10 @@ class CudaExecutor:
         array = self.arrays.get(variable)
         if array is None and isinstance(variable, Constant):
             array = variable.data
+        if array is not None and not index:
+            return array.item() if array.dtype == np.int64 else array[()]
         if array is not None:
-            return (
-                array[index] if _inside(index, array.shape) else array.reshape(-1)[index[-1] if index else 0]
-            )
+            return array[index] if _inside(index, array.shape) else array.reshape(-1)[index[-1]]
         shape = tuple(self.evaluator.poly(n) for n in self.low.shape(variable))
         key = self.storage(variable)
         copy = self.copies.get(key) if isinstance(key, Shared) else None

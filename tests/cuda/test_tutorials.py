@@ -1,0 +1,44 @@
+"""The tutorials' own training steps on the emulated device, with MNIST: every loss as in C."""
+
+import argparse
+
+import numpy as np
+import pytest
+
+import graphlib
+import logistic_sgd
+import mlp
+import training
+from tests import cuda_emulator
+
+#: of the tutorial: its other options, and how many minibatches
+TUTORIALS = {
+    "logistic_sgd": (logistic_sgd, {"batch_size": 600, "learning_rate": 0.13}, 166),
+    "mlp": (mlp, {"batch_size": 20, "learning_rate": 0.01, "hidden": 60, "l1": 0.0, "l2": 0.0001}, 300),
+}
+
+
+def training_step(name, device, folder, monkeypatch):
+    """The function that the tutorial trains with, and the number of its minibatches."""
+    module, options, _ = TUTORIALS[name]
+    monkeypatch.setattr(training, "train", lambda step, minibatches, **ignored: (step, minibatches))
+    chosen = argparse.Namespace(dataset=None, epochs=1, seed=1234, resume=False, out=folder, **options)
+    with graphlib.config.change(device=device, cublas=False):
+        return module.train(chosen)
+
+
+@pytest.mark.parametrize("name", TUTORIALS)
+def test_losses_of_a_tutorial_agree_with_c_at_every_step(name, tmp_path, monkeypatch):
+    on_cpu, minibatches = training_step(name, "cpu", tmp_path, monkeypatch)
+    on_gpu, _ = training_step(name, "cuda-emulated", tmp_path, monkeypatch)
+    wanted, found = [], []
+    for k in range(TUTORIALS[name][2]):
+        wanted.append(float(on_cpu(k % minibatches)))
+        found.append(float(on_gpu(k % minibatches)))
+    np.testing.assert_allclose(found, wanted, rtol=2e-6)
+    assert wanted[-1] < 0.8 * wanted[0]
+    cuda_emulator.reset_statistics()
+    on_gpu(0)
+    counts = cuda_emulator.statistics()
+    assert counts["launches"] <= (8 if name == "logistic_sgd" else 20)
+    assert counts["host_to_device_bytes"] == 0 and counts["device_to_host_bytes"] == 32
