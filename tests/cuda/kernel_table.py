@@ -1,6 +1,6 @@
 """Compiles generated kernels with NVRTC for real GPUs and tells what each needs.
 
-``python -m tests.cuda.kernel_table docs/cuda-kernels.md`` compiles the kernels of the registry's samples
+``python -m tests.cuda.kernel_table tests/cuda/kernels.md`` compiles the kernels of the registry's samples
 and of
 the models for three architectures and writes the table: registers, shared memory, spills.  NVRTC runs in a
 process

@@ -1,7 +1,7 @@
 """Generated kernels compile for real GPUs, and products keep their tiles in registers.
 
-All kernels of the registry's samples are in the table that ``python -m tests.cuda.kernel_table`` writes; here are
-the models' kernels for every architecture and one sample of each kind of kernel.
+All kernels of the registry's samples are in kernels.md, which ``python -m tests.cuda.kernel_table`` writes;
+here are the models' kernels for every architecture and an operation of each kind.
 """
 
 import shutil
