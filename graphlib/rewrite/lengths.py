@@ -1,8 +1,7 @@
 """Lengths of axes without computing anything: numbers, or names that are equal only where the lengths are.
 
-The length of an axis is an int, an int64 scalar variable, or a tuple that names it: (variable, axis) of a
-variable that has the length for its own, ("slice", …) of a part of an axis, ("join", …) of several.
-Imports the operations.
+The length of an axis is an int, an int64 scalar variable, or (variable, axis) of a variable that has the
+length for its own.  Imports the operations.
 """
 
 from __future__ import annotations
@@ -22,7 +21,9 @@ class Lengths:
     def __init__(self) -> None:
         self._shapes: dict[Variable, tuple[Length, ...]] = {}
         self._variables: dict[Length, Variable] = {}
-        self._bounds: dict[tuple, list[Variable]] = {}
+        # lengths of parts and of joins, a variable each, by what they are computed from
+        self._by_name: dict[tuple, Variable] = {}
+        self._derived: set[Variable] = set()
 
     def shape(self, v: Variable) -> tuple[Length, ...]:
         """The length of each axis of ``v``."""
@@ -56,46 +57,59 @@ class Lengths:
             return length
         found = self._variables.get(length)
         if found is None:
-            found = self._variables[length] = self._make(length)
+            if isinstance(length, int):
+                found = Constant(length, dtype="int64")
+            else:
+                v, axis = length
+                found = shape.ShapeI(axis).make(v)
+            self._variables[length] = found
         return found
-
-    def _make(self, length: Length) -> Variable:
-        if isinstance(length, int):
-            return Constant(length, dtype="int64")
-        if length[0] == "join":
-            total = self.length(length[1])
-            for part in length[2:]:
-                total = total + self.length(part)
-            return total
-        if length[0] == "slice":
-            # the same part of a range, which needs no computation, whatever it is that has been cut
-            _, n, entry, *_ = length
-            part = index.BasicIndex((entry,)).make(shape.arange(self.length(n)), *self._bounds[length])
-            return shape.ShapeI(0).make(part)
-        v, axis = length
-        return shape.ShapeI(axis).make(v)
 
     def of_scalar(self, v: Variable) -> Length:
         """An int64 scalar as a length, so that equal ones compare equal."""
         if isinstance(v, Constant):
             return int(v.data)
-        if v.owner is not None and type(v.owner.op) is shape.ShapeI:
+        if _made_by(v, shape.ShapeI):
             return self.shape(v.owner.inputs[0])[v.owner.op.axis]
         return v
 
     def part(self, n: Length, entry: tuple, bounds: list[Variable]) -> Length:
         """The length of a slice of an axis of length ``n``."""
-        name = ("slice", n, entry, *map(self.of_scalar, bounds))
-        self._bounds.setdefault(name, bounds)
-        return name
+        name = ("part", n, entry, *map(self.of_scalar, bounds))
+        if name not in self._by_name:
+            # that of the same part of a range, which needs no computation, whatever it is that has been cut
+            part = index.BasicIndex((entry,)).make(shape.arange(self.length(n)), *bounds)
+            self._note(name, shape.ShapeI(0).make(part))
+        return self._by_name[name]
+
+    def together(self, parts: list[Length]) -> Length:
+        """The length of what is joined of parts."""
+        name = ("together", *parts)
+        if name not in self._by_name:
+            total = self.length(parts[0])
+            for n in parts[1:]:
+                total = total + self.length(n)
+            self._note(name, total)
+        return self._by_name[name]
+
+    def _note(self, name: tuple, v: Variable) -> None:
+        self._by_name[name] = v
+        self._derived.add(v)
 
     def is_own(self, x: Variable, axis: int) -> bool:
         """Whether nothing simpler has the length of that axis."""
         length = self.shape(x)[axis]
-        if isinstance(length, tuple) and length[0] == "slice":
-            cut = x.owner.inputs[0] if x.owner is not None else x
-            return cut.owner is not None and type(cut.owner.op) is shape.ARange
+        if isinstance(length, Variable):
+            return _made_by(x, index.BasicIndex) and _made_by(x.owner.inputs[0], shape.ARange)
         return length == (x, axis)
+
+    def is_length(self, length: Length) -> bool:
+        """Whether it is one for sure, so not negative."""
+        return not isinstance(length, Variable) or length in self._derived
+
+
+def _made_by(v: Variable, cls: type) -> bool:
+    return v.owner is not None and type(v.owner.op) is cls
 
 
 def _same(lengths: Lengths, node: Apply) -> tuple:
@@ -132,15 +146,15 @@ def _reshape(lengths: Lengths, node: Apply) -> list:
 def _join(lengths: Lengths, node: Apply) -> list:
     shapes = [lengths.shape(v) for v in node.inputs]
     result = list(shapes[0])
-    result[node.op.axis] = ("join", *(s[node.op.axis] for s in shapes))
+    result[node.op.axis] = lengths.together([s[node.op.axis] for s in shapes])
     return result
 
 
 def _arange(lengths: Lengths, node: Apply) -> list:
     start, stop, step = node.inputs
     length = lengths.of_scalar(stop)
-    counts = isinstance(length, tuple) and all(isinstance(v, Constant) for v in (start, step))
-    return [length if counts and start.data == 0 and step.data == 1 else (node.outputs[0], 0)]
+    counts = all(isinstance(v, Constant) for v in (start, step)) and start.data == 0 and step.data == 1
+    return [length if counts and lengths.is_length(length) else (node.outputs[0], 0)]
 
 
 def _reduced(axes: Callable[[Any], tuple]) -> Callable[[Lengths, Apply], list]:

@@ -243,6 +243,8 @@ CHAINS = {
     "negation": lambda v, x, k: -v,
     "transpose": lambda v, x, k: T.sin(v.T),
     "sum": lambda v, x, k: v + T.sin(x + k),
+    "join": lambda v, x, k: T.concatenate([v, x]),
+    "part": lambda v, x, k: T.tanh(v[: x.shape[0]]),
     "quotient": lambda v, x, k: v / (2 + T.sin(x + k)),
 }
 
@@ -271,6 +273,13 @@ def test_a_chain_of_ten_thousand_nodes():
     x, v = chain(10_000, CHAINS["tanh"])
     (result,), _ = rewritten([v + 0], [x])
     assert kinds([result]) == Counter(tanh=10_000)
+
+
+def test_the_length_of_a_long_join():
+    x, v = chain(1000, CHAINS["join"])
+    (result,), _ = rewritten([v.shape[0] + T.exp(v[1:-1]).shape[0]], [x])
+    assert evaluate([result], [x], [X]) == [3003 + 3001]
+    assert not {"Join", "exp"} & set(kinds([result]))
 
 
 def test_a_sum_of_many_products():

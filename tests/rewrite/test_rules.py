@@ -114,6 +114,8 @@ CASES: dict[str, list[Case]] = {
         Case(lambda x: reshape(T.exp(x), (x.shape[0], x.shape[1])), "Reshape"),
         Case(lambda x: reshape(x, (x.shape[0], 1, x.shape[1])), "Reshape", "DimShuffle"),
         Case(lambda column: reshape(column, (column.shape[0],)), "Reshape", "DimShuffle"),
+        Case(lambda x, w: T.dot(reshape(reshape(x, (12,)), (x.shape[0], x.shape[1])), w), "Reshape"),
+        Case(lambda x: reshape(reshape(x, (12,)), (2, 6)), "", "Reshape"),
     ],
     "broadcasting to the shape it has is x; of a broadcast, the last one": [
         Case(lambda x: T.alloc(T.exp(x), x.shape[0], x.shape[1]), "BroadcastTo"),
