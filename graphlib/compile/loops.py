@@ -7,13 +7,14 @@ divides.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..graph import Variable
 from ..scalar.expression import Expr
-from ..scalar.integer import Poly, Symbol
-from .lowering import LOOP, Value, polys_of
-from .schedule import accesses
+from ..scalar.integer import Poly, Symbol, flat_index
+from .lowering import LOOP, Value
+from .schedule import accesses, walk
 
 
 @dataclass(eq=False)
@@ -93,14 +94,20 @@ def _available(nest: Nest, block: Block, need: Value) -> int:
 
 
 def collapsible(
-    axes: tuple[Poly, ...], expressions: list[Expr], offsets: list[Poly], boundaries: set[int]
+    axes: tuple[Poly, ...],
+    expressions: list[Expr],
+    offsets: list[Poly],
+    boundaries: set[int],
+    shape: Callable[[Variable], tuple[Poly, ...]],
 ) -> set[int]:
     """The axes that can be merged into the next one: every offset walks both as one contiguous run.
 
-    ``boundaries``: depths at which something is computed between two loops.
+    ``offsets``: where in memory elements are written; where ``expressions`` read follows from the ``shape``
+    of what they read.  ``boundaries``: depths at which something is computed between two loops.
     """
-    polys = [*offsets, *(p for e in expressions for p in polys_of(e))]
-    inside = {p for p in polys if p.free}
+    reads = [flat_index(index, shape(v)) for e in expressions for v, index in accesses(e)]
+    numbers = [e.value for root in expressions for e in walk(root) if e.op == "int"]
+    inside = {p for p in (*offsets, *reads, *numbers) if p.free}
     result = set()
     for k in range(len(axes) - 1):
         if k + 1 in boundaries:

@@ -434,20 +434,21 @@ def with_own_values(program: Program) -> Program:
     return program.with_results(results)
 
 
-def accesses(expr: Expr) -> list[tuple[Variable, tuple[Poly, ...]]]:
-    """Every element that an expression reads, those inside indices included."""
-    result, stack, seen = [], [expr], set()
+def walk(expr: Expr) -> list[Expr]:
+    """An expression and all that it is computed from, the parts of indices included."""
+    stack, seen = [expr], {expr: None}
     while stack:
         e = stack.pop()
-        if e in seen:
-            continue
-        seen.add(e)
-        if e.op == "access":
-            result.append(e.value)
-        for poly in polys_of_one(e):
-            stack.extend(atom for monomial in poly.terms for atom in monomial if isinstance(atom, Expr))
-        stack.extend(e.args)
-    return result
+        atoms = (a for p in polys_of_one(e) for monomial in p.terms for a in monomial if isinstance(a, Expr))
+        new = [part for part in (*atoms, *e.args) if part not in seen]
+        seen.update(dict.fromkeys(new))
+        stack.extend(new)
+    return list(seen)
+
+
+def accesses(expr: Expr) -> list[tuple[Variable, tuple[Poly, ...]]]:
+    """Every element that an expression reads, those inside indices included."""
+    return [e.value for e in walk(expr) if e.op == "access"]
 
 
 def polys_of_one(e: Expr) -> list[Poly]:
@@ -486,4 +487,4 @@ def reads_in_place(writer: Step, shared: Shared, v: Variable, low: Lowering) -> 
     return True
 
 
-__all__ = ["Copy", "LibraryCall", "Loops", "MatMul", "Pushes", "Schedule", "Step", "accesses"]
+__all__ = ["Copy", "LibraryCall", "Loops", "MatMul", "Pushes", "Schedule", "Step", "accesses", "walk"]

@@ -195,7 +195,8 @@ class KernelWriter:
                     offsets.append(self.rows[value.variable].offset)
                     boundaries.add(self.rows[value.variable].level)
         boundaries.discard(len(step.axes))
-        self.collapsed = collapsible(step.axes, [v.element for v in step.values], offsets, boundaries)
+        elements = [v.element for v in step.values]
+        self.collapsed = collapsible(step.axes, elements, offsets, boundaries, self.memory.low.shape)
         self.printer.count_uses([v.element for v in step.values])
         scope = Scope(None, 0)
         self.partial = [
@@ -246,7 +247,9 @@ class KernelWriter:
     def piece(self, variable: Variable, piece: Placed) -> Kernel:
         """The kernel of one piece of a pushed output."""
         self.axes = piece.axes
-        self.collapsed = collapsible(piece.axes, [piece.element], [piece.offset], set())
+        self.collapsed = collapsible(
+            piece.axes, [piece.element], [piece.offset], set(), self.memory.low.shape
+        )
         where = integer(piece.offset)
         self.printer.count_uses([piece.element, where])
         scope = Scope(None, 0)

@@ -174,7 +174,7 @@ class Renderer:
         slots = plan(self.schedule, self.in_arena)
         shapes = [self.output_shape(v) for v in program.outputs]
         prepare, run = self.prepare(slots, shapes), self.run(bodies)
-        state = self.state(shapes)
+        state = self.state(run.count("gl_late("))
         kernels = "\n".join(kernel.text for kernel in self.kernels)
         uses_library = any(isinstance(s, LibraryCall) for s in self.schedule.steps)
         head = [
@@ -446,13 +446,14 @@ class Renderer:
         left, right = (self.host_poly(p) for p in (check.left, check.right))
         return f"if ({left} != {right}) {{ s->left = {left}; s->right = {right}; return {k + 1}; }}"
 
-    def state(self, shapes: list) -> str:
+    def state(self, late: int) -> str:
+        """The struct, with room for ``late`` arrays whose lengths are found in the middle of a call."""
         lines = ["const gl_runtime *rt;", "char *arena;", "int64_t capacity, left, right, bad_index;"]
         if self.profiled:
             lines += [f"double seconds[{len(self.schedule.steps)}];", "int64_t calls;"]
         else:
             lines += ["double seconds[1];", "int64_t calls;"]
-        lines += ["char *late[256];", "int64_t late_count;"]
+        lines += [f"char *late[{max(late, 1)}];", "int64_t late_count;"]
         for k, v in enumerate(self.program.outputs):
             lines.append(f"int64_t shape{k}[{max(v.ndim, 1)}];")
         for key, name in self.names.items():
@@ -581,7 +582,6 @@ static void gl_release(State *s) {
 }
 
 static __attribute__((unused)) void *gl_late(State *s, size_t size) {
-    if (s->late_count == 256) return NULL;
     char *array = aligned_alloc(64, size / 64 * 64 + 64);
     if (array) s->late[s->late_count++] = array;
     return array;

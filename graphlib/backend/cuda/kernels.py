@@ -20,7 +20,7 @@ from ...graph import Variable
 from ...scalar.expression import Expr, integer
 from ...scalar.integer import ONE, Poly, Symbol, flat_index, product
 from ..c.kernels import describe
-from ..expressions import Scope, children
+from ..expressions import Scope
 from .scalar import C_TYPES, Printer, literal
 
 THREADS = 256
@@ -191,17 +191,7 @@ class KernelWriter:
     ) -> set[int]:
         """The axes that can be merged into the next one, because all memory is walked along both as one
         run."""
-        polys = list(offsets)
-        for element in elements:
-            polys += [flat_index(index, self.low.shape(v)) for v, index in accesses(element) if v.ndim]
-            stack, seen = [element], set()
-            while stack:
-                e = stack.pop()
-                if e not in seen:
-                    seen.add(e)
-                    polys += [e.value] if e.op == "int" else []
-                    stack.extend(children(e))
-        return collapsible(axes, [], polys, boundaries)
+        return collapsible(axes, elements, offsets, boundaries, self.low.shape)
 
     def turns(self, axes: tuple[Poly, ...], axis: int) -> Poly:
         """The length of the loop that ``axis`` is the last of, the axes merged into it counted in."""
