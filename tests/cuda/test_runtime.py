@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -227,3 +228,41 @@ def test_auto_takes_the_cpu_where_no_gpu_works(monkeypatch):
         run = graphlib.function([], T.constant(1.0) + 1)
     driver.automatic.cache_clear()
     assert run() == 2 and "__global__" not in run.source
+
+
+def test_functions_that_do_not_wait_are_seen_by_others_in_order():
+    """Each has a stream of its own; an event keeps a call behind those before it that nobody waited for."""
+    total = graphlib.shared(np.zeros(4, "float32"))
+    add = graphlib.function([], updates=[(total, total + 1)])
+    double = graphlib.function([], updates=[(total, total * 2)])
+    read = graphlib.function([], total * 1)
+    for _ in range(3):
+        add()
+        double()
+    np.testing.assert_array_equal(read(), np.full(4, 14))
+
+
+def test_calls_from_several_threads():
+    x = T.vector()
+    double = graphlib.function([x], x * 2)
+    found = {}
+
+    def work(k):
+        found[k] = double(np.full(3, k, "float32"))
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for k in range(4):
+        np.testing.assert_array_equal(found[k], np.full(3, 2 * k))
+
+
+def test_a_profile_names_the_operations():
+    x = T.matrix()
+    run = graphlib.function([x], T.exp(x).sum(), profile=True)
+    for _ in range(3):
+        run(np.ones((4, 5), "float32"))
+    assert "3 calls" in str(run.profile)
+    assert any("exp" in name for name in run.profile.by_op())

@@ -1,7 +1,7 @@
 """The device, through PyCUDA: its context, memory from PyCUDA's pool, and shared variables that live there.
 
 PyCUDA is imported when a function is first compiled for CUDA.  The context is the primary one, which other
-libraries in the process share, and stays current in each thread that calls.
+libraries in the process share; it is current only while we use it, so that any thread may call.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import ctypes
 import functools
 import importlib
 import importlib.util
-import threading
 import weakref
 from typing import Any
 
@@ -21,6 +20,8 @@ from ...errors import DeviceError
 from ...graph import Shared
 from ...graph.shared import Resident
 
+#: an event that orders streams and takes no time (CU_EVENT_DISABLE_TIMING)
+_NO_TIMING = 2
 _CUDA_EXTRA = "pip install -e '.[cuda]'"
 
 
@@ -36,45 +37,67 @@ class Device:
             self.context = self.device.retain_primary_context()
         except self.driver.Error as error:
             raise DeviceError(f"CUDA's driver does not work: {error}") from None
-        self._current = threading.local()
-        self.activate()
-        self.name: str = self.device.name()
         major, minor = self.device.compute_capability()
         self.arch = f"sm_{major}{minor}"
-        self.pool = importlib.import_module("pycuda.tools").DeviceMemoryPool()
-        self._memory: weakref.WeakSet[Memory] = weakref.WeakSet()
-        self._pinned: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.name: str = self.device.name()
+        #: what nobody uses any more: PyCUDA can only let go of it while the context is current
+        self._garbage: list[Any] = []
+        with self:
+            self.pool = importlib.import_module("pycuda.tools").DeviceMemoryPool()
+        self._held: dict[int, Any] = {}
+        #: the stream of the last call that did not wait, and the event at its end
+        self._unfinished: tuple[Any, Any] | None = None
         atexit.register(self.close)
 
-    def activate(self) -> None:
-        """Make the context current in this thread."""
-        if not getattr(self._current, "active", False):
-            self.context.push()
-            self._current.active = True
+    def __enter__(self) -> None:
+        """Make the context current in this thread; it must be so wherever the driver is called."""
+        self.context.push()
+        self._garbage.clear()
+
+    def __exit__(self, *error: object) -> None:
+        self.context.pop()
+
+    def take_turn(self, stream: Any) -> None:
+        """Let what follows in ``stream`` come after calls of other functions that nobody has waited for.
+
+        They may share variables with it, or have memory that has gone back to the pool.
+        """
+        if self._unfinished is not None and self._unfinished[0] is not stream:
+            stream.wait_for_event(self._unfinished[1])
+
+    def leave(self, stream: Any) -> None:
+        """Note that a call ends without waiting for its kernels."""
+        event = self._unfinished[1] if self._unfinished is not None else self.driver.Event(_NO_TIMING)
+        event.record(stream)
+        self._unfinished = (stream, event)
 
     def allocate(self, size: int) -> Memory:
-        memory = Memory(self, size)
-        self._memory.add(memory)
-        return memory
+        return Memory(self, size)
 
     def pinned(self, size: int) -> np.ndarray:
         """Bytes of the host's memory that the device copies to while the host goes on."""
-        array = self.driver.pagelocked_empty(size, np.uint8)
-        self._pinned.add(array.base)
-        return array
+        return self.driver.pagelocked_empty(size, np.uint8)
+
+    def keep(self, owner: Any, objects: Any) -> None:
+        """Hold the driver's ``objects`` until ``owner`` is gone and the context is current."""
+        self._held[id(objects)] = objects
+        weakref.finalize(owner, self._release, id(objects)).atexit = False
+
+    def _release(self, key: int) -> None:
+        self._garbage.append(self._held.pop(key))
 
     def close(self) -> None:
         """Give everything back; PyCUDA demands that no context is left when the process ends."""
-        self.activate()
         try:
-            self.context.synchronize()
-            for memory in list(self._memory):
-                memory.free()
-            for allocation in list(self._pinned):
-                allocation.free()
-            self.pool.stop_holding()
+            with self:
+                self.context.synchronize()
+                for kept in [k for k in self._held.values() if isinstance(k, dict)]:
+                    kept.clear()  # an executor's own, which may outlive us
+                self._held.clear()
+                self._garbage.clear()
+                self._unfinished = None
+                self.pool.stop_holding()
         finally:
-            self.context.pop()
             self.context.detach()
 
 
@@ -84,13 +107,9 @@ class Memory:
     def __init__(self, device: Device, size: int) -> None:
         self.size = size
         # an allocation of nothing has no address
-        self._allocation: Any = device.pool.allocate(max(size, 16))
-        self.address = int(self._allocation)
-
-    def free(self) -> None:
-        if self._allocation is not None:
-            self._allocation.free()
-            self._allocation = None
+        allocation = device.pool.allocate(max(size, 16))
+        self.address = int(allocation)
+        device.keep(self, allocation)
 
 
 class Copy:
@@ -124,12 +143,12 @@ class Copy:
 
     def to_host(self, array: np.ndarray) -> np.ndarray:
         """The value, in ``array`` where it fits (waits until the device has computed it)."""
-        self.device.activate()
         if array.shape != self.shape:
             array = np.empty(self.shape, self.dtype)
         # a copy in the legacy stream waits for all blocking streams, those of the functions
         if array.nbytes:
-            self.device.driver.memcpy_dtoh(array, self.address)
+            with self.device:
+                self.device.driver.memcpy_dtoh(array, self.address)
         return array
 
 

@@ -52,11 +52,23 @@ class CudaExecutor:
         self.program, self.resized = self.user_program.with_resized_as_outputs()
         program = self.program
         self.device = open_device(device)
+        #: what only a current context can let go of
+        self.driver_objects: dict[str, Any] = {}
+        self.device.keep(self, self.driver_objects)
+        with self.device:
+            self._compile(profile)
+
+    def _compile(self, profile: bool) -> None:
+        program = self.program
         self.cublas = blas.library() if config.cublas else None
         self.schedule = Schedule(program)
         self.low = self.schedule.low
         self.late_symbols = [s for s, p in self.low.dims.items() if self.low.late(p)]
+        self.late_checks = {
+            k for k, c in enumerate(self.low.checks) if self.low.late(c.left) or self.low.late(c.right)
+        }
         self.outputs = len(program.outputs)
+        self.late_outputs = {k for k, v in enumerate(program.outputs) if self.is_late(v)}
         self.scalars = {v for v in program.inputs if v.ndim == 0}
         self.steps: list[tuple[Step, list[Kernel]]] = []
         memory = KernelMemory(self.low, self.storage, lambda v: v in self.scalars)
@@ -88,7 +100,7 @@ class CudaExecutor:
         self.input_memory: dict[Variable, Memory] = {}
         self.partial_memory: dict[Variable, Memory] = {}
         self.address: dict[Any, int] = {v: m.address for v, m in self.constants.items()}
-        self.stream = self.device.driver.Stream()
+        self.stream = self.driver_objects["stream"] = self.device.driver.Stream()
         self.profiled = profile
         self.seconds = [0.0] * len(self.steps)
         self.calls = 0
@@ -132,12 +144,13 @@ class CudaExecutor:
 
     def _load(self, kernels: list[Kernel]) -> None:
         self.functions: dict[str, Any] = {}
+        self.driver_objects["functions"] = self.functions
         if not kernels:
             return
         path = module_file(self.source, self.device.arch, self.device.emulated)
-        self.module = self.device.driver.module_from_file(str(path))
+        self.driver_objects["module"] = self.device.driver.module_from_file(str(path))
         for kernel in kernels:
-            function = self.module.get_function(kernel.name)
+            function = self.driver_objects["module"].get_function(kernel.name)
             letters = []
             for a in kernel.arguments:
                 letters.append(
@@ -146,7 +159,7 @@ class CudaExecutor:
             function.prepare([*letters, *(["P"] if kernel.guarded else [])])
             self.functions[kernel.name] = function
             if kernel.partial:
-                end = self.module.get_function(f"{kernel.name}_end")
+                end = self.driver_objects["module"].get_function(f"{kernel.name}_end")
                 end.prepare(["P", "P"] * len(kernel.partial) + ["i"])
                 self.functions[f"{kernel.name}_end"] = end
 
@@ -163,7 +176,7 @@ class CudaExecutor:
             )
 
         arrays = [v for step in self.schedule.steps for v in step.writes() if self.is_late(v)]
-        results = [("result", k) for k, v in enumerate(self.program.outputs) if self.is_late(v)]
+        results = [("result", k) for k in sorted(self.late_outputs)]
 
         def found() -> Late:
             item = Late([], [], [])
@@ -176,7 +189,7 @@ class CudaExecutor:
                     item.symbols.append(symbol)
             for k, check in enumerate(self.low.checks):
                 if (
-                    self._is_late_check(k)
+                    k in self.late_checks
                     and ("check", k) not in seen
                     and ready(check.left)
                     and ready(check.right)
@@ -201,18 +214,18 @@ class CudaExecutor:
             done.add(step)
             self.late_after.append(found())
 
-    def _is_late_check(self, k: int) -> bool:
-        check = self.low.checks[k]
-        return self.low.late(check.left) or self.low.late(check.right)
-
     # a call
 
     def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
-        self.device.activate()
+        with self.device:
+            return self._call(inputs)
+
+    def _call(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         self.arrays = dict(zip(self.program.inputs, inputs, strict=True))
         self.late_memory: dict[Any, Memory] = {}
         try:
-            self._lengths(inputs)
+            self._lengths()
+            self.device.take_turn(self.stream)
             self._place()
             self._upload()
             self._late(self.first_late)
@@ -231,7 +244,7 @@ class CudaExecutor:
             shared.data = results.pop()
         return results
 
-    def _lengths(self, inputs: list[np.ndarray]) -> None:
+    def _lengths(self) -> None:
         """The lengths known before the call, and the checks on them."""
         lengths = self.evaluator.lengths
         self.copies = {s: resident(s, self.device) for s in self.program.shareds}
@@ -245,7 +258,7 @@ class CudaExecutor:
             if symbol not in late:
                 lengths[symbol] = self.evaluator.poly(p)
         for k in range(len(self.low.checks)):
-            if not self._is_late_check(k):
+            if k not in self.late_checks:
                 self._check(k)
 
     def _check(self, k: int) -> None:
@@ -271,7 +284,7 @@ class CudaExecutor:
         place = self.flags
         self.returns: list[tuple[int, int, tuple[int, ...], Any]] = []
         for k, v in enumerate(self.program.outputs):
-            if not self.is_late(v):
+            if k not in self.late_outputs:
                 shape = tuple(self.evaluator.poly(n) for n in self.low.shape(v))
                 self.returns.append((k, place, shape, v.type.numpy_dtype))
                 place += -(-self._bytes(v) // 16) * 16
@@ -286,7 +299,7 @@ class CudaExecutor:
     def _make_room(self, size: int) -> None:
         """Memory for what is returned, here and there, with all flags down."""
         self.returned = self.device.allocate(_aligned(size))
-        self.host_buffer = self.device.pinned(_aligned(size))
+        self.driver_objects["buffer"] = self.device.pinned(_aligned(size))
         self._lower_flags()
 
     def _lower_flags(self) -> None:
@@ -434,23 +447,26 @@ class CudaExecutor:
         """What is returned, after one copy of it all; raises if a kernel met a wrong index."""
         results: list[Any] = [None] * self.outputs
         if not self.flags and not self.outputs:
+            self.device.leave(self.stream)
             return results
         if self.return_size:
-            buffer = self.host_buffer[: self.return_size]
+            buffer = self.driver_objects["buffer"][: self.return_size]
             self.device.driver.memcpy_dtoh_async(buffer, self.returned.address, self.stream)
         for k, v in enumerate(self.program.outputs):
             key = ("result", k)
-            if self.is_late(v):
+            if k in self.late_outputs:
                 array = np.empty(tuple(self.evaluator.poly(n) for n in self.low.shape(v)), v.type.numpy_dtype)
                 if array.nbytes:
                     self.device.driver.memcpy_dtoh_async(array, self.address[key], self.stream)
                 results[k] = array
         self.stream.synchronize()
-        if self.flags and self.host_buffer[: self.flags].any():
+        if self.flags and self.driver_objects["buffer"][: self.flags].any():
             self._bad_index(inputs)
         for k, start, shape, dtype in self.returns:
             count = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-            results[k] = self.host_buffer[start : start + count].view(dtype).reshape(shape).copy()
+            results[k] = (
+                self.driver_objects["buffer"][start : start + count].view(dtype).reshape(shape).copy()
+            )
         return results
 
     def _bad_index(self, inputs: list[np.ndarray]) -> None:
