@@ -1,4 +1,4 @@
-"""Programs run in processes of their own: with other settings, another home or compiler, or several at once."""
+"""Programs run in processes of their own: with other settings, another compiler, or several at once."""
 
 import os
 import shlex
@@ -37,7 +37,7 @@ def script(path, text):
 
 
 def start(program, *, flags, root=ROOT, environment=(), obeying=False):
-    """Start a Python program with settings ``flags``; ``obeying``: the superuser has to keep to permissions."""
+    """Start a Python program with settings ``flags``; ``obeying``: permissions bind the superuser, too."""
     values = {**os.environ, "PYTHONPATH": str(root), "PYTHONIOENCODING": "utf-8", **dict(environment)}
     values["GRAPHLIB_FLAGS"] = ",".join(f"{name}={value}" for name, value in flags.items())
     command = [sys.executable, "-c", textwrap.dedent(program)]

@@ -81,7 +81,7 @@ def broadcasts(*terms):
 
 
 class Grower:
-    """Grows a pool of terms; each method draws operands that fit and returns a new term (None: there are none)."""
+    """Grows a pool of terms; a method draws operands that fit and returns a new term, None without them."""
 
     def __init__(self, draw, leaves):
         self.draw = draw

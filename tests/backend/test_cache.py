@@ -1,4 +1,4 @@
-"""The cache of compiled functions: whatever happens to its files, and whoever else uses it, a run is right."""
+"""The cache of compiled functions: whatever happens to its files, whoever else uses it, a run is right."""
 
 import hashlib
 import os

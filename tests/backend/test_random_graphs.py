@@ -1,4 +1,4 @@
-"""Graphs drawn at random: the compiled function and the reference agree, for all lengths one compile serves."""
+"""Graphs drawn at random: compiled function and reference agree, for all lengths that one compile serves."""
 
 import os
 
