@@ -244,12 +244,12 @@ class Alternative:
 
 
 class _Names:
-    """``P.exp(x)``: a pattern of the elementwise operation ``exp``."""
+    """``P.exp(x)``: a pattern of the elementwise operation ``exp``; ``P.exp()`` whatever its operands are."""
 
     def __getattr__(self, name: str) -> Callable[..., Call]:
         if name not in REGISTRY:
             raise AttributeError(f"no elementwise operation is called {name}")
-        return lambda *operands, as_=None: Call(name, operands, as_)
+        return lambda *operands, as_=None: Call(name, operands or None, as_)
 
 
 P = _Names()

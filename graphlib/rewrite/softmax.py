@@ -227,8 +227,8 @@ def _(x: Variable, y: Variable, node: Apply, graph: Sweep) -> Variable | None:
     return None
 
 
-@SOFTMAX.rule("g - p * sum(g), with p a softmax, is the gradient of its logarithm", x + y, x - y)
-def _(x: Variable, y: Variable, node: Apply, graph: Sweep) -> Variable | None:
+@SOFTMAX.rule("g - p * sum(g), with p a softmax, is the gradient of its logarithm", P.add(), P.sub())
+def _(node: Apply, graph: Sweep) -> Variable | None:
     out = node.outputs[0]
     terms = two_terms(out, graph)
     if terms is None or not any(is_op(v, Softmax) for term in terms for v in term.over):

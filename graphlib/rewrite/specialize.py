@@ -16,7 +16,7 @@ from ..ops.reduce import Reduce
 from ..ops.shape import DimShuffle, swapaxes
 from .canonical import scalar_factor
 from .engine import Sweep
-from .patterns import Capture, is_scalar, node, number_of
+from .patterns import Capture, P, is_scalar, node, number_of
 from .rules import RuleSet
 from .softmax import one_hot
 from .structure import is_scaling
@@ -133,7 +133,9 @@ def is_linear(node: Apply) -> bool:
     return type(node.op) is ew.Elementwise and (node.op.name in ("add", "sub") or is_scaling(node))
 
 
-@rule("a sum with products, or with rows added, accumulates into its other terms", x + y, x - y, s * x, -x)
+@rule(
+    "a sum with products, or with rows added, accumulates into its other terms", P.add(), P.sub(), s * x, -x
+)
 def _(node: Apply, graph: Sweep) -> Variable | None:
     """beta * C + alpha * dot(A, B) is one Gemm; W - lr * (zeros with rows added) adds the rows to W.
 

@@ -24,7 +24,7 @@ Together = Callable[[Variable, Variable, Variable], Variable | None]
 STABILIZE = RuleSet("stabilize")
 rule = STABILIZE.rule
 
-x, y, t = Capture("x"), Capture("y"), Capture("t")
+x = Capture("x")
 
 
 # Logarithms and exponentials
@@ -138,7 +138,7 @@ def exponential_quotient(above: Variable, below: Variable, graph: Sweep) -> Vari
     return quotient(above, below)
 
 
-@rule("exp(x) / (1 + exp(x)) is sigmoid(x), and other quotients of positive factors", x * y, x / y)
+@rule("exp(x) / (1 + exp(x)) is sigmoid(x), and other quotients of positive factors", P.mul(), P.true_div())
 def _(node: Apply, graph: Sweep) -> Variable | None:
     out = node.outputs[0]
     if not out.type.is_float:
@@ -159,7 +159,7 @@ def _(node: Apply, graph: Sweep) -> Variable | None:
     return None
 
 
-@rule("exp(x) * sigmoid(-x) is sigmoid(x)", x * y)
+@rule("exp(x) * sigmoid(-x) is sigmoid(x)", P.mul())
 def _(node: Apply, graph: Sweep) -> Variable | None:
     """What is left of exp(x) / (1 + exp(x)) where 1 / (1 + exp(x)) has become a sigmoid."""
     out = node.outputs[0]
@@ -172,7 +172,7 @@ def _(node: Apply, graph: Sweep) -> Variable | None:
     return None
 
 
-@rule("a sum over a positive factor times that factor is multiplied out", x * y)
+@rule("a sum over a positive factor times that factor is multiplied out", P.mul())
 def _(node: Apply, graph: Sweep) -> Variable | None:
     """(a / p + b) * p is a + b * p: what the gradients of log(p) and log(1 - p) are when p is a sigmoid."""
     product = factors(node.outputs[0], graph)
@@ -196,7 +196,7 @@ def sum_of(products: list[Product], dtype: str) -> Variable:
 # The binary cross-entropy of a sigmoid, and its gradient: sums weighted by t and 1 - t
 
 
-@rule("t * softplus(-x) + (1 - t) * softplus(x) is softplus(x) - t * x", x + y, x - y)
+@rule("t * softplus(-x) + (1 - t) * softplus(x) is softplus(x) - t * x", P.add(), P.sub())
 def _(node: Apply, graph: Sweep) -> Variable | None:
     """-(t * log(p) + (1 - t) * log(1 - p)) with p = sigmoid(x)."""
 
@@ -209,7 +209,7 @@ def _(node: Apply, graph: Sweep) -> Variable | None:
     return _weighted(node, graph, together, 1)
 
 
-@rule("t * (1 - p) - (1 - t) * p is t - p", x + y, x - y)
+@rule("t * (1 - p) - (1 - t) * p is t - p", P.add(), P.sub())
 def _(node: Apply, graph: Sweep) -> Variable | None:
     """The gradient of the binary cross-entropy by x, with p = sigmoid(x)."""
 

@@ -124,23 +124,31 @@ def _factors(root: Variable, graph: Sweep) -> Product:
         if number is not None and _moderate(number) and _moderate(coefficient):
             coefficient = coefficient * number if above else coefficient / number
             continue
-        node, axes = v.owner, None
+        node, order = v.owner, None
         if node is not None and type(node.op) is BroadcastTo:
             pending.append((node.inputs[0], above))
             continue
         if node is not None and type(node.op) is DimShuffle and _only_adds_axes(node):
-            node, axes = node.inputs[0].owner, node.op
+            node, order = node.inputs[0].owner, node.op.order
         name = node.op.name if node is not None and type(node.op) is ew.Elementwise else None
         if size >= _MOST_FACTORS or node is None or name not in ("mul", "true_div", "neg", "inv"):
             same.append(v)
             continue
-        inputs = [graph.make(axes, i) if axes is not None and i.type.shape else i for i in node.inputs]
+        inputs = [_with_axes(i, node, order, graph) for i in node.inputs]
         if name == "neg":
             coefficient = -coefficient
         pending.append((inputs[0], above != (name == "inv")))
         if len(inputs) == 2:
             pending.append((inputs[1], above == (name == "mul")))
     return Product(coefficient, over, under)
+
+
+def _with_axes(v: Variable, node: Apply, order: tuple | None, graph: Sweep) -> Variable:
+    """An operand of ``node`` with the axes that a dimshuffle of its output adds."""
+    if order is None or not v.type.shape:
+        return v
+    gap = node.outputs[0].ndim - v.ndim
+    return graph.make(DimShuffle(tuple("x" if a == "x" or a < gap else a - gap for a in order)), v)
 
 
 def _moderate(number: float) -> bool:

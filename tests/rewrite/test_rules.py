@@ -280,6 +280,11 @@ CASES: dict[str, list[Case]] = {
         Case(lambda x: T.exp(x) / (1 + T.exp(x)), "exp true_div", "sigmoid"),
         Case(lambda x, y: y * T.exp(x) * (2 / (1 + T.exp(x))), "exp true_div", "sigmoid"),
         Case(lambda x, y: T.exp(x) / T.exp(y), "true_div", "exp"),
+        Case(
+            lambda x, y, u: y[:, None] * T.exp(x)[:, None] * (u / (1 + T.exp(x)))[:, None],
+            "true_div",
+            "sigmoid",
+        ),
         Case(lambda x, y: T.nnet.sigmoid(x) * (y / T.nnet.sigmoid(x)), "true_div sigmoid"),
     ],
     "exp(x) * sigmoid(-x) is sigmoid(x)": [Case(lambda x: T.exp(x) * (1 / (1 + T.exp(x))), "exp", "sigmoid")],
