@@ -1,5 +1,5 @@
 """Matrix products of the runtime library against numpy's in float64: every form and transposition, odd sizes,
-factors alpha and beta, rows that lie apart, and any number of threads.
+factors alpha and beta, rows that lie apart, any number of threads, and a forked process.
 """
 
 from __future__ import annotations
@@ -255,3 +255,26 @@ def test_products_do_not_depend_on_the_number_of_threads():
     alone = digests(1)
     for threads in (2, 3, 5):
         assert digests(threads) == alone
+
+
+FORKED = """
+import os
+import numpy as np
+import graphlib, graphlib.tensor as T
+x, y = T.fmatrices("x", "y")
+f = graphlib.function([x, y], T.dot(x, y), mode="fast_run")
+a, b = np.ones((200, 300), "float32"), np.ones((300, 400), "float32")
+f(a, b)
+child = os.fork()
+if child == 0:
+    os._exit(0 if (f(a, b) == 300).all() else 3)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert (f(a, b) == 300).all()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_process_goes_on_without_the_threads():
+    root = os.path.dirname(os.path.dirname(graphlib.__file__))
+    environment = {**os.environ, "GRAPHLIB_FLAGS": "threads=4", "PYTHONPATH": root}
+    subprocess.run([sys.executable, "-c", FORKED], env=environment, check=True, timeout=100)

@@ -108,9 +108,10 @@ static int64_t outer_rows(int64_t left) {
 static int64_t dot_rows(int64_t left) { return left >= MAX_DOT_ROWS ? MAX_DOT_ROWS : left >= 2 ? 2 : 1; }
 static int64_t dot_columns(int64_t left) { return left >= MAX_DOT_COLUMNS ? MAX_DOT_COLUMNS : left >= 4 ? 4 : left >= 2 ? 2 : 1; }
 
-/* Where sides are shorter than LARGE, or vectors wider than the BLAS's, our kernels are faster; b is copied where MANY_ROWS of a
-   meet more than FEW_SUMS rows of it, in blocks of OUTER_DEPTH or DOT_DEPTH; measured by tests/benchmarks/products.py. */
-enum { LARGE = 128, MANY_ROWS = 64, FEW_SUMS = 64, OUTER_DEPTH = 256, DOT_DEPTH = 1024, FIRST_CACHE = 32768 };
+/* By measurement (tests/benchmarks/products.py): where a side is shorter than LARGE our kernels are faster than a BLAS with the
+   same vectors; b is copied where MANY_ROWS of a meet more than FEW_SUMS rows of it; rows of b are summed across where they are
+   LONG_ROWS times as long as there are rows of a. */
+enum { LARGE = 128, MANY_ROWS = 64, FEW_SUMS = 64, LONG_ROWS = 12, OUTER_DEPTH = 256, DOT_DEPTH = 1024, FIRST_CACHE = 32768 };
 /* multiplications for which another thread pays */
 enum { PART_WORK = 200000 };
 /* parts are cut at multiples of these */
@@ -230,6 +231,7 @@ static INLINE void dot(const int R, const int N, const tile *t) {
         }
         UNROLL for (int r = 0; r < R; r++) {
             const vector x = LOAD(a + r * ai);
+            __builtin_prefetch(a + (r + R) * ai); /* the rows of the next tile: the processor foresees no jump so long */
             UNROLL for (int n = 0; n < N; n++) sum[r * N + n] += x * y[n];
         }
     }
@@ -399,7 +401,8 @@ static int64_t cut(int64_t side, int64_t unit, int64_t part, int64_t parts) {
 
 static enum form choose(int ta, int tb, int64_t m, int64_t n, int64_t k) {
     if (blas && m >= LARGE && n >= LARGE && k >= LARGE) return BLAS;
-    if (!ta && k >= 2 * LANES && (tb ? m < MANY_ROWS || n < LANES : m >= MANY_ROWS && n < LANES)) return DOT;
+    if (!ta && tb && k >= 2 * LANES && k >= LONG_ROWS * m) return DOT;
+    if (!ta && n < LANES && k >= 4 * LANES && (tb || m >= MANY_ROWS)) return DOT;
     if (!tb && n >= LANES && (m < MANY_ROWS || k <= FEW_SUMS)) return OUTER;
     if (ta && n < LANES && m >= LANES && k > FEW_SUMS) return SWAPPED;
     return PACKED;

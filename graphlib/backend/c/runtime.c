@@ -1,9 +1,11 @@
 /* The team of threads that all compiled functions share.
 
    One caller posts a task of several chunks; whoever is free claims the next chunk, the caller included.  So a worker that is
-   asleep costs nothing: the caller does its chunks.  Workers spin for a bounded time after a task and then sleep.  A worker that
-   loses its processor to another program in the middle of a chunk costs the caller a time slice; when that happens, the caller
-   does without the team for a while, and for longer if it happens again soon. */
+   asleep costs little: the caller does its chunks.  Workers spin for a bounded time after a task and then sleep.
+
+   Where other programs want the processors too, a team costs more than it gives: workers that are woken in vain take time from
+   the caller, and one that loses its processor in the middle of a chunk holds up the caller for a time slice.  When that happens,
+   the caller does without the team for a while, and for longer if it happens again soon. */
 #define _GNU_SOURCE
 #include "graphlib_runtime.h"
 
@@ -20,9 +22,12 @@
 #define PAUSE() sched_yield()
 #endif
 
-#define SPIN_SECONDS 100e-6
-#define STALL_SECONDS 300e-6
-#define LONGEST_PENALTY 0.25
+#define SPIN_SECONDS 100e-6    /* how long a worker looks for the next task before it sleeps */
+#define YIELD_SECONDS 100e-6   /* how long the caller waits for a chunk before it offers its processor to the one that has it */
+#define STALL_SECONDS 300e-6   /* how long a chunk may take beyond all that the caller did meanwhile */
+#define USELESS_SECONDS 500e-6 /* how long workers may be called without one that comes */
+#define SHORTEST_PAUSE 4e-3
+#define LONGEST_PAUSE 0.25
 #define MAX_THREADS 64
 
 static struct {
@@ -37,24 +42,27 @@ static struct {
     _Atomic int sleeping __attribute__((aligned(64)));
     pthread_mutex_t turn, doze;
     pthread_cond_t wake;
-    /* of whoever holds the turn: until when it goes alone, and for how long it did the last time */
-    double alone_until, penalty;
+    /* of whoever holds the turn: until when it goes alone, for how long it did the last time, since when nobody has helped */
+    double alone_until, pause, alone_since;
 } team = {.threads = 1, .turn = PTHREAD_MUTEX_INITIALIZER, .doze = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
 
-/* Claims and runs chunks of a task until none is left. */
-static void work(uint64_t number) {
+/* Claims and runs chunks of a task until none is left; returns how many. */
+static int64_t work(uint64_t number) {
+    int64_t mine = 0;
     uint64_t ticket = atomic_load_explicit(&team.ticket, memory_order_acquire);
     while (ticket >> 32 == number) {
         gl_task task = atomic_load_explicit(&team.task, memory_order_relaxed);
         void *context = atomic_load_explicit(&team.context, memory_order_relaxed);
         int64_t chunk = (int64_t)(ticket & 0xffffffffu);
-        if (chunk >= atomic_load_explicit(&team.chunks, memory_order_relaxed)) return;
+        if (chunk >= atomic_load_explicit(&team.chunks, memory_order_relaxed)) break;
         if (!atomic_compare_exchange_weak_explicit(&team.ticket, &ticket, ticket + 1, memory_order_acq_rel, memory_order_acquire))
             continue;
         task(context, chunk);
+        mine++;
         atomic_fetch_add_explicit(&team.done, 1, memory_order_release);
         ticket = atomic_load_explicit(&team.ticket, memory_order_acquire);
     }
+    return mine;
 }
 
 static void *worker(void *unused) {
@@ -80,46 +88,56 @@ static void *worker(void *unused) {
     return NULL;
 }
 
-/* Waits for chunks that others claimed.  One that takes longer than all that the caller did itself was held up. */
+/* Has the caller go alone for a while, twice as long as the last time if that was not long ago. */
+static void pause_team(double now) {
+    const int again = now < team.alone_until + 4 * team.pause;
+    team.pause = again ? 2 * team.pause : SHORTEST_PAUSE;
+    if (team.pause > LONGEST_PAUSE) team.pause = LONGEST_PAUSE;
+    team.alone_until = now + team.pause;
+    team.alone_since = 0;
+}
+
+/* Waits for the chunks that others claimed. */
 static void wait_for_others(int64_t chunks, double began) {
-    double waiting = 0;
+    double waiting = 0, now = 0;
     for (int turns = 1; atomic_load_explicit(&team.done, memory_order_acquire) < chunks; turns++) {
         PAUSE();
-        if (turns % 256 == 0) {
-            if (waiting == 0) waiting = gl_seconds();
-            sched_yield();
-        }
+        if (turns % 64) continue;
+        now = gl_seconds();
+        if (waiting == 0) waiting = now;
+        if (now > waiting + YIELD_SECONDS) sched_yield();
     }
-    if (waiting == 0) return;
-    const double now = gl_seconds(), waited = now - waiting;
-    if (waited < STALL_SECONDS || waited < waiting - began) return;
-    const int again = now < team.alone_until + 4 * team.penalty;
-    team.penalty = again ? 2 * team.penalty : waited;
-    if (team.penalty > LONGEST_PENALTY) team.penalty = LONGEST_PENALTY;
-    team.alone_until = now + team.penalty;
+    if (now > waiting + STALL_SECONDS && now - waiting > waiting - began) pause_team(now);
+}
+
+static void run_on_team(gl_task task, void *context, int64_t chunks, double began) {
+    const uint64_t number = ((atomic_load(&team.ticket) >> 32) + 1) & 0xffffffffu;
+    atomic_store_explicit(&team.task, task, memory_order_relaxed);
+    atomic_store_explicit(&team.context, context, memory_order_relaxed);
+    atomic_store_explicit(&team.chunks, chunks, memory_order_relaxed);
+    atomic_store_explicit(&team.done, 0, memory_order_relaxed);
+    atomic_store(&team.ticket, number << 32);
+    if (atomic_load(&team.sleeping)) {
+        pthread_mutex_lock(&team.doze);
+        pthread_cond_broadcast(&team.wake);
+        pthread_mutex_unlock(&team.doze);
+    }
+    if (work(number) < chunks) {
+        team.alone_since = 0;
+        wait_for_others(chunks, began);
+    } else if (team.alone_since == 0)
+        team.alone_since = began;
+    else if (began > team.alone_since + USELESS_SECONDS)
+        pause_team(began);
 }
 
 static void parallel(gl_task task, void *context, int64_t chunks) {
     if (team.threads > 1 && chunks > 1 && !pthread_mutex_trylock(&team.turn)) {
-        const double began = gl_seconds();
-        if (began >= team.alone_until) {
-            const uint64_t number = ((atomic_load(&team.ticket) >> 32) + 1) & 0xffffffffu;
-            atomic_store_explicit(&team.task, task, memory_order_relaxed);
-            atomic_store_explicit(&team.context, context, memory_order_relaxed);
-            atomic_store_explicit(&team.chunks, chunks, memory_order_relaxed);
-            atomic_store_explicit(&team.done, 0, memory_order_relaxed);
-            atomic_store(&team.ticket, number << 32);
-            if (atomic_load(&team.sleeping)) {
-                pthread_mutex_lock(&team.doze);
-                pthread_cond_broadcast(&team.wake);
-                pthread_mutex_unlock(&team.doze);
-            }
-            work(number);
-            wait_for_others(chunks, began);
-            pthread_mutex_unlock(&team.turn);
-            return;
-        }
+        const double now = gl_seconds();
+        const int together = now >= team.alone_until;
+        if (together) run_on_team(task, context, chunks, now);
         pthread_mutex_unlock(&team.turn);
+        if (together) return;
     }
     for (int64_t chunk = 0; chunk < chunks; chunk++) task(context, chunk);
 }

@@ -90,7 +90,7 @@ def _blas_libraries() -> list[ctypes.CDLL]:
 
 @functools.lru_cache(maxsize=1)
 def libraries() -> tuple[ctypes.CDLL, ctypes.CDLL, ctypes.CDLL]:
-    """The team of threads and the products in float and double, compiled at the same time, not yet started."""
+    """The team of threads and the products in float and double, compiled at the same time and not started."""
     from concurrent.futures import ThreadPoolExecutor
 
     parts = (("runtime.c", ()), ("products.c", ("-DGL_DOUBLE=0",)), ("products.c", ("-DGL_DOUBLE=1",)))
