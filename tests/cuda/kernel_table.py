@@ -1,10 +1,8 @@
 """Compiles generated kernels with NVRTC for real GPUs and tells what each needs.
 
-``python -m tests.cuda.kernel_table tests/cuda/kernels.md`` compiles the kernels of the registry's samples
-and of
-the models for three architectures and writes the table: registers, shared memory, spills.  NVRTC runs in a
-process
-of its own, without the emulated driver.
+``python -m tests.cuda.kernel_table tests/cuda/kernels.md float32`` compiles the kernels of the registry's
+samples and of the models for three architectures and writes the table: registers, shared memory, spills.  NVRTC
+runs in a process of its own, without the emulated driver.
 """
 
 from __future__ import annotations
@@ -156,8 +154,9 @@ def main(arguments: list[str]) -> None:
         ]
         json.dump(rows, sys.stdout)
         return
-    text = table(compiled(sources()))
-    Path(arguments[0]).write_text(text, encoding="utf-8")
+    path, *dtypes = arguments
+    text = table(compiled(sources(dtypes=dtypes or FEWER_DTYPES["cuda"])))
+    Path(path).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
