@@ -1,6 +1,7 @@
 """Copying and pickling graphs, models and functions: identity, values, names, origins, fresh processes."""
 
 import copy
+import json
 import os
 import pickle
 import subprocess
@@ -139,8 +140,9 @@ def test_a_fresh_process_restores_and_predicts(mode, tmp_path):
     modes, predicted, cost, weights = result.stdout.splitlines()
     assert modes == f"{step.mode} {step.mode}"
     assert predicted == str(prediction.tolist())
-    assert float(cost) == float(step(X, Y))
-    assert weights == str(model.W.get_value().tolist())
+    # the fresh process runs on the CPU, wherever the function was compiled before: equal up to rounding
+    assert float(cost) == pytest.approx(float(step(X, Y)), rel=1e-5)
+    assert np.array(json.loads(weights)) == pytest.approx(model.W.get_value(), rel=1e-5, abs=1e-6)
 
 
 @every_copy
