@@ -1,8 +1,8 @@
 """Compiles generated kernels with NVRTC for real GPUs and tells what each needs.
 
 ``python -m tests.cuda.kernel_table tests/cuda/kernels.md float32`` compiles the kernels of the registry's
-samples and of the models for three architectures and writes the table: registers, shared memory, spills.  NVRTC
-runs in a process of its own, without the emulated driver.
+samples and of the models for three architectures and writes the table: registers, shared memory, spills.  It
+runs NVRTC in a process of its own, without the emulated driver.
 """
 
 from __future__ import annotations
