@@ -244,7 +244,8 @@ def test_axes_of_length_0(shape):
         x + 1, x.sum(), x.sum(axis=0), x.sum(axis=1), x.prod(axis=0), x.T, T.dot(x, w), T.dot(x.T, x),
         T.dot(x, x.T), T.all(x > 0, axis=0), T.any(x > 0, axis=1), T.concatenate([x, y]), x.reshape((-1,)),
         T.cumsum(x, axis=1), T.sort(x, axis=0), x[::-1, ::2], x[1:], T.exp(x).mean(axis=0),
-        T.grad(T.exp(x).sum(), x), T.set_subtensor(x[:, 5:], 1), T.repeat(x, 2, axis=0), x[:, None] * 2, T.zeros((x.shape[0], 3)),
+        T.grad(T.exp(x).sum(), x), T.set_subtensor(x[:, 5:], 1), T.repeat(x, 2, axis=0), x[:, None] * 2,
+        T.zeros((x.shape[0], 3)),
     ]  # fmt: skip
     both([x, y], outputs, [normal(*shape), normal(0, shape[1])])
     f = fast([x], T.dot(x.T, x), updates=[(w, w + T.dot(x.T, T.dot(x, w)))])

@@ -101,7 +101,6 @@ class Renderer:
         self.used: set[str] = set()
         self.fields: list[str] = []
         self.leaves: dict[Variable, int] = {}
-        self.constants: list[Constant] = []
         self.memory = Memory(self.pointer, self.length, self.low)
         self.kernels: list[Kernel] = []
         self.late_dims = [s for s, p in self.low.dims.items() if self.low.late(p)]
@@ -162,10 +161,10 @@ class Renderer:
     def render(self) -> Rendered:
         program = self.program
         leaves = [*program.inputs, *program.shareds]
-        for step in self.schedule.steps:
-            for v in sorted(step.reads(), key=lambda v: v.name or ""):
-                if isinstance(v, Constant) and v not in self.leaves and v not in self.constants:
-                    self.constants.append(v)
+        # in the order of the graph, so that the text, and with it the key in the cache, is always the same
+        read = {v for step in self.schedule.steps for v in step.reads()}
+        candidates = [*(v for node in self.low.order for v in node.inputs), *program.results]
+        self.constants = [v for v in dict.fromkeys(candidates) if isinstance(v, Constant) and v in read]
         leaves += self.constants
         self.leaves = {v: k for k, v in enumerate(leaves)}
         for v in leaves:
