@@ -17,7 +17,7 @@ class Shared(Variable):
     """A variable with a value of its own.  Make one with :func:`shared`.
 
     ``data`` is the array that compiled functions read and write in place: C-contiguous and owned by the
-    variable.  ``default_update`` is what functions that use the variable update it with, unless told otherwise.
+    variable.  ``default_update`` is what functions that use it update it with, unless told otherwise.
     """
 
     __slots__ = ("_default_update", "data", "device")

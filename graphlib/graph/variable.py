@@ -82,7 +82,7 @@ class Variable:
     W".
     """
 
-    __slots__ = ("__weakref__", "_evaluators", "index", "name", "origin", "owner", "tag", "type")
+    __slots__ = ("__weakref__", "_evaluators", "index", "name", "origin", "owner", "type")
 
     # numpy arrays leave `array + variable` to the variable
     __array_priority__ = 1000

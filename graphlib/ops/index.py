@@ -435,6 +435,10 @@ def index(x: Any, key: Any) -> Variable:
             )
         if isinstance(item, (bool, np.bool_)):
             raise InputError("a Python bool is no index; index with 0 or 1, or with a mask variable")
+        if isinstance(item, Variable) and item.dtype == "bool" and item.ndim == 0:
+            raise InputError(
+                f"a single bool is no index: {item.describe()}; cast it to an integer, or use T.switch"
+            )
         items.append(item)
     used = sum(_consumes(i) for i in items)
     if used > x.ndim:

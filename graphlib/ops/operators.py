@@ -75,6 +75,13 @@ def _iterate(self: Variable) -> Any:
     return (self[i] for i in range(n))
 
 
+def _no_assignment(self: Variable, key: Any, value: Any) -> None:
+    raise TypeError(
+        f"{self.describe()} cannot be changed; make another variable with the part replaced: "
+        f"y = T.set_subtensor(x[...], value), or increased: T.inc_subtensor(x[...], value)"
+    )
+
+
 def _length(self: Variable) -> int:
     raise TypeError(f"the length of {self.describe()} is symbolic: use x.shape[0]")
 
@@ -181,6 +188,7 @@ def install() -> None:
     Variable.__int__ = _no_number("an int")
     Variable.__index__ = _no_number("an index")
     Variable.__getitem__ = ix.index
+    Variable.__setitem__ = _no_assignment
     Variable.reshape = _reshape_method
     Variable.eval = _eval
     Variable._repr_html_ = _notebook

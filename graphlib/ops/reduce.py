@@ -195,6 +195,11 @@ def _arg(kind: str, x: Any, axis: Any, keepdims: bool) -> Variable:
     from .shape import flatten
 
     x = as_variable(x)
+    if isinstance(axis, (tuple, list)):
+        axes = normalize_axes(axis, x.ndim, f"T.{kind} of {x.describe()}")
+        if len(axes) not in (1, x.ndim):
+            raise ShapeError(f"T.{kind} of {x.describe()} looks along one axis or all of them, not {axes}")
+        axis = axes[0] if len(axes) == 1 else None
     if axis is None:
         return (
             restore_axes(ArgReduce(kind, 0).make(flatten(x)), tuple(range(x.ndim)), x.ndim)

@@ -93,12 +93,23 @@ class Shape(tuple):
         result = tuple.__getitem__(self, item)
         return Shape(result) if isinstance(item, slice) else result
 
+    def __add__(self, other: Any) -> Any:
+        """With a tuple or list of lengths the longer shape; with a number or a variable the sum of each."""
+        if isinstance(other, (tuple, list)):
+            return Shape((*self, *other))
+        return self.__graphlib_variable__() + other
+
+    def __radd__(self, other: Any) -> Any:
+        return Shape((*other, *self)) if isinstance(other, (tuple, list)) else self + other
+
 
 def _vector_operator(name: str) -> Callable:
     return lambda self, *args: getattr(self.__graphlib_variable__(), name)(*args)
 
 
 for _name in (
+    "__mul__",
+    "__rmul__",
     "__sub__",
     "__rsub__",
     "__truediv__",

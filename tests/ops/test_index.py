@@ -403,6 +403,12 @@ def test_mistakes_are_found_while_the_graph_is_built():
         x[:: T.lscalar("step")]
     with pytest.raises(InputError, match="the step of a slice must be a number other than 0"):
         x[::0]
+    with pytest.raises(InputError, match="a Python bool is no index"):
+        x[True]
+    with pytest.raises(InputError, match=r"a single bool is no index: gt\(sum"):
+        x[x.sum() > 0]
+    with pytest.raises(TypeError, match=r"x float32.* cannot be changed.*T\.set_subtensor"):
+        x[0] = 1
     with pytest.raises(InputError, match=r"a part of a tensor, such as x\[1:\], not x"):
         T.set_subtensor(x, 0)
     with pytest.raises(ShapeError, match="does not fit into a part of shape"):

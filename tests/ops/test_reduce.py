@@ -163,6 +163,8 @@ def test_argmax_takes_the_first_of_equals_and_nan_before_all(mode, dtype):
     for got, want in zip(compiled(mode, [x], outputs)(array), wanted, strict=True):
         assert got.dtype == "int64"
         assert np.array_equal(got, want) and got.shape == want.shape
+    of_lists = compiled(mode, [x], [T.argmax(x, axis=[1]), T.argmin(x, axis=(0, 1))])(array)
+    assert np.array_equal(of_lists[0], array.argmax(1)) and of_lists[1] == array.argmin()
     both = compiled(mode, [x], T.max_and_argmax(x, axis=1))(array)
     assert_same(both[0], array.max(1))
     assert np.array_equal(both[1], array.argmax(1))
@@ -275,6 +277,8 @@ def test_axes_that_do_not_exist():
         x.sum(axis=(0, -2))
     with pytest.raises(ShapeError, match="scores"):
         x.sum(axis=5)
+    with pytest.raises(ShapeError, match=r"looks along one axis or all of them, not \(0, 1\)"):
+        T.argmax(T.tensor3(), axis=(0, 1))
 
 
 def test_an_order_has_no_gradient():

@@ -168,6 +168,12 @@ def test_the_shape_of_a_variable(mode):
         "product": (T.prod(x.shape), np.int64(24)),
         "size": (x.size, np.int64(24)),
         "arithmetic": (x.shape - 1, np.array([1, 2, 3])),
+        "product with a number": (x.shape * 2 + 2 * T.shape(x), np.array([8, 12, 16])),
+        "sum with a number": (x.shape + 1 + (1 + x.shape), np.array([6, 8, 10])),
+        "longer": (
+            T.zeros(x.shape[:1] + (2,)) + T.zeros((5,) + x.shape[:1]).sum(),
+            np.zeros((2, 2), "float32"),
+        ),
         "T.shape": (T.shape(x)[1], np.int64(3)),
         "in a mean": (x.sum() / x.shape[0], np.float32(a.sum() / 2)),
         "by a variable": (x.shape[T.argmax(x.shape)], np.int64(4)),
