@@ -58,8 +58,8 @@ double own(own_t call, int ta, int tb, int m, int n, int k, REAL beta, const REA
     return (gl_seconds() - began) / times;
 }
 
-double blas(blas_t call, int ta, int tb, int m, int n, int k, REAL beta, const REAL *a, const REAL *b, REAL *c,
-            int times) {
+double blas(blas_t call, int ta, int tb, int m, int n, int k, REAL beta, const REAL *a, const REAL *b,
+            REAL *c, int times) {
     double began = gl_seconds();
     for (int t = 0; t < times; t++)
         call(ROW_MAJOR, ta ? TRANSPOSED : PLAIN, tb ? TRANSPOSED : PLAIN, m, n, k, 0.01, a, ta ? m : k,

@@ -108,10 +108,11 @@ static int64_t outer_rows(int64_t left) {
 static int64_t dot_rows(int64_t left) { return left >= MAX_DOT_ROWS ? MAX_DOT_ROWS : left >= 2 ? 2 : 1; }
 static int64_t dot_columns(int64_t left) { return left >= MAX_DOT_COLUMNS ? MAX_DOT_COLUMNS : left >= 4 ? 4 : left >= 2 ? 2 : 1; }
 
-/* By measurement (tests/benchmarks/products.py): where a side is shorter than LARGE our kernels are faster than a BLAS with the
-   same vectors; b is copied where MANY_ROWS of a meet more than FEW_SUMS rows of it; rows of b are summed across where they are
-   LONG_ROWS times as long as there are rows of a. */
-enum { LARGE = 128, MANY_ROWS = 64, FEW_SUMS = 64, LONG_ROWS = 12, OUTER_DEPTH = 256, DOT_DEPTH = 1024, FIRST_CACHE = 32768 };
+/* By measurement (tests/benchmarks/products.py): where a side is shorter than LARGE our kernels are at least as fast as a BLAS
+   with the same vectors; b is copied where MANY_ROWS of a meet more than FEW_SUMS rows of it; rows of b are summed across where
+   they are LONG_ROWS times as long as there are rows of a. */
+enum { LARGE = 512, BLAS_PART = 256, MANY_ROWS = 64, FEW_SUMS = 64, LONG_ROWS = 12 };
+enum { OUTER_DEPTH = 256, DOT_DEPTH = 1024, FIRST_CACHE = 32768 };
 /* multiplications for which another thread pays */
 enum { PART_WORK = 200000 };
 /* parts are cut at multiples of these */
@@ -437,8 +438,8 @@ static void gemm(int ta, int tb, int64_t m, int64_t n, int64_t k, real alpha, co
     const double work = (double)m * (double)n * (double)k;
     if (j.form == BLAS) {
         /* a BLAS may add in another order in a part of another size: the parts depend on the shape only */
-        j.row_parts = least(m / LARGE, 4);
-        j.column_parts = least(n / LARGE, 4);
+        j.row_parts = least(m / BLAS_PART, 4);
+        j.column_parts = least(n / BLAS_PART, 4);
     } else if (work >= 2 * PART_WORK) {
         /* columns where there are enough: then a thread meets the same part of a matrix of weights in both directions */
         const int64_t worth = work < PART_WORK * (double)threads ? (int64_t)(work / PART_WORK) : threads;
