@@ -109,7 +109,8 @@ def test_the_same_graph_is_the_same_source_wherever_its_nodes_lie_in_memory(used
     for c, w in zip(constants, weights):
         y = T.tanh(T.dot(y, w) + c * c[0] + w[::-1] * c.T)
     updates = [(w, w - 0.1 * g) for w, g in zip(weights, T.grad(y.sum(), weights))]
-    f = graphlib.function([x], [y[y[:, 0] > 0], *(c + y * w for c, w in zip(constants, weights))], updates=updates)
+    outputs = [y[y[:, 0] > 0], *(c + y * w for c, w in zip(constants, weights))]
+    f = graphlib.function([x], outputs, updates=updates)
     """
     for seed in range(1, 6):
         run(program.replace("SEED", str(seed)), flags=flags(used, counter))
