@@ -274,8 +274,7 @@ class Lowering:
         element = pull.at(*map(Poly.of, LOOP[: v.ndim]))
         host = all(self.is_leaf(u) and not isinstance(u, Constant) and u.ndim == 0 for u in element.uses)
         cheap = _cost(element, _SCALAR_COST if v.ndim == 0 and host else _CHEAP_COST) and all(
-            self.is_leaf(u) or not isinstance(self.lowered[u.owner], (Pull, Reduction))
-            for u in element.uses
+            self.is_leaf(u) or not isinstance(self.lowered[u.owner], (Pull, Reduction)) for u in element.uses
         )
         if op.view or not element.uses or cheap:
             self.view_depth[v] = depth

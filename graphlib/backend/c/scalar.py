@@ -84,7 +84,7 @@ _LIBM = {f: {"float32": f + "f", "float64": f} for f in ("fabs", "sqrt", "floor"
 def literal(value: object, dtype: str) -> str:
     """A number as C."""
     if dtype in ("float32", "float64"):
-        x = float(value)  # type: ignore[arg-type]
+        x = float(value)
         if math.isnan(x):
             return "NAN"
         if math.isinf(x):
@@ -93,7 +93,7 @@ def literal(value: object, dtype: str) -> str:
         text += "" if any(c in text for c in ".en") else ".0"
         text += "f" if dtype == "float32" else ""
         return f"({text})" if x < 0 or text.startswith("-") else text
-    number = int(value)  # type: ignore[call-overload]
+    number = int(value)
     if dtype == "int64" and abs(number) > 2**31 - 1:
         return "INT64_MIN" if number == -(2**63) else f"INT64_C({number})"
     return str(number) if number >= 0 else f"({number})"
