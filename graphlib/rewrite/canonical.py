@@ -15,7 +15,7 @@ from ..graph import Apply, Constant, Variable
 from ..ops import elementwise as ew
 from ..ops.index import AdvancedIndex, AdvancedWrite, BasicIndex, BasicWrite
 from ..ops.linalg import MatrixProduct
-from ..ops.reduce import Reduce, count, restore_axes, sum_keeping
+from ..ops.reduce import Reduce, count, sum_keeping
 from ..ops.shape import BroadcastTo, DimShuffle, Reshape, dimshuffle
 from .engine import Sweep
 from .patterns import Capture, Number, P, is_array, is_scalar, node, number_of
@@ -310,21 +310,14 @@ def _(node: Apply) -> Variable | None:
     node(Reduce, P.true_div(x, y), kind="sum"),
 )
 def _(x: Variable, y: Variable, node: Apply) -> Variable | None:
-    product = node.inputs[0]
-    axes, shape = node.op.axes, product.type.shape
-    if not product.type.is_float or not y.type.shape:
+    product, axes = node.inputs[0], node.op.axes
+    own, others = ([a - product.ndim + v.ndim for a in axes] for v in (x, y))
+    varies = all(a >= 0 and x.type.shape[a] != 1 for a in own)
+    constant = all(a < 0 or y.type.shape[a] == 1 for a in others)
+    if not product.type.is_float or not y.type.shape or not varies or not constant:
         return None
-
-    def lengths(v: Variable) -> list:
-        padded = [1] * (len(shape) - v.ndim) + list(v.type.shape)
-        return [padded[a] for a in axes]
-
-    if any(n != 1 for n in lengths(y)) or any(n == 1 for n in lengths(x)):
-        return None
-    gap = len(shape) - y.ndim
-    factor = dimshuffle(y, [a for a in range(y.ndim) if a + gap not in axes])
-    total = restore_axes(Reduce("sum", axes).make(x), axes, len(shape))
-    return product.owner.op(dimshuffle(total, [a for a in range(len(shape)) if a not in axes]), factor)
+    factor = dimshuffle(y, [a for a in range(y.ndim) if a not in others])
+    return product.owner.op(Reduce("sum", tuple(own)).make(x), factor)
 
 
 @CANONICAL.rule(

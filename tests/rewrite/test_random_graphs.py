@@ -16,6 +16,12 @@ from tests.rewrite import assert_same_values, evaluate, rewritten
 
 ROWS, COLUMNS = 3, 4
 
+
+def first_row(x):
+    """As a matrix of one row, and known to be one."""
+    return T.specify_shape(x[:1], (1, None))
+
+
 #: where all are defined and smooth, so that neither rounding nor infinities make a difference
 UNARY = [
     lambda x: -x,
@@ -66,6 +72,15 @@ BINARY = [
     lambda x, y: T.nnet.binary_crossentropy(T.nnet.sigmoid(x), T.nnet.sigmoid(y)),
     lambda x, y: T.exp(T.tanh(x)) / T.exp(T.tanh(y)),
     lambda x, y: (x.dimshuffle("x", 0, 1) * y.dimshuffle("x", 0, 1))[0],
+    lambda x, y: (x.dimshuffle(0, "x", 1) * y.dimshuffle("x", 0, 1)).sum(axis=1),
+    lambda x, y: (x[:, None] / (2 + T.tanh(y[0])))[:, 0],
+    lambda x, y: (x * y[1]).T[:, :, None].max(axis=2).T,
+    lambda x, y: T.batched_dot(x[:, :, None], y[:, None, :]).sum(axis=2) * 0.3,
+    lambda x, y: T.switch(T.gt(y, 0.1), x, -x) + T.maximum(x, y + 0.05),
+    lambda x, y: x * first_row(y),
+    lambda x, y: x + T.exp(T.tanh(first_row(y))) * T.tanh(x[0]),
+    lambda x, y: x * (first_row(y) * y[0] - first_row(x)).sum(axis=1, keepdims=True),
+    lambda x, y: x * y.norm(2, axis=1)[:, None] / (1 + y.sum()),
 ]
 
 #: a program for a stack of two inputs: unary operations by a number, binary ones by one beyond those
