@@ -400,6 +400,23 @@ def test_default_updates(function):
     assert (state.get_value(), other.get_value(), third.get_value()) == (7 + 0 + 0 + 1, 3, 3)
 
 
+def test_default_updates_of_what_is_given(function):
+    """A random stream in givens advances too, and what an input takes the place of does not."""
+    x = T.vector("x")
+    seed = graphlib.shared(1.0, "seed")
+    seed.default_update = seed + 1
+    f = function([], x * 2, givens={x: T.stack([seed, seed * 10])})
+    assert [f().tolist() for _ in range(3)] == [[2, 20], [4, 40], [6, 60]] and seed.get_value() == 4
+    noise = T.exp(seed)
+    g = function([noise], noise * 2)
+    assert g(3) == 6 and seed.get_value() == 4
+    # the step of the default update is given too
+    step = T.scalar("step")
+    seed.default_update = seed + step
+    h = function([], seed * 1, givens={step: 10})
+    assert [float(h()), float(h())] == [4, 14]
+
+
 # givens
 
 

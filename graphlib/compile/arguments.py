@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, InputError, ShapeError
-from ..graph import Constant, Shared, Variable, clone, toposort
+from ..graph import Constant, Shared, Variable, toposort
 from ..graph.types import promote
 from ..graph.variable import warn_user
 from ..ops.elementwise import cast
@@ -151,8 +151,8 @@ def fitting(value: Any, target: Variable, what: str) -> Variable:
     return variable
 
 
-def apply_givens(variables: list[Variable], givens: Any, where: str) -> list[Variable]:
-    """The variables with each key of ``givens`` (a dict or pairs) replaced by its value."""
+def normalize_givens(givens: Any, where: str) -> dict[Variable, Variable]:
+    """``givens`` (a dict or pairs) as a dict, each value fitting its key."""
     pairs = list(givens.items()) if isinstance(givens, Mapping) else list(givens or ())
     replace: dict[Variable, Variable] = {}
     for key, value in pairs:
@@ -161,7 +161,7 @@ def apply_givens(variables: list[Variable], givens: Any, where: str) -> list[Var
         if key in replace:
             raise InputError(f"{where}: givens replaces {key.describe()} twice")
         replace[key] = fitting(value, key, f"{where}: givens for {key.describe()}")
-    return clone(variables, replace) if replace else variables
+    return replace
 
 
 def check_leaves(inputs: list[In], variables: list[Variable], on_unused: str, where: str) -> list[Shared]:

@@ -10,16 +10,16 @@ import numpy as np
 
 from ..configuration import _MODE_NAMES, config
 from ..errors import InputError
-from ..graph import Shared, Variable
+from ..graph import Shared, Variable, clone, graph_inputs
 from ..graph.variable import user_origin
 from .arguments import (
     Converter,
     In,
     Out,
     Param,
-    apply_givens,
     check_leaves,
     fitting,
+    normalize_givens,
     normalize_inputs,
     normalize_outputs,
     normalize_updates,
@@ -66,14 +66,12 @@ def function(
             raise InputError(
                 f"{where}: In(update=...) of {item.describe()}: use a shared variable and updates instead"
             )
-    _default_updates(pairs, [o.variable for o in outs], no_default_updates)
-    variables = [o.variable for o in outs] + list(pairs.values())
-    variables = apply_givens(variables, givens, where)
+    replace = normalize_givens(givens, where)
+    variables = clone([*(o.variable for o in outs), *pairs.values()], replace)
     outs = [Out(v, o.borrow) for v, o in zip(variables, outs, strict=False)]
-    pairs = {
-        s: fitting(v, s, f"{where}: the update of {s.describe()}")
-        for s, v in zip(pairs, variables[len(outs) :], strict=True)
-    }
+    pairs = dict(zip(pairs, variables[len(outs) :], strict=True))
+    _default_updates(pairs, variables, [i.variable for i in items], replace, no_default_updates)
+    pairs = {s: fitting(v, s, f"{where}: the update of {s.describe()}") for s, v in pairs.items()}
     shareds = check_leaves(
         items,
         [*(o.variable for o in outs), *pairs.values()],
@@ -117,19 +115,24 @@ def _title(name: str | None) -> str:
     return f"function {name or ''}".strip() + (f" ({origin})" if origin else "")
 
 
-def _default_updates(pairs: dict[Shared, Variable], outputs: list[Variable], excluded: Any) -> None:
-    """Random streams advance by themselves: the shared variables that have a default update get it."""
-    from ..graph import graph_inputs
-
-    if excluded is True:
-        return
-    skip = set(excluded) if excluded else set()
-    pending = [*outputs, *pairs.values()]
+def _default_updates(
+    pairs: dict[Shared, Variable],
+    variables: list[Variable],
+    inputs: list[Variable],
+    replace: dict[Variable, Variable],
+    excluded: Any,
+) -> None:
+    """Adds to ``pairs`` the default updates of shared variables that are read, also in default updates."""
+    skip = set(excluded) if isinstance(excluded, (list, tuple, set)) else set()
+    pending = [] if excluded is True else variables
     while pending:
-        found = [v for v in graph_inputs(pending) if isinstance(v, Shared) and v.default_update is not None]
-        new = [v for v in found if v not in pairs and v not in skip]
-        pairs.update((v, v.default_update) for v in new if v.default_update is not None)
-        pending = [pairs[v] for v in new]
+        new = {
+            v: v.default_update
+            for v in graph_inputs(pending, stop_at=inputs)
+            if isinstance(v, Shared) and v.default_update is not None and v not in pairs and v not in skip
+        }
+        pending = clone(new.values(), replace)
+        pairs.update(zip(new, pending, strict=True))
 
 
 class Function:
