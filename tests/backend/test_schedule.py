@@ -452,3 +452,15 @@ def test_memory_that_cannot_be_had():
     with pytest.raises(MemoryError):
         f(1 << 24)
     assert f(2) > 0
+
+
+def test_an_input_that_is_the_storage_of_an_updated_variable_keeps_its_value_during_the_call():
+    start = np.arange(6, dtype="float32").reshape(2, 3)
+    for borrow in (False, True):
+        array = start.copy()
+        w = graphlib.shared(array, "w", borrow=borrow)
+        x, y = T.matrix("x"), T.vector("y")
+        f = graphlib.function([x, y], (x * 2).sum(axis=1), updates=[(w, w + x.sum() + y.sum())])
+        lent = w.get_value(borrow=True)
+        np.testing.assert_array_equal(f(lent, lent[1]), (start * 2).sum(axis=1))
+        np.testing.assert_array_equal(w.get_value(), start + start.sum() + start[1].sum())

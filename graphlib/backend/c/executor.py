@@ -61,6 +61,8 @@ class CExecutor:
         ]
         self.ranks = [v.ndim for v in program.outputs]
         self._call = self.library.gl_call
+        #: the arrays that updates write over: an input that is one of them, or a part of it, is copied
+        self._overwritten: set[int] = set()
         self._borrowed: dict[int, np.ndarray] = {}
 
     def _declare(self) -> None:
@@ -85,16 +87,19 @@ class CExecutor:
             self._kept[k] = array
 
     def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
-        args = self.args
-        for k, array in enumerate(inputs):
-            flags = array.flags
-            if not (flags.c_contiguous and flags.aligned):
-                array = inputs[k] = np.array(array, order="C")
-            args[k] = id(array)
-        kept = self._kept
+        args, kept = self.args, self._kept
         for k, shared in self.numbered_shareds:
             if shared.data is not kept[k]:
                 self._keep(k, [shared.data])
+                self._overwritten = {id(a) for s in self.program.updates for a in (s.data, s.data.base)}
+                self._overwritten.discard(id(None))
+        overwritten = self._overwritten
+        for k, array in enumerate(inputs):
+            flags = array.flags
+            borrowed = id(array) in overwritten or id(array.base) in overwritten
+            if borrowed or not (flags.c_contiguous and flags.aligned):
+                array = inputs[k] = np.array(array, order="C")
+            args[k] = id(array)
         if self.simple:
             results = [np.empty(shape, dtype) for _, shape, dtype, _ in self.outputs]
             for k, array in enumerate(results, self.first_output):
