@@ -446,19 +446,18 @@ def index(x: Any, key: Any) -> Variable:
     where = next((i for i, item in enumerate(items) if item is Ellipsis), len(items))
     if sum(item is Ellipsis for item in items) > 1:
         raise InputError("an index can have only one '...'")
-    items[where : where + 1] = [slice(None)] * (x.ndim - used)
+    # dots that stand for no axis stay: between two arrays they separate them all the same
+    items[where : where + 1] = [slice(None)] * (x.ndim - used) or items[where : where + 1]
 
     expanded: list[Any] = []
     for item in items:
         expanded.extend(
-            nonzero_of_mask(item, x, len([i for i in expanded if i is not None]))
-            if _is_mask(item)
-            else [item]
+            nonzero_of_mask(item, x, sum(_has_axis(i) for i in expanded)) if _is_mask(item) else [item]
         )
     items = expanded
 
     advanced = any(isinstance(i, Variable) and i.ndim > 0 for i in items)
-    plain = [i for i in items if i is not None]
+    plain = [i for i in items if _has_axis(i)]
     if not advanced:
         result = basic_index(x, plain)
         if result is x and plain and None not in items:
@@ -473,11 +472,12 @@ def index(x: Any, key: Any) -> Variable:
         if not isinstance(i, slice)
     ]
     op = AdvancedIndex(entries)
-    result = op.make(sliced, *arrays)
-    if None in items:
-        rank = max(a.ndim for a in arrays)
-        return _new_axes(result, items, op.front, rank)
-    return result
+    return _new_axes(op.make(sliced, *arrays), items, op.front, max(a.ndim for a in arrays))
+
+
+def _has_axis(item: Any) -> bool:
+    """Whether an item of an index stands for an axis of what is indexed; None and '...' of no axis do not."""
+    return item is not None and item is not Ellipsis
 
 
 def _consumes(item: Any) -> int:
@@ -505,16 +505,14 @@ def _new_axes(result: Variable, items: list, front: int, rank: int) -> Variable:
     """Axes for the None entries of an index, at the places where NumPy puts them.
 
     ``rank`` axes of the result, from ``front`` on, come from index arrays.  They stand where the first array
-    stands, or before all others if anything, also a None, is between two arrays.
+    stands, or before all others if anything, also a None or '...', is between two arrays.
     """
-    if None not in items:
+    if all(_has_axis(item) for item in items):
         return result
     block = list(range(front, front + rank))
     kept = (axis for axis in range(result.ndim) if axis not in block)
     where = (
-        [i for i, item in enumerate(items) if item is not None and not isinstance(item, slice)]
-        if rank
-        else []
+        [i for i, item in enumerate(items) if _has_axis(item) and not isinstance(item, slice)] if rank else []
     )
     adjacent = where == list(range(where[0], where[-1] + 1)) if where else True
     order: list = [] if adjacent else list(block)

@@ -210,6 +210,7 @@ def test_arrays_and_masks_on_backends(backend):
             t[-1, i],
             t[None, i],
             t[i, None, i],
+            t[:, i, ..., i],
             t[::-1, i, ::2],
         ),
         "j": lambda t, i, j, m: (t[j], t[..., j], t[j, i], t[:, j, i]),
