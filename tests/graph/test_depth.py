@@ -13,6 +13,7 @@ import pytest
 import graphlib
 import graphlib.tensor as T
 from graphlib.graph import ancestors, toposort
+from tests.ops.backends import compiled
 
 DEEP = 10_000
 
@@ -101,6 +102,16 @@ def test_a_deep_chain_builds_differentiates_and_computes():
     wanted, wanted_slope = numpy_chain(DEEP, POINT)
     np.testing.assert_allclose(value, wanted, rtol=1e-12)
     np.testing.assert_allclose(slope, wanted_slope, rtol=1e-9)
+
+
+def test_a_deep_chain_compiles_to_one_native_function():
+    x = T.dvector("x")
+    y, wanted = x, POINT
+    for k in range(DEEP):
+        step = [lambda v, u: v + u, lambda v, u: v * 0.99, lambda v, u: abs(v - 3 * u)][k % 3]
+        y, wanted = step(y, x), step(wanted, POINT)
+    got = compiled("c", [x], y)(POINT)
+    np.testing.assert_allclose(got, wanted, rtol=1e-9)
 
 
 def test_a_deep_chain_differentiates_twice():
