@@ -18,6 +18,10 @@ from .backends import BACKENDS, FEWER_DTYPES, compiled, difference, values
 ENTRIES = sorted(REGISTRY)
 FLOAT_ENTRIES = [name for name in ENTRIES if any("float64" in s.dtypes for s in REGISTRY[name].samples())]
 
+SMOOTH_ENTRIES = [
+    name for name in FLOAT_ENTRIES if any(np.any(s.differentiable) for s in REGISTRY[name].samples())
+]
+
 #: their gradient is another than the derivative, on purpose or because their steps are too fine
 NO_DIFFERENCES = {"consider_constant", "cast"}
 
@@ -201,7 +205,7 @@ def hold(case, cost, gradients, order):
         )
 
 
-@pytest.mark.parametrize("name", FLOAT_ENTRIES)
+@pytest.mark.parametrize("name", SMOOTH_ENTRIES)
 def test_gradients_to_second_order_against_differences(name):
     for case in cases(name, ["float64"], [False]):
         if not case.differentiable:
@@ -238,7 +242,7 @@ def test_what_is_not_differentiable_says_so_or_is_flat(name):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("name", FLOAT_ENTRIES)
+@pytest.mark.parametrize("name", SMOOTH_ENTRIES)
 def test_backend_gradients_equal_reference(backend, name):
     groups, titles, wanted = [], [], []
     for case in cases(name, ["float32", "float64"], [False]):
@@ -253,8 +257,6 @@ def test_backend_gradients_equal_reference(backend, name):
         titles.append(f"{case.title}, gradients")
         groups.append((case.inputs, [*gradients, *again], case.arrays))
         wanted.append(compiled("reference", case.inputs, [*gradients, *again])(*case.arrays))
-    if not groups:
-        pytest.skip("no sample is differentiable")
     found = mismatches(titles, together(backend, groups)(), wanted)
     assert not found, "\n".join(found)
 
