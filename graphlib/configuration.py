@@ -72,7 +72,7 @@ _OPTIONS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
         "what to do when a node computes in float64",
     ),
     "on_unused_input": ("raise", _one_of("raise", "warn", "ignore"), "an input that no output needs"),
-    "cublas": (True, _truth, "on CUDA: products by cuBLAS where its library is there, else by our own kernel"),
+    "cublas": (True, _truth, "on CUDA: products by cuBLAS where its library is there, else our own kernel"),
     "profile": (False, _truth, "profile every function as if compiled with profile=True"),
 }
 

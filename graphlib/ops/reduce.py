@@ -72,6 +72,23 @@ class Reduce(Op):
         return Reduction(self.kind, x.shape, self.axes, x.at)
 
 
+class Top(Reduce):
+    """The maximum of floats, -inf of nothing: what exponentials are taken relative to.  Made by rewrites."""
+
+    def __init__(self, axes: tuple[int, ...]) -> None:
+        super().__init__("max", axes)
+
+    def infer(self, x: Variable) -> list[TensorType]:
+        return [TensorType(x.dtype, [n for i, n in enumerate(x.type.shape) if i not in self.axes])]
+
+    def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
+        return np.asarray(np.max(x, axis=self.axes, initial=-np.inf), dtype=x.dtype)
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Reduction:
+        (x,) = operands
+        return Reduction("max", x.shape, self.axes, x.at)
+
+
 class ArgReduce(Op):
     """The index along one axis of the first greatest ('argmax') or smallest ('argmin') element, int64; NaN
     comes first."""

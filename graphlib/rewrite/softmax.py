@@ -11,7 +11,7 @@ from __future__ import annotations
 from ..graph import Apply, Constant, TensorType, Variable
 from ..ops import elementwise as ew
 from ..ops.index import AdvancedIndex, AdvancedWrite, BasicIndex, BasicWrite
-from ..ops.reduce import Reduce, restore_axes, sum_keeping
+from ..ops.reduce import Reduce, Top, restore_axes, sum_keeping
 from ..ops.shape import ARange, BroadcastTo, DimShuffle, Reshape, arange, dimshuffle
 from .canonical import CANONICAL, leaves
 from .engine import Sweep
@@ -359,13 +359,13 @@ def _(x: Variable, node: Apply, graph: Sweep) -> Variable:
 def _centred(x: Variable, axes: tuple[int, ...], graph: Sweep) -> Variable:
     beside = graph.find(LogSumExp(axes), x)
     shared = beside is not None and graph.uses[beside] > 0
-    top = _top(x, axes) if shared else Reduce("max", axes).make(x)
+    top = _top(x, axes) if shared else Top(axes).make(x)
     return ew.sub(x, restore_axes(top, axes, x.ndim))
 
 
 def _top(x: Variable, axes: tuple[int, ...]) -> Variable:
     """The maximum, or 0 where it is infinite, so that there is no inf - inf."""
-    top = Reduce("max", axes).make(x)
+    top = Top(axes).make(x)
     return ew.switch(ew.isinf(top), 0, top)
 
 

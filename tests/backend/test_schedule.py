@@ -464,3 +464,31 @@ def test_an_input_that_is_the_storage_of_an_updated_variable_keeps_its_value_dur
         lent = w.get_value(borrow=True)
         np.testing.assert_array_equal(f(lent, lent[1]), (start * 2).sum(axis=1))
         np.testing.assert_array_equal(w.get_value(), start + start.sum() + start[1].sum())
+
+
+def test_variables_may_have_any_name():
+    """Also those of C, of its library and of the generated file's own text."""
+    names = [
+        "sqrt",
+        "double",
+        "arena",
+        "s",
+        "linux",
+        "loops_0",
+        "t0",
+        "row0",
+        "out0",
+        "größe",
+        "a",
+        "2x",
+        "W",
+    ]
+    values = [graphlib.shared(np.full(3, k, "float32"), name) for k, name in enumerate(names)]
+    x = T.matrix("ceil")
+    total = T.nnet.softmax(T.sqrt(abs(sum(values[1:], values[0]) + T.ceil(x)))).sum()
+    f = graphlib.function([x], [total, *(v * 2 for v in values)], updates=[(v, v + 1) for v in values])
+    for turn in range(2):
+        results = f(np.zeros((2, 3), "float32"))
+        assert results[0] == pytest.approx(2, rel=1e-6)
+        for k, array in enumerate(results[1:]):
+            np.testing.assert_array_equal(array, np.full(3, 2 * (k + turn)))

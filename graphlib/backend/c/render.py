@@ -17,60 +17,18 @@ from .expressions import Printer, Scope, children, print_poly
 from .kernels import Kernel, KernelWriter, Memory, describe
 from .scalar import C_TYPES, SUFFIXES
 
+#: names that a user's variable cannot have in the file: C's own, and those of the file's fixed text
 _RESERVED = frozenset(
-    [
-        "auto",
-        "break",
-        "case",
-        "char",
-        "const",
-        "continue",
-        "default",
-        "do",
-        "double",
-        "else",
-        "enum",
-        "extern",
-        "float",
-        "for",
-        "goto",
-        "if",
-        "inline",
-        "int",
-        "long",
-        "register",
-        "restrict",
-        "return",
-        "short",
-        "signed",
-        "sizeof",
-        "static",
-        "struct",
-        "switch",
-        "typedef",
-        "union",
-        "unsigned",
-        "void",
-        "volatile",
-        "while",
-        "begin",
-        "end",
-        "chunk",
-        "loop",
-        "context",
-        "bad",
-        "s",
-        "args",
-        "rt",
-        "State",
-        "main",
-        "errno",
-        "INFINITY",
-        "NAN",
-        "I",
-    ]
+    """auto break case char const continue default do double else enum extern float for goto if inline int
+    long register restrict return short signed sizeof static struct switch typedef union unsigned void
+    volatile while asm typeof unix linux errno stdin stdout stderr main INFINITY NAN I NULL EOF fabs
+    fabsf sqrt sqrtf floor floorf ceil ceilf trunc truncf memcpy memset malloc calloc free aligned_alloc
+    s args rt State begin end chunk loop context bad batch clock now place code out k arena capacity
+    left right bad_index seconds calls late late_count""".split()
 )
-_TAKEN = re.compile(r"^([tnridbk]\d+|gl_.*|_.*|.*_part\d+|[A-Z0-9_]*_MAX|[A-Z0-9_]*_MIN)$")
+_TAKEN = re.compile(
+    r"^([tnridbk]\d+|(row|size|shape|out)\d+|(loops|push)_\d+.*|gl_.*|_.*|.*_part\d+|[A-Z0-9_]*_(MAX|MIN))$"
+)
 
 
 @dataclass
