@@ -193,7 +193,10 @@ def test_no_such_path(tmp_path, name):
 
 def python2_array(array: np.ndarray) -> bytes:
     """The opcodes by which Python 2's cPickle, protocol 2, wrote a numpy array."""
-    text = lambda string: b"U" + bytes([len(string)]) + string  # noqa: E731
+
+    def text(string: bytes) -> bytes:
+        return b"U" + bytes([len(string)]) + string
+
     shape = b"".join(b"J" + struct.pack("<i", side) for side in array.shape)
     shape += {1: b"\x85", 2: b"\x86"}[array.ndim]
     minus_one = b"J\xff\xff\xff\xff"

@@ -145,7 +145,9 @@ class Grower:
         return same(x, -a if kind == "neg" else abs(a))
 
     def integers(self):
-        whole = lambda t: t.dtype in ("int32", "int64") and t.bits <= 12  # noqa: E731
+        def whole(t):
+            return t.dtype in ("int32", "int64") and t.bits <= 12
+
         x = self.one(whole)
         y = x and self.one(lambda t: whole(t) and broadcasts(x, t))
         if y is None:
