@@ -169,4 +169,18 @@ def children(expr: Expr) -> list[Expr]:
     return [*expr.args, *atoms]
 
 
-__all__ = ["Printer", "Scope", "children", "print_poly"]
+def describe(variables: list[Variable]) -> str:
+    """A comment that says what is computed and at which of the user's lines."""
+    by_line: dict[str, list[str]] = {}
+    for v in variables:
+        name = v.name if v.name and v.owner is None else str(v.owner.op) if v.owner is not None else str(v)
+        what = f"{v.name} = {name}" if v.name and v.owner is not None and v.name != name else name
+        by_line.setdefault(str(v.origin or "?"), []).append(what.replace("*/", "* /"))
+    lines = []
+    for line, names in by_line.items():
+        text = ", ".join(names)
+        lines.append(f"{line}: {text if len(text) < 96 else text[:93] + '...'}")
+    return "/* " + "\n   ".join(lines) + " */"
+
+
+__all__ = ["Printer", "Scope", "children", "describe", "print_poly"]

@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ..graph import Apply, Shared, Variable
+from ..graph import Apply, Constant, Shared, Variable
 from ..ops.elementwise import identity
 from ..scalar.expression import Expr
 from ..scalar.integer import Poly, Symbol
@@ -186,6 +186,12 @@ class Schedule:
         self.place: dict[Variable, int] = {}
         self._place_results()
         self.steps = self._ordered()
+
+    def constants(self) -> list[Constant]:
+        """The constants that are read from memory, in the order of the graph, which is always the same."""
+        read = {v for step in self.steps for v in step.reads()}
+        candidates = [*(v for node in self.low.order for v in node.inputs), *self.program.results]
+        return [v for v in dict.fromkeys(candidates) if isinstance(v, Constant) and v in read]
 
     # from nodes to steps
 

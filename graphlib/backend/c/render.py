@@ -13,8 +13,9 @@ from ...graph import Constant, Variable
 from ...scalar.expression import Expr, integer
 from ...scalar.integer import Poly, Symbol, product
 from ...scalar.lowered import Check
+from ..expressions import describe
 from .expressions import Printer, Scope, children, print_poly
-from .kernels import Kernel, KernelWriter, Memory, describe
+from .kernels import Kernel, KernelWriter, Memory
 from .scalar import C_TYPES, SUFFIXES
 
 #: names that a user's variable cannot have in the file: C's own, and those of the file's fixed text
@@ -119,10 +120,7 @@ class Renderer:
     def render(self) -> Rendered:
         program = self.program
         leaves = [*program.inputs, *program.shareds]
-        # in the order of the graph, so that the text, and with it the key in the cache, is always the same
-        read = {v for step in self.schedule.steps for v in step.reads()}
-        candidates = [*(v for node in self.low.order for v in node.inputs), *program.results]
-        self.constants = [v for v in dict.fromkeys(candidates) if isinstance(v, Constant) and v in read]
+        self.constants = self.schedule.constants()
         leaves += self.constants
         self.leaves = {v: k for k, v in enumerate(leaves)}
         for v in leaves:

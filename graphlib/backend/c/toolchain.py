@@ -1,15 +1,13 @@
-"""The system's C compiler and the cache of what it made.
+"""The system's C compiler.
 
-A shared object is kept under the hash of its source, the compiler, its flags and the processor, beside the
-source itself.  It is written under a temporary name and renamed, so processes that compile the same function
-at once do not disturb one another, and no lock is needed; one that does not load is compiled anew.
+What it makes is kept in the cache under the hash of the source, the compiler, its flags and the processor,
+beside the source itself.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
-import hashlib
 import importlib.util
 import os
 import platform
@@ -22,6 +20,7 @@ from pathlib import Path
 
 from ...configuration import config
 from ...errors import CompileError
+from ..cache import kept, key_of, sealed
 
 HERE = Path(__file__).parent
 FLAGS = (
@@ -109,43 +108,12 @@ def shared_object(source: str, extra_flags: tuple[str, ...] = ()) -> ctypes.CDLL
     if compiler is None:
         raise CompileError("no C compiler was found")
     flags = (*FLAGS, f"-DGL_OBJECT_HEAD={object.__basicsize__}", *extra_flags)
-    digest = hashlib.sha256()
-    for part in (source.encode(), _headers(), "\n".join(flags).encode(), _identity(compiler).encode()):
-        digest.update(hashlib.sha256(part).digest())
-    key = digest.hexdigest()[:32]
-    folder = _folder(key)
-    path = folder / f"{key}.so" if folder else None
-    if path and _is_whole(path):
-        try:
-            return ctypes.CDLL(str(path))
-        except OSError:
-            pass  # of another machine: made anew below, under the same name
-    try:
-        if path:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            return _compile(compiler, flags, source, path)
-    except OSError:
-        pass  # nothing can be kept there: it is not ours to write to, full, or no folder
-    with tempfile.TemporaryDirectory(prefix="graphlib-") as private:
-        return _compile(compiler, flags, source, Path(private) / f"{key}.so")
-
-
-def _folder(key: str) -> Path | None:
-    """The folder in the cache for what has this key; None for somebody who has no home."""
-    try:
-        return config.cache_folder() / key[:2]
-    except RuntimeError:
-        return None
-
-
-def _is_whole(path: Path) -> bool:
-    """Whether the file is there and ends with the hash of what comes before (loading a truncated one would
-    crash)."""
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return False
-    return hashlib.sha256(data[:-32]).digest() == data[-32:]
+    key = key_of(source, _headers(), "\n".join(flags), _identity(compiler))
+    return kept(
+        f"{key}.so",
+        lambda path: ctypes.CDLL(str(path)),
+        lambda path: _compile(compiler, flags, source, path),
+    )
 
 
 def _compile(compiler: tuple[str, ...], flags: tuple[str, ...], source: str, path: Path) -> ctypes.CDLL:
@@ -170,8 +138,7 @@ def _compile(compiler: tuple[str, ...], flags: tuple[str, ...], source: str, pat
             raise CompileError(f"{' '.join(command)} failed:\n{result.stderr.strip()[:4000]}")
         if not made.exists():
             raise CompileError(f"{' '.join(command)} reported success and wrote nothing")
-        data = made.read_bytes()
-        made.write_bytes(data + hashlib.sha256(data).digest())
+        made.write_bytes(sealed(made.read_bytes()))
         # loaded under its temporary name: dlopen goes by file, and a broken file of the final name may be
         # loaded already
         library = ctypes.CDLL(str(made))

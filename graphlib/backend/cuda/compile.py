@@ -1,7 +1,7 @@
-"""CUDA C to cubins: by NVRTC where its wheel or toolkit is there, else by nvcc, with a cache on disk.
+"""CUDA C to cubins: by NVRTC where its wheel or toolkit is there, else by nvcc.
 
-A cubin is kept under the hash of its source, the architecture, the options and the compiler's version; it is
-written under a temporary name and renamed.  The emulator's compiler keeps a cache of its own.
+A cubin is kept in the cache under the hash of its source, the architecture, the options and the compiler's
+version.  The emulator's compiler keeps a cache of its own.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import glob
-import hashlib
 import importlib
 import importlib.util
 import os
@@ -17,9 +16,10 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from ...configuration import config
 from ...errors import CompileError
+from ..cache import kept, key_of, unsealed, write
 
 HERE = Path(__file__).parent
 OPTIONS = ("--std=c++17", "-lineinfo")
@@ -68,8 +68,8 @@ def compiler_name() -> str | None:
     return f"nvcc {path}\n{result.stdout}"
 
 
-def module_file(source: str, arch: str, emulated: bool) -> Path:
-    """The file of the compiled kernels of ``source`` (device.cuh in front), from the cache or compiled now.
+def load_module(driver: Any, source: str, arch: str, emulated: bool) -> Any:
+    """The driver's module of the kernels of ``source`` (device.cuh in front), compiled now or before.
 
     Errors: CompileError with the compiler's words.
     """
@@ -77,19 +77,31 @@ def module_file(source: str, arch: str, emulated: bool) -> Path:
     if emulated:
         emulator = importlib.import_module("tests.cuda_emulator")
         try:
-            return emulator.compile(whole, name="graphlib.cu")
+            return driver.module_from_file(str(emulator.compile(whole, name="graphlib.cu")))
         except emulator.CompileError as error:
             raise CompileError(f"the CUDA emulator's compiler:\n{str(error)[:4000]}") from None
+    return driver.module_from_buffer(kept_cubin(whole, arch))
+
+
+def kept_cubin(source: str, arch: str) -> bytes:
+    """The machine code of CUDA C, from the cache or compiled now.
+
+    Errors: CompileError with the compiler's words.
+    """
     name = compiler_name()
     if name is None:
         raise CompileError("there is no compiler of CUDA C, neither NVRTC nor nvcc")
-    key = hashlib.sha256("\0".join([whole, arch, *OPTIONS, name]).encode()).hexdigest()[:32]
-    folder = config.cache_folder() / key[:2]
-    path = folder / f"{key}.cubin"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(path, cubin(whole, arch)[0])
-    return path
+
+    @functools.lru_cache(maxsize=1)
+    def made() -> bytes:
+        return cubin(source, arch)[0]
+
+    def make(path: Path) -> bytes:
+        code = made()
+        write(path, code)
+        return code
+
+    return kept(f"{key_of(source, arch, *OPTIONS, name)}.cubin", unsealed, make)
 
 
 def cubin(source: str, arch: str, options: tuple[str, ...] = ()) -> tuple[bytes, str]:
@@ -138,16 +150,12 @@ def _by_nvcc(source: str, arch: str, options: tuple[str, ...]) -> tuple[bytes, s
         return made.read_bytes(), result.stderr
 
 
-def _write(path: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".cubin", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-__all__ = ["compiler_name", "cubin", "device_code", "module_file", "nvrtc", "wheel_libraries"]
+__all__ = [
+    "compiler_name",
+    "cubin",
+    "device_code",
+    "kept_cubin",
+    "load_module",
+    "nvrtc",
+    "wheel_libraries",
+]

@@ -24,7 +24,7 @@ from ...scalar.expression import Expr
 from ...scalar.integer import Poly, Symbol, product
 from ..reference import ReferenceExecutor
 from . import blas
-from .compile import module_file
+from .compile import load_module
 from .driver import Memory, open_device, resident
 from .host import Evaluator
 from .kernels import MAX_BLOCKS, REDUCE_PARTS, REDUCE_WIDTH, THREADS, TILE, WARP, Kernel, KernelWriter
@@ -81,10 +81,7 @@ class CudaExecutor:
         self.flags = -(-4 * memory.checking // 16) * 16
         self._load(kernels)
         self._sort_lengths()
-        uses = {u for step in self.schedule.steps for u in step.reads()}
-        self.constants = {
-            v: self._constant(v) for v in sorted(uses, key=lambda v: v.name or "") if isinstance(v, Constant)
-        }
+        self.constants = {v: self._constant(v) for v in self.schedule.constants()}
         self.in_memory = (
             {a.of for k in kernels for a in k.arguments if a.kind == "pointer"}
             | {step.source for step in self.schedule.steps if isinstance(step, Copy)}
@@ -147,8 +144,9 @@ class CudaExecutor:
         self.driver_objects["functions"] = self.functions
         if not kernels:
             return
-        path = module_file(self.source, self.device.arch, self.device.emulated)
-        self.driver_objects["module"] = self.device.driver.module_from_file(str(path))
+        self.driver_objects["module"] = load_module(
+            self.device.driver, self.source, self.device.arch, self.device.emulated
+        )
         for kernel in kernels:
             function = self.driver_objects["module"].get_function(kernel.name)
             letters = []

@@ -19,8 +19,7 @@ from ...compile.schedule import LibraryCall, Loops, MatMul, accesses
 from ...graph import Variable
 from ...scalar.expression import Expr, integer
 from ...scalar.integer import ONE, Poly, Symbol, flat_index, product
-from ..c.kernels import describe
-from ..expressions import Scope
+from ..expressions import Scope, describe
 from .scalar import C_TYPES, Printer, literal
 
 THREADS = 256
