@@ -196,6 +196,37 @@ def test_products_of_any_size_and_layout(dtype, cublas):
             np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * 40)
 
 
+@pytest.mark.parametrize("cublas", [False, True], ids=["own products", "cuBLAS"])
+def test_a_wrong_index_leaves_shared_variables_as_c_does(cublas):
+    """By whatever a variable is updated: a product added to it or put in its place, a copy, a scatter."""
+    x, i = T.matrix("x"), T.lvector("i")
+    found = []
+    for device in ("cpu", "cuda-emulated"):
+        a, b, c, d, e, f = (
+            graphlib.shared(np.full((3, 3), k, "float32"), name=name) for k, name in enumerate("abcdef")
+        )
+        picked = x[i]
+        updates = [
+            (a, a - T.dot(picked.T, picked)),
+            (b, T.dot(picked.T, picked)),
+            (c, b - 2 * T.dot(picked, picked.T)),
+            (d, x),
+            (e, T.set_subtensor(x[1], picked[0])),
+            (f, f - picked.sum() * T.dot(x, x)),
+        ]
+        with graphlib.config.change(device=device, cublas=cublas):
+            step = graphlib.function([x, i], picked.sum(), updates=updates)
+        array = np.arange(9, dtype="float32").reshape(3, 3)
+        for wrong in ([0, 1, 3], [0, -4, 1]):
+            with pytest.raises(IndexError):
+                step(array, wrong)
+            for k, v in enumerate((a, b, c, d, e, f)):
+                np.testing.assert_array_equal(v.get_value(), np.full((3, 3), k))
+        step(array, [0, 2, 1])
+        found.append([v.get_value() for v in (a, b, c, d, e, f)])
+    np.testing.assert_array_equal(*found)
+
+
 WITHOUT_A_GPU = """
 import graphlib, graphlib.tensor as T
 from graphlib.errors import DeviceError
@@ -266,3 +297,13 @@ def test_a_profile_names_the_operations():
         run(np.ones((4, 5), "float32"))
     assert "3 calls" in str(run.profile)
     assert any("exp" in name for name in run.profile.by_op())
+
+
+@pytest.mark.parametrize("static", [(1, None), (None, 1), (1, 3), (3, 1), (1, 1)])
+def test_the_place_of_an_extremum_along_an_axis_of_length_1(static):
+    x = T.TensorType("float32", static)("x")
+    run = graphlib.function([x], [f(T.exp(x), axis=k) for f in (T.argmax, T.argmin) for k in (0, 1, None)])
+    a = np.random.RandomState(2).randn(*(n or 4 for n in static)).astype("float32")
+    wanted = [f(a, axis=k) for f in (np.argmax, np.argmin) for k in (0, 1, None)]
+    for got, expected in zip(run(a), wanted, strict=True):
+        np.testing.assert_array_equal(got, expected)

@@ -13,6 +13,7 @@ enum Transpose { no_transpose = 0, transpose = 1, conjugate_transpose = 2 };  //
 struct Handle {
   CUstream stream = nullptr;
   int math_mode = 0;
+  int scalars_on_device = 0;  // cublasPointerMode_t: where alpha and beta are
 };
 
 // op(A), m by k, in A[row * row_step + column * column_step].
@@ -61,11 +62,17 @@ int gemm(void *handle, int ta, int tb, int m, int n, int k, const T *alpha, cons
     return invalid_value;
   }
   if (m == 0 || n == 0) return success;
-  auto operation = [=, alpha = *alpha, beta = *beta]() -> CUresult {
+  bool on_device = ((Handle *)handle)->scalars_on_device;
+  T host_alpha = on_device ? T() : *alpha, host_beta = on_device ? T() : *beta;
+  auto operation = [=]() -> CUresult {
+    if (on_device && (!cuda_emulator::is_device_range((CUdeviceptr)alpha, sizeof(T)) ||
+                      !cuda_emulator::is_device_range((CUdeviceptr)beta, sizeof(T))))
+      return cuda_emulator::fail(CUDA_ERROR_ILLEGAL_ADDRESS, "gemm: alpha or beta is not in device memory");
+    T alpha_now = on_device ? *alpha : host_alpha, beta_now = on_device ? *beta : host_beta;
     for (int i = 0; i < batch; i++) {
       const T *a_i = a + i * stride_a, *b_i = b + i * stride_b;
       T *c_i = c + i * stride_c;
-      bool reads_operands = alpha != 0 && k > 0;
+      bool reads_operands = alpha_now != 0 && k > 0;
       if ((reads_operands &&
            (!cuda_emulator::is_device_range((CUdeviceptr)a_i, extent<T>(rows_a, columns_a, lda)) ||
             !cuda_emulator::is_device_range((CUdeviceptr)b_i, extent<T>(rows_b, columns_b, ldb)))) ||
@@ -75,7 +82,8 @@ int gemm(void *handle, int ta, int tb, int m, int n, int k, const T *alpha, cons
             "gemm: matrix %d of the batch reaches outside device memory (m %d, n %d, k %d, lda %d, ldb "
             "%d, ldc %d)",
             i, m, n, k, lda, ldb, ldc);
-      multiply<T>(ta, tb, m, n, reads_operands ? k : 0, alpha, a_i, lda, b_i, ldb, beta, c_i, ldc);
+      multiply<T>(ta, tb, m, n, reads_operands ? k : 0, alpha_now, a_i, lda, b_i, ldb, beta_now, c_i,
+                  ldc);
       for (int j = 0; j < n; j++)
         cuda_emulator::mark_initialised((CUdeviceptr)(c_i + (size_t)j * ldc), m * sizeof(T));
     }
@@ -111,6 +119,14 @@ CUBLAS cublasSetStream_v2(void *handle, CUstream stream) {
 }
 CUBLAS cublasGetStream_v2(void *handle, CUstream *stream) {
   *stream = ((Handle *)handle)->stream;
+  return success;
+}
+CUBLAS cublasSetPointerMode_v2(void *handle, int mode) {
+  ((Handle *)handle)->scalars_on_device = mode;
+  return success;
+}
+CUBLAS cublasGetPointerMode_v2(void *handle, int *mode) {
+  *mode = ((Handle *)handle)->scalars_on_device;
   return success;
 }
 CUBLAS cublasSetMathMode(void *handle, int mode) {

@@ -8,8 +8,6 @@ from typing import Any
 
 from ...compile.schedule import MatMul
 from ...errors import GraphError
-from ...graph import Variable
-from ...scalar.expression import Expr
 from .compile import wheel_libraries
 
 _TYPES = {"float32": ("S", ctypes.c_float), "float64": ("D", ctypes.c_double)}
@@ -38,12 +36,8 @@ def _check(status: int) -> None:
         raise GraphError(f"cuBLAS failed with status {status}")
 
 
-def product(run: Any, step: MatMul) -> bool:
-    """Do a product with cuBLAS; False where a factor is known to the device only."""
-    if not all(_on_host(run, e) for e in (step.alpha, step.beta)):
-        return False
-    if isinstance(step.c, Expr):
-        return False
+def product(run: Any, step: MatMul, scalars: int | None) -> None:
+    """Do a product with cuBLAS.  ``scalars``: the address of alpha and beta on the device, where they are."""
     letter, real = _TYPES[step.variable.dtype]
     value = run.evaluator.poly
     (m, k), n = map(value, step.shape_a[-2:]), value(step.shape_b[-1])
@@ -52,9 +46,13 @@ def product(run: Any, step: MatMul) -> bool:
     if step.c is not None:
         run._device_copy(out, run.address[run.storage(step.c)], run._bytes(step.variable))
     if not m or not n or not batch:
-        return True
-    alpha = float(run.evaluator.scalar(step.alpha)) if step.alpha is not None else 1.0
-    beta = float(run.evaluator.scalar(step.beta)) if step.beta is not None and step.c is not None else 0.0
+        return
+    if scalars is not None:
+        alpha, beta = ctypes.c_void_p(scalars), ctypes.c_void_p(scalars + ctypes.sizeof(real))
+    else:
+        alpha = ctypes.byref(real(float(run.evaluator.scalar(step.alpha)) if step.alpha is not None else 1.0))
+        has_beta = step.beta is not None and step.c is not None
+        beta = ctypes.byref(real(float(run.evaluator.scalar(step.beta)) if has_beta else 0.0))
     factors = []
     for side, shape, rows, columns in ((step.a, step.shape_a, m, k), (step.b, step.shape_b, k, n)):
         steps = side.strides[-2:]
@@ -66,28 +64,17 @@ def product(run: Any, step: MatMul) -> bool:
         )
     # cuBLAS stores by columns: what it takes for the transposed product b'a' is our product by rows
     (ta, a, lda, stride_a), (tb, b, ldb, stride_b) = factors
-    head = (_handle(), tb, ta, n, m, k, ctypes.byref(real(alpha)))
-    tail = (ctypes.byref(real(beta)), ctypes.c_void_p(out), n)
+    head = (_handle(), tb, ta, n, m, k, alpha)
+    tail = (beta, ctypes.c_void_p(out), n)
     cublas = run.cublas
     _check(cublas.cublasSetStream_v2(_handle(), ctypes.c_void_p(run.stream.handle)))
+    _check(cublas.cublasSetPointerMode_v2(_handle(), int(scalars is not None)))
     big = ctypes.c_longlong
     if step.batched:
         function = getattr(cublas, f"cublas{letter}gemmStridedBatched")
         _check(function(*head, b, ldb, big(stride_b), a, lda, big(stride_a), *tail, big(m * n), batch))
     else:
         _check(getattr(cublas, f"cublas{letter}gemm_v2")(*head, b, ldb, a, lda, *tail))
-    return True
-
-
-def _on_host(run: Any, e: Expr | None) -> bool:
-    """Whether the host can compute a scalar: it reads inputs and constants only."""
-    if e is None:
-        return True
-
-    def known(v: Variable) -> bool:
-        return v in run.arrays or v in run.constants
-
-    return all(known(v) for v in e.uses)
 
 
 __all__ = ["library", "product"]

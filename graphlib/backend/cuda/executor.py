@@ -7,6 +7,7 @@ that a call waits for one copy only; a call that returns nothing and checks no i
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +71,10 @@ class CudaExecutor:
         self.outputs = len(program.outputs)
         self.late_outputs = {k for k, v in enumerate(program.outputs) if self.is_late(v)}
         self.scalars = {v for v in program.inputs if v.ndim == 0}
+        #: steps that begin with a copy by the driver, from a variable to a storage; products done by cuBLAS
+        self.driver_copies: dict[Step, tuple[Variable, Any]] = {}
+        self.by_cublas: set[Step] = set()
+        self.constants = {v: self._constant(v) for v in self.schedule.constants()}
         self.steps: list[tuple[Step, list[Kernel]]] = []
         memory = KernelMemory(self.low, self.storage, lambda v: v in self.scalars)
         for number, step in enumerate(self.schedule.steps):
@@ -81,15 +86,10 @@ class CudaExecutor:
         self.flags = -(-4 * memory.checking // 16) * 16
         self._load(kernels)
         self._sort_lengths()
-        self.constants = {v: self._constant(v) for v in self.schedule.constants()}
         self.in_memory = (
             {a.of for k in kernels for a in k.arguments if a.kind == "pointer"}
-            | {step.source for step in self.schedule.steps if isinstance(step, Copy)}
-            | {
-                step.base
-                for step in self.schedule.steps
-                if isinstance(step, Pushes) and isinstance(step.base, Variable)
-            }
+            | {source for source, _ in self.driver_copies.values()}
+            | {u for step in self.by_cublas for u in (step.a.base, step.b.base, step.c) if u is not None}
         )
         self.evaluator = Evaluator(self._read)
         self.arena: Memory | None = None
@@ -128,15 +128,47 @@ class CudaExecutor:
         def writer(suffix: str = "") -> KernelWriter:
             return KernelWriter(f"step{number}{suffix}", memory)
 
+        def guarded_copy(source: Variable, target: Any) -> list[Kernel]:
+            # the driver's copy would also be done after a wrong index
+            guarded = memory.checking and isinstance(target, Shared)
+            return [writer("_copy").copy(source, target)] if guarded else []
+
+        if isinstance(step, Copy):
+            copied = guarded_copy(step.source, self._target(step))
+            if not copied:
+                self.driver_copies[step] = (step.source, self._target(step))
+            return copied
         if isinstance(step, Loops):
             return writer().group(step)
         if isinstance(step, Pushes):
-            start = [writer("_fill").fill(step.variable, step.base)] if isinstance(step.base, Expr) else []
+            start = []
+            if isinstance(step.base, Expr):
+                start = [writer("_fill").fill(step.variable, step.base)]
+            elif step.base is not None and self.storage(step.base) != self.storage(step.variable):
+                start = guarded_copy(step.base, self.storage(step.variable))
+            if not start and isinstance(step.base, Variable):
+                self.driver_copies[step] = (step.base, self.storage(step.variable))
             return start + [writer(f"_{k}").piece(step.variable, p) for k, p in enumerate(step.pieces)]
         if isinstance(step, MatMul):
-            return [writer().gemm(step)]
+            return self._product(step, writer, memory)
         if isinstance(step, LibraryCall):
             return [writer().library(step)]
+        return []
+
+    def _product(
+        self, step: MatMul, writer: Callable[..., KernelWriter], memory: KernelMemory
+    ) -> list[Kernel]:
+        """The kernel of a product; of one by cuBLAS that of its scalars, where they depend on the device."""
+        target, c = self.storage(step.variable), step.c
+        after_a_check = memory.checking > 0 and isinstance(target, Shared)
+        copies = isinstance(c, Variable) and self.storage(c) != target
+        if self.cublas is None or isinstance(c, Expr) or (after_a_check and copies):
+            return [writer().gemm(step)]
+        self.by_cublas.add(step)
+        known = {*self.program.inputs, *self.constants}
+        scalars = [e for e in (step.alpha, step.beta) if e is not None]
+        if after_a_check or not all(e.uses <= known for e in scalars):
+            return [writer("_scalars").scalars(step)]
         return []
 
     def _load(self, kernels: list[Kernel]) -> None:
@@ -351,25 +383,21 @@ class CudaExecutor:
         return item[()]
 
     def _run(self, number: int, step: Step, kernels: list[Kernel]) -> None:
-        if isinstance(step, Copy):
-            self._copy(step)
-            return
-        if isinstance(step, Pushes) and isinstance(step.base, Variable):
-            source, target = self.address[self.storage(step.base)], self.address[self.storage(step.variable)]
-            self._device_copy(target, source, self._bytes(step.variable))
-        if isinstance(step, MatMul) and self.cublas is not None and blas.product(self, step):
-            return
+        if step in self.driver_copies:
+            source, target = self.driver_copies[step]
+            self._device_copy(self.address[target], self.address[self.storage(source)], self._bytes(source))
         for kernel in kernels:
             self._launch(kernel)
+        if step in self.by_cublas:
+            scalars = self.partial_memory[step.variable].address if kernels else None
+            blas.product(self, step, scalars)
 
-    def _copy(self, step: Copy) -> None:
-        key = (
+    def _target(self, step: Copy) -> Any:
+        """The storage that a copied result has."""
+        return (
             ("result", step.result)
             if step.result < self.outputs
             else list(self.program.updates)[step.result - self.outputs]
-        )
-        self._device_copy(
-            self.address[key], self.address[self.storage(step.source)], self._bytes(step.source)
         )
 
     def _device_copy(self, target: int, source: int, size: int) -> None:
@@ -381,8 +409,9 @@ class CudaExecutor:
         grid, block = self._grid(kernel, rows)
         if not grid:
             return
-        if kernel.partial:
-            self._partial(kernel)
+        for v in (a.of for a in kernel.arguments if a.kind == "partial"):
+            if v not in self.partial_memory:
+                self.partial_memory[v] = self.device.allocate(16 * MAX_BLOCKS)
         arguments = []
         for a in kernel.arguments:
             if a.kind == "length":
@@ -407,11 +436,6 @@ class CudaExecutor:
                 (1, 1, 1), (min(THREADS, -(-grid[0] // WARP) * WARP), 1, 1), self.stream, *ends, grid[0]
             )
 
-    def _partial(self, kernel: Kernel) -> None:
-        for value in kernel.partial:
-            if value.variable not in self.partial_memory:
-                self.partial_memory[value.variable] = self.device.allocate(16 * MAX_BLOCKS)
-
     def _grid(self, kernel: Kernel, rows: int) -> tuple[tuple, tuple]:
         """The grid (empty where there is nothing to do) and the block."""
         block: tuple[int, ...]
@@ -434,6 +458,8 @@ class CudaExecutor:
             if not rows or not columns or not batch:
                 return (), ()
             return (-(-columns // side), -(-rows // side), batch), (TILE, TILE, 1)
+        elif kernel.shape == "single":
+            return (1, 1, 1), (1, 1, 1)
         elif kernel.shape == "one":
             return (1, 1, 1), (THREADS, 1, 1)
         else:

@@ -68,8 +68,7 @@ class Kernel:
     """A kernel's text, its arguments, and what its launch is computed from.
 
     shape: 'rows' (a team a row), 'reduce' (``rows`` results), 'tiles' (rows by inner by batch), 'one' (one
-    block),
-    'threads' (a thread a row).
+    block), 'single' (one thread), 'threads' (a thread a row).
     """
 
     name: str
@@ -152,7 +151,10 @@ class KernelWriter:
         """A length or an offset, whose opaque parts may need statements in ``scope``."""
         return self.printer.emit(integer(p), scope)
 
-    def text(self, lines: list[str], variables: Iterable[Variable], threads: int = THREADS) -> str:
+    def text(
+        self, lines: list[str], variables: Iterable[Variable], threads: int = THREADS, otherwise: str = ""
+    ) -> str:
+        """The kernel; ``otherwise``: the statement that it does instead after a wrong index."""
         parameters = []
         for key, (name, c_type) in self.arguments.items():
             if key.kind in ("pointer", "partial"):
@@ -169,7 +171,8 @@ class KernelWriter:
             parameters.append("int *failed")
         if earlier:
             # what comes after a wrong index does nothing: what it would compute is wrong, too
-            head.append(f"for (int k = 0; k < {earlier}; k++) if (failed[k]) return;")
+            leave = f"{{ {otherwise} return; }}" if otherwise else "return;"
+            head.append(f"for (int k = 0; k < {earlier}; k++) if (failed[k]) {leave}")
         if self.checks_index:
             head.append("int bad = 0;")
             tail.append(f"if (bad) atomicExch(failed + {earlier}, 1);")
@@ -550,7 +553,30 @@ class KernelWriter:
         lines = [*scope.lines, f"GL_EACH_THREAD(row, {count}) {{", *("    " + line for line in body), "}"]
         return self.kernel(self.text(lines, [variable]), "threads", rows)
 
+    def copy(self, source: Variable, target: Any) -> Kernel:
+        """A copy that does nothing after a wrong index, for what must then keep its value."""
+        self.printer = self.printer_for({})
+        scope = Scope(None, 0)
+        size = product(self.low.shape(source))
+        to = self.argument("pointer", target, C_TYPES[source.dtype], written=True)
+        line = f"GL_EACH_THREAD(k, {self.poly(size, scope)}) {to}[k] = {self.pointer(source)}[k];"
+        return self.kernel(self.text([*scope.lines, line], [source]), "threads", size)
+
     # products
+
+    def scalars(self, step: MatMul) -> Kernel:
+        """alpha and beta of a product by cuBLAS, in memory; 0 and 1 after a wrong index, which changes
+        nothing."""
+        c_type = C_TYPES[step.variable.dtype]
+        self.printer = self.printer_for({})
+        self.printer.count_uses([e for e in (step.alpha, step.beta) if e is not None])
+        scope = Scope(None, 0)
+        alpha = self.printer.emit(step.alpha, scope) if step.alpha is not None else "1"
+        beta = self.printer.emit(step.beta, scope) if step.beta is not None and step.c is not None else "0"
+        out = self.argument("partial", step.variable, c_type, written=True)
+        lines = [f"{out}[0] = {alpha};", f"{out}[1] = {beta};"]
+        text = self.text([*scope.lines, *lines], [step.variable], 1, otherwise=f"{out}[0] = 0, {out}[1] = 1;")
+        return self.kernel(text, "single", ONE)
 
     def gemm(self, step: MatMul) -> Kernel:
         """out = alpha * a·b + beta * c by tiles in shared memory."""
