@@ -6,7 +6,7 @@ test it on.
 ``operators`` what variables get.
 """
 
-from . import along_axis, control, elementwise, index, linalg, nnet, operators, reduce, shape
+from . import along_axis, control, elementwise, index, linalg, nnet, operators, random, reduce, shape
 from .op import REGISTRY, Op, Sample, as_variable, register
 
 operators.install()
@@ -22,6 +22,7 @@ __all__ = [
     "index",
     "linalg",
     "nnet",
+    "random",
     "reduce",
     "register",
     "shape",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from .. import expressions
 from ..expressions import Scope, children, print_poly
-from .scalar import C_TYPES, literal, print_op
+from .scalar import LOCAL_TYPES, literal, print_op
 
 
 class Printer(expressions.Printer):
     """Prints expressions of one kernel in C."""
 
-    types = C_TYPES
+    types = LOCAL_TYPES
     literal = staticmethod(literal)
     print_op = staticmethod(print_op)
 

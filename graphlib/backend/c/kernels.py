@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ...compile.loops import Block, Nest, build, collapsible
 from ...compile.lowering import LOOP, Lowering, Placed, Value
-from ...compile.schedule import Loops
+from ...compile.schedule import Loops, walk
 from ...graph import Variable
 from ...scalar.expression import integer
 from ...scalar.integer import Poly, Symbol, flat_index, product
 from ..expressions import describe
 from .expressions import Printer, Scope
-from .scalar import C_TYPES, SUFFIXES, literal
+from .scalar import C_TYPES, LOCAL_TYPES, SUFFIXES, literal
 
 # the neutral element of a reduction, how a value is taken in, and the operator of OpenMP's reduction clause
 _NEUTRAL = {"sum": 0, "prod": 1, "all": 1, "any": 0}
@@ -69,8 +69,13 @@ _SLOW = frozenset(
         "logaddexp",
         "mod",
         "floor_div",
+        "random_uniform",
+        "random_normal",
     ]
 )
+#: draws that are computed a run at a time, before the loop that uses them, and the length of a run
+_DRAWS = frozenset(["random_uniform", "random_normal"])
+_RUN = 256
 #: what an element's transcendental function, and its load or store, cost beside a plain operation
 _SLOW_COST, _MEMORY_COST = 12, 2
 #: elements that a row's own array may have on the stack
@@ -306,16 +311,33 @@ class KernelWriter:
             last += 1
         return product(self.axes[first : last + 1])
 
-    def loop(self, axis: int, lines: list[str], pragmas: list[str]) -> list[str]:
+    def loop(self, axis: int, lines: list[str], pragmas: list[str], fills: Sequence[str] = ()) -> list[str]:
+        """The loop over an axis; with ``fills``, statements for each run of its turns, cut into runs."""
         first = axis
         while first - 1 in self.collapsed:
             first -= 1
         index = LOOP[axis].name
-        if self.splits and first == 0:
-            head = f"for (int64_t {index} = begin; {index} < end; {index}++) {{"
-        else:
-            head = f"for (int64_t {index} = 0; {index} < {self.printer.poly(self.turns(axis))}; {index}++) {{"
-        return [*pragmas, head, *("    " + line for line in lines), "}"]
+        start, stop = (
+            ("begin", "end") if self.splits and first == 0 else ("0", self.printer.poly(self.turns(axis)))
+        )
+        indented = ["    " + line for line in lines]
+        if not fills:
+            return [
+                *pragmas,
+                f"for (int64_t {index} = {start}; {index} < {stop}; {index}++) {{",
+                *indented,
+                "}",
+            ]
+        return [
+            f"for (int64_t run = {start}; run < {stop}; run += {_RUN}) {{",
+            f"    const int64_t turns = run + {_RUN} < {stop} ? run + {_RUN} : {stop};",
+            *("    " + line for line in fills),
+            *("    " + line for line in pragmas),
+            f"    for (int64_t {index} = run; {index} < turns; {index}++) {{",
+            *("    " + line for line in indented),
+            "    }",
+            "}",
+        ]
 
     def block(self, block: Block, scope: Scope) -> None:
         self.scopes[block] = scope
@@ -345,22 +367,47 @@ class KernelWriter:
         for value in finished:
             self.declare(value, scope)
         inner = Scope(scope, entry.level)
-        self.block(entry, inner)
         axis = entry.level - 1
+        deepest = not any(isinstance(e, Block) for e in entry.entries)
+        fills = self.fills(entry, scope, inner) if deepest and axis not in self.collapsed else []
+        self.block(entry, inner)
         if axis in self.collapsed:
             scope.lines.extend(inner.lines)
         else:
-            deepest = not any(isinstance(e, Block) for e in entry.entries)
-            scope.lines.extend(self.loop(axis, inner.lines, self.pragmas(entry) if deepest else []))
+            scope.lines.extend(self.loop(axis, inner.lines, self.pragmas(entry) if deepest else [], fills))
         for value in finished:
             self.finish(value, scope)
+
+    def fills(self, entry: Block, scope: Scope, inner: Scope) -> list[str]:
+        """Statements that compute the random draws of a run of turns of an innermost loop, where they are
+        consecutive elements: all words of a block of random bits are used then."""
+        index = LOOP[entry.level - 1]
+        lines: list[str] = []
+        for expr in dict.fromkeys(
+            e for value in entry.entries if isinstance(value, Value) for e in walk(value.element)
+        ):
+            if expr.op not in _DRAWS or expr in inner.names:
+                continue
+            *state, position = expr.args
+            linear = position.value.linear_in([index]) if position.op == "int" else None
+            if linear is None or linear[0][0] != 1 or self.printer.level(linear[1], scope) > scope.level:
+                continue
+            texts = [self.printer.emit(e, scope) for e in (*state, integer(linear[1]))]
+            name = f"u{len(lines) // 2}"
+            lines.append(f"{C_TYPES[expr.dtype]} {name}[{_RUN}];")
+            lines.append(
+                f"gl_fill_{expr.op.removeprefix('random_')}_{SUFFIXES[expr.dtype]}({name}, "
+                f"{', '.join(texts)} + run, turns - run);"
+            )
+            inner.names[expr] = f"{name}[{index.name} - run]"
+        return lines
 
     def map_value(self, value: Value, scope: Scope, stores: list[str]) -> None:
         text = self.printer.emit(value.element, scope)
         if not text.isidentifier():
             name = f"t{self.printer.count}"
             self.printer.count += 1
-            scope.lines.append(f"const {C_TYPES[value.variable.dtype]} {name} = {strip(text)};")
+            scope.lines.append(f"const {LOCAL_TYPES[value.variable.dtype]} {name} = {strip(text)};")
             text = name
         self.locals[value.variable] = (text, scope)
         if value.variable in self.stored:
@@ -423,7 +470,7 @@ class KernelWriter:
                 if value.kind in ("all", "any")
                 else strip(x)
             )
-            scope.lines.append(f"const {C_TYPES[value.variable.dtype]} {name} = {single};")
+            scope.lines.append(f"const {LOCAL_TYPES[value.variable.dtype]} {name} = {single};")
             self.locals[value.variable] = (name, scope)
             if value.variable in self.stored:
                 scope.lines.append(

@@ -22,13 +22,13 @@ from .scalar import C_TYPES, SUFFIXES
 _RESERVED = frozenset(
     """auto break case char const continue default do double else enum extern float for goto if inline int
     long register restrict return short signed sizeof static struct switch typedef union unsigned void
-    volatile while asm typeof unix linux errno stdin stdout stderr main INFINITY NAN I NULL EOF fabs
+    volatile while asm run turns typeof unix linux errno stdin stdout stderr main INFINITY NAN I NULL EOF fabs
     fabsf sqrt sqrtf floor floorf ceil ceilf trunc truncf memcpy memset malloc calloc free aligned_alloc
     s args rt State begin end chunk loop context bad batch clock now place code out k arena capacity
     left right bad_index seconds calls late late_count""".split()
 )
 _TAKEN = re.compile(
-    r"^([tnridbk]\d+|(row|size|shape|out)\d+|(loops|push)_\d+.*|gl_.*|_.*|.*_part\d+|[A-Z0-9_]*_(MAX|MIN))$"
+    r"^([tnridbku]\d+|(row|size|shape|out)\d+|(loops|push)_\d+.*|gl_.*|_.*|.*_part\d+|[A-Z0-9_]*_(MAX|MIN))$"
 )
 
 
@@ -140,6 +140,7 @@ class Renderer:
         head += [f"     {self.pointer(v)[0]}: {v.type}, {v.origin or 'no line'}" for v in leaves]
         head += ["*/", '#include "graphlib_runtime.h"', '#include "graphlib_math.h"']
         head += ['#include "graphlib_library.h"'] if uses_library else []
+        head += ['#include "graphlib_random.h"'] if "gl_random_" in kernels or "gl_fill_" in kernels else []
         extrema = {
             (v.kind, v.variable.dtype)
             for s in self.schedule.steps

@@ -17,6 +17,8 @@ C_TYPES = {
     "float32": "float",
     "float64": "double",
 }
+#: the types of scalars in registers: a bool as wide as a float, so that loops with comparisons vectorise
+LOCAL_TYPES = {**C_TYPES, "bool": "int32_t"}
 SUFFIXES = {
     "bool": "u8",
     "uint8": "u8",
@@ -72,6 +74,8 @@ _INTEGER = {
     "floor_div": "gl_floordiv_{s}({0}, {1})",
     "mod": "gl_mod_{s}({0}, {1})",
     "pow": "({t})gl_ipow_i64({0}, {1})",
+    "random_uniform": "gl_random_uniform_{r}({0}, {1}, {2}, {3})",
+    "random_normal": "gl_random_normal_{r}({0}, {1}, {2}, {3})",
     "and_": "({t})({0} & {1})",
     "or_": "({t})({0} | {1})",
     "xor": "({t})({0} ^ {1})",
@@ -112,7 +116,11 @@ def print_op(expr: Expr, args: list[str]) -> str:
         or f"gl_{expr.op}_{suffix}({', '.join(f'{{{k}}}' for k in range(len(args)))})"
     )
     return template.format(
-        *args, t=C_TYPES[expr.dtype], s=suffix, **{f: names.get(dtype, f) for f, names in _LIBM.items()}
+        *args,
+        t=C_TYPES[expr.dtype],
+        s=suffix,
+        r=SUFFIXES[expr.dtype],
+        **{f: names.get(dtype, f) for f, names in _LIBM.items()},
     )
 
 

@@ -351,3 +351,51 @@ GL_DEVICE void gl_nonzero_block(const unsigned char *mask, long long *out, long 
 }
 
 /* ---- the kernels -------------------------------------------------------------------------------------------------------- */
+
+/* ---- random draws: Philox4x32-10 (J. Salmon et al., SC 2011), an element by itself ----------------------------------- */
+
+struct gl_words {
+    unsigned w0, w1, w2, w3;
+};
+
+/* The four words of a block of a draw. */
+GL_DEVICE gl_words gl_philox(long long seed, long long stream, long long draw, long long block) {
+    unsigned c0 = (unsigned)block, c1 = (unsigned)((unsigned long long)block >> 32), c2 = (unsigned)draw,
+             c3 = (unsigned)((unsigned long long)draw >> 32), k0 = (unsigned)seed, k1 = (unsigned)stream;
+    for (int round = 0; round < 10; round++) {
+        unsigned long long p0 = (unsigned long long)c0 * 0xD2511F53u, p1 = (unsigned long long)c2 * 0xCD9E8D57u;
+        c0 = (unsigned)(p1 >> 32) ^ c1 ^ k0;
+        c1 = (unsigned)p1;
+        c2 = (unsigned)(p0 >> 32) ^ c3 ^ k1;
+        c3 = (unsigned)p0;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    return {c0, c1, c2, c3};
+}
+
+GL_DEVICE float gl_unit(unsigned word) { return (float)(word >> 8) * 5.9604644775390625e-8f; }
+GL_DEVICE double gl_unit(unsigned low, unsigned high) {
+    return (double)((low | (unsigned long long)high << 32) >> 11) * 1.1102230246251565e-16;
+}
+
+GL_DEVICE float gl_random_uniform_f32(long long seed, long long stream, long long draw, long long k) {
+    gl_words w = gl_philox(seed, stream, draw, k >> 2);
+    return gl_unit(k & 2 ? (k & 1 ? w.w3 : w.w2) : (k & 1 ? w.w1 : w.w0));
+}
+GL_DEVICE double gl_random_uniform_f64(long long seed, long long stream, long long draw, long long k) {
+    gl_words w = gl_philox(seed, stream, draw, k >> 1);
+    return k & 1 ? gl_unit(w.w2, w.w3) : gl_unit(w.w0, w.w1);
+}
+
+/* G. Box and M. Muller 1958; the second number of a pair is the cosine a quarter turn before. */
+GL_DEVICE float gl_random_normal_f32(long long seed, long long stream, long long draw, long long k) {
+    gl_words w = gl_philox(seed, stream, draw, k >> 2);
+    float radius = ((float)(k & 2 ? w.w2 : w.w0) + 0.5f) * 2.3283064365386963e-10f;
+    return sqrtf(-2.0f * logf(radius)) * cosf(6.28318531f * (gl_unit(k & 2 ? w.w3 : w.w1) - (k & 1 ? 0.25f : 0.0f)));
+}
+GL_DEVICE double gl_random_normal_f64(long long seed, long long stream, long long draw, long long k) {
+    gl_words w = gl_philox(seed, stream, draw, k >> 1);
+    double radius = gl_unit(w.w0, w.w1) + 5.5511151231257827e-17;
+    return sqrt(-2.0 * log(radius)) * cos(6.2831853071795865 * (gl_unit(w.w2, w.w3) - (k & 1 ? 0.25 : 0.0)));
+}

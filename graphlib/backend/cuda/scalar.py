@@ -117,6 +117,8 @@ _INTEGER = {
     "abs": "({t})({0} < 0 ? 0 - ({u}){0} : ({u}){0})",
     "sgn": "({t})(({0} > 0) - ({0} < 0))",
     "pow": "({t})gl_ipow({0}, {1})",
+    "random_uniform": "gl_random_uniform_{s}({0}, {1}, {2}, {3})",
+    "random_normal": "gl_random_normal_{s}({0}, {1}, {2}, {3})",
     "and_": "({t})({0} & {1})",
     "or_": "({t})({0} | {1})",
     "xor": "({t})({0} ^ {1})",
@@ -161,6 +163,7 @@ def print_op(expr: Expr, args: list[str]) -> str:
         o=C_TYPES[dtype],
         u=_UNSIGNED.get(dtype),
         f=short,
+        s={"float32": "f32", "float64": "f64"}.get(expr.dtype),
         inf=_INFINITY.get(dtype),
     )
 
