@@ -300,7 +300,8 @@ BAD_SETS = {
     "label negative": ([(X, Y - 1)] * 3, "label -1 at position 0"),
     "no arrays": ([(1, 2)] * 3, "not the historic pickle"),
     "no pairs": ([X] * 3, "not the historic pickle"),
-    "objects": ([(X.astype(object), Y)] * 3, "array of dtype 'O8'"),
+    "objects": ([(X[0].astype(object), Y)] * 3, "not the historic pickle.*arrays of numbers"),
+    "objects in rows": ([(X.astype(object), Y)] * 3, "array of dtype 'O8'"),
     "a number": (17, "not the historic pickle"),
 }
 

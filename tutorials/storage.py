@@ -1,7 +1,5 @@
 """What the tutorials read and write: arrays in .npz files, and any file written so that a kill never leaves
-half of one.
-
-Imports nothing of the project; the other shared parts of the tutorials build on it.
+half of one. The other shared parts of the tutorials build on it.
 """
 
 import os
@@ -10,6 +8,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+
+from data import files
 
 
 class UserError(Exception):
@@ -34,17 +34,10 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     A reader, or a run resumed after a kill or a power cut, finds the old file or the new one, never a part.
     Raises UserError where the file cannot be written.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
-        with open(unfinished, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
+        files.write_atomically(path, write)
     except OSError as problem:
         raise UserError(f"cannot write {path}: {problem.strerror or problem}") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

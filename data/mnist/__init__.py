@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from data import DataError
-from data.mnist.historic_pickle import read_pickle
+from data.files import read
 from data.mnist.idx import read_idx
+from data.pickles import unpickle
 
 IMAGE_SHAPE = (28, 28)
 PIXELS = IMAGE_SHAPE[0] * IMAGE_SHAPE[1]
@@ -97,8 +98,27 @@ def _read_pair(folder: Path, images_name: str, labels_name: str) -> Split:
     return Split(x, labels.astype(np.int32))
 
 
+def _read_pairs(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The (x, y) pairs of arrays in a pickle, in its order: training, validation and test set."""
+    content = read(path)
+    try:
+        pairs = unpickle(content)
+        if not all(isinstance(pair, (tuple, list)) for pair in pairs):
+            raise TypeError("it holds something else than pairs")
+        pairs = [(x, y) for x, y in pairs]
+        if not all(isinstance(array, np.ndarray) for pair in pairs for array in pair):
+            raise TypeError("it holds something else than arrays of numbers")
+        return pairs
+    # Unpickling a damaged file can raise anything (the documentation of pickle.UnpicklingError says so).
+    except Exception as error:
+        raise DataError(
+            f"{path}: not the historic pickle of MNIST ({error}); nothing in it was run. Give the Deep "
+            "Learning Tutorials' mnist.pkl.gz, or a folder with the four IDX files"
+        ) from error
+
+
 def _from_pickle(path: Path) -> Dataset:
-    pairs = read_pickle(path)
+    pairs = _read_pairs(path)
     if len(pairs) != len(Dataset._fields):
         raise DataError(f"{path}: holds {len(pairs)} sets, expected training, validation and test set")
     for name, (x, y) in zip(Dataset._fields, pairs, strict=True):
