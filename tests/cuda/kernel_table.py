@@ -20,10 +20,10 @@ import graphlib
 from graphlib.backend.cuda import compile as cuda_compile
 from graphlib.backend.cuda.executor import CudaExecutor
 from tests.cuda.models import training_step
-from tests.ops.backends import FEWER_DTYPES
 from tests.ops.test_registry import ENTRIES, FLOAT_ENTRIES, cases, first_gradients
 
 ARCHITECTURES = ("sm_75", "sm_80", "sm_90")
+DTYPES = ("bool", "int32", "float32", "float64")
 
 _ENTRY = re.compile(r"Compiling entry function '(\w+)'")
 _SPILLS = re.compile(r"(\d+) bytes spill stores, (\d+) bytes spill loads")
@@ -40,7 +40,7 @@ def source_of(inputs, outputs) -> str:
         return graphlib.function(inputs, outputs, on_unused_input="ignore").source
 
 
-def sources(entries: Iterable[str] = ENTRIES, dtypes: Iterable[str] = FEWER_DTYPES["cuda"]) -> dict[str, str]:
+def sources(entries: Iterable[str] = ENTRIES, dtypes: Iterable[str] = DTYPES) -> dict[str, str]:
     """The CUDA C of the two models' training steps and of operations with their gradients, by a title
     each."""
     result = {}
@@ -155,7 +155,7 @@ def main(arguments: list[str]) -> None:
         json.dump(rows, sys.stdout)
         return
     path, *dtypes = arguments
-    text = table(compiled(sources(dtypes=dtypes or FEWER_DTYPES["cuda"])))
+    text = table(compiled(sources(dtypes=dtypes or DTYPES)))
     Path(path).write_text(text, encoding="utf-8")
 
 

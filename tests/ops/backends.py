@@ -21,9 +21,6 @@ BACKENDS = {
     "cuda": ({"mode": "fast_run", "device": "cuda-emulated", "cublas": False}, lambda: True),
 }
 
-#: dtypes that a backend is tried with where compiling for all takes too long; then, static shapes are unknown
-FEWER_DTYPES = {"cuda": ("bool", "int32", "float32", "float64")}
-
 #: every way to run a function: the backends and the reference
 MODES = ("reference", *BACKENDS)
 
