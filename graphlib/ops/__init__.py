@@ -2,11 +2,24 @@
 test it on.
 
 ``op`` says what an operation is and holds the registry; ``elementwise``, ``reduce``, ``shape``, ``index``,
-``linalg``, ``along_axis`` and ``control`` hold the operations, ``nnet`` what is composed of them,
-``operators`` what variables get.
+``linalg``, ``along_axis``, ``convolution``, ``pool`` and ``control`` hold the operations, ``nnet`` what is
+composed of them, ``operators`` what variables get.
 """
 
-from . import along_axis, control, elementwise, index, linalg, nnet, operators, random, reduce, shape
+from . import (
+    along_axis,
+    control,
+    convolution,
+    elementwise,
+    index,
+    linalg,
+    nnet,
+    operators,
+    pool,
+    random,
+    reduce,
+    shape,
+)
 from .op import REGISTRY, Op, Sample, as_variable, register
 
 operators.install()
@@ -18,10 +31,12 @@ __all__ = [
     "along_axis",
     "as_variable",
     "control",
+    "convolution",
     "elementwise",
     "index",
     "linalg",
     "nnet",
+    "pool",
     "random",
     "reduce",
     "register",

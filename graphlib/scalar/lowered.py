@@ -113,7 +113,9 @@ class Call:
     shapes: tuple[tuple[Poly, ...], ...]
     integers: tuple[Poly, ...] = ()
     operands: tuple[int, ...] = (0,)
-    suffix: str = ""
+    #: where the function is declared, and whether it runs on the team of threads
+    header: str = "graphlib_library.h"
+    team: bool = False
 
 
 @dataclass

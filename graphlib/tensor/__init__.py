@@ -39,7 +39,7 @@ from ..ops.shape import (
     zeros,
     zeros_like,
 )
-from . import extra_ops, nnet, random, shared_randomstreams, xlogx
+from . import extra_ops, nnet, random, shared_randomstreams, signal, xlogx
 from .constructors import *  # noqa: F403
 from .constructors import __all__ as _constructors
 

@@ -28,7 +28,7 @@ OPTIONS = ("--std=c++17", "-lineinfo")
 @functools.lru_cache(maxsize=1)
 def device_code() -> str:
     """What stands in front of every function's kernels."""
-    return (HERE / "device.cuh").read_text(encoding="utf-8")
+    return "".join((HERE / name).read_text(encoding="utf-8") for name in ("device.cuh", "convolution.cuh"))
 
 
 def wheel_libraries(pattern: str) -> list[str]:

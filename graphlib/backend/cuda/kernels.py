@@ -20,6 +20,7 @@ from ...graph import Variable
 from ...scalar.expression import Expr, integer
 from ...scalar.integer import ONE, Poly, Symbol, flat_index, product
 from ..expressions import Scope, describe
+from . import convolution
 from .scalar import C_TYPES, Printer, literal
 
 THREADS = 256
@@ -647,6 +648,8 @@ class KernelWriter:
         """Running sums and products (a thread a line), sorting (by ranks), what is not zero (one block)."""
         self.printer = self.printer_for({})
         scope = Scope(None, 0)
+        if step.call.function in convolution.FUNCTIONS:
+            return convolution.kernel(self, step)
         (operand,), (out,) = step.operands, step.outputs
         x, y = self.pointer(operand), self.pointer(out, written=True)
         lengths = [self.poly(p, scope) for p in step.call.integers]

@@ -1,6 +1,7 @@
 """``T.nnet``: functions for networks."""
 
-from ..ops.nnet import (
+from ...ops.convolution import conv2d
+from ...ops.nnet import (
     binary_crossentropy,
     categorical_crossentropy,
     crossentropy_softmax_1hot,
@@ -18,10 +19,13 @@ from ..ops.nnet import (
     tanh,
     ultra_fast_sigmoid,
 )
+from . import conv
 
 __all__ = [
     "binary_crossentropy",
     "categorical_crossentropy",
+    "conv",
+    "conv2d",
     "crossentropy_softmax_1hot",
     "elu",
     "hard_sigmoid",

@@ -1,0 +1,5 @@
+"""``T.signal``: pooling, where Theano has it."""
+
+from . import downsample, pool
+
+__all__ = ["downsample", "pool"]
