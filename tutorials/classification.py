@@ -1,5 +1,5 @@
-"""What the tutorials that classify MNIST's digits share: the data in shared variables, the error of a model
-on a set, and showing what a trained model predicts.
+"""What the tutorials on MNIST's digits share: the data in shared variables, and for those that classify them
+the error of a model on a set, and showing what a trained model predicts.
 """
 
 import argparse

@@ -8,7 +8,8 @@ import math
 import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,7 +21,7 @@ from training import Outcome
 
 EXIT_CODES = {"finished": 0, "diverged": 1, "interrupted": 130}
 #: Options that say nothing of the run itself.
-NO_SETTINGS = ("device", "out", "resume", "predict")
+NO_SETTINGS = ("device", "out", "resume", "predict", "demonstrate", "preset")
 
 
 def at_least(lowest: int) -> Callable[[str], int]:
@@ -92,36 +93,61 @@ class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionH
         return action.help if without else super()._get_help_string(action)
 
 
-def make_parser(description: str, *, name: str, epochs: int, batch_size: int, learning_rate: float) -> Parser:
-    """The parser of the tutorial `name`, with the options every tutorial has; add the model's own to it."""
+PREDICTIONS = """
+  {program} --predict             try the trained model on the test images
+  {program} --predict four.png    ask it which digit a picture shows"""
+
+
+def make_parser(
+    description: str,
+    *,
+    name: str,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    seed_of_chapter: int = 1234,
+    predicts: bool = True,
+    examples: str = "",
+    files: str = "best_model.npz (the parameters that were best in validation), filters.png (what the units "
+    "of the first layer look for)",
+) -> Parser:
+    """The parser of the tutorial `name`, with the options every tutorial has; add the model's own to it.
+
+    Args:
+        predicts: whether the model names digits, so that --predict is an option.
+        examples: more lines of examples, where ``{program}`` stands for how the tutorial is started.
+        files: the files in the folder --out that the tutorial writes besides those that all write.
+    """
     program = f"python tutorials/{name}.py"
-    examples = f"""examples:
+    more = (PREDICTIONS * predicts + examples).format(program=program)
+    results = (
+        f"The folder --out holds {files}, learning_curve.png and .csv, and checkpoint.npz (for --resume)."
+    )
+    epilog = f"""examples:
   {program}                       train, with the settings of the chapter
   {program} --epochs 20           train for 20 passes over the data
-  {program} --resume              continue a run that was stopped or killed
-  {program} --predict             try the trained model on the test images
-  {program} --predict four.png    ask it which digit a picture shows
+  {program} --resume              continue a run that was stopped or killed{more}
 
-The folder --out holds best_model.npz (the parameters that were best in validation), learning_curve.png and
-.csv, filters.png (what the units of the first layer look for) and checkpoint.npz (for --resume)."""
-    parser = Parser(description=description, epilog=examples, formatter_class=Formatter, allow_abbrev=False)
+{textwrap.fill(results, 105)}"""
+    parser = Parser(description=description, epilog=epilog, formatter_class=Formatter, allow_abbrev=False)
 
     task = parser.add_argument_group("what to do (otherwise: train from the start)")
-    task = task.add_mutually_exclusive_group()
-    task.add_argument(
+    parser.task = task.add_mutually_exclusive_group()
+    parser.task.add_argument(
         "--resume",
         action="store_true",
         help="continue a run that was stopped or killed, from its folder --out; it goes on with the options "
         "it was started with, and ends with the results it would have had; only --epochs may be changed",
     )
-    task.add_argument(
-        "--predict",
-        nargs="*",
-        type=Path,
-        metavar="IMAGE",
-        help="use the trained model in --out: name the digit in each picture, dark on light or light on "
-        "dark; without a picture, go through the test images",
-    )
+    if predicts:
+        parser.task.add_argument(
+            "--predict",
+            nargs="*",
+            type=Path,
+            metavar="IMAGE",
+            help="use the trained model in --out: name the digit in each picture, dark on light or light on "
+            "dark; without a picture, go through the test images",
+        )
 
     learning = parser.add_argument_group("how to train")
     learning.add_argument(
@@ -133,7 +159,9 @@ The folder --out holds best_model.npz (the parameters that were best in validati
     learning.add_argument(
         "--learning-rate", type=above_zero, default=learning_rate, metavar="X", help="step of the descent"
     )
-    learning.add_argument("--seed", type=seed, default=1234, metavar="N", help="seed of the random numbers")
+    learning.add_argument(
+        "--seed", type=seed, default=seed_of_chapter, metavar="N", help="seed of the random numbers"
+    )
 
     where = parser.add_argument_group("data, device and results")
     where.add_argument(
@@ -196,19 +224,22 @@ def choose_device(name: str | None) -> None:
 def main(
     parser: Parser,
     train: Callable[[argparse.Namespace], Outcome],
-    predict: Callable[[argparse.Namespace], None],
+    tasks: Mapping[str, Callable[[argparse.Namespace], None]],
     arguments: Sequence[str] | None = None,
 ) -> int:
     """Runs a tutorial from its command line and returns its exit code.
+
+    It trains, unless one of the `tasks` is asked for, which are named after their options.
 
     0: done; 1: training diverged; 2: an option or a file cannot be used; 130: stopped by Ctrl+C.
     """
     try:
         options = parse(parser, arguments)
         choose_device(options.device)
-        if options.predict is not None:
-            predict(options)
-            return 0
+        for name, perform in tasks.items():
+            if getattr(options, name) is not None:
+                perform(options)
+                return 0
         outcome = train(options)
         if outcome.reason == "interrupted":
             print(f"Continue with: python {_resume_command(parser, options)}")

@@ -123,11 +123,11 @@ def train(options: argparse.Namespace) -> training.Outcome:
         train_model,
         n_train_batches,
         epochs=options.epochs,
-        stopping=training.EarlyStopping(patience=5000, patience_increase=2, improvement_threshold=0.995),
-        validation_error=classification.mean_error(
-            classifier, y, valid_set, batch_size, name="validate_model"
+        monitor=training.Validation(
+            training.EarlyStopping(patience=5000, patience_increase=2, improvement_threshold=0.995),
+            classification.mean_error(classifier, y, valid_set, batch_size, name="validate_model"),
+            classification.mean_error(classifier, y, test_set, batch_size, name="test_model"),
         ),
-        test_error=classification.mean_error(classifier, y, test_set, batch_size, name="test_model"),
         model=parameters_of(classifier),
         folder=options.out,
         settings=command_line.settings_of(options),
@@ -143,7 +143,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = command_line.make_parser(
         __doc__, name="logistic_sgd", epochs=1000, batch_size=600, learning_rate=0.13
     )
-    return command_line.main(parser, train, partial(classification.show_predictions, predict), arguments)
+    return command_line.main(
+        parser, train, {"predict": partial(classification.show_predictions, predict)}, arguments
+    )
 
 
 if __name__ == "__main__":

@@ -157,11 +157,11 @@ def train(options: argparse.Namespace) -> training.Outcome:
         train_model,
         n_train_batches,
         epochs=options.epochs,
-        stopping=training.EarlyStopping(patience=10000, patience_increase=2, improvement_threshold=0.995),
-        validation_error=classification.mean_error(
-            classifier, y, valid_set, batch_size, name="validate_model"
+        monitor=training.Validation(
+            training.EarlyStopping(patience=10000, patience_increase=2, improvement_threshold=0.995),
+            classification.mean_error(classifier, y, valid_set, batch_size, name="validate_model"),
+            classification.mean_error(classifier, y, test_set, batch_size, name="test_model"),
         ),
-        test_error=classification.mean_error(classifier, y, test_set, batch_size, name="test_model"),
         model=parameters_of(classifier),
         folder=options.out,
         settings=command_line.settings_of(options),
@@ -185,7 +185,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     model.add_argument(
         "--l2", type=command_line.not_negative, default=0.0001, metavar="X", help="weight of the L2 term"
     )
-    return command_line.main(parser, train, partial(classification.show_predictions, predict), arguments)
+    return command_line.main(
+        parser, train, {"predict": partial(classification.show_predictions, predict)}, arguments
+    )
 
 
 if __name__ == "__main__":

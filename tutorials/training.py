@@ -1,8 +1,10 @@
-"""The training loop that the tutorials share: minibatches, early stopping by patience, progress, and a run
+"""The training loop that the tutorials share: stages of minibatches one after the other, progress, and a run
 that can be interrupted or killed at any moment and resumed with the same results as one left alone.
 
-It knows no model and no graphlib: what it trains is given as plain functions, and as shared variables that
-have ``get_value`` and ``set_value``.
+What is measured meanwhile, and when a stage ends, is a `Monitor`'s to say: early stopping by patience where
+there are labels to validate with, the mean cost of every epoch where there are none. The loop knows no model
+and no graphlib: what it trains is given as plain functions, and as shared variables that have ``get_value``
+and ``set_value``.
 """
 
 import json
@@ -11,8 +13,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +27,7 @@ from storage import UserError
 
 CHECKPOINT = "checkpoint.npz"
 BEST_MODEL = "best_model.npz"
+LATEST_MODEL = "model.npz"
 CURVE_TABLE = "learning_curve.csv"
 CURVE_IMAGE = "learning_curve.png"
 
@@ -40,6 +43,11 @@ class SharedVariable(Protocol):
 def named_parameters(**layers: Any) -> dict[str, SharedVariable]:
     """The parameters of named layers (objects with a list `params`): ``{"hidden.W": W, "hidden.b": b}``."""
     return {f"{layer}.{p.name}": p for layer, parts in layers.items() for p in parts.params}
+
+
+def random_states(streams: Any) -> dict[str, SharedVariable]:
+    """The state of every draw of a RandomStreams, in the order they were made, to go into checkpoints."""
+    return {f"draw_{number}": state for number, (state, _) in enumerate(streams.state_updates)}
 
 
 def set_values(
@@ -128,45 +136,180 @@ class Interruption:
         self._previous = {}
 
 
-class Run:
-    """A training run: how far it is, what it measured, and the folder that lets another process continue it.
+class Monitor(Protocol):
+    """What a stage measures while it trains, and when it ends.
+
+    Attributes:
+        panels: the learning curve's panels that it fills, as in `LearningCurve`.
+        keeps: the file of the parameters that it says are worth keeping.
+        last_iteration: the minibatch after which training stops, as things stand; infinity where only the
+            epochs end it.
+    """
+
+    panels: Mapping[str, Sequence[str]]
+    keeps: str
+
+    @property
+    def last_iteration(self) -> float: ...
+
+    def interval(self, n_minibatches: int) -> int:
+        """How many minibatches there are from one measurement to the next; an epoch has `n_minibatches`."""
+
+    def measure(self, iteration: int, cost: float, where: str) -> tuple[dict[str, float], bool]:
+        """Measures the model as it is after minibatch `iteration`, `cost` being the mean since the last time.
+
+        Returns what goes into the curve's columns, and whether this model is the one to keep; says it too.
+        """
+
+    def remember(self) -> dict[str, Any]:
+        """What a checkpoint must hold, as JSON can hold it, for `restore` to go on from."""
+
+    def restore(self, remembered: Mapping[str, Any]) -> None: ...
+
+    def summary(self) -> str:
+        """A sentence on what came out."""
+
+
+class Validation:
+    """Validates now and then, stops early, and tests whenever the model is the best so far.
 
     Args:
-        step: trains on the minibatch of an index and returns its cost.
-        n_minibatches: how many minibatches an epoch has.
-        model: the model's parameters by name; `best` keeps a copy of their best values.
-        state: whatever else training changes (momenta, random states), by name.
-        curve: collects what is measured.
-        folder: where the files go.
-        settings: what the run was started with, as JSON can hold it; kept in the checkpoint.
+        stopping: when to stop. It validates every ``min(minibatches of an epoch, patience / 2)`` minibatches.
+        validation_error, test_error: the present model's errors, as fractions in [0, 1].
+
+    Attributes:
+        best_test_error: the test error of the model that was best in validation; NaN until there is one.
     """
+
+    panels: Mapping[str, Sequence[str]] = {
+        "training cost": ["training_cost"],
+        "error (%)": ["validation_error_percent", "test_error_percent"],
+    }
+    keeps = BEST_MODEL
 
     def __init__(
         self,
-        step: Callable[[int], Any],
-        n_minibatches: int,
-        *,
-        model: Mapping[str, SharedVariable],
-        state: Mapping[str, SharedVariable],
-        curve: LearningCurve,
-        folder: Path,
-        settings: Mapping[str, Any],
+        stopping: EarlyStopping,
+        validation_error: Callable[[], float],
+        test_error: Callable[[], float],
     ):
-        self.step, self.n_minibatches = step, n_minibatches
-        self.model, self.state, self.curve = model, state, curve
-        self.folder, self.settings = folder, settings
-        self.iteration = 0
-        self.best: dict[str, np.ndarray] = {}
-        self._cost_sum, self._cost_count = 0.0, 0
-        self._seconds_before, self._started = 0.0, time.monotonic()
+        self.stopping, self.validation_error, self.test_error = stopping, validation_error, test_error
+        self.best_test_error = math.nan
+        self._longest_interval = stopping.patience // 2
 
     @property
-    def seconds(self) -> float:
-        """Time spent so far, that of the interrupted parts included."""
-        return self._seconds_before + time.monotonic() - self._started
+    def last_iteration(self) -> int:
+        return self.stopping.last_iteration
+
+    def interval(self, n_minibatches: int) -> int:
+        return max(1, min(n_minibatches, self._longest_interval))
+
+    def measure(self, iteration: int, cost: float, where: str) -> tuple[dict[str, float], bool]:
+        error = float(self.validation_error())
+        say(f"{where}, validation error {100 * error:f} %")
+        measured = {"training_cost": cost, "validation_error_percent": 100 * error}
+        is_best = self.stopping.observe(iteration, error)
+        if is_best:
+            self.best_test_error = float(self.test_error())
+            say(f"     {where}, test error of best model {100 * self.best_test_error:f} %")
+            measured["test_error_percent"] = 100 * self.best_test_error
+        return measured, is_best
+
+    def remember(self) -> dict[str, Any]:
+        return {"stopping": asdict(self.stopping), "test_error": self.best_test_error}
+
+    def restore(self, remembered: Mapping[str, Any]) -> None:
+        self.stopping = EarlyStopping(**remembered["stopping"])
+        self.best_test_error = remembered["test_error"]
+
+    def summary(self) -> str:
+        if not self.stopping.best_iteration:
+            return "There was no validation yet, and so there is no best model"
+        return (
+            f"Best validation score of {100 * self.stopping.best_error:f} % obtained at iteration "
+            f"{self.stopping.best_iteration}, with test performance {100 * self.best_test_error:f} %"
+        )
+
+
+class EveryEpoch:
+    """For learning without labels: the mean cost of every epoch, until the epochs run out.
+
+    Args:
+        column, panel: where the cost goes in the learning curve.
+        measures: other quantities to measure after every epoch, by name; each has a panel of its own.
+    """
+
+    keeps = LATEST_MODEL
+    last_iteration = math.inf
+
+    def __init__(
+        self,
+        column: str = "training_cost",
+        panel: str = "training cost",
+        measures: Mapping[str, Callable[[], float]] | None = None,
+    ):
+        self.column, self.measures = column, measures or {}
+        self.panels = {panel: [column], **{name.replace("_", " "): [name] for name in self.measures}}
+        self.cost = math.nan
+
+    def interval(self, n_minibatches: int) -> int:
+        return n_minibatches
+
+    def measure(self, iteration: int, cost: float, where: str) -> tuple[dict[str, float], bool]:
+        self.cost = cost
+        others = {name: float(evaluate()) for name, evaluate in self.measures.items()}
+        report = "".join(f", {name.replace('_', ' ')} {value:f}" for name, value in others.items())
+        say(f"{where}, cost {cost:f}{report}")
+        return {self.column: cost, **others}, True
+
+    def remember(self) -> dict[str, Any]:
+        return {"cost": self.cost}
+
+    def restore(self, remembered: Mapping[str, Any]) -> None:
+        self.cost = remembered["cost"]
+
+    def summary(self) -> str:
+        if math.isnan(self.cost):
+            return "There was no whole epoch yet"
+        return f"The last epoch's mean cost is {self.cost:f}"
+
+
+@dataclass
+class Stage:
+    """A part of a run, with a training function of its own, such as one layer's pre-training.
+
+    Attributes:
+        start: called when the stage begins or is resumed; returns the function that trains on the minibatch
+            of an index in ``range(n_minibatches)`` and returns its cost.
+        epochs: at most so many passes over the `n_minibatches`.
+        monitor: what is measured meanwhile; no other stage's.
+        name: begins each line that is printed; may be empty where it is the only stage.
+        illustrate: draws pictures from the parameters that were kept, by name.
+        iteration: minibatches seen so far.
+        cost_sum, cost_count: of the costs since the last measurement.
+    """
+
+    start: Callable[[], Callable[[int], Any]]
+    n_minibatches: int
+    epochs: int
+    monitor: Monitor
+    name: str = ""
+    illustrate: Callable[[Mapping[str, np.ndarray]], None] | None = None
+    iteration: int = field(default=0, init=False)
+    cost_sum: float = field(default=0.0, init=False)
+    cost_count: int = field(default=0, init=False)
 
     @property
-    def epochs(self) -> float:
+    def last_iteration(self) -> int:
+        """The minibatch after which the stage ends, as things stand."""
+        return min(self.epochs * self.n_minibatches, self.monitor.last_iteration)
+
+    @property
+    def finished(self) -> bool:
+        return self.iteration >= self.last_iteration
+
+    @property
+    def epochs_done(self) -> float:
         """Epochs done, fractions included."""
         return self.iteration / self.n_minibatches
 
@@ -174,15 +317,16 @@ class Run:
     def where(self) -> str:
         """The epoch and its minibatch that were trained on last, both counted from 1."""
         if self.iteration == 0:
-            return "the start"
+            return f"the start of {self.name}" if self.name else "the start"
         epoch, minibatch = divmod(self.iteration - 1, self.n_minibatches)
-        return f"epoch {epoch + 1}, minibatch {minibatch + 1}/{self.n_minibatches}"
+        place = f"epoch {epoch + 1}, minibatch {minibatch + 1}/{self.n_minibatches}"
+        return f"{self.name}, {place}" if self.name else place
 
-    def advance(self, stop: int, bar: tqdm, interruption: Interruption) -> None:
+    def advance(self, step: Callable[[int], Any], stop: int, bar: tqdm, interruption: Interruption) -> None:
         """Trains until `stop` minibatches have been seen, all of this epoch and one at least, or until
         interrupted.
         """
-        step, update, total = self.step, bar.update, self._cost_sum
+        update, total = bar.update, self.cost_sum
         first = self.iteration % self.n_minibatches
         # The only Python that runs once a minibatch: a step can take as little as a tenth of a millisecond.
         for index in range(first, first + stop - self.iteration):
@@ -192,54 +336,171 @@ class Run:
                 break
         done = index + 1 - first
         self.iteration += done
-        self._cost_sum, self._cost_count = total, self._cost_count + done
+        self.cost_sum, self.cost_count = total, self.cost_count + done
 
     def take_mean_cost(self) -> float:
         """The mean training cost since this was last called."""
-        mean = self._cost_sum / self._cost_count
-        self._cost_sum, self._cost_count = 0.0, 0
+        mean = self.cost_sum / self.cost_count
+        self.cost_sum, self.cost_count = 0.0, 0
         return mean
 
-    def keep_best(self) -> None:
-        """Remembers the model's values as they are now."""
-        self.best = {name: np.array(variable.get_value()) for name, variable in self.model.items()}
-
-    def save_results(self) -> None:
-        """Writes the best model and the curve's table."""
-        if self.best:
-            storage.save_arrays(self.folder / BEST_MODEL, self.best)
-        self.curve.write_csv(self.folder / CURVE_TABLE)
-
-    def save_checkpoint(self, **policy: Any) -> None:
-        """Writes all that `restore` needs, and what the stopping policy must remember (a JSON object)."""
-        progress = {
-            "settings": dict(self.settings),
+    def remember(self) -> dict[str, Any]:
+        """How far the stage is, as JSON can hold it."""
+        return {
             "n_minibatches": self.n_minibatches,
             "iteration": self.iteration,
-            "cost_sum": self._cost_sum,
-            "cost_count": self._cost_count,
+            "cost_sum": self.cost_sum,
+            "cost_count": self.cost_count,
+            "monitor": self.monitor.remember(),
+        }
+
+    def restore(self, remembered: Mapping[str, Any], source: Path) -> None:
+        """Continues from what `remember` gave; UserError where the data are others."""
+        if remembered["n_minibatches"] != self.n_minibatches:
+            raise UserError(
+                f"{source} was made with {remembered['n_minibatches']} minibatches an epoch, and now there "
+                f"are {self.n_minibatches}: resume with the data the run was started with"
+            )
+        self.iteration = remembered["iteration"]
+        self.cost_sum, self.cost_count = remembered["cost_sum"], remembered["cost_count"]
+        self.monitor.restore(remembered["monitor"])
+
+
+class Run:
+    """A training run: its stages, what it measured, and the folder that lets another process continue it.
+
+    Args:
+        stages: what is trained, one after the other.
+        model: the model's parameters by name; `kept` holds a copy of those that the stage's monitor keeps.
+        state: whatever else training changes (momenta, random states), by name.
+        folder: where the files go.
+        settings: what the run was started with, as JSON can hold it; kept in the checkpoint.
+        save_seconds, draw_seconds: the least time between two checkpoints, and between two sets of pictures.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        *,
+        model: Mapping[str, SharedVariable],
+        state: Mapping[str, SharedVariable],
+        folder: Path,
+        settings: Mapping[str, Any],
+        save_seconds: float,
+        draw_seconds: float,
+    ):
+        self.stages, self.stage = stages, stages[0]
+        self.model, self.state = model, state
+        self.folder, self.settings = folder, settings
+        self.save_seconds, self.draw_seconds = save_seconds, draw_seconds
+        panels: dict[str, list[str]] = {}
+        for stage in stages:
+            for title, columns in stage.monitor.panels.items():
+                panels.setdefault(title, []).extend(columns)
+        self.curve = LearningCurve(panels)
+        self.kept: dict[str, np.ndarray] = {}
+        self._seconds_before, self._started = 0.0, time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Time spent so far, that of the interrupted parts included."""
+        return self._seconds_before + time.monotonic() - self._started
+
+    @property
+    def epochs(self) -> float:
+        """Epochs done in all stages, fractions included."""
+        return sum(stage.epochs_done for stage in self.stages)
+
+    def train(self, stage: Stage, interruption: Interruption) -> str:
+        """Trains a stage to its end; returns the `Outcome.reason`."""
+        if stage is not self.stage:
+            self.stage, self.kept = stage, {}
+        reason = "finished"
+        interval = stage.monitor.interval(stage.n_minibatches)
+        last_save, last_draw = -math.inf, time.monotonic()
+        step = None if stage.finished else stage.start()
+        bar = tqdm(
+            total=stage.last_iteration,
+            initial=stage.iteration,
+            unit=" minibatches",
+            leave=False,
+            dynamic_ncols=True,
+            disable=not sys.stderr.isatty(),
+        )
+        with bar:
+            while not stage.finished:
+                if interruption.requested:
+                    reason = "interrupted"
+                    break
+                epoch = stage.iteration // stage.n_minibatches + 1
+                bar.total = stage.last_iteration
+                bar.set_description(f"{stage.name} epoch {epoch}/{stage.epochs}".lstrip(), refresh=False)
+                measurement = (stage.iteration // interval + 1) * interval
+                stop = min(stage.last_iteration, epoch * stage.n_minibatches, measurement)
+                stage.advance(step, stop, bar, interruption)
+                if stage.iteration < measurement:
+                    continue
+
+                cost = stage.take_mean_cost()
+                if not math.isfinite(cost):
+                    reason = "diverged"
+                    break
+                measured, keep = stage.monitor.measure(stage.iteration, cost, stage.where)
+                if keep:
+                    self.kept = {name: np.array(value.get_value()) for name, value in self.model.items()}
+                self.curve.append(stage.epochs_done, stage.iteration, **measured)
+                if time.monotonic() - last_save >= self.save_seconds:
+                    self.save_results()
+                    self.save_checkpoint()
+                    last_save = time.monotonic()
+                if time.monotonic() - last_draw >= self.draw_seconds:
+                    self.draw()
+                    last_draw = time.monotonic()
+        self.save_results()
+        if reason != "diverged":
+            # Where the parameters are worthless, the checkpoint before this one stays.
+            self.save_checkpoint()
+        self.draw()
+        return reason
+
+    def save_results(self) -> None:
+        """Writes the model that is kept and the curve's table."""
+        if self.kept:
+            storage.save_arrays(self.folder / self.stage.monitor.keeps, self.kept)
+        self.curve.write_csv(self.folder / CURVE_TABLE)
+
+    def draw(self) -> None:
+        """Draws the curve, and what the stage has to show of the model that is kept."""
+        if self.curve.rows:
+            self.curve.draw(self.folder / CURVE_IMAGE)
+        if self.kept and self.stage.illustrate:
+            self.stage.illustrate(self.kept)
+
+    def save_checkpoint(self) -> None:
+        """Writes all that `restore` needs."""
+        progress = {
+            "settings": dict(self.settings),
             "seconds": self.seconds,
-            "policy": policy,
+            "stage": self.stages.index(self.stage),
+            "stages": [stage.remember() for stage in self.stages],
         }
         arrays = {
             "progress": np.array(json.dumps(progress)),
             "curve": self.curve.as_array(),
             **{f"model/{name}": variable.get_value(borrow=True) for name, variable in self.model.items()},
             **{f"state/{name}": variable.get_value(borrow=True) for name, variable in self.state.items()},
-            **{f"best/{name}": array for name, array in self.best.items()},
+            **{f"kept/{name}": array for name, array in self.kept.items()},
         }
         storage.save_arrays(self.folder / CHECKPOINT, arrays)
 
-    def restore(self) -> dict[str, Any]:
-        """Continues from the folder's checkpoint; returns what `save_checkpoint` was given."""
+    def restore(self) -> None:
+        """Continues from the folder's checkpoint."""
         path = self.folder / CHECKPOINT
         progress, arrays = read_checkpoint(path)
         try:
-            if progress["n_minibatches"] != self.n_minibatches:
-                raise UserError(
-                    f"{path} was made with {progress['n_minibatches']} minibatches an epoch, and now there "
-                    f"are {self.n_minibatches}: resume with the data the run was started with"
-                )
+            for stage, remembered in zip(self.stages, progress["stages"], strict=True):
+                stage.restore(remembered, path)
+            self.stage = self.stages[progress["stage"]]
             set_values(
                 {
                     **{f"model/{name}": variable for name, variable in self.model.items()},
@@ -249,22 +510,19 @@ class Run:
                 path,
             )
             self.curve.restore(arrays["curve"])
-            self.best = {
-                name.removeprefix("best/"): array
+            self.kept = {
+                name.removeprefix("kept/"): array
                 for name, array in arrays.items()
-                if name.startswith("best/")
+                if name.startswith("kept/")
             }
-            self.iteration = progress["iteration"]
-            self._cost_sum, self._cost_count = progress["cost_sum"], progress["cost_count"]
             self._seconds_before = progress["seconds"]
-            return progress["policy"]
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, IndexError, TypeError):
             raise UserError(f"{path} is no checkpoint of this program's") from None
 
     def set_earlier_run_aside(self) -> None:
         """Renames what an earlier run left in the folder: starting anew by mistake then loses nothing."""
         kept = []
-        for name in (CHECKPOINT, BEST_MODEL):
+        for name in (CHECKPOINT, BEST_MODEL, LATEST_MODEL):
             path = self.folder / name
             if path.exists():
                 path.replace(path.with_name(f"previous_{name}"))
@@ -280,7 +538,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     arrays = storage.load_arrays(path)
     try:
         progress = json.loads(str(arrays["progress"]))
-        progress["settings"], progress["iteration"]
+        progress["settings"], progress["stages"]
     except (KeyError, ValueError, TypeError):
         raise UserError(f"{path} is no checkpoint of this program's") from None
     return progress, arrays
@@ -288,43 +546,31 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 @dataclass
 class Outcome:
-    """How a run ended. Errors are fractions; `best_iteration` is 0 where nothing was validated."""
+    """How a run ended: the reason is "finished", "interrupted" or "diverged"."""
 
-    reason: str  # "finished", "interrupted" or "diverged"
-    best_validation_error: float
-    best_iteration: int
-    test_error: float
+    reason: str
     epochs: float
     seconds: float
 
 
-def train(
-    step: Callable[[int], Any],
-    n_minibatches: int,
+def train_stages(
+    stages: Sequence[Stage],
     *,
-    epochs: int,
-    stopping: EarlyStopping,
-    validation_error: Callable[[], float],
-    test_error: Callable[[], float],
     model: Mapping[str, SharedVariable],
     folder: Path,
     state: Mapping[str, SharedVariable] | None = None,
     settings: Mapping[str, Any] | None = None,
     resume: bool = False,
-    illustrate: Callable[[Mapping[str, np.ndarray]], None] | None = None,
     save_seconds: float = 2.0,
     draw_seconds: float = 60.0,
 ) -> Outcome:
-    """Trains by minibatches until patience or epochs run out, or Ctrl+C, and evaluates the best model.
+    """Trains one stage after the other, each until its monitor or its epochs end it, or until Ctrl+C.
 
-    Validates every ``min(n_minibatches, patience / 2)`` minibatches. Writes best_model.npz,
-    learning_curve.csv and checkpoint.npz at validations (not more than once in `save_seconds`) and at the
-    end, learning_curve.png and whatever `illustrate` makes of the best parameters now and then
-    (`draw_seconds`) and at the end.
+    Writes the model that is kept, learning_curve.csv and checkpoint.npz at measurements (not more than once
+    in `save_seconds`) and at a stage's end; learning_curve.png and whatever the stage draws of the kept
+    parameters now and then (`draw_seconds`) and at its end.
 
     Args:
-        step: trains on the minibatch of an index in ``range(n_minibatches)`` and returns its cost.
-        validation_error, test_error: the present model's errors, as fractions in [0, 1].
         model, state, folder, settings: see `Run`.
         resume: continue from the folder's checkpoint, which must have come from the same functions and data.
 
@@ -332,107 +578,55 @@ def train(
         UserError: a checkpoint cannot be read or does not fit, or a file cannot be written.
     """
     storage.make_folder(folder)
-    curve = LearningCurve(
-        {"training cost": ["training_cost"], "error (%)": ["validation_error_percent", "test_error_percent"]}
-    )
     run = Run(
-        step,
-        n_minibatches,
+        stages,
         model=model,
         state=state or {},
-        curve=curve,
         folder=folder,
         settings=settings or {},
+        save_seconds=save_seconds,
+        draw_seconds=draw_seconds,
     )
-    frequency = max(1, min(n_minibatches, stopping.patience // 2))
-    best_test_error = math.nan
     if resume:
-        remembered = run.restore()
-        stopping = EarlyStopping(**remembered["stopping"])
-        best_test_error = remembered["test_error"]
-        say(f"... resuming after {run.where}")
+        run.restore()
+        say(f"... resuming after {run.stage.where}")
     else:
         run.set_earlier_run_aside()
-
-    def save() -> None:
-        run.save_results()
-        run.save_checkpoint(stopping=asdict(stopping), test_error=best_test_error)
-
-    def draw() -> None:
-        if curve.rows:
-            curve.draw(folder / CURVE_IMAGE)
-        if run.best and illustrate:
-            illustrate(run.best)
-
     reason = "finished"
-    last_save, last_draw = -math.inf, time.monotonic()
-    bar = tqdm(
-        total=epochs * n_minibatches,
-        initial=run.iteration,
-        unit=" minibatches",
-        leave=False,
-        dynamic_ncols=True,
-        disable=not sys.stderr.isatty(),
-    )
-    with Interruption() as interruption, bar:
-        while (limit := min(epochs * n_minibatches, stopping.last_iteration)) > run.iteration:
-            if interruption.requested:
-                reason = "interrupted"
-                break
-            bar.total = limit
-            bar.set_description(f"epoch {run.iteration // n_minibatches + 1}/{epochs}", refresh=False)
-            end_of_epoch = (run.iteration // n_minibatches + 1) * n_minibatches
-            next_validation = (run.iteration // frequency + 1) * frequency
-            run.advance(min(limit, end_of_epoch, next_validation), bar, interruption)
-            if run.iteration < next_validation:
+    with Interruption() as interruption:
+        for stage in stages:
+            if stage.finished and stage is not stages[-1]:
                 continue
-
-            cost = run.take_mean_cost()
-            if not math.isfinite(cost):
-                reason = "diverged"
+            reason = run.train(stage, interruption)
+            if reason != "finished":
                 break
-            error = float(validation_error())
-            say(f"{run.where}, validation error {100 * error:f} %")
-            measured = {"training_cost": cost, "validation_error_percent": 100 * error}
-            if stopping.observe(run.iteration, error):
-                best_test_error = float(test_error())
-                run.keep_best()
-                say(f"     {run.where}, test error of best model {100 * best_test_error:f} %")
-                measured["test_error_percent"] = 100 * best_test_error
-            curve.append(run.epochs, run.iteration, **measured)
-            if time.monotonic() - last_save >= save_seconds:
-                save()
-                last_save = time.monotonic()
-            if time.monotonic() - last_draw >= draw_seconds:
-                draw()
-                last_draw = time.monotonic()
-
-    outcome = Outcome(
-        reason, stopping.best_error, stopping.best_iteration, best_test_error, run.epochs, run.seconds
-    )
-    if reason == "diverged":
-        # The parameters are worthless now: the checkpoint before this one stays.
-        run.save_results()
-    else:
-        save()
-    draw()
+    outcome = Outcome(reason, run.epochs, run.seconds)
     _report(outcome, run)
     return outcome
 
 
+def train(
+    step: Callable[[int], Any],
+    n_minibatches: int,
+    *,
+    epochs: int,
+    monitor: Monitor,
+    illustrate: Callable[[Mapping[str, np.ndarray]], None] | None = None,
+    **run: Any,
+) -> Outcome:
+    """Trains in one stage (see `Stage`) with the function `step`; the others are `train_stages`'s."""
+    stage = Stage(lambda: step, n_minibatches, epochs, monitor, illustrate=illustrate)
+    return train_stages([stage], **run)
+
+
 def _report(outcome: Outcome, run: Run) -> None:
-    best = (
-        f"Best validation score of {100 * outcome.best_validation_error:f} % obtained at iteration "
-        f"{outcome.best_iteration}, with test performance {100 * outcome.test_error:f} %"
-        if outcome.best_iteration
-        else "There was no validation yet, and so there is no best model"
-    )
+    where = run.stage.where
     opening = {
         "finished": "Optimization complete.",
-        "interrupted": f"Stopped at {run.where}.",
-        "diverged": f"The training cost is not finite any more at {run.where}: lower the learning rate.",
+        "interrupted": f"Stopped at {where}.",
+        "diverged": f"The training cost is not finite any more at {where}: lower the learning rate.",
     }
-    say(f"{opening[outcome.reason]} {best}")
+    say(f"{opening[outcome.reason]} {run.stage.monitor.summary()}")
     rate = outcome.epochs / outcome.seconds
     say(f"The code ran for {outcome.epochs:.4g} epochs in {outcome.seconds:.1f} s, with {rate:f} epochs/sec")
     say(f"The results are in {run.folder}")

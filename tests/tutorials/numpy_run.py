@@ -64,12 +64,12 @@ class Classifier:
 
 def run(classifier: Classifier, folder: Path, **options) -> training.Outcome:
     """Trains `classifier` for at most 40 epochs, saving at every validation."""
-    settings = {"epochs": 40, "stopping": training.EarlyStopping(patience=150), "save_seconds": 0.0} | options
+    stopping = training.EarlyStopping(patience=150)
+    settings = {"epochs": 40, "save_seconds": 0.0} | options
     return training.train(
         classifier.step,
         N_MINIBATCHES,
-        validation_error=classifier.error,
-        test_error=classifier.error,
+        monitor=training.Validation(stopping, classifier.error, classifier.error),
         model={"output.W": classifier.W},
         state={"momentum": classifier.momentum},
         folder=folder,

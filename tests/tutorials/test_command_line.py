@@ -29,6 +29,9 @@ def no_call(options: argparse.Namespace):
     raise AssertionError("must not be called")
 
 
+PREDICT = {"predict": no_call}
+
+
 def test_defaults_are_the_tutorials():
     options = parse()
     assert settings_of(options) == {
@@ -75,7 +78,7 @@ def test_dataset_is_found_from_anywhere(tmp_path, monkeypatch):
 )
 def test_bad_option_gives_one_line_and_code_2(capsys, arguments, words):
     with pytest.raises(SystemExit) as stop:
-        command_line.main(parser(), no_call, no_call, arguments)
+        command_line.main(parser(), no_call, PREDICT, arguments)
     assert stop.value.code == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -97,19 +100,19 @@ def test_help_names_every_option_and_its_default(capsys):
 
 
 def outcome(reason: str) -> Outcome:
-    return Outcome(reason, 0.1, 1, 0.1, 1.0, 1.0)
+    return Outcome(reason, 1.0, 1.0)
 
 
 @pytest.mark.parametrize(("reason", "code"), [("finished", 0), ("diverged", 1), ("interrupted", 130)])
 def test_exit_code_says_how_the_run_ended(reason, code):
-    assert command_line.main(parser(), lambda options: outcome(reason), no_call, []) == code
+    assert command_line.main(parser(), lambda options: outcome(reason), PREDICT, []) == code
 
 
 def test_interrupted_run_says_how_to_resume(capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["tutorials/mlp.py"])
-    command_line.main(parser(), lambda options: outcome("interrupted"), no_call, [])
+    command_line.main(parser(), lambda options: outcome("interrupted"), PREDICT, [])
     assert "python tutorials/mlp.py --resume\n" in capsys.readouterr().out
-    command_line.main(parser(), lambda options: outcome("interrupted"), no_call, ["--out", "my run"])
+    command_line.main(parser(), lambda options: outcome("interrupted"), PREDICT, ["--out", "my run"])
     assert "python tutorials/mlp.py --resume --out 'my run'\n" in capsys.readouterr().out
 
 
@@ -118,7 +121,7 @@ def test_bad_file_gives_one_line_and_code_2(capsys, error):
     def train(options):
         raise error
 
-    assert command_line.main(parser(), train, no_call, []) == 2
+    assert command_line.main(parser(), train, PREDICT, []) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.endswith(f"error: {error}\n") and err.count("\n") == 1
@@ -129,27 +132,27 @@ def test_unexpected_error_keeps_its_traceback():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        command_line.main(parser(), train, no_call, [])
+        command_line.main(parser(), train, PREDICT, [])
 
 
 def test_interrupted_before_training(capsys):
     def train(options):
         raise KeyboardInterrupt
 
-    assert command_line.main(parser(), train, no_call, []) == 130
+    assert command_line.main(parser(), train, PREDICT, []) == 130
     assert "interrupted" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("pictures", [[], ["four.png"], ["four.png", "five.png"]])
 def test_predicting_takes_pictures_or_none(pictures):
     seen = []
-    assert command_line.main(parser(), no_call, seen.append, ["--predict", *pictures]) == 0
+    assert command_line.main(parser(), PREDICT, {"predict": seen.append}, ["--predict", *pictures]) == 0
     assert [str(path) for path in seen[0].predict] == pictures
 
 
 def test_unknown_device(capsys):
     before = graphlib.config.device
-    assert command_line.main(parser(), no_call, no_call, ["--device", "abacus"]) == 2
+    assert command_line.main(parser(), no_call, PREDICT, ["--device", "abacus"]) == 2
     assert "--device abacus" in capsys.readouterr().err
     assert graphlib.config.device == before
 
@@ -183,24 +186,24 @@ def test_epochs_of_a_resumed_run_may_grow(folder):
     ],
 )
 def test_other_options_of_a_resumed_run_may_not_change(folder, capsys, arguments, words):
-    code = command_line.main(parser(), no_call, no_call, ["--resume", "--out", str(folder), *arguments])
+    code = command_line.main(parser(), no_call, PREDICT, ["--resume", "--out", str(folder), *arguments])
     assert code == 2
     assert words in capsys.readouterr().err
 
 
 def test_checkpoint_of_another_tutorial(folder, capsys):
     plain = make_parser("", name="logistic_sgd", epochs=1, batch_size=600, learning_rate=0.13)
-    assert command_line.main(plain, no_call, no_call, ["--resume", "--out", str(folder)]) == 2
+    assert command_line.main(plain, no_call, PREDICT, ["--resume", "--out", str(folder)]) == 2
     assert "written by another tutorial" in capsys.readouterr().err
 
 
 def test_nothing_to_resume(tmp_path, capsys):
-    assert command_line.main(parser(), no_call, no_call, ["--resume", "--out", str(tmp_path)]) == 2
+    assert command_line.main(parser(), no_call, PREDICT, ["--resume", "--out", str(tmp_path)]) == 2
     assert "start the run without --resume" in capsys.readouterr().err
 
 
 def test_damaged_checkpoint(folder, capsys):
     path = folder / "checkpoint.npz"
     path.write_bytes(path.read_bytes()[:100])
-    assert command_line.main(parser(), no_call, no_call, ["--resume", "--out", str(folder)]) == 2
+    assert command_line.main(parser(), no_call, PREDICT, ["--resume", "--out", str(folder)]) == 2
     assert "checkpoint.npz is damaged" in capsys.readouterr().err

@@ -27,7 +27,7 @@ from curves import LearningCurve
 from storage import UserError
 from tests.tutorials import numpy_run
 from tests.tutorials.numpy_run import N_MINIBATCHES, Classifier, Shared, run
-from training import EarlyStopping
+from training import EarlyStopping, EveryEpoch, Stage, Validation
 
 # --- early stopping ---
 
@@ -50,28 +50,29 @@ def test_patience_grows_only_with_a_marked_improvement():
 
 
 def train_on_errors(folder: Path, errors, n_minibatches: int, patience: int, epochs: int, threshold=0.9):
-    """Runs the loop on given validation errors (the last repeated); returns (indices trained on, outcome)."""
+    """Runs the loop on given validation errors (the last repeated); returns (indices trained on, stopping)."""
     indices, waiting = [], list(errors)
-    outcome = training.train(
+    stopping = EarlyStopping(patience, patience_increase=2, improvement_threshold=threshold)
+    training.train(
         lambda index: indices.append(index) or 1.0,
         n_minibatches,
         epochs=epochs,
-        stopping=EarlyStopping(patience, patience_increase=2, improvement_threshold=threshold),
-        validation_error=lambda: waiting.pop(0) if len(waiting) > 1 else waiting[0],
-        test_error=lambda: 0.5,
+        monitor=Validation(
+            stopping, lambda: waiting.pop(0) if len(waiting) > 1 else waiting[0], test_error=lambda: 0.5
+        ),
         model={"W": Shared(np.zeros(1))},
         folder=folder,
         save_seconds=math.inf,
     )
-    return indices, outcome
+    return indices, stopping
 
 
 def test_training_stops_where_patience_ends(tmp_path):
     # After 4: patience max(10, 2 * 3); after 8: 0.3 < 0.45, so 2 * 7 = 14; after 12: not marked enough.
     # Counting from 0, minibatch 14 is the last.
-    indices, outcome = train_on_errors(tmp_path, [0.5, 0.3, 0.29], n_minibatches=4, patience=10, epochs=100)
+    indices, stopping = train_on_errors(tmp_path, [0.5, 0.3, 0.29], n_minibatches=4, patience=10, epochs=100)
     assert indices == [0, 1, 2, 3] * 3 + [0, 1, 2]
-    assert (outcome.best_validation_error, outcome.best_iteration) == (0.29, 12)
+    assert (stopping.best_error, stopping.best_iteration) == (0.29, 12)
 
 
 def published_loop(errors, n_minibatches, patience, epochs, threshold):
@@ -110,10 +111,10 @@ def test_stops_as_the_published_programs(
     folder = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LearningCurve, "draw", lambda self, path: None)  # takes nearly all of the time
-        indices, outcome = train_on_errors(folder, errors, n_minibatches, patience, epochs, threshold)
+        indices, stopping = train_on_errors(folder, errors, n_minibatches, patience, epochs, threshold)
     seen, best = published_loop(errors, n_minibatches, patience, epochs, threshold)
     assert indices == [number % n_minibatches for number in range(seen)]
-    assert outcome.best_validation_error == best
+    assert stopping.best_error == best
 
 
 # --- what a run writes ---
@@ -157,9 +158,7 @@ def test_best_model_is_the_one_with_the_best_validation_error(tmp_path):
         step,
         5,
         epochs=4,
-        stopping=EarlyStopping(patience=1000),
-        validation_error=lambda: next(errors),
-        test_error=lambda: 0.1,
+        monitor=Validation(EarlyStopping(patience=1000), lambda: next(errors), lambda: 0.1),
         model={"W": weights},
         folder=tmp_path,
     )
@@ -175,9 +174,7 @@ def test_curve_as_table_and_picture(tmp_path):
         lambda index: next(costs),
         2,
         epochs=2,
-        stopping=EarlyStopping(patience=1000),
-        validation_error=lambda: next(errors),
-        test_error=lambda: 0.25,
+        monitor=Validation(EarlyStopping(patience=1000), lambda: next(errors), lambda: 0.25),
         model={"W": Shared(np.zeros(1))},
         folder=tmp_path,
     )
@@ -328,7 +325,7 @@ def test_divergence_ends_the_run_and_keeps_the_best_model(tmp_path, capsys):
     assert "lower the learning rate" in capsys.readouterr().out
     assert storage.load_arrays(tmp_path / "best_model.npz")["output.W"].shape == classifier.W.value.shape
     progress, _ = training.read_checkpoint(tmp_path / "checkpoint.npz")
-    assert progress["iteration"] == 2 * N_MINIBATCHES
+    assert progress["stages"][0]["iteration"] == 2 * N_MINIBATCHES
 
 
 # --- files that do not fit ---

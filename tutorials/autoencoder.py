@@ -1,0 +1,95 @@
+"""The autoencoder with tied weights, which the denoising and the contractive autoencoder are variants of.
+
+After section 4.6 of Y. Bengio, "Learning deep architectures for AI", 2009.
+"""
+
+import argparse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import graphlib
+import graphlib.tensor as T
+import images
+from data.mnist import IMAGE_SHAPE
+from mlp import HiddenLayer
+
+SHOWN = 100  # filters in a picture, as in the chapters
+
+
+class Autoencoder:
+    """Encodes an example x as y = s(x W + b), and decodes that to z = s(y W' + b'), where W' = W transposed.
+
+    s is the logistic function, and so the values of an example should lie in [0, 1].
+
+    Args:
+        numpy_rng: numpy.random.RandomState that draws the weights.
+        input: symbolic matrix, a row an example, (n, n_visible); None for a new one, which is `x` then.
+        n_visible: values of an example.
+        n_hidden: hidden units.
+        W, bhid, bvis: shared parameters (n_visible, n_hidden), (n_hidden,) and (n_visible,) to use in place
+            of new ones; a stacked autoencoder shares W and bhid with a perceptron's layer.
+
+    Attributes:
+        x: the input.
+        W, b, b_prime, W_prime: the parameters, and W transposed.
+        params: [W, b, b_prime].
+    """
+
+    def __init__(
+        self, numpy_rng, input=None, n_visible: int = 784, n_hidden: int = 500, W=None, bhid=None, bvis=None
+    ):
+        self.x = T.matrix("input") if input is None else input
+        encoder = HiddenLayer(numpy_rng, self.x, n_visible, n_hidden, W=W, b=bhid, activation=T.nnet.sigmoid)
+        if bvis is None:
+            bvis = graphlib.shared(np.zeros(n_visible, dtype=graphlib.config.floatX), name="b_prime")
+        self.n_visible, self.n_hidden = n_visible, n_hidden
+        self.W, self.b, self.b_prime = encoder.W, encoder.b, bvis
+        self.W_prime = self.W.T
+        self.params = [self.W, self.b, self.b_prime]
+
+    def get_hidden_values(self, input):
+        """The code of the examples `input` (n, n_visible): (n, n_hidden), values between 0 and 1."""
+        return T.nnet.sigmoid(T.dot(input, self.W) + self.b)
+
+    def get_reconstructed_input(self, hidden):
+        """What the codes `hidden` (n, n_hidden) decode to: (n, n_visible), values between 0 and 1."""
+        return T.nnet.sigmoid(T.dot(hidden, self.W_prime) + self.b_prime)
+
+    def reconstruction_error(self, z):
+        """Cross-entropy of each example of the input with its reconstruction `z`, in nats: (n,)."""
+        return -T.sum(self.x * T.log(z) + (1 - self.x) * T.log(1 - z), axis=1)
+
+    def descend(self, cost, learning_rate) -> list[tuple]:
+        """The updates that make one step down the gradient of `cost`."""
+        gradients = T.grad(cost, self.params)
+        return [(p, p - learning_rate * g) for p, g in zip(self.params, gradients, strict=True)]
+
+
+def training_function(
+    autoencoder: Autoencoder, cost, updates, examples, batch_size: int, name: str
+) -> Callable[[int], Any]:
+    """A compiled function of a minibatch's index that trains on it and returns the cost.
+
+    `examples` is a shared matrix, (size, n_visible).
+    """
+    index = T.lscalar("index")
+    return graphlib.function(
+        inputs=[index],
+        outputs=cost,
+        updates=updates,
+        givens={autoencoder.x: examples[index * batch_size : (index + 1) * batch_size]},
+        name=name,
+    )
+
+
+def save_filters(path: Path, W: np.ndarray) -> None:
+    """Draws what the first hundred hidden units look for; W has shape (784, n_hidden)."""
+    images.save_filters(path, W.T[:SHOWN], IMAGE_SHAPE)
+
+
+def illustration(options: argparse.Namespace, file: str, weights: str) -> Callable[[Mapping], None]:
+    """What a training stage draws: the filters of the kept parameter named `weights`, into `file`."""
+    return lambda kept: save_filters(options.out / file, kept[weights])

@@ -1,0 +1,120 @@
+"""A contractive autoencoder, trained on MNIST without labels.
+
+An autoencoder with tied weights learns to reconstruct its input; here its code shall also change little where
+the input does: the cost is
+
+    mean over the examples of  L(x, z) + contraction · ‖J(x)‖²
+
+where L is the cross-entropy, and J the Jacobian of the hidden units h = s(x W + b) with respect to x, taken
+in the Frobenius norm. Since J_ji = h_j (1 − h_j) W_ij, the squared norm is
+sum_j (h_j (1 − h_j))² · sum_i W_ij², and costs no more than the code itself.
+
+After the chapter "Contractive Autoencoders" (cA) of the Deep Learning Tutorials (LISA lab), whose program
+rounds the second term down, so that its gradient vanishes, which this one does not; S. Rifai et al.,
+"Contractive auto-encoders: explicit invariance during feature extraction", 2011.
+"""
+
+import _checkout  # noqa: F401
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+import classification
+import command_line
+import graphlib
+import graphlib.tensor as T
+import training
+from autoencoder import Autoencoder, illustration, training_function
+from data.mnist import PIXELS
+
+
+class cA(Autoencoder):
+    """An autoencoder whose hidden units resist small changes of the input; see `Autoencoder`."""
+
+    def get_jacobian(self, hidden, W):
+        """The derivatives of each hidden unit by each visible one, (n, n_visible, n_hidden).
+
+        `hidden` has shape (n, n_hidden), W (n_visible, n_hidden). Training needs only its norm, see
+        `squared_jacobian_norm`.
+        """
+        return (hidden * (1 - hidden)).dimshuffle(0, "x", 1) * W.dimshuffle("x", 0, 1)
+
+    def squared_jacobian_norm(self, hidden):
+        """The squared Frobenius norm of each example's Jacobian, (n,)."""
+        return T.dot((hidden * (1 - hidden)) ** 2, (self.W**2).sum(axis=0))
+
+    def get_cost_updates(self, contraction_level, learning_rate):
+        """(cost, updates) of a step of gradient descent on the input.
+
+        Leaves the reconstruction error of each example in `L_rec` and its squared Jacobian norm in `L_jacob`,
+        both (n,).
+        """
+        y = self.get_hidden_values(self.x)
+        z = self.get_reconstructed_input(y)
+        self.L_rec = self.reconstruction_error(z)
+        self.L_jacob = self.squared_jacobian_norm(y)
+        cost = T.mean(self.L_rec) + contraction_level * T.mean(self.L_jacob)
+        return cost, self.descend(cost, learning_rate)
+
+
+def train(options: argparse.Namespace) -> training.Outcome:
+    """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
+    training.say("... loading the data")
+    train_set, valid_set, _ = classification.load_shared(options.dataset)
+    n_train_batches = classification.count_minibatches(train_set, options.batch_size)
+
+    training.say("... building the model")
+    rng = np.random.RandomState(options.seed)
+    ca = cA(rng, input=T.matrix("x"), n_visible=PIXELS, n_hidden=options.hidden)
+    cost, updates = ca.get_cost_updates(options.contraction, options.learning_rate)
+    train_ca = training_function(ca, cost, updates, train_set.x, options.batch_size, name="train_ca")
+    jacobian_norm = graphlib.function(
+        [], T.mean(T.sqrt(ca.L_jacob)), givens={ca.x: valid_set.x}, name="jacobian_norm"
+    )
+
+    training.say("... training")
+    return training.train(
+        train_ca,
+        n_train_batches,
+        epochs=options.epochs,
+        monitor=training.EveryEpoch(measures={"jacobian_norm": jacobian_norm}),
+        model=training.named_parameters(autoencoder=ca),
+        folder=options.out,
+        settings=command_line.settings_of(options),
+        resume=options.resume,
+        illustrate=illustration(options, "filters.png", "autoencoder.W"),
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the tutorial from `arguments`, or from those of the process, and returns its exit code."""
+    parser = command_line.make_parser(
+        __doc__,
+        name="cA",
+        epochs=20,
+        batch_size=10,
+        learning_rate=0.01,
+        seed_of_chapter=123,
+        predicts=False,
+        files="model.npz (the parameters after the last epoch), filters.png (what the first hundred hidden "
+        "units look for)",
+    )
+    model = parser.add_argument_group("the model")
+    model.add_argument(
+        "--hidden", type=command_line.at_least(1), default=500, metavar="N", help="hidden units"
+    )
+    model.add_argument(
+        "--contraction",
+        type=command_line.not_negative,
+        default=0.1,
+        metavar="X",
+        help="weight of the squared norm of the Jacobian",
+    )
+    return command_line.main(parser, train, {}, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
