@@ -11,7 +11,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import graphlib
 import training
@@ -73,13 +73,43 @@ def not_negative(text: str) -> float:
     return value
 
 
+def fraction(text: str) -> float:
+    """A type of option: a number from 0 to 1."""
+    value = _finite(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1")
+    return value
+
+
 def absolute_path(text: str) -> str:
     """A type of option: a path, such that a run resumed from another folder finds the same file."""
     return str(Path(text).expanduser().absolute())
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's parser, with errors of one line."""
+    """argparse's parser, with errors of one line.
+
+    Attributes:
+        presets: for each choice of an option --preset, the defaults of other options that it changes.
+        task: the group of the options that do something else than train.
+    """
+
+    def __init__(self, **settings: Any):
+        super().__init__(**settings)
+        self.presets: Mapping[str, Mapping[str, Any]] = {}
+        self.task = self.add_argument_group("what to do (otherwise: train from the start)")
+        self.task = self.task.add_mutually_exclusive_group()
+
+    def add_presets(self, presets: Mapping[str, Mapping[str, Any]]) -> None:
+        """Adds the option --preset, with its choices and the defaults that each of them changes."""
+        self.presets = presets
+        choices = (
+            f"{name} means {' '.join(_as_option(option, value) for option, value in changed.items())}"
+            for name, changed in presets.items()
+        )
+        self.add_argument(
+            "--preset", choices=presets, help=f"other defaults: {'; '.join(choices)} (what is given counts)"
+        )
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {message} (--help explains the options)\n")
@@ -131,8 +161,6 @@ def make_parser(
 {textwrap.fill(results, 105)}"""
     parser = Parser(description=description, epilog=epilog, formatter_class=Formatter, allow_abbrev=False)
 
-    task = parser.add_argument_group("what to do (otherwise: train from the start)")
-    parser.task = task.add_mutually_exclusive_group()
     parser.task.add_argument(
         "--resume",
         action="store_true",
@@ -186,29 +214,39 @@ def settings_of(options: argparse.Namespace) -> dict:
 
 
 def parse(parser: Parser, arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The options; with --resume, those of the run in --out, which the command line must not contradict."""
+    """The options, a preset's where one is chosen; with --resume those of the run in --out, which the others
+    must not contradict.
+    """
     options = parser.parse_args(arguments)
-    if not options.resume:
-        return options
+    preset = parser.presets.get(getattr(options, "preset", None), {})
+    saved = _saved_settings(options) if options.resume else {}
+    parser.set_defaults(**saved | preset)
+    options = parser.parse_args(arguments)
+    for name, value in saved.items():
+        given = getattr(options, name)
+        if name != "epochs" and given != value:
+            raise UserError(
+                f"the run in {options.out} was started with {_as_option(name, value)}, and cannot go "
+                f"on with {_as_option(name, given)}: leave the option out, or start anew without --resume"
+            )
+    return options
+
+
+def _saved_settings(options: argparse.Namespace) -> dict[str, Any]:
     path = options.out / training.CHECKPOINT
     progress, _ = training.read_checkpoint(path)
     saved = progress["settings"]
     if saved.keys() != settings_of(options).keys():
         raise UserError(f"{path} was written by another tutorial: give the --out of the run to resume")
-    parser.set_defaults(**saved)
-    options = parser.parse_args(arguments)
-    for name, value in settings_of(options).items():
-        if name != "epochs" and value != saved[name]:
-            raise UserError(
-                f"the run in {options.out} was started with {_as_option(name, saved[name])}, and cannot go "
-                f"on with {_as_option(name, value)}: leave the option out, or start anew without --resume"
-            )
-    return options
+    return saved
 
 
 def _as_option(name: str, value: object) -> str:
     option = f"--{name.replace('_', '-')}"
-    return f"no {option}" if value is None else f"{option} {value}"
+    if value is None or value is False:
+        return f"no {option}"
+    values = [] if value is True else value if isinstance(value, list) else [value]
+    return " ".join([option, *map(str, values)])
 
 
 def choose_device(name: str | None) -> None:

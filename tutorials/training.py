@@ -45,9 +45,13 @@ def named_parameters(**layers: Any) -> dict[str, SharedVariable]:
     return {f"{layer}.{p.name}": p for layer, parts in layers.items() for p in parts.params}
 
 
-def random_states(streams: Any) -> dict[str, SharedVariable]:
-    """The state of every draw of a RandomStreams, in the order they were made, to go into checkpoints."""
-    return {f"draw_{number}": state for number, (state, _) in enumerate(streams.state_updates)}
+def random_states(**streams: Any) -> dict[str, SharedVariable]:
+    """The state of every draw of named RandomStreams, to go into checkpoints: ``{"noise.draw_0": state}``."""
+    return {
+        f"{name}.draw_{number}": state
+        for name, source in streams.items()
+        for number, state in enumerate(source.states)
+    }
 
 
 def set_values(
