@@ -240,8 +240,8 @@ def train(options: argparse.Namespace) -> training.Outcome:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the tutorial from `arguments`, or from those of the process, and returns its exit code."""
+def make_parser() -> command_line.Parser:
+    """The parser of this tutorial's command line."""
     parser = command_line.make_parser(
         __doc__,
         name="SdA",
@@ -293,8 +293,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "place of at each minibatch; takes 200 MB for a layer of 1000",
     )
     parser.add_presets(PRESETS)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the tutorial from `arguments`, or from those of the process, and returns its exit code."""
     return command_line.main(
-        parser, train, {"predict": partial(classification.show_predictions, predict)}, arguments
+        make_parser(), train, {"predict": partial(classification.show_predictions, predict)}, arguments
     )
 
 

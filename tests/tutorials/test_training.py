@@ -13,6 +13,7 @@ import subprocess
 import sys
 import termios
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def test_patience_grows_only_with_a_marked_improvement():
 
 
 def train_on_errors(folder: Path, errors, n_minibatches: int, patience: int, epochs: int, threshold=0.9):
-    """Runs the loop on given validation errors (the last repeated); returns (indices trained on, stopping)."""
+    """Runs the loop on given validation errors (the last repeated): (indices trained on, its stopping)."""
     indices, waiting = [], list(errors)
     stopping = EarlyStopping(patience, patience_increase=2, improvement_threshold=threshold)
     training.train(
@@ -326,6 +327,133 @@ def test_divergence_ends_the_run_and_keeps_the_best_model(tmp_path, capsys):
     assert storage.load_arrays(tmp_path / "best_model.npz")["output.W"].shape == classifier.W.value.shape
     progress, _ = training.read_checkpoint(tmp_path / "checkpoint.npz")
     assert progress["stages"][0]["iteration"] == 2 * N_MINIBATCHES
+
+
+# --- without labels, and in several stages ---
+
+
+def test_without_labels_the_cost_of_every_epoch_is_reported(tmp_path, capfd):
+    weights, costs = Shared(np.zeros(2)), iter([4.0, 2.0, 1.0, 3.0, 1.0, 0.0])
+
+    def step(index):
+        weights.value += 1
+        return next(costs)
+
+    outcome = training.train(
+        step,
+        2,
+        epochs=3,
+        monitor=EveryEpoch(measures={"largest_weight": lambda: weights.value.max()}),
+        model={"W": weights},
+        folder=tmp_path,
+    )
+    assert (outcome.reason, outcome.epochs) == ("finished", 3)
+    assert capfd.readouterr().out.splitlines()[:4] == [
+        "epoch 1, minibatch 2/2, cost 3.000000, largest weight 2.000000",
+        "epoch 2, minibatch 2/2, cost 2.000000, largest weight 4.000000",
+        "epoch 3, minibatch 2/2, cost 0.500000, largest weight 6.000000",
+        "Optimization complete. The last epoch's mean cost is 0.500000",
+    ]
+    assert (tmp_path / "learning_curve.csv").read_text() == (
+        "epoch,minibatches,training_cost,largest_weight\n1,2,3,2\n2,4,2,4\n3,6,0.5,6\n"
+    )
+    assert not (tmp_path / "best_model.npz").exists()
+    np.testing.assert_array_equal(storage.load_arrays(tmp_path / "model.npz")["W"], [6, 6])
+
+
+class TwoStages:
+    """A sum that grows in the first stage, and another one that grows in the second by what the first became.
+
+    The first sum is to the second what a trained layer is to the next, whose data are mapped through it.
+    """
+
+    def __init__(self, interrupt_at: int | None = None):
+        self.sums = {"first": Shared(np.zeros(1)), "second": Shared(np.zeros(1))}
+        self.noise = Shared(np.array([1]))
+        self.interrupt_at, self.seen, self.started = interrupt_at, 0, []
+
+    def start(self, name: str):
+        self.started.append(name)
+        amount, total = {"first": 1, "second": self.sums["first"].value[0]}[name], self.sums[name].value
+
+        def step(index):
+            self.noise.value[...] = self.noise.value * 16807 % 2147483647  # Park and Miller 1988
+            total[...] += amount + self.noise.value / 2147483647
+            if self.seen == self.interrupt_at:
+                signal.raise_signal(signal.SIGINT)
+            self.seen += 1
+            return total[0]
+
+        return step
+
+    def error(self) -> float:
+        return 1 / (1 + self.sums["second"].value[0])
+
+    def run(self, folder: Path, epochs: int = 3, **options) -> training.Outcome:
+        monitors = {
+            "first": EveryEpoch("first_cost"),
+            "second": Validation(EarlyStopping(1000), self.error, lambda: 0.25),
+        }
+        stages = [
+            Stage(partial(self.start, name), 4, n, monitors[name], name)
+            for name, n in (("first", 2), ("second", epochs))
+        ]
+        state = {"noise": self.noise}
+        return training.train_stages(
+            stages, model=self.sums, state=state, folder=folder, save_seconds=0, **options
+        )
+
+
+def stage_results(folder: Path, model: TwoStages) -> list[bytes]:
+    files = [folder / name for name in ("learning_curve.csv", "model.npz", "best_model.npz")]
+    values = [model.sums["first"].value, model.sums["second"].value, model.noise.value]
+    return [value.tobytes() for value in values] + [file.read_bytes() for file in files]
+
+
+@pytest.fixture(scope="module")
+def stages_undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stages")
+    model = TwoStages()
+    outcome = model.run(folder)
+    assert (outcome.reason, outcome.epochs, model.started) == ("finished", 5, ["first", "second"])
+    return stage_results(folder, model)
+
+
+def test_stages_share_the_curve(stages_undisturbed):
+    rows = list(csv.DictReader(stages_undisturbed[3].decode().splitlines()))
+    assert [row["epoch"] for row in rows] == ["1", "2", "1", "2", "3"]
+    assert [bool(row["first_cost"]) for row in rows] == [True, True, False, False, False]
+    assert [bool(row["validation_error_percent"]) for row in rows] == [False, False, True, True, True]
+
+
+@pytest.mark.parametrize("number", [0, 3, 6, 7, 8, 11, 18])
+def test_run_of_stages_goes_on_identically(tmp_path, stages_undisturbed, number, capsys):
+    stopped = TwoStages(interrupt_at=number)
+    assert stopped.run(tmp_path).reason == "interrupted"
+    stage = (
+        "first" if number < 7 else "second"
+    )  # 7 is the last of the first stage: seen when the second starts
+    assert f"Stopped at {'the start of ' if number == 7 else ''}{stage}" in capsys.readouterr().out
+    again = TwoStages()
+    assert again.run(tmp_path, resume=True).reason == "finished"
+    assert again.started == (["first", "second"] if number < 7 else ["second"])
+    assert stage_results(tmp_path, again) == stages_undisturbed
+
+
+def test_last_stage_of_a_finished_run_can_be_prolonged(tmp_path, stages_undisturbed):
+    TwoStages().run(tmp_path, epochs=1)
+    again = TwoStages()
+    again.run(tmp_path, resume=True)
+    assert again.started == ["second"]
+    assert stage_results(tmp_path, again) == stages_undisturbed
+
+
+def test_run_of_stages_can_be_resumed_only_with_the_same_stages(tmp_path):
+    TwoStages().run(tmp_path)
+    with pytest.raises(UserError, match="no checkpoint of this program's"):
+        training.train(
+            lambda index: 1.0, 4, epochs=1, monitor=EveryEpoch(), model={}, folder=tmp_path, resume=True
+        )
 
 
 # --- files that do not fit ---

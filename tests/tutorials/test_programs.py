@@ -1,0 +1,335 @@
+"""The tutorials as programs on a few hundred digits: they learn, write their results, and go on identically
+after a kill; they predict, and say in one line what they cannot use.
+"""
+
+import csv
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+import cA
+import command_line
+import dA
+import logistic_sgd
+import mlp
+import SdA
+from data.mnist import load
+
+PROGRAMS = Path(mlp.__file__).parent
+
+
+@dataclass(frozen=True)
+class Tutorial:
+    """A tutorial's module, the options of a small model that learns in six epochs, and what it writes.
+
+    costs: the columns of the learning curve that must fall. classifies: whether it names digits.
+    """
+
+    module: ModuleType
+    options: str
+    files: str = "best_model.npz filters.png"
+    costs: str = "training_cost"
+    classifies: bool = True
+
+
+TUTORIALS = {
+    "logistic_sgd": Tutorial(logistic_sgd, "--learning-rate 0.1"),
+    "mlp": Tutorial(mlp, "--learning-rate 0.1 --hidden 30"),
+    "cA": Tutorial(cA, "--hidden 20", files="model.npz filters.png", classifies=False),
+    "dA": Tutorial(
+        dA,
+        "--hidden 20",
+        files="model.npz filters_corruption_00.png filters_corruption_30.png",
+        costs="corruption_00 corruption_30",
+        classifies=False,
+    ),
+    "SdA": Tutorial(
+        SdA,
+        "--hidden 40 30 --corruption 0.1 0.2 --pretraining-epochs 4 --pretraining-rate 0.05 "
+        "--learning-rate 1",
+        files="best_model.npz model.npz filters_pretrained.png filters.png",
+        costs="layer_1_cost layer_2_cost training_cost",
+    ),
+}
+CLASSIFIERS = [name for name, tutorial in TUTORIALS.items() if tutorial.classifies]
+
+
+def parameters(folder: Path) -> dict[str, bytes]:
+    """All arrays of a checkpoint: parameters, random states, the curve."""
+    with np.load(folder / "checkpoint.npz", allow_pickle=False) as saved:
+        return {name: saved[name].tobytes() for name in saved.files if name != "progress"}
+
+
+def tables(folder: Path) -> dict[str, bytes]:
+    """The results that do not depend on how long anything took."""
+    names = [
+        name for name in ("best_model.npz", "model.npz", "learning_curve.csv") if (folder / name).exists()
+    ]
+    return {name: (folder / name).read_bytes() for name in names}
+
+
+@pytest.fixture(scope="module")
+def trained(digits, tmp_path_factory):
+    """A function of a tutorial's name: (folder of a finished run of six epochs, its options)."""
+    finished = {}
+
+    def train(name: str) -> tuple[Path, list[str]]:
+        if name not in finished:
+            folder = tmp_path_factory.mktemp(name)
+            options = ["--dataset", digits, "--batch-size", "20", "--epochs", "6"]
+            options += TUTORIALS[name].options.split()
+            assert TUTORIALS[name].module.main([*options, "--out", str(folder)]) == 0
+            finished[name] = folder, options
+        return finished[name]
+
+    return train
+
+
+@pytest.mark.parametrize("name", TUTORIALS)
+def test_tutorial_learns_and_writes_its_results(trained, name):
+    folder, _ = trained(name)
+    with open(folder / "learning_curve.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for column in TUTORIALS[name].costs.split():
+        costs = [(row["minibatches"], float(row[column])) for row in rows if row[column]]
+        assert [minibatches for minibatches, _ in costs] == [str(20 * n) for n in range(1, len(costs) + 1)]
+        assert costs[-1][1] < 0.9 * costs[0][1]
+    if TUTORIALS[name].classifies:
+        assert float(rows[-1]["validation_error_percent"]) < 30
+    files = ["checkpoint.npz", "learning_curve.csv", "learning_curve.png", *TUTORIALS[name].files.split()]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(files)
+    for path in folder.glob("*.png"):
+        with Image.open(path) as picture:
+            picture.load()
+
+
+@pytest.mark.parametrize("name", TUTORIALS)
+def test_resumed_tutorial_ends_as_one_left_alone(trained, tmp_path, name):
+    folder, options = trained(name)
+    tutorial = TUTORIALS[name].module
+    assert tutorial.main([*options, "--epochs", "2", "--out", str(tmp_path)]) == 0
+    assert tutorial.main(["--resume", "--epochs", "6", "--out", str(tmp_path)]) == 0
+    ours, theirs = parameters(tmp_path), parameters(folder)
+    if name == "dA":
+        # The first autoencoder goes on after the second one's first epochs: the curve's rows are the same,
+        # in another order.
+        rows = [np.nan_to_num(np.frombuffer(each.pop("curve")).reshape(-1, 4)) for each in (ours, theirs)]
+        rows = [sorted(each.tolist()) for each in rows]
+        assert rows[0] == rows[1]
+    else:
+        assert tables(tmp_path) == tables(folder)
+    assert ours == theirs
+
+
+def test_the_same_seed_gives_the_same_run_and_another_does_not(digits, tmp_path):
+    options = ["--dataset", digits, "--epochs", "1", "--hidden", "5", "--out"]
+    runs = {}
+    for run, seed in (("first", "1"), ("same", "1"), ("other", "2")):
+        assert mlp.main([*options, str(tmp_path / run), "--seed", seed]) == 0
+        runs[run] = parameters(tmp_path / run)
+    assert runs["first"] == runs["same"]
+    assert runs["first"]["model/hidden.W"] != runs["other"]["model/hidden.W"]
+
+
+def forward(name: str, values: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    """The scores of the classes by the tutorial's model, in NumPy."""
+
+    def sigmoid(z):
+        return 1 / (1 + np.exp(-z))
+
+    if name == "mlp":
+        x = np.tanh(x @ values["hidden.W"] + values["hidden.b"])
+    if name == "SdA":
+        for layer in ("layer_1", "layer_2"):
+            x = sigmoid(x @ values[f"{layer}.W"] + values[f"{layer}.b"])
+    return x @ values["output.W"] + values["output.b"]
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_predictions_on_the_test_set(trained, digits, capsys, name):
+    folder, _ = trained(name)
+    capsys.readouterr()
+    assert TUTORIALS[name].module.main(["--predict", "--dataset", digits, "--out", str(folder)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    with np.load(folder / "best_model.npz", allow_pickle=False) as saved:
+        values = {key: saved[key].astype("float64") for key in saved.files}
+    test = load(digits).test
+    predicted = forward(name, values, test.x).argmax(axis=1)
+    wrong = np.flatnonzero(predicted != test.y)
+    assert lines[0].endswith(str(predicted[:10]))
+    assert lines[1].endswith(str(test.y[:10]))
+    assert f"Wrong: {len(wrong)} of 100" in lines[2]
+    first = wrong[0]
+    assert lines[3].split() == f"example {first}: predicted {predicted[first]}, label {test.y[first]}".split()
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_prediction_of_pictures(trained, tmp_path, capsys, name):
+    folder, _ = trained(name)
+    capsys.readouterr()
+    one = Image.new("L", (120, 120), 255)
+    ImageDraw.Draw(one).line((60, 20, 60, 100), fill=0, width=9)
+    one.save(tmp_path / "one.png")
+    zero = Image.new("L", (120, 120), 0)
+    ImageDraw.Draw(zero).ellipse((35, 20, 85, 100), outline=255, width=9)
+    zero.save(tmp_path / "zero.png")
+    pictures = [str(tmp_path / "one.png"), str(tmp_path / "zero.png")]
+    assert TUTORIALS[name].module.main(["--predict", *pictures, "--out", str(folder)]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{pictures[0]}: 1 (probability ")
+    assert second.startswith(f"{pictures[1]}: 0 (probability ")
+
+
+def start(name: str, *options: str) -> subprocess.Popen:
+    program = [sys.executable, str(PROGRAMS / f"{name}.py"), *options]
+    return subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_program_goes_on_identically(digits, tmp_path, kind):
+    options = ["--dataset", digits, "--hidden", "5", "--epochs"]
+    stopped, alone = str(tmp_path / "stopped"), str(tmp_path / "alone")
+    with start("mlp", *options, "100000", "--out", stopped) as process:
+        for line in process.stdout:
+            if line.startswith("epoch 5,"):
+                process.send_signal(kind)
+                break
+        out, err = process.communicate(timeout=120)
+    if kind == signal.SIGINT:
+        assert process.returncode == 130, err
+        assert err == ""
+        assert "Stopped at epoch" in out
+        assert f"mlp.py --resume --out {stopped}" in out
+        assert (tmp_path / "stopped" / "best_model.npz").exists()
+    with np.load(tmp_path / "stopped" / "checkpoint.npz", allow_pickle=False) as saved:
+        reached = saved["curve"].shape[0]
+    epochs = str(reached + 3)
+    assert mlp.main(["--resume", "--epochs", epochs, "--out", stopped]) == 0
+    assert mlp.main([*options, epochs, "--out", alone]) == 0
+    assert parameters(Path(stopped)) == parameters(Path(alone))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "line"),
+    [
+        ("dA", "--hidden 5 --epochs 400", "corruption 0, epoch 3,"),
+        ("dA", "--hidden 5 --epochs 400", "corruption 0.3, epoch 3,"),
+        ("SdA", "--pretraining-epochs 200 --epochs 200", "pre-training layer 2, epoch 3,"),
+        ("SdA", "--pretraining-epochs 3 --epochs 200 --map-dataset-once", "fine-tuning, epoch 2,"),
+    ],
+    ids=["first autoencoder", "second autoencoder", "pre-training", "fine-tuning"],
+)
+def test_program_killed_in_any_stage_goes_on_identically(digits, tmp_path, name, options, line):
+    options = ["--dataset", digits, "--batch-size", "20", *options.split()]
+    options += ["--hidden", "6", "5", "--corruption", "0.1", "0.2"] if name == "SdA" else []
+    killed, alone = tmp_path / "killed", tmp_path / "alone"
+    with start(name, *options, "--out", str(killed)) as process:
+        next(each for each in process.stdout if each.startswith(line))
+        process.kill()
+        process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL
+    tutorial = TUTORIALS[name].module
+    assert tutorial.main(["--resume", "--out", str(killed)]) == 0
+    assert tutorial.main([*options, "--out", str(alone)]) == 0
+    assert parameters(killed) == parameters(alone)
+    assert tables(killed) == tables(alone)
+
+
+BAD_INPUT = [
+    ("--dataset nowhere", "nowhere", TUTORIALS),
+    ("--batch-size 401", "--batch-size 401 is more than the 400 examples of train_x", TUTORIALS),
+    ("--batch-size 101", "--batch-size 101 is more than the 100 examples of valid_x", CLASSIFIERS),
+    ("--predict", "best_model.npz does not exist: train a model first", CLASSIFIERS),
+    ("--epochs none", "'none' is not a whole number", TUTORIALS),
+]
+
+
+def outcome_of(tutorial: ModuleType, arguments: list[str]) -> int:
+    """The exit code, whichever way it is given."""
+    try:
+        return tutorial.main(arguments)
+    except SystemExit as stop:
+        return stop.code
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [(name, options, words) for options, words, names in BAD_INPUT for name in names],
+)
+def test_bad_input_ends_with_one_line_and_code_2(digits, tmp_path, capsys, name, options, words):
+    arguments = ["--dataset", digits, "--out", str(tmp_path / "out"), *options.split()]
+    assert outcome_of(TUTORIALS[name].module, arguments) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert words in err
+
+
+def test_bad_input_of_a_program(digits, tmp_path):
+    process = start("SdA", "--dataset", digits, "--out", str(tmp_path / "out"), "--batch-size", "401")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert "Traceback" not in out + err
+    assert err.startswith("SdA.py: error: --batch-size 401 ") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_model_of_another_tutorial(trained, digits, capsys, name):
+    folder, _ = trained(name)
+    for other in set(CLASSIFIERS) - {name}:
+        assert TUTORIALS[other].module.main(["--predict", "--dataset", digits, "--out", str(folder)]) == 2
+        assert "best_model.npz" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("dA", "--corruption 1.5", "--corruption: '1.5' is not between 0 and 1"),
+        ("dA", "--corruption 0.3 0.301", "the levels must differ by one hundredth at least"),
+        ("dA", "--predict", "unrecognized arguments: --predict"),
+        ("cA", "--contraction -1", "--contraction: '-1' is below 0"),
+        ("SdA", "--hidden 10 10", "--hidden has 2 layers and --corruption 3 levels"),
+        ("SdA", "--hidden", "--hidden: expected at least one argument"),
+        ("SdA", "--preset morning", "--preset: invalid choice: 'morning'"),
+    ],
+)
+def test_bad_option_of_a_model(tmp_path, capsys, name, options, words):
+    assert outcome_of(TUTORIALS[name].module, [*options.split(), "--out", str(tmp_path)]) == 2
+    err = capsys.readouterr().err
+    assert words in err and err.count("\n") == 1
+
+
+def test_damaged_data_file(digits, tmp_path, capsys):
+    for path in Path(digits).iterdir():
+        content = path.read_bytes()
+        (tmp_path / path.name).write_bytes(
+            content[: len(content) // 2] if "train-images" in path.name else content
+        )
+    assert mlp.main(["--dataset", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert "train-images-idx3-ubyte.gz" in capsys.readouterr().err
+
+
+def test_dataset_mapped_once_gives_the_same_run(digits, tmp_path):
+    """The layers below are fixed while a layer is pre-trained, and draw no corruption of their own."""
+    options = ["--dataset", digits, "--batch-size", "20", "--epochs", "3", *TUTORIALS["SdA"].options.split()]
+    curves = []
+    for more in ([], ["--map-dataset-once"]):
+        folder = tmp_path / f"run_{len(more)}"
+        assert SdA.main([*options, *more, "--out", str(folder)]) == 0
+        with np.load(folder / "checkpoint.npz", allow_pickle=False) as saved:
+            curves.append(saved["curve"])
+    np.testing.assert_allclose(curves[1], curves[0], rtol=1e-5)
+
+
+def test_preset_changes_defaults_and_gives_way_to_options():
+    parser = SdA.make_parser()
+    chapter = command_line.parse(parser, [])
+    assert (chapter.batch_size, chapter.pretraining_rate, chapter.map_dataset_once) == (1, 0.001, False)
+    afternoon = command_line.parse(SdA.make_parser(), ["--preset", "afternoon", "--pretraining-rate", "0.05"])
+    assert (afternoon.batch_size, afternoon.pretraining_rate, afternoon.map_dataset_once) == (20, 0.05, True)
