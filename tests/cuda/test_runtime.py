@@ -227,6 +227,43 @@ def test_a_wrong_index_leaves_shared_variables_as_c_does(cublas):
     np.testing.assert_array_equal(*found)
 
 
+def test_what_is_computed_of_each_element_of_a_product_is_in_its_kernel():
+    random = np.random.RandomState(12)
+    x, w, b = T.matrix("x"), T.matrix("w"), T.vector("b")
+    p, q = T.tensor3("p"), T.tensor3("q")
+    z = T.dot(x, w) + b
+    layer = graphlib.function([x, w, b], [T.tanh(z), T.maximum(z, 0) * w[0]])
+    batch = graphlib.function([p, q, b], T.nnet.sigmoid(T.batched_dot(p, q) + b))
+    for m, k, n in [(5, 3, 7), (70, 20, 65), (1, 1, 1), (3, 0, 4), (0, 2, 3)]:
+        a, c, d = (random.randn(*s).astype("float32") for s in ((m, k), (k, n), (n,)))
+        if k:
+            cuda_emulator.reset_statistics()
+            found = layer(a, c, d)
+            assert cuda_emulator.statistics()["launches"] == (1 if m else 0)
+            wanted = a @ c + d
+            np.testing.assert_allclose(found[0], np.tanh(wanted), rtol=2e-5, atol=1e-5)
+            np.testing.assert_allclose(found[1], np.maximum(wanted, 0) * c[0], rtol=2e-5, atol=1e-5)
+        u, v = random.randn(3, m, k).astype("float32"), random.randn(3, k, n).astype("float32")
+        np.testing.assert_allclose(batch(u, v, d), 1 / (1 + np.exp(-(u @ v + d))), rtol=2e-5, atol=1e-6)
+
+
+def test_a_product_that_somebody_else_reads_stays_in_memory():
+    random = np.random.RandomState(13)
+    x, w = T.matrix("x"), T.matrix("w")
+    z = T.dot(x, w)
+    total = graphlib.shared(np.ones((6, 6), "float32"))
+    run = graphlib.function(
+        [x, w],
+        [T.tanh(z), z.sum(1), T.exp(z).T + z, T.dot(T.tanh(z), z)],
+        updates=[(total, T.tanh(T.dot(total, w)))],
+    )
+    a, b = random.randn(6, 6).astype("float32"), random.randn(6, 6).astype("float32") / 6
+    c = a @ b
+    for found, wanted in zip(run(a, b), [np.tanh(c), c.sum(1), np.exp(c).T + c, np.tanh(c) @ c], strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=1e-5)
+    np.testing.assert_allclose(total.get_value(), np.tanh(np.ones((6, 6), "float32") @ b), rtol=1e-5)
+
+
 WITHOUT_A_GPU = """
 import graphlib, graphlib.tensor as T
 from graphlib.errors import DeviceError

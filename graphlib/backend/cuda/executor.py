@@ -27,6 +27,7 @@ from ..reference import ReferenceExecutor
 from . import blas
 from .compile import load_module
 from .driver import Memory, open_device, resident
+from .epilogue import Epilogue, with_epilogues
 from .host import Evaluator
 from .kernels import MAX_BLOCKS, REDUCE_PARTS, REDUCE_WIDTH, THREADS, TILE, WARP, Kernel, KernelWriter
 from .kernels import Memory as KernelMemory
@@ -69,6 +70,8 @@ class CudaExecutor:
             k for k, c in enumerate(self.low.checks) if self.low.late(c.left) or self.low.late(c.right)
         }
         self.outputs = len(program.outputs)
+        if self.cublas is None:
+            self.schedule.steps = with_epilogues(self.schedule, self.storage)
         self.late_outputs = {k for k, v in enumerate(program.outputs) if self.is_late(v)}
         self.scalars = {v for v in program.inputs if v.ndim == 0}
         #: steps that begin with a copy by the driver, from a variable to a storage; products done by cuBLAS
@@ -151,6 +154,8 @@ class CudaExecutor:
             return start + [writer(f"_{k}").piece(step.variable, p) for k, p in enumerate(step.pieces)]
         if isinstance(step, MatMul):
             return self._product(step, writer, memory)
+        if isinstance(step, Epilogue):
+            return writer().gemm_and_loops(step.product, step.loops)
         if isinstance(step, LibraryCall):
             return [writer().library(step)]
         return []
@@ -241,7 +246,7 @@ class CudaExecutor:
         self.first_late = found()
         self.late_after: list[Late] = []
         for step in self.schedule.steps:
-            done.add(step)
+            done |= {step.product, step.loops} if isinstance(step, Epilogue) else {step}
             self.late_after.append(found())
 
     # a call

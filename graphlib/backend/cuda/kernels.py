@@ -9,7 +9,7 @@ an axis one each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -222,15 +222,23 @@ class KernelWriter:
     def group(self, step: Loops) -> list[Kernel]:
         """The kernels of a fused group: one for what is computed row by row, one for each reduction into
         memory."""
-        in_memory = [v for v in step.values if v.kind is not None and v.kept is None]
+        main, in_memory = self.split(step)
+        kernels = [self.main(step, main)] if main else []
+        return kernels + self.sums(in_memory)
+
+    def split(self, step: Loops) -> tuple[list[Value], list[Value]]:
+        """What is computed row by row, and the reductions into memory, which read the former there."""
+        in_memory = [v for v in step.values if into_memory(v)]
         own = {v.variable for v in step.values}
         for value in in_memory:
             step.stored |= {u for u, _ in accesses(value.element) if u in own}
-        main = [v for v in step.values if v not in in_memory]
-        kernels = [self.main(step, main)] if main else []
-        for k, value in enumerate(in_memory):
-            kernels.append(KernelWriter(f"{self.name}_{k}", self.memory).into_memory(value))
-        return kernels
+        return [v for v in step.values if v not in in_memory], in_memory
+
+    def sums(self, in_memory: list[Value]) -> list[Kernel]:
+        return [
+            KernelWriter(f"{self.name}_{k}", self.memory).into_memory(value)
+            for k, value in enumerate(in_memory)
+        ]
 
     def main(self, step: Loops, values: list[Value]) -> Kernel:
         axes = max((v.axes for v in values), key=len)
@@ -579,15 +587,24 @@ class KernelWriter:
         text = self.text([*scope.lines, *lines], [step.variable], 1, otherwise=f"{out}[0] = 0, {out}[1] = 1;")
         return self.kernel(text, "single", ONE)
 
-    def gemm(self, step: MatMul) -> Kernel:
-        """out = alpha * a·b + beta * c by tiles in shared memory."""
+    def gemm_and_loops(self, product: MatMul, loops: Loops) -> list[Kernel]:
+        """A product whose kernel also computes what a loop nest does with each element."""
+        values, in_memory = self.split(loops)
+        self.stored = loops.stored
+        return [self.gemm(product, values), *self.sums(in_memory)]
+
+    def gemm(self, step: MatMul, values: Sequence[Value] = ()) -> Kernel:
+        """out = alpha * a·b + beta * c by tiles in shared memory; with ``values``, those of each element
+        instead."""
         out = step.variable
         c_type, registers = C_TYPES[out.dtype], GEMM_REGISTERS[out.dtype]
         scalars = [e for e in (step.alpha, step.beta, step.c) if isinstance(e, Expr)]
         (m, k), n = step.shape_a[-2:], step.shape_b[-1]
-        self.printer = self.printer_for({})
-        self.printer.count_uses(scalars)
+        indices = LOOP[: len(step.shape_a)]
+        self.printer = self.printer_for(dict.fromkeys(indices, 1))
+        self.printer.count_uses([*scalars, *(v.element for v in values)])
         scope = Scope(None, 0)
+        element = Scope(scope, 1)
         alpha = self.printer.emit(step.alpha, scope) if step.alpha is not None else "1"
         beta = self.printer.emit(step.beta, scope) if step.beta is not None else "0"
         m_text, n_text, k_text = (self.poly(p, scope) for p in (m, n, k))
@@ -597,28 +614,37 @@ class KernelWriter:
             plain = columns == 1 or shape[-1] == 1
             address = f"{self.pointer(side.base)} + {self.poly(side.offset, scope)}"
             if step.batched:
-                address += f" + batch * ({self.poly(side.strides[0], scope)})"
+                address += f" + {indices[0].name} * ({self.poly(side.strides[0], scope)})"
             factors.append((plain, address, self.poly(rows if plain else columns, scope)))
         (a_plain, a, lda), (b_plain, b, ldb) = factors
         runs = f"{str(a_plain).lower()}, {str(not b_plain).lower()}"
         side = TILE * registers
-        target = self.pointer(out, written=True)
-        place = "(batch * {m} + i) * {n} + j" if step.batched else "i * {n} + j"
-        place = place.format(m=group_text(m_text), n=group_text(n_text))
-        result = f"{target}[place] = {alpha} * sum[y][x]" if alpha != "1" else f"{target}[place] = sum[y][x]"
+        here = tuple(Poly.of(i) for i in indices)
+        place = self.poly(flat_index(here, self.low.shape(out)), element)
+        result = f"{alpha} * sum[y][x]" if alpha != "1" else "sum[y][x]"
         if step.c is not None and step.beta is not None:
             c = (
                 self.printer.emit(step.c, scope)
                 if isinstance(step.c, Expr)
-                else f"{self.pointer(step.c)}[place]"
+                else f"{self.pointer(step.c)}[{place}]"
             )
             # as in BLAS: with beta 0 c is not looked at, NaN or not
             result += f" + ({beta} == 0 ? 0 : {beta} * {c})"
+        if not values:
+            element.lines.append(f"{self.pointer(out, written=True)}[{place}] = {result};")
+        else:
+            element.lines.append(f"const {c_type} product = {result};")
+            self.locals[out] = ("product", element)
+            stores: list[str] = []
+            for value in values:
+                self.map_value(value, element, stores)
+            element.lines += stores
+        row, column = (index.name for index in indices[-2:])
         lines = [
             f"__shared__ {c_type} a_tile[{TILE}][{side} + 1], b_tile[{TILE}][{side} + 1];",
             f"{c_type} sum[{registers}][{registers}];",
+            *([f"const long long {indices[0].name} = blockIdx.z;"] if step.batched else []),
             *scope.lines,
-            "const long long batch = blockIdx.z;" if step.batched else "",
             f"const long long row = blockIdx.y * {side}LL, column = blockIdx.x * {side}LL;",
             f"gl_gemm_tile<{registers}, {runs}>({a}, {lda}, {b}, {ldb}, {m_text}, {n_text}, {k_text},",
             "    row, column, a_tile, b_tile, sum);",
@@ -626,16 +652,15 @@ class KernelWriter:
             f"for (int y = 0; y < {registers}; y++)",
             "#pragma unroll",
             f"    for (int x = 0; x < {registers}; x++) {{",
-            f"        const long long i = row + threadIdx.y + {TILE} * y;",
-            f"        const long long j = column + threadIdx.x + {TILE} * x;",
-            f"        if (i >= {m_text} || j >= {n_text}) continue;",
-            f"        const long long place = {place};",
-            f"        {result};",
+            f"        const long long {row} = row + threadIdx.y + {TILE} * y;",
+            f"        const long long {column} = column + threadIdx.x + {TILE} * x;",
+            f"        if ({row} >= {m_text} || {column} >= {n_text}) continue;",
+            *("        " + line for line in element.lines),
             "    }",
         ]
         batch = step.shape_a[0] if step.batched else ONE
         return self.kernel(
-            self.text([line for line in lines if line], [out]),
+            self.text(lines, [out, *(v.variable for v in values)]),
             "tiles",
             m,
             inner=[n, Poly.of(side)],
@@ -679,6 +704,11 @@ class KernelWriter:
             "}",
         ]
         return self.kernel(self.text(lines, [out]), "threads", product(step.call.integers))
+
+
+def into_memory(value: Value) -> bool:
+    """Whether a value is a reduction that keeps axes other than the leading ones: a kernel of its own."""
+    return value.kind is not None and value.kept is None
 
 
 def group_text(text: str) -> str:
@@ -743,4 +773,4 @@ def _multiple(p: Poly, of: Poly) -> bool:
     return True
 
 
-__all__ = ["Argument", "Kernel", "KernelWriter", "Memory"]
+__all__ = ["Argument", "Kernel", "KernelWriter", "Memory", "into_memory"]
