@@ -73,6 +73,7 @@ _OPTIONS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
     ),
     "on_unused_input": ("raise", _one_of("raise", "warn", "ignore"), "an input that no output needs"),
     "cublas": (True, _truth, "on CUDA: products by cuBLAS where its library is there, else our own kernel"),
+    "cuda_graph": (False, _truth, "on CUDA: repeat a call as one CUDA graph while lengths stay the same"),
     "profile": (False, _truth, "profile every function as if compiled with profile=True"),
 }
 

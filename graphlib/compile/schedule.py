@@ -250,25 +250,27 @@ class Schedule:
         for symbol in {
             a for p in polys for m in p.terms for a in m if isinstance(a, Symbol) and a in self.low.dims
         }:
-            step.come_after(self._makers(self._length_uses(symbol)))
+            step.come_after(self._makers(self.reads_for(symbol)))
 
-    def _length_uses(self, symbol: Symbol) -> set[Variable]:
-        found: set[Variable] = set()
-        pending, seen = [self.low.dims[symbol]], {symbol}
+    def reads_for(self, length: Symbol | Poly) -> set[Variable]:
+        """The variables whose values a length is computed from."""
+        found = set(Poly.of(length).uses)
+        for symbol in self.symbols_of(length):
+            found |= self.low.dims[symbol].uses if symbol in self.low.dims else set()
+        return found
+
+    def symbols_of(self, length: Symbol | Poly) -> set[Symbol]:
+        """The symbols that a length is computed from, those that they stand for included."""
+        found: set[Symbol] = set()
+        pending = [Poly.of(length)]
         while pending:
-            p = pending.pop()
-            found |= p.uses
-            inner = [p]
-            for monomial in p.terms:
+            for monomial in pending.pop().terms:
                 for atom in monomial:
                     if isinstance(atom, Expr):
-                        inner.extend(polys_of(atom))
-            for q in inner:
-                for monomial in q.terms:
-                    for atom in monomial:
-                        if isinstance(atom, Symbol) and atom in self.low.dims and atom not in seen:
-                            seen.add(atom)
-                            pending.append(self.low.dims[atom])
+                        pending.extend(polys_of(atom))
+                    elif atom not in found:
+                        found.add(atom)
+                        pending.extend([self.low.dims[atom]] if atom in self.low.dims else [])
         return found
 
     def _makers(self, variables: Iterable[Variable]) -> set[Step]:

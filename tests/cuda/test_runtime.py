@@ -227,6 +227,54 @@ def test_a_wrong_index_leaves_shared_variables_as_c_does(cublas):
     np.testing.assert_array_equal(*found)
 
 
+@pytest.mark.parametrize("cuda_graph", [False, True], ids=["launches", "graph"])
+@pytest.mark.parametrize("cublas", [False, True], ids=["own products", "cuBLAS"])
+def test_calls_that_repeat_and_calls_that_do_not(cuda_graph, cublas):
+    """Whatever changes between two calls: lengths in turn, numbers, room for more, a variable's value."""
+    random = np.random.RandomState(14)
+    x, k, scale = T.matrix("x"), T.lscalar("k"), T.scalar("scale")
+    w = graphlib.shared(random.randn(4, 4).astype("float32"), shape=(None, 4))
+    count = graphlib.shared(np.float32(0))
+    part = x[k : 2 * k + 1]
+    with graphlib.config.change(cuda_graph=cuda_graph, cublas=cublas):
+        run = graphlib.function(
+            [x, k, scale],
+            [T.tanh(T.dot(part, w.T)) * scale, part.sum(0), x[k], T.dot(x[k:], w.T)],
+            updates=[(count, count + scale)],
+        )
+    total = np.float32(0)
+    for rows, number, factor in [
+        (5, 1, 0.5), (5, 1, 2), (5, 1, 3), (5, 2, 3), (300, 40, -1), (300, 40, 4), (5, 1, 5), (5, 3, 1),
+        (5, 4, 1), (5, 1, 6),
+    ]:  # fmt: skip
+        a = random.randn(rows, 4).astype("float32")
+        found = run(a, number, factor)
+        b = w.get_value()
+        piece = a[number : 2 * number + 1]
+        wanted = [np.tanh(piece @ b.T) * np.float32(factor), piece.sum(0), a[number], a[number:] @ b.T]
+        for got, expected in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+        total += np.float32(factor)
+        if number == 2 or number == 3:
+            w.set_value(random.randn(7, 4).astype("float32"))
+    assert count.get_value() == total
+    with pytest.raises(IndexError):
+        run(a, 5, 1)
+    assert count.get_value() == total
+    run(a, 1, 1)
+    assert count.get_value() == total + 1
+
+
+def test_a_borrowed_output_is_the_same_array_at_each_call():
+    x = T.vector("x")
+    run = graphlib.function([x], [graphlib.Out(x * 2, borrow=True), x * 2])
+    first, own = run(np.ones(3, "float32"))
+    second, _ = run(np.full(3, 4, "float32"))
+    assert first is second and own.tolist() == [2, 2, 2] and second.tolist() == [8, 8, 8]
+    other, _ = run(np.ones(5, "float32"))
+    assert other.tolist() == [2] * 5 and second.tolist() == [8, 8, 8]
+
+
 def test_what_is_computed_of_each_element_of_a_product_is_in_its_kernel():
     random = np.random.RandomState(12)
     x, w, b = T.matrix("x"), T.matrix("w"), T.vector("b")

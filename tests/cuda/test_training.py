@@ -50,6 +50,23 @@ def test_a_step_launches_these_kernels_and_copies_the_cost_only(model, cublas):
     assert found["synchronizations"] == 1
 
 
+@pytest.mark.parametrize("model", HIDDEN)
+def test_a_step_as_a_cuda_graph_is_one_launch(model):
+    with graphlib.config.change(cuda_graph=True):
+        step, _ = training_step(HIDDEN[model], "cuda-emulated")
+    plain, _ = training_step(HIDDEN[model], "cuda-emulated")
+    for k in range(4):
+        assert step(k) == plain(k)
+    cuda_emulator.reset_statistics()
+    step(5)
+    found = cuda_emulator.statistics()
+    assert (found["graph_launches"], found["launches"], found["kernels"]) == (1, 0, LAUNCHES[model])
+    # in memory is what changes from call to call: the minibatch's number, where its rows begin, and how many
+    assert (found["host_to_device_copies"], found["host_to_device_bytes"]) == (1, 24)
+    assert (found["device_to_host_copies"], found["device_to_host_bytes"]) == (1, 32)
+    assert found["synchronizations"] == 1 and found["allocations"] == 0
+
+
 def test_float64_agrees_to_its_own_rounding():
     on_cpu, _ = training_step([24], "cpu", "float64")
     on_gpu, _ = training_step([24], "cuda-emulated", "float64")

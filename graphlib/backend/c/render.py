@@ -339,7 +339,7 @@ class Renderer:
             if symbol in finished:
                 continue
             poly = self.low.dims[symbol]
-            makers = self.schedule._length_uses(symbol)
+            makers = self.schedule.reads_for(symbol)
             if all(self.schedule.maker.get(v) in done or self.low.is_leaf(v) for v in makers):
                 own: list[str] = []
                 text = self.host(integer(poly), own)

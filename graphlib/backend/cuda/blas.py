@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from collections.abc import Callable
 from typing import Any
 
 from ...compile.schedule import MatMul
@@ -36,17 +37,16 @@ def _check(status: int) -> None:
         raise GraphError(f"cuBLAS failed with status {status}")
 
 
-def product(run: Any, step: MatMul, scalars: int | None) -> None:
-    """Do a product with cuBLAS.  ``scalars``: the address of alpha and beta on the device, where they are."""
+def product(run: Any, step: MatMul, scalars: int | None) -> Callable[[], None]:
+    """What does a product with cuBLAS.  ``scalars``: the address of alpha and beta on the device, where they
+    are."""
     letter, real = _TYPES[step.variable.dtype]
     value = run.evaluator.poly
     (m, k), n = map(value, step.shape_a[-2:]), value(step.shape_b[-1])
     batch = value(step.shape_a[0]) if step.batched else 1
     out = run.address[run.storage(step.variable)]
-    if step.c is not None:
-        run._device_copy(out, run.address[run.storage(step.c)], run._bytes(step.variable))
     if not m or not n or not batch:
-        return
+        return lambda: None
     if scalars is not None:
         alpha, beta = ctypes.c_void_p(scalars), ctypes.c_void_p(scalars + ctypes.sizeof(real))
     else:
@@ -66,15 +66,21 @@ def product(run: Any, step: MatMul, scalars: int | None) -> None:
     (ta, a, lda, stride_a), (tb, b, ldb, stride_b) = factors
     head = (_handle(), tb, ta, n, m, k, alpha)
     tail = (beta, ctypes.c_void_p(out), n)
-    cublas = run.cublas
-    _check(cublas.cublasSetStream_v2(_handle(), ctypes.c_void_p(run.stream.handle)))
-    _check(cublas.cublasSetPointerMode_v2(_handle(), int(scalars is not None)))
+    cublas, stream = run.cublas, ctypes.c_void_p(run.stream.handle)
     big = ctypes.c_longlong
     if step.batched:
         function = getattr(cublas, f"cublas{letter}gemmStridedBatched")
-        _check(function(*head, b, ldb, big(stride_b), a, lda, big(stride_a), *tail, big(m * n), batch))
+        arguments = (*head, b, ldb, big(stride_b), a, lda, big(stride_a), *tail, big(m * n), batch)
     else:
-        _check(getattr(cublas, f"cublas{letter}gemm_v2")(*head, b, ldb, a, lda, *tail))
+        function = getattr(cublas, f"cublas{letter}gemm_v2")
+        arguments = (*head, b, ldb, a, lda, *tail)
+
+    def run_it() -> None:
+        _check(cublas.cublasSetStream_v2(_handle(), stream))
+        _check(cublas.cublasSetPointerMode_v2(_handle(), int(scalars is not None)))
+        _check(function(*arguments))
+
+    return run_it
 
 
 __all__ = ["library", "product"]

@@ -60,7 +60,7 @@ _RANGES = {
 class Argument:
     """What a kernel is given: the address of a variable, its value, a length, or scratch memory."""
 
-    kind: str  # pointer, value, length, partial
+    kind: str  # pointer, value, length, numbers (a table of those two), partial, failed
     of: Any
 
 
@@ -79,8 +79,6 @@ class Kernel:
     rows: Poly
     inner: list[Poly] = field(default_factory=list)
     batch: Poly = ONE
-    #: it takes the flags of wrong indices
-    guarded: bool = False
     #: full reductions: a result and its kind each, summed up by the kernel ``name``_end over the blocks
     partial: list[Value] = field(default_factory=list)
     team: bool = False
@@ -90,11 +88,19 @@ class Memory:
     """What kernels must know of storage: a name for each address, 0-d inputs by value, and lengths."""
 
     def __init__(
-        self, low: Lowering, storage: Callable[[Variable], Any], by_value: Callable[[Variable], bool]
+        self,
+        low: Lowering,
+        storage: Callable[[Variable], Any],
+        scalars: set[Variable],
+        changing: set[Symbol] | None = None,
     ) -> None:
         self.low = low
         self.storage = storage
-        self.by_value = by_value
+        self.scalars = scalars
+        #: lengths that change from call to call; they and the scalars are in a table, at these places, if a
+        #: call's launches are to be always the same
+        self.changing = changing
+        self.table: dict[Any, int] = {}
         #: how many of the kernels written so far check indices; each has a flag of its own
         self.checking = 0
 
@@ -129,7 +135,9 @@ class KernelWriter:
         return self.argument("pointer", self.memory.storage(v), C_TYPES[v.dtype], written)
 
     def load(self, variable: Variable, index: tuple[Poly, ...], text: Callable[[Poly], str]) -> str:
-        if self.memory.by_value(variable):
+        if variable in self.memory.scalars:
+            if self.memory.changing is not None:
+                return f"*(const {C_TYPES[variable.dtype]} *)({self.in_table(variable)})"
             return self.argument("value", variable, C_TYPES[variable.dtype])
         return f"{self.pointer(variable)}[{text(flat_index(index, self.low.shape(variable)))}]"
 
@@ -146,7 +154,14 @@ class KernelWriter:
     def symbol(self, symbol: Symbol) -> str:
         if symbol.is_index:
             return "0" if LOOP.index(symbol) in self.collapsed else symbol.name
+        if symbol in (self.memory.changing or ()):
+            return f"(*({self.in_table(symbol)}))"
         return self.argument("length", symbol, "long long")
+
+    def in_table(self, what: Any) -> str:
+        """The address of a value of the call."""
+        place = self.memory.table.setdefault(what, len(self.memory.table))
+        return f"{self.argument('numbers', None, 'long long')} + {place}"
 
     def poly(self, p: Poly, scope: Scope) -> str:
         """A length or an offset, whose opaque parts may need statements in ``scope``."""
@@ -158,7 +173,7 @@ class KernelWriter:
         """The kernel; ``otherwise``: the statement that it does instead after a wrong index."""
         parameters = []
         for key, (name, c_type) in self.arguments.items():
-            if key.kind in ("pointer", "partial"):
+            if key.kind in ("pointer", "partial", "numbers"):
                 # no restrict: an update is written over what it is computed from
                 constant = "" if key in self.written else "const "
                 parameters.append(f"{constant}{c_type} *{name}")
@@ -185,7 +200,8 @@ class KernelWriter:
         )
 
     def kernel(self, text: str, shape: str, rows: Poly, **more: Any) -> Kernel:
-        return Kernel(self.name, text, list(self.arguments), shape, rows, guarded=self.guarded, **more)
+        arguments = [*self.arguments, *([Argument("failed", None)] if self.guarded else [])]
+        return Kernel(self.name, text, arguments, shape, rows, **more)
 
     # loops
 

@@ -1,0 +1,104 @@
+"""What a call does on the device: noted when it is done for the first time, then only repeated.
+
+As long as lengths and addresses stay the same, so do the grids and the arguments of all launches; what
+changes from call to call, such as a minibatch's number, is written into the arguments.  A recording can
+become a CUDA graph, which the driver repeats by one call.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from ...errors import GraphError
+
+
+@dataclass
+class Recording:
+    """The actions of a call in order, and where in their arguments values of the call go.
+
+    ``returns``: number, place, shape and dtype of each result in the piece of memory that is returned, which
+    has ``return_size`` bytes.
+    """
+
+    actions: list[Callable[[], Any]] = field(default_factory=list)
+    patches: list[tuple[Callable[..., None], bytearray, int, Any]] = field(default_factory=list)
+    returns: list[tuple[int, int, tuple[int, ...], Any]] = field(default_factory=list)
+    return_size: int = 0
+    address: dict[Any, int] = field(default_factory=dict)
+    #: whether all actions are the same at every call, but for the patches
+    repeats: bool = True
+    graph: Graph | None = None
+
+    def do(self, action: Callable[[], Any]) -> None:
+        action()
+        self.actions.append(action)
+
+    def launch(
+        self, function: Any, grid: tuple, block: tuple, stream: Any, arguments: list[tuple[str, Any, Any]]
+    ) -> None:
+        """Launch a kernel; ``arguments``: the letter of the type, the value, and what it is if it changes."""
+        letters = "".join(letter for letter, _, _ in arguments)
+        packed = bytearray(struct.pack(f"@{letters}", *(value for _, value, _ in arguments)))
+        for k, (letter, _, changing) in enumerate(arguments):
+            if changing is not None:
+                place = struct.calcsize(f"@{letters[: k + 1]}") - struct.calcsize(letter)
+                self.patches.append((struct.Struct(f"@{letter}").pack_into, packed, place, changing))
+        # what prepared_async_call of PyCUDA does once it has packed the arguments
+        self.do(partial(function._launch_kernel, grid, block, packed, 0, stream))
+
+    def repeat(self, values: Mapping[Any, Any]) -> None:
+        for pack_into, packed, place, changing in self.patches:
+            pack_into(packed, place, values[changing])
+        for action in self.actions:
+            action()
+
+
+class Graph:
+    """A CUDA graph of what ``actions`` put into a stream; ``device`` frees it when nobody needs it."""
+
+    def __init__(self, device: Any, stream: Any, actions: list[Callable[[], Any]]) -> None:
+        self.stream = ctypes.c_void_p(stream.handle)
+        graph, executable = ctypes.c_void_p(), ctypes.c_void_p()
+        _call("cuStreamBeginCapture_v2", self.stream, _THREAD_LOCAL)
+        try:
+            for action in actions:
+                action()
+        finally:
+            _call("cuStreamEndCapture", self.stream, ctypes.byref(graph))
+        try:
+            _call("cuGraphInstantiateWithFlags", ctypes.byref(executable), graph, ctypes.c_ulonglong(0))
+        finally:
+            _call("cuGraphDestroy", graph)
+        self.executable = executable
+        device.keep(self, _Executable(executable))
+
+    def launch(self) -> None:
+        _call("cuGraphLaunch", self.executable, self.stream)
+
+
+class _Executable:
+    """Frees a graph when it is itself freed."""
+
+    def __init__(self, handle: ctypes.c_void_p) -> None:
+        self.handle = handle
+
+    def __del__(self) -> None:
+        _call("cuGraphExecDestroy", self.handle)
+
+
+#: CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: what other threads do with the driver does not matter
+_THREAD_LOCAL = 1
+
+
+def _call(name: str, *arguments: Any) -> None:
+    status = getattr(ctypes.CDLL("libcuda.so.1"), name)(*arguments)
+    if status:
+        raise GraphError(f"CUDA's driver: {name} failed with status {status}")
+
+
+__all__ = ["Graph", "Recording"]
