@@ -1,0 +1,106 @@
+"""Polyphonic music as piano-rolls: which keys sound at which step, as the RNN-RBM tutorial uses it.
+
+Chorales by J. S. Bach are in this folder (README.md says where they come from); `load` also reads folders
+and archives of MIDI files.
+"""
+
+import os
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from data import DataError
+from data.archives import members
+from data.music.midi import DT, KEYS, parse_midi, read_midi, write_midi
+from data.music.pictures import save_rolls
+
+__all__ = ["DT", "KEYS", "SHIPPED", "Dataset", "load", "read_midi", "save_rolls", "write_midi"]
+
+SHIPPED = Path(__file__).parent / "chorales.npz"
+
+PARTS = ("train", "valid", "test")
+
+
+class Dataset(NamedTuple):
+    """The pieces to learn from, those to choose a model by, and those to judge it by.
+
+    Each is a piano-roll: uint8, shape (time, keys), 1 where a key sounds. `origin` tells in a few words
+    where they are from.
+    """
+
+    train: list[np.ndarray]
+    valid: list[np.ndarray]
+    test: list[np.ndarray]
+    origin: str
+
+
+def load(source: str | os.PathLike | None = None, r: tuple[int, int] = KEYS, dt: float = DT) -> Dataset:
+    """The training, validation and test pieces.
+
+    Where the files of `source` lie in folders called train, valid and test, these are the parts. Otherwise,
+    as of the chorales shipped here, the ninth of every ten pieces in alphabetical order validates and the
+    tenth tests (of fewer than ten the last but one and the last).
+
+    Args:
+        source: None for the chorales, whose step is an eighth note; else a folder of MIDI files, or a tar
+            (gzipped or not) or zip archive of them.
+        r: the MIDI numbers of the lowest key of the roll, and of the one above its highest; not for the
+            chorales, which have all 88 keys of a piano.
+        dt: seconds a step, for MIDI files.
+
+    Raises:
+        DataError: a file is missing, damaged, or has no notes; or there are too few.
+    """
+    if source is None:
+        if tuple(r) != KEYS:
+            raise ValueError(f"r {r}: the chorales are rolls of the keys {KEYS}; cut columns from them")
+        return _split(SHIPPED, _read_rolls(SHIPPED), "chorales by J. S. Bach (music21)")
+    path = Path(source).expanduser()
+    files = members(path, lambda name: name.lower().endswith((".mid", ".midi")))
+    if not files:
+        raise DataError(f"{path}: holds no MIDI files (.mid, .midi); give a folder or an archive of them")
+    rolls = [
+        (name, parse_midi(content, f"{path}, {name}", r, dt))
+        for name, content in tqdm(files, desc="reading MIDI", unit="file", leave=False, disable=None)
+    ]
+    return _split(path, rolls, f"{len(rolls)} MIDI files, {path}")
+
+
+def _read_rolls(path: Path) -> list[tuple[str, np.ndarray]]:
+    """The named rolls of a file by `make_chorales`: all rolls one below the other, and where each ends."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            names, ends = arrays["names"], arrays["ends"]
+            steps = np.unpackbits(arrays["keys"], axis=1, count=KEYS[1] - KEYS[0])
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error}); get it again") from error
+    return [(str(name), roll) for name, roll in zip(names, np.split(steps, ends[:-1]), strict=True)]
+
+
+def _split(source: Path, rolls: list[tuple[str, np.ndarray]], origin: str) -> Dataset:
+    parts: dict[str, list[np.ndarray]] = {part: [] for part in PARTS}
+    folders = [_part_of(name) for name, _ in rolls]
+    if any(folders):
+        for (name, roll), part in zip(rolls, folders, strict=True):
+            if part is None:
+                raise DataError(
+                    f"{source}: {name} is in none of the folders {', '.join(PARTS)}; put it in one"
+                )
+            parts[part].append(roll)
+    else:
+        every = min(10, len(rolls))
+        for position, (_, roll) in enumerate(rolls):
+            parts[{every - 1: "test", every - 2: "valid"}.get(position % every, "train")].append(roll)
+    missing = [part for part in PARTS if not parts[part]]
+    if missing:
+        raise DataError(
+            f"{source}: {len(rolls)} pieces, none of them for the part {missing[0]}; give three or more, or "
+            f"folders {', '.join(PARTS)} with pieces in each"
+        )
+    return Dataset(**parts, origin=origin)
+
+
+def _part_of(name: str) -> str | None:
+    return next((each for each in PurePosixPath(name.lower()).parts[:-1] if each in PARTS), None)
