@@ -17,7 +17,7 @@ import numpy as np
 from data import DataError
 from data.atis import synthetic
 from data.atis.historic import read_pickle
-from data.atis.indexed import FILES, read_folder
+from data.atis.indexed import FILES, Sentence, read_folder
 from data.files import Source
 from data.files import fetch as fetch_file
 
@@ -117,51 +117,40 @@ def _indices(sentences: Sequence[Sequence[str]], words: Mapping[int, str]) -> li
     return [np.array([index.get(word, unknown) for word in each], np.int32) for each in sentences]
 
 
-def _split(sentences: int) -> int:
-    """How many of the training sentences are trained on; the rest validates."""
-    return sentences - max(1, sentences // 5)
+def _hold_out(utterances: Utterances) -> tuple[Utterances, Utterances]:
+    """The sentences to train on, and the last fifth, at least one, which validates."""
+    kept = len(utterances.words) - max(1, len(utterances.words) // 5)
+    words, labels = utterances
+    return Utterances(words[:kept], labels[:kept]), Utterances(words[kept:], labels[kept:])
 
 
-def _index(train: list[tuple], test: list[tuple], origin: str) -> Dataset:
-    """A dataset of sentences, each a pair of its words and their labels."""
-    sets = [([[normalise(word) for word in words] for words, _ in each], [labels for _, labels in each])
-            for each in (train, test)]  # fmt: skip
-    counts = Counter(word for sentence in sets[0][0] for word in sentence)
-    known = sorted(word for word, count in counts.items() if count > 1)
-    words = dict(enumerate([UNKNOWN, *known]))
-    labels = dict(enumerate(sorted({label for _, each in sets for row in each for label in row})))
+def _index(train: list[Sentence], test: list[Sentence], origin: str) -> Dataset:
+    """A dataset of sentences, with dictionaries made of them."""
+    normal = [
+        [([normalise(word) for word in words], labels) for words, labels in each] for each in (train, test)
+    ]
+    counts = Counter(word for words, _ in normal[0] for word in words)
+    words = dict(enumerate([UNKNOWN, *sorted(word for word, count in counts.items() if count > 1)]))
+    labels = dict(enumerate(sorted({label for each in normal for _, row in each for label in row})))
     label_index = {label: position for position, label in labels.items()}
-    learn, judge = (
+    train_set, test_set = (
         Utterances(
-            _indices(sentences, words),
-            [np.array([label_index[label] for label in row], np.int32) for row in rows],
+            _indices([sentence for sentence, _ in each], words),
+            [np.array([label_index[label] for label in row], np.int32) for _, row in each],
         )
-        for sentences, rows in sets
+        for each in normal
     )
-    kept = _split(len(train))
-    return Dataset(
-        train=Utterances(learn.words[:kept], learn.labels[:kept]),
-        valid=Utterances(learn.words[kept:], learn.labels[kept:]),
-        test=judge,
-        words=words,
-        labels=labels,
-        origin=origin,
-    )
+    return Dataset(*_hold_out(train_set), test_set, words=words, labels=labels, origin=origin)
 
 
 def _from_pickle(path: Path) -> Dataset:
     sets, words, labels = read_pickle(path)
     sets = [Utterances(*each) for each in sets]
+    if len(sets) == 2:
+        train, test = sets
+        sets = [*_hold_out(train), test]
+        if not sets[0].words:
+            raise DataError(f"{path}: one training sentence, none is left to validate on; get the whole file")
     if UNKNOWN not in words.values():
         words = words | {len(words): UNKNOWN}
-    if len(sets) == 2:
-        kept = _split(len(sets[0].words))
-        if not kept:
-            raise DataError(f"{path}: one training sentence, none is left to validate on; get the whole file")
-        train, test = sets
-        sets = [
-            Utterances(train.words[:kept], train.labels[:kept]),
-            Utterances(train.words[kept:], train.labels[kept:]),
-            test,
-        ]
     return Dataset(*sets, words=words, labels=labels, origin=f"ATIS, {path}")

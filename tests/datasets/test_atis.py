@@ -2,10 +2,8 @@
 
 import gzip
 import hashlib
-import http.server
 import pickle
 import re
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -287,6 +285,12 @@ def test_a_pickle_of_other_things_is_described(tmp_path, content, message):
         atis.load(path)
 
 
+def test_one_sentence_in_a_pickle_is_too_few(tmp_path):
+    (tmp_path / "atis.pkl").write_bytes(pickle.dumps(historic(2, sentences=1)))
+    with pytest.raises(DataError, match=r"atis\.pkl: one training sentence"):
+        atis.load(tmp_path / "atis.pkl")
+
+
 @pytest.mark.parametrize("length", [0, 1, 50, -1])
 def test_a_truncated_pickle(tmp_path, length):
     path = tmp_path / "atis.pkl"
@@ -296,25 +300,6 @@ def test_a_truncated_pickle(tmp_path, length):
 
 
 # Downloading
-
-
-@pytest.fixture
-def server(tmp_path):
-    """A server of the files in a folder, and its address."""
-    folder = tmp_path / "server"
-    folder.mkdir()
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *args):
-            super().__init__(*args, directory=folder)
-
-        def log_message(self, *args):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as each:
-        threading.Thread(target=each.serve_forever, daemon=True).start()
-        yield folder, f"http://127.0.0.1:{each.server_port}"
-        each.shutdown()
 
 
 def sha256(text: str) -> str:

@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from data import DataError, music
+from data.archives import members
 from data.music import KEYS, load, read_midi, save_rolls, write_midi
 from tests.datasets.archives_of import targz, write_folder, zipped
 
@@ -331,9 +332,11 @@ NOTTINGHAM = Path(__file__).parents[3] / "shared" / "data" / "nottingham" / "not
 
 
 @pytest.mark.skipif(not NOTTINGHAM.exists(), reason="no copy of the Nottingham tunes beside the checkout")
-def test_nottingham():
-    dataset = load(NOTTINGHAM)
-    assert [len(each) for each in dataset[:3]] == [828, 103, 103]
+def test_nottingham(tmp_path):
+    tunes = members(NOTTINGHAM, lambda name: name.endswith(".mid"))
+    assert len(tunes) == 1034
+    dataset = load(write_folder(tmp_path, dict(tunes[:60])))
+    assert [len(each) for each in dataset[:3]] == [48, 6, 6]
     steps = np.concatenate(dataset.train)
     assert 2 < steps.sum(axis=1).mean() < 6  # a melody over chords
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from data import DataError, reviews
+from data.files import Source
 from data.reviews import PADDING, UNKNOWN, tokenise
 from tests.datasets.archives_of import targz, write_folder, zipped
 
@@ -298,3 +299,30 @@ def test_a_truncated_npz(tmp_path, cut):
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(DataError, match=r"imdb\.npz: not Keras's imdb\.npz.*[Gg]et it again"):
         reviews.load(path)
+
+
+# Downloading
+
+
+def test_fetching_the_npz_brings_its_words(tmp_path, server, monkeypatch):
+    folder, address = server
+    save(folder / "imdb.npz", keras())
+    (folder / "imdb_word_index.json").write_text(json.dumps({"the": 1}))
+    for name in ("imdb.npz", "imdb_word_index.json"):
+        checksum = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        monkeypatch.setitem(reviews.SOURCES, name, Source(f"{address}/{name}", "sha256", checksum))
+    path = reviews.fetch("imdb.npz", tmp_path / "new")
+    assert path == tmp_path / "new" / "imdb.npz"
+    assert reviews.load(path).words[2] == "the"
+
+
+def test_a_damaged_download_is_not_kept(tmp_path, server, monkeypatch):
+    folder, address = server
+    (folder / "aclImdb_v1.tar.gz").write_bytes(targz(large()))
+    source = reviews.SOURCES["aclImdb_v1.tar.gz"]
+    monkeypatch.setitem(
+        reviews.SOURCES, "aclImdb_v1.tar.gz", source._replace(url=f"{address}/aclImdb_v1.tar.gz")
+    )
+    with pytest.raises(DataError, match=r"MD5 checksum is .* expected 7c2ac02c.*has not been kept"):
+        reviews.fetch("aclImdb_v1.tar.gz", tmp_path / "new")
+    assert not list((tmp_path / "new").iterdir())
