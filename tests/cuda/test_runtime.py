@@ -265,6 +265,43 @@ def test_calls_that_repeat_and_calls_that_do_not(cuda_graph, cublas):
     assert count.get_value() == total + 1
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64"])
+def test_four_elements_at_once_where_memory_lies_so(dtype):
+    random = np.random.RandomState(15)
+    x, y, m = (
+        T.TensorType(dtype, (None,))("x"),
+        T.TensorType(dtype, (None,))("y"),
+        T.TensorType(dtype, (None, 12))("m"),
+    )
+    total = graphlib.shared(np.zeros(1001, dtype))
+    outputs = [
+        x + y,
+        x[1:] * 2,
+        (x * y)[::-1],
+        m + m[0],
+        m.T + 1,
+        (m * m).sum(),
+        T.maximum(m, 3)[2:] + m[:-2],
+    ]
+    run = graphlib.function([x, y, m], outputs, updates=[(total, total + T.ones_like(total))])
+    assert "gl_four" in run.source
+    for n, rows in [(0, 2), (1, 2), (1023, 3), (4096, 100), (4099, 101)]:
+        a, b = (random.randint(0, 4, n).astype(dtype) for _ in range(2))
+        c = random.randint(0, 4, (rows, 12)).astype(dtype)
+        wanted = [
+            a + b,
+            a[1:] * 2,
+            (a * b)[::-1],
+            c + c[0],
+            c.T + 1,
+            (c * c).sum(),
+            np.maximum(c, 3)[2:] + c[:-2],
+        ]
+        for found, expected in zip(run(a, b, c), wanted, strict=True):
+            np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(total.get_value(), np.full(1001, 5))
+
+
 def test_a_borrowed_output_is_the_same_array_at_each_call():
     x = T.vector("x")
     run = graphlib.function([x], [graphlib.Out(x * 2, borrow=True), x * 2])

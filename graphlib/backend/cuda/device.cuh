@@ -32,6 +32,12 @@ GL_DEVICE long long gl_split(long long *rest, long long n) {
     return remainder;
 }
 
+/* Four neighbours, loaded and stored at once where their address allows it. */
+template <class T>
+struct alignas(sizeof(T) < 4 ? 4 * sizeof(T) : 16) gl_four {
+    T x[4];
+};
+
 /* ---- extrema, sign, division: NumPy's meaning of NaN and of signs -------------------------------------------------- */
 
 template <class T>

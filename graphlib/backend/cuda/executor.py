@@ -577,6 +577,7 @@ class CudaExecutor:
                 1 if inner < WARP // 2 else THREADS if inner > 32 * WARP and rows < 4 * MAX_BLOCKS else WARP
             )
             teams = THREADS // team
+            rows = -(-rows // kernel.each)
             if team < THREADS:
                 teams = min(teams, max(1, -(-rows * team // WARP) * WARP // team))
             block, blocks = (team, teams, 1), -(-rows // teams)

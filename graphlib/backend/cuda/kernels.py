@@ -30,6 +30,8 @@ MAX_BLOCKS = 1024
 #: of a reduction into memory: results side by side, and the parts that each sum is cut into
 REDUCE_WIDTH, REDUCE_PARTS = 32, 16
 TILE = 16
+#: neighbours that a thread loads and stores at once
+FOUR = 4
 #: elements of a product's tile along one side that a thread computes
 GEMM_REGISTERS = {"float32": 4, "float64": 2}
 
@@ -82,6 +84,8 @@ class Kernel:
     #: full reductions: a result and its kind each, summed up by the kernel ``name``_end over the blocks
     partial: list[Value] = field(default_factory=list)
     team: bool = False
+    #: of the rows, how many a thread takes at once
+    each: int = 1
 
 
 class Memory:
@@ -117,6 +121,11 @@ class KernelWriter:
         self.locals: dict[Variable, tuple[str, Scope]] = {}
         self.collapsed: set[int] = set()
         self.checks_index = self.guarded = False
+        #: the index whose neighbours are loaded and stored by four at once, while that is written; what is,
+        #: with its name; the type behind each pointer
+        self.fours_of: Symbol | None = None
+        self.in_fours: dict[tuple[str, Poly, bool], str] = {}
+        self.pointer_types: dict[str, str] = {}
 
     # what the printer asks for
 
@@ -139,7 +148,8 @@ class KernelWriter:
             if self.memory.changing is not None:
                 return f"*(const {C_TYPES[variable.dtype]} *)({self.in_table(variable)})"
             return self.argument("value", variable, C_TYPES[variable.dtype])
-        return f"{self.pointer(variable)}[{text(flat_index(index, self.low.shape(variable)))}]"
+        offset = flat_index(index, self.low.shape(variable))
+        return self.in_four(variable, offset, False) or f"{self.pointer(variable)}[{text(offset)}]"
 
     def local(self, variable: Variable, scope: Scope) -> tuple[str, int] | None:
         found = self.locals.get(variable)
@@ -298,7 +308,20 @@ class KernelWriter:
         self.block(block, row)
         step_row = "gridDim.x * (long long)blockDim.y"
         start = "blockIdx.x * (long long)blockDim.y + threadIdx.y"
-        lines = [*scope.lines, f"for (long long row = {start}; row < {count}; row += {step_row}) {{"]
+        fours = self.fours(block, scope, count) if not self.team else []
+        if fours:
+            fours = [
+                f"for (long long four = {start}; four < first / {FOUR}; four += {step_row}) {{",
+                *("    " + line for line in fours),
+                "}",
+            ]
+            aligned = " | ".join(f"(unsigned long long){name}" for name in self.whole)
+            # what is left over, or all of it where memory does not lie as four elements at once need it
+            fours.insert(
+                0, f"const long long first = (({aligned}) & 15) == 0 ? ({count}) / {FOUR} * {FOUR} : 0;"
+            )
+            start = f"first + {start}"
+        lines = [*scope.lines, *fours, f"for (long long row = {start}; row < {count}; row += {step_row}) {{"]
         lines += ["    " + line for line in [*decode, *row.lines]] + ["}"]
         for value in self.partial:
             name = self.locals[value.variable][0]
@@ -309,10 +332,81 @@ class KernelWriter:
         if self.uses_scratch:
             lines.insert(0, "__shared__ double2 scratch[32];")
         text = self.text(lines, [v.variable for v in values])
-        kernel = self.kernel(text, "rows", rows, inner=self.leaves, partial=self.partial, team=self.team)
+        kernel = self.kernel(
+            text,
+            "rows",
+            rows,
+            inner=self.leaves,
+            partial=self.partial,
+            team=self.team,
+            each=FOUR if fours else 1,
+        )
         if self.partial:
             kernel.text += self.second_pass()
         return kernel
+
+    def fours(self, block: Block, scope: Scope, count: str) -> list[str]:
+        """What a thread does for four neighbours along the last axis, which it loads and stores at once.
+
+        Nothing where no memory is walked so, or little of it.
+        """
+        last = self.top - 1
+        rows = product(self.axes[: self.top])
+        length = self.turns(self.axes, last)
+        alone = length == rows
+        if not self.top or (not alone and length.constant is None) or (rows.constant or THREADS) < THREADS:
+            return []
+        if not alone and length.constant % FOUR:
+            return []
+        self.whole: dict[str, None] = {}
+        self.in_fours = {}
+        row = Scope(scope, self.top)
+        self.fours_of = LOOP[last]
+        self.block(block, row)
+        self.fours_of = None
+        if not self.in_fours:
+            return []
+        index = LOOP[last].name
+        decode = [
+            line.replace(f"const long long {index} =", f"const long long {index}_first =")
+            for line in self.decode(self.axes, list(range(self.top)), f"four * {FOUR}", scope)
+        ]
+        loads, stores = [], []
+        for (pointer, rest, is_store), name in self.in_fours.items():
+            c_type = f"gl_four<{self.pointer_types[pointer]}>"
+            place = f"{pointer} + {self.printer.poly(rest)} + {index}_first"
+            if is_store:
+                loads.append(f"{c_type} {name};")
+                stores.append(f"*({c_type} *)({place}) = {name};")
+            else:
+                loads.append(f"const {c_type} {name} = *(const {c_type} *)({place});")
+        decode = [
+            line.replace(f"const long long {index} =", f"const long long {index}_first =") for line in decode
+        ]
+        return [
+            *decode,
+            *loads,
+            "#pragma unroll",
+            f"for (int u = 0; u < {FOUR}; u++) {{",
+            f"    const long long {index} = {index}_first + u;",
+            *("    " + line for line in row.lines),
+            "}",
+            *stores,
+        ]
+
+    def in_four(self, v: Variable, offset: Poly, is_store: bool) -> str | None:
+        """The text of an element of four that are loaded or stored at once, if ``offset`` is one of such."""
+        linear = offset.linear_in([self.fours_of]) if self.fours_of is not None else None
+        if linear is None or linear[0][0] != 1:
+            return None
+        rest = linear[1]
+        if any(c % FOUR or any(isinstance(a, Expr) for a in m) for m, c in rest.terms.items()):
+            return None
+        pointer = self.pointer(v, is_store)
+        self.whole[pointer] = None
+        self.pointer_types[pointer] = C_TYPES[v.dtype]
+        name = self.in_fours.setdefault((pointer, rest, is_store), f"v{len(self.in_fours)}")
+        return f"{name}.x[u]"
 
     def second_pass(self) -> str:
         """The kernel that sums up what the blocks of a full reduction have found."""
@@ -390,7 +484,8 @@ class KernelWriter:
         return flat_index(value.index, self.low.shape(value.variable))
 
     def target(self, value: Value, scope: Scope) -> str:
-        return f"{self.pointer(value.variable, written=True)}[{self.poly(self.offset(value), scope)}]"
+        four = self.in_four(value.variable, self.offset(value), True)
+        return four or f"{self.pointer(value.variable, written=True)}[{self.poly(self.offset(value), scope)}]"
 
     def map_value(self, value: Value, scope: Scope, stores: list[str]) -> None:
         text = self.printer.emit(value.element, scope)
