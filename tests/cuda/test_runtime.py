@@ -302,6 +302,30 @@ def test_four_elements_at_once_where_memory_lies_so(dtype):
     np.testing.assert_array_equal(total.get_value(), np.full(1001, 5))
 
 
+def test_what_is_read_across_goes_through_shared_memory():
+    random = np.random.RandomState(16)
+    x, y, p, c = T.matrix("x"), T.matrix("y"), T.tensor3("p"), T.TensorType("float64", (40, 50))("c")
+
+    def results(x, y, p, c, exp):
+        return [
+            x.T + y,
+            exp(x[1:, ::-1].T) - y[:, 1:] * x.T[:, :-1],
+            p.transpose(0, 2, 1) * 2,
+            p.transpose(2, 1, 0) + p.transpose(2, 1, 0)[::-1],
+            p.transpose(2, 0, 1) + 1,
+            (c.T - 1) * 2,
+        ]
+
+    run = graphlib.function([x, y, p, c], results(x, y, p, c, T.exp))
+    assert run.source.count("__shared__ float tile0[32][32 + 1];") == 5
+    assert "__shared__ double tile0" in run.source
+    for n, m, k in [(1, 1, 1), (2, 3, 5), (33, 64, 2), (70, 31, 40), (100, 5, 3), (4, 0, 2)]:
+        arrays = [random.randn(*s).astype("float32") for s in ((n, m), (m, n), (k, n, m))]
+        arrays.append(random.randn(40, 50))
+        for found, wanted in zip(run(*arrays), results(*arrays, np.exp), strict=True):
+            np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+
 def test_a_borrowed_output_is_the_same_array_at_each_call():
     x = T.vector("x")
     run = graphlib.function([x], [graphlib.Out(x * 2, borrow=True), x * 2])

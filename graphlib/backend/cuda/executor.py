@@ -37,6 +37,8 @@ from .kernels import (
     REDUCE_WIDTH,
     THREADS,
     TILE,
+    TRANSPOSED,
+    TRANSPOSED_ROWS,
     WARP,
     Argument,
     Kernel,
@@ -583,6 +585,9 @@ class CudaExecutor:
             block, blocks = (team, teams, 1), -(-rows // teams)
         elif kernel.shape == "reduce":
             block, blocks = (REDUCE_WIDTH, REDUCE_PARTS, 1), -(-rows // REDUCE_WIDTH)
+        elif kernel.shape == "transpose":
+            down, across = (-(-self.evaluator.poly(p) // TRANSPOSED) for p in kernel.inner)
+            rows, block, blocks = rows * down * across, (TRANSPOSED, TRANSPOSED_ROWS, 1), rows * down * across
         elif kernel.shape == "tiles":
             columns, side = (self.evaluator.poly(p) for p in kernel.inner)
             batch = self.evaluator.poly(kernel.batch)

@@ -30,6 +30,8 @@ MAX_BLOCKS = 1024
 #: of a reduction into memory: results side by side, and the parts that each sum is cut into
 REDUCE_WIDTH, REDUCE_PARTS = 32, 16
 TILE = 16
+#: of a tile through which memory is transposed: its side, and how many of its rows are taken at once
+TRANSPOSED, TRANSPOSED_ROWS = 32, 8
 #: neighbours that a thread loads and stores at once
 FOUR = 4
 #: elements of a product's tile along one side that a thread computes
@@ -71,7 +73,8 @@ class Kernel:
     """A kernel's text, its arguments, and what its launch is computed from.
 
     shape: 'rows' (a team a row), 'reduce' (``rows`` results), 'tiles' (rows by inner by batch), 'one' (one
-    block), 'single' (one thread), 'threads' (a thread a row).
+    block), 'single' (one thread), 'transpose' (``rows`` times tiles of two inner axes), 'threads' (a thread
+    a row).
     """
 
     name: str
@@ -126,6 +129,8 @@ class KernelWriter:
         self.fours_of: Symbol | None = None
         self.in_fours: dict[tuple[str, Poly, bool], str] = {}
         self.pointer_types: dict[str, str] = {}
+        #: what is read through a tile in shared memory, and the tile's name
+        self.tiles: dict[tuple[Variable, Poly], str] = {}
 
     # what the printer asks for
 
@@ -149,6 +154,8 @@ class KernelWriter:
                 return f"*(const {C_TYPES[variable.dtype]} *)({self.in_table(variable)})"
             return self.argument("value", variable, C_TYPES[variable.dtype])
         offset = flat_index(index, self.low.shape(variable))
+        if (variable, offset) in self.tiles:
+            return f"{self.tiles[variable, offset]}[threadIdx.x][k]"
         return self.in_four(variable, offset, False) or f"{self.pointer(variable)}[{text(offset)}]"
 
     def local(self, variable: Variable, scope: Scope) -> tuple[str, int] | None:
@@ -300,6 +307,9 @@ class KernelWriter:
             block = next(e for e in block.entries if isinstance(e, Block))
         self.team = any(isinstance(e, Block) for e in block.entries)
         rows = product(axes[: self.top])
+        across = self.transposed(values)
+        if across is not None:
+            return self.through_tiles(across, block, scope, values)
         decode = self.decode(axes, list(range(self.top)), "row", scope)
         if rows == 1:
             decode = []
@@ -344,6 +354,83 @@ class KernelWriter:
         if self.partial:
             kernel.text += self.second_pass()
         return kernel
+
+    def transposed(self, values: list[Value]) -> int | None:
+        """The axis along which memory is walked that is read across, if there is one; ``tiles`` gets what is
+        read so."""
+        last = self.top - 1
+        small = product(self.axes[: self.top]).constant
+        if self.team or self.partial or last < 1 or (small or TRANSPOSED**2) < TRANSPOSED**2:
+            return None
+        own = {v.variable for v in values}
+        chosen: int | None = None
+        for v, index in (access for value in values for access in accesses(value.element)):
+            offset = flat_index(index, self.low.shape(v))
+            linear = offset.linear_in(LOOP[: self.top])
+            opaque = any(isinstance(a, Expr) for m in offset.terms for a in m)
+            if v in own or linear is None or opaque or linear[0][last] in (0, 1):
+                continue
+            axis = next((k for k in range(last) if linear[0][k] == 1 and k not in self.collapsed), None)
+            short = any((self.turns(self.axes, k).constant or TRANSPOSED) < 8 for k in (axis or 0, last))
+            if axis is None or short or chosen not in (None, axis) or len(self.tiles) == 4:
+                continue
+            chosen = axis
+            self.tiles.setdefault((v, offset), f"tile{len(self.tiles)}")
+        return chosen
+
+    def through_tiles(self, axis: int, block: Block, scope: Scope, values: list[Value]) -> Kernel:
+        """What is read across the way it lies in memory goes through tiles in shared memory, so that both
+        reads and writes are of neighbours."""
+        last, side, by = self.top - 1, TRANSPOSED, TRANSPOSED_ROWS
+        others = [k for k in range(self.top) if k not in (axis, last) and k not in self.collapsed]
+        inside = Scope(scope, self.top)
+        loads = [
+            f"{name}[k][threadIdx.x] = {self.pointer(v)}[{self.printer.poly(offset)}];"
+            for (v, offset), name in self.tiles.items()
+        ]
+        self.block(block, inside)
+        lengths = {k: self.poly(self.turns(self.axes, k), scope) for k in (axis, last)}
+        rest = product(self.turns(self.axes, k) for k in others)
+        count = self.poly(rest, scope)
+        a, b = LOOP[axis].name, LOOP[last].name
+        in_range = f"{a} < {lengths[axis]} && {b} < {lengths[last]}"
+
+        def over_tile(first: str, second: str, body: list[str]) -> list[str]:
+            return [
+                f"for (int k = threadIdx.y; k < {side}; k += {by}) {{",
+                f"    const long long {a} = {a}_first + {first}, {b} = {b}_first + {second};",
+                f"    if ({in_range}) {{",
+                *("        " + line for line in body),
+                "    }",
+                "}",
+            ]
+
+        body = [
+            "long long rest = tile;",
+            f"const long long {b}_first = gl_split(&rest, columns) * {side};",
+            f"const long long {a}_first = gl_split(&rest, rows) * {side};",
+            *self.decode(self.axes, others, "rest", scope),
+            *over_tile("threadIdx.x", "k", loads),
+            "__syncthreads();",
+            *over_tile("k", "threadIdx.x", inside.lines),
+            "__syncthreads();",
+        ]
+        lines = [
+            *(
+                f"__shared__ {C_TYPES[v.dtype]} {name}[{side}][{side} + 1];"
+                for (v, _), name in self.tiles.items()
+            ),
+            *scope.lines,
+            f"const long long columns = ({lengths[last]} + {side - 1}) / {side};",
+            f"const long long rows = ({lengths[axis]} + {side - 1}) / {side};",
+            f"for (long long tile = blockIdx.x; tile < ({count}) * rows * columns; tile += gridDim.x) {{",
+            *("    " + line for line in body),
+            "}",
+        ]
+        text = self.text(lines, [v.variable for v in values])
+        return self.kernel(
+            text, "transpose", rest, inner=[self.turns(self.axes, axis), self.turns(self.axes, last)]
+        )
 
     def fours(self, block: Block, scope: Scope, count: str) -> list[str]:
         """What a thread does for four neighbours along the last axis, which it loads and stores at once.
