@@ -1,5 +1,5 @@
-"""Pictures in and out of the tutorials: filters tiled into one image, and a user's own picture made into a
-digit as MNIST's were made. Uses NumPy and Pillow only.
+"""Pictures in and out of the tutorials: filters tiled into one image, a photograph, and a user's own picture
+made into a digit as MNIST's were made. Uses NumPy and Pillow only.
 """
 
 import math
@@ -111,6 +111,30 @@ def _centred_on_mass(ink: np.ndarray) -> np.ndarray:
     return digit
 
 
+def _open(path: Path, mode: str) -> Image.Image:
+    """The picture upright, in a mode of Pillow's; UserError if the file cannot be read as one."""
+    try:
+        with Image.open(path) as file:
+            return ImageOps.exif_transpose(file).convert(mode)
+    except FileNotFoundError:
+        raise storage.UserError(f"{path} does not exist") from None
+    except Exception:
+        # A damaged file can lead Pillow to nearly any exception.
+        raise storage.UserError(
+            f"{path} cannot be read as an image (PNG, JPEG, GIF, BMP and TIFF can)"
+        ) from None
+
+
+def read_photograph(path: Path, at_most: int = 640) -> np.ndarray:
+    """A picture as float32 (rows, columns, 3) in [0, 1], shrunk to `at_most` pixels a side if it is larger.
+
+    UserError if the file cannot be read as a picture.
+    """
+    picture = _open(path, "RGB")
+    picture.thumbnail((at_most, at_most))
+    return np.asarray(picture, dtype="float32") / 255
+
+
 def read_digit(path: Path) -> np.ndarray:
     """A picture of one digit as a float32 vector of 784 values in [0, 1], 0 for paper and 1 for ink.
 
@@ -120,17 +144,7 @@ def read_digit(path: Path) -> np.ndarray:
     placed with its centre of mass in the middle. UserError if the file cannot be read as a picture, or is
     blank.
     """
-    try:
-        with Image.open(path) as file:
-            picture = ImageOps.exif_transpose(file).convert("RGBA")
-    except FileNotFoundError:
-        raise storage.UserError(f"{path} does not exist") from None
-    except Exception:
-        # A damaged file can lead Pillow to nearly any exception.
-        raise storage.UserError(
-            f"{path} cannot be read as an image (PNG, JPEG, GIF, BMP and TIFF can)"
-        ) from None
-
+    picture = _open(path, "RGBA")
     on_white = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     grey = np.asarray(on_white.convert("L"), dtype="float32") / 255
     edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])

@@ -17,10 +17,12 @@ from PIL import Image, ImageDraw
 import cA
 import command_line
 import dA
+import lenet
 import logistic_sgd
 import mlp
 import SdA
 from data.mnist import load
+from tests.tutorials import lenet_numpy
 
 PROGRAMS = Path(mlp.__file__).parent
 
@@ -56,6 +58,11 @@ TUTORIALS = {
         "--learning-rate 1",
         files="best_model.npz model.npz filters_pretrained.png filters.png",
         costs="layer_1_cost layer_2_cost training_cost",
+    ),
+    "lenet": Tutorial(
+        lenet,
+        "--learning-rate 0.1 --kernels 4 6",
+        files="best_model.npz filters.png feature_maps_1.png feature_maps_2.png",
     ),
 }
 CLASSIFIERS = [name for name, tutorial in TUTORIALS.items() if tutorial.classifies]
@@ -144,6 +151,8 @@ def forward(name: str, values: dict[str, np.ndarray], x: np.ndarray) -> np.ndarr
     def sigmoid(z):
         return 1 / (1 + np.exp(-z))
 
+    if name == "lenet":
+        return lenet_numpy.scores(values, x)
     if name == "mlp":
         x = np.tanh(x @ values["hidden.W"] + values["hidden.b"])
     if name == "SdA":
