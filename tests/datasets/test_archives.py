@@ -81,7 +81,10 @@ def test_damage_within_is_noticed(tmp_path, form):
         texts(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>404</html>", gzip.compress(b"no archive" * 100)])
+NO_ARCHIVES = {"empty": b"", "a web page": b"<html>404</html>", "gzip": gzip.compress(b"no archive" * 100)}
+
+
+@pytest.mark.parametrize("content", NO_ARCHIVES.values(), ids=NO_ARCHIVES)
 def test_what_is_no_archive(tmp_path, content):
     path = tmp_path / "page"
     path.write_bytes(content)
