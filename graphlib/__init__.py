@@ -27,6 +27,7 @@ _NAMES_OF = {
     ),
     ".graph": ("Variable", "Constant", "clone"),
     ".graph.shared": ("shared", "Shared"),
+    ".loops": ("scan", "map", "reduce", "foldl", "foldr", "until"),
     ".printing": ("debugprint", "draw", "pp"),
 }
 _HOME = {name: module for module, names in _NAMES_OF.items() for name in names}

@@ -3,6 +3,7 @@ change."""
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,14 @@ from .types import TensorType, dtype_name, shape_text
 from .variable import Origin, Variable, output_at, place_of
 
 
+_serials = itertools.count(1)
+
+
+def newest() -> int:
+    """A number greater than the ``serial`` of every shared variable so far, and smaller than of all to come."""
+    return next(_serials)
+
+
 class Shared(Variable):
     """A variable with a value of its own.  Make one with :func:`shared`.
 
@@ -20,7 +29,7 @@ class Shared(Variable):
     variable.  ``default_update`` is what functions that use it update it with, unless told otherwise.
     """
 
-    __slots__ = ("_default_update", "data", "device")
+    __slots__ = ("_default_update", "data", "device", "serial")
 
     def __init__(
         self, data: np.ndarray, type: TensorType, name: str | None = None, origin: Origin | None = None
@@ -30,6 +39,8 @@ class Shared(Variable):
         self._default_update: Variable | tuple | None = None
         #: the copy in a device's memory, kept by the backend that made it; see ``Resident``
         self.device: Any = None
+        #: counts shared variables in the order in which they are made
+        self.serial = next(_serials)
 
     @property
     def default_update(self) -> Variable | None:

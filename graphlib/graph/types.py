@@ -106,6 +106,10 @@ class TensorType:
     def is_float(self) -> bool:
         return self.dtype in FLOATS
 
+    def row(self) -> TensorType:
+        """The type of an element of the first axis."""
+        return TensorType(self.dtype, self.shape[1:])
+
     def with_dtype(self, dtype: str) -> TensorType:
         return TensorType(dtype, self.shape)
 

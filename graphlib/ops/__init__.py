@@ -18,6 +18,7 @@ from . import (
     pool,
     random,
     reduce,
+    scan,
     shape,
 )
 from .op import REGISTRY, Op, Sample, as_variable, register
@@ -40,5 +41,6 @@ __all__ = [
     "random",
     "reduce",
     "register",
+    "scan",
     "shape",
 ]

@@ -24,6 +24,8 @@ from .shape import dimshuffle, flatten, shape_i
 class Cumulative(Op):
     """Running sum ('cumsum') or product ('cumprod') along an axis."""
 
+    costly = True
+
     def __init__(self, kind: str, axis: int) -> None:
         self.kind = kind
         self.axis = axis
@@ -88,6 +90,8 @@ def cumprod(x: Any, axis: int | None = None) -> Variable:
 class Sort(Op):
     """Ascending along an axis, equal elements in their order, NaN last; 'sort' gives values, 'argsort' int64
     indices."""
+
+    costly = True
 
     def __init__(self, kind: str, axis: int) -> None:
         self.kind = kind

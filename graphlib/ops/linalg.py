@@ -27,6 +27,8 @@ from .shape import dimshuffle, reshape, shape_i, swapaxes
 class MatrixProduct(Op):
     """(m, k)·(k, n); with ``batched``, for each index of a common leading axis."""
 
+    costly = True
+
     def __init__(self, batched: bool = False) -> None:
         self.batched = batched
 

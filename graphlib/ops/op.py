@@ -66,6 +66,8 @@ class Op:
 
     #: whether the only thing it does is to read its (first) input at another index
     view = False
+    #: whether a gradient had better keep its value than compute it again
+    costly = False
 
     def parameters(self) -> tuple:
         """What tells two operations of this class apart."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..graph import Apply, Constant, Variable
-from ..ops import along_axis, control, elementwise, index, linalg, reduce, shape
+from ..ops import along_axis, control, elementwise, index, linalg, random, reduce, scan, shape
 
 Length = Any
 
@@ -47,7 +47,8 @@ class Lengths:
             if rule is None or node is None:
                 result: list[Length] = [(v, axis) if n is None else n for axis, n in enumerate(static)]
             else:
-                result = [m if n is None else n for n, m in zip(static, rule(self, node), strict=True)]
+                found = rule(self, node)[v.index] if len(node.outputs) > 1 else rule(self, node)
+                result = [m if n is None else n for n, m in zip(static, found, strict=True)]
             self._shapes[v] = tuple(result)
         return self._shapes[v]
 
@@ -200,6 +201,21 @@ def _advanced_index(lengths: Lengths, node: Apply) -> list:
     return [*kept[:front], *indexed, *kept[front:]]
 
 
+def _scan(lengths: Lengths, node: Apply) -> Any:
+    op, parts = node.op, node.op.parts(node)
+    n = lengths.of_scalar(parts.n)
+    unknown = iter(parts.lengths)
+    shapes: list[list[Length]] = []
+    for state, initial in zip(op.states, parts.initial, strict=True):
+        if state.kept:
+            shapes.append([lengths.together([n, state.depth]), *lengths.shape(initial)[1:]])
+    for row in op.mapped_rows:
+        shapes.append([n, *(lengths.of_scalar(next(unknown)) if m is None else m for m in row.type.shape)])
+    shapes += [list(lengths.shape(initial)[1:]) for initial in parts.initial]
+    shapes += [[]] if op.until else []
+    return shapes if len(shapes) > 1 else shapes[0]
+
+
 _RULES: dict[type, Callable[[Lengths, Apply], Any]] = {
     elementwise.Elementwise: _elementwise,
     elementwise.Cast: _same,
@@ -214,6 +230,8 @@ _RULES: dict[type, Callable[[Lengths, Apply], Any]] = {
     reduce.ArgReduce: _reduced(lambda op: (op.axis,)),
     linalg.MatrixProduct: _product,
     linalg.Gemm: _gemm,
+    random.Draw: lambda lengths, node: [lengths.of_scalar(n) for n in node.inputs[1:]],
+    scan.Scan: _scan,
     index.BasicIndex: _basic_index,
     index.BasicWrite: _same,
     index.AdvancedIndex: _advanced_index,

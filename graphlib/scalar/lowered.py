@@ -118,6 +118,14 @@ class Call:
     team: bool = False
 
 
+@dataclass(frozen=True)
+class Loop:
+    """A loop of ``n`` steps over an inner graph; which one the operation knows, ``shapes`` are of its outputs."""
+
+    n: Poly
+    shapes: tuple[tuple[Poly, ...], ...]
+
+
 @dataclass
 class Check:
     """A condition on lengths that must hold at a call: two polynomials that must be equal, and the message if

@@ -1,0 +1,378 @@
+"""Loops over steps: ``scan`` and what is made of it, ``map``, ``reduce``, ``foldl``, ``foldr``; and ``until``.
+
+``scan`` calls the user's function once, on variables that stand for one step's values, and makes a node of the
+graph that comes back (``graphlib.ops.scan``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+from .errors import InputError, ShapeError
+from .graph import Apply, Constant, Shared, Variable, clone, graph_inputs, toposort
+from .graph.shared import newest
+from .ops.elementwise import cast, minimum
+from .ops.op import as_variable
+from .ops.scan import Scan, State, carried_updates, row_lengths
+from .ops.shape import as_length, constant_int, dimshuffle, shape_i
+from .ops.index import basic_index
+
+__all__ = ["foldl", "foldr", "map", "reduce", "scan", "until"]
+
+
+class until:  # noqa: N801 - Theano's name
+    """Returned by a step, besides its outputs: the loop ends after the step in which ``condition`` is true."""
+
+    def __init__(self, condition: Any) -> None:
+        self.condition = cast(as_variable(condition), "bool")
+        if self.condition.ndim:
+            raise ShapeError(f"until needs a scalar condition, not {self.condition.describe()}")
+
+
+@dataclass
+class _Output:
+    """What is known of one output of the step: its taps and initial values, or neither."""
+
+    taps: tuple[int, ...] = ()
+    initial: Variable | None = None
+    inner: list[Variable] = field(default_factory=list)
+
+
+def scan(
+    fn: Callable,
+    sequences: Any = None,
+    outputs_info: Any = None,
+    non_sequences: Any = None,
+    n_steps: Any = None,
+    truncate_gradient: int = -1,
+    go_backwards: bool = False,
+    mode: Any = None,
+    name: str | None = None,
+    profile: Any = False,
+    allow_gc: Any = None,
+    strict: bool = False,
+    return_list: bool = False,
+) -> tuple[Any, dict[Shared, Variable]]:
+    """Apply ``fn`` step after step; returns (outputs, updates).
+
+    fn is called once with variables: for each sequence its row (for each of its taps), for each output with an
+    initial value its last value (for each of its taps), then the non-sequences. It returns the step's outputs (one,
+    a list, or none), and perhaps updates of shared variables (a dict or pairs) and ``until(condition)``.
+
+    sequences: variables, or ``dict(input=x, taps=[0, 1])``: step t gets x[t], x[t + 1].
+    outputs_info: for each output None, or its value before the first step, or ``dict(initial=x, taps=[-2, -1])``,
+    where x has as many rows as the farthest tap goes back.
+    n_steps: a number or an integer variable; by default as many as the shortest sequence allows.
+    truncate_gradient: how many steps the gradient goes back; -1 for all.  go_backwards: the sequences' last rows
+    first. Other arguments are accepted for Theano's sake: a function closes over whatever variables it likes, and
+    the loop is always compiled with the function that uses it.
+
+    Outputs have the steps as their first axis; one alone is returned bare. ``updates`` must be passed to
+    ``function`` for shared variables that fn updates; draws of random streams go on by themselves.
+
+    Errors: InputError, ShapeError, DTypeError, naming the variable and the user's line.
+    """
+    what = f"scan {name}" if name else "scan"
+    rows, outer_rows, n = _sequences(_listed(sequences), n_steps, go_backwards, what)
+    infos = [_info(item, what) for item in _listed(outputs_info)]
+    closed = [as_variable(v) for v in _listed(non_sequences)]
+    mark = newest()
+    returned = fn(*rows, *(v for info in infos for v in info.inner), *closed)
+    outputs, updates, stop = _taken_apart(returned, what)
+    if not infos:
+        infos = [_Output() for _ in outputs]
+    if len(infos) != len(outputs):
+        raise InputError(f"{what}: fn returns {len(outputs)} outputs, outputs_info has {len(infos)}")
+    outputs = [
+        _same_as_initial(v, info, k, what) for k, (v, info) in enumerate(zip(outputs, infos, strict=True))
+    ]
+    carried = _random_updates([*outputs, *updates.values(), *([stop] if stop is not None else [])], updates, mark)
+    builder = _Builder(n, rows, outer_rows, infos, outputs, {**updates, **carried}, stop, truncate_gradient)
+    results, found = builder.build(len(updates))
+    if return_list:
+        return results, found
+    return (results[0] if len(results) == 1 else results or None), found
+
+
+def _listed(value: Any) -> list:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _sequences(
+    items: list, n_steps: Any, go_backwards: bool, what: str
+) -> tuple[list[Variable], list[Variable], Variable]:
+    """A variable for the row that a step gets of each sequence and tap, the outer sequences of them, and n."""
+    outer: list[Variable] = []
+    rows: list[Variable] = []
+    for item in items:
+        item = item if isinstance(item, dict) else {"input": item}
+        if item.get("input") is None:
+            raise InputError(f"{what}: a sequence is a variable or dict(input=variable, taps=[...]), not {item!r}")
+        x = as_variable(item["input"])
+        if x.ndim == 0:
+            raise ShapeError(f"{what}: a sequence needs an axis to go along, {x.describe()} is a scalar")
+        taps = [int(t) for t in _listed(item.get("taps", 0))]
+        low, high = min([0, *taps]), max([0, *taps])
+        for tap in taps:
+            start, stop = tap - low, tap - high
+            part = basic_index(x, [slice(start or None, stop or None)]) if (start or stop) else x
+            part = basic_index(part, [slice(None, None, -1)]) if go_backwards else part
+            outer.append(part)
+            label = f"{x.name}[t{tap:+d}]" if tap else f"{x.name}[t]"
+            rows.append(part.type.row()(label if x.name else None))
+    if n_steps is None:
+        if not outer:
+            raise InputError(f"{what}: without sequences n_steps must be given")
+        known = [v.type.shape[0] for v in outer]
+        if None not in known:
+            n: Any = Constant(min(known), dtype="int64")
+        else:
+            n = shape_i(outer[0], 0)
+            for v in outer[1:]:
+                n = minimum(n, shape_i(v, 0))
+    else:
+        n = as_length(n_steps, f"{what}: n_steps")
+        count = constant_int(n)
+        if count is not None and count < 0:
+            raise InputError(f"{what}: n_steps is {count}; to go backwards pass go_backwards=True")
+        for v in outer:
+            if count is not None and v.type.shape[0] is not None and v.type.shape[0] < count:
+                raise ShapeError(f"{what}: n_steps is {count} and {v.describe()} has only {v.type.shape[0]} rows")
+    return rows, outer, n
+
+
+def _info(item: Any, what: str) -> _Output:
+    """One entry of outputs_info."""
+    item = item if isinstance(item, dict) else {"initial": item}
+    unknown = set(item) - {"initial", "taps", "return_steps", "inplace"}
+    if unknown:
+        raise InputError(f"{what}: outputs_info has no {', '.join(sorted(unknown))}; there are initial and taps")
+    if item.get("initial") is None:
+        if item.get("taps"):
+            raise InputError(f"{what}: an output with taps needs an initial value")
+        return _Output()
+    initial = as_variable(item["initial"])
+    taps = tuple(int(t) for t in _listed(item.get("taps", -1)))
+    if not taps or max(taps) >= 0:
+        raise InputError(f"{what}: the taps of an output are negative numbers, not {list(taps)}")
+    if taps == (-1,):
+        rows = dimshuffle(initial, "x", *range(initial.ndim))
+    else:
+        depth = -min(taps)
+        if initial.ndim == 0 or (initial.type.shape[0] is not None and initial.type.shape[0] < depth):
+            raise ShapeError(f"{what}: taps {list(taps)} need {depth} initial values, got {initial.describe()}")
+        rows = basic_index(initial, [slice(None, depth)])
+    label = initial.name
+    inner = [rows.type.row()(f"{label}[t{tap}]" if label else None) for tap in taps]
+    return _Output(taps, rows, inner)
+
+
+def _is_update(pair: Any) -> bool:
+    return isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], Shared)
+
+
+def _taken_apart(returned: Any, what: str) -> tuple[list[Variable], dict[Shared, Any], Variable | None]:
+    """Outputs, updates and condition of what a step returned."""
+    stop: Variable | None = None
+    updates: dict[Shared, Any] = {}
+    outputs: list = []
+
+    def is_updates(part: Any) -> bool:
+        pairs = isinstance(part, (list, tuple)) and bool(part) and all(_is_update(p) for p in part)
+        return isinstance(part, Mapping) or pairs
+
+    parts = [returned]
+    if isinstance(returned, (tuple, list)) and not is_updates(returned) and any(
+        isinstance(p, (until, Mapping)) or is_updates(p) or isinstance(p, (list, tuple)) for p in returned
+    ):
+        parts = list(returned)
+    for part in parts:
+        if part is None:
+            continue
+        if isinstance(part, until):
+            stop = part.condition
+        elif is_updates(part):
+            updates.update(part)
+        else:
+            outputs.extend(_listed(part))
+    for v in outputs:
+        if isinstance(v, until):
+            raise InputError(f"{what}: until(...) comes last: return outputs, updates, until(condition)")
+    for target in updates:
+        if not isinstance(target, Shared):
+            raise InputError(f"{what}: only shared variables can be updated in a step, not {target!r}")
+    return [as_variable(v) for v in outputs], updates, stop
+
+
+def _same_as_initial(v: Variable, info: _Output, k: int, what: str) -> Variable:
+    if not info.inner:
+        return v
+    from .compile.arguments import fitting
+
+    return fitting(v, info.inner[0], f"{what}: output {k}, whose last value is {info.inner[0].describe()},")
+
+
+def _random_updates(variables: Iterable[Variable], updates: Mapping, mark: int) -> dict[Shared, Variable]:
+    """Default updates of the shared variables that the step made for itself: states of its random draws."""
+    found: dict[Shared, Variable] = {}
+    pending = list(variables)
+    while pending:
+        inside = carried_updates(pending)
+        new = {
+            v: inside.get(v, v.default_update)
+            for v in graph_inputs(pending)
+            if isinstance(v, Shared) and v.default_update is not None and v.serial > mark
+        }
+        new = {v: u for v, u in new.items() if v not in found and v not in updates}
+        found.update(new)
+        pending = list(new.values())
+    return found
+
+
+class _Builder:
+    """Makes the node of a loop from the traced step."""
+
+    def __init__(
+        self,
+        n: Variable,
+        rows: list[Variable],
+        outer_rows: list[Variable],
+        infos: list[_Output],
+        outputs: list[Variable],
+        updates: dict[Shared, Any],
+        stop: Variable | None,
+        truncate: int,
+    ) -> None:
+        from .compile.arguments import fitting
+
+        self.n, self.rows, self.outer_rows = n, rows, outer_rows
+        self.infos, self.outputs, self.stop, self.truncate = infos, outputs, stop, truncate
+        self.updated = {
+            s: (s.type(s.name), fitting(u, s, f"scan: the update of {s.describe()}")) for s, u in updates.items()
+        }
+
+    def build(self, explicit: int) -> tuple[list[Variable], dict[Shared, Variable]]:
+        """The outputs, and the updates of which ``explicit`` are the user's."""
+        recurrent = [k for k, info in enumerate(self.infos) if info.inner]
+        mapped = [k for k, info in enumerate(self.infos) if not info.inner]
+        new = [self.outputs[k] for k in recurrent] + [u for _, u in self.updated.values()]
+        ends = [*new, *(self.outputs[k] for k in mapped), *([self.stop] if self.stop is not None else [])]
+        ends = clone(ends, {s: inner for s, (inner, _) in self.updated.items()})
+        taps = [v for k in recurrent for v in self.infos[k].inner] + [v for v, _ in self.updated.values()]
+        invariants, ends = _lifted(ends, [*self.rows, *taps])
+        states = [State(self.infos[k].taps) for k in recurrent] + [State((-1,)) for _ in self.updated]
+        initial = [self.infos[k].initial for k in recurrent]
+        initial += [dimshuffle(s, "x", *range(s.ndim)) for s in self.updated]
+        outer = dict(zip(self.rows, self.outer_rows, strict=True))
+        for k in recurrent:
+            outer.update(dict.fromkeys(self.infos[k].inner, self.infos[k].initial))
+        outer.update(zip((v for v, _ in self.updated.values()), initial[len(recurrent) :], strict=True))
+        moving = set(outer)
+        outer.update(invariants)
+        cut = len(states)
+        rows = ends[cut : cut + len(mapped)]
+        op = Scan(
+            [*self.rows, *taps, *invariants],
+            ends,
+            len(self.rows),
+            states,
+            len(mapped),
+            self.stop is not None,
+            self.truncate,
+            carries=range(len(recurrent) + explicit, cut),
+        )
+        node = op.make_node(
+            self.n, *self.outer_rows, *initial, *row_lengths(rows, outer, moving), *invariants.values()
+        )
+        return self.named(op, node, recurrent, mapped, explicit)
+
+    def named(
+        self, op: Scan, node: Apply, recurrent: list[int], mapped: list[int], explicit: int
+    ) -> tuple[list[Variable], dict[Shared, Variable]]:
+        found = op.results(node)
+        results: list[Any] = [None] * len(self.infos)
+        for history, k in zip(found.histories, recurrent, strict=False):
+            depth = -min(self.infos[k].taps)
+            stop = None if found.done is None else found.done + depth
+            results[k] = basic_index(history, [slice(depth, stop)])
+        for y, k in zip(found.mapped, mapped, strict=True):
+            results[k] = y if found.done is None else basic_index(y, [slice(None, found.done)])
+        last = found.last[len(recurrent) :]
+        updates = dict(zip(self.updated, last, strict=True))
+        return results, updates
+
+
+def _lifted(ends: list[Variable], moving: list[Variable]) -> tuple[dict[Variable, Variable], list[Variable]]:
+    """What the step needs from outside, inner variable -> outer one, and the step's graph on those.
+
+    Outside is whatever does not depend on this step's values.
+    """
+    depends = set(moving)
+    order = toposort(ends)
+    for node in order:
+        if any(v in depends for v in node.inputs):
+            depends.update(node.outputs)
+    outside: dict[Variable, Variable] = {}
+    for v in [*(v for node in order if node.outputs[0] in depends for v in node.inputs), *ends]:
+        if v not in depends and v not in outside and not isinstance(v, Constant):
+            outside[v] = v.type(v.name)
+    return {inner: v for v, inner in outside.items()}, clone(ends, outside)
+
+
+def map(
+    fn: Callable,
+    sequences: Any,
+    non_sequences: Any = None,
+    truncate_gradient: int = -1,
+    go_backwards: bool = False,
+    mode: Any = None,
+    name: str | None = None,
+) -> tuple[Any, dict[Shared, Variable]]:
+    """``fn`` of each row of the sequences; returns (outputs, updates) as ``scan`` does."""
+    return scan(fn, sequences, None, non_sequences, None, truncate_gradient, go_backwards, mode, name)
+
+
+def reduce(
+    fn: Callable,
+    sequences: Any,
+    outputs_info: Any,
+    non_sequences: Any = None,
+    go_backwards: bool = False,
+    mode: Any = None,
+    name: str | None = None,
+) -> tuple[Any, dict[Shared, Variable]]:
+    """The last value of a scan: ``reduce(lambda x, total: x + total, xs, 0.0)``; returns (outputs, updates)."""
+    outputs, updates = scan(
+        fn, sequences, outputs_info, non_sequences, None, -1, go_backwards, mode, name, return_list=True
+    )
+    last = [basic_index(v, [-1]) for v in outputs]
+    return (last[0] if len(last) == 1 else last), updates
+
+
+def foldl(
+    fn: Callable,
+    sequences: Any,
+    outputs_info: Any,
+    non_sequences: Any = None,
+    mode: Any = None,
+    name: str | None = None,
+) -> tuple[Any, dict[Shared, Variable]]:
+    """``reduce`` from the first row to the last."""
+    return reduce(fn, sequences, outputs_info, non_sequences, False, mode, name)
+
+
+def foldr(
+    fn: Callable,
+    sequences: Any,
+    outputs_info: Any,
+    non_sequences: Any = None,
+    mode: Any = None,
+    name: str | None = None,
+) -> tuple[Any, dict[Shared, Variable]]:
+    """``reduce`` from the last row to the first."""
+    return reduce(fn, sequences, outputs_info, non_sequences, True, mode, name)
