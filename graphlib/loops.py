@@ -1,7 +1,8 @@
-"""Loops over steps: ``scan`` and what is made of it, ``map``, ``reduce``, ``foldl``, ``foldr``; and ``until``.
+"""Loops over steps: ``scan`` and what is made of it, ``map``, ``reduce``, ``foldl``, ``foldr``; and
+``until``.
 
-``scan`` calls the user's function once, on variables that stand for one step's values, and makes a node of the
-graph that comes back (``graphlib.ops.scan``).
+``scan`` calls the user's function once, on variables that stand for one step's values, and makes a node of
+the graph that comes back (``graphlib.ops.scan``).
 """
 
 from __future__ import annotations
@@ -10,21 +11,21 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-
 from .errors import InputError, ShapeError
 from .graph import Apply, Constant, Shared, Variable, clone, graph_inputs, toposort
 from .graph.shared import newest
 from .ops.elementwise import cast, minimum
+from .ops.index import basic_index
 from .ops.op import as_variable
 from .ops.scan import Scan, State, carried_updates, row_lengths
 from .ops.shape import as_length, constant_int, dimshuffle, shape_i
-from .ops.index import basic_index
 
 __all__ = ["foldl", "foldr", "map", "reduce", "scan", "until"]
 
 
-class until:  # noqa: N801 - Theano's name
-    """Returned by a step, besides its outputs: the loop ends after the step in which ``condition`` is true."""
+class until:
+    """Returned by a step, besides its outputs: the loop ends after the step in which ``condition`` is
+    true."""
 
     def __init__(self, condition: Any) -> None:
         self.condition = cast(as_variable(condition), "bool")
@@ -58,17 +59,18 @@ def scan(
 ) -> tuple[Any, dict[Shared, Variable]]:
     """Apply ``fn`` step after step; returns (outputs, updates).
 
-    fn is called once with variables: for each sequence its row (for each of its taps), for each output with an
-    initial value its last value (for each of its taps), then the non-sequences. It returns the step's outputs (one,
-    a list, or none), and perhaps updates of shared variables (a dict or pairs) and ``until(condition)``.
+    fn is called once with variables: for each sequence its row (for each of its taps), for each output with
+    an initial value its last value (for each of its taps), then the non-sequences. It returns the step's
+    outputs (one, a list, or none), and perhaps updates of shared variables (a dict or pairs) and
+    ``until(condition)``.
 
     sequences: variables, or ``dict(input=x, taps=[0, 1])``: step t gets x[t], x[t + 1].
-    outputs_info: for each output None, or its value before the first step, or ``dict(initial=x, taps=[-2, -1])``,
-    where x has as many rows as the farthest tap goes back.
-    n_steps: a number or an integer variable; by default as many as the shortest sequence allows.
-    truncate_gradient: how many steps the gradient goes back; -1 for all.  go_backwards: the sequences' last rows
-    first. Other arguments are accepted for Theano's sake: a function closes over whatever variables it likes, and
-    the loop is always compiled with the function that uses it.
+    outputs_info: for each output None, or its value before the first step, or ``dict(initial=x, taps=[-2,
+    -1])``, where x has as many rows as the farthest tap goes back. n_steps: a number or an integer
+    variable; by default as many as the shortest sequence allows. truncate_gradient: how many steps the
+    gradient goes back; -1 for all.  go_backwards: the sequences' last rows first. Other arguments are
+    accepted for Theano's sake: a function closes over whatever variables it likes, and the loop is always
+    compiled with the function that uses it.
 
     Outputs have the steps as their first axis; one alone is returned bare. ``updates`` must be passed to
     ``function`` for shared variables that fn updates; draws of random streams go on by themselves.
@@ -89,7 +91,9 @@ def scan(
     outputs = [
         _same_as_initial(v, info, k, what) for k, (v, info) in enumerate(zip(outputs, infos, strict=True))
     ]
-    carried = _random_updates([*outputs, *updates.values(), *([stop] if stop is not None else [])], updates, mark)
+    carried = _random_updates(
+        [*outputs, *updates.values(), *([stop] if stop is not None else [])], updates, mark
+    )
     builder = _Builder(n, rows, outer_rows, infos, outputs, {**updates, **carried}, stop, truncate_gradient)
     results, found = builder.build(len(updates))
     if return_list:
@@ -106,13 +110,16 @@ def _listed(value: Any) -> list:
 def _sequences(
     items: list, n_steps: Any, go_backwards: bool, what: str
 ) -> tuple[list[Variable], list[Variable], Variable]:
-    """A variable for the row that a step gets of each sequence and tap, the outer sequences of them, and n."""
+    """A variable for the row that a step gets of each sequence and tap, the outer sequences of them, and
+    n."""
     outer: list[Variable] = []
     rows: list[Variable] = []
     for item in items:
         item = item if isinstance(item, dict) else {"input": item}
         if item.get("input") is None:
-            raise InputError(f"{what}: a sequence is a variable or dict(input=variable, taps=[...]), not {item!r}")
+            raise InputError(
+                f"{what}: a sequence is a variable or dict(input=variable, taps=[...]), not {item!r}"
+            )
         x = as_variable(item["input"])
         if x.ndim == 0:
             raise ShapeError(f"{what}: a sequence needs an axis to go along, {x.describe()} is a scalar")
@@ -142,7 +149,9 @@ def _sequences(
             raise InputError(f"{what}: n_steps is {count}; to go backwards pass go_backwards=True")
         for v in outer:
             if count is not None and v.type.shape[0] is not None and v.type.shape[0] < count:
-                raise ShapeError(f"{what}: n_steps is {count} and {v.describe()} has only {v.type.shape[0]} rows")
+                raise ShapeError(
+                    f"{what}: n_steps is {count} and {v.describe()} has only {v.type.shape[0]} rows"
+                )
     return rows, outer, n
 
 
@@ -151,7 +160,9 @@ def _info(item: Any, what: str) -> _Output:
     item = item if isinstance(item, dict) else {"initial": item}
     unknown = set(item) - {"initial", "taps", "return_steps", "inplace"}
     if unknown:
-        raise InputError(f"{what}: outputs_info has no {', '.join(sorted(unknown))}; there are initial and taps")
+        raise InputError(
+            f"{what}: outputs_info has no {', '.join(sorted(unknown))}; there are initial and taps"
+        )
     if item.get("initial") is None:
         if item.get("taps"):
             raise InputError(f"{what}: an output with taps needs an initial value")
@@ -165,7 +176,9 @@ def _info(item: Any, what: str) -> _Output:
     else:
         depth = -min(taps)
         if initial.ndim == 0 or (initial.type.shape[0] is not None and initial.type.shape[0] < depth):
-            raise ShapeError(f"{what}: taps {list(taps)} need {depth} initial values, got {initial.describe()}")
+            raise ShapeError(
+                f"{what}: taps {list(taps)} need {depth} initial values, got {initial.describe()}"
+            )
         rows = basic_index(initial, [slice(None, depth)])
     label = initial.name
     inner = [rows.type.row()(f"{label}[t{tap}]" if label else None) for tap in taps]
@@ -187,8 +200,12 @@ def _taken_apart(returned: Any, what: str) -> tuple[list[Variable], dict[Shared,
         return isinstance(part, Mapping) or pairs
 
     parts = [returned]
-    if isinstance(returned, (tuple, list)) and not is_updates(returned) and any(
-        isinstance(p, (until, Mapping)) or is_updates(p) or isinstance(p, (list, tuple)) for p in returned
+    if (
+        isinstance(returned, (tuple, list))
+        and not is_updates(returned)
+        and any(
+            isinstance(p, (until, Mapping)) or is_updates(p) or isinstance(p, (list, tuple)) for p in returned
+        )
     ):
         parts = list(returned)
     for part in parts:
@@ -253,7 +270,8 @@ class _Builder:
         self.n, self.rows, self.outer_rows = n, rows, outer_rows
         self.infos, self.outputs, self.stop, self.truncate = infos, outputs, stop, truncate
         self.updated = {
-            s: (s.type(s.name), fitting(u, s, f"scan: the update of {s.describe()}")) for s, u in updates.items()
+            s: (s.type(s.name), fitting(u, s, f"scan: the update of {s.describe()}"))
+            for s, u in updates.items()
         }
 
     def build(self, explicit: int) -> tuple[list[Variable], dict[Shared, Variable]]:
@@ -346,7 +364,8 @@ def reduce(
     mode: Any = None,
     name: str | None = None,
 ) -> tuple[Any, dict[Shared, Variable]]:
-    """The last value of a scan: ``reduce(lambda x, total: x + total, xs, 0.0)``; returns (outputs, updates)."""
+    """The last value of a scan: ``reduce(lambda x, total: x + total, xs, 0.0)``; returns (outputs,
+    updates)."""
     outputs, updates = scan(
         fn, sequences, outputs_info, non_sequences, None, -1, go_backwards, mode, name, return_list=True
     )

@@ -12,6 +12,7 @@ from ..configuration import _MODE_NAMES, config
 from ..errors import InputError
 from ..graph import Shared, Variable, clone, graph_inputs
 from ..graph.variable import user_origin
+from ..ops.scan import carried_updates
 from .arguments import (
     Converter,
     In,
@@ -126,12 +127,13 @@ def _default_updates(
     skip = set(excluded) if isinstance(excluded, (list, tuple, set)) else set()
     pending = [] if excluded is True else variables
     while pending:
-        new = {
-            v: v.default_update
+        carried = carried_updates(pending)
+        new = [
+            v
             for v in graph_inputs(pending, stop_at=inputs)
             if isinstance(v, Shared) and v.default_update is not None and v not in pairs and v not in skip
-        }
-        pending = clone(new.values(), replace)
+        ]
+        pending = [carried[v] if v in carried else clone(v.default_update, replace) for v in new]
         pairs.update(zip(new, pending, strict=True))
 
 

@@ -17,7 +17,7 @@ from ..ops.op import Op
 from ..scalar import expression as ex
 from ..scalar.expression import Expr
 from ..scalar.integer import Poly, Symbol, flat_index, row_major
-from ..scalar.lowered import Call, Check, Operand, Piece, Product, Pull, Reduction
+from ..scalar.lowered import Call, Check, Loop, Operand, Piece, Product, Pull, Reduction
 
 #: the loop indices of all kernels, outermost first
 LOOP = tuple(Symbol(f"i{k}", is_index=True) for k in range(16))
@@ -106,9 +106,12 @@ class Lowering:
         results: Sequence[Variable],
         inputs: Collection[Variable],
         updates: Mapping[Variable, Variable] | None = None,
+        moving: Collection[Variable] = (),
     ) -> None:
         self.inputs = set(inputs)
         self.updates = dict(updates or {})
+        #: inputs whose values change while their lengths stay: those of a loop's steps
+        self.moving = set(moving)
         self.order = toposort(results, stop_at=self.inputs)
         self.same: dict[Symbol, Poly] = {}
         self.leaf_dims: dict[tuple[Variable, int], Symbol] = {}
@@ -232,6 +235,26 @@ class Lowering:
             found = Strided(v, Poly.of(0), tuple(row_major(self.shape(v))))
         return found
 
+    def rows(self, v: Variable) -> Strided:
+        """Where a variable lies whose rows, its elements along the first axis, are contiguous."""
+        return self._contiguous_from(v, 1)
+
+    def block(self, v: Variable) -> Strided:
+        """Where a variable lies that is contiguous, perhaps as a part of another one."""
+        return self._contiguous_from(v, 0)
+
+    def _contiguous_from(self, v: Variable, axis: int) -> Strided:
+        found = self.in_memory(v)
+        lengths = self.shape(v)
+        wanted = row_major(lengths)
+        if v in self.inline and any(
+            s != w and n != 1
+            for s, w, n in zip(found.strides[axis:], wanted[axis:], lengths[axis:], strict=True)
+        ):
+            self.forced.add(v)
+            found = Strided(v, Poly.of(0), tuple(wanted))
+        return found
+
     def contiguous(self, v: Variable) -> None:
         """Demand that a variable lies in memory by itself, in row-major order."""
         if v in self.inline:
@@ -241,7 +264,7 @@ class Lowering:
 
     def lower(self, node: Apply) -> None:
         lowered = node.op.lower(node, [self.operand(v) for v in node.inputs], self.require)
-        shapes = lowered.shapes if isinstance(lowered, Call) else (lowered.shape,)
+        shapes = lowered.shapes if isinstance(lowered, (Call, Loop)) else (lowered.shape,)
         for v, shape in zip(node.outputs, shapes, strict=True):
             static = v.type.shape
             self.shapes[v] = tuple(
@@ -260,6 +283,12 @@ class Lowering:
         elif isinstance(lowered, Call):
             for k in lowered.operands:
                 self.contiguous(node.inputs[k])
+        elif isinstance(lowered, Loop):
+            parts = node.op.parts(node)
+            for v in parts.sequences:
+                self.rows(v)
+            for v in (*parts.initial, *parts.invariants):
+                self.block(v)
         elif isinstance(lowered, Reduction):
             lowered.at(*map(Poly.of, LOOP[: len(lowered.domain)]))
         else:
@@ -378,7 +407,7 @@ class Lowering:
         pending, seen = [poly], set()
         while pending:
             p = pending.pop()
-            if any(not self.is_leaf(u) for u in p.uses):
+            if any(not self.is_leaf(u) or u in self.moving for u in p.uses):
                 return True
             for monomial in p.terms:
                 for atom in monomial:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from ..graph import Shared, Variable
 
@@ -21,6 +21,10 @@ class Program:
     borrow: list[bool]
     updates: dict[Shared, Variable]
     shareds: list[Shared]
+    # : of a loop's step: inputs whose values change from step to step, and which results are as large as
+    # which inputs
+    moving: frozenset[Variable] = frozenset()
+    alike: dict[Variable, Variable] = field(default_factory=dict)
 
     @property
     def results(self) -> list[Variable]:
@@ -30,14 +34,8 @@ class Program:
     def with_results(self, results: list[Variable]) -> Program:
         """The same program computing other (equivalent) variables."""
         n = len(self.outputs)
-        return Program(
-            self.title,
-            self.inputs,
-            results[:n],
-            self.borrow,
-            dict(zip(self.updates, results[n:], strict=True)),
-            self.shareds,
-        )
+        updates = dict(zip(self.updates, results[n:], strict=True))
+        return replace(self, outputs=results[:n], updates=updates)
 
     def with_resized_as_outputs(self) -> tuple[Program, list[Shared]]:
         """The same program with the updates of shared variables whose shape may change as further outputs,

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 
 from ..graph import Apply, Constant, Shared, Variable
 from ..ops.elementwise import identity
+from ..ops.scan import Results, Scan
 from ..scalar.expression import Expr
 from ..scalar.integer import Poly, Symbol
-from ..scalar.lowered import Call, Product
+from ..scalar.lowered import Call, Loop, Product
 from .lowering import Lowering, Placed, Strided, Value, polys_of
 from .program import Program
 
@@ -155,6 +156,34 @@ class LibraryCall(Step):
 
 
 @dataclass(eq=False)
+class ScanStep(Step):
+    """A loop over the steps of an inner schedule, whose inputs and outputs are those of ``op``."""
+
+    op: Scan = None
+    n: Poly = None
+    sequences: list[Strided] = field(default_factory=list)
+    initial: list[Strided] = field(default_factory=list)
+    invariants: list[Strided] = field(default_factory=list)
+    shapes: dict[str, list[tuple[Poly, ...]]] = field(default_factory=dict)
+    results: Results = None
+    #: the outputs that somebody reads, and the last values of states that are kept nowhere else
+    outputs: list[Variable] = field(default_factory=list)
+    inner: Schedule = None
+
+    def reads(self) -> set[Variable]:
+        places = [*self.sequences, *self.initial, *self.invariants]
+        return {p.base for p in places} | {u for p in places for u in p.offset.uses} | set(self.n.uses)
+
+    def writes(self) -> list[Variable]:
+        return self.outputs
+
+    def polys(self) -> list[Poly]:
+        places = [*self.sequences, *self.initial, *self.invariants]
+        shapes = [n for group in self.shapes.values() for shape in group for n in shape]
+        return [self.n, *shapes, *(q for p in places for q in (p.offset, *p.strides))]
+
+
+@dataclass(eq=False)
 class Copy(Step):
     """A result that is another variable's value as well: copied to its own place."""
 
@@ -173,7 +202,9 @@ class Schedule:
 
     def __init__(self, program: Program) -> None:
         program = self.program = with_own_values(program)
-        self.low = Lowering(program.results, program.inputs, program.updates)
+        self.low = Lowering(
+            program.results, program.inputs, {**program.updates, **program.alike}, program.moving
+        )
         for v in program.results:
             if v in self.low.inline:
                 self.low.forced.add(v)
@@ -191,7 +222,9 @@ class Schedule:
         """The constants that are read from memory, in the order of the graph, which is always the same."""
         read = {v for step in self.steps for v in step.reads()}
         candidates = [*(v for node in self.low.order for v in node.inputs), *self.program.results]
-        return [v for v in dict.fromkeys(candidates) if isinstance(v, Constant) and v in read]
+        own = [v for v in candidates if isinstance(v, Constant) and v in read]
+        inside = [v for step in self.steps if isinstance(step, ScanStep) for v in step.inner.constants()]
+        return list(dict.fromkeys([*own, *inside]))
 
     # from nodes to steps
 
@@ -208,6 +241,8 @@ class Schedule:
                         len(self.steps), [node], call=lowered, operands=operands, outputs=tuple(node.outputs)
                     )
                 )
+            elif isinstance(lowered, Loop):
+                self._add(self._scan(node, lowered))
             elif node in low.pushed:
                 base = low.base(node.inputs[lowered.base]) if isinstance(lowered.base, int) else None
                 self._add(
@@ -234,6 +269,43 @@ class Schedule:
             batched=p.batched,
             shape_a=low.shape(a),
             shape_b=low.shape(b),
+        )
+
+    def _scan(self, node: Apply, loop: Loop) -> ScanStep:
+        low, op = self.low, node.op
+        parts, results = op.parts(node), op.results(node)
+        taps = [v for values in op.taps for v in values]
+        kept = [k for k, state in enumerate(op.states) if state.kept]
+        replaced = [k for k, state in enumerate(op.states) if not state.kept]
+        program = Program(
+            f"a step of {self.program.title}",
+            list(op.inputs),
+            [*(op.new[k] for k in kept), *op.outputs[len(op.states) :]],
+            [False] * (len(kept) + len(op.outputs) - len(op.states)),
+            {op.taps[k][0]: op.new[k] for k in replaced},
+            [],
+            frozenset([*op.rows, *taps]),
+            {op.taps[k][0]: op.new[k] for k in kept},
+        )
+        always = [*(results.last[k] for k in replaced), *(v for v in results.histories if v is not None)]
+        read = {v for n in low.order for v in n.inputs} | set(self.program.results) | set(always)
+        return ScanStep(
+            len(self.steps),
+            [node],
+            op=op,
+            n=loop.n,
+            sequences=[low.rows(v) for v in parts.sequences],
+            initial=[low.block(v) for v in parts.initial],
+            invariants=[low.block(v) for v in parts.invariants],
+            shapes={
+                "sequences": [low.shape(v)[1:] for v in parts.sequences],
+                "states": [low.shape(v)[1:] for v in parts.initial],
+                "invariants": [low.shape(v) for v in parts.invariants],
+                "mapped": [low.shape(v)[1:] for v in results.mapped],
+            },
+            results=results,
+            outputs=[v for v in node.outputs if v in read or v in results.mapped],
+            inner=Schedule(program),
         )
 
     def _add(self, step: Step) -> None:
@@ -473,6 +545,16 @@ def reads_in_place(writer: Step, shared: Shared, v: Variable, low: Lowering) -> 
     if isinstance(writer, Pushes):
         inside = {u for p in writer.pieces for u in (*p.element.uses, *p.offset.uses)}
         return shared not in inside
+    if isinstance(writer, ScanStep):
+        # a state that is not kept begins as a copy of its initial value, or as the value itself
+        others = [
+            *writer.sequences,
+            *writer.invariants,
+            *(p for p, last in zip(writer.initial, writer.results.last, strict=True) if last is not v),
+        ]
+        k = writer.results.last.index(v) if v in writer.results.last else None
+        alone = k is not None and not writer.op.states[k].kept and writer.initial[k].offset == 0
+        return shared not in {p.base for p in others} and (alone or shared not in writer.reads())
     if not isinstance(writer, Loops):
         return shared not in writer.reads()
     made = next(value for value in writer.values if value.variable is v)
@@ -495,4 +577,15 @@ def reads_in_place(writer: Step, shared: Shared, v: Variable, low: Lowering) -> 
     return True
 
 
-__all__ = ["Copy", "LibraryCall", "Loops", "MatMul", "Pushes", "Schedule", "Step", "accesses", "walk"]
+__all__ = [
+    "Copy",
+    "LibraryCall",
+    "Loops",
+    "MatMul",
+    "Pushes",
+    "ScanStep",
+    "Schedule",
+    "Step",
+    "accesses",
+    "walk",
+]

@@ -13,12 +13,11 @@ from ..errors import DTypeError, ShapeError
 from .types import TensorType, dtype_name, shape_text
 from .variable import Origin, Variable, output_at, place_of
 
-
 _serials = itertools.count(1)
 
 
 def newest() -> int:
-    """A number greater than the ``serial`` of every shared variable so far, and smaller than of all to come."""
+    """A number greater than the ``serial`` of all shared variables so far, smaller than of all to come."""
     return next(_serials)
 
 

@@ -1,7 +1,7 @@
 """The loop: an inner graph applied step after step, with states that go from each step to the next.
 
-What the user's ``scan`` makes of a function (see ``graphlib.loops``) and what its gradient is, which is a loop
-again: backwards over the rows that the forward loop kept.
+What the user's ``scan`` makes of a function (see ``graphlib.loops``) and what its gradient is, which is a
+loop again: backwards over the rows that the forward loop kept.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from ..scalar.lowered import Loop, Operand
 from .elementwise import eq, minimum, switch
 from .index import BasicWrite, basic_index
 from .op import Op
-from .shape import BroadcastTo, concatenate, constant_int, dimshuffle, shape_i, zeros, zeros_like
+from .shape import BroadcastTo, concatenate, constant_int, dimshuffle, shape_i, zeros_like
 
 
 @dataclass(frozen=True)
 class State:
-    """A value that goes from step to step: ``taps`` (-1 the last value, -2 the one before, …) are what a step reads.
+    """A value that goes from step to step: ``taps`` (-1 the last value, -2 the one before, …) are what a
+    step reads.
 
     ``kept``: all its values are an output, not only the last one.
     """
@@ -63,16 +64,17 @@ class Results:
 class Scan(Op):
     """A loop over ``inputs`` -> ``outputs``, the inner graph, which has no other leaves but constants.
 
-    Inner inputs: a row of each sequence, the taps of each state, the invariants. Inner outputs: each state's new
-    value, the rows of the mapped outputs, and with ``until`` whether to stop after this step (bool).
-    Of the node, inputs: the number of steps n (int64), the sequences (at least n rows each), each state's initial
-    values (depth, *row), the unknown lengths of the mapped outputs' rows, the invariants. Outputs: each kept
-    state's history (depth + n, *row), which begins with the initial values; the mapped outputs (n, *row); each
-    state's last value; with ``until`` how many steps were made (rows beyond them are undefined).
+    Inner inputs: a row of each sequence, the taps of each state, the invariants. Inner outputs: each
+    state's new value, the rows of the mapped outputs, and with ``until`` whether to stop after this step
+    (bool). Of the node, inputs: the number of steps n (int64), the sequences (at least n rows each), each
+    state's initial values (depth, *row), the unknown lengths of the mapped outputs' rows, the invariants.
+    Outputs: each kept state's history (depth + n, *row), which begins with the initial values; the mapped
+    outputs (n, *row); each state's last value; with ``until`` how many steps were made (rows beyond them
+    are undefined).
 
     truncate: how many steps the gradient goes back; -1 is all.  extends: a loop that this one is, with more
-    mapped outputs.  carries: the states that are shared variables with a default update, which becomes the last
-    value.
+    mapped outputs.  carries: the states that are shared variables with a default update, which becomes the
+    last value.
     """
 
     costly = True
@@ -101,7 +103,15 @@ class Scan(Op):
         self._order: list[Apply] | None = None
 
     def parameters(self) -> tuple:
-        return (self.inputs, self.outputs, self.sequences, self.states, self.mapped, self.until, self.truncate)
+        return (
+            self.inputs,
+            self.outputs,
+            self.sequences,
+            self.states,
+            self.mapped,
+            self.until,
+            self.truncate,
+        )
 
     def __repr__(self) -> str:
         return f"scan{{{self.sequences} sequences, {len(self.states)} states, {self.mapped} mapped}}"
@@ -218,14 +228,17 @@ class Scan(Op):
         done = 0
         while done < n:
             taps = [
-                values[k][done + state.depth + tap] for k, state in enumerate(self.states) for tap in state.taps
+                values[k][done + state.depth + tap]
+                for k, state in enumerate(self.states)
+                for tap in state.taps
             ]
             results = self._step([*(s[done] for s in sequences), *taps, *invariants])
             for k, value in enumerate(results[: len(self.states)]):
                 row = initial[k].shape[1:]
                 if value.shape != row:
                     raise ShapeError(
-                        f"a state of the loop has shape {row}, its next value {self.new[k].describe()} {value.shape}"
+                        f"a state of the loop has shape {row}, its next value "
+                        f"{self.new[k].describe()} {value.shape}"
                     )
                 values[k].append(value)
             for rows, value in zip(mapped, results[len(self.states) :], strict=False):
@@ -238,9 +251,7 @@ class Scan(Op):
             if state.kept:
                 outputs.append(_stacked(rows, n + state.depth, initial[k].shape[1:], self.new[k].dtype))
         for k, (row, rows) in enumerate(zip(self.mapped_rows, mapped, strict=True)):
-            shape = [
-                int(lengths[k, axis]) if m is None else m for axis, m in enumerate(row.type.shape)
-            ]
+            shape = [int(lengths[k, axis]) if m is None else m for axis, m in enumerate(row.type.shape)]
             outputs.append(_stacked(rows, n, shape, row.dtype))
         outputs += [np.asarray(rows[-1]) for rows in values]
         return tuple([*outputs, np.asarray(done, "int64")] if self.until else outputs)
@@ -253,7 +264,9 @@ class Scan(Op):
         for node in self._order:
             given = [v.data if isinstance(v, Constant) else values[v] for v in node.inputs]
             results = node.op.reference(node, *given)
-            values.update(zip(node.outputs, results if isinstance(results, tuple) else (results,), strict=True))
+            values.update(
+                zip(node.outputs, results if isinstance(results, tuple) else (results,), strict=True)
+            )
         return [np.asarray(v.data if isinstance(v, Constant) else values[v]) for v in self.outputs]
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Loop:
@@ -277,7 +290,9 @@ class Scan(Op):
             zip(unknown, (ex.poly(o.scalar) for o in operands[first + len(self.states) :]), strict=False)
         )
         shapes = [
-            (n + state.depth, *o.shape[1:]) for state, o in zip(self.states, initial, strict=True) if state.kept
+            (n + state.depth, *o.shape[1:])
+            for state, o in zip(self.states, initial, strict=True)
+            if state.kept
         ]
         for k, row in enumerate(self.mapped_rows):
             shapes.append(
@@ -328,8 +343,8 @@ def _fresh(v: Variable, name: str | None = None) -> Variable:
 class _Backward:
     """The gradient of a loop: a loop from the last step to the first.
 
-    ``pending[i][j]`` is a state of it, the gradient by the value that state i had j steps before the present one's
-    result; what a step finds out about its taps is added there.
+    ``pending[i][j]`` is a state of it, the gradient by the value that state i had j steps before the
+    present one's result; what a step finds out about its taps is added there.
     """
 
     def __init__(self, op: Scan, node: Apply, grads: list[Variable]) -> None:
@@ -366,7 +381,9 @@ class _Backward:
             }
             seeds: dict[Variable, Variable] = {}
             for k, new in enumerate(op.new):
-                terms = [v for v in (history_rows[k], pending[k][0] if k in pending else None) if v is not None]
+                terms = [
+                    v for v in (history_rows[k], pending[k][0] if k in pending else None) if v is not None
+                ]
                 _add_seed(seeds, new, terms)
             for row, g in zip(op.mapped_rows, mapped_rows, strict=True):
                 _add_seed(seeds, row, [] if g is None else [g])
@@ -385,7 +402,9 @@ class _Backward:
         mapped_rows: list[Variable | None],
     ) -> list[Variable | None]:
         op, parts = self.op, self.parts
-        new_states: list[tuple[Variable, Variable, Variable]] = []  # inner input, inner new value, initial value
+        new_states: list[
+            tuple[Variable, Variable, Variable]
+        ] = []  # inner input, inner new value, initial value
         ends: dict[tuple[int, int], int] = {}
         for k, values in pending.items():
             by_tap = dict(zip(op.states[k].taps, op.taps[k], strict=True))
@@ -409,7 +428,8 @@ class _Backward:
         mapped = [total[v] for v in by_row if v is not None]
         outputs = [*(new for _, new, _ in new_states), *mapped]
 
-        # forward values that the gradient needs: those in memory are read, costly ones are kept, others computed again
+        # forward values that the gradient needs: those in memory are read, costly ones are kept, others
+        # computed again
         node, rows, stored = self.forward(outputs)
         results = node.op.results(node)
         done = results.done if results.done is not None else parts.n
@@ -441,7 +461,10 @@ class _Backward:
         back = loop(
             steps,
             used,
-            [(value, new, dimshuffle(start, "x", *range(start.ndim))) for (value, _, start), new in zip(new_states, outputs, strict=False)],
+            [
+                (value, new, dimshuffle(start, "x", *range(start.ndim)))
+                for (value, _, start), new in zip(new_states, outputs, strict=False)
+            ],
             outputs[len(new_states) :],
             invariants,
         )
@@ -449,8 +472,8 @@ class _Backward:
         return self.distribute(found, by_row, sums, first_sum, ends, pending, steps, done)
 
     def forward(self, outputs: list[Variable]) -> tuple[Apply, dict[Variable, Variable], dict]:
-        """The forward loop with all that its gradient reads, inner variables of their own for those values, and where
-        they are: ('new', state) or ('mapped', number)."""
+        """The forward loop with all that its gradient reads, inner variables of their own for those values,
+        and where they are: ('new', state) or ('mapped', number)."""
         op = self.op
         where: dict[Variable, tuple[str, int]] = {}
         for k, row in enumerate(op.mapped_rows):
@@ -534,7 +557,10 @@ def _add_seed(seeds: dict[Variable, Variable], v: Variable, terms: list[Variable
 def _is_length_of(n: Variable, x: Variable) -> bool:
     length = shape_i(x, 0)
     return n is length or (
-        n.owner is not None and length.owner is not None and n.owner.op == length.owner.op and n.owner.inputs == length.owner.inputs
+        n.owner is not None
+        and length.owner is not None
+        and n.owner.op == length.owner.op
+        and n.owner.inputs == length.owner.inputs
     )
 
 
@@ -562,9 +588,11 @@ def carried_updates(outputs: Iterable[Variable]) -> dict[Variable, Variable]:
     return found
 
 
-def row_lengths(rows: Sequence[Variable], outer: dict[Variable, Variable], moving: set[Variable]) -> list[Variable]:
-    """The unknown lengths of inner rows from outer variables; ``moving`` are the inner inputs whose outer variable has
-    a leading axis of steps.
+def row_lengths(
+    rows: Sequence[Variable], outer: dict[Variable, Variable], moving: set[Variable]
+) -> list[Variable]:
+    """The unknown lengths of inner rows from outer variables; ``moving`` are the inner inputs whose outer
+    variable has a leading axis of steps.
 
     Errors: ShapeError if a length depends on what the loop computes.
     """
@@ -587,8 +615,8 @@ def row_lengths(rows: Sequence[Variable], outer: dict[Variable, Variable], movin
     if foreign:
         names = ", ".join(v.describe() for v in foreign)
         raise ShapeError(
-            f"scan: the shape of an output, {', '.join(v.describe() for v in rows)}, depends on values that the loop "
-            f"computes or goes through ({names}); all steps must give the same shape"
+            f"scan: the shape of an output, {', '.join(v.describe() for v in rows)}, depends on values "
+            f"that the loop computes or goes through ({names}); all steps must give the same shape"
         )
     return result
 
@@ -600,8 +628,8 @@ def loop(
     mapped: Sequence[Variable],
     invariants: dict[Variable, Variable],
 ) -> Apply:
-    """The node of a loop of inner -> outer ``sequences`` and ``invariants``, ``states`` (inner value, inner new value,
-    initial values (1, *row)) and ``mapped`` inner rows."""
+    """The node of a loop of inner -> outer ``sequences`` and ``invariants``, ``states`` (inner value, inner
+    new value, initial values (1, *row)) and ``mapped`` inner rows."""
     states = list(states)
     outer = {**sequences, **{value: initial for value, _, initial in states}, **invariants}
     moving = {*sequences, *(value for value, _, _ in states)}
@@ -644,4 +672,14 @@ def extended(op: Scan, node: Apply, extra: Sequence[Variable]) -> Apply:
     )
 
 
-__all__ = ["Parts", "Results", "Scan", "State", "carried_updates", "extended", "is_zero", "loop", "row_lengths"]
+__all__ = [
+    "Parts",
+    "Results",
+    "Scan",
+    "State",
+    "carried_updates",
+    "extended",
+    "is_zero",
+    "loop",
+    "row_lengths",
+]

@@ -120,7 +120,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Loop:
-    """A loop of ``n`` steps over an inner graph; which one the operation knows, ``shapes`` are of its outputs."""
+    """A loop of ``n`` steps over an inner graph; the operation knows which, ``shapes`` are of its outputs."""
 
     n: Poly
     shapes: tuple[tuple[Poly, ...], ...]

@@ -114,7 +114,10 @@ class Memory:
         pointer: Callable[[Variable], tuple[str, str, bool]],
         length: Callable[[Symbol], str],
         low: Lowering,
+        struct: str,
     ) -> None:
+        #: the C type of the state that the kernels are given
+        self.struct = struct
         self.pointer = pointer
         self.length = length
         self.low = low
@@ -280,7 +283,7 @@ class KernelWriter:
         return Kernel(self.name, text, None, Poly.of(0), self.printer.checks_index)
 
     def function(self, lines: list[str], variables: list[Variable]) -> str:
-        head = ["gl_loop *const loop = context;", "State *const s = loop->state;"]
+        head = ["gl_loop *const loop = context;", f"{self.memory.struct} *const s = loop->state;"]
         head += [f"const int64_t {name} = s->{name};" for name in self.lengths]
         for name, (c_type, written) in self.pointers.items():
             head.append(f"{'' if written else 'const '}{c_type} *const restrict {name} = s->{name};")

@@ -75,6 +75,17 @@ static inline char *gl_grow(char **arena, int64_t *capacity, int64_t size) {
     return *arena;
 }
 
+/* Arrays whose lengths are found in the middle of a call; they are released at the next one. */
+static inline void gl_release(char **late, int64_t *count) {
+    while (*count) free(late[--*count]);
+}
+
+static inline void *gl_late(char **late, int64_t *count, size_t size) {
+    char *array = aligned_alloc(64, size / 64 * 64 + 64);
+    if (array) late[(*count)++] = array;
+    return array;
+}
+
 static inline int64_t gl_aligned(int64_t bytes) { return (bytes + 63) / 64 * 64 + 64; }
 
 static inline double gl_seconds(void) {
