@@ -326,6 +326,25 @@ def test_what_is_read_across_goes_through_shared_memory():
             np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "int8", "float64"])
+def test_sorting_of_lines_of_any_length_is_stable_with_nan_last(dtype):
+    random = np.random.RandomState(17)
+    type = T.TensorType(dtype, (None, None))
+    x, known = type("x"), T.TensorType(dtype, (3, None))("known")
+    outputs = [f(v, axis=k) for v in (x, known) for f in (T.sort, T.argsort) for k in (0, 1)]
+    run = graphlib.function([x, known], outputs)
+    for rows, columns in [(1, 1), (3, 2), (100, 3), (5, 700), (2, 1024), (2, 1025), (3, 4500), (2100, 2)]:
+        arrays = [random.randint(-60, 60, (n, columns)).astype(dtype) for n in (rows, 3)]
+        if dtype != "int8":
+            for a in arrays:
+                a[random.rand(*a.shape) < 0.1] = np.nan
+                a[random.rand(*a.shape) < 0.1] = -0.0
+        wanted = [f(a, axis=k, kind="stable") for a in arrays for f in (np.sort, np.argsort) for k in (0, 1)]
+        for found, expected in zip(run(*arrays), wanted, strict=True):
+            np.testing.assert_array_equal(found, expected)
+    assert run.source.count("_merge(") == 6  # lines of three are never merged
+
+
 def test_a_borrowed_output_is_the_same_array_at_each_call():
     x = T.vector("x")
     run = graphlib.function([x], [graphlib.Out(x * 2, borrow=True), x * 2])

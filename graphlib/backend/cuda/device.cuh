@@ -330,18 +330,82 @@ GL_DEVICE void gl_cumulate(const T *x, T *out, long long before, long long n, lo
     }
 }
 
-/* Stable, NaN last: each element counts those that come before it, n comparisons an element. */
+/* ---- sorting: runs of up to GL_SORT elements in shared memory, then merged two by two; stable, NaN last ------------------ */
+
+#define GL_SORT 1024
+
 template <class T>
-GL_DEVICE long long gl_rank(const T *x, long long start, long long n, long long after, long long i) {
-    T own = x[start + i * after];
-    long long rank = 0;
-    for (long long j = 0; j < n; j++) {
-        T other = x[start + j * after];
-        bool less = other < own || (own != own && other == other);
-        bool equal = other == own || (own != own && other != other);
-        rank += less || (equal && j < i);
+GL_DEVICE bool gl_less(T a, T b) {
+    return a < b || (b != b && a == a);
+}
+
+/* Whether a comes after b, by their places where they are equal; a place of GL_SORT is that of nothing, behind all. */
+template <class T>
+GL_DEVICE bool gl_after(T a, int place_a, T b, int place_b) {
+    if (place_a == GL_SORT || place_b == GL_SORT) return place_a > place_b;
+    return gl_less(b, a) || (!gl_less(a, b) && place_a > place_b);
+}
+
+/* Sorts each run of each line by a bitonic network (Batcher 1968), several at once where lines are short; `out` gets the
+ * elements, or their indices in the line. */
+template <bool indices, class T, class Item>
+GL_DEVICE void gl_sort_runs(const T *x, Item *out, long long before, long long n, long long after, T *keys, int *places) {
+    int run = 2;
+    while (run < n && run < GL_SORT) run *= 2;
+    long long of_line = (n + run - 1) / run, all = before * after * of_line, together = GL_SORT / run;
+    for (long long first = blockIdx.x * together; first < all; first += gridDim.x * together) {
+        for (int k = threadIdx.x; k < GL_SORT; k += blockDim.x) {
+            long long number = first + k / run, line = number / of_line, i = number % of_line * run + k % run;
+            bool there = number < all && i < n;
+            places[k] = there ? k % run : GL_SORT;
+            keys[k] = there ? x[(line / after * n + i) * after + line % after] : 0;
+        }
+        for (int size = 2; size <= run; size *= 2)
+            for (int step = size / 2; step; step /= 2) {
+                __syncthreads();
+                for (int pair = threadIdx.x; pair < GL_SORT / 2; pair += blockDim.x) {
+                    int low = 2 * pair - (pair & (step - 1)), high = low + step;
+                    bool upwards = size == run || (low & size) == 0;
+                    if (gl_after(keys[low], places[low], keys[high], places[high]) != upwards) continue;
+                    T key = keys[low];
+                    int place = places[low];
+                    keys[low] = keys[high], places[low] = places[high];
+                    keys[high] = key, places[high] = place;
+                }
+            }
+        __syncthreads();
+        for (int k = threadIdx.x; k < GL_SORT; k += blockDim.x) {
+            if (places[k] == GL_SORT) continue;
+            long long number = first + k / run, line = number / of_line, start = number % of_line * run;
+            out[(line / after * n + start + k % run) * after + line % after] =
+                indices ? (Item)(start + places[k]) : (Item)keys[k];
+        }
+        __syncthreads();
     }
-    return rank;
+}
+
+/* Merges the runs of each line two by two: an element's place is its own plus how many of the other run come before it. */
+template <bool indices, class T, class Item>
+GL_DEVICE void gl_merge_runs(const T *x, const Item *from, Item *to, long long before, long long n, long long after,
+                             long long run) {
+    GL_EACH_THREAD(k, before * n * after) {
+        long long i = k / after % n, start = k - i * after, first = i / (2 * run) * (2 * run);
+        long long middle = first + run < n ? first + run : n, end = middle + run < n ? middle + run : n;
+        bool left = i < middle;
+        Item item = from[k];
+        T key = indices ? x[start + (long long)item * after] : (T)item;
+        long long others = left ? middle : first, low = others, high = left ? end : middle;
+        while (low < high) {
+            long long half = (low + high) / 2;
+            Item other = from[start + half * after];
+            T its = indices ? x[start + (long long)other * after] : (T)other;
+            if (left ? gl_less(its, key) : !gl_less(key, its))
+                low = half + 1;
+            else
+                high = half;
+        }
+        to[start + (i + low - others - (left ? 0 : middle - first)) * after] = item;
+    }
 }
 
 /* The indices of the elements that are not zero, by one block: each thread counts its part, then writes behind the others'. */

@@ -35,6 +35,7 @@ from .kernels import (
     MAX_BLOCKS,
     REDUCE_PARTS,
     REDUCE_WIDTH,
+    SORT,
     THREADS,
     TILE,
     TRANSPOSED,
@@ -186,6 +187,8 @@ class CudaExecutor:
             return self._product(step, writer, memory)
         if isinstance(step, Epilogue):
             return writer().gemm_and_loops(step.product, step.loops)
+        if isinstance(step, LibraryCall) and step.call.function in ("gl_sort", "gl_argsort"):
+            return writer().sort(step)
         if isinstance(step, LibraryCall):
             return [writer().library(step)]
         return []
@@ -536,8 +539,10 @@ class CudaExecutor:
         if not grid:
             return
         for v in (a.of for a in kernel.arguments if a.kind == "partial"):
-            if v not in self.partial_memory:
-                self.partial_memory[v] = self.device.allocate(16 * MAX_BLOCKS)
+            self._scratch(v, 16 * MAX_BLOCKS)
+        if kernel.shape in ("sort", "merge"):
+            self._sort(kernel, grid, block)
+            return
         self.recording.launch(
             self.functions[kernel.name], grid, block, self.stream, [*map(self._argument, kernel.arguments)]
         )
@@ -553,6 +558,31 @@ class CudaExecutor:
             block = (min(THREADS, -(-grid[0] // WARP) * WARP), 1, 1)
             end = self.functions[f"{kernel.name}_end"]
             self.recording.launch(end, (1, 1, 1), block, self.stream, [*ends, ("i", grid[0], None)])
+
+    def _sort(self, kernel: Kernel, grid: tuple, block: tuple) -> None:
+        """Sort runs, or merge them, two by two until a line is one: to and fro between the result and
+        scratch memory."""
+        n = self.evaluator.poly(kernel.inner[0])
+        runs = [SORT << k for k in range(max(0, (n - 1) // SORT).bit_length())]
+        out = next(a.of for a in kernel.arguments if a.kind == "to")
+        target = self.address[self.storage(out)]
+        scratch = self._scratch(out, self._bytes(out)) if runs else target
+        places = [target, scratch]
+        turns = [0] if kernel.shape == "sort" else runs
+        for k, run in enumerate(turns, kernel.shape == "merge"):
+            # the last pass writes the result
+            to, source = (places[(len(runs) - k + d) % 2] for d in (0, 1))
+            given = {"to": ("P", to, None), "from": ("P", source, None), "run": ("q", run, None)}
+            arguments = [given[a.kind] if a.kind in given else self._argument(a) for a in kernel.arguments]
+            self.recording.launch(self.functions[kernel.name], grid, block, self.stream, arguments)
+
+    def _scratch(self, v: Variable, size: int) -> int:
+        """The address of memory beside the arena that the making of ``v`` needs."""
+        memory = self.partial_memory.get(v)
+        if memory is None or memory.size < size:
+            memory = self.partial_memory[v] = self.device.allocate(size)
+            self.recordings.clear()
+        return memory.address
 
     def _argument(self, a: Argument) -> tuple[str, Any, Any]:
         """The letter and the value of a kernel's argument, and what it is if it changes from call to call."""
@@ -596,6 +626,8 @@ class CudaExecutor:
             return (-(-columns // side), -(-rows // side), batch), (TILE, TILE, 1)
         elif kernel.shape == "single":
             return (1, 1, 1), (1, 1, 1)
+        elif kernel.shape == "sort":
+            block, blocks = (THREADS, 1, 1), -(-rows // SORT)
         elif kernel.shape == "one":
             return (1, 1, 1), (THREADS, 1, 1)
         else:

@@ -32,6 +32,8 @@ REDUCE_WIDTH, REDUCE_PARTS = 32, 16
 TILE = 16
 #: of a tile through which memory is transposed: its side, and how many of its rows are taken at once
 TRANSPOSED, TRANSPOSED_ROWS = 32, 8
+#: elements of a run that is sorted in shared memory
+SORT = 1024
 #: neighbours that a thread loads and stores at once
 FOUR = 4
 #: elements of a product's tile along one side that a thread computes
@@ -64,7 +66,8 @@ _RANGES = {
 class Argument:
     """What a kernel is given: the address of a variable, its value, a length, or scratch memory."""
 
-    kind: str  # pointer, value, length, numbers (a table of those two), partial, failed
+    #: pointer, value, length, numbers (a table of those two), partial, failed; of sorting: from, to, run
+    kind: str
     of: Any
 
 
@@ -74,7 +77,7 @@ class Kernel:
 
     shape: 'rows' (a team a row), 'reduce' (``rows`` results), 'tiles' (rows by inner by batch), 'one' (one
     block), 'single' (one thread), 'transpose' (``rows`` times tiles of two inner axes), 'threads' (a thread
-    a row).
+    a row), 'sort' (``rows`` elements in lines of ``inner``) and 'merge' (the same, as often as needed).
     """
 
     name: str
@@ -190,7 +193,7 @@ class KernelWriter:
         """The kernel; ``otherwise``: the statement that it does instead after a wrong index."""
         parameters = []
         for key, (name, c_type) in self.arguments.items():
-            if key.kind in ("pointer", "partial", "numbers"):
+            if key.kind in ("pointer", "partial", "numbers", "from", "to"):
                 # no restrict: an update is written over what it is computed from
                 constant = "" if key in self.written else "const "
                 parameters.append(f"{constant}{c_type} *{name}")
@@ -868,7 +871,7 @@ class KernelWriter:
     # along an axis
 
     def library(self, step: LibraryCall) -> Kernel:
-        """Running sums and products (a thread a line), sorting (by ranks), what is not zero (one block)."""
+        """Running sums and products (a thread a line), what is not zero (one block)."""
         self.printer = self.printer_for({})
         scope = Scope(None, 0)
         if step.call.function in convolution.FUNCTIONS:
@@ -884,24 +887,36 @@ class KernelWriter:
             ]
             return self.kernel(self.text(lines, [out]), "one", ONE)
         before, n, after = lengths
-        if function in ("gl_cumsum", "gl_cumprod"):
-            op = _REDUCTIONS["sum" if function == "gl_cumsum" else "prod"]
-            lines = [f"gl_cumulate<{op}>({x}, {y}, {before}, {n}, {after});"]
-            return self.kernel(
-                self.text([*scope.lines, *lines], [out]),
-                "threads",
-                step.call.integers[0] * step.call.integers[2],
-            )
-        what = f"{x}[k]" if function == "gl_sort" else "i"
-        lines = [
-            *scope.lines,
-            f"GL_EACH_THREAD(k, {group_text(before)} * {group_text(n)} * {group_text(after)}) {{",
-            f"    const long long i = k / {group_text(after)} % {group_text(n)};",
-            f"    const long long start = k - i * {group_text(after)};",
-            f"    {y}[start + gl_rank({x}, start, {n}, {after}, i) * {group_text(after)}] = {what};",
-            "}",
-        ]
-        return self.kernel(self.text(lines, [out]), "threads", product(step.call.integers))
+        op = _REDUCTIONS[{"gl_cumsum": "sum", "gl_cumprod": "prod"}[function]]
+        lines = [f"gl_cumulate<{op}>({x}, {y}, {before}, {n}, {after});"]
+        return self.kernel(
+            self.text([*scope.lines, *lines], [out]), "threads", step.call.integers[0] * step.call.integers[2]
+        )
+
+    def sort(self, step: LibraryCall) -> list[Kernel]:
+        """Sorting along an axis, or the indices that would sort: sorted runs, then passes that merge them."""
+        (operand,), (out,) = step.operands, step.outputs
+        size, n = product(step.call.integers), step.call.integers[1]
+        item, key = C_TYPES[out.dtype], C_TYPES[operand.dtype]
+        indices = str(step.call.function == "gl_argsort").lower()
+
+        def kernel(writer: KernelWriter, shape: str, lines: list[str], call: str) -> Kernel:
+            writer.printer = writer.printer_for({})
+            scope = Scope(None, 0)
+            x, to = writer.pointer(operand), writer.argument("to", out, item, written=True)
+            source = writer.argument("from", out, item) if shape == "merge" else ""
+            lengths = ", ".join(writer.poly(p, scope) for p in step.call.integers)
+            run = writer.argument("run", None, "long long") if shape == "merge" else ""
+            line = call.format(x=x, source=source, to=to, lengths=lengths, run=run)
+            return writer.kernel(writer.text([*scope.lines, *lines, line], [out]), shape, size, inner=[n])
+
+        shared = [f"__shared__ {key} keys[{SORT}];", f"__shared__ int places[{SORT}];"]
+        sort = f"gl_sort_runs<{indices}>({{x}}, {{to}}, {{lengths}}, keys, places);"
+        merge = f"gl_merge_runs<{indices}>({{x}}, {{source}}, {{to}}, {{lengths}}, {{run}});"
+        if n.constant is not None and n.constant <= SORT:
+            return [kernel(self, "sort", shared, sort)]
+        again = KernelWriter(f"{self.name}_merge", self.memory)
+        return [kernel(self, "sort", shared, sort), kernel(again, "merge", [], merge)]
 
 
 def into_memory(value: Value) -> bool:
