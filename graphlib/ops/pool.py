@@ -106,10 +106,12 @@ class Pool(Windowed, Op):
         windows = self.windows(x)
         return windows.max(-1) if self.kind == "max" else windows.sum(-1, dtype=x.dtype)
 
-    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull | Reduction:
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Call | Pull | Reduction:
         (x,) = operands
         (rows, columns), (down, right) = self.window, self.stride
         shape = self.shape(x)
+        if self.kind == "max" and node.outputs[0].type.is_float:
+            return self.call("gl_pool_max", x.shape, shape, shape, 1)
 
         def element(*index: Poly) -> ex.Expr:
             *head, i, j, p, q = index

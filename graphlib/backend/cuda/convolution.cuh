@@ -82,6 +82,15 @@ GL_DEVICE long long gl_pool_place(const T *x, long long w, long long kh, long lo
 }
 
 template <class T>
+GL_DEVICE void gl_pool_max(const T *x, T *out, long long planes, long long h, long long w, long long oh, long long ow, long long kh,
+                           long long kw, long long sh, long long sw) {
+    GL_EACH_THREAD(k, planes * oh * ow) {
+        const T *corner = x + (k / (ow * oh) * h + k / ow % oh * sh) * w + k % ow * sw;
+        out[k] = corner[gl_pool_place(corner, w, kh, kw)];
+    }
+}
+
+template <class T>
 GL_DEVICE void gl_pool_pick(const T *x, const T *t, T *out, long long planes, long long h, long long w, long long oh, long long ow,
                             long long kh, long long kw, long long sh, long long sw) {
     GL_EACH_THREAD(k, planes * oh * ow) {

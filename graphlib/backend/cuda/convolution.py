@@ -20,6 +20,7 @@ FUNCTIONS = frozenset(
         "convolve",
         "convolve_by_images",
         "convolve_by_filters",
+        "pool_max",
         "pool_pick",
         "pool_scatter",
         "pool_spread",

@@ -11,109 +11,179 @@ typedef struct {
     int64_t planes, h, w, oh, ow, kh, kw, sh, sw, chunks;
 } gl_pool_job;
 
+/* elements of the blocks that windows of two by two are taken in */
+#define GL_POOL_BLOCK 1024
+
 /* whether v comes before best as a maximum: greater, or a NaN where best is none */
 #define GL_BETTER(v, best) (!((v) <= (best)) & ((best) == (best)))
 
-#define GL_POOL(s, T)                                                                                                             \
-    /* where the first maximum of a window lies */                                                                                \
-    static inline int64_t gl_pool_place_##s(const T *x, int64_t w, int64_t kh, int64_t kw) {                                      \
-        int64_t place = 0;                                                                                                        \
-        T best = x[0];                                                                                                            \
-        for (int64_t p = 0; p < kh; p++)                                                                                          \
-            for (int64_t q = 0; q < kw; q++) {                                                                                    \
-                const T v = x[p * w + q];                                                                                         \
-                if (GL_BETTER(v, best)) best = v, place = p * w + q;                                                              \
-            }                                                                                                                     \
-        return place;                                                                                                             \
-    }                                                                                                                             \
-    static void gl_pool_pick_chunk_##s(void *context, int64_t chunk) {                                                            \
-        const gl_pool_job j = *(const gl_pool_job *)context;                                                                      \
-        for (int64_t n = j.planes * chunk / j.chunks; n < j.planes * (chunk + 1) / j.chunks; n++) {                               \
-            const T *x = (const T *)j.x + n * j.h * j.w, *t = (const T *)j.g + n * j.h * j.w;                                     \
-            T *out = (T *)j.out + n * j.oh * j.ow;                                                                                \
-            for (int64_t a = 0; a < j.oh; a++)                                                                                    \
-                for (int64_t b = 0; b < j.ow; b++) {                                                                              \
-                    const int64_t corner = a * j.sh * j.w + b * j.sw;                                                             \
-                    out[a * j.ow + b] = t[corner + gl_pool_place_##s(x + corner, j.w, j.kh, j.kw)];                               \
-                }                                                                                                                 \
-        }                                                                                                                         \
-    }                                                                                                                             \
-    /* windows of two by two side by side: without branches, and each element is written once */                                  \
-    static inline void gl_pool_scatter_pairs_##s(const T *x, const T *g, T *out, int64_t h, int64_t w, int64_t oh, int64_t ow) {  \
-        for (int64_t a = 0; a < oh; a++, g += ow) {                                                                               \
-            const T *restrict above = x + 2 * a * w, *restrict below = above + w;                                                 \
-            T *restrict to = out + 2 * a * w, *restrict under = to + w;                                                           \
-            _Pragma("omp simd") for (int64_t b = 0; b < ow; b++) {                                                                \
-                const T p = above[2 * b], q = above[2 * b + 1], r = below[2 * b], s = below[2 * b + 1], v = g[b];                 \
-                const int right = GL_BETTER(q, p), lower_right = GL_BETTER(s, r);                                                 \
-                const T top = right ? q : p, bottom = lower_right ? s : r;                                                        \
-                const int low = GL_BETTER(bottom, top);                                                                           \
-                to[2 * b] = low | right ? 0 : v;                                                                                  \
-                to[2 * b + 1] = !low & right ? v : 0;                                                                             \
-                under[2 * b] = low & !lower_right ? v : 0;                                                                        \
-                under[2 * b + 1] = low & lower_right ? v : 0;                                                                     \
-            }                                                                                                                     \
-            if (2 * ow < w) to[w - 1] = under[w - 1] = 0;                                                                         \
-        }                                                                                                                         \
-        memset(out + 2 * oh * w, 0, (size_t)((h - 2 * oh) * w) * sizeof(T));                                                      \
-    }                                                                                                                             \
-    static void gl_pool_scatter_chunk_##s(void *context, int64_t chunk) {                                                         \
-        const gl_pool_job j = *(const gl_pool_job *)context;                                                                      \
-        const int pairs = j.kh == 2 && j.kw == 2 && j.sh == 2 && j.sw == 2 && j.h / 2 == j.oh && j.w / 2 == j.ow;                 \
-        for (int64_t n = j.planes * chunk / j.chunks; n < j.planes * (chunk + 1) / j.chunks; n++) {                               \
-            const T *x = (const T *)j.x + n * j.h * j.w, *g = (const T *)j.g + n * j.oh * j.ow;                                   \
-            T *out = (T *)j.out + n * j.h * j.w;                                                                                  \
-            if (pairs) {                                                                                                          \
-                gl_pool_scatter_pairs_##s(x, g, out, j.h, j.w, j.oh, j.ow);                                                       \
-                continue;                                                                                                         \
-            }                                                                                                                     \
-            memset(out, 0, (size_t)(j.h * j.w) * sizeof(T));                                                                      \
-            for (int64_t a = 0; a < j.oh; a++)                                                                                    \
-                for (int64_t b = 0; b < j.ow; b++) {                                                                              \
-                    const int64_t corner = a * j.sh * j.w + b * j.sw;                                                             \
-                    out[corner + gl_pool_place_##s(x + corner, j.w, j.kh, j.kw)] += g[a * j.ow + b];                              \
-                }                                                                                                                 \
-        }                                                                                                                         \
-    }                                                                                                                             \
-    static void gl_pool_spread_chunk_##s(void *context, int64_t chunk) {                                                          \
-        const gl_pool_job j = *(const gl_pool_job *)context;                                                                      \
-        for (int64_t n = j.planes * chunk / j.chunks; n < j.planes * (chunk + 1) / j.chunks; n++) {                               \
-            const T *g = (const T *)j.x + n * j.oh * j.ow;                                                                        \
-            T *out = (T *)j.out + n * j.h * j.w;                                                                                  \
-            memset(out, 0, (size_t)(j.h * j.w) * sizeof(T));                                                                      \
-            for (int64_t a = 0; a < j.oh; a++)                                                                                    \
-                for (int64_t p = 0; p < j.kh; p++)                                                                                \
-                    for (int64_t q = 0; q < j.kw; q++) {                                                                          \
-                        T *to = out + (a * j.sh + p) * j.w + q;                                                                   \
-                        for (int64_t b = 0; b < j.ow; b++) to[b * j.sw] += g[a * j.ow + b];                                       \
-                    }                                                                                                             \
-        }                                                                                                                         \
-    }                                                                                                                             \
-    static inline int gl_pool_run_##s(const gl_runtime *rt, gl_task task, gl_pool_job *j) {                                       \
-        j->chunks = gl_chunks(j->planes, j->planes * j->h * j->w * 4);                                                            \
-        rt->parallel(task, j, j->chunks);                                                                                         \
-        return 0;                                                                                                                 \
-    }                                                                                                                             \
-    static inline __attribute__((unused)) int gl_pool_pick_##s(                                                                   \
-        const gl_runtime *rt, const T *x, const T *t, T *out, int64_t planes, int64_t h, int64_t w, int64_t oh, int64_t ow,       \
-        int64_t kh, int64_t kw, int64_t sh, int64_t sw) {                                                                         \
-        return gl_pool_run_##s(rt, gl_pool_pick_chunk_##s,                                                                        \
-                               &(gl_pool_job){x, t, out, planes, h, w, oh, ow, kh, kw, sh, sw, 1});                               \
-    }                                                                                                                             \
-    static inline __attribute__((unused)) int gl_pool_scatter_##s(                                                                \
-        const gl_runtime *rt, const T *x, const T *g, T *out, int64_t planes, int64_t h, int64_t w, int64_t oh, int64_t ow,       \
-        int64_t kh, int64_t kw, int64_t sh, int64_t sw) {                                                                         \
-        return gl_pool_run_##s(rt, gl_pool_scatter_chunk_##s,                                                                     \
-                               &(gl_pool_job){x, g, out, planes, h, w, oh, ow, kh, kw, sh, sw, 1});                               \
-    }                                                                                                                             \
-    static inline __attribute__((unused)) int gl_pool_spread_##s(                                                                 \
-        const gl_runtime *rt, const T *g, T *out, int64_t planes, int64_t h, int64_t w, int64_t oh, int64_t ow, int64_t kh,       \
-        int64_t kw, int64_t sh, int64_t sw) {                                                                                     \
-        return gl_pool_run_##s(rt, gl_pool_spread_chunk_##s,                                                                      \
-                               &(gl_pool_job){g, 0, out, planes, h, w, oh, ow, kh, kw, sh, sw, 1});                               \
+#define GL_POOL(s, T, I)                                                                                                         \
+    /* where the first maximum of a window lies */                                                                               \
+    static inline int64_t gl_pool_place_##s(const T *x, int64_t w, int64_t kh, int64_t kw) {                                     \
+        int64_t place = 0;                                                                                                       \
+        T best = x[0];                                                                                                           \
+        for (int64_t p = 0; p < kh; p++)                                                                                         \
+            for (int64_t q = 0; q < kw; q++) {                                                                                   \
+                const T v = x[p * w + q];                                                                                        \
+                if (GL_BETTER(v, best)) best = v, place = p * w + q;                                                             \
+            }                                                                                                                    \
+        return place;                                                                                                            \
+    }                                                                                                                            \
+    static void gl_pool_pick_chunk_##s(void *context, int64_t chunk) {                                                           \
+        const gl_pool_job j = *(const gl_pool_job *)context;                                                                     \
+        for (int64_t n = j.planes * chunk / j.chunks; n < j.planes * (chunk + 1) / j.chunks; n++) {                              \
+            const T *x = (const T *)j.x + n * j.h * j.w, *t = (const T *)j.g + n * j.h * j.w;                                    \
+            T *out = (T *)j.out + n * j.oh * j.ow;                                                                               \
+            for (int64_t a = 0; a < j.oh; a++)                                                                                   \
+                for (int64_t b = 0; b < j.ow; b++) {                                                                             \
+                    const int64_t corner = a * j.sh * j.w + b * j.sw;                                                            \
+                    out[a * j.ow + b] = t[corner + gl_pool_place_##s(x + corner, j.w, j.kh, j.kw)];                              \
+                }                                                                                                                \
+        }                                                                                                                        \
+    }                                                                                                                            \
+    /* The greatest of windows of two by two side by side, in rows of `w`: first the greater of each column's two, then of       \
+       two columns, so that all loops but the outermost are long and over neighbours. */                                         \
+    static void gl_pool_pairs_##s(const T *x, T *out, int64_t w, int64_t oh) {                                                   \
+        const int64_t most = GL_POOL_BLOCK / w, ow = w / 2;                                                                      \
+        T greater[GL_POOL_BLOCK];                                                                                                \
+        for (int64_t a = 0; a < oh; a += most) {                                                                                 \
+            const int64_t rows = oh - a < most ? oh - a : most;                                                                  \
+            for (int64_t r = 0; r < rows; r++) {                                                                                 \
+                const T *above = x + 2 * (a + r) * w, *below = above + w;                                                        \
+                T *to = greater + r * 2 * ow;                                                                                    \
+                _Pragma("omp simd") for (int64_t k = 0; k < 2 * ow; k++) {                                                       \
+                    const T p = above[k], q = below[k];                                                                          \
+                    to[k] = GL_BETTER(q, p) ? q : p;                                                                             \
+                }                                                                                                                \
+            }                                                                                                                    \
+            T *to = out + a * ow;                                                                                                \
+            _Pragma("omp simd") for (int64_t k = 0; k < rows * ow; k++) {                                                        \
+                const T p = greater[2 * k], q = greater[2 * k + 1];                                                              \
+                to[k] = GL_BETTER(q, p) ? q : p;                                                                                 \
+            }                                                                                                                    \
+        }                                                                                                                        \
+    }                                                                                                                            \
+    /* The same way the other way: which row has each column's greater element, which column the window's; of equal ones the     \
+       upper row's comes first, then the left column's. */                                                                       \
+    static void gl_pool_scatter_pairs_##s(const T *x, const T *g, T *out, int64_t h, int64_t w, int64_t oh) {                    \
+        const int64_t most = GL_POOL_BLOCK / w, ow = w / 2;                                                                      \
+        T greater[GL_POOL_BLOCK], chosen[GL_POOL_BLOCK];                                                                         \
+        I lower[GL_POOL_BLOCK];                                                                                                  \
+        for (int64_t a = 0; a < oh; a += most) {                                                                                 \
+            const int64_t rows = oh - a < most ? oh - a : most;                                                                  \
+            for (int64_t r = 0; r < rows; r++) {                                                                                 \
+                const T *above = x + 2 * (a + r) * w, *below = above + w;                                                        \
+                T *to = greater + r * 2 * ow;                                                                                    \
+                I *which = lower + r * 2 * ow;                                                                                   \
+                _Pragma("omp simd") for (int64_t k = 0; k < 2 * ow; k++) {                                                       \
+                    const T p = above[k], q = below[k];                                                                          \
+                    const I better = GL_BETTER(q, p);                                                                            \
+                    which[k] = better;                                                                                           \
+                    to[k] = better ? q : p;                                                                                      \
+                }                                                                                                                \
+            }                                                                                                                    \
+            const T *from = g + a * ow;                                                                                          \
+            _Pragma("omp simd") for (int64_t k = 0; k < rows * ow; k++) {                                                        \
+                const T p = greater[2 * k], q = greater[2 * k + 1], v = from[k];                                                 \
+                const I right = GL_BETTER(q, p), left = GL_BETTER(p, q);                                                         \
+                const I second = right | (!left & lower[2 * k] & !lower[2 * k + 1]);                                             \
+                chosen[2 * k] = second ? 0 : v;                                                                                  \
+                chosen[2 * k + 1] = second ? v : 0;                                                                              \
+            }                                                                                                                    \
+            for (int64_t r = 0; r < rows; r++) {                                                                                 \
+                T *to = out + 2 * (a + r) * w, *under = to + w;                                                                  \
+                const T *value = chosen + r * 2 * ow;                                                                            \
+                const I *which = lower + r * 2 * ow;                                                                             \
+                _Pragma("omp simd") for (int64_t k = 0; k < 2 * ow; k++) {                                                       \
+                    to[k] = which[k] ? 0 : value[k];                                                                             \
+                    under[k] = which[k] ? value[k] : 0;                                                                          \
+                }                                                                                                                \
+                if (2 * ow < w) to[w - 1] = under[w - 1] = 0;                                                                    \
+            }                                                                                                                    \
+        }                                                                                                                        \
+        memset(out + 2 * oh * w, 0, (size_t)((h - 2 * oh) * w) * sizeof(T));                                                     \
+    }                                                                                                                            \
+    static inline int gl_pool_in_pairs_##s(const gl_pool_job *j) {                                                               \
+        return j->kh == 2 && j->kw == 2 && j->sh == 2 && j->sw == 2 && j->w <= GL_POOL_BLOCK && j->w > 1;                        \
+    }                                                                                                                            \
+    static void gl_pool_max_chunk_##s(void *context, int64_t chunk) {                                                            \
+        const gl_pool_job j = *(const gl_pool_job *)context;                                                                     \
+        const int pairs = gl_pool_in_pairs_##s(&j);                                                                              \
+        for (int64_t n = j.planes * chunk / j.chunks; n < j.planes * (chunk + 1) / j.chunks; n++) {                              \
+            const T *x = (const T *)j.x + n * j.h * j.w;                                                                         \
+            T *out = (T *)j.out + n * j.oh * j.ow;                                                                               \
+            if (pairs) {                                                                                                         \
+                gl_pool_pairs_##s(x, out, j.w, j.oh);                                                                            \
+                continue;                                                                                                        \
+            }                                                                                                                    \
+            for (int64_t a = 0; a < j.oh; a++)                                                                                   \
+                for (int64_t b = 0; b < j.ow; b++) {                                                                             \
+                    const T *corner = x + a * j.sh * j.w + b * j.sw;                                                             \
+                    out[a * j.ow + b] = corner[gl_pool_place_##s(corner, j.w, j.kh, j.kw)];                                      \
+                }                                                                                                                \
+        }                                                                                                                        \
+    }                                                                                                                            \
+    static void gl_pool_scatter_chunk_##s(void *context, int64_t chunk) {                                                        \
+        const gl_pool_job j = *(const gl_pool_job *)context;                                                                     \
+        const int pairs = gl_pool_in_pairs_##s(&j);                                                                              \
+        for (int64_t n = j.planes * chunk / j.chunks; n < j.planes * (chunk + 1) / j.chunks; n++) {                              \
+            const T *x = (const T *)j.x + n * j.h * j.w, *g = (const T *)j.g + n * j.oh * j.ow;                                  \
+            T *out = (T *)j.out + n * j.h * j.w;                                                                                 \
+            if (pairs) {                                                                                                         \
+                gl_pool_scatter_pairs_##s(x, g, out, j.h, j.w, j.oh);                                                            \
+                continue;                                                                                                        \
+            }                                                                                                                    \
+            memset(out, 0, (size_t)(j.h * j.w) * sizeof(T));                                                                     \
+            for (int64_t a = 0; a < j.oh; a++)                                                                                   \
+                for (int64_t b = 0; b < j.ow; b++) {                                                                             \
+                    const int64_t corner = a * j.sh * j.w + b * j.sw;                                                            \
+                    out[corner + gl_pool_place_##s(x + corner, j.w, j.kh, j.kw)] += g[a * j.ow + b];                             \
+                }                                                                                                                \
+        }                                                                                                                        \
+    }                                                                                                                            \
+    static void gl_pool_spread_chunk_##s(void *context, int64_t chunk) {                                                         \
+        const gl_pool_job j = *(const gl_pool_job *)context;                                                                     \
+        for (int64_t n = j.planes * chunk / j.chunks; n < j.planes * (chunk + 1) / j.chunks; n++) {                              \
+            const T *g = (const T *)j.x + n * j.oh * j.ow;                                                                       \
+            T *out = (T *)j.out + n * j.h * j.w;                                                                                 \
+            memset(out, 0, (size_t)(j.h * j.w) * sizeof(T));                                                                     \
+            for (int64_t a = 0; a < j.oh; a++)                                                                                   \
+                for (int64_t p = 0; p < j.kh; p++)                                                                               \
+                    for (int64_t q = 0; q < j.kw; q++) {                                                                         \
+                        T *to = out + (a * j.sh + p) * j.w + q;                                                                  \
+                        for (int64_t b = 0; b < j.ow; b++) to[b * j.sw] += g[a * j.ow + b];                                      \
+                    }                                                                                                            \
+        }                                                                                                                        \
+    }                                                                                                                            \
+    static inline int gl_pool_run_##s(const gl_runtime *rt, gl_task task, gl_pool_job *j) {                                      \
+        j->chunks = gl_chunks(j->planes, j->planes * j->h * j->w * 4);                                                           \
+        rt->parallel(task, j, j->chunks);                                                                                        \
+        return 0;                                                                                                                \
+    }                                                                                                                            \
+    static inline __attribute__((unused)) int gl_pool_max_##s(const gl_runtime *rt, const T *x, T *out, int64_t planes, int64_t h,\
+        int64_t w, int64_t oh, int64_t ow, int64_t kh, int64_t kw, int64_t sh, int64_t sw) {                                     \
+        return gl_pool_run_##s(rt, gl_pool_max_chunk_##s, &(gl_pool_job){x, 0, out, planes, h, w, oh, ow, kh, kw, sh, sw, 1});   \
+    }                                                                                                                            \
+    static inline __attribute__((unused)) int gl_pool_pick_##s(                                                                  \
+        const gl_runtime *rt, const T *x, const T *t, T *out, int64_t planes, int64_t h, int64_t w, int64_t oh, int64_t ow,      \
+        int64_t kh, int64_t kw, int64_t sh, int64_t sw) {                                                                        \
+        return gl_pool_run_##s(rt, gl_pool_pick_chunk_##s,                                                                       \
+                               &(gl_pool_job){x, t, out, planes, h, w, oh, ow, kh, kw, sh, sw, 1});                              \
+    }                                                                                                                            \
+    static inline __attribute__((unused)) int gl_pool_scatter_##s(                                                               \
+        const gl_runtime *rt, const T *x, const T *g, T *out, int64_t planes, int64_t h, int64_t w, int64_t oh, int64_t ow,      \
+        int64_t kh, int64_t kw, int64_t sh, int64_t sw) {                                                                        \
+        return gl_pool_run_##s(rt, gl_pool_scatter_chunk_##s,                                                                    \
+                               &(gl_pool_job){x, g, out, planes, h, w, oh, ow, kh, kw, sh, sw, 1});                              \
+    }                                                                                                                            \
+    static inline __attribute__((unused)) int gl_pool_spread_##s(                                                                \
+        const gl_runtime *rt, const T *g, T *out, int64_t planes, int64_t h, int64_t w, int64_t oh, int64_t ow, int64_t kh,      \
+        int64_t kw, int64_t sh, int64_t sw) {                                                                                    \
+        return gl_pool_run_##s(rt, gl_pool_spread_chunk_##s,                                                                     \
+                               &(gl_pool_job){g, 0, out, planes, h, w, oh, ow, kh, kw, sh, sw, 1});                              \
     }
 
-GL_POOL(f32, float)
-GL_POOL(f64, double)
+GL_POOL(f32, float, int32_t)
+GL_POOL(f64, double, int64_t)
 
 #endif
