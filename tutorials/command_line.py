@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import graphlib
 import training
 from data import DataError
+from graphlib.errors import DeviceError
 from storage import UserError
 from training import Outcome
 
@@ -269,7 +270,7 @@ def main(
 
     It trains, unless one of the `tasks` is asked for, which are named after their options.
 
-    0: done; 1: training diverged; 2: an option or a file cannot be used; 130: stopped by Ctrl+C.
+    0: done; 1: training diverged; 2: an option, a file or a device cannot be used; 130: stopped by Ctrl+C.
     """
     try:
         options = parse(parser, arguments)
@@ -282,7 +283,7 @@ def main(
         if outcome.reason == "interrupted":
             print(f"Continue with: python {_resume_command(parser, options)}")
         return EXIT_CODES[outcome.reason]
-    except (UserError, DataError) as problem:
+    except (UserError, DataError, DeviceError) as problem:
         print(f"{parser.prog}: error: {problem}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -5,12 +5,14 @@ import pickle
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import graphlib
 import graphlib.tensor as T
+from graphlib.backend.cuda import driver
 from graphlib.errors import ShapeError
 from tests import cuda_emulator
 
@@ -415,9 +417,37 @@ def test_a_missing_gpu_is_one_clear_error():
         assert found.startswith("error: device=cuda: ") and "Or set device=cpu." in found
 
 
-def test_auto_takes_the_cpu_where_no_gpu_works(monkeypatch):
-    from graphlib.backend.cuda import driver
+def test_an_emulator_that_cannot_be_built_says_what_is_missing(tmp_path):
+    """In an empty cache folder, where the driver must be built, by a compiler that is not there."""
+    environment = {
+        **os.environ,
+        "GRAPHLIB_FLAGS": "device=cuda-emulated",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "CUDA_EMULATOR_CACHE": str(tmp_path),
+        "CXX": "no-such-compiler",
+    }
+    found = subprocess.run(
+        [sys.executable, "-c", WITHOUT_A_GPU], capture_output=True, text=True, env=environment, check=True
+    ).stdout
+    assert found.startswith("error: device=cuda-emulated: ")
+    assert "found no no-such-compiler: install g++ or name one in CXX" in found
 
+
+def test_a_tutorial_on_a_device_that_is_not_there_ends_with_one_line():
+    if not driver.missing():
+        return  # a GPU works here
+    tutorial = Path(__file__).parents[2] / "tutorials" / "logistic_sgd.py"
+    done = subprocess.run(
+        [sys.executable, str(tutorial), "--device", "cuda", "--epochs", "1"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0 and "Traceback" not in done.stderr
+    assert "device=cuda: " in done.stderr and "Or set device=cpu." in done.stderr
+
+
+def test_auto_takes_the_cpu_where_no_gpu_works(monkeypatch):
     monkeypatch.setattr(driver, "missing", lambda: ["no driver"])
     driver.automatic.cache_clear()
     with graphlib.config.change(device="auto"):

@@ -223,7 +223,12 @@ def _driver(emulated: bool) -> Any:
                 "device=cuda-emulated needs a checkout of graphlib, whose tests/cuda_emulator is the emulator"
                 f": {error}"
             ) from None
-        emulator.load()
+        try:
+            emulator.load()
+        except (RuntimeError, OSError) as error:
+            raise DeviceError(
+                f"device=cuda-emulated: the emulator cannot be built or loaded: {error}"
+            ) from None
     return importlib.import_module("pycuda.driver")
 
 

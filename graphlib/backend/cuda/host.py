@@ -24,13 +24,15 @@ class Evaluator:
     def __init__(self, read: Callable[[Variable, tuple[int, ...]], Any]) -> None:
         self.lengths: dict[Symbol, int] = {}
         self.read = read
+        #: for each expression that was asked for, its parts in order: a function and which parts it takes
+        self._programs: dict[Expr, list[tuple[Callable[..., Any], tuple[int, ...]]]] = {}
 
     def poly(self, p: Poly) -> int:
         """The value of a length or an offset."""
-        total = 0
+        lengths, total = self.lengths, 0
         for monomial, coefficient in p.terms.items():
             for atom in monomial:
-                coefficient *= self.lengths[atom] if isinstance(atom, Symbol) else int(self.scalar(atom))
+                coefficient *= lengths[atom] if type(atom) is Symbol else int(self.scalar(atom))
             total += coefficient
         return total
 
@@ -39,40 +41,60 @@ class Evaluator:
 
         Errors: IndexError for an index out of range.
         """
-        values: dict[Expr, Any] = {}
+        program = self._programs.get(root)
+        if program is None:
+            program = self._programs[root] = self._program(root)
+        values: list[Any] = []
+        for function, parts in program:
+            values.append(function(*[values[k] for k in parts]))
+        return values[-1]
+
+    def _program(self, root: Expr) -> list[tuple[Callable[..., Any], tuple[int, ...]]]:
+        place: dict[Expr, int] = {}
+        program = []
         stack = [root]
         while stack:
             e = stack[-1]
-            missing = [a for a in e.args if a not in values]
+            missing = [a for a in e.args if a not in place]
             if missing:
                 stack.extend(missing)
                 continue
             stack.pop()
-            if e not in values:
-                values[e] = self._one(e, [values[a] for a in e.args])
-        return values[root]
+            if e not in place:
+                place[e] = len(program)
+                program.append((self._function(e), tuple(place[a] for a in e.args)))
+        return program
 
-    def _one(self, e: Expr, args: list[Any]) -> Any:
+    def _function(self, e: Expr) -> Callable[..., Any]:
+        """What computes an expression from the values of its arguments."""
         if e.op == "const":
-            return np.dtype(e.dtype).type(e.value)
+            value = int(e.value) if e.dtype == "int64" else np.dtype(e.dtype).type(e.value)
+            return lambda: value
         if e.op == "int":
-            return self.poly(e.value)
+            return lambda: self.poly(e.value)
         if e.op == "access":
             variable, index = e.value
-            return self.read(variable, tuple(map(self.poly, index)))
+            return lambda: self.read(variable, tuple(map(self.poly, index)))
         if e.op == "checked_index":
-            i, n = map(int, args)
-            if not -n <= i < n:
-                raise IndexError(f"index {i} is out of bounds for axis with size {n}")
-            return i + n if i < 0 else i
+            return _checked_index
         plain = _PLAIN.get(e.op)
         if plain is not None and e.args[-1].dtype == "int64":
-            return plain(*args)
-        with np.errstate(all="ignore"):
-            if e.op == "cast":
-                return np.asarray(args[0]).astype(e.dtype)[()]
-            result = getattr(elementwise, e.op).numpy(*args)
-            return np.asarray(result).astype(e.dtype)[()]
+            return plain
+        operation = None if e.op == "cast" else getattr(elementwise, e.op).numpy
+
+        def by_numpy(*args: Any) -> Any:
+            with np.errstate(all="ignore"):
+                result = args[0] if operation is None else operation(*args)
+                return np.asarray(result).astype(e.dtype)[()]
+
+        return by_numpy
+
+
+def _checked_index(i: Any, n: Any) -> int:
+    i, n = int(i), int(n)
+    if not -n <= i < n:
+        raise IndexError(f"index {i} is out of bounds for axis with size {n}")
+    return i + n if i < 0 else i
 
 
 #: what lengths are mostly made of, on Python's integers: NumPy's take twenty times as long
