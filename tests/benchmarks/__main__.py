@@ -17,7 +17,6 @@ from pathlib import Path
 
 from tests.benchmarks import bare, probes, report
 from tests.benchmarks.contest import ROOT, Contestant, contest, cores, own_contestants, peer_contestants
-from tests.benchmarks.figures import agree
 from tests.benchmarks.workloads import JOBS
 
 PEERS_HELP = (
@@ -72,8 +71,8 @@ def _workload(name: str, peers: Sequence[Contestant], arguments: argparse.Namesp
         "fastest other library": [contestant.name for contestant in peers],
     }
     title = f"{name}: {JOBS[name].__doc__}"
-    right = ours.name in result.losses and agree(result.losses[ours.name], job.losses)
-    return report.contest(title, result, job.losses, rivals), asdict(result), bool(right)
+    right = ours.name in result.losses and job.agrees(result.losses[ours.name])
+    return report.contest(title, result, job.agrees, rivals), asdict(result), bool(right)
 
 
 def _arguments() -> argparse.Namespace:

@@ -77,11 +77,13 @@ def fastest(rounds: Sequence[Round], names: Iterable[str]) -> str | None:
     return min(names, key=lambda name: median(step_times(rounds, name)), default=None)
 
 
-def agree(losses: Sequence[float | None], expected: Sequence[float]) -> bool | None:
+def agree(
+    losses: Sequence[float | None], expected: Sequence[float], tolerance: float = TOLERANCE
+) -> bool | None:
     """Whether losses are the expected ones; None for a contestant that computes none."""
     if any(loss is None for loss in losses):
         return None
-    return all(abs(a - b) <= TOLERANCE * abs(b) for a, b in zip(losses, expected, strict=True))
+    return all(abs(a - b) <= tolerance * abs(b) for a, b in zip(losses, expected, strict=True))
 
 
 def significant(value: float, digits: int = 3) -> str:

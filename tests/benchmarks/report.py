@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tests.benchmarks.contest import Result
 from tests.benchmarks.figures import (
     Spread,
-    agree,
     counted,
     fastest,
     ratios,
@@ -15,6 +14,8 @@ from tests.benchmarks.figures import (
     step_times,
     table,
 )
+
+Judge = Callable[[Sequence["float | None"]], "bool | None"]  # whether losses are the right ones, as `agree`
 
 OURS = "graphlib"
 HEADER = ("", "graphlib / it", "quartiles", "ms a step", "best", "first result, s", "losses")
@@ -24,14 +25,14 @@ def _quartiles(spread: Spread, scale: float = 1.0) -> str:
     return f"{significant(spread.low * scale)} to {significant(spread.high * scale)}"
 
 
-def _losses(losses: Sequence[float | None], expected: Sequence[float]) -> str:
-    right = agree(losses, expected)
+def _losses(losses: Sequence[float | None], judge: Judge) -> str:
+    right = judge(losses)
     if right is None:
         return "-"
     return " to ".join(f"{loss:.6g}" for loss in losses) + ("" if right else " WRONG")
 
 
-def _row(result: Result, rounds: Sequence, name: str, expected: Sequence[float]) -> list[str]:
+def _row(result: Result, rounds: Sequence, name: str, judge: Judge) -> list[str]:
     times = Spread.of(step_times(rounds, name))
     best = min(min(r[name].blocks) / r[name].steps for r in rounds)
     ratio = ["", ""]
@@ -44,7 +45,7 @@ def _row(result: Result, rounds: Sequence, name: str, expected: Sequence[float])
         significant(times.middle * 1e3),
         significant(best * 1e3),
         f"{result.first_calls[name]:.2f}",
-        _losses(result.losses[name], expected),
+        _losses(result.losses[name], judge),
     ]
 
 
@@ -57,9 +58,7 @@ def _set_aside(result: Result, rounds: Sequence) -> Iterable[str]:
         yield f"NOT TO BE TRUSTED: others used the machine in {busy} windows, too many to set aside"
 
 
-def contest(
-    title: str, result: Result, expected: Sequence[float], rivals: Mapping[str, Sequence[str]]
-) -> str:
+def contest(title: str, result: Result, judge: Judge, rivals: Mapping[str, Sequence[str]]) -> str:
     """A workload: a row a contestant, then graphlib against the fastest of each group of `rivals` (those with
     wrong losses do not count)."""
     if not result.losses:
@@ -67,14 +66,14 @@ def contest(
     rounds = counted(result.rounds)
     notes = []
     for group, names in rivals.items():
-        right = [n for n in names if n in result.losses and agree(result.losses[n], expected) is not False]
+        right = [n for n in names if n in result.losses and judge(result.losses[n]) is not False]
         best = fastest(rounds, right)
         if best is not None and OURS in result.losses:
             times = significant(Spread.of(ratios(rounds, OURS, best)).middle)
             notes.append(f"graphlib takes {times} times as long as the {group}: {best}")
     notes += _set_aside(result, rounds)
     notes += [f"{name} failed: {why}" for name, why in result.failures.items()]
-    rows = [_row(result, rounds, name, expected) for name in result.losses]
+    rows = [_row(result, rounds, name, judge) for name in result.losses]
     return "\n".join([title, table(HEADER, rows), *(f"  {note}" for note in notes)])
 
 
