@@ -54,7 +54,8 @@ def version(checked: bool) -> str:
 def translate(source: str, name: str = "kernel.cu") -> str:
     """The C++ that g++ compiles for this CUDA C; line numbers stay those of the source."""
     code = _COMMENT.sub("", source)
-    bounds_of = {match[3]: match[1] or match[2] or "1024" for match in _KERNEL.finditer(code)}
+    # of launch bounds the first counts: the second, how many blocks are to fit, is about speed only
+    bounds_of = {m[3]: (m[1] or m[2] or "1024").split(",")[0] for m in _KERNEL.finditer(code)}
 
     def as_pointer(match: re.Match) -> str:
         pointer = f"{match[1]} *const {match[2]} = ({match[1]} *)cuda_emulator_state.dynamic_shared;"

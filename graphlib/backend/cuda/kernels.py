@@ -24,6 +24,8 @@ from . import convolution
 from .scalar import C_TYPES, Printer, literal
 
 THREADS = 256
+#: blocks that are to fit on a multiprocessor: told fewer than the default, ptxas spills no registers for more
+BLOCKS = 2
 WARP = 32
 #: blocks of a grid: enough to fill the largest GPUs several times, few enough for the second pass of a sum
 MAX_BLOCKS = 1024
@@ -215,7 +217,7 @@ class KernelWriter:
             self.memory.checking += 1
         body = "\n".join("    " + line for line in [*head, *lines, *tail])
         return (
-            f'{describe(list(variables))}\nextern "C" __global__ void __launch_bounds__({threads}) '
+            f'{describe(list(variables))}\nextern "C" __global__ void __launch_bounds__({threads}, {BLOCKS}) '
             f"{self.name}({', '.join(parameters)}) {{\n{body}\n}}\n"
         )
 
