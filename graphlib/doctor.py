@@ -56,7 +56,10 @@ def _threads() -> str:
 
 
 def _cache() -> str:
-    folder = config.cache_folder()
+    try:
+        folder = config.cache_folder()
+    except RuntimeError:
+        return "none, for there is no home folder: functions are compiled anew in each process; set cache_dir"
     parent = folder if folder.exists() else next(p for p in folder.parents if p.exists())
     writable = (
         "" if os.access(parent, os.W_OK) else ", not writable: functions are compiled anew in each process"

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import graphlib
 from graphlib import doctor
 
 
@@ -37,6 +38,17 @@ def test_a_missing_compiler_comes_with_what_to_do():
 
 def test_the_cache_folder_is_the_configured_one(tmp_path):
     assert str(tmp_path) in line(run_doctor(GRAPHLIB_FLAGS=f"cache_dir={tmp_path}"), "cache")
+
+
+def test_no_home_at_all(monkeypatch):
+    def unknown(number):
+        raise KeyError(number)
+
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    with graphlib.config.change(cache_dir=""):
+        assert "compiled anew in each process" in line(doctor.report(), "cache")
 
 
 def test_a_check_that_fails_is_reported_and_the_others_go_on(monkeypatch):

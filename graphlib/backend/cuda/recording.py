@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from ...errors import GraphError
+from ...errors import DeviceError, GraphError
 
 
 @dataclass
@@ -96,7 +96,14 @@ _THREAD_LOCAL = 1
 
 
 def _call(name: str, *arguments: Any) -> None:
-    status = getattr(ctypes.CDLL("libcuda.so.1"), name)(*arguments)
+    try:
+        function = getattr(ctypes.CDLL("libcuda.so.1"), name)
+    except AttributeError:
+        raise DeviceError(
+            f"cuda_graph=True needs a driver of CUDA 11.4 or later, and this one has no {name}: "
+            "set cuda_graph=False"
+        ) from None
+    status = function(*arguments)
     if status:
         raise GraphError(f"CUDA's driver: {name} failed with status {status}")
 
