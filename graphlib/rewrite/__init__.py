@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
+from functools import partial
 
-from ..graph import Variable
+from ..graph import Apply, Variable
+from . import loops
 from .canonical import CANONICAL, USELESS
 from .engine import rewrite_with
 from .rules import Phase, Rule
@@ -20,6 +22,9 @@ from .stabilize import STABILIZE
 from .structure import STRUCTURE
 
 RULES: list[Rule] = [*STRUCTURE, *USELESS, *SOFTMAX, *STABILIZE, *CANONICAL, *EXPAND, *SPECIALIZE]
+
+#: before loops are looked at: equal nodes are one, views are simple
+_PLAIN = (Phase([], once=True), Phase([*STRUCTURE, *USELESS], once=True))
 
 _PHASES = (
     # equal nodes become one, so that it can be counted what is used once
@@ -40,7 +45,28 @@ def rewrite(
     fired: a Counter to be told how often each rule was applied.
     Errors: RewriteError if a rule fails, naming it and the node, or if rewriting does not come to an end.
     """
-    return rewrite_with(_PHASES, results, stop_at, fired)
+    if not loops.has_loops(results, stop_at):
+        return rewrite_with(_PHASES, results, stop_at, fired)
+    results = rewrite_with(_PHASES, _loops_made_cheap(results, stop_at, fired), stop_at, fired)
+    results = loops.each_loop(results, stop_at, loops.shrunk)
+    return loops.each_loop(results, stop_at, partial(loops.finished, rewrite=partial(rewrite, fired=fired)))
+
+
+def _loops_made_cheap(
+    results: list[Variable], stop_at: Collection[Variable], fired: Counter[str] | None
+) -> list[Variable]:
+    """The graph with its loops, and those inside them, reduced to what must be done step by step."""
+
+    def inside(node: Apply, uses: loops.Uses) -> dict[Variable, Variable]:
+        return loops.finished(node, uses, rewrite=lambda ends: _loops_made_cheap(ends, (), fired))
+
+    results = rewrite_with(_PLAIN, results, stop_at, fired)
+    if not loops.has_loops(results, stop_at):
+        return results
+    results = loops.merged(results, stop_at)
+    for change in (loops.shrunk, inside, loops.hoisted, loops.shrunk):
+        results = loops.each_loop(results, stop_at, change)
+    return results
 
 
 __all__ = ["RULES", "Rule", "rewrite"]

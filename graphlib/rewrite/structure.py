@@ -14,7 +14,8 @@ from ..ops import elementwise as ew
 from ..ops.control import GradientBarrier
 from ..ops.index import AdvancedIndex, BasicIndex
 from ..ops.reduce import Reduce
-from ..ops.shape import BroadcastTo, DimShuffle, Join, Reshape, ShapeI, SpecifyShape, dimshuffle
+from ..ops.scan import Scan
+from ..ops.shape import BroadcastTo, DimShuffle, Join, Reshape, ShapeI, SpecifyShape, constant_int, dimshuffle
 from .engine import Sweep
 from .patterns import NUMBERS, Capture, Number, P, node, number_of
 from .rules import RuleSet
@@ -33,6 +34,38 @@ _WIDER = {
     "int32": ("int64", "float64"),
     "float32": ("float64",),
 }
+
+
+# The last row of a loop's history
+
+
+@rule("the last of a loop's values is kept by itself", node(BasicIndex))
+def _(node: Apply) -> Variable | None:
+    x = node.inputs[0]
+    inner = x.owner
+    if inner is None or not _is_row(node.op, node.inputs[1:], -1) or not isinstance(inner.op, BasicIndex):
+        return None
+    history, *bounds = inner.inputs
+    loop = history.owner
+    if loop is None or not isinstance(loop.op, Scan) or any(e is not None for e in inner.op.entries[1:]):
+        return None
+    results = loop.op.results(loop)
+    k = results.histories.index(history) if history in results.histories else None
+    entry = inner.op.entries[0]
+    if k is None or not isinstance(entry, tuple) or not entry[0] or entry[2] != 1:
+        return None
+    start = constant_int(bounds[0])
+    if start is None or start > loop.op.states[k].depth or (entry[1] and loop.op.condition is None):
+        return None
+    if loop.op.condition is None and (constant_int(loop.inputs[0]) or 1) < 1:
+        return None
+    return results.last[k]
+
+
+def _is_row(op: BasicIndex, bounds: Sequence[Variable], number: int) -> bool:
+    """Whether an index takes one row of the first axis, whole."""
+    first, *rest = op.entries
+    return first == "index" and all(e is None for e in rest) and constant_int(bounds[0]) == number
 
 
 @rule("identity(x) is x", P.identity(x))

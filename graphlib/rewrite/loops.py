@@ -1,0 +1,716 @@
+"""Loops made cheaper: what nobody reads is not computed or kept, and what does not depend on the recurrence
+leaves.
+
+The passes work on a ``Body``, a loop taken apart: first those of its inner graph's nodes that do not change
+from step to step, or that depend on sequences alone, are computed before it; then sums over steps and
+products that only outputs need are computed after it, from rows that the loop keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+
+from ..errors import ShapeError
+from ..graph import Apply, Constant, TensorType, Variable, clone, toposort
+from ..graph.traverse import ancestors, rebuild
+from ..ops.elementwise import Elementwise, add
+from ..ops.index import BasicIndex, basic_index
+from ..ops.linalg import MatrixProduct
+from ..ops.reduce import sum as sum_
+from ..ops.scan import Scan, State, row_lengths
+from ..ops.shape import (
+    ARange,
+    BroadcastTo,
+    DimShuffle,
+    ShapeI,
+    alloc,
+    constant_int,
+    dimshuffle,
+)
+from .batching import batched, joined_rows
+
+#: elementwise operations that are worth computing for all steps at once, away from their loop
+_SLOW = frozenset(
+    """exp exp2 expm1 log log2 log10 log1p sigmoid softplus tanh sin cos tan sinh cosh arcsin arccos arctan
+    arcsinh arccosh arctanh arctan2 erf erfc gammaln psi tri_gamma pow logaddexp""".split()
+)
+
+
+@dataclass
+class Recurrence:
+    """A state of a loop: its inner taps and new value, the initial values, and the node's outputs of it."""
+
+    taps: dict[int, Variable]
+    new: Variable
+    initial: Variable
+    history: Variable | None
+    last: Variable | None
+    kept: bool
+    carries: bool = False
+
+    @property
+    def depth(self) -> int:
+        return max((-tap for tap in self.taps), default=1)
+
+
+@dataclass
+class Output:
+    """A mapped output: the inner row, the unknown lengths of its axes, and the node's output (None: a new
+    one)."""
+
+    row: Variable
+    lengths: list[Variable]
+    outer: Variable | None
+
+
+@dataclass
+class Body:
+    """A loop taken apart.  ``replaced`` is what becomes of variables of the outer graph besides."""
+
+    n: Variable
+    sequences: dict[Variable, Variable]
+    states: list[Recurrence]
+    mapped: list[Output]
+    condition: Variable | None
+    done: Variable | None
+    invariants: dict[Variable, Variable]
+    truncate: int
+    replaced: dict[Variable, Variable] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, node: Apply) -> Body:
+        """The parts of a loop's node."""
+        op = node.op
+        parts, results = op.parts(node), op.results(node)
+        states = [
+            Recurrence(
+                dict(zip(s.taps, taps, strict=True)), new, initial, history, last, s.kept, k in op.carries
+            )
+            for k, (s, taps, new, initial, history, last) in enumerate(
+                zip(op.states, op.taps, op.new, parts.initial, results.histories, results.last, strict=True)
+            )
+        ]
+        mapped = [Output(row, [], outer) for row, outer in zip(op.mapped_rows, results.mapped, strict=True)]
+        for (k, _), length in zip(op.unknown_lengths(), parts.lengths, strict=True):
+            mapped[k].lengths.append(length)
+        return cls(
+            parts.n,
+            dict(zip(op.rows, parts.sequences, strict=True)),
+            states,
+            mapped,
+            op.condition,
+            results.done,
+            dict(zip(op.invariants, parts.invariants, strict=True)),
+            op.truncate,
+        )
+
+    def ends(self) -> list[Variable]:
+        """The inner outputs."""
+        condition = [self.condition] if self.condition is not None else []
+        return [*(s.new for s in self.states), *(o.row for o in self.mapped), *condition]
+
+    def set_ends(self, ends: list[Variable]) -> None:
+        values = iter(ends)
+        for s in self.states:
+            s.new = next(values)
+        for o in self.mapped:
+            o.row = next(values)
+        if self.condition is not None:
+            self.condition = next(values)
+
+    def substitute(self, replace: dict[Variable, Variable]) -> None:
+        if replace:
+            self.set_ends(clone(self.ends(), replace))
+
+    def node(self) -> Apply:
+        """The node of the loop as it is now; notes in ``replaced`` what its outputs stand for."""
+        taps = [(s, tuple(s.taps)) for s in self.states]
+        op = Scan(
+            [*self.sequences, *(s.taps[t] for s, ts in taps for t in ts), *self.invariants],
+            self.ends(),
+            len(self.sequences),
+            [State(ts, s.kept) for s, ts in taps],
+            len(self.mapped),
+            self.condition is not None,
+            self.truncate,
+            carries=[k for k, s in enumerate(self.states) if s.carries],
+        )
+        node = op.make_node(
+            self.n,
+            *self.sequences.values(),
+            *(s.initial for s in self.states),
+            *(n for o in self.mapped for n in o.lengths),
+            *self.invariants.values(),
+        )
+        results = op.results(node)
+        pairs = [*zip((s.history for s in self.states), results.histories, strict=True)]
+        pairs += zip((s.last for s in self.states), results.last, strict=True)
+        pairs += zip((o.outer for o in self.mapped), results.mapped, strict=True)
+        pairs += [(self.done, results.done)]
+        made = {old: new for old, new in pairs if old is not None and new is not None}
+        for old, new in made.items():
+            new.name, new.origin = old.name, old.origin
+        # what was built from outputs of the loop as it was, and from stand-ins
+        old, values = list(self.replaced), list(self.replaced.values())
+        replace = {**self.replaced, **made}
+        while any(v in replace for v in ancestors(values)):
+            values = clone(values, replace)
+        self.replaced = {**dict(zip(old, values, strict=True)), **made}
+        return node
+
+    def moving(self) -> set[Variable]:
+        """The inner inputs that differ from step to step."""
+        return {*self.sequences, *(v for s in self.states for v in s.taps.values())}
+
+    def lengths_of(self, rows: list[Variable]) -> list[Variable]:
+        """The unknown lengths of inner rows."""
+        outer = {**self.sequences, **self.invariants}
+        for s in self.states:
+            outer.update(dict.fromkeys(s.taps.values(), s.initial))
+        return row_lengths(rows, outer, self.moving())
+
+    def add_output(self, row: Variable) -> Variable:
+        """The outer variable of an inner one for all steps, as a new mapped output; a stand-in until
+        ``node``."""
+        stand_in = TensorType(row.dtype, [constant_int(self.n), *row.type.shape])()
+        self.mapped.append(Output(row, self.lengths_of([row]), stand_in))
+        return stand_in
+
+    def history_of(self, s: Recurrence) -> Variable:
+        """All values of a state; a stand-in where it has not been kept so far."""
+        s.kept = True
+        if s.history is None:
+            n = constant_int(self.n)
+            s.history = TensorType(
+                s.new.dtype, [None if n is None else n + s.depth, *s.initial.type.shape[1:]]
+            )()
+        return s.history
+
+
+# going through a graph
+
+
+def each_loop(
+    results: list[Variable], stop_at: Collection[Variable], change: Callable[[Apply, Uses], dict | None]
+) -> list[Variable]:
+    """The graph with each loop, inputs before what needs them, replaced as ``change(node, uses)`` says: outer
+    variables of the given graph by others."""
+    order = toposort(results, stop_at)
+    uses = Uses(order, results)
+    memo: dict[Variable, Variable] = {}
+    for node in order:
+        if all(v in memo for v in node.outputs):
+            continue
+        inputs = [memo.get(v, v) for v in node.inputs]
+        same = all(a is b for a, b in zip(inputs, node.inputs, strict=True))
+        current = node if same else rebuild(node, inputs, {})
+        if not same:
+            memo.update((a, b) for a, b in zip(node.outputs, current.outputs, strict=True) if a not in memo)
+        if isinstance(node.op, Scan):
+            back = dict(zip(current.outputs, node.outputs, strict=True))
+            for old, new in (change(current, uses.through(back)) or {}).items():
+                memo[back.get(old, old)] = new
+    return [memo.get(v, v) for v in results]
+
+
+class Uses:
+    """Who reads the variables of a graph."""
+
+    def __init__(self, order: list[Apply], results: list[Variable]) -> None:
+        self.results = set(results)
+        self.readers: dict[Variable, list[Apply]] = {}
+        for node in order:
+            for v in node.inputs:
+                self.readers.setdefault(v, []).append(node)
+        self.back: dict[Variable, Variable] = {}
+
+    def through(self, back: dict[Variable, Variable]) -> Uses:
+        """The same, asked about rebuilt variables."""
+        self.back = back
+        return self
+
+    def of(self, v: Variable) -> list[Apply]:
+        return self.readers.get(self.back.get(v, v), [])
+
+    def is_used(self, v: Variable) -> bool:
+        v = self.back.get(v, v)
+        return v in self.results or v in self.readers
+
+
+def has_loops(results: Iterable[Variable], stop_at: Collection[Variable]) -> bool:
+    return any(isinstance(node.op, Scan) for node in toposort(results, stop_at))
+
+
+# loops that are the same but for what they keep
+
+
+def merged(results: list[Variable], stop_at: Collection[Variable]) -> list[Variable]:
+    """One loop in place of several that go through the same steps: one that a gradient extended, and the
+    original."""
+    while True:
+        groups: dict[tuple, list[Apply]] = {}
+        for node in toposort(results, stop_at):
+            if isinstance(node.op, Scan):
+                parts, root = node.op.parts(node), node.op
+                while root.extends is not None:
+                    root = root.extends
+                key = (id(root), parts.n, parts.sequences, parts.initial, parts.invariants)
+                groups.setdefault(key, []).append(node)
+        group = next((g for g in groups.values() if len(g) > 1), None)
+        if group is None:
+            return results
+        results = clone(results, _united(group))
+
+
+def _united(group: list[Apply]) -> dict[Variable, Variable]:
+    bodies = [Body.of(node) for node in group]
+    first = bodies[0]
+    known = {o.row: o for o in first.mapped}
+    same: list[tuple[Variable, Variable]] = []
+    for body in bodies[1:]:
+        for s, t in zip(first.states, body.states, strict=True):
+            same += [(s.history, t.history), (s.last, t.last)]
+        same.append((first.done, body.done))
+        for o in body.mapped:
+            if o.row not in known:
+                known[o.row] = o
+                first.mapped.append(o)
+            elif known[o.row] is not o:
+                same.append((known[o.row].outer, o.outer))
+    first.node()
+    replaced = first.replaced
+    replaced.update((other, replaced[one]) for one, other in same if one is not None)
+    return replaced
+
+
+# what nobody reads
+
+
+def shrunk(node: Apply, uses: Uses) -> dict[Variable, Variable]:
+    """The loop without what nobody reads, and with only the last value of what is read nowhere else."""
+    body = Body.of(node)
+    _only_last(body, uses)
+    for s in body.states:
+        s.kept = s.kept and (s.depth > 1 or uses.is_used(s.history))
+    body.mapped = [o for o in body.mapped if uses.is_used(o.outer)]
+    live = [s for s in body.states if s.kept or s.last is None or uses.is_used(s.last) or s.depth > 1]
+    while True:
+        ends = [*(s.new for s in live), *(o.row for o in body.mapped)]
+        ends += [body.condition] if body.condition is not None else []
+        leaves = _leaves(ends)
+        more = [s for s in body.states if s not in live and any(v in leaves for v in s.taps.values())]
+        if not more:
+            break
+        live += more
+    body.states = [s for s in body.states if s in live]
+    _tidy(body, leaves)
+    body.node()
+    return body.replaced
+
+
+def _only_last(body: Body, uses: Uses) -> None:
+    """Mapped outputs of which only the last row is read become states."""
+    if body.condition is not None or (constant_int(body.n) or 1) < 1:
+        return
+    for o in list(body.mapped):
+        readers = uses.of(o.outer)
+        if (
+            not readers
+            or not all(_is_last(r) for r in readers)
+            or uses.back.get(o.outer, o.outer) in uses.results
+        ):
+            continue
+        lengths = iter(o.lengths)
+        shape = [next(lengths) if n is None else n for n in o.row.type.shape]
+        initial = alloc(Constant(0, dtype=o.row.dtype), 1, *shape)
+        last = readers[0].outputs[0]
+        body.mapped.remove(o)
+        body.states.append(Recurrence({-1: o.row.type()}, o.row, initial, None, last, False))
+        for other in readers[1:]:
+            body.replaced[other.outputs[0]] = last
+    # several readers of the same row were made one before
+
+
+def _is_last(node: Apply) -> bool:
+    op = node.op
+    return (
+        type(op) is BasicIndex
+        and op.entries[0] == "index"
+        and all(e is None for e in op.entries[1:])
+        and constant_int(node.inputs[1]) == -1
+    )
+
+
+def _tidy(body: Body, leaves: set[Variable]) -> None:
+    """Drop inputs that the step does not read, and pass each outer variable once, small constants not at
+    all."""
+    replace: dict[Variable, Variable] = {}
+    for group in (body.sequences, body.invariants):
+        first: dict[Variable, Variable] = {}
+        for inner, outer in list(group.items()):
+            constant = group is body.invariants and isinstance(outer, Constant) and outer.data.size == 1
+            if inner not in leaves:
+                del group[inner]
+            elif constant:
+                replace[inner] = outer
+                del group[inner]
+            elif outer in first:
+                replace[inner] = first[outer]
+                del group[inner]
+            else:
+                first[outer] = inner
+    body.substitute(replace)
+
+
+def _leaves(ends: Iterable[Variable]) -> set[Variable]:
+    ends = list(ends)
+    return {v for node in toposort(ends) for v in node.inputs if v.owner is None} | {
+        v for v in ends if v.owner is None
+    }
+
+
+# what leaves the loop
+
+
+class Lift:
+    """Finds inner variables for all steps at once, from what is known outside the loop: ``outer`` and
+    whether it moves."""
+
+    def __init__(self, body: Body) -> None:
+        self.body = body
+        self.outer: dict[Variable, tuple[Variable, bool]] = {
+            **{v: (x, True) for v, x in body.sequences.items()},
+            **{v: (x, False) for v, x in body.invariants.items()},
+        }
+        steps = [(v, x) for v, x in body.sequences.items() if not self.spans(x)]
+        for v, x in steps:
+            self.outer[v] = (basic_index(x, [slice(None, body.n)]), True)
+
+    def spans(self, x: Variable) -> bool:
+        """Whether a sequence is known to have exactly as many rows as the loop has steps."""
+        n, length = constant_int(self.body.n), x.type.shape[0]
+        return n is not None and n == length
+
+    def get(self, v: Variable) -> tuple[Variable, bool] | None:
+        if isinstance(v, Constant):
+            return v, False
+        return self.outer.get(v)
+
+    def add(self, node: Apply) -> bool:
+        """Note what a node is outside, if all its operands are known and it has such a form."""
+        known = [self.get(v) for v in node.inputs]
+        if any(k is None for k in known):
+            return False
+        outputs, moves = batched(node, [v for v, _ in known], [m for _, m in known], self.body.n)
+        if outputs is None:
+            return False
+        self.outer.update((v, (x, moves)) for v, x in zip(node.outputs, outputs, strict=True))
+        return True
+
+
+def hoisted(node: Apply, uses: Uses) -> dict[Variable, Variable]:
+    """The loop without what can be computed before or after it."""
+    # fewer passes where the rows that one would keep have no shape that is known before the loop
+    for passes in ((sums, before, after), (sums, before), (before,)):
+        body = Body.of(node)
+        try:
+            for change in passes:
+                change(body)
+            body.node()
+            return body.replaced
+        except ShapeError:
+            continue
+    return {}
+
+
+def before(body: Body) -> None:
+    """Nodes that depend on invariants alone, and costly ones that depend on sequences, leave the loop."""
+    lift = Lift(body)
+    ends = body.ends()
+    order = toposort(ends)
+    known = [node for node in order if lift.add(node)]
+    if not known:
+        return
+    readers: dict[Variable, list[Apply]] = {}
+    for node in order:
+        for v in node.inputs:
+            readers.setdefault(v, []).append(node)
+    wanted = {node for node in known if _worthwhile(node, lift)}
+    moved: set[Apply] = set()
+    for node in reversed(known):
+        if node in wanted or any(r in moved for v in node.outputs for r in readers.get(v, ())):
+            moved.add(node)
+    replace: dict[Variable, Variable] = {}
+    for node in known:
+        for v in node.outputs:
+            needed = any(r not in moved for r in readers.get(v, ())) or v in ends
+            if node in wanted and needed:
+                outer, moves = lift.outer[v]
+                inner = v.type(v.name)
+                (body.sequences if moves else body.invariants)[inner] = outer
+                replace[v] = inner
+    rest = []
+    for o in body.mapped:
+        # a row that nothing in the loop computes
+        found = lift.get(o.row)
+        if found is not None and found[1] and o.outer is not None and body.condition is None:
+            body.replaced[o.outer] = found[0]
+        else:
+            rest.append(o)
+    body.mapped = rest
+    body.substitute(replace)
+
+
+def _worthwhile(node: Apply, lift: Lift) -> bool:
+    op, out = node.op, node.outputs[0]
+    if op.view or isinstance(op, (BroadcastTo, ARange, ShapeI)):
+        return False
+    if not lift.outer[out][1]:
+        return bool(out.ndim) or not isinstance(op, Elementwise)
+    return isinstance(op, MatrixProduct) or (type(op) is Elementwise and op.name in _SLOW)
+
+
+def sums(body: Body) -> None:
+    """States that only add up leave the loop: products over all steps become one, sums are taken after it."""
+    if body.condition is not None:
+        return
+    lift = Lift(body)
+    ends = body.ends()
+    order = toposort(ends)
+    for node in order:
+        lift.add(node)
+    readers: dict[Variable, list[Apply]] = {}
+    for node in order:
+        for v in node.inputs:
+            readers.setdefault(v, []).append(node)
+    jobs = []
+    for s in body.states:
+        terms = _added(s, readers, ends) if not s.kept and s.last is not None and not s.carries else None
+        if terms is not None:
+            jobs.append((s, terms))
+    available = _Rows(body, lift)
+    totals: dict[int, list[Variable]] = {}
+    # products first: what they keep may be all that the other terms need
+    for wants_product in (True, False):
+        for k, (_, terms) in enumerate(jobs):
+            for term in list(terms):
+                total = _product_sum(term, available) if wants_product else _plain_sum(term, available)
+                if total is not None:
+                    terms.remove(term)
+                    totals.setdefault(k, []).append(total)
+    for k, (s, terms) in enumerate(jobs):
+        if k not in totals:
+            continue
+        (tap,) = s.taps.values()
+        moved = totals[k][0]
+        for other in totals[k][1:]:
+            moved = moved + other
+        if terms:
+            s.new = tap
+            for term in terms:
+                s.new = s.new + term
+            stand_in = s.last.type()
+            body.replaced[s.last] = stand_in + moved
+            s.last = stand_in
+        else:
+            body.states.remove(s)
+            body.replaced[s.last] = basic_index(s.initial, [0]) + moved
+
+
+def _added(
+    s: Recurrence, readers: dict[Variable, list[Apply]], ends: list[Variable]
+) -> list[Variable] | None:
+    """The terms that a state adds to itself, if that is all that happens to it."""
+    if tuple(s.taps) != (-1,):
+        return None
+    tap = s.taps[-1]
+    terms, stack, own = [], [s.new], 0
+    while stack:
+        v = stack.pop()
+        alone = len(readers.get(v, ())) + sum(e is v for e in ends) == 1
+        if v is tap:
+            own += 1
+        elif alone and v.owner is not None and v.owner.op == add and v.type.shape == s.new.type.shape:
+            stack.extend(v.owner.inputs)
+        else:
+            terms.append(v)
+    if own != 1 or not terms or len(readers.get(tap, ())) != 1:
+        return None
+    return terms if all(v.ndim == s.new.ndim and v.type.shape == s.new.type.shape for v in terms) else None
+
+
+class _Rows:
+    """Inner variables for all steps: known outside, or kept by the loop in a state's history or a mapped
+    output."""
+
+    def __init__(self, body: Body, lift: Lift) -> None:
+        self.body, self.lift = body, lift
+
+    def kept(self, v: Variable) -> Variable | None:
+        """Where the loop keeps a variable already."""
+        found = self.lift.get(v)
+        if found is not None:
+            return found[0] if found[1] else None
+        for o in self.body.mapped:
+            if o.row is v:
+                return o.outer
+        for s in self.body.states:
+            if s.kept and v is s.new:
+                return basic_index(self.body.history_of(s), [slice(s.depth, None)])
+            for tap, inner in s.taps.items():
+                if s.kept and v is inner:
+                    start, stop = s.depth + tap, self.body.n + (s.depth + tap)
+                    return basic_index(self.body.history_of(s), [slice(start, stop)])
+        return None
+
+    def all(self, v: Variable) -> Variable:
+        """All rows of a variable that moves, kept from now on if they have not been."""
+        found = self.kept(v)
+        if found is not None:
+            return found
+        if v.owner is not None and type(v.owner.op) is DimShuffle:
+            inner = self.all(v.owner.inputs[0])
+            return dimshuffle(inner, 0, *(a if a == "x" else a + 1 for a in v.owner.op.order))
+        for s in self.body.states:
+            if v is s.new or v in s.taps.values():
+                s.kept = True
+                return self.all(v)
+        return self.body.add_output(v)
+
+
+def _product_sum(term: Variable, rows: _Rows) -> Variable | None:
+    """The sum over steps of a product of matrices as one product of longer ones."""
+    node = term.owner
+    if node is None or type(node.op) is not MatrixProduct or node.op.batched:
+        return None
+    a, b = node.inputs
+    steady = [rows.lift.get(v) is not None and not rows.lift.get(v)[1] for v in (a, b)]
+    if any(steady):
+        return None
+    left, right = joined_rows(_across(a, rows)), joined_rows(rows.all(b))
+    return MatrixProduct().make(dimshuffle(left, 1, 0), right)
+
+
+def _across(a: Variable, rows: _Rows) -> Variable:
+    """The transposed rows of a matrix; free where it is a transposed one itself."""
+    if a.owner is not None and type(a.owner.op) is DimShuffle and a.owner.op.order == (1, 0):
+        return rows.all(a.owner.inputs[0])
+    return dimshuffle(rows.all(a), 0, 2, 1)
+
+
+def _plain_sum(term: Variable, rows: _Rows) -> Variable | None:
+    """The sum over steps of a term that can be computed from rows that are kept anyway."""
+    found = _from_kept(term, rows)
+    return None if found is None else sum_(found, axis=0)
+
+
+def _from_kept(end: Variable, rows: _Rows) -> Variable | None:
+    """A variable for all steps, if it follows by views, elementwise operations and reductions from what is
+    kept."""
+    memo: dict[Variable, tuple[Variable, bool]] = {}
+    pending = [end]
+    while pending:
+        v = pending[-1]
+        if v in memo:
+            pending.pop()
+            continue
+        found = rows.lift.get(v)
+        kept = None if found is not None else rows.kept(v)
+        if found is not None or kept is not None:
+            memo[v] = found if found is not None else (kept, True)
+            pending.pop()
+            continue
+        node = v.owner
+        if node is None or node.op.costly or len(node.outputs) > 1:
+            return None
+        missing = [x for x in node.inputs if x not in memo and not isinstance(x, Constant)]
+        if missing:
+            pending.extend(missing)
+            continue
+        known = [(x, False) if isinstance(x, Constant) else memo[x] for x in node.inputs]
+        outputs, moves = batched(node, [x for x, _ in known], [m for _, m in known], rows.body.n)
+        if outputs is None:
+            return None
+        memo[v] = (outputs[0], moves)
+    outer, moves = memo[end]
+    return outer if moves else None
+
+
+def after(body: Body) -> None:
+    """Products that only mapped outputs need are computed after the loop, and with them what follows from
+    them."""
+    if body.condition is not None:
+        return
+    lift = Lift(body)
+    order = toposort(body.ends())
+    for node in order:
+        lift.add(node)
+    needed = {n for n in toposort([s.new for s in body.states])}
+    late: dict[Apply, bool] = {}
+    for node in order:
+        product = type(node.op) is MatrixProduct and not node.op.batched and node.outputs[0] not in lift.outer
+        follows = any(v.owner is not None and late.get(v.owner) for v in node.inputs)
+        late[node] = node not in needed and (product or follows)
+    chosen = [o for o in body.mapped if o.row.owner is not None and late[o.row.owner]]
+    if not chosen:
+        return
+    rows = _Rows(body, lift)
+    memo: dict[Variable, tuple[Variable, bool]] = {}
+
+    def outer_of(v: Variable) -> tuple[Variable, bool]:
+        if v in memo:
+            return memo[v]
+        found = lift.get(v)
+        return found if found is not None else (rows.all(v), True)
+
+    before_change = list(body.mapped), [s.kept for s in body.states]
+    for node in order:
+        if not late[node]:
+            continue
+        known = [outer_of(v) for v in node.inputs]
+        outputs, moves = batched(node, [v for v, _ in known], [m for _, m in known], body.n)
+        if outputs is None or not moves:
+            # one that has no such form keeps all of them inside
+            body.mapped = before_change[0]
+            for s, kept in zip(body.states, before_change[1], strict=True):
+                s.kept = kept
+            return
+        memo.update((v, (x, moves)) for v, x in zip(node.outputs, outputs, strict=True))
+    for o in chosen:
+        body.replaced[o.outer] = memo[o.row][0]
+        body.mapped.remove(o)
+
+
+def _views_inside(body: Body) -> None:
+    """Axes are put into another order inside the step, where it is free: outside it would take a copy."""
+    replace: dict[Variable, Variable] = {}
+    for group, first in ((body.sequences, 1), (body.invariants, 0)):
+        for inner, outer in list(group.items()):
+            node = outer.owner
+            if node is None or type(node.op) is not DimShuffle or node.inputs[0].ndim == 0:
+                continue
+            order = node.op.order
+            if first and order[0] != 0:
+                continue
+            base = node.inputs[0]
+            own = TensorType(base.dtype, base.type.shape[first:])(inner.name)
+            del group[inner]
+            group[own] = base
+            replace[inner] = dimshuffle(own, *(a if a == "x" else a - first for a in order[first:]))
+    body.substitute(replace)
+
+
+def finished(
+    node: Apply, uses: Uses, rewrite: Callable[[list[Variable]], list[Variable]]
+) -> dict[Variable, Variable]:
+    """The loop with its step rewritten."""
+    body = Body.of(node)
+    _views_inside(body)
+    body.set_ends(rewrite(body.ends()))
+    _tidy(body, _leaves(body.ends()))
+    body.node()
+    return body.replaced
+
+
+__all__ = ["Body", "each_loop", "finished", "has_loops", "hoisted", "merged", "shrunk"]
