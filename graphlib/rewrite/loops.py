@@ -646,7 +646,7 @@ def after(body: Body) -> None:
     order = toposort(body.ends())
     for node in order:
         lift.add(node)
-    needed = {n for n in toposort([s.new for s in body.states])}
+    needed = set(toposort([s.new for s in body.states]))
     late: dict[Apply, bool] = {}
     for node in order:
         product = type(node.op) is MatrixProduct and not node.op.batched and node.outputs[0] not in lift.outer
