@@ -94,7 +94,8 @@ def scan(
     carried = _random_updates(
         [*outputs, *updates.values(), *([stop] if stop is not None else [])], updates, mark
     )
-    builder = _Builder(n, rows, outer_rows, infos, outputs, {**updates, **carried}, stop, truncate_gradient)
+    updated = {**updates, **carried}
+    builder = _Builder(n, rows, outer_rows, infos, outputs, updated, stop, truncate_gradient, name)
     results, found = builder.build(len(updates))
     if return_list:
         return results, found
@@ -120,6 +121,7 @@ def _sequences(
             raise InputError(
                 f"{what}: a sequence is a variable or dict(input=variable, taps=[...]), not {item!r}"
             )
+        _check_keys(item, {"input", "taps"}, f"{what}: sequences")
         x = as_variable(item["input"])
         if x.ndim == 0:
             raise ShapeError(f"{what}: a sequence needs an axis to go along, {x.describe()} is a scalar")
@@ -155,14 +157,16 @@ def _sequences(
     return rows, outer, n
 
 
+def _check_keys(item: dict, known: set[str], where: str) -> None:
+    unknown = sorted(set(item) - known)
+    if unknown:
+        raise InputError(f"{where} has no {', '.join(unknown)}; there are {' and '.join(sorted(known))}")
+
+
 def _info(item: Any, what: str) -> _Output:
     """One entry of outputs_info."""
     item = item if isinstance(item, dict) else {"initial": item}
-    unknown = set(item) - {"initial", "taps", "return_steps", "inplace"}
-    if unknown:
-        raise InputError(
-            f"{what}: outputs_info has no {', '.join(sorted(unknown))}; there are initial and taps"
-        )
+    _check_keys(item, {"initial", "taps"}, f"{what}: outputs_info")
     if item.get("initial") is None:
         if item.get("taps"):
             raise InputError(f"{what}: an output with taps needs an initial value")
@@ -264,11 +268,13 @@ class _Builder:
         updates: dict[Shared, Any],
         stop: Variable | None,
         truncate: int,
+        name: str | None,
     ) -> None:
         from .compile.arguments import fitting
 
         self.n, self.rows, self.outer_rows = n, rows, outer_rows
         self.infos, self.outputs, self.stop, self.truncate = infos, outputs, stop, truncate
+        self.name = name
         self.updated = {
             s: (s.type(s.name), fitting(u, s, f"scan: the update of {s.describe()}"))
             for s, u in updates.items()
@@ -303,6 +309,7 @@ class _Builder:
             self.stop is not None,
             self.truncate,
             carries=range(len(recurrent) + explicit, cut),
+            name=self.name,
         )
         node = op.make_node(
             self.n, *self.outer_rows, *initial, *row_lengths(rows, outer, moving), *invariants.values()

@@ -74,7 +74,7 @@ class Scan(Op):
 
     truncate: how many steps the gradient goes back; -1 is all.  extends: a loop that this one is, with more
     mapped outputs.  carries: the states that are shared variables with a default update, which becomes the
-    last value.
+    last value.  name: what the user calls it.
     """
 
     costly = True
@@ -90,6 +90,7 @@ class Scan(Op):
         truncate: int = -1,
         extends: Scan | None = None,
         carries: Iterable[int] = (),
+        name: str | None = None,
     ) -> None:
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
@@ -100,6 +101,7 @@ class Scan(Op):
         self.truncate = truncate
         self.extends = extends
         self.carries = tuple(carries)
+        self.name = name
         self._order: list[Apply] | None = None
 
     def parameters(self) -> tuple:
@@ -114,7 +116,7 @@ class Scan(Op):
         )
 
     def __repr__(self) -> str:
-        return f"scan{{{self.sequences} sequences, {len(self.states)} states, {self.mapped} mapped}}"
+        return f"scan {self.name}" if self.name else "scan"
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_order": None}
@@ -223,6 +225,11 @@ class Scan(Op):
         for v, a in zip(self.parts(node).sequences, sequences, strict=True):
             if len(a) < n:
                 raise ShapeError(f"the loop makes {n} steps and {v.describe()} has only {len(a)} rows")
+        for v, a, state in zip(self.parts(node).initial, initial, self.states, strict=True):
+            if len(a) != state.depth:
+                raise ShapeError(
+                    f"a state of the loop needs {state.depth} initial values, {v.describe()} has {len(a)}"
+                )
         values = [list(rows) for rows in initial]
         mapped: list[list] = [[] for _ in range(self.mapped)]
         done = 0
@@ -285,6 +292,14 @@ class Scan(Op):
                     "the loop makes {a} steps and {0} has only {b} rows",
                     (o.variable,),
                 )
+        for o, state in zip(initial, self.states, strict=True):
+            if o.shape[0] != state.depth:
+                require(
+                    Poly.of(state.depth),
+                    o.shape[0],
+                    "a state of the loop needs {a} initial values, {0} has {b}",
+                    (o.variable,),
+                )
         unknown = self.unknown_lengths()
         lengths = dict(
             zip(unknown, (ex.poly(o.scalar) for o in operands[first + len(self.states) :]), strict=False)
@@ -337,7 +352,7 @@ def is_zero(v: Variable) -> bool:
 
 
 def _fresh(v: Variable, name: str | None = None) -> Variable:
-    return v.type(name if name is not None else v.name)
+    return v.type(name or v.name)
 
 
 class _Backward:
@@ -423,7 +438,7 @@ class _Backward:
         first_sum = len(new_states)
         for v, outer in zip(op.invariants, parts.invariants, strict=True):
             if v in sums:
-                accumulated = _fresh(v)
+                accumulated = _fresh(v, f"gradient of {v.name}" if v.name else None)
                 new_states.append((accumulated, accumulated + total[v], zeros_like(outer)))
         mapped = [total[v] for v in by_row if v is not None]
         outputs = [*(new for _, new, _ in new_states), *mapped]
@@ -467,6 +482,7 @@ class _Backward:
             ],
             outputs[len(new_states) :],
             invariants,
+            f"gradient of {op.name}" if op.name else None,
         )
         found = back.op.results(back)
         return self.distribute(found, by_row, sums, first_sum, ends, pending, steps, done)
@@ -627,6 +643,7 @@ def loop(
     states: Sequence[tuple[Variable, Variable, Variable]],
     mapped: Sequence[Variable],
     invariants: dict[Variable, Variable],
+    name: str | None = None,
 ) -> Apply:
     """The node of a loop of inner -> outer ``sequences`` and ``invariants``, ``states`` (inner value, inner
     new value, initial values (1, *row)) and ``mapped`` inner rows."""
@@ -640,6 +657,7 @@ def loop(
         len(sequences),
         [State((-1,)) for _ in states],
         len(mapped),
+        name=name,
     )
     return op.make_node(
         n, *sequences.values(), *(initial for _, _, initial in states), *lengths, *invariants.values()
@@ -666,6 +684,7 @@ def extended(op: Scan, node: Apply, extra: Sequence[Variable]) -> Apply:
         op.truncate,
         op,
         op.carries,
+        op.name,
     )
     return more.make_node(
         parts.n, *parts.sequences, *parts.initial, *parts.lengths, *lengths, *parts.invariants

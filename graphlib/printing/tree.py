@@ -7,6 +7,7 @@ from collections import deque
 from typing import Any, TextIO
 
 from ..graph import Apply, Variable
+from ..ops.scan import Scan
 from .notation import leaf_text
 from .subject import Subject, subject_of
 
@@ -23,7 +24,9 @@ def debugprint(
     A line has the operation, ``[id A]`` which tells nodes apart, the variable's name if it has one, and in a
     function the node's place in the order of computation.  Operands follow, indented.  A node met again is
     not unfolded again: ``···`` stands for its operands; so does ``··· below`` where the indentation ends, and
-    the node follows at the margin.  A function's updates are written ``W [id B] ← …``.
+    the node follows at the margin.  A function's updates are written ``W [id B] ← …``.  The graph of a loop's
+    step follows after everything else, indented: what it computes, from variables that say what they stand
+    for, ``x[t] of [id C]`` or ``state 1[t-1] of [id D]``.
 
     depth: how many levels to show; -1 for all.
     print_type: also write each variable's type.
@@ -55,6 +58,9 @@ class _Tree:
         self.order = {node: i for i, node in enumerate(subject.nodes())} if ordered else {}
         self.ids: dict[Apply | Variable, str] = {}
         self.unfolded: set[Apply] = set()
+        # loops whose steps are still to be shown, and what the variables of a step stand for
+        self.loops: deque[Apply] = deque()
+        self.roles: dict[Variable, str] = {}
 
     def lines(self) -> list[str]:
         result: list[str] = []
@@ -62,7 +68,31 @@ class _Tree:
             result += self.unfold(variable, "")
         for target, variable in self.subject.updates:
             result += self.unfold(variable, f"{leaf_text(target)} [id {self.identity(target)}] ← ")
+        while self.loops:
+            node = self.loops.popleft()
+            result += ["", f"{node.op} [id {self.identity(node)}], a step:"]
+            result += [f"   {line}" for line in self.step(node)]
         return result
+
+    def step(self, node: Apply) -> list[str]:
+        """The graph of a loop's step: what each of its results is computed from."""
+        op, parts = node.op, node.op.parts(node)
+        inputs = [
+            (v, f"sequence {k}[t]", x) for k, (v, x) in enumerate(zip(op.rows, parts.sequences, strict=True))
+        ]
+        for k, (state, taps, x) in enumerate(zip(op.states, op.taps, parts.initial, strict=True)):
+            inputs += [(v, f"state {k}[t{tap}]", x) for tap, v in zip(state.taps, taps, strict=True)]
+        inputs += [
+            (v, f"invariant {k}", x)
+            for k, (v, x) in enumerate(zip(op.invariants, parts.invariants, strict=True))
+        ]
+        for v, role, x in inputs:
+            self.roles[v] = f"{v.name or role} of [id {self.identity(x.owner or x)}]"
+        heads = [f"state {k}[t]" for k in range(len(op.states))]
+        heads += [f"output {k}[t]" for k in range(op.mapped)] + ["until"] * op.until
+        return [
+            line for v, head in zip(op.outputs, heads, strict=True) for line in self.unfold(v, f"{head} ← ")
+        ]
 
     def unfold(self, root: Variable, head: str) -> list[str]:
         """The lines of one result: its tree, then the subtrees that lie too deep to be indented further."""
@@ -111,8 +141,10 @@ class _Tree:
         """One line: operation or leaf, id, type, the variable's name, the place in the order."""
         node = variable.owner if variable not in self.ends else None
         output = f".{variable.index}" if node is not None and len(node.outputs) > 1 else ""
+        if node is not None and isinstance(node.op, Scan) and node not in self.ids:
+            self.loops.append(node)
         parts = [
-            f"{node.op}{output}" if node is not None else leaf_text(variable),
+            f"{node.op}{output}" if node is not None else self.roles.get(variable) or leaf_text(variable),
             f"[id {self.identity(node or variable)}]",
         ]
         if self.print_type:

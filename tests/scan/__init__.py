@@ -1,0 +1,1 @@
+"""Loops: ``scan`` and its relatives, their gradients, and ``ifelse``."""

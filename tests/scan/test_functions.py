@@ -1,0 +1,214 @@
+"""Functions with loops: saved, copied, printed, checked, timed; what is generated for them."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import graphlib
+import graphlib.tensor as T
+from graphlib.printing import draw
+from graphlib.tensor.shared_randomstreams import RandomStreams
+
+from .modes import compiled, on_each_mode
+
+
+def array(*shape, seed=0):
+    return np.random.RandomState(seed).normal(size=shape).astype("float32")
+
+
+def recurrent(steps=None):
+    """(inputs, outputs): a recurrent layer with a gradient and a random draw."""
+    rng = RandomStreams(3)
+    x, w = T.matrix("x"), graphlib.shared(array(3, 3), "w")
+    h, updates = graphlib.scan(
+        lambda row, h: T.tanh(row + T.dot(h, w)) * rng.binomial(size=h.shape, p=0.8, dtype="float32"),
+        x,
+        T.zeros((3,)),
+        name="layer",
+    )
+    cost = T.sqr(h[-1]).sum()
+    return x, [h, T.grad(cost, w)], updates
+
+
+@on_each_mode
+@pytest.mark.parametrize(
+    "how", [lambda f: pickle.loads(pickle.dumps(f)), copy.deepcopy], ids=["pickle", "deepcopy"]
+)
+def test_saved_and_copied(mode, how):
+    x, outputs, updates = recurrent()
+    f = compiled(mode, [x], outputs, updates=updates)
+    a = array(4, 3, seed=1)
+    f(a)
+    g = how(f)
+    for _ in range(2):
+        for left, right in zip(f(a), g(a), strict=True):
+            np.testing.assert_array_equal(left, right)
+
+
+@on_each_mode
+def test_copied_with_the_same_shared_variables(mode):
+    x, outputs, updates = recurrent()
+    f = compiled(mode, [x], outputs, updates=updates)
+    g, a = copy.copy(f), array(4, 3, seed=1)
+    first, second = f(a)[0], g(a)[0]
+    assert not np.array_equal(first, second), "the copy goes on with the random numbers"
+
+
+def test_a_graph_with_a_loop_is_pickled():
+    x, outputs, _ = recurrent()
+    again, y = pickle.loads(pickle.dumps((outputs[0], x)))
+    a = array(4, 3, seed=1)
+    np.testing.assert_array_equal(graphlib.function([x], outputs[0])(a), graphlib.function([y], again)(a))
+
+
+@on_each_mode
+def test_givens(mode):
+    x, y, w = T.vector("x"), T.vector("y"), T.scalar("w")
+    out, _ = graphlib.scan(lambda v, h: h * w + v, x, T.constant(np.float32(1)))
+    f = compiled(mode, [y, w], out, givens={x: y[1:] * 2})
+    np.testing.assert_allclose(f([9, 1, 2], 3), [5, 19])
+    data = graphlib.shared(array(4), "data")
+    g = compiled(mode, [], out, givens={x: data[2:], w: T.constant(np.float32(0))})
+    np.testing.assert_allclose(g(), data.get_value()[2:])
+
+
+def test_one_loop_for_a_function_and_its_gradient():
+    x, w = T.vector("x"), T.scalar("w")
+    out, _ = graphlib.scan(lambda v, h: T.tanh(h * w + v), x, T.constant(np.float32(0)), name="layer")
+    f = graphlib.function([x, w], [out, T.grad(out.sum(), w)], mode="fast_run")
+    steps = [line for line in graphlib.debugprint(f, file="str").splitlines() if line.endswith("a step:")]
+    assert [line.rsplit(" [id", 1)[0] for line in steps] == ["scan layer", "scan gradient of layer"]
+    values = f([1, 2], 0.5)
+    np.testing.assert_allclose(values[0], [np.tanh(1), np.tanh(np.tanh(1) / 2 + 2)], rtol=1e-5)
+
+
+def test_mode_check_runs_both_and_agrees():
+    x, outputs, updates = recurrent()
+    f = graphlib.function([x], outputs, updates=updates, mode="check")
+    first = f(array(4, 3))
+    assert not np.array_equal(first[0], f(array(4, 3))[0])
+
+
+def test_mode_check_nan_names_the_step_that_makes_one():
+    x = T.vector("x")
+    out, _ = graphlib.scan(lambda v: T.log(v), x, name="logs")
+    f = graphlib.function([x], out, mode="check_nan")
+    np.testing.assert_allclose(f([1]), [0])
+    with pytest.raises(ArithmeticError, match=r"test_functions\.py"):
+        f([1, -1])
+
+
+@on_each_mode
+def test_a_profile_has_a_row_for_the_loop(mode):
+    x, outputs, updates = recurrent()
+    f = compiled(mode, [x], outputs, updates=updates, profile=True)
+    for _ in range(3):
+        f(array(4, 3))
+    rows = [row for row in f.profile.by_op().items() if "scan" in row[0]]
+    assert rows and all(seconds > 0 for _, seconds in rows)
+    assert "scan layer" in str(f.profile)
+    assert any("test_functions.py" in line for line in f.profile.by_line())
+
+
+# what is generated
+
+
+@pytest.mark.parametrize("gradient", [False, True], ids=["forward", "gradient"])
+def test_the_source_does_not_grow_with_the_steps(gradient):
+    lengths = []
+    for steps in (5, 500):
+        h0, w = T.vector("h0"), T.matrix("w")
+        h, _ = graphlib.scan(lambda h, w=w: T.tanh(T.dot(h, w)), outputs_info=h0, n_steps=steps)
+        out = T.grad(h[-1].sum(), w) if gradient else h
+        f = compiled("c", [h0, w], out)
+        lengths.append(len(f.source.splitlines()))
+        assert f(array(3), array(3, 3)).shape == ((3, 3) if gradient else (steps, 3))
+    assert lengths[0] == lengths[1]
+
+
+def test_one_compile_serves_every_length():
+    x = T.vector("x")
+    out, _ = graphlib.scan(lambda v, h: h + v, x, T.constant(np.float32(0)))
+    f = compiled("c", [x], out)
+    for n in (3, 0, 7, 1, 0, 100):
+        a = array(n)
+        np.testing.assert_allclose(f(a), np.cumsum(a), rtol=1e-4, atol=1e-5)
+
+
+# printing
+
+
+def test_debugprint_shows_the_step_of_a_loop():
+    x, w = T.matrix("x"), T.matrix("w")
+    h, _ = graphlib.scan(lambda row, h: T.tanh(row * h.dot(w)), x, T.zeros((3,)), name="layer")
+    text = graphlib.debugprint(h, file="str")
+    outside, inside = text.split("\n\n")
+    assert "scan layer.0 [id B]" in outside
+    assert "tanh" not in outside
+    heading, *lines = inside.splitlines()
+    assert heading == "scan layer [id B], a step:"
+    assert lines[0].startswith("   state 0[t] ← tanh [id ")
+    names = {line.split("─ ")[-1].rsplit(" [id ", 1)[0] for line in lines[1:]}
+    # where each leaf comes from: the id of what the loop is given
+    given = {
+        line.split("─ ")[-1].split(" [id ")[0]: line.split("[id ")[1][0] for line in outside.splitlines()
+    }
+    assert f"x[t] of [id {given['x']}]" in names
+    assert f"w of [id {given['w']}]" in names
+    assert any(name.startswith("state 0[t-1] of [id ") for name in names)
+
+
+def test_debugprint_of_a_function_shows_types_and_the_gradient_of_a_loop():
+    x, outputs, updates = recurrent()
+    f = compiled("c", [x], outputs, updates=updates)
+    text = graphlib.debugprint(f, print_type=True, file="str")
+    sections = [line for line in text.splitlines() if line.endswith("a step:")]
+    assert any(line.startswith("scan layer [") for line in sections)
+    assert any(line.startswith("scan gradient of layer [") for line in sections)
+    assert "x[t] of [id " in text
+    assert "<float32(3,)>" in text
+
+
+def test_debugprint_shows_when_a_loop_stops():
+    x = T.vector("x")
+    out, _ = graphlib.scan(lambda v: (v, graphlib.until(v > 3)), x)
+    assert "\n   until ← gt [id " in graphlib.debugprint(out, file="str")
+
+
+def test_debugprint_of_a_loop_in_a_loop():
+    x = T.matrix("x")
+
+    def outer(row):
+        return graphlib.scan(lambda v: T.exp(v), row, name="inner")[0]
+
+    out, _ = graphlib.scan(outer, x, name="outer")
+    first, second, third = graphlib.debugprint(out, file="str").split("\n\n")
+    assert first.startswith("scan outer [id A]")
+    assert second.startswith("scan outer [id A], a step:\n   output 0[t] ← scan inner [id ")
+    assert third.startswith("scan inner [id ")
+    assert third.splitlines()[1].startswith("   output 0[t] ← exp [id ")
+
+
+def test_debugprint_shows_a_loop_once():
+    x = T.vector("x")
+    (a, b), _ = graphlib.scan(lambda v: [T.exp(v), T.tanh(v)], x)
+    text = graphlib.debugprint([a, b, a + b], file="str")
+    assert text.count("exp") == 1
+    assert text.count("tanh") == 1
+
+
+def test_a_formula_names_the_loop():
+    x = T.vector("x")
+    out, _ = graphlib.scan(lambda v: T.exp(v), x, name="walk")
+    assert "scan walk" in graphlib.pp(out.sum())
+
+
+def test_drawings(tmp_path):
+    x, outputs, updates = recurrent()
+    f = compiled("c", [x], outputs, updates=updates)
+    for k, subject in enumerate((outputs[0], f)):
+        path = tmp_path / f"loop{k}.svg"
+        draw(subject, path)
+        assert "scan layer" in path.read_text(encoding="utf-8")
