@@ -531,13 +531,20 @@ def _added(
         alone = len(readers.get(v, ())) + sum(e is v for e in ends) == 1
         if v is tap:
             own += 1
-        elif alone and v.owner is not None and v.owner.op == add and v.type.shape == s.new.type.shape:
+        elif alone and v.owner is not None and v.owner.op == add and _fills(v, s.new):
             stack.extend(v.owner.inputs)
         else:
             terms.append(v)
     if own != 1 or not terms or len(readers.get(tap, ())) != 1:
         return None
-    return terms if all(v.ndim == s.new.ndim and v.type.shape == s.new.type.shape for v in terms) else None
+    return terms if all(_fills(v, s.new) for v in terms) else None
+
+
+def _fills(v: Variable, whole: Variable) -> bool:
+    """Whether a term of a sum has the sum's own shape, so that nothing is repeated."""
+    return v.ndim == whole.ndim and all(
+        n != 1 or m == 1 for n, m in zip(v.type.shape, whole.type.shape, strict=True)
+    )
 
 
 class _Rows:

@@ -16,6 +16,7 @@ import pytest
 import graphlib.tensor as T
 from graphlib.gradient import consider_constant, grad
 from graphlib.graph import TensorType
+from graphlib.loops import scan
 from graphlib.ops.elementwise import Cast, cast, identity, inv
 from graphlib.ops.shape import Join, reshape
 from graphlib.rewrite import RULES
@@ -82,6 +83,9 @@ def cross_entropy(x, y):
 
 CASES: dict[str, list[Case]] = {
     # structure
+    "the last of a loop's values is kept by itself": [
+        Case(lambda x: scan(lambda row, s: row + s * s, x, T.zeros((4,), x.dtype))[0][-1], "BasicIndex"),
+    ],
     "identity(x) is x": [Case(lambda x: identity(x), "identity")],
     "a gradient's barrier is its operand once gradients are taken": [
         Case(lambda x: consider_constant(x) + 1, "GradientBarrier")
