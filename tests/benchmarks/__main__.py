@@ -16,7 +16,15 @@ from importlib import metadata
 from pathlib import Path
 
 from tests.benchmarks import bare, probes, report
-from tests.benchmarks.contest import ROOT, Contestant, contest, cores, own_contestants, peer_contestants
+from tests.benchmarks.contest import (
+    ROOT,
+    Contestant,
+    contest,
+    convolution_contestants,
+    cores,
+    own_contestants,
+    peer_contestants,
+)
 from tests.benchmarks.workloads import JOBS
 
 PEERS_HELP = (
@@ -63,6 +71,7 @@ PROBES: dict[str, Callable[[argparse.Namespace], Outcome]] = {
 
 def _workload(name: str, peers: Sequence[Contestant], arguments: argparse.Namespace) -> Outcome:
     job = JOBS[name]()
+    peers = list(convolution_contestants(arguments.peers)) if job.own_peers else peers
     work = "copies" if isinstance(job.bare()[0], bare.Copy) else "products"
     ours, *yardsticks = own_contestants(work)
     result = contest([ours, *yardsticks, *peers], name, job.steps, arguments.rounds, arguments.patience)

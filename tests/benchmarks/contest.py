@@ -21,6 +21,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from tests.benchmarks.convolution_peers import VARIANTS
 from tests.benchmarks.figures import Round, Window
 
 ROOT = Path(__file__).parents[2]
@@ -85,6 +86,16 @@ def own_contestants(work: str) -> list[Contestant]:
         Contestant(name, Path(sys.executable), ROOT, module, variant)
         for name, variant in zip(names, variants, strict=True)
     ]
+
+
+def convolution_contestants(peers: Path | None) -> Iterator[Contestant]:
+    """Every variant of the libraries of `convolution_peers` that have an environment in `peers`."""
+    for library, variants in VARIANTS.items():
+        python = peers / library / "bin" / "python" if peers else None
+        if python and python.exists():
+            for variant in variants:
+                module = "tests.benchmarks.convolution_peers"
+                yield Contestant(f"{library} {variant}", python, ROOT, module, variant, peer=True)
 
 
 def peer_contestants(peers: Path | None, code: Path | None) -> Iterator[Contestant]:

@@ -15,6 +15,7 @@ from functools import cache, partial
 import numpy as np
 
 from tests.benchmarks import bare
+from tests.benchmarks.convolution_peers import CONVOLUTIONS, convolution_operands
 from tests.benchmarks.figures import TOLERANCE, agree
 
 Runner = Callable[[int, int], "list | None"]
@@ -27,6 +28,7 @@ class Job:
     steps: how many make one timed block. losses: of the first step and of the first block's last, on which
     all contestants must agree. build: compiles the step with graphlib and returns run(first, steps) -> the
     steps' losses. bare: makes the step's matrix products, or copies. resident: bytes of data and parameters.
+    own_peers: whether other libraries run convolution_peers.py rather than the programs of --peer-code.
     """
 
     steps: int
@@ -35,6 +37,7 @@ class Job:
     bare: Callable[[], Sequence[bare.Product] | Sequence[bare.Copy]]
     resident: int
     tolerance: float = TOLERANCE
+    own_peers: bool = False
 
     def agrees(self, losses: Sequence[float | None]) -> bool | None:
         """Whether a contestant's losses are the right ones; None where it computes none."""
@@ -181,6 +184,130 @@ def mlp() -> Job:
         ]
 
     return Job(500, (2.36367, 1.00902), build, products, nbytes(images, labels, *initial()))
+
+
+LENET_BATCH = 500
+
+
+def lenet_parameters() -> list[np.ndarray]:
+    """Two layers of filters, a hidden layer and the output's: weights and biases in turn."""
+    rng = np.random.default_rng(2)
+    shapes = (20, 1, 5, 5), (50, 20, 5, 5)
+    # fan in and, after pooling by two, fan out
+    bounds = (np.sqrt(6.0 / (np.prod(s[1:]) + s[0] * np.prod(s[2:]) / 4)) for s in shapes)
+    first, second = (rng.uniform(-b, b, s).astype(np.float32) for b, s in zip(bounds, shapes, strict=True))
+    hidden = glorot(rng, 800, 500)
+    return [first, zeros(20), second, zeros(50), hidden, zeros(500), zeros(500, 10), zeros(10)]
+
+
+def lenet_logits(x, parameters):
+    """The network of the tutorial on images (n, 784); as in other libraries, its filters are not flipped."""
+    import graphlib.tensor as T
+
+    W0, b0, W1, b1, W2, b2, W3, b3 = parameters
+    layer = x.reshape((x.shape[0], 1, 28, 28))
+    for W, b in ((W0, b0), (W1, b1)):
+        layer = T.signal.pool.pool_2d(T.nnet.conv2d(layer, W, filter_flip=False), (2, 2), ignore_border=True)
+        layer = T.tanh(layer + b.dimshuffle("x", 0, "x", "x"))
+    return T.dot(T.tanh(T.dot(layer.flatten(2), W2) + b2), W3) + b3
+
+
+def lenet_products(training: bool) -> list[bare.Product]:
+    """What the layers of a step amount to, were all patches in memory."""
+    layers = [(LENET_BATCH * 576, 25, 20), (LENET_BATCH * 64, 500, 50), (LENET_BATCH, 800, 500)]
+    products = []
+    for number, (places, inside, outside) in enumerate(layers):
+        patches, weights, out = zeros(inside, places), zeros(outside, inside), zeros(outside, places)
+        products.append(bare.Product(out, weights, patches))
+        if training:
+            products.append(bare.Product(weights, out, patches.T))
+        if training and number:
+            products.append(bare.Product(patches, weights.T, out))
+    return products
+
+
+@workload
+def lenet() -> Job:
+    """The tutorial's convolutional network, minibatches of 500: a training step."""
+    images, labels = digits(5000)
+
+    def build() -> Runner:
+        import graphlib
+        import graphlib.tensor as T
+
+        X, Y = graphlib.shared(images, borrow=True), graphlib.shared(labels.astype(np.int32))
+        parameters = [graphlib.shared(value) for value in lenet_parameters()]
+        index, xs, ys = T.lscalar("index"), T.matrix("x"), T.ivector("y")
+        rows = slice(index * LENET_BATCH, (index + 1) * LENET_BATCH)
+        cost = negative_log_likelihood(lenet_logits(xs, parameters), ys)
+        train = descend(cost, parameters, 0.1, index, {xs: X[rows], ys: Y[rows]})
+        return over_minibatches(train, len(images) // LENET_BATCH)
+
+    resident = nbytes(images, labels, *lenet_parameters())
+    return Job(10, (2.302585, 2.130582), build, partial(lenet_products, True), resident)
+
+
+@workload
+def lenet_forward() -> Job:
+    """The same network's class probabilities of 500 images; the 'loss' is that of a zero last layer."""
+    images, _ = digits(5000)
+
+    def build() -> Runner:
+        import graphlib
+        import graphlib.tensor as T
+
+        X = graphlib.shared(images, borrow=True)
+        parameters = [graphlib.shared(value) for value in lenet_parameters()]
+        index, xs = T.lscalar("index"), T.matrix("x")
+        rows = slice(index * LENET_BATCH, (index + 1) * LENET_BATCH)
+        p = T.nnet.softmax(lenet_logits(xs, parameters))
+        predict = graphlib.function([index], -T.log(p).mean(), givens={xs: X[rows]}, name="predict")
+        return over_minibatches(predict, len(images) // LENET_BATCH)
+
+    resident = nbytes(images, *lenet_parameters())
+    losses = (2.302585, 2.302585)
+    return Job(10, losses, build, partial(lenet_products, False), resident, own_peers=True)
+
+
+def convolution(shape: Sequence[int], stride: int, pad: int, backward: bool) -> Job:
+    """Images (n, c, h, h) with filters (f, c, k, k), given as n, c, h, f, k: the convolution alone, or with
+    its two gradients. The 'loss' is the first element of the result."""
+    x, w, t = convolution_operands(shape, stride, pad)
+    n, c, _, f, k = shape
+    places = n * t.shape[2] * t.shape[3]
+
+    def build() -> Runner:
+        import graphlib
+        import graphlib.tensor as T
+
+        X, W, Y, dX, dW = (graphlib.shared(a) for a in (x, w, t, x, w))
+        y = T.nnet.conv2d(X, W, border_mode=pad, subsample=(stride, stride), filter_flip=False)
+        updates = [(Y, y)]
+        if backward:
+            updates += zip((dX, dW), T.grad((y * t).sum(), [X, W]), strict=True)
+        step = graphlib.function([], y[0, 0, 0, 0], updates=updates, name="convolution")
+        return lambda first, steps: [step() for _ in range(steps)]
+
+    def products() -> list[bare.Product]:
+        patches, weights, out = zeros(c * k * k, places), zeros(f, c * k * k), zeros(f, places)
+        forward = bare.Product(out, weights, patches)
+        if not backward:
+            return [forward]
+        return [forward, bare.Product(weights, out, patches.T), bare.Product(patches, weights.T, out)]
+
+    corner = np.pad(x[0], [(0, 0), (pad, pad), (pad, pad)])[:, :k, :k]
+    loss = float((corner * w[0].astype(np.float64)).sum())
+    return Job(10, (loss, loss), build, products, nbytes(x, w, t), own_peers=True)
+
+
+for _name, _arguments in CONVOLUTIONS.items():
+    for _backward in (False, True):
+        _make = partial(convolution, *_arguments, _backward)
+        _make.__name__ = f"{_name}{'_and_gradients' if _backward else ''}"
+        _make.__doc__ = "n, c, h, f, k = {}, stride {}, padding {}".format(*_arguments) + (
+            ", with both gradients" if _backward else ""
+        )
+        workload(_make)
 
 
 @workload

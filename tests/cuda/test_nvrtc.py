@@ -9,7 +9,10 @@ import pytest
 from . import kernel_table
 
 #: an operation for each way in which kernels are written
-KINDS = ("exp", "sum", "argmax", "softmax", "dot", "cumsum", "sort", "nonzero", "psi", "mod", "concatenate")
+KINDS = (
+    *("exp", "sum", "argmax", "softmax", "dot", "cumsum", "sort", "nonzero", "psi", "mod", "concatenate"),
+    *("conv2d", "pool_2d"),
+)
 
 
 def test_kernels_compile_and_products_do_not_spill():
