@@ -22,7 +22,7 @@ from training import Outcome
 
 EXIT_CODES = {"finished": 0, "diverged": 1, "interrupted": 130}
 #: Options that say nothing of the run itself.
-NO_SETTINGS = ("device", "out", "resume", "predict", "demonstrate", "preset")
+NO_SETTINGS = ("device", "out", "resume", "predict", "demonstrate", "sample", "preset")
 
 
 def at_least(lowest: int) -> Callable[[str], int]:

@@ -241,6 +241,7 @@ class EveryEpoch:
     Args:
         column, panel: where the cost goes in the learning curve.
         measures: other quantities to measure after every epoch, by name; each has a panel of its own.
+        called: what the printed lines call the cost.
     """
 
     keeps = LATEST_MODEL
@@ -251,8 +252,9 @@ class EveryEpoch:
         column: str = "training_cost",
         panel: str = "training cost",
         measures: Mapping[str, Callable[[], float]] | None = None,
+        called: str = "cost",
     ):
-        self.column, self.measures = column, measures or {}
+        self.column, self.measures, self.called = column, measures or {}, called
         self.panels = {panel: [column], **{name.replace("_", " "): [name] for name in self.measures}}
         self.cost = math.nan
 
@@ -263,7 +265,7 @@ class EveryEpoch:
         self.cost = cost
         others = {name: float(evaluate()) for name, evaluate in self.measures.items()}
         report = "".join(f", {name.replace('_', ' ')} {value:f}" for name, value in others.items())
-        say(f"{where}, cost {cost:f}{report}")
+        say(f"{where}, {self.called} {cost:f}{report}")
         return {self.column: cost, **others}, True
 
     def remember(self) -> dict[str, Any]:
@@ -275,7 +277,7 @@ class EveryEpoch:
     def summary(self) -> str:
         if math.isnan(self.cost):
             return "There was no whole epoch yet"
-        return f"The last epoch's mean cost is {self.cost:f}"
+        return f"The last epoch's mean {self.called} is {self.cost:f}"
 
 
 @dataclass
@@ -289,6 +291,8 @@ class Stage:
         monitor: what is measured meanwhile; no other stage's.
         name: begins each line that is printed; may be empty where it is the only stage.
         illustrate: draws pictures from the parameters that were kept, by name.
+        illustrate_epoch: draws the pictures of one epoch, which others do not replace, from how many epochs
+            are done and the parameters that were kept.
         iteration: minibatches seen so far.
         cost_sum, cost_count: of the costs since the last measurement.
     """
@@ -299,6 +303,7 @@ class Stage:
     monitor: Monitor
     name: str = ""
     illustrate: Callable[[Mapping[str, np.ndarray]], None] | None = None
+    illustrate_epoch: Callable[[int, Mapping[str, np.ndarray]], None] | None = None
     iteration: int = field(default=0, init=False)
     cost_sum: float = field(default=0.0, init=False)
     cost_count: int = field(default=0, init=False)
@@ -453,6 +458,8 @@ class Run:
                 if keep:
                     self.kept = {name: np.array(value.get_value()) for name, value in self.model.items()}
                 self.curve.append(stage.epochs_done, stage.iteration, **measured)
+                if stage.illustrate_epoch and stage.iteration % stage.n_minibatches == 0:
+                    stage.illustrate_epoch(stage.iteration // stage.n_minibatches, self.kept)
                 if time.monotonic() - last_save >= self.save_seconds:
                     self.save_results()
                     self.save_checkpoint()
@@ -616,10 +623,18 @@ def train(
     epochs: int,
     monitor: Monitor,
     illustrate: Callable[[Mapping[str, np.ndarray]], None] | None = None,
+    illustrate_epoch: Callable[[int, Mapping[str, np.ndarray]], None] | None = None,
     **run: Any,
 ) -> Outcome:
     """Trains in one stage (see `Stage`) with the function `step`; the others are `train_stages`'s."""
-    stage = Stage(lambda: step, n_minibatches, epochs, monitor, illustrate=illustrate)
+    stage = Stage(
+        lambda: step,
+        n_minibatches,
+        epochs,
+        monitor,
+        illustrate=illustrate,
+        illustrate_epoch=illustrate_epoch,
+    )
     return train_stages([stage], **run)
 
 
