@@ -491,6 +491,31 @@ def test_calls_from_several_threads():
         np.testing.assert_array_equal(found[k], np.full(3, 2 * k))
 
 
+def test_functions_of_one_variable_from_several_threads():
+    """Also compiled and thrown away meanwhile: no update is lost, and every value read is of a whole one."""
+    total = graphlib.shared(np.zeros(50, "float32"))
+    add = graphlib.function([], updates=[(total, total + 1)])
+    read = graphlib.function([], total * 1)
+    wrong = []
+
+    def work(k):
+        own = graphlib.function([], total.sum() * k)
+        for _ in range(20):
+            add()
+            found = read()
+            if len(set(found.tolist())) != 1:
+                wrong.append(found)
+            own()
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    np.testing.assert_array_equal(total.get_value(), np.full(50, 80))
+
+
 def test_a_profile_names_the_operations():
     x = T.matrix()
     run = graphlib.function([x], T.exp(x).sum(), profile=True)

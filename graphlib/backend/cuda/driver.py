@@ -11,6 +11,7 @@ import ctypes
 import functools
 import importlib
 import importlib.util
+import threading
 import weakref
 from typing import Any
 
@@ -42,6 +43,7 @@ class Device:
         self.name: str = self.device.name()
         #: what nobody uses any more: PyCUDA can only let go of it while the context is current
         self._garbage: list[Any] = []
+        self._turn = threading.RLock()
         with self:
             self.pool = importlib.import_module("pycuda.tools").DeviceMemoryPool()
         self._held: dict[int, Any] = {}
@@ -50,12 +52,23 @@ class Device:
         atexit.register(self.close)
 
     def __enter__(self) -> None:
-        """Make the context current in this thread; it must be so wherever the driver is called."""
-        self.context.push()
+        """Make the context current in this thread; it must be so wherever the driver is called.
+
+        Threads take turns: PyCUDA lets go of the interpreter in the middle of what must not be interrupted.
+        """
+        self._turn.acquire()
+        try:
+            self.context.push()
+        except BaseException:
+            self._turn.release()
+            raise
         self._garbage.clear()
 
     def __exit__(self, *error: object) -> None:
-        self.context.pop()
+        try:
+            self.context.pop()
+        finally:
+            self._turn.release()
 
     def take_turn(self, stream: Any) -> None:
         """Let what follows in ``stream`` come after calls of other functions that nobody has waited for.
