@@ -12,7 +12,7 @@ import pytest
 
 import graphlib
 import graphlib.tensor as T
-from graphlib.backend.cuda import driver
+from graphlib.backend.cuda import driver, grids
 from graphlib.errors import ShapeError
 from tests import cuda_emulator
 
@@ -361,6 +361,18 @@ def test_a_borrowed_output_is_the_same_array_at_each_call():
     assert first is second and own.tolist() == [2, 2, 2] and second.tolist() == [8, 8, 8]
     other, _ = run(np.ones(5, "float32"))
     assert other.tolist() == [2] * 5 and second.tolist() == [8, 8, 8]
+
+
+def test_products_of_more_tiles_than_a_grid_has_rows(monkeypatch):
+    monkeypatch.setattr(grids, "MAX_GRID_YZ", 2)
+    random = np.random.RandomState(18)
+    x, w, p, q = T.matrix("x"), T.matrix("w"), T.tensor3("p"), T.tensor3("q")
+    run = graphlib.function([x, w, p, q], [T.tanh(T.dot(x, w)), T.batched_dot(p, q)])
+    a, b = random.randn(300, 4).astype("float32"), random.randn(4, 70).astype("float32")
+    c, d = random.randn(5, 200, 3).astype("float32"), random.randn(5, 3, 6).astype("float32")
+    first, second = run(a, b, c, d)
+    np.testing.assert_allclose(first, np.tanh(a @ b), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(second, c @ d, rtol=1e-4, atol=1e-5)
 
 
 def test_what_is_computed_of_each_element_of_a_product_is_in_its_kernel():

@@ -30,21 +30,9 @@ from . import blas
 from .compile import load_module
 from .driver import Memory, open_device, resident
 from .epilogue import Epilogue, with_epilogues
+from .grids import MAX_BLOCKS, SORT, THREADS, WARP, grid_of
 from .host import Evaluator
-from .kernels import (
-    MAX_BLOCKS,
-    REDUCE_PARTS,
-    REDUCE_WIDTH,
-    SORT,
-    THREADS,
-    TILE,
-    TRANSPOSED,
-    TRANSPOSED_ROWS,
-    WARP,
-    Argument,
-    Kernel,
-    KernelWriter,
-)
+from .kernels import Argument, Kernel, KernelWriter
 from .kernels import Memory as KernelMemory
 from .recording import Graph, Recording
 from .scalar import FORMATS
@@ -535,7 +523,7 @@ class CudaExecutor:
 
     def _launch(self, kernel: Kernel) -> None:
         rows = self.evaluator.poly(kernel.rows)
-        grid, block = self._grid(kernel, rows)
+        grid, block = grid_of(kernel, rows, self.evaluator.poly)
         if not grid:
             return
         for v in (a.of for a in kernel.arguments if a.kind == "partial"):
@@ -597,43 +585,6 @@ class CudaExecutor:
         if a.kind == "failed":
             return "P", self.returned.address, None
         return "P", self.address[a.of], None
-
-    def _grid(self, kernel: Kernel, rows: int) -> tuple[tuple, tuple]:
-        """The grid (empty where there is nothing to do) and the block."""
-        block: tuple[int, ...]
-        if kernel.partial:
-            rows = max(rows, 1)  # a sum of nothing has a value, too
-        if kernel.shape == "rows":
-            inner = max((self.evaluator.poly(p) for p in kernel.inner), default=1) if kernel.team else 1
-            team = (
-                1 if inner < WARP // 2 else THREADS if inner > 32 * WARP and rows < 4 * MAX_BLOCKS else WARP
-            )
-            teams = THREADS // team
-            rows = -(-rows // kernel.each)
-            if team < THREADS:
-                teams = min(teams, max(1, -(-rows * team // WARP) * WARP // team))
-            block, blocks = (team, teams, 1), -(-rows // teams)
-        elif kernel.shape == "reduce":
-            block, blocks = (REDUCE_WIDTH, REDUCE_PARTS, 1), -(-rows // REDUCE_WIDTH)
-        elif kernel.shape == "transpose":
-            down, across = (-(-self.evaluator.poly(p) // TRANSPOSED) for p in kernel.inner)
-            rows, block, blocks = rows * down * across, (TRANSPOSED, TRANSPOSED_ROWS, 1), rows * down * across
-        elif kernel.shape == "tiles":
-            columns, side = (self.evaluator.poly(p) for p in kernel.inner)
-            batch = self.evaluator.poly(kernel.batch)
-            if not rows or not columns or not batch:
-                return (), ()
-            return (-(-columns // side), -(-rows // side), batch), (TILE, TILE, 1)
-        elif kernel.shape == "single":
-            return (1, 1, 1), (1, 1, 1)
-        elif kernel.shape == "sort":
-            block, blocks = (THREADS, 1, 1), -(-rows // SORT)
-        elif kernel.shape == "one":
-            return (1, 1, 1), (THREADS, 1, 1)
-        else:
-            block = (min(THREADS, -(-rows // WARP) * WARP), 1, 1)
-            blocks = -(-rows // THREADS)
-        return ((min(blocks, MAX_BLOCKS), 1, 1), block) if rows else ((), ())
 
     def _results(self, recording: Recording, inputs: list[np.ndarray]) -> list[np.ndarray]:
         """What is returned, after one copy of it all; raises if a kernel met a wrong index."""

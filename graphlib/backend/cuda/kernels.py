@@ -21,23 +21,19 @@ from ...scalar.expression import Expr, integer
 from ...scalar.integer import ONE, Poly, Symbol, flat_index, product
 from ..expressions import Scope, describe
 from . import convolution
+from .grids import (
+    BLOCKS,
+    FOUR,
+    REDUCE_PARTS,
+    REDUCE_WIDTH,
+    SORT,
+    THREADS,
+    TILE,
+    TRANSPOSED,
+    TRANSPOSED_ROWS,
+)
 from .scalar import C_TYPES, Printer, literal
 
-THREADS = 256
-#: blocks that are to fit on a multiprocessor: told fewer than the default, ptxas spills no registers for more
-BLOCKS = 2
-WARP = 32
-#: blocks of a grid: enough to fill the largest GPUs several times, few enough for the second pass of a sum
-MAX_BLOCKS = 1024
-#: of a reduction into memory: results side by side, and the parts that each sum is cut into
-REDUCE_WIDTH, REDUCE_PARTS = 32, 16
-TILE = 16
-#: of a tile through which memory is transposed: its side, and how many of its rows are taken at once
-TRANSPOSED, TRANSPOSED_ROWS = 32, 8
-#: elements of a run that is sorted in shared memory
-SORT = 1024
-#: neighbours that a thread loads and stores at once
-FOUR = 4
 #: elements of a product's tile along one side that a thread computes
 GEMM_REGISTERS = {"float32": 4, "float64": 2}
 
@@ -810,7 +806,8 @@ class KernelWriter:
         element = Scope(scope, 1)
         alpha = self.printer.emit(step.alpha, scope) if step.alpha is not None else "1"
         beta = self.printer.emit(step.beta, scope) if step.beta is not None else "0"
-        m_text, n_text, k_text = (self.poly(p, scope) for p in (m, n, k))
+        batch = step.shape_a[0] if step.batched else ONE
+        m_text, n_text, k_text, many = (self.poly(p, scope) for p in (m, n, k, batch))
         factors = []
         for side, shape in ((step.a, step.shape_a), (step.b, step.shape_b)):
             rows, columns = side.strides[-2:]
@@ -846,22 +843,29 @@ class KernelWriter:
         lines = [
             f"__shared__ {c_type} a_tile[{TILE}][{side} + 1], b_tile[{TILE}][{side} + 1];",
             f"{c_type} sum[{registers}][{registers}];",
-            *([f"const long long {indices[0].name} = blockIdx.z;"] if step.batched else []),
             *scope.lines,
-            f"const long long row = blockIdx.y * {side}LL, column = blockIdx.x * {side}LL;",
-            f"gl_gemm_tile<{registers}, {runs}>({a}, {lda}, {b}, {ldb}, {m_text}, {n_text}, {k_text},",
-            "    row, column, a_tile, b_tile, sum);",
-            "#pragma unroll",
-            f"for (int y = 0; y < {registers}; y++)",
-            "#pragma unroll",
-            f"    for (int x = 0; x < {registers}; x++) {{",
-            f"        const long long {row} = row + threadIdx.y + {TILE} * y;",
-            f"        const long long {column} = column + threadIdx.x + {TILE} * x;",
-            f"        if ({row} >= {m_text} || {column} >= {n_text}) continue;",
-            *("        " + line for line in element.lines),
-            "    }",
+            f"const long long column = blockIdx.x * {side}LL;",
         ]
-        batch = step.shape_a[0] if step.batched else ONE
+        one_tile = [
+            f"for (long long row = blockIdx.y * {side}LL; row < {m_text}; row += gridDim.y * {side}LL) {{",
+            f"    gl_gemm_tile<{registers}, {runs}>({a}, {lda}, {b}, {ldb}, {m_text}, {n_text}, {k_text},",
+            "        row, column, a_tile, b_tile, sum);",
+            "    #pragma unroll",
+            f"    for (int y = 0; y < {registers}; y++)",
+            "    #pragma unroll",
+            f"        for (int x = 0; x < {registers}; x++) {{",
+            f"            const long long {row} = row + threadIdx.y + {TILE} * y;",
+            f"            const long long {column} = column + threadIdx.x + {TILE} * x;",
+            f"            if ({row} >= {m_text} || {column} >= {n_text}) continue;",
+            *("            " + line for line in element.lines),
+            "        }",
+            "}",
+        ]
+        if step.batched:
+            one = indices[0].name
+            lines.append(f"for (long long {one} = blockIdx.z; {one} < {many}; {one} += gridDim.z)")
+            one_tile = ["    " + line for line in one_tile]
+        lines += one_tile
         return self.kernel(
             self.text(lines, [out, *(v.variable for v in values)]),
             "tiles",
