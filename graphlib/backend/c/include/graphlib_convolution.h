@@ -1,5 +1,5 @@
 /* Convolution of images (n, c, h, w) with filters (f, c, kh, kw) to (n, f, oh, ow), and its gradients by either: patches of
-   the images are copied tile by tile into a piece of memory that stays in the nearest cache, and meet the filters in matrix
+   the images are copied tile by tile into a piece of memory that stays in the nearest caches, and meet the filters in matrix
    products.  Parts are cut by the shapes only, so results do not depend on the number of threads. */
 #ifndef GRAPHLIB_CONVOLUTION_H
 #define GRAPHLIB_CONVOLUTION_H
@@ -7,8 +7,8 @@
 #include "graphlib_runtime.h"
 
 /* elements of a tile of patches, and the least of its places if there are so many */
-#define GL_PATCHES 8192
-#define GL_PLACES 128
+#define GL_PATCHES 16384
+#define GL_PLACES 256
 /* rows of a product whose other factor is not copied once more */
 #define GL_FACTOR_ROWS 48
 /* elements behind a buffer that copies of whole vectors may touch */
