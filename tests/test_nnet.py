@@ -6,7 +6,8 @@ from scipy import special
 
 import graphlib
 import graphlib.tensor as T
-from graphlib.errors import ShapeError
+from graphlib.errors import GraphError, ShapeError
+from graphlib.tensor.random import RandomStreams
 from tests.ops.backends import BACKENDS, MODES, assert_same, compiled
 
 X = np.array([[-3.0, -0.5, 0.0, 0.7], [2.5, 1.0, -1.0, 0.2], [6.0, -8.0, 0.1, 0.1]])
@@ -162,3 +163,75 @@ def test_shapes_that_are_no_losses():
         T.nnet.categorical_crossentropy(T.matrix("p"), T.vector("y"))
     with pytest.raises(ShapeError, match="axis 2 does not exist"):
         T.nnet.softmax(T.matrix("x"), axis=2)
+
+
+SPATIAL = np.random.RandomState(3).randn(5, 3, 4, 2) * 2 + 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("axes", "over", "x"),
+    [("per-activation", (0,), X), ("spatial", (0, 2, 3), SPATIAL), ((0, 3), (0, 3), SPATIAL)],
+)
+def test_batch_normalization(mode, axes, over, x):
+    """Against numpy's mean and var (ddof 0 for the minibatch, 1 for the running variance)."""
+    kept = tuple(1 if a in over else n for a, n in enumerate(x.shape))
+    random = np.random.RandomState(4)
+    gamma, beta, mean = (random.randn(*kept) for _ in range(3))
+    var = random.rand(*kept) + 0.5
+    variables = [T.TensorType("float64", [1 if n == 1 else None for n in kept])() for _ in range(4)]
+    v = T.TensorType("float64", (None,) * x.ndim)("x")
+    train = T.nnet.batch_normalization_train(v, *variables[:2], axes, 1e-3, 0.2, *variables[2:])
+    test = T.nnet.batch_normalization_test(v, *variables, axes, 1e-3)
+    got = compiled(mode, [v, *variables], [*train, test])(x, gamma, beta, mean, var)
+    m, s = x.mean(over, keepdims=True), x.var(over, keepdims=True)
+    wanted = [
+        (x - m) / np.sqrt(s + 1e-3) * gamma + beta,
+        m,
+        1 / np.sqrt(s + 1e-3),
+        0.8 * mean + 0.2 * m,
+        0.8 * var + 0.2 * x.var(over, keepdims=True, ddof=1),
+        (x - mean) / np.sqrt(var + 1e-3) * gamma + beta,
+    ]
+    for a, b in zip(got, wanted, strict=True):
+        assert_same(a, b)
+
+
+def test_batch_normalization_takes_vectors_and_names_what_does_not_fit():
+    x, g = T.tensor4("x"), T.vector("g")
+    y, mean, _, running = T.nnet.batch_normalization_train(x, g, g, "spatial", running_mean=g)
+    assert y.ndim == mean.ndim == 4 and running.ndim == 1
+    with pytest.raises(ShapeError, match="gamma, m "):
+        T.nnet.batch_normalization_train(x, T.matrix("m"), g, "spatial")
+    with pytest.raises(GraphError, match="per-activation"):
+        T.nnet.batch_normalization_train(x, g, g, "everywhere")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_dropout(mode):
+    """Kept elements are scaled, the others zero; about p of them, at six standard errors: a false alarm in
+    10**8."""
+    x, training = T.matrix("x"), T.scalar("training", "bool")
+    data = np.random.RandomState(5).uniform(1, 2, (200, 300)).astype("float32")
+    rng = RandomStreams(8)
+    f = compiled(mode, [x, training], [T.nnet.dropout(x, 0.3, rng), T.nnet.dropout(x, 0.3, rng, training)])
+    dropped, switched = f(data, True)
+    for got in (dropped, switched):
+        zero = got == 0
+        assert abs(zero.mean() - 0.3) < 6 * np.sqrt(0.3 * 0.7 / data.size)
+        np.testing.assert_allclose(got[~zero], (data / np.float32(0.7))[~zero], rtol=1e-6)
+    assert (dropped != switched).any()
+    np.testing.assert_array_equal(f(data, False)[1], data)
+    assert T.nnet.dropout(x, 0.3, rng, training=False) is x
+
+
+def test_dropout_gradient_has_the_same_zeros():
+    x = T.matrix("x")
+    y = T.nnet.dropout(x, 0.5, RandomStreams(9))
+    value, gradient = graphlib.function([x], [y, graphlib.grad(y.sum(), x)])(np.ones((20, 20), "float32"))
+    np.testing.assert_array_equal(value, gradient)
+
+
+def test_dropout_of_everything_is_refused():
+    with pytest.raises(GraphError, match="probability"):
+        T.nnet.dropout(T.matrix(), 1.0, RandomStreams(1))

@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import InputError, ShapeError
 from ..graph import Variable
 from ..graph.types import INTEGERS, dtype_name
 from . import elementwise as ew
 from .index import index
-from .op import Sample, as_variable, normalize_axis, register
+from .op import Sample, as_variable, normalize_axes, normalize_axis, register
 from .reduce import max as max_
+from .reduce import mean as mean_
 from .reduce import sum as sum_
-from .shape import arange, dimshuffle, shape_i
+from .shape import arange, dimshuffle, shape_i, shape_of, specify_shape
 
 sigmoid = ew.sigmoid
 softplus = ew.softplus
@@ -82,6 +83,118 @@ def softsign(x: Any) -> Variable:
     """x / (1 + |x|)."""
     x = as_variable(x)
     return x / (1 + abs(x))
+
+
+def dropout(x: Any, p: float | Variable, rng: Any, training: Any = True) -> Variable:
+    """``x`` with each element zero with probability ``p`` and the others divided by 1 - p (Srivastava et
+    al., 2014).
+
+    rng: a RandomStreams.  training: a bool, or a symbolic scalar, for which ``x`` itself is given where it
+    is false.
+    """
+    x = as_variable(x)
+    if not isinstance(p, Variable) and not 0 <= p < 1:
+        raise InputError(f"T.nnet.dropout: the probability p must be in [0, 1), not {p}")
+    if not isinstance(training, Variable) and not training:
+        return x
+    keep = 1 - p
+    thinned = x * rng.binomial(size=shape_of(x), n=1, p=keep, dtype=x.dtype) / keep
+    return ew.switch(training, thinned, x) if isinstance(training, Variable) else thinned
+
+
+def batch_normalization(
+    inputs: Any, gamma: Any, beta: Any, mean: Any, std: Any, mode: str = "low_mem"
+) -> Variable:
+    """gamma (inputs - mean) / std + beta, with statistics that are given (Ioffe and Szegedy, 2015)."""
+    x = as_variable(inputs)
+    return (x - mean) * (gamma / std) + beta
+
+
+def _statistics_axes(x: Variable, axes: Any) -> tuple[int, ...]:
+    named = {"per-activation": (0,), "spatial": (0, *range(2, x.ndim))}
+    if isinstance(axes, str) and axes not in named:
+        raise InputError(f"axes must be 'per-activation', 'spatial' or numbers of axes, not {axes!r}")
+    return named[axes] if isinstance(axes, str) else normalize_axes(axes, x.ndim, "batch normalisation")
+
+
+def _as_statistic(v: Any, x: Variable, axes: tuple[int, ...], name: str) -> Variable:
+    """A parameter with one value a feature: of x's dimensions with length 1 at ``axes``, or without those."""
+    v = as_variable(v)
+    if v.ndim == x.ndim - len(axes):
+        kept = iter(range(v.ndim))
+        return dimshuffle(v, *("x" if a in axes else next(kept) for a in range(x.ndim)))
+    if v.ndim != x.ndim or any(v.type.shape[a] not in (1, None) for a in axes):
+        raise ShapeError(
+            f"batch normalisation over axes {axes}: {name}, {v.describe()}, does not fit {x.describe()}"
+        )
+    return specify_shape(v, [1 if a in axes else None for a in range(x.ndim)])
+
+
+def batch_normalization_train(
+    inputs: Any,
+    gamma: Any,
+    beta: Any,
+    axes: Any = "per-activation",
+    epsilon: float = 1e-4,
+    running_average_factor: float = 0.1,
+    running_mean: Any = None,
+    running_var: Any = None,
+) -> tuple[Variable, ...]:
+    """Batch normalisation by the statistics of the minibatch (Ioffe and Szegedy, 2015, algorithm 1).
+
+    Returns gamma (x - mean) / sqrt(var + epsilon) + beta, the mean, the inverse standard deviation, and new
+    values of the running mean and variance of those that are given (the variance's is the unbiased one).
+    axes: those the statistics are taken over, 'per-activation' the first, 'spatial' all but the second;
+    gamma, beta and the running statistics have length 1 there, or leave them out.
+    """
+    x = as_variable(inputs)
+    over = _statistics_axes(x, axes)
+    gamma, beta = (_as_statistic(v, x, over, n) for v, n in ((gamma, "gamma"), (beta, "beta")))
+    mean = mean_(x, axis=over, keepdims=True)
+    centred = x - mean
+    variance = mean_(ew.sqr(centred), axis=over, keepdims=True)
+    inverse = 1 / ew.sqrt(variance + epsilon)
+    results = [centred * (inverse * gamma) + beta, mean, inverse]
+    if running_mean is not None:
+        old = _as_statistic(running_mean, x, over, "running_mean")
+        results.append(
+            _like(old * (1 - running_average_factor) + mean * running_average_factor, running_mean, over)
+        )
+    if running_var is not None:
+        old = _as_statistic(running_var, x, over, "running_var")
+        count: Any = 1
+        for a in over:
+            count = shape_i(x, a) * count
+        m = ew.cast(count, x.dtype)
+        unbiased = variance * (m / ew.maximum(m - 1, 1))
+        results.append(
+            _like(old * (1 - running_average_factor) + unbiased * running_average_factor, running_var, over)
+        )
+    return tuple(results)
+
+
+def _like(new: Variable, given: Any, axes: tuple[int, ...]) -> Variable:
+    """A statistic with the dimensions in which it was given."""
+    if as_variable(given).ndim == new.ndim:
+        return new
+    return dimshuffle(new, *(a for a in range(new.ndim) if a not in axes))
+
+
+def batch_normalization_test(
+    inputs: Any,
+    gamma: Any,
+    beta: Any,
+    mean: Any,
+    var: Any,
+    axes: Any = "per-activation",
+    epsilon: float = 1e-4,
+) -> Variable:
+    """Batch normalisation by statistics that are given, such as the running ones of training."""
+    x = as_variable(inputs)
+    over = _statistics_axes(x, axes)
+    named = ((gamma, "gamma"), (beta, "beta"), (mean, "mean"), (var, "var"))
+    gamma, beta, mean, var = (_as_statistic(v, x, over, n) for v, n in named)
+    return (x - mean) * (gamma / ew.sqrt(var + epsilon)) + beta
 
 
 def binary_crossentropy(output: Any, target: Any) -> Variable:
@@ -167,6 +280,30 @@ register(
     to_one_hot,
     lambda: [Sample(lambda x: to_one_hot(np.array([2, 0, 1]), 3) * x, (_x(3, 3),), ("float32",))],
     to_one_hot.__doc__ or "",
+)
+register(
+    "batch_normalization_train",
+    batch_normalization_train,
+    lambda: [
+        Sample(lambda x, g, b: batch_normalization_train(x, g, b)[0], (_x(3, 4), _x(4), _x(4))),
+        Sample(
+            lambda x, g, b, m, v: list(batch_normalization_train(x, g, b, "spatial", 1e-3, 0.2, m, v)),
+            (_x(2, 3, 2, 2), _x(1, 3, 1, 1), _x(1, 3, 1, 1), _x(1, 3, 1, 1), _x(1, 3, 1, 1) ** 2),
+        ),
+    ],
+    batch_normalization_train.__doc__ or "",
+)
+register(
+    "batch_normalization_test",
+    batch_normalization_test,
+    lambda: [
+        Sample(batch_normalization_test, (_x(3, 4), _x(4), _x(4), _x(4), _x(4) ** 2)),
+        Sample(
+            lambda x, g, b, m, v: batch_normalization_test(x, g, b, m, v, axes=(0, 2)),
+            (_x(2, 3, 2), _x(3), _x(3), _x(3), _x(3) ** 2),
+        ),
+    ],
+    batch_normalization_test.__doc__ or "",
 )
 _register(xlogx, np.array([0.5, 1.0, 3.0]))
 _register(xlogy0, np.array([0.5, 1.0, 3.0]), np.array([0.5, 2.0, 0.7]))

@@ -91,7 +91,7 @@ def test_only_what_is_read_is_kept():
         mean = T.nnet.sigmoid(T.dot(h, W.T))
         return h, mean, rng.binomial(p=mean, dtype="float32")
 
-    (h, mean, v), _ = graphlib.scan(step, outputs_info=[None, None, v0], n_steps=N)
+    (_, mean, v), _ = graphlib.scan(step, outputs_info=[None, None, v0], n_steps=N)
     f = compared([v0], [mean[-1], v[-1]], [draw(BATCH, IN).round()])
     (loop,) = loops_of(f.optimized)
     assert not any(state.kept for state in loop.op.states) and loop.op.mapped == 0

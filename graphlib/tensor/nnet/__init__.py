@@ -2,9 +2,13 @@
 
 from ...ops.convolution import conv2d
 from ...ops.nnet import (
+    batch_normalization,
+    batch_normalization_test,
+    batch_normalization_train,
     binary_crossentropy,
     categorical_crossentropy,
     crossentropy_softmax_1hot,
+    dropout,
     elu,
     hard_sigmoid,
     log_softmax,
@@ -22,11 +26,15 @@ from ...ops.nnet import (
 from . import conv
 
 __all__ = [
+    "batch_normalization",
+    "batch_normalization_test",
+    "batch_normalization_train",
     "binary_crossentropy",
     "categorical_crossentropy",
     "conv",
     "conv2d",
     "crossentropy_softmax_1hot",
+    "dropout",
     "elu",
     "hard_sigmoid",
     "log_softmax",
