@@ -27,6 +27,7 @@ _NAMES_OF = {
     ),
     ".graph": ("Variable", "Constant", "clone"),
     ".graph.shared": ("shared", "Shared"),
+    ".conditional": ("ifelse",),
     ".loops": ("scan", "map", "reduce", "foldl", "foldr", "until"),
     ".printing": ("debugprint", "draw", "pp"),
 }

@@ -265,7 +265,8 @@ def jacobian(
     """The derivatives of each element of a vector (or scalar) by each element of ``wrt``: shape (n,
     *wrt.shape).
 
-    The length of ``expression`` must be statically known: the rows are built one by one.
+    The rows are built one by one where n is known while the graph is built, else in a loop over them, in
+    which only products with the transposed Jacobian are computed.
     """
     single = isinstance(wrt, Variable)
     targets = _listed(wrt)
@@ -277,25 +278,32 @@ def jacobian(
         )
     n = expression.type.shape[0]
     if n is None:
-        raise ShapeError(
-            f"jacobian: the length of {expression.describe()} is not known while the graph is built; "
-            f"say it with T.specify_shape(expression, (n,)) or give the inputs a static shape: "
-            f"T.vector('x', shape=(n,))"
-        )
-    rows = [grad(expression[i], targets, consider_constant, disconnected_inputs) for i in range(n)]
-    result = (
-        [stack([row[k] for row in rows]) for k in range(len(targets))]
-        if n
-        else [zeros_like(reshape(v, (1, *shape_of(v))))[:0] for v in targets]
-    )
+        result = _rows_in_a_loop(expression, targets, consider_constant, disconnected_inputs)
+    elif n:
+        rows = [grad(expression[i], targets, consider_constant, disconnected_inputs) for i in range(n)]
+        result = [stack([row[k] for row in rows]) for k in range(len(targets))]
+    else:
+        result = [zeros_like(reshape(v, (1, *shape_of(v))))[:0] for v in targets]
     return result[0] if single else result
+
+
+def _rows_in_a_loop(
+    expression: Variable, targets: list[Variable], consider_constant: Any, disconnected_inputs: str
+) -> list[Variable]:
+    from .loops import scan
+    from .ops.shape import arange
+
+    def row(i: Variable) -> list[Variable]:
+        return grad(expression[i], targets, consider_constant, disconnected_inputs)
+
+    rows, _ = scan(row, arange(expression.shape[0]), name="jacobian", return_list=True)
+    return rows
 
 
 def hessian(
     cost: Variable, wrt: Any, consider_constant: Any = None, disconnected_inputs: str = "raise"
 ) -> Any:
-    """The matrix of second derivatives of a scalar cost by a vector (or each of several vectors), of static
-    length."""
+    """The matrix of second derivatives of a scalar cost by a vector (or each of several vectors)."""
     single = isinstance(wrt, Variable)
     results = []
     for v in _listed(wrt):

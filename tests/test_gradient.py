@@ -10,6 +10,7 @@ from graphlib.errors import DisconnectedInputError, GradientError, ShapeError
 from graphlib.graph import TensorType
 from graphlib.ops import Op
 from tests.ops.backends import MODES, assert_same, compiled
+from tests.scan.modes import on_each_mode
 
 
 def at(variable, values, mode="reference"):
@@ -388,10 +389,38 @@ def test_hessian(mode):
     assert not at(graphlib.hessian(x.sum(), x), {x: V}, mode).any()
 
 
-def test_matrices_of_derivatives_need_a_known_length():
+@on_each_mode
+def test_matrices_of_derivatives_of_any_length(mode):
+    x, w = T.dvector("x"), T.dmatrix("w")
+    by_x, by_w = graphlib.jacobian(T.tanh(T.dot(x, w)), [x, w])
+    second = graphlib.hessian(T.exp(x).sum() * x[0], x)
+    for rows, columns in ((3, 2), (1, 3), (2, 0)):
+        a = np.linspace(-1, 1, rows)
+        b = np.cos(np.arange(rows * columns)).reshape(rows, columns)
+        slope = 1 - np.tanh(a @ b) ** 2
+        results = at([by_x, by_w, second], {x: a, w: b}, mode)
+        assert_same(results[0], (b * slope).T)
+        assert_same(results[1], np.einsum("kl,i,k->kil", np.eye(columns), a, slope))
+        wanted = np.diag(np.exp(a) * a[0])
+        wanted[0] += np.exp(a)
+        wanted[:, 0] += np.exp(a)
+        assert_same(results[2], wanted)
+
+
+@on_each_mode
+def test_derivatives_of_matrices_of_derivatives(mode):
     x = T.dvector("x")
-    with pytest.raises(ShapeError, match=r"T\.specify_shape\(expression, \(n,\)\)"):
-        graphlib.jacobian(T.exp(x), x)
+    third = T.grad(graphlib.hessian((x**4).sum(), x).sum(), x)
+    assert_same(at(third, {x: V}, mode), 24 * V)
+    independent = T.dvector("y")
+    zeros = graphlib.jacobian(T.exp(x), [x, independent], disconnected_inputs="ignore")[1]
+    assert_same(at(zeros, {x: V, independent: V[:2]}, mode), np.zeros((3, 2)))
+    with pytest.raises(DisconnectedInputError, match="y"):
+        graphlib.jacobian(T.exp(x), independent)
+
+
+def test_matrices_of_derivatives_are_those_of_vectors():
+    x = T.dvector("x")
     with pytest.raises(ShapeError, match="must be a vector, not m"):
         graphlib.jacobian(T.dmatrix("m"), x)
     with pytest.raises(ShapeError, match=r"m float64.* must be a vector"):

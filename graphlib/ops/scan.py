@@ -74,7 +74,8 @@ class Scan(Op):
 
     truncate: how many steps the gradient goes back; -1 is all.  extends: a loop that this one is, with more
     mapped outputs.  carries: the states that are shared variables with a default update, which becomes the
-    last value.  name: what the user calls it.
+    last value.  name: what the user calls it.  lazy: nothing may be computed outside for the loop's sake, as
+    it may well make no step.
     """
 
     costly = True
@@ -91,6 +92,7 @@ class Scan(Op):
         extends: Scan | None = None,
         carries: Iterable[int] = (),
         name: str | None = None,
+        lazy: bool = False,
     ) -> None:
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
@@ -102,6 +104,7 @@ class Scan(Op):
         self.extends = extends
         self.carries = tuple(carries)
         self.name = name
+        self.lazy = lazy
         self._order: list[Apply] | None = None
 
     def parameters(self) -> tuple:
@@ -483,6 +486,7 @@ class _Backward:
             outputs[len(new_states) :],
             invariants,
             f"gradient of {op.name}" if op.name else None,
+            op.lazy,
         )
         found = back.op.results(back)
         return self.distribute(found, by_row, sums, first_sum, ends, pending, steps, done)
@@ -505,7 +509,7 @@ class _Backward:
             if v in seen or v.owner is None:
                 continue
             seen.add(v)
-            if v in self.own and (v in where or v.owner.op.costly):
+            if v in self.own and (v in where or (v.owner.op.costly and _has_steady_shape(v, op, self.node))):
                 if v not in where:
                     where[v] = ("mapped", op.mapped + len(extra))
                     extra.append(v)
@@ -644,6 +648,7 @@ def loop(
     mapped: Sequence[Variable],
     invariants: dict[Variable, Variable],
     name: str | None = None,
+    lazy: bool = False,
 ) -> Apply:
     """The node of a loop of inner -> outer ``sequences`` and ``invariants``, ``states`` (inner value, inner
     new value, initial values (1, *row)) and ``mapped`` inner rows."""
@@ -658,21 +663,37 @@ def loop(
         [State((-1,)) for _ in states],
         len(mapped),
         name=name,
+        lazy=lazy,
     )
     return op.make_node(
         n, *sequences.values(), *(initial for _, _, initial in states), *lengths, *invariants.values()
     )
 
 
-def extended(op: Scan, node: Apply, extra: Sequence[Variable]) -> Apply:
-    """The same loop with more inner variables as mapped outputs."""
+def _outer_of(op: Scan, node: Apply) -> tuple[dict[Variable, Variable], set[Variable]]:
+    """The outer variables of a loop's inner inputs, and which of these have a leading axis of steps there."""
     parts = op.parts(node)
     outer = dict(zip(op.rows, parts.sequences, strict=True))
     for taps, initial in zip(op.taps, parts.initial, strict=True):
         outer.update(dict.fromkeys(taps, initial))
     moving = set(outer)
     outer.update(zip(op.invariants, parts.invariants, strict=True))
-    lengths = row_lengths(list(extra), outer, moving)
+    return outer, moving
+
+
+def _has_steady_shape(v: Variable, op: Scan, node: Apply) -> bool:
+    """Whether an inner variable has the same shape at each step, so that the loop can keep its values."""
+    try:
+        row_lengths([v], *_outer_of(op, node))
+    except ShapeError:
+        return False
+    return True
+
+
+def extended(op: Scan, node: Apply, extra: Sequence[Variable]) -> Apply:
+    """The same loop with more inner variables as mapped outputs."""
+    parts = op.parts(node)
+    lengths = row_lengths(list(extra), *_outer_of(op, node))
     cut = len(op.states) + op.mapped
     more = Scan(
         op.inputs,
@@ -685,6 +706,7 @@ def extended(op: Scan, node: Apply, extra: Sequence[Variable]) -> Apply:
         op,
         op.carries,
         op.name,
+        op.lazy,
     )
     return more.make_node(
         parts.n, *parts.sequences, *parts.initial, *parts.lengths, *lengths, *parts.invariants

@@ -76,6 +76,8 @@ class Body:
     done: Variable | None
     invariants: dict[Variable, Variable]
     truncate: int
+    name: str | None = None
+    lazy: bool = False
     replaced: dict[Variable, Variable] = field(default_factory=dict)
 
     @classmethod
@@ -103,6 +105,8 @@ class Body:
             results.done,
             dict(zip(op.invariants, parts.invariants, strict=True)),
             op.truncate,
+            op.name,
+            op.lazy,
         )
 
     def ends(self) -> list[Variable]:
@@ -135,6 +139,8 @@ class Body:
             self.condition is not None,
             self.truncate,
             carries=[k for k, s in enumerate(self.states) if s.carries],
+            name=self.name,
+            lazy=self.lazy,
         )
         node = op.make_node(
             self.n,
@@ -411,6 +417,8 @@ class Lift:
 
 def hoisted(node: Apply, uses: Uses) -> dict[Variable, Variable]:
     """The loop without what can be computed before or after it."""
+    if node.op.lazy:
+        return {}
     # fewer passes where the rows that one would keep have no shape that is known before the loop
     for passes in ((sums, before, after), (sums, before), (before,)):
         body = Body.of(node)
@@ -535,7 +543,7 @@ def _added(
             stack.extend(v.owner.inputs)
         else:
             terms.append(v)
-    if own != 1 or not terms or len(readers.get(tap, ())) != 1:
+    if own != 1 or not terms or len(readers.get(tap, ())) != 1 or any(e is tap for e in ends):
         return None
     return terms if all(_fills(v, s.new) for v in terms) else None
 

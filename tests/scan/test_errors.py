@@ -80,12 +80,14 @@ def test_a_sequence_that_is_too_short():
 @on_each_mode
 def test_a_sequence_that_is_too_short_at_a_call(mode):
     x, n = T.vector("x"), T.iscalar("n")
-    out, _ = graphlib.scan(lambda v: v * 2, x, n_steps=n)
+    out, _ = graphlib.scan(lambda v, h: v * h, x, T.constant(np.float32(2)), n_steps=n)
     f = compiled(mode, [x, n], out)
     assert f([1, 2, 3], 2).tolist() == [2, 4]
     with pytest.raises(ShapeError, match=rf"4 steps and x .*{HERE}.* has only 3 rows"):
         f([1, 2, 3], 4)
-    tapped, _ = graphlib.scan(lambda a, b: a * b, {"input": x, "taps": [0, 2]}, n_steps=n)
+    tapped, _ = graphlib.scan(
+        lambda a, b, h: a * b * h, {"input": x, "taps": [0, 2]}, T.constant(np.float32(1)), n_steps=n
+    )
     g = compiled(mode, [x, n], tapped)
     assert g([1, 2, 3], 1).tolist() == [3]
     with pytest.raises(ShapeError, match=r"2 steps and .* has only 1 rows"):

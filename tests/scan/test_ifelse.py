@@ -1,0 +1,163 @@
+"""``ifelse``: the branch that is taken, and that the other one is not computed.
+
+That something is not computed shows by an index in it that is out of range.
+"""
+
+import pickle
+
+import numpy as np
+import pytest
+
+import graphlib
+import graphlib.tensor as T
+from graphlib.errors import InputError, ShapeError
+from graphlib.tensor.shared_randomstreams import RandomStreams
+
+from .modes import compiled, on_each_mode
+
+
+def close(got, wanted):
+    np.testing.assert_allclose(got, wanted, rtol=1e-6, atol=1e-6)
+    assert np.shape(got) == np.shape(wanted)
+
+
+@on_each_mode
+def test_the_branch_that_the_condition_says(mode):
+    c, x, y = T.scalar("c"), T.matrix("x"), T.matrix("y")
+    f = compiled(mode, [c, x, y], graphlib.ifelse(c > 0, T.exp(x), y * 2))
+    a, b = np.eye(2, 3, dtype="float32"), np.ones((2, 3), "float32")
+    close(f(1, a, b), np.exp(a))
+    close(f(0, a, b), b * 2)
+    close(f(0, a[:0], b[:0]), b[:0])
+
+
+@on_each_mode
+def test_only_that_branch_is_computed(mode):
+    c, x, i, j = T.bscalar("c"), T.vector("x"), T.iscalar("i"), T.iscalar("j")
+    f = compiled(mode, [c, x, i, j], graphlib.ifelse(c, T.exp(x[i]), x[j] * 2))
+    close(f(1, [1, 2], 0, 99), np.exp(1))
+    close(f(0, [1, 2], 99, 1), 4)
+    with pytest.raises(IndexError):
+        f(1, [1, 2], 99, 0)
+    with pytest.raises(IndexError):
+        f(0, [1, 2], 0, 99)
+
+
+@on_each_mode
+def test_neither_is_it_for_the_gradient(mode):
+    c, x, i, j = T.bscalar("c"), T.dvector("x"), T.iscalar("i"), T.iscalar("j")
+    y = graphlib.ifelse(c, T.sqr(x)[i] * x[0], T.sin(x[j]))
+    f = compiled(mode, [c, x, i, j], [T.grad(y, x), graphlib.hessian(y, x)])
+    gradient, second = f(1, [3.0, 2.0], 1, 99)
+    close(gradient, [4, 12])
+    close(second, [[0, 4], [4, 6]])
+    gradient, second = f(0, [3.0, 2.0], 99, 1)
+    close(gradient, [0, np.cos(2)])
+    close(second, [[0, 0], [0, -np.sin(2)]])
+    with pytest.raises(IndexError):
+        f(0, [3.0, 2.0], 1, 99)
+
+
+@on_each_mode
+def test_forward_products(mode):
+    c, x, v = T.bscalar("c"), T.dvector("x"), T.dvector("v")
+    f = compiled(mode, [c, x, v], graphlib.Rop(graphlib.ifelse(c, T.exp(x), x**3), x, v))
+    x0, v0 = np.array([1.0, 2.0]), np.array([0.5, -1.0])
+    close(f(1, x0, v0), np.exp(x0) * v0)
+    close(f(0, x0, v0), 3 * x0**2 * v0)
+
+
+@on_each_mode
+def test_several_results_of_other_shapes_and_dtypes(mode):
+    c, x, n = T.bscalar("c"), T.matrix("x"), T.ivector("n")
+    results = graphlib.ifelse(c, [x, n, x.sum()], [x.T[:1], n.astype("float64"), T.constant(np.float32(3))])
+    assert isinstance(results, list)
+    assert [v.dtype for v in results] == ["float32", "float64", "float32"]
+    f = compiled(mode, [c, x, n], results)
+    a, k = np.arange(6, dtype="float32").reshape(2, 3), np.array([4, 5], "int32")
+    for got, wanted in zip(f(1, a, k), (a, k, a.sum()), strict=True):
+        close(got, wanted)
+    for got, wanted in zip(f(0, a, k), (a.T[:1], k, 3), strict=True):
+        close(got, wanted)
+
+
+@on_each_mode
+def test_truth_values_and_numbers(mode):
+    c, b = T.iscalar("c"), T.TensorType("bool", (None,))("b")
+    f = compiled(mode, [c, b], [graphlib.ifelse(T.gt(c, 2), b, T.invert(b)), graphlib.ifelse(c, 1, 0)])
+    flags = np.array([True, False])
+    assert [v.tolist() for v in f(3, flags)] == [[True, False], 1]
+    assert [v.tolist() for v in f(0, flags)] == [[False, True], 0]
+    assert f(-1, flags)[1] == 1, "any number but zero is true"
+
+
+def test_a_condition_known_beforehand():
+    x, y = T.vector("x"), T.vector("y")
+    assert graphlib.ifelse(True, x, y) is x
+    assert graphlib.ifelse(0, [x], [y]) == [y]
+
+
+@on_each_mode
+def test_in_another_branch_and_in_a_loop(mode):
+    a, b, x, i = T.bscalar("a"), T.bscalar("b"), T.vector("x"), T.iscalar("i")
+    nested = graphlib.ifelse(a, graphlib.ifelse(b, x[i], x[0]), x.sum())
+    f = compiled(mode, [a, b, x, i], nested)
+    assert [f(1, 1, [1, 2], 1), f(1, 0, [1, 2], 9), f(0, 1, [1, 2], 9)] == [2, 1, 3]
+    # the rows that are out of range are of steps that take the other branch
+    rows = T.ivector("rows")
+    out, _ = graphlib.scan(
+        lambda k, h: graphlib.ifelse(k < 3, x[k] + h, h * 10), rows, T.constant(np.float32(0))
+    )
+    g = compiled(mode, [x, rows], [out, T.grad(out[-1], x)])
+    values, gradient = g([1, 2, 4], np.array([2, 7, 0], "int32"))
+    close(values, [4, 40, 41])
+    close(gradient, [1, 0, 10])
+
+
+@on_each_mode
+def test_a_loop_in_a_branch(mode):
+    c, x, n = T.bscalar("c"), T.vector("x"), T.iscalar("n")
+    total, _ = graphlib.scan(lambda k, t: t + x[k], T.arange(n), T.constant(np.float32(0)))
+    f = compiled(mode, [c, x, n], graphlib.ifelse(c, total[-1], x[0]))
+    assert f(1, [1, 2, 3], 3) == 6
+    assert f(0, [1, 2, 3], 99) == 1
+    with pytest.raises(IndexError):
+        f(1, [1, 2, 3], 99)
+
+
+@on_each_mode
+def test_random_draws_go_on_whatever_branch_is_taken(mode):
+    c = T.bscalar("c")
+    outcomes = []
+    for choices in ((1, 1, 1), (1, 0, 1)):
+        rng = RandomStreams(5)
+        chain, _ = graphlib.scan(lambda h, rng=rng: h + rng.uniform(), outputs_info=0.0, n_steps=3)
+        f = compiled(mode, [c], graphlib.ifelse(c, rng.uniform() + chain[-1], T.constant(np.float32(-1))))
+        outcomes.append([f(k) for k in choices])
+    assert outcomes[1][1] == -1
+    assert outcomes[0][0] == outcomes[1][0]
+    assert outcomes[0][2] == outcomes[1][2]
+    assert len(set(map(float, outcomes[0]))) == 3
+
+
+@on_each_mode
+def test_an_update_by_a_branch(mode):
+    c, w = T.bscalar("c"), graphlib.shared(np.arange(3, dtype="float32"), "w")
+    f = compiled(mode, [c], [], updates={w: graphlib.ifelse(c, w * 2, w)})
+    f(1)
+    f(0)
+    close(w.get_value(), [0, 2, 4])
+    g = pickle.loads(pickle.dumps(f))
+    g(1)
+    close(g.get_shared()[0].get_value(), [0, 4, 8])
+    close(w.get_value(), [0, 2, 4])
+
+
+def test_mistakes_name_the_variables():
+    x, m, s = T.vector("x"), T.matrix("m"), T.scalar("s")
+    with pytest.raises(ShapeError, match=r"scalar condition, not x .*test_ifelse\.py.*T\.switch"):
+        graphlib.ifelse(x, s, s)
+    with pytest.raises(ShapeError, match=r"1 and 2 dimensions: x .*test_ifelse\.py.* and m "):
+        graphlib.ifelse(s, x, m)
+    with pytest.raises(InputError, match="have 1 and 2 results"):
+        graphlib.ifelse(s, [x], [x, x])
