@@ -1,10 +1,12 @@
 """What the device's runtime must do beside computing: shared variables, errors, lengths found on the way."""
 
+import gc
 import os
 import pickle
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -526,6 +528,23 @@ def test_functions_of_one_variable_from_several_threads():
         thread.join()
     assert not wrong
     np.testing.assert_array_equal(total.get_value(), np.full(50, 80))
+
+
+@pytest.mark.parametrize("cublas", [False, True], ids=["own products", "cuBLAS"])
+@pytest.mark.parametrize("cuda_graph", [False, True], ids=["launches", "graph"])
+def test_what_a_function_has_on_the_device_goes_with_it(cuda_graph, cublas):
+    x, k = T.matrix("x"), T.lscalar("k")
+    with graphlib.config.change(cuda_graph=cuda_graph, cublas=cublas):
+        run = graphlib.function([x, k], [T.dot(x[k:], x.T) + 1, x[k]])
+    for _ in range(3):
+        run(np.ones((4, 4), "float32"), 1)
+    arena = weakref.ref(run._executor.arena)
+    gc.disable()
+    try:
+        del run
+        assert arena() is None
+    finally:
+        gc.enable()
 
 
 def test_a_profile_names_the_operations():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -88,7 +89,10 @@ class CudaExecutor:
         self.by_cublas: set[Step] = set()
         self.constants = {v: self._constant(v) for v in self.schedule.constants()}
         self.steps: list[tuple[Step, list[Kernel]]] = []
-        memory = KernelMemory(self.low, self.storage, self.scalars, self.dynamic if self.captures else None)
+        # what refers to the executor does so weakly: its memory is given back as soon as nobody needs it
+        self.weakly = weakref.proxy(self)
+        storage = partial(CudaExecutor.storage, self.weakly)
+        memory = KernelMemory(self.low, storage, self.scalars, self.dynamic if self.captures else None)
         for number, step in enumerate(self.schedule.steps):
             self.steps.append((step, self._kernels(number, step, memory)))
         self.slots = plan(self.schedule, self.in_arena)
@@ -106,7 +110,7 @@ class CudaExecutor:
             | {u for step in self.by_cublas for u in (step.a.base, step.b.base, step.c) if u is not None}
         )
         self.uploaded = [v for v in program.inputs if v in self.in_memory]
-        self.evaluator = Evaluator(self._read)
+        self.evaluator = Evaluator(partial(CudaExecutor._read, self.weakly))
         self._sort_values()
         #: for the lengths, addresses and values that decide what is launched: what was
         self.recordings: dict[tuple, Recording] = {}
@@ -332,8 +336,7 @@ class CudaExecutor:
                 self.seconds[number] += time.perf_counter() - start
             self._late(self.late_after[number])
         recording = self.recording
-        if self.return_size:
-            recording.do(partial(self._fetch, self.return_size))
+        self._fetch(self.return_size)
         recording.returns, recording.return_size = self.returns, self.return_size
         recording.address = self.address
         if key is not None:
@@ -343,19 +346,22 @@ class CudaExecutor:
         return recording
 
     def _fetch(self, size: int) -> None:
-        """Copy what is returned; the buffer is the driver's, which no recording may keep."""
-        buffer = self.driver_objects["buffer"][:size]
-        self.device.driver.memcpy_dtoh_async(buffer, self.returned.address, self.stream)
+        """Copy what is returned."""
+        if size:
+            buffer = self.driver_objects["buffer"][:size]
+            self.device.driver.memcpy_dtoh_async(buffer, self.returned.address, self.stream)
 
     def _repeat(self, recording: Recording) -> None:
         self.address = recording.address
         self._upload()
         if self.captures and recording.repeats:
             if recording.graph is None:
-                recording.graph = Graph(self.device, self.stream, recording.actions)
+                fetch = partial(self._fetch, recording.return_size)
+                recording.graph = Graph(self.device, self.stream, [*recording.actions, fetch])
             recording.graph.launch()
         else:
             recording.repeat(self.values)
+            self._fetch(recording.return_size)
 
     def _lengths(self) -> tuple | None:
         """The lengths known before the call, and the checks on them.
@@ -504,7 +510,8 @@ class CudaExecutor:
             scalars = self.partial_memory[step.variable].address if kernels else None
             if step in self.varying_products:
                 self.recording.repeats = False
-                self.recording.do(lambda: blas.product(self, step, scalars)())
+                run = self.weakly
+                self.recording.do(lambda: blas.product(run, step, scalars)())
             else:
                 self.recording.do(blas.product(self, step, scalars))
 
