@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from images import near_square, read_digit, save_filters, tile_raster_images
+from images import near_square, read_digit, read_photograph, save_filters, tile_raster_images
 from storage import UserError
 
 # --- tiles ---
@@ -100,6 +100,30 @@ def test_saved_filters(tmp_path):
     tiled = tile_raster_images(filters, (28, 28), (2, 5), (1, 1))
     zoom = pixels.shape[0] // tiled.shape[0]
     np.testing.assert_array_equal(pixels[::zoom, ::zoom], tiled)
+
+
+# --- a photograph ---
+
+
+def test_photograph_as_numbers(tmp_path):
+    pixels = np.random.default_rng(3).integers(0, 256, (7, 5, 3), dtype="uint8")
+    Image.fromarray(pixels).save(tmp_path / "small.png")
+    photograph = read_photograph(tmp_path / "small.png")
+    assert photograph.dtype == np.float32
+    np.testing.assert_allclose(photograph, pixels / 255, rtol=1e-6)
+
+
+def test_large_photograph_is_shrunk_in_proportion(tmp_path):
+    Image.new("L", (1000, 500), 51).save(tmp_path / "large.png")
+    photograph = read_photograph(tmp_path / "large.png", at_most=100)
+    np.testing.assert_allclose(photograph, np.full((50, 100, 3), 0.2), rtol=1e-6)
+
+
+def test_photograph_is_turned_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: the right side of what is stored is down
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "turned.jpg", exif=exif)
+    assert read_photograph(tmp_path / "turned.jpg").shape == (30, 20, 3)
 
 
 # --- a picture of a digit ---
