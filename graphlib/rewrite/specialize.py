@@ -13,7 +13,7 @@ from ..ops import elementwise as ew
 from ..ops.index import AdvancedWrite, BasicWrite
 from ..ops.linalg import Gemm, MatrixProduct
 from ..ops.reduce import Reduce
-from ..ops.shape import DimShuffle, swapaxes
+from ..ops.shape import DimShuffle, Join, constant_int, swapaxes
 from .canonical import scalar_factor
 from .engine import Sweep
 from .patterns import Capture, P, is_scalar, node, number_of
@@ -131,6 +131,46 @@ def collected(found: list[Term]) -> list[Term]:
 def is_linear(node: Apply) -> bool:
     """Whether a node is a sum or a multiple, so that terms of it are terms of a greater sum."""
     return type(node.op) is ew.Elementwise and (node.op.name in ("add", "sub") or is_scaling(node))
+
+
+def _part(t: Term) -> tuple[int, int, int] | None:
+    """(axis, start, stop) of a term that is a part of an axis, whole in the others, in a tensor of zeros."""
+    node = t.value.owner
+    if node is None or type(node.op) is not BasicWrite or not _accumulates(node):
+        return None
+    entries = node.op.entries
+    axes = [a for a, e in enumerate(entries) if e is not None]
+    part, shape = node.inputs[1].type.shape, t.value.type.shape
+    if len(axes) != 1 or len(part) != len(shape) or not isinstance(entries[axes[0]], tuple):
+        return None
+    (axis,) = axes
+    n, (has_start, has_stop, step) = shape[axis], entries[axis]
+    bounds = [constant_int(v) for v in node.inputs[2:]]
+    if n is None or step != 1 or None in bounds:
+        return None
+    start, stop, _ = slice(*[bounds.pop(0) if has else None for has in (has_start, has_stop)]).indices(n)
+    fits = all(a == axis or p != 1 or m == 1 for a, (p, m) in enumerate(zip(part, shape, strict=True)))
+    return (axis, start, stop) if fits and part[axis] == stop - start else None
+
+
+@rule("parts that make up an axis are joined", P.add(), P.sub())
+def _(node: Apply, graph: Sweep) -> Variable | None:
+    """The gradient of a tensor that is read in parts, as the gates of an LSTM are."""
+    out = node.outputs[0]
+    reader = graph.only_reader(out)
+    if not out.type.is_float or not out.type.shape or (reader is not None and is_linear(reader)):
+        return None
+    found = collected(terms(out, graph))
+    parts = sorted((p, k) for k, t in enumerate(found) if (p := _part(t)) is not None)
+    for axis in sorted({p[0] for p, _ in parts}):
+        mine = [(p, k) for p, k in parts if p[0] == axis]
+        ends = [0, *(stop for (_, _, stop), _ in mine)]
+        starts = [*(start for (_, start, _), _ in mine), out.type.shape[axis]]
+        if len(mine) > 1 and ends == starts:
+            pieces = [times(found[k].coefficient, found[k].value.owner.inputs[1]) for _, k in mine]
+            rest = [t for k, t in enumerate(found) if k not in {k for _, k in mine}]
+            return sum_of([*rest, Term(ONE, Join(axis).make(*pieces))]).variable()
+    return None
 
 
 @rule(

@@ -81,6 +81,11 @@ def cross_entropy(x, y):
     return T.nnet.binary_crossentropy(T.nnet.sigmoid(x), T.nnet.sigmoid(y)).sum()
 
 
+def gated(y):
+    """A cost of three parts of an axis, as of an LSTM's gates."""
+    return (T.tanh(y[:, :2]) * y[:, 2:4]).sum() + T.sqr(y[:, 4:]).sum()
+
+
 CASES: dict[str, list[Case]] = {
     # structure
     "the last of a loop's values is kept by itself": [
@@ -382,6 +387,9 @@ CASES: dict[str, list[Case]] = {
         Case(lambda x, y: grad((T.log(softmax(x)) * y).sum(), x), "LogSoftmaxGradient log")
     ],
     # specialize
+    "parts that make up an axis are joined": [
+        Case(lambda x, W: grad(gated(T.dot(x, W)), x), "BasicWrite", "Join"),
+    ],
     "a sum with products, or with rows added, accumulates into its other terms": [
         Case(lambda W, x, z: W - 0.1 * T.dot(x.T, T.dot(z, W)), "", "Gemm"),
         Case(lambda W, s, t: s * W - t * (T.dot(W, T.dot(W.T, W)) + 0.5 * W), "", "Gemm"),
