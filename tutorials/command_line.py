@@ -90,16 +90,21 @@ def absolute_path(text: str) -> str:
 class Parser(argparse.ArgumentParser):
     """argparse's parser, with errors of one line.
 
+    Args:
+        does: what the program does unless another task is asked for, a verb.
+
     Attributes:
         presets: for each choice of an option --preset, the defaults of other options that it changes.
-        task: the group of the options that do something else than train.
+        task: the group of the options that do something else.
+        manner: the group of the options on how it does that.
     """
 
-    def __init__(self, **settings: Any):
+    def __init__(self, does: str = "train", **settings: Any):
         super().__init__(**settings)
         self.presets: Mapping[str, Mapping[str, Any]] = {}
-        self.task = self.add_argument_group("what to do (otherwise: train from the start)")
+        self.task = self.add_argument_group(f"what to do (otherwise: {does} from the start)")
         self.task = self.task.add_mutually_exclusive_group()
+        self.manner = self.add_argument_group(f"how to {does}")
 
     def add_presets(self, presets: Mapping[str, Mapping[str, Any]]) -> None:
         """Adds the option --preset, with its choices and the defaults that each of them changes."""
@@ -133,11 +138,13 @@ def make_parser(
     description: str,
     *,
     name: str,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
     seed_of_chapter: int = 1234,
+    reads_data: bool = True,
     predicts: bool = True,
+    does: str = "train",
     examples: str = "",
     files: str = "best_model.npz (the parameters that were best in validation), filters.png (what the units "
     "of the first layer look for)",
@@ -145,7 +152,10 @@ def make_parser(
     """The parser of the tutorial `name`, with the options every tutorial has; add the model's own to it.
 
     Args:
+        epochs, batch_size, learning_rate: defaults; None where there is no such option.
+        reads_data: whether there is data to read, and so an option --dataset.
         predicts: whether the model names digits, so that --predict is an option.
+        does: what the tutorial does, a verb.
         examples: more lines of examples, where ``{program}`` stands for how the tutorial is started.
         files: the files in the folder --out that the tutorial writes besides those that all write.
     """
@@ -154,19 +164,24 @@ def make_parser(
     results = (
         f"The folder --out holds {files}, learning_curve.png and .csv, and checkpoint.npz (for --resume)."
     )
+    settings = "the settings of the chapter" if epochs else "the default settings"
+    passes = f"\n  {program} --epochs 20           train for 20 passes over the data" if epochs else ""
     epilog = f"""examples:
-  {program}                       train, with the settings of the chapter
-  {program} --epochs 20           train for 20 passes over the data
+  {program}                       {does}, with {settings}{passes}
   {program} --resume              continue a run that was stopped or killed{more}
 
 {textwrap.fill(results, 105)}"""
-    parser = Parser(description=description, epilog=epilog, formatter_class=Formatter, allow_abbrev=False)
+    parser = Parser(
+        does, description=description, epilog=epilog, formatter_class=Formatter, allow_abbrev=False
+    )
 
     parser.task.add_argument(
         "--resume",
         action="store_true",
         help="continue a run that was stopped or killed, from its folder --out; it goes on with the options "
-        "it was started with, and ends with the results it would have had; only --epochs may be changed",
+        "it was started with, and ends with the results it would have had"
+        + "; only --epochs may be changed"
+        * bool(epochs),
     )
     if predicts:
         parser.task.add_argument(
@@ -178,28 +193,24 @@ def make_parser(
             "dark; without a picture, go through the test images",
         )
 
-    learning = parser.add_argument_group("how to train")
-    learning.add_argument(
-        "--epochs", type=at_least(1), default=epochs, metavar="N", help="at most N passes over the data"
-    )
-    learning.add_argument(
-        "--batch-size", type=at_least(1), default=batch_size, metavar="N", help="examples a minibatch"
-    )
-    learning.add_argument(
-        "--learning-rate", type=above_zero, default=learning_rate, metavar="X", help="step of the descent"
-    )
-    learning.add_argument(
-        "--seed", type=seed, default=seed_of_chapter, metavar="N", help="seed of the random numbers"
-    )
+    for option, default, kind, metavar, explanation in (
+        ("--epochs", epochs, at_least(1), "N", "at most N passes over the data"),
+        ("--batch-size", batch_size, at_least(1), "N", "examples a minibatch"),
+        ("--learning-rate", learning_rate, above_zero, "X", "step of the descent"),
+        ("--seed", seed_of_chapter, seed, "N", "seed of the random numbers"),
+    ):
+        if default is not None:
+            parser.manner.add_argument(option, type=kind, default=default, metavar=metavar, help=explanation)
 
-    where = parser.add_argument_group("data, device and results")
-    where.add_argument(
-        "--dataset",
-        type=absolute_path,
-        metavar="PATH",
-        help="other data than the MNIST that comes with the tutorials: a folder with the four IDX files, "
-        "gzipped or not (Fashion-MNIST's do as well), or mnist.pkl.gz",
-    )
+    where = parser.add_argument_group("data, device and results" if reads_data else "device and results")
+    if reads_data:
+        where.add_argument(
+            "--dataset",
+            type=absolute_path,
+            metavar="PATH",
+            help="other data than the MNIST that comes with the tutorials: a folder with the four IDX files, "
+            "gzipped or not (Fashion-MNIST's do as well), or mnist.pkl.gz",
+        )
     where.add_argument(
         "--device", help="where to compute, such as cpu; otherwise what GRAPHLIB_FLAGS says, or cpu"
     )

@@ -310,8 +310,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         learning_rate=0.1,
         seed_of_chapter=123,
         predicts=False,
-        examples="\n  {program} --k 1 --no-persistent    train by CD-1"
-        "\n  {program} --sample          draw samples from the trained model",
+        examples="\n  {program} --k 1 --no-persistent train by CD-1"
+        "\n  {program} --sample              draw samples from the trained model",
         files="model.npz (the parameters after the last epoch), filters_at_epoch_1.png and so on (what the "
         "first hundred hidden units look for after each epoch), samples.png (what Gibbs chains of the "
         "trained model come by, each a column)",

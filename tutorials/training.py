@@ -293,6 +293,7 @@ class Stage:
         illustrate: draws pictures from the parameters that were kept, by name.
         illustrate_epoch: draws the pictures of one epoch, which others do not replace, from how many epochs
             are done and the parameters that were kept.
+        unit: what the printed lines call a minibatch.
         iteration: minibatches seen so far.
         cost_sum, cost_count: of the costs since the last measurement.
     """
@@ -304,6 +305,7 @@ class Stage:
     name: str = ""
     illustrate: Callable[[Mapping[str, np.ndarray]], None] | None = None
     illustrate_epoch: Callable[[int, Mapping[str, np.ndarray]], None] | None = None
+    unit: str = "minibatch"
     iteration: int = field(default=0, init=False)
     cost_sum: float = field(default=0.0, init=False)
     cost_count: int = field(default=0, init=False)
@@ -328,7 +330,7 @@ class Stage:
         if self.iteration == 0:
             return f"the start of {self.name}" if self.name else "the start"
         epoch, minibatch = divmod(self.iteration - 1, self.n_minibatches)
-        place = f"epoch {epoch + 1}, minibatch {minibatch + 1}/{self.n_minibatches}"
+        place = f"epoch {epoch + 1}, {self.unit} {minibatch + 1}/{self.n_minibatches}"
         return f"{self.name}, {place}" if self.name else place
 
     def advance(self, step: Callable[[int], Any], stop: int, bar: tqdm, interruption: Interruption) -> None:
@@ -431,7 +433,7 @@ class Run:
         bar = tqdm(
             total=stage.last_iteration,
             initial=stage.iteration,
-            unit=" minibatches",
+            unit=f" {stage.unit}",
             leave=False,
             dynamic_ncols=True,
             disable=not sys.stderr.isatty(),
