@@ -21,7 +21,7 @@ from ...compile.memory import plan
 from ...compile.program import Program
 from ...compile.schedule import Copy, LibraryCall, Loops, MatMul, Pushes, Schedule, Step
 from ...configuration import config
-from ...errors import ShapeError
+from ...errors import DeviceError, ShapeError
 from ...graph import Constant, Shared, Variable
 from ...rewrite import rewrite
 from ...scalar.expression import Expr
@@ -61,6 +61,7 @@ class CudaExecutor:
         self.program, self.resized = self.user_program.with_resized_as_outputs()
         program = self.program
         self.device = open_device(device)
+        self.device_name = device
         #: what only a current context can let go of
         self.driver_objects: dict[str, Any] = {}
         self.device.keep(self, self.driver_objects)
@@ -183,7 +184,11 @@ class CudaExecutor:
             return writer().sort(step)
         if isinstance(step, LibraryCall):
             return [writer().library(step)]
-        return []
+        what = ", ".join(v.describe() for node in step.nodes for v in node.outputs[:1])
+        raise DeviceError(
+            f"{self.program.title}: loops and branches do not run on {self.device_name}: {what}. "
+            "Compile this function with graphlib.config.device='cpu'."
+        )
 
     def _product(
         self, step: MatMul, writer: Callable[..., KernelWriter], memory: KernelMemory
