@@ -22,7 +22,7 @@ from training import Outcome
 
 EXIT_CODES = {"finished": 0, "diverged": 1, "interrupted": 130}
 #: Options that say nothing of the run itself.
-NO_SETTINGS = ("device", "out", "resume", "predict", "demonstrate", "sample", "preset")
+NO_SETTINGS = ("device", "out", "resume", "predict", "demonstrate", "sample", "fetch", "preset")
 
 
 def at_least(lowest: int) -> Callable[[str], int]:
@@ -134,6 +134,14 @@ PREDICTIONS = """
   {program} --predict four.png    ask it which digit a picture shows"""
 
 
+#: The option --dataset of the tutorials on MNIST, and its help.
+MNIST = (
+    "--dataset",
+    "other data than the MNIST that comes with the tutorials: a folder with the four IDX files, gzipped or "
+    "not (Fashion-MNIST's do as well), or mnist.pkl.gz",
+)
+
+
 def make_parser(
     description: str,
     *,
@@ -142,7 +150,7 @@ def make_parser(
     batch_size: int | None = None,
     learning_rate: float | None = None,
     seed_of_chapter: int = 1234,
-    reads_data: bool = True,
+    data: tuple[str, str] | None = MNIST,
     predicts: bool = True,
     does: str = "train",
     examples: str = "",
@@ -153,7 +161,7 @@ def make_parser(
 
     Args:
         epochs, batch_size, learning_rate: defaults; None where there is no such option.
-        reads_data: whether there is data to read, and so an option --dataset.
+        data: the name of the option that says where the data are, and its help; None for no such option.
         predicts: whether the model names digits, so that --predict is an option.
         does: what the tutorial does, a verb.
         examples: more lines of examples, where ``{program}`` stands for how the tutorial is started.
@@ -202,15 +210,9 @@ def make_parser(
         if default is not None:
             parser.manner.add_argument(option, type=kind, default=default, metavar=metavar, help=explanation)
 
-    where = parser.add_argument_group("data, device and results" if reads_data else "device and results")
-    if reads_data:
-        where.add_argument(
-            "--dataset",
-            type=absolute_path,
-            metavar="PATH",
-            help="other data than the MNIST that comes with the tutorials: a folder with the four IDX files, "
-            "gzipped or not (Fashion-MNIST's do as well), or mnist.pkl.gz",
-        )
+    where = parser.add_argument_group("data, device and results" if data else "device and results")
+    if data:
+        where.add_argument(data[0], type=absolute_path, metavar="PATH", help=data[1])
     where.add_argument(
         "--device", help="where to compute, such as cpu; otherwise what GRAPHLIB_FLAGS says, or cpu"
     )
@@ -242,6 +244,11 @@ def parse(parser: Parser, arguments: Sequence[str] | None = None) -> argparse.Na
                 f"on with {_as_option(name, given)}: leave the option out, or start anew without --resume"
             )
     return options
+
+
+def options_of_run(options: argparse.Namespace) -> argparse.Namespace:
+    """`options` with those that the run in the folder `options.out` was started with, to use its model."""
+    return argparse.Namespace(**vars(options) | _saved_settings(options))
 
 
 def _saved_settings(options: argparse.Namespace) -> dict[str, Any]:

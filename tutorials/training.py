@@ -108,6 +108,30 @@ class EarlyStopping:
         return True
 
 
+@dataclass
+class Patience:
+    """Stops training once more than `patience` validations in a row were no better than the best so far.
+
+    `best_iteration` is 0 until there is a best.
+    """
+
+    patience: int
+    best_error: float = math.inf
+    best_iteration: int = 0
+    failures: int = 0
+    last_iteration: float = math.inf
+
+    def observe(self, iteration: int, error: float) -> bool:
+        """Takes in the validation error after minibatch `iteration`; True if it is the best so far."""
+        if error < self.best_error:
+            self.best_error, self.best_iteration, self.failures = error, iteration, 0
+            return True
+        self.failures += 1
+        if self.failures > self.patience:
+            self.last_iteration = iteration
+        return False
+
+
 class Interruption:
     """Turns Ctrl+C (and SIGTERM) into a request that the loop reads between two minibatches.
 
@@ -178,8 +202,10 @@ class Validation:
     """Validates now and then, stops early, and tests whenever the model is the best so far.
 
     Args:
-        stopping: when to stop. It validates every ``min(minibatches of an epoch, patience / 2)`` minibatches.
+        stopping: when to stop.
         validation_error, test_error: the present model's errors, as fractions in [0, 1].
+        every: how many minibatches there are between validations, at most an epoch; None for as many as
+            half the patience of `EarlyStopping`.
 
     Attributes:
         best_test_error: the test error of the model that was best in validation; NaN until there is one.
@@ -193,16 +219,17 @@ class Validation:
 
     def __init__(
         self,
-        stopping: EarlyStopping,
+        stopping: EarlyStopping | Patience,
         validation_error: Callable[[], float],
         test_error: Callable[[], float],
+        every: int | None = None,
     ):
         self.stopping, self.validation_error, self.test_error = stopping, validation_error, test_error
         self.best_test_error = math.nan
-        self._longest_interval = stopping.patience // 2
+        self._longest_interval = stopping.patience // 2 if every is None else every
 
     @property
-    def last_iteration(self) -> int:
+    def last_iteration(self) -> float:
         return self.stopping.last_iteration
 
     def interval(self, n_minibatches: int) -> int:
@@ -223,7 +250,7 @@ class Validation:
         return {"stopping": asdict(self.stopping), "test_error": self.best_test_error}
 
     def restore(self, remembered: Mapping[str, Any]) -> None:
-        self.stopping = EarlyStopping(**remembered["stopping"])
+        self.stopping = type(self.stopping)(**remembered["stopping"])
         self.best_test_error = remembered["test_error"]
 
     def summary(self) -> str:

@@ -4,8 +4,6 @@ after a kill; they predict, and say in one line what they cannot use.
 
 import csv
 import signal
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -25,8 +23,7 @@ import rbm
 import SdA
 from data.mnist import load
 from tests.tutorials import lenet_numpy
-
-PROGRAMS = Path(mlp.__file__).parent
+from tests.tutorials.runs import outcome_of, parameters, start, tables
 
 
 @dataclass(frozen=True)
@@ -81,20 +78,6 @@ TUTORIALS = {
     ),
 }
 CLASSIFIERS = [name for name, tutorial in TUTORIALS.items() if tutorial.classifies]
-
-
-def parameters(folder: Path) -> dict[str, bytes]:
-    """All arrays of a checkpoint: parameters, random states, the curve."""
-    with np.load(folder / "checkpoint.npz", allow_pickle=False) as saved:
-        return {name: saved[name].tobytes() for name in saved.files if name != "progress"}
-
-
-def tables(folder: Path) -> dict[str, bytes]:
-    """The results that do not depend on how long anything took."""
-    names = [
-        name for name in ("best_model.npz", "model.npz", "learning_curve.csv") if (folder / name).exists()
-    ]
-    return {name: (folder / name).read_bytes() for name in names}
 
 
 @pytest.fixture(scope="module")
@@ -211,11 +194,6 @@ def test_prediction_of_pictures(trained, tmp_path, capsys, name):
     assert second.startswith(f"{pictures[1]}: 0 (probability ")
 
 
-def start(name: str, *options: str) -> subprocess.Popen:
-    program = [sys.executable, str(PROGRAMS / f"{name}.py"), *options]
-    return subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL])
 def test_stopped_program_goes_on_identically(digits, tmp_path, kind):
     options = ["--dataset", digits, "--hidden", "5", "--epochs"]
@@ -276,14 +254,6 @@ BAD_INPUT = [
     ("--predict", "best_model.npz does not exist: train a model first", CLASSIFIERS),
     ("--epochs none", "'none' is not a whole number", TUTORIALS),
 ]
-
-
-def outcome_of(tutorial: ModuleType, arguments: list[str]) -> int:
-    """The exit code, whichever way it is given."""
-    try:
-        return tutorial.main(arguments)
-    except SystemExit as stop:
-        return stop.code
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def make_parser(
         description,
         name=f"hmc/{name}",
         seed_of_chapter=123,
-        reads_data=False,
+        data=None,
         predicts=False,
         does="sample",
         files=f"samples.npz (every draw: draws by particles by coordinates), trace.png, {files}",

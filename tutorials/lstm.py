@@ -1,0 +1,361 @@
+"""A recurrent network of LSTM units that tells whether a review is positive or negative.
+
+The words of a review, one after the other, drive a layer of LSTM units; the mean of its values over all words
+goes into a logistic regression:
+
+    i, f, o = s(W x + U h + b),    c' = f c + i tanh(W x + U h + b),    h' = o tanh(c')
+
+Reviews of about the same length are put together in a minibatch; what fills up the shorter ones is masked.
+Half of the means, chosen at random, are dropped while it trains. By default the steps are AdaDelta's.
+
+After the chapter "LSTM Networks for Sentiment Analysis" of the Deep Learning Tutorials (LISA lab);
+S. Hochreiter and J. Schmidhuber, "Long short-term memory", 1997; F. Gers, J. Schmidhuber and F. Cummins,
+"Learning to forget", 2000.
+"""
+
+import _checkout  # noqa: F401
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+import classification
+import command_line
+import graphlib
+import graphlib.tensor as T
+import optimizers
+import training
+from data import reviews
+from data.sequences import bucketed_minibatches, pad
+from epochs import Epochs
+from graphlib.tensor.random import RandomStreams
+from storage import UserError
+
+AT_ONCE = 64  # reviews evaluated together, as in the chapter
+
+
+def orthogonal(rng, rows: int, columns: int) -> np.ndarray:
+    """A random matrix whose rows or columns, whichever are fewer, are orthonormal."""
+    left, _, right = np.linalg.svd(rng.randn(rows, columns), full_matrices=False)
+    return left if left.shape == (rows, columns) else right
+
+
+class LSTM:
+    """A layer of LSTM units. The products of its four gates are made as one.
+
+    Args:
+        rng: numpy.random.RandomState that draws the weights.
+        n_in: values of an input.
+        n_out: units.
+
+    Attributes:
+        W, U, b: shared parameters (n_in, 4 n_out), (n_out, 4 n_out) and (4 n_out,), the columns of the input
+            gate, the forget gate, the output gate and the cell's input, in this order.
+        params: [W, U, b].
+    """
+
+    def __init__(self, rng, n_in: int, n_out: int):
+        def four(rows: int) -> np.ndarray:
+            blocks = [orthogonal(rng, rows, n_out) for _ in range(4)]
+            return np.concatenate(blocks, axis=1).astype(graphlib.config.floatX)
+
+        self.n_out = n_out
+        self.W = graphlib.shared(four(n_in), name="W", borrow=True)
+        self.U = graphlib.shared(four(n_out), name="U", borrow=True)
+        self.b = graphlib.shared(np.zeros(4 * n_out, graphlib.config.floatX), name="b", borrow=True)
+        self.params = [self.W, self.U, self.b]
+
+    def step(self, linear, h, c):
+        """(h', c') of a step, (…, n_out) each, where `linear` (…, 4 n_out) is x W + b of its input x."""
+        gates = linear + T.dot(h, self.U)
+        i, f, o, new = (gates[..., k * self.n_out : (k + 1) * self.n_out] for k in range(4))
+        c = T.nnet.sigmoid(f) * c + T.nnet.sigmoid(i) * T.tanh(new)
+        return T.nnet.sigmoid(o) * T.tanh(c), c
+
+    def run(self, x, h, c, mask=None):
+        """The layer's values and cells after each step, (time, …, n_out) each.
+
+        Args:
+            x: the inputs, (time, …, n_in).
+            h, c: the values and cells before the first step, (…, n_out).
+            mask: floatX (time, …): where it is 0 the layer stays as it was; None for 1 everywhere.
+        """
+
+        def step(linear, *rest):
+            *masked, h, c = rest
+            new_h, new_c = self.step(linear, h, c)
+            if not masked:
+                return new_h, new_c
+            m = T.shape_padright(masked[0])
+            return m * new_h + (1 - m) * h, m * new_c + (1 - m) * c
+
+        sequences = [T.dot(x, self.W) + self.b] + ([] if mask is None else [mask])
+        (values, cells), _ = graphlib.scan(step, sequences=sequences, outputs_info=[h, c])
+        return values, cells
+
+
+class SentimentLSTM:
+    """Embeddings of words, a layer of LSTM units, the mean over time, and a logistic regression.
+
+    Args:
+        rng: numpy.random.RandomState that draws the weights.
+        n_words: size of the dictionary.
+        n_units: LSTM units, and values of an embedding.
+        dropout: drop half of the means while it trains; without, halve all of them.
+
+    Attributes:
+        words: symbolic indices, int64 (time, n).
+        mask: symbolic, floatX (time, n), 0 where there is no word.
+        y: the symbolic classes, int32 (n,).
+        embeddings, W, b: shared, (n_words, n_units), (n_units, 2) and (2,); the last two of the regression.
+        layer: the `LSTM`.
+        cost: the mean negative log-likelihood of `y`, in training.
+        p_y_given_x, y_pred: the probabilities (n, 2) and the more probable class (n,), after training.
+        streams: RandomStreams of the dropout.
+        params: all parameters.
+    """
+
+    def __init__(self, rng, n_words: int, n_units: int, dropout: bool = True):
+        floatX = graphlib.config.floatX
+        self.words, self.mask, self.y = T.lmatrix("words"), T.matrix("mask"), T.ivector("y")
+        self.streams = RandomStreams(rng.randint(2**30))
+        self.embeddings = graphlib.shared(
+            (0.01 * rng.rand(n_words, n_units)).astype(floatX), name="embeddings", borrow=True
+        )
+        self.layer = LSTM(rng, n_units, n_units)
+        self.W = graphlib.shared((0.01 * rng.randn(n_units, 2)).astype(floatX), name="W", borrow=True)
+        self.b = graphlib.shared(np.zeros(2, floatX), name="b", borrow=True)
+        self.params = [self.embeddings, *self.layer.params, self.W, self.b]
+
+        start = T.zeros((self.words.shape[1], n_units))
+        h, _ = self.layer.run(self.embeddings[self.words], start, start, self.mask)
+        mean = T.sum(h * self.mask[:, :, None], axis=0) / T.sum(self.mask, axis=0)[:, None]
+        dropped = mean * self.streams.binomial(size=mean.shape, n=1, p=0.5, dtype=floatX)
+        halved = 0.5 * mean
+        p_y_given_x = self._probabilities(dropped if dropout else halved)
+        self.cost = -T.mean(T.log(p_y_given_x)[T.arange(self.y.shape[0]), self.y])
+        self.p_y_given_x = self._probabilities(halved)
+        self.y_pred = T.argmax(self.p_y_given_x, axis=1)
+
+    def _probabilities(self, features):
+        return T.nnet.softmax(T.dot(features, self.W) + self.b)
+
+
+def parameters_of(model: SentimentLSTM) -> dict:
+    """The parameters under the names they have in best_model.npz."""
+    return {
+        "embeddings": model.embeddings,
+        **training.named_parameters(lstm=model.layer),
+        "output.W": model.W,
+        "output.b": model.b,
+    }
+
+
+#: Of each choice of --optimizer: the updates for parameters, gradients and --learning-rate.
+OPTIMIZERS: dict[str, Callable[[Sequence, Sequence, float], optimizers.Updates]] = {
+    "adadelta": lambda parameters, gradients, _: optimizers.adadelta(parameters, gradients),
+    "rmsprop": optimizers.rmsprop,
+    "sgd": optimizers.sgd,
+}
+
+
+def as_minibatch(part: reviews.Reviews, which: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(words, mask, classes) of the reviews at the positions `which`; see `SentimentLSTM`."""
+    words, mask = pad([part.x[each] for each in which], graphlib.config.floatX)
+    return words, mask, part.y[which]
+
+
+def at_most(part: reviews.Reviews, length: int) -> reviews.Reviews:
+    """The reviews that are no longer than `length` words."""
+    which = [position for position, review in enumerate(part.x) if len(review) <= length]
+    return reviews.Reviews([part.x[each] for each in which], part.y[which])
+
+
+def classify(model: SentimentLSTM) -> Callable[[reviews.Reviews], np.ndarray]:
+    """A compiled function that gives the probability that each review is positive, (reviews,)."""
+    evaluate = graphlib.function([model.words, model.mask], model.p_y_given_x, name="classify")
+
+    def probabilities(part: reviews.Reviews) -> np.ndarray:
+        positive = np.empty(len(part.x))
+        by_length = np.argsort([len(review) for review in part.x], kind="stable")
+        for first in range(0, len(by_length), AT_ONCE):
+            which = by_length[first : first + AT_ONCE]
+            positive[which] = evaluate(*as_minibatch(part, which)[:2])[:, 1]
+        return positive
+
+    return probabilities
+
+
+def load_data(options: argparse.Namespace) -> reviews.Dataset:
+    """The reviews that the options name, downloaded before if they say so."""
+    if options.fetch:
+        if options.data is None:
+            raise UserError("--fetch: say with --data where imdb.npz is to be kept, such as --data imdb.npz")
+        path = Path(options.data)
+        if path.name not in reviews.SOURCES:
+            raise UserError(f"--fetch: {path.name} is none of {', '.join(reviews.SOURCES)}")
+        reviews.fetch(path.name, path.parent)
+    return reviews.load(options.data, options.words)
+
+
+def train(options: argparse.Namespace) -> training.Outcome:
+    """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
+    training.say("... loading the data")
+    data = load_data(options)
+    train_set = at_most(data.train, options.longest)
+    training.say(
+        f"{data.origin}: {len(train_set.x)} reviews to train on (of {len(data.train.x)}, those of at most "
+        f"{options.longest} words), {len(data.valid.x)} to validate, {len(data.test.x)} to test"
+    )
+    if len(train_set.x) < options.batch_size:
+        raise UserError(
+            f"--batch-size {options.batch_size} is more than the {len(train_set.x)} reviews of at most "
+            f"{options.longest} words (--longest)"
+        )
+
+    training.say("... building the model")
+    model = SentimentLSTM(
+        np.random.RandomState(options.seed), len(data.words), options.units, not options.no_dropout
+    )
+    gradients = T.grad(model.cost, model.params)
+    updates = OPTIMIZERS[options.optimizer](model.params, gradients, options.learning_rate)
+    train_model = graphlib.function(
+        [model.words, model.mask, model.y], model.cost, updates=updates, name="train_model"
+    )
+    evaluate = classify(model)
+
+    def error(part: reviews.Reviews) -> float:
+        return np.mean((evaluate(part) > 0.5) != part.y)
+
+    lengths = [len(review) for review in train_set.x]
+    epochs = Epochs(partial(bucketed_minibatches, lengths, options.batch_size), options.seed)
+
+    training.say("... training")
+    return training.train(
+        lambda index: train_model(*as_minibatch(train_set, epochs[index])),
+        len(epochs),
+        epochs=options.epochs,
+        monitor=training.Validation(
+            training.Patience(options.patience),
+            partial(error, data.valid),
+            partial(error, data.test),
+            every=options.validate_every,
+        ),
+        model=parameters_of(model),
+        state={
+            "epoch": epochs,
+            **training.random_states(dropout=model.streams),
+            **optimizers.state_of(updates, model.params),
+        },
+        folder=options.out,
+        settings=command_line.settings_of(options),
+        resume=options.resume,
+    )
+
+
+def predict(options: argparse.Namespace) -> None:
+    """Prints what the model in `options.out` says of the texts `options.predict`, or of the test reviews."""
+    arrays = classification.load_parameters(options.out / training.BEST_MODEL, "embeddings", "lstm.U")
+    options = command_line.options_of_run(options)
+    data = load_data(options)
+    model = SentimentLSTM(np.random.RandomState(), len(data.words), options.units)
+    training.set_values(parameters_of(model), arrays, options.out / training.BEST_MODEL)
+    evaluate = classify(model)
+    if options.predict:
+        texts = [reviews.encode(reviews.tokenise(text), data.words) for text in options.predict]
+        for text, words in zip(options.predict, texts, strict=True):
+            if not len(words):
+                raise UserError(f"--predict: {text!r} has no words")
+        positive = evaluate(reviews.Reviews(texts, np.zeros(len(texts), np.int32)))
+        for text, probability in zip(options.predict, positive, strict=True):
+            print(f"{'positive' if probability > 0.5 else 'negative'} ({100 * probability:.1f} %): {text}")
+        return
+    positive = evaluate(data.test)
+    wrong = np.flatnonzero((positive > 0.5) != data.test.y)
+    print(
+        f"Wrong: {len(wrong)} of {len(data.test.x)} test reviews ({100 * len(wrong) / len(data.test.x):.2f} "
+        "%); the first of them, with the probability that they are positive:"
+    )
+    for each in wrong[:5]:
+        text = " ".join(data.words[int(word)] for word in data.test.x[each][:40])
+        print(f"    {100 * positive[each]:5.1f} %  {text}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the tutorial from `arguments`, or from those of the process, and returns its exit code."""
+    parser = command_line.make_parser(
+        __doc__,
+        name="lstm",
+        epochs=100,
+        batch_size=16,
+        learning_rate=0.0001,
+        seed_of_chapter=123,
+        predicts=False,
+        data=(
+            "--data",
+            "other reviews than the sentences that come with the tutorials: the folder aclImdb of the Large "
+            "Movie Review Dataset or its archive, or Keras's imdb.npz",
+        ),
+        examples="\n  {program} --predict             try the trained model on the test reviews"
+        '\n  {program} --predict "What a waste of time!"\n'
+        "  {program} --data imdb.npz --fetch",
+        files="best_model.npz (the parameters that were best in validation)",
+    )
+    parser.task.add_argument(
+        "--predict",
+        nargs="*",
+        metavar="TEXT",
+        help="use the trained model in --out: say of each text whether it is positive; without a text, go "
+        "through the test reviews",
+    )
+    parser.add_argument(
+        "--fetch",
+        action="store_true",
+        help="first download the file that --data names: imdb.npz or aclImdb_v1.tar.gz",
+    )
+    model = parser.add_argument_group("the model")
+    for option, default, text in (
+        ("--units", 128, "LSTM units, and values of a word's embedding"),
+        ("--words", 10_000, "size of the dictionary"),
+        ("--longest", 100, "words of a review; longer ones are not trained on"),
+    ):
+        model.add_argument(
+            option,
+            type=command_line.at_least(3 if option == "--words" else 1),
+            default=default,
+            metavar="N",
+            help=text,
+        )
+    model.add_argument(
+        "--no-dropout", action="store_true", help="do not drop half of the means while it trains"
+    )
+    model.add_argument(
+        "--optimizer",
+        choices=OPTIMIZERS,
+        default="adadelta",
+        help="rule of the steps; AdaDelta's needs no --learning-rate",
+    )
+    stopping = parser.add_argument_group("when to stop")
+    stopping.add_argument(
+        "--validate-every",
+        type=command_line.at_least(1),
+        default=370,
+        metavar="N",
+        help="minibatches between validations",
+    )
+    stopping.add_argument(
+        "--patience",
+        type=command_line.at_least(0),
+        default=10,
+        metavar="N",
+        help="stop when more than N validations in a row were no better than the best",
+    )
+    return command_line.main(parser, train, {"predict": predict}, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

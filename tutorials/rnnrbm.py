@@ -1,0 +1,404 @@
+"""A model of polyphonic music that learns from pieces and makes up others: the RNN-RBM.
+
+Which keys of a piano sound at a step of time is the business of a restricted Boltzmann machine, whose biases
+a recurrent network sets by what it has heard so far:
+
+    bv_t = bv + Wuv u_{t-1},    bh_t = bh + Wuh u_{t-1},    u_t = tanh(bu + Wuu u_{t-1} + Wvu v_t)
+
+The Boltzmann machines of all steps learn by contrastive divergence, and the gradient of their biases goes
+back through the recurrent network. What is reported is the log-likelihood of each step given one of the
+model's own reconstructions of it, in nats: the closer to 0, the better.
+
+After the chapter "Modeling and generating sequences of polyphonic music with the RNN-RBM" of the Deep
+Learning Tutorials (LISA lab); N. Boulanger-Lewandowski, Y. Bengio and P. Vincent, "Modeling temporal
+dependencies in high-dimensional sequences: application to polyphonic music generation and transcription",
+2012.
+"""
+
+import _checkout  # noqa: F401
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import classification
+import command_line
+import graphlib
+import graphlib.tensor as T
+import optimizers
+import training
+from data import music
+from epochs import Epochs
+from graphlib.tensor.random import RandomStreams
+
+N_KEYS = music.KEYS[1] - music.KEYS[0]
+SAMPLES = 2
+SAMPLED_STEPS = 200  # one minute
+GIBBS_STEPS, GIBBS_STEPS_OF_SAMPLES = 15, 25
+SAMPLES_IMAGE = "samples.png"
+
+
+def normal(rng, rows: int, columns: int, scale: float, name: str):
+    """A shared matrix of normal numbers with the standard deviation `scale`."""
+    values = rng.normal(0, scale, (rows, columns))
+    return graphlib.shared(values.astype(graphlib.config.floatX), name=name, borrow=True)
+
+
+def zeros(n: int, name: str):
+    """A shared vector of zeros."""
+    return graphlib.shared(np.zeros(n, graphlib.config.floatX), name=name, borrow=True)
+
+
+class RNNRBM:
+    """A sequence of restricted Boltzmann machines whose biases a recurrent network sets.
+
+    Args:
+        rng: numpy.random.RandomState that draws the weights and seeds the streams.
+        n_visible: visible units of the Boltzmann machine, the keys.
+        n_hidden: its hidden units.
+        n_recurrent: units of the recurrent network.
+
+    Attributes:
+        v: a symbolic piece, floatX (time, n_visible) of 0 and 1.
+        W, bv, bh: shared (n_visible, n_hidden), (n_visible,), (n_hidden,): of the Boltzmann machine.
+        Wuh, Wuv: shared (n_recurrent, n_hidden), (n_recurrent, n_visible): from the network to its biases.
+        Wvu, Wuu, bu, u0: shared (n_visible, n_recurrent), (n_recurrent, n_recurrent), (n_recurrent,): of the
+            network, and its units' values before the first step.
+        params: all of them but u0.
+        streams: RandomStreams of the Gibbs sampling.
+    """
+
+    def __init__(self, rng, n_visible: int = N_KEYS, n_hidden: int = 150, n_recurrent: int = 100):
+        self.n_visible, self.n_hidden = n_visible, n_hidden
+        self.v = T.matrix("v")
+        self.W = normal(rng, n_visible, n_hidden, 0.01, "W")
+        self.bv, self.bh = zeros(n_visible, "bv"), zeros(n_hidden, "bh")
+        self.Wuh = normal(rng, n_recurrent, n_hidden, 0.0001, "Wuh")
+        self.Wuv = normal(rng, n_recurrent, n_visible, 0.0001, "Wuv")
+        self.Wvu = normal(rng, n_visible, n_recurrent, 0.0001, "Wvu")
+        self.Wuu = normal(rng, n_recurrent, n_recurrent, 0.0001, "Wuu")
+        self.bu, self.u0 = zeros(n_recurrent, "bu"), zeros(n_recurrent, "u0")
+        self.params = [self.W, self.bv, self.bh, self.Wuh, self.Wuv, self.Wvu, self.Wuu, self.bu]
+        self.streams = RandomStreams(rng.randint(2**30))
+
+    def _draw(self, p):
+        """0 or 1, 1 with the probability p."""
+        return self.streams.binomial(size=p.shape, n=1, p=p, dtype=graphlib.config.floatX)
+
+    def gibbs_chain(self, v, bv, bh, k: int):
+        """(the visible units after `k` steps of Gibbs sampling from v, their probabilities in one more step,
+        updates); the steps of time go side by side. Shapes are those of v and its biases: (…, n_visible).
+        """
+
+        def probabilities(v):
+            h = self._draw(T.nnet.sigmoid(T.dot(v, self.W) + bh))
+            return T.nnet.sigmoid(T.dot(h, self.W.T) + bv)
+
+        chain, updates = graphlib.scan(lambda v: self._draw(probabilities(v)), outputs_info=v, n_steps=k)
+        return chain[-1], probabilities(chain[-1]), updates
+
+    def free_energy(self, v, bv, bh):
+        """The sum over the steps of −log of the sum over all h of exp(−E(v, h))."""
+        return -T.sum(v * bv) - T.sum(T.nnet.softplus(T.dot(v, self.W) + bh))
+
+    def contrastive_divergence(self, bv, bh, k: int):
+        """(cost, sample, log-likelihood, updates) of the Boltzmann machines of these biases on v: the
+        gradient of the cost, with the sample held constant, is that of contrastive divergence.
+
+        Args:
+            bv, bh: the biases, of each step or of all.
+            k: steps of Gibbs sampling.
+
+        Returns:
+            The last of two: the mean over the steps of the log-likelihood of v by the probabilities that a
+            chain from v reconstructs it with.
+        """
+        sample, mean, updates = self.gibbs_chain(self.v, bv, bh, k)
+        n = self.v.shape[0]
+        cost = (self.free_energy(self.v, bv, bh) - self.free_energy(sample, bv, bh)) / n
+        likelihood = T.xlogx.xlogy0(self.v, mean) + T.xlogx.xlogy0(1 - self.v, 1 - mean)
+        return cost, sample, T.sum(likelihood) / n, updates
+
+    def recurrence(self, v, u):
+        """The network's next values after it has heard v."""
+        return T.tanh(self.bu + T.dot(v, self.Wvu) + T.dot(u, self.Wuu))
+
+    def biases(self, u):
+        """(bv, bh) of the Boltzmann machine of the step behind u."""
+        return self.bv + T.dot(u, self.Wuv), self.bh + T.dot(u, self.Wuh)
+
+    def biases_over_time(self):
+        """(bv, bh) of every step of the piece v: (time, n_visible) and (time, n_hidden)."""
+
+        def step(v, u):
+            return self.recurrence(v, u), *self.biases(u)
+
+        (_, bv, bh), _ = graphlib.scan(step, sequences=self.v, outputs_info=[self.u0, None, None])
+        return bv, bh
+
+    def generate(self, n_steps: int, k: int):
+        """(a piece of the model's own, 0 and 1, (n_steps, n_visible), updates): each step is what the
+        Boltzmann machine comes to in `k` steps of Gibbs sampling from silence.
+        """
+
+        def step(u):
+            v, _, updates = self.gibbs_chain(T.zeros((self.n_visible,)), *self.biases(u), k)
+            return [v, self.recurrence(v, u)], updates
+
+        (v, _), updates = graphlib.scan(step, outputs_info=[None, self.u0], n_steps=n_steps)
+        return v, updates
+
+
+def parameters_of(model: RNNRBM) -> dict:
+    """The parameters under the names they have in model.npz."""
+    return {parameter.name: parameter for parameter in [*model.params, model.u0]}
+
+
+class Pieces:
+    """Pieces cut into parts of at most `size` steps, which the training goes through in their order; the
+    pieces are in another order in every epoch.
+    """
+
+    def __init__(self, rolls: Sequence[np.ndarray], size: int, seed: int):
+        self.rolls = [roll.astype(graphlib.config.floatX) for roll in rolls]
+        self.size = size
+        self.epochs = Epochs(self._parts, seed)
+
+    def _parts(self, rng: np.random.RandomState) -> list[tuple[int, int]]:
+        order = rng.permutation(len(self.rolls))
+        return [(piece, first) for piece in order for first in range(0, len(self.rolls[piece]), self.size)]
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """The part of an index in the present epoch; 0 begins the next one."""
+        piece, first = self.epochs[index]
+        return self.rolls[piece][first : first + self.size]
+
+
+class Composer:
+    """Has the model make up pieces, and writes them as MIDI files, and as a picture beside real ones.
+
+    Args:
+        options: of the command line: the model's sizes, and the folder.
+        real: pieces to show beside those made up.
+    """
+
+    def __init__(self, options: argparse.Namespace, real: Sequence[np.ndarray]):
+        self.options, self.folder = options, options.out
+        self.real = [roll[:SAMPLED_STEPS] for roll in real[:SAMPLES]]
+        self._model: RNNRBM | None = None
+
+    def write(self, parameters: Mapping[str, np.ndarray], seed: int) -> None:
+        """Writes sample1.mid, sample2.mid and samples.png, made up by the model of these parameters."""
+        # A model of its own, whose random numbers are no part of the training's; made when first needed.
+        if self._model is None:
+            self._model = make_model(self.options)
+            piece, updates = self._model.generate(SAMPLED_STEPS, GIBBS_STEPS_OF_SAMPLES)
+            self._generate = graphlib.function([], piece, updates=updates, name="generate")
+        training.set_values(parameters_of(self._model), parameters, self.folder / training.LATEST_MODEL)
+        self._model.streams.seed(seed)
+        rolls = {}
+        for number in range(1, SAMPLES + 1):
+            rolls[f"sample {number}"] = piece = self._generate()
+            music.write_midi(self.folder / f"sample{number}.mid", piece)
+        rolls |= {f"a real piece ({number})": roll for number, roll in enumerate(self.real, start=1)}
+        music.save_rolls(self.folder / SAMPLES_IMAGE, rolls)
+
+
+def make_model(options: argparse.Namespace) -> RNNRBM:
+    """The model of the sizes that the options say."""
+    return RNNRBM(np.random.RandomState(options.seed), N_KEYS, options.hidden, options.recurrent)
+
+
+def training_function(
+    model: RNNRBM,
+    parameters: Sequence[Any],
+    divergence: tuple,
+    rule: Callable[[Sequence, Sequence], optimizers.Updates],
+    name: str,
+) -> tuple[Callable[[], Callable], dict[str, Any]]:
+    """A function that compiles the training step by `rule` on the `parameters`, and the rule's state by name.
+
+    `divergence` is from `contrastive_divergence`; the step is given a piece and returns its log-likelihood.
+    """
+    cost, sample, likelihood, updates = divergence
+    gradients = T.grad(cost, parameters, consider_constant=[sample])
+    steps = rule(parameters, gradients)
+    every = [*updates.items(), *steps]
+    compiled = partial(graphlib.function, [model.v], likelihood, updates=every, name=name)
+    return compiled, optimizers.state_of(steps, parameters)
+
+
+def descent(options: argparse.Namespace, parameters: Sequence, gradients: Sequence) -> optimizers.Updates:
+    """The updates that the options ask for: of plain descent, or clipped, or with Nesterov's momentum."""
+    if options.clip:
+        gradients = optimizers.clip_norm(gradients, options.clip)
+    if options.nesterov:
+        return optimizers.momentum(
+            parameters, gradients, options.learning_rate, options.nesterov, nesterov=True
+        )
+    return optimizers.sgd(parameters, gradients, options.learning_rate)
+
+
+def train(options: argparse.Namespace) -> training.Outcome:
+    """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
+    training.say("... loading the data")
+    data = music.load(options.data)
+    pieces = Pieces(data.train, options.batch_size, options.seed)
+    training.say(
+        f"{data.origin}: {len(data.train)} pieces to train on, in {len(pieces)} parts of at most "
+        f"{options.batch_size} steps; {len(data.valid)} to validate"
+    )
+
+    training.say("... building the model")
+    model = make_model(options)
+    boltzmann = [model.W, model.bv, model.bh]
+    learnt = [*model.params, model.u0] if options.learn_initial_state else model.params
+    pretrain, pretraining_state = training_function(
+        model,
+        boltzmann,
+        model.contrastive_divergence(model.bv, model.bh, options.gibbs_steps),
+        partial(optimizers.sgd, learning_rate=options.pretraining_rate),
+        name="pretrain",
+    )
+    divergence = model.contrastive_divergence(*model.biases_over_time(), options.gibbs_steps)
+    train_model, training_state = training_function(
+        model, learnt, divergence, partial(descent, options), name="train"
+    )
+    *_, likelihood, updates = divergence
+    validate = graphlib.function([model.v], likelihood, updates=updates, name="validate")
+    valid = [roll.astype(graphlib.config.floatX) for roll in data.valid]
+
+    def validation_likelihood() -> float:
+        total = sum(len(roll) * float(validate(roll)) for roll in valid)
+        return total / sum(len(roll) for roll in valid)
+
+    panel = "log-likelihood (nats a step)"
+
+    def stage(compiled: Callable[[], Callable], epochs: int, monitor: training.Monitor, **about: Any):
+        def start() -> Callable[[int], Any]:
+            step = compiled()
+            return lambda index: step(pieces[index])
+
+        return training.Stage(start, len(pieces), epochs, monitor, **about)
+
+    stages = []
+    if options.pretraining_epochs:
+        monitor = training.EveryEpoch("pretraining_log_likelihood", panel, called="log-likelihood")
+        stages.append(stage(pretrain, options.pretraining_epochs, monitor, name="pre-training"))
+    monitor = training.EveryEpoch(
+        "log_likelihood",
+        panel,
+        {"validation_log_likelihood": validation_likelihood},
+        called="log-likelihood",
+    )
+    composer = Composer(options, data.test)
+    stages.append(
+        stage(
+            train_model,
+            options.epochs,
+            monitor,
+            name="training" if stages else "",
+            illustrate=partial(composer.write, seed=options.seed),
+        )
+    )
+
+    training.say("... training")
+    return training.train_stages(
+        stages,
+        model=parameters_of(model),
+        state={
+            "epoch": pieces.epochs,
+            **training.random_states(sampling=model.streams),
+            **{f"pretraining_{name}": value for name, value in pretraining_state.items()},
+            **training_state,
+        },
+        folder=options.out,
+        settings=command_line.settings_of(options),
+        resume=options.resume,
+    )
+
+
+def sample(options: argparse.Namespace) -> None:
+    """Writes other pieces by the trained model in `options.out`."""
+    arrays = classification.load_parameters(options.out / training.LATEST_MODEL, "W", "Wuu")
+    options = command_line.options_of_run(options)
+    Composer(options, music.load(options.data).test).write(arrays, options.sample)
+    names = [f"sample{number}.mid" for number in range(1, SAMPLES + 1)]
+    print(f"{options.out} holds {', '.join(names)} and {SAMPLES_IMAGE}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the tutorial from `arguments`, or from those of the process, and returns its exit code."""
+    parser = command_line.make_parser(
+        __doc__,
+        name="rnnrbm",
+        epochs=200,
+        batch_size=100,
+        learning_rate=0.001,
+        seed_of_chapter=51963,
+        predicts=False,
+        data=(
+            "--data",
+            "other music than the chorales by J. S. Bach that come with the tutorials: a folder or an "
+            "archive (tar, tar.gz, zip) of MIDI files",
+        ),
+        examples="\n  {program} --sample 7            make up two other pieces with the trained model",
+        files="model.npz (the parameters after the last epoch), sample1.mid and sample2.mid (pieces made up "
+        "by the model) and samples.png (their piano-rolls, and those of real pieces)",
+    )
+    parser.task.add_argument(
+        "--sample",
+        nargs="?",
+        type=command_line.seed,
+        const=0,
+        metavar="SEED",
+        help="use the trained model in --out: make up other pieces, which depend on the seed",
+    )
+    model = parser.add_argument_group("the model (a minibatch is a part of a piece; its examples are steps)")
+    for option, default, text in (
+        ("--hidden", 150, "hidden units of the Boltzmann machine"),
+        ("--recurrent", 100, "units of the recurrent network"),
+        ("--gibbs-steps", GIBBS_STEPS, "steps of Gibbs sampling in contrastive divergence"),
+    ):
+        model.add_argument(option, type=command_line.at_least(1), default=default, metavar="N", help=text)
+    better = parser.add_argument_group("improvements on the chapter's program, all off by default")
+    better.add_argument(
+        "--clip", type=command_line.above_zero, metavar="X", help="shorten gradients to the length X"
+    )
+    better.add_argument(
+        "--learn-initial-state",
+        action="store_true",
+        help="learn the network's values before the first step, which are zero otherwise",
+    )
+    better.add_argument(
+        "--nesterov",
+        type=command_line.fraction,
+        metavar="X",
+        help="Nesterov's momentum: the part of the last step that is added to the next, such as 0.9",
+    )
+    better.add_argument(
+        "--pretraining-epochs",
+        type=command_line.at_least(0),
+        default=0,
+        metavar="N",
+        help="first train the Boltzmann machine alone, for N passes over the data",
+    )
+    better.add_argument(
+        "--pretraining-rate",
+        type=command_line.above_zero,
+        default=0.01,
+        metavar="X",
+        help="step of the descent in that",
+    )
+    return command_line.main(parser, train, {"sample": sample}, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
