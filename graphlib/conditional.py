@@ -25,8 +25,8 @@ def ifelse(condition: Any, then_branch: Any, else_branch: Any, name: str | None 
 
     Branches are variables, or lists of as many variables; the result is of their form.  A pair must have the
     same number of dimensions, and gets the dtype that holds both.  Lengths may differ, but must follow from
-    the shapes of what a branch is computed from.  ``T.switch`` chooses element by element instead, and computes
-    both.
+    the shapes of what a branch is computed from.  ``T.switch`` chooses element by element instead, and
+    computes both.
 
     What a branch needs is computed inside it, in its gradients as well.  Loops with random draws are the
     exception: they make their steps at any rate, so that the numbers drawn later do not depend on the
