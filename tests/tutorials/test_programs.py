@@ -349,6 +349,8 @@ def test_dataset_mapped_once_gives_the_same_run(digits, tmp_path):
 def test_preset_changes_defaults_and_gives_way_to_options():
     parser = SdA.make_parser()
     chapter = command_line.parse(parser, [])
-    assert (chapter.batch_size, chapter.pretraining_rate, chapter.map_dataset_once) == (1, 0.001, False)
+    assert (chapter.batch_size, chapter.learning_rate, chapter.pretraining_rate) == (1, 0.1, 0.001)
+    assert not chapter.map_dataset_once
     afternoon = command_line.parse(SdA.make_parser(), ["--preset", "afternoon", "--pretraining-rate", "0.05"])
-    assert (afternoon.batch_size, afternoon.pretraining_rate, afternoon.map_dataset_once) == (20, 0.05, True)
+    assert (afternoon.batch_size, afternoon.learning_rate, afternoon.pretraining_rate) == (20, 1.0, 0.05)
+    assert afternoon.map_dataset_once
