@@ -25,8 +25,8 @@ def ifelse(condition: Any, then_branch: Any, else_branch: Any, name: str | None 
 
     Branches are variables, or lists of as many variables; the result is of their form.  A pair must have the
     same number of dimensions, and gets the dtype that holds both.  Lengths may differ, but must follow from
-    the shapes of what a branch is computed from.  ``T.switch`` chooses element by element instead, and
-    computes both.
+    the shapes of what a branch is computed from, and in a step of a loop must not depend on the condition.
+    ``T.switch`` chooses element by element instead, and computes both.
 
     What a branch needs is computed inside it, in its gradients as well.  Loops with random draws are the
     exception: they make their steps at any rate, so that the numbers drawn later do not depend on the
@@ -34,6 +34,8 @@ def ifelse(condition: Any, then_branch: Any, else_branch: Any, name: str | None 
 
     Errors: InputError or ShapeError, naming the variables and the user's lines.
     """
+    from .rewrite.lengths import Lengths
+
     what = f"ifelse {name}" if name else "ifelse"
     condition = as_variable(condition)
     if condition.ndim:
@@ -56,11 +58,12 @@ def ifelse(condition: Any, then_branch: Any, else_branch: Any, name: str | None 
         _rows([pair[k] for pair in pairs], count, f"{what}, {label}")
         for k, (count, label) in enumerate([(taken, "then"), (1 - taken, "else")])
     ]
+    lengths = Lengths()
     results = []
     for (a, b), x, y in zip(pairs, *rows, strict=True):
         shape = [
-            m if m is not None and m == n else switch(taken, p, q)
-            for m, n, p, q in zip(a.type.shape, b.type.shape, shape_of(a), shape_of(b), strict=True)
+            p if m == n else switch(taken, p, q)
+            for m, n, p, q in zip(lengths.shape(a), lengths.shape(b), shape_of(a), shape_of(b), strict=True)
         ]
         results.append(reshape(concatenate([reshape(x, (-1,)), reshape(y, (-1,))]), shape, ndim=a.ndim))
     return results[0] if single else results
