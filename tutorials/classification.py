@@ -82,6 +82,39 @@ def mean_error(model: Any, y: Any, examples: SharedSet, batch_size: int, name: s
     return evaluate
 
 
+def descent(
+    model: Any, cost: Any, y: Any, examples: SharedSet, batch_size: int, learning_rate: float, name: str
+) -> Callable[[int], Any]:
+    """A compiled function of a minibatch's index: a step of `model`'s parameters down the gradient of `cost`.
+
+    It returns the cost before the step; `cost` is symbolic, of ``model.input`` and the classes `y`.
+    """
+    index = graphlib.tensor.lscalar("index")
+    rows = slice(index * batch_size, (index + 1) * batch_size)
+    gradients = graphlib.tensor.grad(cost, model.params)
+    return graphlib.function(
+        inputs=[index],
+        outputs=cost,
+        updates=[
+            (param, param - learning_rate * gradient)
+            for param, gradient in zip(model.params, gradients, strict=True)
+        ],
+        givens={model.input: examples.x[rows], y: examples.y[rows]},
+        name=name,
+    )
+
+
+def validation(
+    model: Any, y: Any, valid_set: SharedSet, test_set: SharedSet, batch_size: int, patience: int
+) -> training.Validation:
+    """Early stopping by the published programs' rule, after `patience` minibatches at the earliest."""
+    return training.Validation(
+        training.EarlyStopping(patience, patience_increase=2, improvement_threshold=0.995),
+        mean_error(model, y, valid_set, batch_size, name="validate_model"),
+        mean_error(model, y, test_set, batch_size, name="test_model"),
+    )
+
+
 def load_parameters(path: Path, *needed: str) -> dict[str, np.ndarray]:
     """The parameters of a trained model by name; UserError if the file or a `needed` one is missing."""
     if not path.exists():

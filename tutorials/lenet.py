@@ -218,25 +218,12 @@ def train(options: argparse.Namespace) -> training.Outcome:
     n_train_batches = classification.count_minibatches(train_set, batch_size)
 
     training.say("... building the model")
-    index = T.lscalar("index")
     x = T.matrix("x")
     y = T.ivector("y")
     classifier = LeNet(np.random.RandomState(options.seed), x, options.kernels)
     cost = classifier.negative_log_likelihood(y)
-    gradients = T.grad(cost, classifier.params)
-
-    train_model = graphlib.function(
-        inputs=[index],
-        outputs=cost,
-        updates=[
-            (param, param - options.learning_rate * gradient)
-            for param, gradient in zip(classifier.params, gradients, strict=True)
-        ],
-        givens={
-            x: train_set.x[index * batch_size : (index + 1) * batch_size],
-            y: train_set.y[index * batch_size : (index + 1) * batch_size],
-        },
-        name="train_model",
+    train_model = classification.descent(
+        classifier, cost, y, train_set, batch_size, options.learning_rate, name="train_model"
     )
     test_x, test_y = test_set.x.get_value(borrow=True), test_set.y.get_value(borrow=True)
     _, one_of_each_class = np.unique(test_y, return_index=True)
@@ -247,11 +234,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
         train_model,
         n_train_batches,
         epochs=options.epochs,
-        monitor=training.Validation(
-            training.EarlyStopping(patience=10000, patience_increase=2, improvement_threshold=0.995),
-            classification.mean_error(classifier, y, valid_set, batch_size, name="validate_model"),
-            classification.mean_error(classifier, y, test_set, batch_size, name="test_model"),
-        ),
+        monitor=classification.validation(classifier, y, valid_set, test_set, batch_size, patience=10000),
         model=parameters_of(classifier),
         folder=options.out,
         settings=command_line.settings_of(options),

@@ -130,26 +130,13 @@ def train(options: argparse.Namespace) -> training.Outcome:
     n_train_batches = classification.count_minibatches(train_set, batch_size)
 
     training.say("... building the model")
-    index = T.lscalar("index")
     x = T.matrix("x")
     y = T.ivector("y")
     rng = np.random.RandomState(options.seed)
     classifier = MLP(rng=rng, input=x, n_in=PIXELS, n_hidden=options.hidden, n_out=CLASSES)
     cost = classifier.negative_log_likelihood(y) + options.l1 * classifier.L1 + options.l2 * classifier.L2_sqr
-    gradients = T.grad(cost, classifier.params)
-
-    train_model = graphlib.function(
-        inputs=[index],
-        outputs=cost,
-        updates=[
-            (param, param - options.learning_rate * gradient)
-            for param, gradient in zip(classifier.params, gradients, strict=True)
-        ],
-        givens={
-            x: train_set.x[index * batch_size : (index + 1) * batch_size],
-            y: train_set.y[index * batch_size : (index + 1) * batch_size],
-        },
-        name="train_model",
+    train_model = classification.descent(
+        classifier, cost, y, train_set, batch_size, options.learning_rate, name="train_model"
     )
 
     training.say("... training")
@@ -157,11 +144,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
         train_model,
         n_train_batches,
         epochs=options.epochs,
-        monitor=training.Validation(
-            training.EarlyStopping(patience=10000, patience_increase=2, improvement_threshold=0.995),
-            classification.mean_error(classifier, y, valid_set, batch_size, name="validate_model"),
-            classification.mean_error(classifier, y, test_set, batch_size, name="test_model"),
-        ),
+        monitor=classification.validation(classifier, y, valid_set, test_set, batch_size, patience=10000),
         model=parameters_of(classifier),
         folder=options.out,
         settings=command_line.settings_of(options),

@@ -151,32 +151,21 @@ def finetuning_stage(
     train_set, valid_set, test_set = sets
     batch_size = options.batch_size
     n_train_batches = classification.count_minibatches(train_set, batch_size)
-
-    def compiled() -> Callable[[int], Any]:
-        index = T.lscalar("index")
-        rows = slice(index * batch_size, (index + 1) * batch_size)
-        gradients = T.grad(network.finetune_cost, network.params)
-        return graphlib.function(
-            [index],
-            network.finetune_cost,
-            updates=[
-                (param, param - options.learning_rate * gradient)
-                for param, gradient in zip(network.params, gradients, strict=True)
-            ],
-            givens={network.x: train_set.x[rows], network.y: train_set.y[rows]},
-            name="finetune",
-        )
-
     return training.Stage(
-        start=compiled,
+        start=partial(
+            classification.descent,
+            network,
+            network.finetune_cost,
+            network.y,
+            train_set,
+            batch_size,
+            options.learning_rate,
+            name="finetune",
+        ),
         n_minibatches=n_train_batches,
         epochs=options.epochs,
-        monitor=training.Validation(
-            training.EarlyStopping(
-                patience=patience_epochs * n_train_batches, patience_increase=2, improvement_threshold=0.995
-            ),
-            classification.mean_error(network, network.y, valid_set, batch_size, name="validate_model"),
-            classification.mean_error(network, network.y, test_set, batch_size, name="test_model"),
+        monitor=classification.validation(
+            network, network.y, valid_set, test_set, batch_size, patience_epochs * n_train_batches
         ),
         name="fine-tuning",
         illustrate=illustration(options, "filters.png", "layer_1.W"),
