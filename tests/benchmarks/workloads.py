@@ -601,8 +601,8 @@ def rnnrbm() -> Job:
             bare.Product(p["Wvu"], v.T, d_u, alpha=-rate, beta=1),
         ]
 
-    # Means of eight runs of the Boltzmann machines alone in NumPy, whose last losses spread by a relative .011:
-    # the recurrent weights are too small at first to matter.
+    # Means of eight runs of the Boltzmann machines alone in NumPy, as the recurrent weights are too small at
+    # first to matter; the last losses spread by a relative .011.
     resident = nbytes(pieces, *initial().values())
     return Job(10, (0.504, 0.4722), build, products, resident, tolerance=0.06)
 
