@@ -20,8 +20,8 @@ from tests.benchmarks.contest import (
     ROOT,
     Contestant,
     contest,
-    convolution_contestants,
     cores,
+    module_contestants,
     own_contestants,
     peer_contestants,
 )
@@ -71,7 +71,7 @@ PROBES: dict[str, Callable[[argparse.Namespace], Outcome]] = {
 
 def _workload(name: str, peers: Sequence[Contestant], arguments: argparse.Namespace) -> Outcome:
     job = JOBS[name]()
-    peers = list(convolution_contestants(arguments.peers)) if job.own_peers else peers
+    peers = list(module_contestants(arguments.peers, job.peers)) if job.peers else peers
     work = "copies" if isinstance(job.bare()[0], bare.Copy) else "products"
     ours, *yardsticks = own_contestants(work)
     result = contest([ours, *yardsticks, *peers], name, job.steps, arguments.rounds, arguments.patience)

@@ -17,11 +17,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 
 from tqdm import tqdm
 
-from tests.benchmarks.convolution_peers import VARIANTS
 from tests.benchmarks.figures import Round, Window
 
 ROOT = Path(__file__).parents[2]
@@ -88,13 +88,13 @@ def own_contestants(work: str) -> list[Contestant]:
     ]
 
 
-def convolution_contestants(peers: Path | None) -> Iterator[Contestant]:
-    """Every variant of the libraries of `convolution_peers` that have an environment in `peers`."""
-    for library, variants in VARIANTS.items():
+def module_contestants(peers: Path | None, name: str) -> Iterator[Contestant]:
+    """Every variant of the libraries of a module beside this one that have an environment in `peers`."""
+    module = f"tests.benchmarks.{name}"
+    for library, variants in import_module(module).VARIANTS.items():
         python = peers / library / "bin" / "python" if peers else None
         if python and python.exists():
             for variant in variants:
-                module = "tests.benchmarks.convolution_peers"
                 yield Contestant(f"{library} {variant}", python, ROOT, module, variant, peer=True)
 
 

@@ -28,7 +28,7 @@ class Job:
     steps: how many make one timed block. losses: of the first step and of the first block's last, on which
     all contestants must agree. build: compiles the step with graphlib and returns run(first, steps) -> the
     steps' losses. bare: makes the step's matrix products, or copies. resident: bytes of data and parameters.
-    own_peers: whether other libraries run convolution_peers.py rather than the programs of --peer-code.
+    peers: the module beside this one that other libraries run; None for the programs of --peer-code.
     """
 
     steps: int
@@ -37,7 +37,7 @@ class Job:
     bare: Callable[[], Sequence[bare.Product] | Sequence[bare.Copy]]
     resident: int
     tolerance: float = TOLERANCE
-    own_peers: bool = False
+    peers: str | None = None
 
     def agrees(self, losses: Sequence[float | None]) -> bool | None:
         """Whether a contestant's losses are the right ones; None where it computes none."""
@@ -266,7 +266,7 @@ def lenet_forward() -> Job:
 
     resident = nbytes(images, *lenet_parameters())
     losses = (2.302585, 2.302585)
-    return Job(10, losses, build, partial(lenet_products, False), resident, own_peers=True)
+    return Job(10, losses, build, partial(lenet_products, False), resident, peers="convolution_peers")
 
 
 def convolution(shape: Sequence[int], stride: int, pad: int, backward: bool) -> Job:
@@ -297,7 +297,7 @@ def convolution(shape: Sequence[int], stride: int, pad: int, backward: bool) -> 
 
     corner = np.pad(x[0], [(0, 0), (pad, pad), (pad, pad)])[:, :k, :k]
     loss = float((corner * w[0].astype(np.float64)).sum())
-    return Job(10, (loss, loss), build, products, nbytes(x, w, t), own_peers=True)
+    return Job(10, (loss, loss), build, products, nbytes(x, w, t), peers="convolution_peers")
 
 
 for _name, _arguments in CONVOLUTIONS.items():
