@@ -125,8 +125,11 @@ class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionH
     """Shows defaults where there is one to show, and leaves the description's lines as they are."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        without = action.default is None or action.default is False
-        return action.help if without else super()._get_help_string(action)
+        if action.default is None or action.default is False:
+            return action.help
+        if isinstance(action.default, list):
+            return f"{action.help} (default: {' '.join(map(str, action.default))})"
+        return super()._get_help_string(action)
 
 
 PREDICTIONS = """

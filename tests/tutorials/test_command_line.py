@@ -18,6 +18,7 @@ def parser(**defaults) -> command_line.Parser:
     parser = make_parser("Learns.\n\n    f(x)\n", **defaults)
     parser.add_argument("--hidden", type=at_least(1), default=500)
     parser.add_argument("--l1", type=not_negative, default=0.0, help="weight")
+    parser.add_argument("--layers", type=at_least(1), nargs="+", default=[30, 20], help="units of each layer")
     return parser
 
 
@@ -42,6 +43,7 @@ def test_defaults_are_the_tutorials():
         "dataset": None,
         "hidden": 500,
         "l1": 0.0,
+        "layers": [30, 20],
     }
     assert str(options.out) == "output/mlp"
     assert options.predict is None
@@ -94,7 +96,13 @@ def test_help_names_every_option_and_its_default(capsys):
     text = " ".join(capsys.readouterr().out.split())
     for option in ("--epochs", "--batch-size", "--learning-rate", "--seed", "--dataset", "--device", "--out"):
         assert f"{option} " in text
-    for default in ("(default: 1000)", "(default: 20)", "(default: 0.01)", "(default: 0.0)"):
+    for default in (
+        "(default: 1000)",
+        "(default: 20)",
+        "(default: 0.01)",
+        "(default: 0.0)",
+        "(default: 30 20)",
+    ):
         assert default in text
     assert "None" not in text and "False" not in text
 
@@ -182,6 +190,7 @@ def test_epochs_of_a_resumed_run_may_grow(folder):
     [
         (["--l1", "0"], "started with --l1 0.5, and cannot go on with --l1 0.0"),
         (["--batch-size", "10"], "started with --batch-size 20, and cannot go on with --batch-size 10"),
+        (["--layers", "7"], "started with --layers 30 20, and cannot go on with --layers 7"),
         (["--dataset", "/data"], "started with no --dataset, and cannot go on with --dataset /data"),
     ],
 )
