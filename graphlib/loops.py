@@ -17,7 +17,7 @@ from .graph.shared import newest
 from .ops.elementwise import cast, minimum
 from .ops.index import basic_index
 from .ops.op import as_variable
-from .ops.scan import Scan, State, carried_updates, row_lengths
+from .ops.scan import FirstRows, Scan, State, carried_updates, row_lengths
 from .ops.shape import as_length, constant_int, dimshuffle, shape_i
 
 __all__ = ["foldl", "foldr", "map", "reduce", "scan", "until"]
@@ -154,6 +154,9 @@ def _sequences(
                 raise ShapeError(
                     f"{what}: n_steps is {count} and {v.describe()} has only {v.type.shape[0]} rows"
                 )
+        outer = [
+            v if count is not None and v.type.shape[0] == count else FirstRows().make(v, n) for v in outer
+        ]
     return rows, outer, n
 
 

@@ -16,7 +16,7 @@ from ..errors import ShapeError
 from ..graph import Apply, Constant, TensorType, Variable, clone, toposort
 from ..scalar import expression as ex
 from ..scalar.integer import Poly, Symbol
-from ..scalar.lowered import Loop, Operand
+from ..scalar.lowered import Loop, Operand, Pull
 from .elementwise import eq, minimum, switch
 from .index import BasicWrite, basic_index
 from .op import Op
@@ -280,21 +280,12 @@ class Scan(Op):
         return [np.asarray(v.data if isinstance(v, Constant) else values[v]) for v in self.outputs]
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Loop:
-        n = ex.poly(operands[0].scalar)
-        if n.constant is None and not isinstance(n.atom, Symbol):
-            n = ex.maximum(0, n)
-        elif n.constant is not None:
-            n = Poly.of(max(0, n.constant))
+        n = _count(operands[0])
         first = 1 + self.sequences
         sequences, initial = operands[1:first], operands[first : first + len(self.states)]
         for o in sequences:
             if o.shape[0] != n:
-                require(
-                    n,
-                    ex.minimum(n, o.shape[0]),
-                    "the loop makes {a} steps and {0} has only {b} rows",
-                    (o.variable,),
-                )
+                require(n, ex.minimum(n, o.shape[0]), _TOO_SHORT, (o.variable,))
         for o, state in zip(initial, self.states, strict=True):
             if o.shape[0] != state.depth:
                 require(
@@ -328,6 +319,44 @@ class Scan(Op):
     def make_node(self, *inputs: Variable) -> Apply:
         """The node of this loop on its outer inputs."""
         return Apply(self, inputs, self.infer(*inputs))
+
+
+class FirstRows(Op):
+    """The first n rows of an array that must have so many; a slice would take fewer without a word."""
+
+    view = True
+
+    def infer(self, x: Variable, n: Variable) -> list[TensorType]:
+        return [TensorType(x.dtype, [constant_int(n), *x.type.shape[1:]])]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        x, n = node.inputs
+        entries = ((False, True, 1), *[None] * (x.ndim - 1))
+        return [BasicWrite(entries, "set").make(zeros_like(x), grads[0], n), None]
+
+    def reference(self, node: Apply, x: np.ndarray, n: np.ndarray) -> np.ndarray:
+        if len(x) < n:
+            raise ShapeError(
+                f"the loop makes {n} steps and {node.inputs[0].describe()} has only {len(x)} rows"
+            )
+        return x[: max(0, int(n))]
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
+        x = operands[0]
+        n = _count(operands[1])
+        require(n, ex.minimum(n, x.shape[0]), _TOO_SHORT, (x.variable,))
+        return Pull((n, *x.shape[1:]), x.at)
+
+
+_TOO_SHORT = "the loop makes {a} steps and {0} has only {b} rows"
+
+
+def _count(n: Operand) -> Poly:
+    """A number of steps, none where it is negative."""
+    count = ex.poly(n.scalar)
+    if count.constant is not None:
+        return Poly.of(max(0, count.constant))
+    return count if isinstance(count.atom, Symbol) else ex.maximum(0, count)
 
 
 def _check_rows(v: Variable, row: Variable, what: str) -> None:
@@ -714,6 +743,7 @@ def extended(op: Scan, node: Apply, extra: Sequence[Variable]) -> Apply:
 
 
 __all__ = [
+    "FirstRows",
     "Parts",
     "Results",
     "Scan",

@@ -80,9 +80,15 @@ def test_a_sequence_that_is_too_short():
 @on_each_mode
 def test_a_sequence_that_is_too_short_at_a_call(mode):
     x, n = T.vector("x"), T.iscalar("n")
-    out, _ = graphlib.scan(lambda v, h: v * h, x, T.constant(np.float32(2)), n_steps=n)
-    f = compiled(mode, [x, n], out)
-    assert f([1, 2, 3], 2).tolist() == [2, 4]
+    # a recurrence, and what needs none and leaves its loop
+    out, _ = graphlib.scan(lambda v, h: [v * h, T.exp(v)], x, [T.constant(np.float32(2)), None], n_steps=n)
+    for k, wanted in enumerate(([2, 4], np.exp([1, 2]))):
+        f = compiled(mode, [x, n], out[k])
+        np.testing.assert_allclose(f([1, 2, 3], 2), wanted, rtol=1e-6)
+        with pytest.raises(ShapeError, match=rf"4 steps and x .*{HERE}.* has only 3 rows"):
+            f([1, 2, 3], 4)
+    f = compiled(mode, [x, n], T.grad(out[0].sum(), x))
+    assert f([1, 2, 3], 2).tolist() == [6, 2, 0]
     with pytest.raises(ShapeError, match=rf"4 steps and x .*{HERE}.* has only 3 rows"):
         f([1, 2, 3], 4)
     tapped, _ = graphlib.scan(
