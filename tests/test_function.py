@@ -713,3 +713,30 @@ def test_a_call_that_fails_changes_nothing(function):
     assert w.get_value().tolist() == [1, 2] and n.get_value() == 0
     assert f(ramp(3), [0, 2]) == 4
     assert w.get_value().tolist() == [4, 8] and n.get_value() == 1
+
+
+WRONG = {
+    "elementwise": lambda w, i: w + 2 * w[i],
+    "set": lambda w, i: T.set_subtensor(w[i], 5),
+    "increment": lambda w, i: T.inc_subtensor(w[T.stack([0, i])], 5),
+    "set in zeros": lambda w, i: T.set_subtensor(T.zeros_like(w)[T.stack([0, i])], 5),
+    "loop": lambda w, i: graphlib.scan(lambda s: T.set_subtensor(s[i], 1) * 2, outputs_info=w, n_steps=3)[0][
+        -1
+    ],
+    "product": lambda w, i: w - T.dot(w[i], T.ones((4, 4), w.dtype)) * T.dot(w[0], w[0]),
+}
+
+
+@pytest.mark.parametrize("mode", ["reference", "fast_run"])
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_index_leaves_every_shared_variable_as_it_was(mode, name):
+    w, other = graphlib.shared(ramp(3, 4), "w"), graphlib.shared(ramp(2), "other")
+    i = T.lscalar("i")
+    f = graphlib.function([i], [], mode, [(other, other * 2), (w, WRONG[name](w, i))])
+    before = w.get_value()
+    with pytest.raises(IndexError):
+        f(7)
+    np.testing.assert_array_equal(w.get_value(), before)
+    assert other.get_value().tolist() == [1, 2]
+    f(1)
+    assert (w.get_value() != before).any() and other.get_value().tolist() == [2, 4]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from ..graph import Apply, Constant, Shared, Variable
 from ..ops.elementwise import identity
 from ..ops.scan import Results, Scan
-from ..scalar.expression import Expr
+from ..scalar.expression import Expr, integer
 from ..scalar.integer import Poly, Symbol
 from ..scalar.lowered import Call, Loop, Product
 from .lowering import Lowering, Placed, Strided, Value, polys_of
@@ -427,6 +427,7 @@ class Schedule:
         value if possible."""
         outputs = len(self.program.outputs)
         targets = list(self.program.updates)
+        self._checking = {s for s in self.steps if checks_index(s)}
         order = [*range(outputs, len(self.program.results)), *range(outputs)]
         for k in order:
             v = self.program.results[k]
@@ -456,10 +457,13 @@ class Schedule:
             return False
         if not reads_in_place(writer, shared, v, self.low):
             return False
-        readers = {s for s in self.steps if s is not writer and shared in s.reads()}
-        if any(self._reaches(reader, writer) for reader in readers):
+        if writer in self._checking and not isinstance(writer, Pushes):
             return False
-        writer.come_after(readers)
+        # what reads the old value, and what may find a wrong index: then nothing must have been written yet
+        before = {s for s in self.steps if s is not writer and (shared in s.reads() or s in self._checking)}
+        if any(self._reaches(reader, writer) for reader in before):
+            return False
+        writer.come_after(before)
         return True
 
     def _late_leaves(self) -> set[Variable]:
@@ -524,6 +528,19 @@ def walk(expr: Expr) -> list[Expr]:
         seen.update(dict.fromkeys(new))
         stack.extend(new)
     return list(seen)
+
+
+def checks_index(step: Step) -> bool:
+    """Whether a step may find an index that is out of range."""
+    if isinstance(step, ScanStep):
+        return any(checks_index(inner) for inner in step.inner.steps)
+    if isinstance(step, Loops):
+        roots = [value.element for value in step.values]
+    elif isinstance(step, Pushes):
+        roots = [e for p in step.pieces for e in (p.element, integer(p.offset))]
+    else:
+        roots = []
+    return any(e.op == "checked_index" for root in roots for e in walk(root))
 
 
 def accesses(expr: Expr) -> list[tuple[Variable, tuple[Poly, ...]]]:

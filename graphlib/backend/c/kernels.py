@@ -253,8 +253,8 @@ class KernelWriter:
                 indices = [Poly.of(i) for i in LOOP[level : level + len(lengths)]]
                 self.rows[variable] = Row(f"row{len(self.rows)}", level, size, flat_index(indices, lengths))
 
-    def piece(self, variable: Variable, piece: Placed) -> Kernel:
-        """The kernel of one piece of a pushed output."""
+    def piece(self, variable: Variable, piece: Placed, only_checks: bool = False) -> Kernel:
+        """The kernel of one piece of a pushed output, or one that only looks for wrong indices."""
         self.axes = piece.axes
         self.collapsed = collapsible(
             piece.axes, [piece.element], [piece.offset], set(), self.memory.low.shape
@@ -269,9 +269,13 @@ class KernelWriter:
         inner = scopes[-1]
         element = self.printer.emit(piece.element, inner)
         place = self.printer.emit(where, inner)
-        pointer = self.use(variable, True)
-        guard = "if (!bad) " if self.printer.checks_index else ""
-        inner.lines.append(f"{guard}{pointer}[{place}] {'=' if piece.mode == 'set' else '+='} {element};")
+        if only_checks:
+            inner.lines.append(f"(void)({element});")
+            inner.lines.append(f"(void)({place});")
+        else:
+            pointer = self.use(variable, True)
+            guard = "if (!bad) " if self.printer.checks_index else ""
+            inner.lines.append(f"{guard}{pointer}[{place}] {'=' if piece.mode == 'set' else '+='} {element};")
         for k in reversed(range(len(piece.axes))):
             lines = scopes[k + 1].lines
             if k in self.collapsed:

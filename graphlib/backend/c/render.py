@@ -9,7 +9,17 @@ from dataclasses import dataclass, field
 from ...compile.lowering import Strided
 from ...compile.memory import Slot, plan
 from ...compile.program import Program
-from ...compile.schedule import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep, Schedule, Step
+from ...compile.schedule import (
+    Copy,
+    LibraryCall,
+    Loops,
+    MatMul,
+    Pushes,
+    ScanStep,
+    Schedule,
+    Step,
+    checks_index,
+)
 from ...errors import ShapeError
 from ...graph import Constant, Variable
 from ...scalar.expression import Expr, integer
@@ -251,6 +261,12 @@ class Renderer:
         out, c_type, _ = self.pointer(step.variable)
         size = self.host_poly(product(self.low.shape(step.variable)))
         lines = []
+        name = f"{self.prefix}push_{number}"
+        in_place = self.storage(step.variable) in self.program.updates
+        for k, piece in enumerate(step.pieces if in_place and checks_index(step) else ()):
+            # before anything of the shared variable is overwritten
+            writer = KernelWriter(f"{name}_{k}_check", self.memory)
+            lines += self.call_kernel(writer.piece(step.variable, piece, only_checks=True))
         if isinstance(step.base, Variable):
             source = self.pointer(step.base)[0]
             if source != out:
@@ -259,9 +275,7 @@ class Renderer:
             text = self.host(step.base, lines)
             lines.append(f"for (int64_t k = 0; k < {size}; k++) s->{out}[k] = {text};")
         for k, piece in enumerate(step.pieces):
-            lines += self.call_kernel(
-                KernelWriter(f"{self.prefix}push_{number}_{k}", self.memory).piece(step.variable, piece)
-            )
+            lines += self.call_kernel(KernelWriter(f"{name}_{k}", self.memory).piece(step.variable, piece))
         return [f"/* {step.nodes[0].outputs[0].origin}: {step.nodes[0].op} */", *lines]
 
     def matmul(self, number: int, step: MatMul) -> list[str]:
