@@ -14,9 +14,12 @@ import numpy as np
 from ..graph import Apply, Constant, Variable
 from ..ops.along_axis import Cumulative, Nonzero, Sort, Unravel
 from ..ops.control import GradientBarrier
+from ..ops.convolution import Convolution, ConvolutionByFilters, ConvolutionByImages
 from ..ops.elementwise import Cast, Elementwise
 from ..ops.index import AdvancedIndex, AdvancedWrite, BasicIndex, BasicWrite
 from ..ops.linalg import Gemm, MatrixProduct
+from ..ops.pool import Pool, PoolPick, PoolScatter, PoolSpread
+from ..ops.random import Draw
 from ..ops.reduce import ArgReduce, Reduce
 from ..ops.shape import ARange, BroadcastTo, DimShuffle, Join, Reshape, ShapeI, SpecifyShape
 
@@ -185,6 +188,14 @@ _TEMPLATES: dict[type, Callable[[Apply], Template]] = {
     Sort: lambda node: call(node.op.kind, 1, f"axis={node.op.axis}"),
     Nonzero: lambda node: Template(("flatnonzero(", (0, ANYTHING), ")")),
     Unravel: lambda node: Template((*_lengths("unravel_index", node).parts, f"[{node.op.axis}]")),
+    Pool: lambda node: call(f"{node.op.kind}_pool_2d", 1),
+    PoolPick: lambda node: call("pool_2d_pick", len(node.inputs)),
+    PoolScatter: lambda node: call("pool_2d_scatter", len(node.inputs)),
+    PoolSpread: lambda node: call("pool_2d_spread", len(node.inputs)),
+    Draw: lambda node: call(f"random_{node.op.distribution}", len(node.inputs)),
+    Convolution: lambda node: call("conv2d", len(node.inputs)),
+    ConvolutionByImages: lambda node: call("conv2d_by_images", len(node.inputs)),
+    ConvolutionByFilters: lambda node: call("conv2d_by_filters", len(node.inputs)),
     MatrixProduct: lambda node: call("batched_dot", 2) if node.op.batched else _infix("·", PRODUCT),
     Gemm: lambda node: _GEMM,
     DimShuffle: _dimshuffle,
