@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -505,6 +506,84 @@ def lstm_products(W: np.ndarray, U: np.ndarray, time: int, size: int) -> list[ba
         bare.Product(W, x.T, d_linear, alpha=-1, beta=1),
         bare.Product(x, d_linear, W.T),
     ]
+
+
+CHARACTERS = SimpleNamespace(count=81, units=256, size=50, length=50, rate=0.01, clip=5.0)
+
+
+def character_streams() -> np.ndarray:
+    """A made-up text in streams, (20 minibatches of `length` and one more, size) int32: every character has
+    three that may follow it."""
+    c = CHARACTERS
+    rng = np.random.default_rng(12)
+    followers = rng.integers(0, c.count, (c.count, 3))
+    text = [rng.integers(0, c.count, c.size)]
+    for _ in range(20 * c.length):
+        text.append(followers[text[-1], rng.integers(0, 3, c.size)])
+    return np.array(text, np.int32)
+
+
+def character_parameters() -> list[np.ndarray]:
+    """The embeddings; W, U, b of the LSTM units, whose forget gates start open; V, a of the softmax."""
+    c = CHARACTERS
+    rng = np.random.default_rng(13)
+    W, U = orthogonal(rng, c.units, 4), orthogonal(rng, c.units, 4)
+    b = np.repeat(np.array([0, 1, 0, 0], np.float32), c.units)
+    return [glorot(rng, c.count, c.units), W, U, b, glorot(rng, c.units, c.count), zeros(c.count)]
+
+
+@workload
+def char_lstm() -> Job:
+    """A character model's minibatch: 50 streams of 50 characters, 256 LSTM units, clipping, AdaGrad."""
+    c = CHARACTERS
+    text = character_streams()
+    count = (len(text) - 1) // c.length
+
+    def build() -> Runner:
+        import graphlib
+        import graphlib.tensor as T
+
+        X = graphlib.shared(text, borrow=True)
+        parameters = [graphlib.shared(value) for value in character_parameters()]
+        embeddings, W, U, b, V, a = parameters
+        h0, c0 = (graphlib.shared(zeros(c.size, c.units)) for _ in range(2))
+        index, x, y = T.lscalar("index"), T.imatrix("x"), T.imatrix("y")
+        (h, cells), _ = graphlib.scan(
+            lambda linear, h, cell: lstm_step(linear, h, cell, U, c.units),
+            T.dot(embeddings[x], W) + b,
+            [h0, c0],
+        )
+        logits = (T.dot(h, V) + a).reshape((-1, c.count))
+        cost = negative_log_likelihood(logits, y.flatten())
+        updates = [(h0, h[-1]), (c0, cells[-1])]
+        for p, g in zip(parameters, T.grad(cost, parameters), strict=True):
+            squares = graphlib.shared(np.zeros_like(p.get_value()))
+            g = T.clip(g, -c.clip, c.clip)
+            summed = squares + g**2
+            updates += [(squares, summed), (p, p - c.rate * g / T.sqrt(summed + 1e-8))]
+        first = index * c.length
+        givens = {x: X[first : first + c.length], y: X[first + 1 : first + c.length + 1]}
+        train = graphlib.function([index], cost, updates=updates, givens=givens, name="train")
+        return over_minibatches(train, count)
+
+    def products() -> list[bare.Product]:
+        _, W, U, _, V, _ = character_parameters()
+        rows = c.length * c.size
+        h, d_h, logits, d_logits = (
+            zeros(rows, c.units),
+            zeros(rows, c.units),
+            zeros(rows, c.count),
+            small(rows, c.count),
+        )
+        return [
+            *lstm_products(W, U, c.length, c.size),
+            bare.Product(logits, h, V),
+            bare.Product(d_h, d_logits, V.T),
+            bare.Product(V, h.T, d_logits, alpha=-1, beta=1),
+        ]
+
+    resident = nbytes(text) + 2 * nbytes(*character_parameters())
+    return Job(20, (4.39971, 2.18692), build, products, resident, peers="language_peers")
 
 
 @workload
