@@ -97,6 +97,7 @@ class Parser(argparse.ArgumentParser):
         presets: for each choice of an option --preset, the defaults of other options that it changes.
         task: the group of the options that do something else.
         manner: the group of the options on how it does that.
+        where: the group of the options on data, device and results, if `make_parser` made the parser.
     """
 
     def __init__(self, does: str = "train", **settings: Any):
@@ -213,7 +214,9 @@ def make_parser(
         if default is not None:
             parser.manner.add_argument(option, type=kind, default=default, metavar=metavar, help=explanation)
 
-    where = parser.add_argument_group("data, device and results" if data else "device and results")
+    where = parser.where = parser.add_argument_group(
+        "data, device and results" if data else "device and results"
+    )
     if data:
         where.add_argument(data[0], type=absolute_path, metavar="PATH", help=data[1])
     where.add_argument(

@@ -312,7 +312,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="use the trained model in --out: say of each text whether it is positive; without a text, go "
         "through the test reviews",
     )
-    parser.add_argument(
+    parser.where.add_argument(
         "--fetch",
         action="store_true",
         help="first download the file that --data names: imdb.npz or aclImdb_v1.tar.gz",

@@ -503,10 +503,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="use the trained model in --out: label the words of a sentence; without one, go through the "
         "test sentences",
     )
-    parser.add_argument(
+    parser.where.add_argument(
         "--fetch", action="store_true", help="first download ATIS into the folder that --data names"
     )
-    parser.add_argument(
+    parser.manner.add_argument(
         "--patience",
         type=command_line.at_least(1),
         default=10,
