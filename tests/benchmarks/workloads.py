@@ -16,8 +16,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from tests.benchmarks import bare
-from tests.benchmarks.convolution_peers import CONVOLUTIONS, convolution_operands
 from tests.benchmarks.figures import TOLERANCE, agree
+from tests.benchmarks.layer_peers import EPSILON, LAYERS, Layer
 
 Runner = Callable[[int, int], "list | None"]
 
@@ -267,48 +267,113 @@ def lenet_forward() -> Job:
 
     resident = nbytes(images, *lenet_parameters())
     losses = (2.302585, 2.302585)
-    return Job(10, losses, build, partial(lenet_products, False), resident, peers="convolution_peers")
+    return Job(10, losses, build, partial(lenet_products, False), resident, peers="layer_peers")
 
 
-def convolution(shape: Sequence[int], stride: int, pad: int, backward: bool) -> Job:
-    """Images (n, c, h, h) with filters (f, c, k, k), given as n, c, h, f, k: the convolution alone, or with
-    its two gradients. The 'loss' is the first element of the result."""
-    x, w, t = convolution_operands(shape, stride, pad)
-    n, c, _, f, k = shape
-    places = n * t.shape[2] * t.shape[3]
+def _convolution_losses(layer: Layer, arrays: Sequence[np.ndarray]) -> list[float]:
+    """The first elements of the result and of the gradients, by their definition."""
+    x, w, t = (a.astype(np.float64) for a in arrays)
+    stride, pad, k, out = layer.options["stride"], layer.options["pad"], w.shape[2], t.shape[2]
+    reach = stride * (out - 1) + 1
+    padded = np.pad(x[:, 0], [(0, 0), (pad, pad), (pad, pad)])
+    corner = np.pad(x[0], [(0, 0), (pad, pad), (pad, pad)])[:, :k, :k]
+    d_w = (padded[:, :reach:stride, :reach:stride] * t[:, 0]).sum()
+    taps = [(o, pad - o * stride) for o in range(out) if 0 <= pad - o * stride < k]
+    d_x = sum(t[0, :, p, q] @ w[:, 0, i, j] for p, i in taps for q, j in taps)
+    first = float((corner * w[0]).sum())
+    return [first, float(d_x + d_w) if layer.backward else first]
+
+
+def _batch_norm_losses(layer: Layer, arrays: Sequence[np.ndarray]) -> list[float]:
+    """Ioffe and Szegedy (2015), section 3, with the gradients simplified."""
+    x, gamma, beta, t = (a.astype(np.float64) for a in arrays)
+    over = (0, *range(2, x.ndim))
+    gamma, beta = (np.expand_dims(v, over) for v in (gamma, beta))
+    inverse = 1 / np.sqrt(x.var(over, keepdims=True) + EPSILON)
+    normal = (x - x.mean(over, keepdims=True)) * inverse
+    d_gamma, d_beta = (t * normal).sum(over, keepdims=True), t.sum(over, keepdims=True)
+    count = x.size / gamma.size
+    d_x = gamma * inverse * (t - (d_beta + normal * d_gamma) / count)
+    return layer.losses([normal * gamma + beta, d_x, d_gamma, d_beta])
+
+
+def _dropout_losses(layer: Layer, arrays: Sequence[np.ndarray]) -> list[float]:
+    """The expected means: the sample's have a relative standard deviation of .0016."""
+    x, t = arrays
+    return layer.losses([x, t])
+
+
+LAYER_LOSSES = {
+    "convolution": _convolution_losses,
+    "batch_norm": _batch_norm_losses,
+    "dropout": _dropout_losses,
+}
+
+
+def _layer_expression(layer: Layer, operands: Sequence):
+    import graphlib.tensor as T
+    from graphlib.tensor.random import RandomStreams
+
+    if layer.kind == "convolution":
+        stride, pad = layer.options["stride"], layer.options["pad"]
+        return T.nnet.conv2d(*operands, border_mode=pad, subsample=(stride, stride), filter_flip=False)
+    if layer.kind == "dropout":
+        return T.nnet.dropout(*operands, layer.options["p"], RandomStreams(24))
+    axes = "spatial" if len(layer.result) == 4 else "per-activation"
+    return T.nnet.batch_normalization_train(*operands, axes, EPSILON)[0]
+
+
+def layer_job(layer: Layer) -> Job:
+    """A layer by itself, with or without its gradients. Its 'losses' are not those of two steps, but a number
+    for the result and one for the gradients."""
+    arrays = layer.arrays()
+    *operands, d_result = arrays
 
     def build() -> Runner:
         import graphlib
         import graphlib.tensor as T
 
-        X, W, Y, dX, dW = (graphlib.shared(a) for a in (x, w, t, x, w))
-        y = T.nnet.conv2d(X, W, border_mode=pad, subsample=(stride, stride), filter_flip=False)
-        updates = [(Y, y)]
-        if backward:
-            updates += zip((dX, dW), T.grad((y * t).sum(), [X, W]), strict=True)
-        step = graphlib.function([], y[0, 0, 0, 0], updates=updates, name="convolution")
-        return lambda first, steps: [step() for _ in range(steps)]
+        *inputs, t = map(graphlib.shared, arrays)
+        result = _layer_expression(layer, inputs)
+        values = [result, *(T.grad((result * t).sum(), inputs) if layer.backward else ())]
+        targets = [graphlib.shared(np.zeros_like(a)) for a in (d_result, *operands)][: len(values)]
+        step = graphlib.function([], updates=list(zip(targets, values, strict=True)), name=layer.kind)
+
+        def run(first: int, steps: int) -> list[float]:
+            for _ in range(steps):
+                step()
+            return layer.losses([target.get_value(borrow=True) for target in targets])
+
+        return run
 
     def products() -> list[bare.Product]:
+        (f, c, k, _), places = layer.shapes[1], d_result.size // layer.result[1]
         patches, weights, out = zeros(c * k * k, places), zeros(f, c * k * k), zeros(f, places)
         forward = bare.Product(out, weights, patches)
-        if not backward:
+        if not layer.backward:
             return [forward]
         return [forward, bare.Product(weights, out, patches.T), bare.Product(patches, weights.T, out)]
 
-    corner = np.pad(x[0], [(0, 0), (pad, pad), (pad, pad)])[:, :k, :k]
-    loss = float((corner * w[0].astype(np.float64)).sum())
-    return Job(10, (loss, loss), build, products, nbytes(x, w, t), peers="convolution_peers")
+    def copies() -> list[bare.Copy]:
+        x = operands[0]
+        return [bare.Copy(np.empty_like(d_result), x), bare.Copy(np.empty_like(x), d_result)]
+
+    return Job(
+        10 if layer.kind == "convolution" else 50,
+        tuple(LAYER_LOSSES[layer.kind](layer, arrays)),
+        build,
+        products if layer.kind == "convolution" else copies,
+        nbytes(*arrays),
+        tolerance=0.01 if layer.kind == "dropout" else TOLERANCE,
+        peers="layer_peers",
+    )
 
 
-for _name, _arguments in CONVOLUTIONS.items():
-    for _backward in (False, True):
-        _make = partial(convolution, *_arguments, _backward)
-        _make.__name__ = f"{_name}{'_and_gradients' if _backward else ''}"
-        _make.__doc__ = "n, c, h, f, k = {}, stride {}, padding {}".format(*_arguments) + (
-            ", with both gradients" if _backward else ""
-        )
-        workload(_make)
+for _name, _layer in LAYERS.items():
+    _make = partial(layer_job, _layer)
+    _make.__name__ = _name
+    _make.__doc__ = f"A {_layer.kind.replace('_', ' ')} layer by itself, {_layer.described()}."
+    workload(_make)
 
 
 @workload
