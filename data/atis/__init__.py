@@ -23,6 +23,8 @@ from data.files import fetch as fetch_file
 
 UNKNOWN = "<UNK>"
 
+_SEED_OF_SPLIT = 345  # of the chapter's program
+
 _PUBLISHED_AT = "https://github.com/howl-anderson/ATIS_dataset/raw/master/data/raw_data/ms-cntk-atis"
 _SHA256 = {
     "atis.dict.slots.csv": "9da4302a6a1065dd8742d87338ba842ba9c018623e36c84f431e6620c5cd1fd6",
@@ -64,7 +66,7 @@ def load(source: str | os.PathLike | None = None) -> Dataset:
     "Investigation of recurrent-neural-network architectures and learning methods for spoken language
     understanding", Interspeech 2013): every digit becomes "DIGIT", and a word that the training files have
     once, or that only the test files have, becomes `UNKNOWN`. The tokens BOS and EOS around a sentence are
-    left out. The validation set is the last fifth of the training files.
+    left out. The validation set is a fifth of the training files, chosen at random, but always the same.
 
     Args:
         source: None for synthetic utterances; else a folder with the six files of `indexed.FILES`, or one
@@ -118,10 +120,12 @@ def _indices(sentences: Sequence[Sequence[str]], words: Mapping[int, str]) -> li
 
 
 def _hold_out(utterances: Utterances) -> tuple[Utterances, Utterances]:
-    """The sentences to train on, and the last fifth, at least one, which validates."""
-    kept = len(utterances.words) - max(1, len(utterances.words) // 5)
+    """The sentences to train on, and a fifth of them, at least one, which validates, in their order."""
+    order = np.random.RandomState(_SEED_OF_SPLIT).permutation(len(utterances.words))
+    kept = len(order) - max(1, len(order) // 5)
     words, labels = utterances
-    return Utterances(words[:kept], labels[:kept]), Utterances(words[kept:], labels[kept:])
+    parts = (np.sort(part) for part in (order[:kept], order[kept:]))
+    return tuple(Utterances([words[i] for i in part], [labels[i] for i in part]) for part in parts)
 
 
 def _index(train: list[Sentence], test: list[Sentence], origin: str) -> Dataset:

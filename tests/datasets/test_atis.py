@@ -109,15 +109,29 @@ def test_folder(tmp_path):
     dataset = atis.load(write(tmp_path, files()))
     assert_sound(dataset)
     prepared = [(words.replace("1030", "DIGIT" * 4), labels) for words, labels in TRAIN]
-    assert spelled(dataset, dataset.train) == prepared[:5]
-    assert spelled(dataset, dataset.valid) == prepared[5:]
+    train, valid = spelled(dataset, dataset.train), spelled(dataset, dataset.valid)
+    assert len(train) == 5 and len(valid) == 1
+    assert train == [each for each in prepared if each not in valid]
+    assert sorted(train + valid) == sorted(prepared)
     assert spelled(dataset, dataset.test) == [(TEST[0][0].replace("zurich", atis.UNKNOWN), TEST[0][1])]
 
 
 def test_a_word_that_occurs_once_is_unknown(tmp_path):
     once = [("zurich to new york", "B-from.city O B-to.city I-to.city"), *TRAIN]
     dataset = atis.load(write(tmp_path, files(train=once)))
-    assert spelled(dataset, dataset.train)[0][0] == "<UNK> to new york"
+    sentences = [words for words, _ in spelled(dataset, dataset.train) + spelled(dataset, dataset.valid)]
+    assert "<UNK> to new york" in sentences
+    assert len(sentences) == len(once)
+
+
+def test_validation_sentences_are_from_anywhere_and_always_the_same(tmp_path):
+    many = [(" ".join(["to"] * n), " ".join(["O"] * n)) for n in range(1, 101)]
+    folder = write(tmp_path, files(train=many))
+    places = [[len(words) for words in atis.load(folder).valid.words] for _ in range(2)]
+    assert places[0] == places[1] == sorted(places[0])
+    assert len(places[0]) == 20
+    # all of them in one half of the files: a chance of one in five million
+    assert {place > 50 for place in places[0]} == {True, False}
 
 
 def test_a_home_folder_and_windows_lines(tmp_path, monkeypatch):
