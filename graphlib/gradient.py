@@ -7,7 +7,7 @@ for calculating Jacobian vector products").
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from .graph import Apply, Constant, Variable, toposort
 from .graph.variable import warn_user
 from .ops.control import consider_constant, disconnected_grad, grad_clip, grad_scale, zero_grad
 from .ops.op import as_variable
+from .ops.scan import cuts_of
 from .ops.shape import reshape, shape_of, stack, zeros_like
 
 __all__ = [
@@ -40,14 +41,19 @@ def _listed(value: Any) -> list:
 
 
 def backward(
-    seeds: dict[Variable, Variable], wrt: Sequence[Variable], constants: Iterable[Variable] = ()
+    seeds: dict[Variable, Variable],
+    wrt: Sequence[Variable],
+    constants: Iterable[Variable] = (),
+    factors: Mapping[Variable, Variable] | None = None,
 ) -> tuple[dict[Variable, Variable], set[Variable]]:
     """Gradients of variables from those of ``seeds``, as far as the way from ``wrt`` goes.
 
+    factors: what the gradients of some variables are multiplied by before they go on.
     Also returns which variables depend on ``wrt`` at all, so that a zero gradient is told from a missing
     connection.
     """
     constants = set(constants)
+    cuts = cuts_of(constants)
     order = toposort(seeds, stop_at=constants | {w for w in wrt if w.owner is None})
     reached = {w for w in wrt if w not in constants}
     for node in order:
@@ -55,22 +61,24 @@ def backward(
             reached.update(v for v in node.outputs if v not in constants)
     terms: dict[Variable, list[Variable]] = {v: [g] for v, g in seeds.items() if v in reached}
     total: dict[Variable, Variable] = {}
+    factors = factors or {}
     for node in reversed(order):
         if not any(v in reached for v in node.inputs) or not any(v in terms for v in node.outputs):
             continue
-        outputs = [_sum(total, terms, v) for v in node.outputs]
+        outputs = [_sum(total, terms, v, factors) for v in node.outputs]
         grads = [
             g if g is not None else zeros_like(v, _float_of(v))
             for g, v in zip(outputs, node.outputs, strict=True)
         ]
-        results = node.op.gradient(node, grads)
+        cut = (cuts[node],) if node in cuts else ()
+        results = node.op.gradient(node, grads, *cut)
         for variable, gradient in zip(node.inputs, results, strict=True):
             if gradient is None or variable not in reached:
                 continue
             _check(node, variable, gradient)
             terms.setdefault(variable, []).append(gradient)
     for variable in terms:
-        _sum(total, terms, variable)
+        _sum(total, terms, variable, factors)
     return total, reached
 
 
@@ -78,14 +86,14 @@ def _float_of(v: Variable) -> str:
     return v.dtype if v.type.is_float else "floatX"
 
 
-def _sum(total: dict, terms: dict, variable: Variable) -> Variable | None:
+def _sum(total: dict, terms: dict, variable: Variable, factors: Mapping) -> Variable | None:
     if variable not in total:
         if variable not in terms:
             return None
         first, *rest = terms[variable]
         for term in rest:
             first = first + term
-        total[variable] = first
+        total[variable] = first * factors[variable] if variable in factors else first
     return total[variable]
 
 

@@ -17,10 +17,19 @@ from ..graph import Apply, Constant, TensorType, Variable, clone, toposort
 from ..scalar import expression as ex
 from ..scalar.integer import Poly, Symbol
 from ..scalar.lowered import Loop, Operand, Pull
-from .elementwise import eq, minimum, switch
-from .index import BasicWrite, basic_index
+from .elementwise import cast, eq, lt, minimum, neq, switch
+from .index import BasicIndex, BasicWrite, basic_index
 from .op import Op
-from .shape import BroadcastTo, concatenate, constant_int, dimshuffle, shape_i, zeros_like
+from .shape import (
+    BroadcastTo,
+    arange,
+    concatenate,
+    constant_int,
+    dimshuffle,
+    shape_i,
+    zeros,
+    zeros_like,
+)
 
 
 @dataclass(frozen=True)
@@ -313,8 +322,9 @@ class Scan(Op):
 
     # differentiation
 
-    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
-        return _Backward(self, node, grads).results()
+    def gradient(self, node: Apply, grads: list[Variable], cuts: Sequence[Cut] = ()) -> list[Variable | None]:
+        """``cuts``: rows of outputs that count as constants, also for the other outputs of the same step."""
+        return _Backward(self, node, grads, cuts).results()
 
     def make_node(self, *inputs: Variable) -> Apply:
         """The node of this loop on its outer inputs."""
@@ -348,6 +358,35 @@ class FirstRows(Op):
         return Pull((n, *x.shape[1:]), x.at)
 
 
+class LastValue(Op):
+    """The last value of a loop that must make a step: of n, or of as many as it made."""
+
+    view = True
+
+    def infer(self, x: Variable, n: Variable) -> list[TensorType]:
+        return [x.type]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        return [grads[0], None]
+
+    def reference(self, node: Apply, x: np.ndarray, n: np.ndarray) -> np.ndarray:
+        if n < 1:
+            raise ShapeError(f"the loop of {node.inputs[0].describe()} makes no step: it has no last value")
+        return x
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
+        x, n = operands
+        message = "the loop of {0} makes {b} steps: it has no last value"
+        require(Poly.of(1), ex.minimum(1, ex.poly(n.scalar)), message, (x.variable,))
+        return Pull(x.shape, x.at)
+
+
+def last_value(x: Variable, n: Variable) -> Variable:
+    """The last value of a loop of n steps, an error where there are none."""
+    steps = constant_int(n)
+    return x if steps is not None and steps > 0 else LastValue().make(x, n)
+
+
 _TOO_SHORT = "the loop makes {a} steps and {0} has only {b} rows"
 
 
@@ -376,6 +415,56 @@ def _stacked(rows: list, n: int, shape: Sequence[int], dtype: str) -> np.ndarray
     return result
 
 
+@dataclass(frozen=True)
+class Cut:
+    """The row of an output, or with None all of its rows, that a gradient does not go through."""
+
+    of_state: bool
+    number: int
+    row: Variable | None
+
+    def leaves(self, steps: Variable) -> Variable:
+        """For each step whether its row is left as it is."""
+        if self.row is None:
+            return zeros((steps,), "bool")
+        return neq(arange(steps), switch(lt(self.row, 0), self.row + steps, self.row))
+
+
+def cuts_of(constants: Iterable[Variable]) -> dict[Apply, list[Cut]]:
+    """The loops that some of ``constants`` are outputs of, or rows of them such as ``samples[-1]``."""
+    found: dict[Apply, list[Cut]] = {}
+    for v in constants:
+        row: Variable | None = None
+        if _is_index(v, "index"):
+            v, row = v.owner.inputs
+        history = v
+        start = 0
+        if _is_index(v, (True, False, 1)) or _is_index(v, (True, True, 1)):
+            history, start = v.owner.inputs[0], constant_int(v.owner.inputs[1])
+        elif _is_index(v, (False, True, 1)):
+            history = v.owner.inputs[0]
+        node = history.owner
+        if node is None or not isinstance(node.op, Scan):
+            continue
+        results = node.op.results(node)
+        if history in results.last and row is None:
+            cut = Cut(True, results.last.index(history), Constant(-1, dtype="int64"))
+        elif history in results.mapped and start == 0:
+            cut = Cut(False, results.mapped.index(history), row)
+        elif history in results.histories and start == node.op.states[results.histories.index(history)].depth:
+            cut = Cut(True, results.histories.index(history), row)
+        else:
+            continue
+        found.setdefault(node, []).append(cut)
+    return found
+
+
+def _is_index(v: Variable, first: Any) -> bool:
+    """Whether a variable is an index of the first axis alone, with that entry."""
+    op = v.owner.op if v.owner is not None else None
+    return isinstance(op, BasicIndex) and op.entries[0] == first and not any(op.entries[1:])
+
+
 def is_zero(v: Variable) -> bool:
     """Whether a variable is seen to be zero everywhere."""
     while v.owner is not None and isinstance(v.owner.op, BroadcastTo):
@@ -394,8 +483,21 @@ class _Backward:
     present one's result; what a step finds out about its taps is added there.
     """
 
-    def __init__(self, op: Scan, node: Apply, grads: list[Variable]) -> None:
+    def __init__(self, op: Scan, node: Apply, grads: list[Variable], cuts: Sequence[Cut] = ()) -> None:
         self.op, self.node = op, node
+        done = op.results(node).done
+        steps = op.parts(node).n if done is None else done
+        #: inner variables -> stand-ins for what their gradients are multiplied by, and that for all steps
+        self.factors: dict[Variable, Variable] = {}
+        self.masks: dict[Variable, Variable] = {}
+        for cut in cuts:
+            inner = op.new[cut.number] if cut.of_state else op.mapped_rows[cut.number]
+            mask = cast(cut.leaves(steps), inner.dtype)
+            if inner not in self.factors:
+                self.factors[inner] = _fresh(basic_index(mask, [0]))
+                self.masks[self.factors[inner]] = mask
+            else:
+                self.masks[self.factors[inner]] *= mask
         self.parts = op.parts(node)
         outer = iter(grads)
         self.history_grads = [next(outer) if state.kept else None for state in op.states]
@@ -434,7 +536,7 @@ class _Backward:
                 _add_seed(seeds, new, terms)
             for row, g in zip(op.mapped_rows, mapped_rows, strict=True):
                 _add_seed(seeds, row, [] if g is None else [g])
-            total, _ = backward(seeds, wrt)
+            total, _ = backward(seeds, wrt, factors=self.factors)
             through = {k for k in active if any(v in total for v in op.taps[k])}
             if through == active:
                 break
@@ -482,6 +584,7 @@ class _Backward:
         done = results.done if results.done is not None else parts.n
         steps = done if op.truncate < 0 else minimum(done, op.truncate)
         sequences: dict[Variable, Variable] = {}
+        sequences.update(self.masks)
         for v, outer in zip(op.rows, parts.sequences, strict=True):
             sequences[v] = _slice(outer, None, done)
         for k, state in enumerate(op.states):
@@ -743,14 +846,18 @@ def extended(op: Scan, node: Apply, extra: Sequence[Variable]) -> Apply:
 
 
 __all__ = [
+    "Cut",
     "FirstRows",
+    "LastValue",
     "Parts",
     "Results",
     "Scan",
     "State",
     "carried_updates",
+    "cuts_of",
     "extended",
     "is_zero",
+    "last_value",
     "loop",
     "row_lengths",
 ]

@@ -232,6 +232,7 @@ _RULES: dict[type, Callable[[Lengths, Apply], Any]] = {
     linalg.Gemm: _gemm,
     random.Draw: lambda lengths, node: [lengths.of_scalar(n) for n in node.inputs[1:]],
     scan.Scan: _scan,
+    scan.LastValue: _same,
     scan.FirstRows: lambda lengths, node: [
         lengths.of_scalar(node.inputs[1]),
         *lengths.shape(node.inputs[0])[1:],

@@ -18,7 +18,7 @@ from ..ops.elementwise import Elementwise, add
 from ..ops.index import BasicIndex, basic_index
 from ..ops.linalg import MatrixProduct
 from ..ops.reduce import sum as sum_
-from ..ops.scan import Scan, State, row_lengths
+from ..ops.scan import Scan, State, last_value, row_lengths
 from ..ops.shape import (
     ARange,
     BroadcastTo,
@@ -296,11 +296,15 @@ def _united(group: list[Apply]) -> dict[Variable, Variable]:
 def shrunk(node: Apply, uses: Uses) -> dict[Variable, Variable]:
     """The loop without what nobody reads, and with only the last value of what is read nowhere else."""
     body = Body.of(node)
-    _only_last(body, uses)
+    turned = _only_last(body, uses)
     for s in body.states:
         s.kept = s.kept and (s.depth > 1 or uses.is_used(s.history))
     body.mapped = [o for o in body.mapped if uses.is_used(o.outer)]
-    live = [s for s in body.states if s.kept or s.last is None or uses.is_used(s.last) or s.depth > 1]
+    live = [
+        s
+        for s in body.states
+        if s in turned or s.kept or s.last is None or uses.is_used(s.last) or s.depth > 1
+    ]
     while True:
         ends = [*(s.new for s in live), *(o.row for o in body.mapped)]
         ends += [body.condition] if body.condition is not None else []
@@ -315,10 +319,11 @@ def shrunk(node: Apply, uses: Uses) -> dict[Variable, Variable]:
     return body.replaced
 
 
-def _only_last(body: Body, uses: Uses) -> None:
-    """Mapped outputs of which only the last row is read become states."""
-    if body.condition is not None or (constant_int(body.n) or 1) < 1:
-        return
+def _only_last(body: Body, uses: Uses) -> list[Recurrence]:
+    """Mapped outputs of which only the last row is read become states, which are returned."""
+    turned: list[Recurrence] = []
+    if body.condition is not None:
+        return turned
     for o in list(body.mapped):
         readers = uses.of(o.outer)
         if (
@@ -330,12 +335,13 @@ def _only_last(body: Body, uses: Uses) -> None:
         lengths = iter(o.lengths)
         shape = [next(lengths) if n is None else n for n in o.row.type.shape]
         initial = alloc(Constant(0, dtype=o.row.dtype), 1, *shape)
-        last = readers[0].outputs[0]
+        last = o.row.type()
         body.mapped.remove(o)
-        body.states.append(Recurrence({-1: o.row.type()}, o.row, initial, None, last, False))
-        for other in readers[1:]:
-            body.replaced[other.outputs[0]] = last
-    # several readers of the same row were made one before
+        turned.append(Recurrence({-1: o.row.type()}, o.row, initial, None, last, False))
+        for reader in readers:
+            body.replaced[reader.outputs[0]] = last_value(last, body.n)
+    body.states += turned
+    return turned
 
 
 def _is_last(node: Apply) -> bool:

@@ -14,7 +14,7 @@ from ..ops import elementwise as ew
 from ..ops.control import GradientBarrier
 from ..ops.index import AdvancedIndex, BasicIndex
 from ..ops.reduce import Reduce
-from ..ops.scan import Scan
+from ..ops.scan import Scan, last_value
 from ..ops.shape import BroadcastTo, DimShuffle, Join, Reshape, ShapeI, SpecifyShape, constant_int, dimshuffle
 from .engine import Sweep
 from .patterns import NUMBERS, Capture, Number, P, node, number_of
@@ -57,9 +57,7 @@ def _(node: Apply) -> Variable | None:
     start = constant_int(bounds[0])
     if start is None or start > loop.op.states[k].depth or (entry[1] and loop.op.condition is None):
         return None
-    if loop.op.condition is None and (constant_int(loop.inputs[0]) or 1) < 1:
-        return None
-    return results.last[k]
+    return last_value(results.last[k], loop.inputs[0])
 
 
 def _is_row(op: BasicIndex, bounds: Sequence[Variable], number: int) -> bool:

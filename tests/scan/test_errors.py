@@ -201,3 +201,15 @@ def test_an_index_out_of_range_in_a_step_that_is_not_made(mode):
     f = compiled(mode, [x, i, n], out)
     assert f([1, 2], np.array([1, 7], "int32"), 1).tolist() == [2]
     assert f([1, 2], np.array([7], "int32"), 0).tolist() == []
+
+
+@on_each_mode
+def test_the_last_value_of_a_loop_that_makes_no_step(mode):
+    x, s0 = T.matrix("x"), T.vector("s0")
+    (s, y), _ = graphlib.scan(lambda row, s: (s + row, s * row), x, [s0, None])
+    f = compiled(mode, [x, s0], s[-1])
+    g = compiled(mode, [x, s0], y[-1])
+    for function in (f, g):
+        assert function([[1, 2]], [3, 4]).shape == (2,)
+        with pytest.raises((ShapeError, IndexError)):
+            function(np.zeros((0, 2), "float32"), [3, 4])

@@ -225,6 +225,45 @@ def test_a_constant_sample_cuts_the_other_outputs_too(mode):
     )
 
 
+@pytest.mark.parametrize("rows", [[-1], [1], [0, -1], None])
+def test_a_constant_row_cuts_what_the_same_step_computes_of_it(mode, rows):
+    """Against the loop written out, with the constant in its place."""
+    h0, w = T.dvector("h0"), T.dscalar("w")
+
+    def step(h):
+        v = T.nnet.sigmoid(h * w)
+        return v, T.nnet.sigmoid(v * w + h)
+
+    (v, h), _ = graphlib.scan(step, outputs_info=[None, h0], n_steps=3)
+    constants = [v] if rows is None else [v[k] for k in rows]
+    cut = range(3) if rows is None else [k % 3 for k in rows]
+    value, cost = h0, 0
+    for t in range(3):
+        sample = T.nnet.sigmoid(value * w)
+        sample = consider(sample) if t in cut else sample
+        value = T.nnet.sigmoid(sample * w + value)
+        cost = cost + T.sqr(value).sum()
+    wanted = T.grad(cost, [w, h0])
+    got = T.grad(T.sqr(h).sum(), [w, h0], consider_constant=constants)
+    arrays = array(3), np.asarray(0.4)
+    for a, b in zip(
+        compiled(mode, [h0, w], got)(*arrays), compiled(mode, [h0, w], wanted)(*arrays), strict=True
+    ):
+        close(a, b)
+
+
+def test_a_constant_state_cuts_the_steps_before(mode):
+    h0, w = T.dvector("h0"), T.dscalar("w")
+    h, _ = graphlib.scan(lambda h: T.tanh(h * w), outputs_info=h0, n_steps=4)
+    got = T.grad(h[-1].sum(), [w, h0], consider_constant=[h[1]])
+    constant = consider(T.tanh(T.tanh(h0 * w) * w))
+    wanted = T.grad(T.tanh(T.tanh(constant * w) * w).sum(), w)
+    arrays = array(3), np.asarray(0.4)
+    by_w, by_h0 = compiled(mode, [h0, w], got)(*arrays)
+    close(by_w, compiled(mode, [h0, w], wanted)(*arrays))
+    close(by_h0, np.zeros(3))
+
+
 def consider(v):
     return graphlib.consider_constant(v)
 
