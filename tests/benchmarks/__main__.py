@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -37,28 +37,44 @@ CODE_HELP = (
     "../shared/peers beside the repository, where it exists)"
 )
 
-Outcome = tuple[str, object, bool]  # a report, its figures for --json, and whether all went well
+
+@dataclass(frozen=True)
+class Outcome:
+    """A report, its figures for --json, whether all went well, its row for --markdown, and whether Ctrl+C
+    ended it."""
+
+    text: str
+    figures: object = None
+    right: bool = True
+    row: Sequence[str] | None = None
+    interrupted: bool = False
+
+
 needed_modules = cache(probes.needed_modules)
 
 
 def _call(arguments: argparse.Namespace) -> Outcome:
+    """The price of a call, next to an empty one of C."""
     figures = probes.call_overhead(arguments.rounds)
-    return report.call_overhead(figures), figures, True
+    return Outcome(report.call_overhead(figures), figures)
 
 
 def _compile(arguments: argparse.Namespace) -> Outcome:
+    """The time to compile the MLP's training step."""
     figures = probes.compile_time(needed_modules(), repeats=1 if arguments.quick else 5)
-    return report.compile_time(figures), figures, True
+    return Outcome(report.compile_time(figures), figures)
 
 
 def _import(arguments: argparse.Namespace) -> Outcome:
+    """The time to import what the MLP's step needs."""
     seconds = probes.import_time(needed_modules(), arguments.rounds)
-    return report.import_time(seconds, needed_modules()), seconds, True
+    return Outcome(report.import_time(seconds, needed_modules()), seconds)
 
 
 def _memory(arguments: argparse.Namespace) -> Outcome:
+    """The peak memory of the MLP's training."""
     figures = probes.memory(needed_modules())
-    return report.memory(figures), figures, True
+    return Outcome(report.memory(figures), figures)
 
 
 PROBES: dict[str, Callable[[argparse.Namespace], Outcome]] = {
@@ -69,19 +85,47 @@ PROBES: dict[str, Callable[[argparse.Namespace], Outcome]] = {
 }
 
 
+def _title(measure: Callable) -> str:
+    return " ".join(measure.__doc__.split())
+
+
 def _workload(name: str, peers: Sequence[Contestant], arguments: argparse.Namespace) -> Outcome:
     job = JOBS[name]()
     peers = list(module_contestants(arguments.peers, job.peers)) if job.peers else peers
     work = "copies" if isinstance(job.bare()[0], bare.Copy) else "products"
     ours, *yardsticks = own_contestants(work)
-    result = contest([ours, *yardsticks, *peers], name, job.steps, arguments.rounds, arguments.patience)
+    result = contest(
+        [ours, *yardsticks, *peers],
+        name,
+        job.steps,
+        arguments.rounds,
+        arguments.patience,
+        budget=arguments.budget,
+        build_limit=arguments.build_limit,
+    )
     rivals = {
         f"fastest bare {work}": [contestant.name for contestant in yardsticks],
         "fastest other library": [contestant.name for contestant in peers],
     }
-    title = f"{name}: {JOBS[name].__doc__}"
-    right = ours.name in result.losses and job.agrees(result.losses[ours.name])
-    return report.contest(title, result, job.agrees, rivals), asdict(result), bool(right)
+    title = _title(JOBS[name])
+    return Outcome(
+        report.contest(f"{name}: {title}", result, job.agrees, rivals),
+        asdict(result),
+        bool(ours.name in result.losses and job.agrees(result.losses[ours.name])),
+        report.summary(f"`{name}`: {title.rstrip('.')}", result, job.agrees, rivals.values()),
+        result.interrupted,
+    )
+
+
+def _attempt(name: str, peers: Sequence[Contestant], arguments: argparse.Namespace) -> Outcome:
+    """A benchmark, which the failure of a process or Ctrl+C ends, but not the program."""
+    try:
+        return _workload(name, peers, arguments) if name in JOBS else PROBES[name](arguments)
+    except subprocess.CalledProcessError as error:
+        text = f"{name}: failed, its process ended with status {error.returncode}"
+        return Outcome(text, right=False)
+    except KeyboardInterrupt:
+        return Outcome(f"{name}: interrupted", interrupted=True)
 
 
 def _arguments() -> argparse.Namespace:
@@ -93,6 +137,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "names", nargs="*", metavar="name", help=f"of {', '.join(names)} (default: all of them)"
     )
+    parser.add_argument("--list", action="store_true", help="say what the benchmarks measure, and end")
     parser.add_argument("--quick", action="store_true", help="a third of the rounds, to see that all works")
     parser.add_argument("--peers", metavar="DIR", default=os.environ.get("GRAPHLIB_PEERS"), help=PEERS_HELP)
     code = ROOT.parent / "shared" / "peers"
@@ -100,7 +145,19 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="windows of each contestant (default: 15, with --quick 5)")
     patience = "seconds to wait, for each workload, for others to leave the machine (default: %(default)g)"
     parser.add_argument("--patience", type=float, default=60.0, help=patience)
+    budget = (
+        "seconds for each workload, with the builds and without --patience; there are at least three rounds, "
+        "unless --rounds asks for fewer (default: %(default)g)"
+    )
+    parser.add_argument("--budget", type=float, default=60.0, help=budget)
+    build_limit = (
+        "seconds until a contestant must have finished its first steps, else it takes no part (default: "
+        "%(default)g)"
+    )
+    parser.add_argument("--build-limit", type=float, default=60.0, help=build_limit)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to FILE")
+    table = "write a table of the workloads, as README.md shows it, to FILE"
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help=table)
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.names) - set(names))
     if unknown:
@@ -133,37 +190,43 @@ def _machine() -> dict[str, object]:
     }
 
 
-def _write(path: Path, figures: dict) -> None:
-    with tempfile.NamedTemporaryFile("w", dir=path.absolute().parent, delete=False) as file:
-        json.dump(figures, file, indent=1)
+def _write(path: Path, text: str) -> None:
+    with tempfile.NamedTemporaryFile("w", dir=path.absolute().parent, delete=False, encoding="utf-8") as file:
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     os.replace(file.name, path)
 
 
 def main() -> int:
-    """Runs the benchmarks; 1 where graphlib failed one or computed wrong losses."""
+    """Runs the benchmarks; 1 where graphlib failed one or computed wrong losses, 130 after Ctrl+C."""
     arguments = _arguments()
+    if arguments.list:
+        print("\n".join(f"{name}: {_title(measure)}" for name, measure in (JOBS | PROBES).items()))
+        return 0
     peers = list(peer_contestants(arguments.peers, arguments.peer_code))
     machine = _machine()
     print(", ".join(f"{key} {value}" for key, value in machine.items()))
     if not peers:
         print("no other libraries are installed (see --peers): the bare products are the only yardstick")
     figures: dict[str, object] = {"machine": machine}
+    rows: list[Sequence[str]] = []
     failed = []
     for name in arguments.names:
-        try:
-            if name in JOBS:
-                text, figures[name], right = _workload(name, peers, arguments)
-            else:
-                text, figures[name], right = PROBES[name](arguments)
-        except subprocess.CalledProcessError as error:
-            text, right = f"{name}: failed, its process ended with status {error.returncode}", False
-        print(f"\n{text}", flush=True)
-        if not right:
-            failed.append(name)
+        outcome = _attempt(name, peers, arguments)
+        print(f"\n{outcome.text}", flush=True)
+        if outcome.figures is not None:
+            figures[name] = outcome.figures
+        if outcome.row is not None:
+            rows.append(outcome.row)
         if arguments.json:
-            _write(arguments.json, figures)
+            _write(arguments.json, json.dumps(figures, indent=1))
+        if arguments.markdown and rows:
+            _write(arguments.markdown, report.markdown(machine, rows))
+        if outcome.interrupted:
+            return 130
+        if not outcome.right:
+            failed.append(name)
     if failed:
         print(f"\nfailed: {', '.join(failed)}")
     return 1 if failed else 0

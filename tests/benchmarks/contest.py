@@ -15,18 +15,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
 from tqdm import tqdm
 
-from tests.benchmarks.figures import Round, Window
+from tests.benchmarks.figures import Window
 
 ROOT = Path(__file__).parents[2]
-BUILD_LIMIT = 600.0  # seconds until a contestant must have finished its first blocks
 WINDOW_LIMIT = 120.0
+LEAST_ROUNDS = 3
 # glibc gives large arrays back to the system and takes them again, or does not, by the luck of the heap's
 # layout; the page faults of that make the same program up to four times slower. Here everybody keeps memory.
 KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "2000000000", "MALLOC_MMAP_THRESHOLD_": "2000000000"}
@@ -64,13 +64,14 @@ class Result:
     """What a contest of one workload gave.
 
     first_calls: seconds until each contestant's first result. losses: of its first step and of its first
-    block's last. failures: why contestants did not take part.
+    block's last. failures: why contestants did not take part. interrupted: whether Ctrl+C ended it.
     """
 
-    rounds: list[Round] = field(default_factory=list)
+    rounds: list[dict[str, Window]] = field(default_factory=list)
     first_calls: dict[str, float] = field(default_factory=dict)
     losses: dict[str, list[float | None]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    interrupted: bool = False
 
 
 def cores() -> int:
@@ -125,6 +126,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL if contestant.peer else None,
             env=environment,
+            start_new_session=True,  # so that a terminal's Ctrl+C reaches the contest alone
         )
 
     def __enter__(self) -> Worker:
@@ -138,21 +140,21 @@ class Worker:
         """The next line of the worker, which is stopped from then on."""
         ready, _, _ = select.select([self.process.stdout], [], [], limit)
         if not ready:
-            raise Failure(f"no answer within {limit:.0f} s")
+            raise Failure(f"no answer within {limit:g} s")
         line = self.process.stdout.readline()
         if not line:
             raise Failure(f"ended with status {self.process.wait()}")
         self.process.send_signal(signal.SIGSTOP)
         answer = json.loads(line)
         if answer.get("absent"):
-            raise Absent("does not have this workload")
+            raise Absent("it does not have this workload")
         if "error" in answer:
             raise Failure(answer["error"])
         return answer
 
-    def built(self) -> dict:
-        """Waits for the first blocks: {"first_call": seconds, "losses": [first, last]}."""
-        return self._answer(BUILD_LIMIT)
+    def built(self, limit: float) -> dict:
+        """Waits so many seconds for the first blocks: {"first_call": seconds, "losses": [first, last]}."""
+        return self._answer(limit)
 
     def window(self, seconds: float) -> Window:
         """Works for at least so many seconds."""
@@ -179,6 +181,14 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+@contextmanager
+def _until_interrupted(result: Result) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        result.interrupted = True
+
+
 def contest(
     contestants: Sequence[Contestant],
     workload: str,
@@ -186,25 +196,35 @@ def contest(
     rounds: int,
     patience: float = 60.0,
     seconds: float = 0.3,
+    budget: float = 60.0,
+    build_limit: float = 60.0,
 ) -> Result:
     """Let the contestants build the workload and run `rounds` windows of `seconds` each, in turn.
 
-    A window in which others used the machine is repeated, for `patience` seconds in all.
+    A window in which others used the machine is repeated, for `patience` seconds in all. After `budget`
+    seconds, those of the builds included and those of patience not, no round is begun, but there are at least
+    three. Who has not finished its first blocks after `build_limit` seconds is left out. Ctrl+C ends the
+    contest: the result has the rounds that were completed.
     """
     result = Result()
-    with ExitStack() as stack:
+    end = time.monotonic() + budget + patience
+    with ExitStack() as stack, _until_interrupted(result):
         workers: dict[str, Worker] = {}
 
         def give_up(worker: Worker, failure: Failure) -> None:
             worker.process.kill()
+            verb = "takes no part" if isinstance(failure, Absent) else "failed"
+            _say(f"{workload}: {worker.name} {verb}: {failure}")
             if not isinstance(failure, Absent):
                 result.failures[worker.name] = str(failure)
-                _say(f"{workload}: {worker.name} failed: {failure}")
+            result.losses.pop(worker.name, None)
+            for windows in result.rounds:
+                windows.pop(worker.name, None)
 
         for contestant in contestants:
             worker = stack.enter_context(Worker(contestant, workload, steps))
             try:
-                built = worker.built()
+                built = worker.built(build_limit)
             except Failure as failure:
                 give_up(worker, failure)
                 continue
@@ -212,14 +232,15 @@ def contest(
             result.first_calls[worker.name] = built["first_call"]
             result.losses[worker.name] = built["losses"]
             _say(f"{workload}: {worker.name} is ready, first result after {built['first_call']:.2f} s")
-        for _ in tqdm(range(rounds), desc=workload, unit="round", disable=not sys.stderr.isatty()):
+        for number in tqdm(range(rounds), desc=workload, unit="round", disable=not sys.stderr.isatty()):
+            if number >= LEAST_ROUNDS and time.monotonic() + patience > end:
+                break
             windows: dict[str, Window] = {}
             for worker in list(workers.values()):
                 try:
                     windows[worker.name], patience = worker.clean_window(seconds, patience)
                 except Failure as failure:
                     give_up(worker, failure)
-                    del workers[worker.name], result.losses[worker.name]
+                    del workers[worker.name]
             result.rounds.append(windows)
-    result.rounds = [{name: windows[name] for name in workers} for windows in result.rounds]
     return result

@@ -41,10 +41,11 @@ class Layer:
     backward: bool = True
 
     def described(self) -> str:
-        """The shapes and options in words."""
-        shapes = " and ".join("×".join(map(str, shape)) for shape in self.shapes)
+        """The layer in words, without the shapes of biases and the like."""
+        name = self.kind.replace("_", " ").capitalize()
+        shapes = " with ".join("×".join(map(str, shape)) for shape in self.shapes if len(shape) > 1)
         options = "".join(f", {name} {value}" for name, value in self.options.items())
-        return f"{shapes}{options}{', with its gradients' if self.backward else ''}"
+        return f"{name}, {shapes}{options}{' and all gradients' if self.backward else ''}"
 
     def arrays(self) -> list[np.ndarray]:
         """The operands and the result's gradient, float32 and seeded."""

@@ -58,23 +58,54 @@ def _set_aside(result: Result, rounds: Sequence) -> Iterable[str]:
         yield f"NOT TO BE TRUSTED: others used the machine in {busy} windows, too many to set aside"
 
 
+def _against(result: Result, judge: Judge, names: Sequence[str]) -> tuple[str, str] | None:
+    """The fastest of `names`, without those with wrong losses, and graphlib's time as a share of its."""
+    rounds = counted(result.rounds)
+    right = [n for n in names if n in result.losses and judge(result.losses[n]) is not False]
+    best = fastest(rounds, right)
+    if best is None or OURS not in result.losses:
+        return None
+    return best, significant(Spread.of(ratios(rounds, OURS, best)).middle)
+
+
 def contest(title: str, result: Result, judge: Judge, rivals: Mapping[str, Sequence[str]]) -> str:
-    """A workload: a row a contestant, then graphlib against the fastest of each group of `rivals` (those with
-    wrong losses do not count)."""
-    if not result.losses:
-        return "\n".join([title, *(f"  {name} failed: {why}" for name, why in result.failures.items())])
+    """A workload: a row a contestant, then graphlib against the fastest of each group of `rivals`."""
+    ends = [f"{name} failed: {why}" for name, why in result.failures.items()]
+    if result.interrupted:
+        ends.append(f"interrupted after {len(result.rounds)} rounds")
+    if not result.losses or not result.rounds:
+        return "\n".join([title, *(f"  {note}" for note in ends)])
     rounds = counted(result.rounds)
     notes = []
     for group, names in rivals.items():
-        right = [n for n in names if n in result.losses and judge(result.losses[n]) is not False]
-        best = fastest(rounds, right)
-        if best is not None and OURS in result.losses:
-            times = significant(Spread.of(ratios(rounds, OURS, best)).middle)
-            notes.append(f"graphlib takes {times} times as long as the {group}: {best}")
-    notes += _set_aside(result, rounds)
-    notes += [f"{name} failed: {why}" for name, why in result.failures.items()]
+        found = _against(result, judge, names)
+        if found:
+            notes.append(f"graphlib takes {found[1]} times as long as the {group}: {found[0]}")
+    notes += [*_set_aside(result, rounds), *ends]
     rows = [_row(result, rounds, name, judge) for name in result.losses]
     return "\n".join([title, table(HEADER, rows), *(f"  {note}" for note in notes)])
+
+
+def summary(title: str, result: Result, judge: Judge, rivals: Iterable[Sequence[str]]) -> list[str] | None:
+    """A workload's row of `markdown`: milliseconds a step, and graphlib's share of the time of the fastest of
+    each group of `rivals`; None where graphlib has no right result."""
+    if not result.rounds or not judge(result.losses.get(OURS, [None])):
+        return None
+    rounds = counted(result.rounds)
+    milliseconds = significant(Spread.of(step_times(rounds, OURS)).middle * 1e3)
+    if any(not window.clean for r in rounds for window in r.values()):
+        milliseconds += " †"
+    found = (_against(result, judge, names) for names in rivals)
+    return [title, milliseconds, *(f"{pair[1]} ({pair[0]})" if pair else "–" for pair in found)]
+
+
+def markdown(machine: Mapping[str, object], rows: Sequence[Sequence[str]]) -> str:
+    """The rows of `summary` as a table in Markdown, with the machine they were measured on."""
+    header = ("step", "ms", "of the bare work's time", "of the fastest other library's")
+    lines = [header, ("---",) * len(header), *rows]
+    text = f"On {machine['cores']} cores of {machine['processor']}; medians of rounds taken in turns.\n\n"
+    text += "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return text + ("\n† Others used the machine meanwhile.\n" if any("†" in row[1] for row in rows) else "")
 
 
 def call_overhead(figures: Mapping[str, Mapping[str, Sequence[float]]]) -> str:

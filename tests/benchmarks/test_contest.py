@@ -5,14 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.contest import Contestant, contest, own_contestants, peer_contestants
+from tests.benchmarks.contest import Contestant, Worker, contest, own_contestants, peer_contestants
 
 MODULE = """
+import time
+
 def build(variant):
     if variant == "absent":
         raise NotImplementedError
     if variant == "broken":
         raise ValueError("no such thing")
+    if variant == "slow":
+        time.sleep(60)
     if variant == "dead":
         raise SystemExit(7)
     print("talks on standard output")
@@ -76,3 +80,40 @@ def test_peers_are_those_with_an_environment_and_a_program(tmp_path):
 def test_our_own_contestants_are_graphlib_and_the_bare_work():
     names = [contestant.name for contestant in own_contestants("products")]
     assert names[:2] == ["graphlib", "products, 1 thread"]
+
+
+def test_who_does_not_have_the_workload_is_named_in_one_line(contestants, capsys):
+    result = contest(contestants("absent", "plain"), "count", 2, rounds=1, patience=0, seconds=0.001)
+    said = [line for line in capsys.readouterr().err.splitlines() if "absent" in line]
+    assert said == ["count: absent takes no part: it does not have this workload"]
+    assert contest(contestants("plain"), "other", 2, rounds=1, patience=0, seconds=0.001).failures == {}
+    assert not result.failures
+
+
+def test_who_takes_too_long_to_begin_is_left_out(contestants):
+    everyone = contestants("slow", "plain")
+    result = contest(everyone, "count", 2, rounds=1, patience=0, seconds=0.001, build_limit=5)
+    assert list(result.losses) == ["plain"]
+    assert result.failures == {"slow": "no answer within 5 s"}
+
+
+@pytest.mark.parametrize(("rounds", "least"), [(50, 3), (2, 2)])
+def test_no_round_is_begun_when_the_budget_is_spent_but_three_there_are(contestants, rounds, least):
+    plain = contestants("plain")
+    result = contest(plain, "count", 2, rounds=rounds, patience=0, seconds=0.001, budget=0)
+    assert len(result.rounds) == least
+
+
+def test_an_interrupted_contest_keeps_its_complete_rounds(contestants, monkeypatch):
+    window, calls = Worker.window, []
+
+    def interrupted(worker, seconds):
+        calls.append(worker.name)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return window(worker, seconds)
+
+    monkeypatch.setattr(Worker, "window", interrupted)
+    result = contest(contestants("plain", "noted"), "count", 2, rounds=9, patience=0, seconds=0.001)
+    assert result.interrupted
+    assert [list(windows) for windows in result.rounds] == [["plain", "noted"]] * 2

@@ -3,8 +3,9 @@
 Run as a script by the contestant's own Python, which needs numpy and has nothing of ours installed. Its
 argument is JSON of {"path", "module", "workload", "variant", "steps"}: the module, found in the folder
 `path`, has a dict WORKLOADS of build functions; build(variant) gives run(first, steps), which returns raw
-losses when all work is done. It answers in lines of JSON: one when the first blocks are done, then one to
-each line that holds a window's seconds.
+losses when all work is done, or raises NotImplementedError where the variant does not have the workload. The
+worker answers in lines of JSON: one when the first blocks are done, then one to each line that holds a
+window's seconds.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ def number(loss) -> float:
 def serve(answer, path: str, module: str, workload: str, variant: str, steps: int) -> None:
     """Build, run the first block, then a window for each line of standard input."""
     sys.path[0] = path  # this script's folder must not shadow anybody's modules
-    build = importlib.import_module(module).WORKLOADS[workload]
+    build = importlib.import_module(module).WORKLOADS.get(workload)
+    if build is None:
+        raise NotImplementedError
     start = time.perf_counter()
     run = build(variant)
     if isinstance(run, tuple):  # (run, a note)

@@ -251,7 +251,7 @@ def lenet() -> Job:
 
 @workload
 def lenet_forward() -> Job:
-    """The same network's class probabilities of 500 images; the 'loss' is that of a zero last layer."""
+    """LeNet's class probabilities of 500 images; the 'loss' is that of a zero last layer."""
     images, _ = digits(5000)
 
     def build() -> Runner:
@@ -373,7 +373,7 @@ def layer_job(layer: Layer) -> Job:
 for _name, _layer in LAYERS.items():
     _make = partial(layer_job, _layer)
     _make.__name__ = _name
-    _make.__doc__ = f"A {_layer.kind.replace('_', ' ')} layer by itself, {_layer.described()}."
+    _make.__doc__ = f"{_layer.described()}."
     workload(_make)
 
 
