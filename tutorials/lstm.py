@@ -76,11 +76,15 @@ class LSTM:
         c = T.nnet.sigmoid(f) * c + T.nnet.sigmoid(i) * T.tanh(new)
         return T.nnet.sigmoid(o) * T.tanh(c), c
 
-    def run(self, x, h, c, mask=None):
+    def linear(self, x):
+        """x W + b of the inputs x, (time, …, n_in)."""
+        return T.dot(x, self.W) + self.b
+
+    def run(self, linear, h, c, mask=None):
         """The layer's values and cells after each step, (time, …, n_out) each.
 
         Args:
-            x: the inputs, (time, …, n_in).
+            linear: x W + b of the inputs x of every step, (time, …, 4 n_out).
             h, c: the values and cells before the first step, (…, n_out).
             mask: floatX (time, …): where it is 0 the layer stays as it was; None for 1 everywhere.
         """
@@ -93,7 +97,7 @@ class LSTM:
             m = T.shape_padright(masked[0])
             return m * new_h + (1 - m) * h, m * new_c + (1 - m) * c
 
-        sequences = [T.dot(x, self.W) + self.b] + ([] if mask is None else [mask])
+        sequences = [linear] + ([] if mask is None else [mask])
         (values, cells), _ = graphlib.scan(step, sequences=sequences, outputs_info=[h, c])
         return values, cells
 
@@ -132,7 +136,7 @@ class SentimentLSTM:
         self.params = [self.embeddings, *self.layer.params, self.W, self.b]
 
         start = T.zeros((self.words.shape[1], n_units))
-        h, _ = self.layer.run(self.embeddings[self.words], start, start, self.mask)
+        h, _ = self.layer.run(self.layer.linear(self.embeddings[self.words]), start, start, self.mask)
         mean = T.sum(h * self.mask[:, :, None], axis=0) / T.sum(self.mask, axis=0)[:, None]
         dropped = mean * self.streams.binomial(size=mean.shape, n=1, p=0.5, dtype=floatX)
         halved = 0.5 * mean

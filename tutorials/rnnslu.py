@@ -107,7 +107,7 @@ class LSTMLayer(LSTM):
 
     def run(self, x):
         """The units' values after each step, (time, n_out), for inputs x (time, n_in)."""
-        h, _ = super().run(x, self.h0, self.c0)
+        h, _ = super().run(self.linear(x), self.h0, self.c0)
         return h
 
 

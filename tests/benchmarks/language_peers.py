@@ -25,8 +25,8 @@ def _torch() -> Runner:
     torch.set_num_threads(int(os.environ.get("PEER_THREADS", "2")))
     n, length, units = CHARACTERS.count, CHARACTERS.length, CHARACTERS.units
     text = torch.from_numpy(character_streams().astype(np.int64))
-    embeddings, W, U, b, V, a = map(torch.from_numpy, character_parameters())
-    layer = torch.nn.LSTM(units, units)
+    W, U, b, V, a = map(torch.from_numpy, character_parameters())
+    layer = torch.nn.LSTM(n, units)
     i, f, o, g = torch.arange(4 * units).reshape(4, units)
     order = torch.cat([i, f, g, o])
     with torch.no_grad():
@@ -38,8 +38,7 @@ def _torch() -> Runner:
         ):
             parameter.copy_(value)
     layer.bias_hh_l0.requires_grad_(False)
-    others = [torch.nn.Parameter(value) for value in (embeddings, V, a)]
-    embeddings, V, a = others
+    V, a = others = [torch.nn.Parameter(value) for value in (V, a)]
     parameters = [*others, layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0]
     optimizer = torch.optim.Adagrad(parameters, lr=CHARACTERS.rate, eps=0, initial_accumulator_value=1e-8)
     state = [None]
@@ -47,7 +46,7 @@ def _torch() -> Runner:
     def step(index: int):
         first = index * length
         x, y = text[first : first + length], text[first + 1 : first + length + 1]
-        h, last = layer(torch.nn.functional.embedding(x, embeddings), state[0])
+        h, last = layer(torch.nn.functional.one_hot(x, n).float(), state[0])
         state[0] = tuple(each.detach() for each in last)
         loss = torch.nn.functional.cross_entropy((h @ V + a).reshape(-1, n), y.flatten())
         optimizer.zero_grad(set_to_none=True)
@@ -71,7 +70,7 @@ def _jax(variant: str) -> Runner:
     count = (len(text) - 1) // length
 
     def loss(parameters, start, x, y):
-        embeddings, W, U, b, V, a = parameters
+        W, U, b, V, a = parameters
 
         def cell(state, linear):
             h, c = state
@@ -80,7 +79,7 @@ def _jax(variant: str) -> Runner:
             h = jax.nn.sigmoid(o) * jnp.tanh(c)
             return (h, c), h
 
-        last, h = jax.lax.scan(cell, start, embeddings[x] @ W + b)
+        last, h = jax.lax.scan(cell, start, W[x] + b)
         log_p = jax.nn.log_softmax(h @ V + a)
         return -jnp.take_along_axis(log_p, y[:, :, None], axis=2).mean(), last
 
