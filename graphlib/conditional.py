@@ -13,9 +13,10 @@ from .errors import InputError, ShapeError
 from .graph import Constant, Variable, clone, toposort
 from .graph.types import promote
 from .ops.elementwise import cast, switch
+from .ops.join import concatenate
 from .ops.op import as_variable
 from .ops.scan import Scan, row_lengths
-from .ops.shape import concatenate, reshape, shape_of
+from .ops.shape import reshape, shape_of
 
 __all__ = ["ifelse"]
 

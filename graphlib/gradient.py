@@ -16,9 +16,11 @@ from .errors import DisconnectedInputError, GradientError, ShapeError
 from .graph import Apply, Constant, Variable, toposort
 from .graph.variable import warn_user
 from .ops.control import consider_constant, disconnected_grad, grad_clip, grad_scale, zero_grad
+from .ops.create import zeros_like
+from .ops.join import stack
 from .ops.op import as_variable
 from .ops.scan import cuts_of
-from .ops.shape import reshape, shape_of, stack, zeros_like
+from .ops.shape import reshape, shape_of
 
 __all__ = [
     "Lop",
@@ -299,7 +301,7 @@ def _rows_in_a_loop(
     expression: Variable, targets: list[Variable], consider_constant: Any, disconnected_inputs: str
 ) -> list[Variable]:
     from .loops import scan
-    from .ops.shape import arange
+    from .ops.create import arange
 
     def row(i: Variable) -> list[Variable]:
         return grad(expression[i], targets, consider_constant, disconnected_inputs)

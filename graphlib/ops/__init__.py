@@ -1,7 +1,8 @@
 """All operations, each defined in one place: type rule, gradient, numpy reference, lowering and samples to
 test it on.
 
-``op`` says what an operation is and holds the registry; ``elementwise``, ``reduce``, ``shape``, ``index``,
+``op`` says what an operation is and holds the registry; ``elementwise``, ``reduce``, ``shape``, ``create``,
+``join``, ``index``, ``write``, ``random``, ``scan``,
 ``linalg``, ``along_axis``, ``convolution``, ``pool`` and ``control`` hold the operations, ``nnet`` what is
 composed of them, ``operators`` what variables get.
 """
@@ -10,8 +11,10 @@ from . import (
     along_axis,
     control,
     convolution,
+    create,
     elementwise,
     index,
+    join,
     linalg,
     nnet,
     operators,
@@ -20,6 +23,7 @@ from . import (
     reduce,
     scan,
     shape,
+    write,
 )
 from .op import REGISTRY, Op, Sample, as_variable, register
 
@@ -33,8 +37,10 @@ __all__ = [
     "as_variable",
     "control",
     "convolution",
+    "create",
     "elementwise",
     "index",
+    "join",
     "linalg",
     "nnet",
     "pool",
@@ -43,4 +49,5 @@ __all__ = [
     "register",
     "scan",
     "shape",
+    "write",
 ]

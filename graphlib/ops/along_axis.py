@@ -110,8 +110,8 @@ class Sort(Op):
         if self.kind == "argsort":
             raise not_differentiable(node, "an order does not change continuously with the values")
         (x,) = node.inputs
-        from .index import AdvancedWrite
-        from .shape import arange, zeros_like
+        from .create import arange, zeros_like
+        from .write import AdvancedWrite
 
         order = Sort("argsort", self.axis).make(x)
         grid = []

@@ -1,9 +1,6 @@
-"""Indexing as in NumPy: integers and slices with symbolic bounds, integer arrays, boolean masks; and writing
-to such parts.
+"""Indexing as in NumPy: integers and slices with symbolic bounds, integer arrays, boolean masks.
 
-Reading only remaps indices.  Writing (``set_subtensor``, ``inc_subtensor``, the gradient of reading) is the
-one thing that is pushed instead of pulled: elements go to computed places of a copy, or, after a rewrite, of
-the tensor itself.
+Reading only remaps indices; ``write`` holds the opposite.
 """
 
 from __future__ import annotations
@@ -18,10 +15,11 @@ from ..graph import Apply, Constant, TensorType, Variable
 from ..graph.types import INTEGERS
 from ..scalar import expression as ex
 from ..scalar.integer import Poly
-from ..scalar.lowered import Operand, Piece, Pull, Push
-from .elementwise import ALL, broadcast_at, broadcast_shape, cast, sum_to_shape_of
-from .op import NUMBERS, Op, Sample, as_variable, broadcast_static, check_broadcast, register
-from .shape import ARange, as_length, broadcast_to, constant_int, dimshuffle, shape_i, shape_of, zeros_like
+from ..scalar.lowered import Operand, Pull
+from .create import ARange, zeros_like
+from .elementwise import broadcast_at, broadcast_shape, cast
+from .op import NUMBERS, Op, as_variable, broadcast_static, check_broadcast, ramp, register_cases
+from .shape import as_length, broadcast_to, constant_int, dimshuffle, shape_i
 
 # One entry an axis of a basic index: None keeps the whole axis, "index" takes one element (one input), and a
 # slice is
@@ -64,6 +62,8 @@ class BasicIndex(Op):
         return [TensorType(x.dtype, shape)]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        from .write import BasicWrite
+
         x, *bounds = node.inputs
         into = BasicWrite(self.entries, "add").make(zeros_like(x, grads[0].dtype), grads[0], *bounds)
         return [into, *[None] * len(bounds)]
@@ -83,55 +83,6 @@ class BasicIndex(Op):
                 n = next(static)
                 shape.append(start[2] if n is None else Poly.of(n))
         return Pull(tuple(shape), lambda *i: x.at(*positions(starts, i)))
-
-
-class BasicWrite(Op):
-    """The tensor with the part that ``entries`` name set to, or increased by, the second input, which
-    broadcasts to it."""
-
-    def __init__(self, entries: tuple, mode: str) -> None:
-        self.entries = entries
-        self.mode = mode
-
-    def parameters(self) -> tuple:
-        return self.entries, self.mode
-
-    def __repr__(self) -> str:
-        return f"{'set' if self.mode == 'set' else 'inc'}_subtensor{{{entries_text(self.entries)}}}"
-
-    def infer(self, x: Variable, y: Variable, *bounds: Variable) -> list[TensorType]:
-        part = BasicIndex(self.entries).infer(x, *bounds)[0]
-        check_fits(part, y, self.mode, x)
-        return [x.type]
-
-    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
-        _, y, *bounds = node.inputs
-        g = grads[0]
-        gx = (
-            g
-            if self.mode == "add"
-            else BasicWrite(self.entries, "set").make(g, Constant(0, dtype=g.dtype), *bounds)
-        )
-        gy = BasicIndex(self.entries).make(g, *bounds)
-        return [gx, sum_to_shape_of(gy, y), *[None] * len(bounds)]
-
-    def reference(self, node: Apply, x: np.ndarray, y: np.ndarray, *bounds: np.ndarray) -> np.ndarray:
-        out = x.copy()
-        where = numpy_index(self.entries, bounds)
-        check_fits_at_call(node, out[where].shape, y)
-        if self.mode == "set":
-            out[where] = y
-        else:
-            out[where] += y
-        return out
-
-    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Push:
-        x, y, *bounds = operands
-        starts = lower_entries(self.entries, x.shape, bounds)
-        domain = tuple(start[2] for start in starts if len(start) == 3)
-        require_fits(y, domain, require, node)
-        piece = Piece(domain, lambda *i: broadcast_at(y, i), lambda *i: positions(starts, i), self.mode)
-        return Push(x.shape, 0, (piece,))
 
 
 def entries_text(entries: tuple) -> str:
@@ -208,44 +159,6 @@ def positions(starts: list[tuple], index: Sequence[Poly]) -> list[Poly]:
 
 
 #: what the user called to write in a mode
-_WRITES = {"set": "set_subtensor", "add": "inc_subtensor"}
-
-
-def check_fits(part: TensorType, y: Variable, mode: str, x: Variable) -> None:
-    name = _WRITES[mode]
-    if y.dtype != x.dtype:
-        raise DTypeError(
-            f"{name}: {y.describe()} cannot be written into {x.describe()}; cast it to {x.dtype}"
-        )
-    fits = y.ndim <= part.ndim and all(
-        a in (1, None) or b is None or a == b
-        for a, b in zip(y.type.shape[::-1], part.shape[::-1], strict=False)
-    )
-    if not fits:
-        raise ShapeError(
-            f"{name}: {y.describe()} does not fit into a part of shape {part.shape} of {x.describe()}"
-        )
-
-
-def check_fits_at_call(node: Apply, part: tuple[int, ...], y: np.ndarray) -> None:
-    variable = node.inputs[1]
-    for axis in range(1, y.ndim + 1):
-        if variable.type.shape[-axis] != 1 and y.shape[-axis] != part[-axis]:
-            raise ShapeError(
-                f"{_WRITES[node.op.mode]}: axis {-axis} of {variable.describe()} has length "
-                f"{y.shape[-axis]}, the part it goes to {part[-axis]}"
-            )
-
-
-def require_fits(y: Operand, domain: tuple, require: Callable, node: Apply) -> None:
-    for axis in range(1, y.ndim + 1):
-        if y.variable.type.shape[-axis] != 1:
-            require(
-                domain[-axis],
-                y.shape[-axis],
-                f"{_WRITES[node.op.mode]}: axis {-axis} of {{1}} has length {{b}}, the part it goes to {{a}}",
-                (node.outputs[0], y.variable),
-            )
 
 
 # Advanced indexing: one entry an axis, True where an integer array indexes it (one input each), False where
@@ -290,6 +203,8 @@ class AdvancedIndex(Op):
         return [TensorType(x.dtype, [*kept[: self.front], *indexed, *kept[self.front :]])]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        from .write import AdvancedWrite
+
         x, *arrays = node.inputs
         into = AdvancedWrite(self.entries, "add").make(zeros_like(x, grads[0].dtype), grads[0], *arrays)
         return [into, *[None] * len(arrays)]
@@ -339,56 +254,6 @@ def one_index(array: Operand, here: tuple[Poly, ...], n: Poly) -> Poly:
         and [constant_int(owner.inputs[k]) for k in (0, 2)] == [0, 1]
     )
     return index if counts and array.shape[0] == n else ex.checked_index(index, n)
-
-
-class AdvancedWrite(Op):
-    """The tensor with the places that integer arrays name set to, or increased by, the second input.
-
-    A place that is named twice is increased twice, or keeps the last value set.
-    """
-
-    def __init__(self, entries: tuple[bool, ...], mode: str) -> None:
-        self.entries = entries
-        self.mode = mode
-
-    def parameters(self) -> tuple:
-        return self.entries, self.mode
-
-    def __repr__(self) -> str:
-        return f"{'set' if self.mode == 'set' else 'inc'}_subtensor{{{entries_text(self.entries)}}}"
-
-    def infer(self, x: Variable, y: Variable, *arrays: Variable) -> list[TensorType]:
-        check_fits(AdvancedIndex(self.entries).infer(x, *arrays)[0], y, self.mode, x)
-        return [x.type]
-
-    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
-        _, y, *arrays = node.inputs
-        g = grads[0]
-        gx = (
-            g
-            if self.mode == "add"
-            else AdvancedWrite(self.entries, "set").make(g, Constant(0, dtype=g.dtype), *arrays)
-        )
-        gy = AdvancedIndex(self.entries).make(g, *arrays)
-        return [gx, sum_to_shape_of(gy, y), *[None] * len(arrays)]
-
-    def reference(self, node: Apply, x: np.ndarray, y: np.ndarray, *arrays: np.ndarray) -> np.ndarray:
-        check_broadcast("indexing", node.inputs[2:], arrays)
-        out = x.copy()
-        where = AdvancedIndex(self.entries).numpy_index(arrays)
-        check_fits_at_call(node, out[where].shape, y)
-        if self.mode == "set":
-            out[where] = y
-        else:
-            np.add.at(out, where, y)
-        return out
-
-    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Push:
-        x, y, *arrays = operands
-        domain, position = AdvancedIndex(self.entries).place(x, arrays, require)
-        require_fits(y, domain, require, node)
-        piece = Piece(domain, lambda *i: broadcast_at(y, i), position, self.mode, collides=True)
-        return Push(x.shape, 0, (piece,))
 
 
 # x[...] of the user
@@ -526,53 +391,6 @@ def _new_axes(result: Variable, items: list, front: int, rank: int) -> Variable:
     return dimshuffle(result, order)
 
 
-def _write(part: Variable, y: Any, mode: str) -> Variable:
-    name = _WRITES[mode]
-    owner = part.owner
-    if owner is None or not isinstance(owner.op, (BasicIndex, AdvancedIndex)):
-        from .shape import DimShuffle
-
-        if owner is not None and isinstance(owner.op, DimShuffle):
-            order = owner.op.order
-            inner = owner.inputs[0]
-            y = as_variable(y) if isinstance(y, Variable) or not np.isscalar(y) else cast(y, part.dtype)
-            y = broadcast_to(y, shape_of(part)) if y.ndim else y
-            if y.ndim:
-                y = dimshuffle(y, [order.index(a) for a in range(inner.ndim)])
-            if inner.owner is not None and isinstance(inner.owner.op, (BasicIndex, AdvancedIndex)):
-                return _write(inner, y, mode)
-        raise InputError(f"T.{name} takes a part of a tensor, such as x[1:], not {part.describe()}")
-    x, *indices = owner.inputs
-    y = cast(y, x.dtype) if np.isscalar(y) or (isinstance(y, Constant)) else as_variable(y)
-    if y.dtype != x.dtype and not (y.type.is_float and not x.type.is_float):
-        y = cast(y, x.dtype)
-    op = (
-        BasicWrite(owner.op.entries, mode)
-        if isinstance(owner.op, BasicIndex)
-        else AdvancedWrite(owner.op.entries, mode)
-    )
-    written = op.make(x, y, *indices)
-    inside_part = (
-        isinstance(owner.op, AdvancedIndex) and x.owner is not None and isinstance(x.owner.op, BasicIndex)
-    )
-    return _write(x, written, "set") if inside_part else written
-
-
-def set_subtensor(
-    part: Variable, y: Any, inplace: bool = False, tolerate_inplace_aliasing: bool = False
-) -> Variable:
-    """The tensor of which ``part`` is an indexed part (``x[...]``), with that part replaced by ``y``."""
-    return _write(part, y, "set")
-
-
-def inc_subtensor(
-    part: Variable, y: Any, inplace: bool = False, tolerate_inplace_aliasing: bool = False
-) -> Variable:
-    """The tensor of which ``part`` is an indexed part (``x[...]``), with ``y`` added there (repeated indices
-    add up)."""
-    return _write(part, y, "add")
-
-
 def take(x: Any, indices: Any, axis: int | None = None) -> Variable:
     """Elements, or slices along ``axis``, by their indices."""
     x, indices = as_variable(x), as_variable(indices)
@@ -583,7 +401,8 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Variable:
 
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
     """Each element ``repeats`` (a number or scalar) times along ``axis``, or in the flattened tensor."""
-    from .shape import arange, flatten
+    from .create import arange
+    from .shape import flatten
 
     x = as_variable(x)
     if axis is None:
@@ -594,7 +413,8 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
 
 def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
     """``x`` side by side ``reps`` times along each axis, as numpy.tile."""
-    from .shape import arange, shape_padleft
+    from .create import arange
+    from .shape import shape_padleft
 
     x = as_variable(x)
     reps = list(reps) if isinstance(reps, (tuple, list)) else [reps]
@@ -609,8 +429,8 @@ def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
 
 def diag(x: Any, k: int = 0) -> Variable:
     """Diagonal ``k`` of a matrix; of a vector the matrix that has it there."""
+    from .create import arange, zeros
     from .elementwise import minimum
-    from .shape import arange, zeros
 
     x = as_variable(x)
     if x.ndim == 2:
@@ -620,6 +440,8 @@ def diag(x: Any, k: int = 0) -> Variable:
         return index(x, (i + max(-k, 0), i + max(k, 0)))
     if x.ndim != 1:
         raise ShapeError(f"T.diag takes a vector or a matrix, not {x.describe()}")
+    from .write import set_subtensor
+
     i, n = arange(shape_i(x, 0)), shape_i(x, 0) + abs(k)
     return set_subtensor(index(zeros((n, n), x.dtype), (i + max(-k, 0), i + max(k, 0))), x)
 
@@ -627,8 +449,8 @@ def diag(x: Any, k: int = 0) -> Variable:
 def tri(n: Any, m: Any = None, k: int = 0, dtype: Any = None) -> Variable:
     """Ones on and below diagonal ``k``, zeros above."""
     from ..graph.types import dtype_name
+    from .create import arange
     from .elementwise import ge
-    from .shape import arange
 
     rows, columns = dimshuffle(arange(n), 0, "x"), dimshuffle(arange(n if m is None else m), "x", 0)
     return cast(ge(rows + k, columns), dtype_name(dtype or "floatX"))
@@ -646,72 +468,52 @@ def triu(x: Any, k: int = 0) -> Variable:
     return x * (1 - tri(shape_i(x, 0), shape_i(x, 1), k - 1, x.dtype))
 
 
-def _ramp(*shape: int) -> np.ndarray:
-    return np.arange(int(np.prod(shape)), dtype="float64").reshape(shape) * 0.25 - 1.1
-
-
-def _cases(build: Callable, cases: list[tuple[Callable, tuple]], dtypes: tuple = ALL) -> None:
-    register(build.__name__, build, lambda: [Sample(f, a, dtypes) for f, a in cases], build.__doc__ or "")
-
-
-_ROWS = Constant(np.array([2, 0, 2, -1]))
-_COLUMNS = Constant(np.array([0, 3, 1, 1]))
-_cases(
+ROWS = Constant(np.array([2, 0, 2, -1]))
+COLUMNS = Constant(np.array([0, 3, 1, 1]))
+register_cases(
+    "index",
     index,
     [
-        (lambda x: x[1], (_ramp(3, 4),)),
-        (lambda x: x[-1, 1:], (_ramp(3, 4),)),
-        (lambda x: x[::-1, ::2], (_ramp(3, 5),)),
-        (lambda x: x[-2::-2], (_ramp(5),)),
-        (lambda x: x[: x.shape[1] - 2, None], (_ramp(3, 4),)),
-        (lambda x: x[5:2], (_ramp(4),)),
-        (lambda x: x[..., 0], (_ramp(2, 3, 4),)),
-        (lambda x: x[_ROWS], (_ramp(3, 4),)),
-        (lambda x: x[_ROWS, _COLUMNS], (_ramp(3, 4),)),
-        (lambda x: x[:, _ROWS], (_ramp(2, 3),)),
-        (lambda x: x[_ROWS, 1:, _COLUMNS], (_ramp(3, 3, 4),)),
-        (lambda x: x[_ROWS.reshape((2, 2))], (_ramp(3, 4),)),
-        (lambda x: x[(x > 0)], (_ramp(3, 4),)),
-        (lambda x: (x * 2)[(x[:, 0] > -1)], (_ramp(3, 4),)),
-        (lambda x: x[np.zeros(0, "int64")], (_ramp(3, 4),)),
+        (lambda x: x[1], (ramp(3, 4),)),
+        (lambda x: x[-1, 1:], (ramp(3, 4),)),
+        (lambda x: x[::-1, ::2], (ramp(3, 5),)),
+        (lambda x: x[-2::-2], (ramp(5),)),
+        (lambda x: x[: x.shape[1] - 2, None], (ramp(3, 4),)),
+        (lambda x: x[5:2], (ramp(4),)),
+        (lambda x: x[..., 0], (ramp(2, 3, 4),)),
+        (lambda x: x[ROWS], (ramp(3, 4),)),
+        (lambda x: x[ROWS, COLUMNS], (ramp(3, 4),)),
+        (lambda x: x[:, ROWS], (ramp(2, 3),)),
+        (lambda x: x[ROWS, 1:, COLUMNS], (ramp(3, 3, 4),)),
+        (lambda x: x[ROWS.reshape((2, 2))], (ramp(3, 4),)),
+        (lambda x: x[(x > 0)], (ramp(3, 4) - 0.1,)),
+        (lambda x: (x * 2)[(x[:, 0] > -1)], (ramp(3, 4) - 0.1,)),
+        (lambda x: x[np.zeros(0, "int64")], (ramp(3, 4),)),
     ],
     NUMBERS,
 )
-_cases(
-    set_subtensor,
-    [
-        (lambda x, y: set_subtensor(x[1:], y), (_ramp(3, 4), _ramp(2, 4))),
-        (lambda x, y: set_subtensor(x[:, 1], y), (_ramp(3, 4), _ramp(3))),
-        (lambda x, y: set_subtensor(x[::2, 1:3], y), (_ramp(3, 4), np.array(7.0))),
-        (lambda x, y: set_subtensor(x[Constant([2, 0]), 1:], y), (_ramp(3, 4), _ramp(2, 3))),
-        (lambda x, y: set_subtensor(x[0:0], y), (_ramp(3, 4), np.array(7.0))),
-    ],
-    NUMBERS,
+register_cases(
+    "take", take, [(lambda x: take(x, ROWS, 1), (ramp(2, 3),)), (lambda x: take(x, ROWS), (ramp(2, 3),))]
 )
-_cases(
-    inc_subtensor,
-    [
-        (lambda x, y: inc_subtensor(x[1:], y), (_ramp(3, 4), _ramp(2, 4))),
-        (lambda x, y: inc_subtensor(x[_ROWS], y), (_ramp(3, 4), _ramp(4, 4))),
-        (lambda x, y: inc_subtensor(x[_ROWS, _COLUMNS], y), (_ramp(3, 4), _ramp(4))),
-        (lambda x, y: inc_subtensor(x[_ROWS], y), (_ramp(3, 4), np.array(1.5))),
-    ],
-    NUMBERS,
+register_cases(
+    "repeat", repeat, [(lambda x: repeat(x, 2, 1), (ramp(2, 3),)), (lambda x: repeat(x, 3), (ramp(2, 3),))]
 )
-_cases(take, [(lambda x: take(x, _ROWS, 1), (_ramp(2, 3),)), (lambda x: take(x, _ROWS), (_ramp(2, 3),))])
-_cases(repeat, [(lambda x: repeat(x, 2, 1), (_ramp(2, 3),)), (lambda x: repeat(x, 3), (_ramp(2, 3),))])
-_cases(tile, [(lambda x: tile(x, (2, 3)), (_ramp(2, 3),)), (lambda x: tile(x, (2, 1, 2)), (_ramp(2, 3),))])
-_cases(
+register_cases(
+    "tile", tile, [(lambda x: tile(x, (2, 3)), (ramp(2, 3),)), (lambda x: tile(x, (2, 1, 2)), (ramp(2, 3),))]
+)
+register_cases(
+    "diag",
     diag,
     [
-        (lambda x: diag(x), (_ramp(3, 4),)),
-        (lambda x: diag(x, -1), (_ramp(3),)),
-        (lambda x: diag(x, 1), (_ramp(3, 4),)),
+        (lambda x: diag(x), (ramp(3, 4),)),
+        (lambda x: diag(x, -1), (ramp(3),)),
+        (lambda x: diag(x, 1), (ramp(3, 4),)),
     ],
     NUMBERS,
 )
-_cases(
+register_cases(
+    "tril",
     tril,
-    [(lambda x: tril(x, 1), (_ramp(3, 4),)), (lambda x: triu(x), (_ramp(3, 4),))],
+    [(lambda x: tril(x, 1), (ramp(3, 4),)), (lambda x: triu(x), (ramp(3, 4),))],
     ("float32", "float64"),
 )

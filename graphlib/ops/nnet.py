@@ -12,12 +12,13 @@ from ..errors import InputError, ShapeError
 from ..graph import Variable
 from ..graph.types import INTEGERS, dtype_name
 from . import elementwise as ew
+from .create import arange
 from .index import index
 from .op import Sample, as_variable, normalize_axes, normalize_axis, register
 from .reduce import max as max_
 from .reduce import mean as mean_
 from .reduce import sum as sum_
-from .shape import arange, dimshuffle, shape_i, shape_of, specify_shape
+from .shape import dimshuffle, shape_i, shape_of, specify_shape
 
 sigmoid = ew.sigmoid
 softplus = ew.softplus

@@ -60,6 +60,29 @@ def register(
     REGISTRY[name] = Entry(name, build, samples, doc, tuple(aliases))
 
 
+def register_cases(
+    name: str,
+    build: Callable,
+    cases: Sequence[tuple[Callable, tuple]],
+    dtypes: tuple = ("bool", *NUMBERS),
+    differentiable: bool = True,
+    aliases: Sequence[str] = (),
+) -> None:
+    """Register an operation with its docstring; ``cases`` are functions and the inputs to try them on."""
+    register(
+        name,
+        build,
+        lambda: [Sample(f, arrays, dtypes, differentiable) for f, arrays in cases],
+        (build.__doc__ or "").strip(),
+        aliases,
+    )
+
+
+def ramp(*shape: int) -> np.ndarray:
+    """An array to try operations on: different numbers, in no order, some of them negative."""
+    return np.random.RandomState(5).permutation(int(np.prod(shape))).reshape(shape) * 0.25 - 1
+
+
 class Op:
     """The base of all operations.  Instances are immutable and compare by class and parameters (see
     ``parameters``)."""
@@ -157,7 +180,7 @@ def as_variable(value: Any, name: str | None = None, dtype: str | None = None) -
         and any(isinstance(v, (Variable, list, tuple)) for v in value)
         and _holds_variable(value)
     ):
-        from .shape import stack_scalars
+        from .join import stack_scalars
 
         return stack_scalars(value)
     if hasattr(value, "__graphlib_variable__"):

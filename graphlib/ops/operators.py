@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..graph import Variable
+from . import create, linalg, reduce, shape, write
 from . import elementwise as ew
 from . import index as ix
-from . import linalg, reduce, shape
 from .along_axis import argsort, cumprod, cumsum, nonzero, sort
 
 
@@ -141,11 +141,11 @@ _METHODS = {
     "round": lambda self, mode="half_to_even": tensor_round(self, mode),
     "copy": ew.identity,
     "conj": ew.identity,
-    "fill": shape.full_like,
-    "zeros_like": shape.zeros_like,
-    "ones_like": shape.ones_like,
-    "set": ix.set_subtensor,
-    "inc": ix.inc_subtensor,
+    "fill": create.full_like,
+    "zeros_like": create.zeros_like,
+    "ones_like": create.ones_like,
+    "set": write.set_subtensor,
+    "inc": write.inc_subtensor,
 }
 
 

@@ -20,10 +20,11 @@ from ..scalar import expression as ex
 from ..scalar.integer import Poly, product
 from ..scalar.lowered import Call, Operand, Pull, Reduction
 from .convolution import Pair, pair
+from .create import arange, full
 from .elementwise import cast, maximum, minimum
-from .index import set_subtensor
 from .op import NUMBERS, Op, Sample, as_variable, register
-from .shape import arange, constant_int, dimshuffle, full, shape_i
+from .shape import constant_int, dimshuffle, shape_i
+from .write import set_subtensor
 
 #: windows of up to so many elements are written out, and fuse with what is around them
 _WRITTEN_OUT = 25

@@ -17,19 +17,13 @@ from ..graph import Apply, Constant, TensorType, Variable, clone, toposort
 from ..scalar import expression as ex
 from ..scalar.integer import Poly, Symbol
 from ..scalar.lowered import Loop, Operand, Pull
+from .create import arange, zeros, zeros_like
 from .elementwise import cast, eq, lt, minimum, neq, switch
-from .index import BasicIndex, BasicWrite, basic_index
+from .index import BasicIndex, basic_index
+from .join import concatenate
 from .op import Op
-from .shape import (
-    BroadcastTo,
-    arange,
-    concatenate,
-    constant_int,
-    dimshuffle,
-    shape_i,
-    zeros,
-    zeros_like,
-)
+from .shape import BroadcastTo, constant_int, dimshuffle, shape_i
+from .write import BasicWrite
 
 
 @dataclass(frozen=True)

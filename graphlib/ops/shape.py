@@ -1,4 +1,4 @@
-"""Shapes: reading lengths, moving, adding and dropping axes, reshaping, broadcasting, filling, joining.
+"""Shapes: reading lengths, moving, adding and dropping axes, reshaping, broadcasting.
 
 Most only remap the index of what they read and cost nothing once fused.  A length that is statically known is
 a constant from the start, so shape arithmetic folds while the graph is built.
@@ -13,12 +13,12 @@ import numpy as np
 
 from ..errors import DTypeError, ShapeError
 from ..graph import Apply, Constant, TensorType, Variable
-from ..graph.types import dtype_name, promote, shape_text
+from ..graph.types import shape_text
 from ..scalar import expression as ex
 from ..scalar.integer import Poly, flat_index, product
-from ..scalar.lowered import Operand, Piece, Pull, Push
-from .elementwise import ALL, cast
-from .op import Op, Sample, as_variable, is_number, normalize_axis, register
+from ..scalar.lowered import Operand, Pull
+from .elementwise import cast
+from .op import Op, as_variable, is_number, normalize_axis, ramp, register_cases
 
 
 def constant_int(v: Any) -> int | None:
@@ -80,6 +80,8 @@ class Shape(tuple):
     (``T.prod(x.shape)``)."""
 
     def __graphlib_variable__(self) -> Variable:
+        from .join import stack_scalars
+
         return stack_scalars(list(self))
 
     def __getattr__(self, name: str) -> Any:
@@ -444,274 +446,13 @@ def broadcast_to(x: Any, shape: Sequence[Any]) -> Variable:
     return BroadcastTo().make(x, *lengths)
 
 
-def _shape_argument(shape: Any) -> list:
+def shape_argument(shape: Any) -> list:
     if isinstance(shape, Variable) and shape.ndim == 1:
         n = shape.type.shape[0]
         if n is None:
             raise ShapeError(f"a shape must have a known number of lengths, {shape.describe()} has not")
         return [shape[i] for i in range(n)]
     return list(shape) if isinstance(shape, (tuple, list)) else [shape]
-
-
-def alloc(value: Any, *shape: Any) -> Variable:
-    """A tensor of the given shape filled with ``value`` (a scalar, or what broadcasts to it)."""
-    if len(shape) == 1:
-        shape = tuple(_shape_argument(shape[0]))
-    return broadcast_to(value, shape)
-
-
-def zeros(shape: Any, dtype: Any = None) -> Variable:
-    """Zeros of ``shape``, of floatX unless ``dtype`` says otherwise."""
-    return alloc(Constant(0, dtype=dtype_name(dtype or "floatX")), *_shape_argument(shape))
-
-
-def ones(shape: Any, dtype: Any = None) -> Variable:
-    """Ones of ``shape``, of floatX unless ``dtype`` says otherwise."""
-    return alloc(Constant(1, dtype=dtype_name(dtype or "floatX")), *_shape_argument(shape))
-
-
-def full(shape: Any, value: Any, dtype: Any = None) -> Variable:
-    """``value`` in every place of ``shape``."""
-    value = as_variable(value)
-    return alloc(value if dtype is None else cast(value, dtype), *_shape_argument(shape))
-
-
-def zeros_like(x: Any, dtype: Any = None, opt: bool = False) -> Variable:
-    """Zeros of the shape, and the dtype unless another is named, of ``x``."""
-    x = as_variable(x)
-    return alloc(Constant(0, dtype=dtype_name(dtype or x.dtype)), *shape_of(x))
-
-
-def ones_like(x: Any, dtype: Any = None, opt: bool = False) -> Variable:
-    """Ones of the shape, and the dtype unless another is named, of ``x``."""
-    x = as_variable(x)
-    return alloc(Constant(1, dtype=dtype_name(dtype or x.dtype)), *shape_of(x))
-
-
-def full_like(x: Any, value: Any, dtype: Any = None) -> Variable:
-    """``value`` everywhere, in the shape of ``x``."""
-    x = as_variable(x)
-    return alloc(cast(as_variable(value), dtype or x.dtype), *shape_of(x))
-
-
-fill = full_like
-
-
-class ARange(Op):
-    """start, start + step, … up to stop (left out), of the inputs' common dtype."""
-
-    def __repr__(self) -> str:
-        return "arange"
-
-    def infer(self, start: Variable, stop: Variable, step: Variable) -> list[TensorType]:
-        known = [c.data for c in (start, stop, step) if isinstance(c, Constant)]
-        n = None
-        if len(known) == 3:
-            if known[2] == 0:
-                raise ShapeError("T.arange: the step is 0")
-            n = max(0, int(np.ceil((known[1] - known[0]) / known[2])))
-        return [TensorType(start.dtype, [n])]
-
-    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
-        return [None, None, None]
-
-    def reference(self, node: Apply, start: np.ndarray, stop: np.ndarray, step: np.ndarray) -> np.ndarray:
-        n = max(0, int(np.ceil((stop - start) / step)))
-        return (start + np.arange(n) * step).astype(node.outputs[0].dtype)
-
-    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
-        (out,) = node.outputs
-        start, stop, step = (o.scalar for o in operands)
-        if out.type.shape[0] is not None:
-            n = Poly.of(out.type.shape[0])
-        elif out.type.is_float:
-            span = ex.apply("true_div", out.dtype, ex.apply("sub", out.dtype, stop, start), step)
-            n = ex.maximum(0, ex.poly(ex.cast(ex.apply("ceil", out.dtype, span), "int64")))
-        else:
-            a, b, s = (ex.poly(e) for e in (start, stop, step))
-            up = -ex.floor_div(a - b, s) if s.constant != 1 else b - a
-            n = up if a == 0 and s == 1 and _is_length(b) else ex.maximum(0, up)
-        if out.type.is_float:
-            return Pull(
-                (n,),
-                lambda i: ex.apply(
-                    "add",
-                    out.dtype,
-                    start,
-                    ex.apply("mul", out.dtype, ex.cast(ex.integer(i), out.dtype), step),
-                ),
-            )
-        return Pull((n,), lambda i: ex.cast(ex.integer(ex.poly(start) + i * ex.poly(step)), out.dtype))
-
-
-def _is_length(p: Poly) -> bool:
-    """Whether a polynomial is a single length, which is never negative."""
-    from ..scalar.integer import Symbol
-
-    return isinstance(p.atom, Symbol)
-
-
-def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Variable:
-    """Numbers from ``start`` to ``stop`` (left out) by ``step``; ``arange(n)`` counts n from 0.  Integers
-    give int64."""
-    if stop is None:
-        start, stop = 0, start
-    values = [as_variable(v) for v in (start, stop, step)]
-    for v in values:
-        if v.ndim:
-            raise ShapeError(f"T.arange takes scalars, not {v.describe()}")
-    if dtype is None:
-        dtype = promote([v.dtype for v in values])
-        dtype = dtype if dtype.startswith("float") else "int64"
-    return ARange().make(*(cast(v, dtype) for v in values))
-
-
-def eye(n: Any, m: Any = None, k: int = 0, dtype: Any = None) -> Variable:
-    """Ones on diagonal ``k`` of an n by m matrix, zeros elsewhere."""
-    m = n if m is None else m
-    rows, columns = dimshuffle(arange(n), 0, "x"), dimshuffle(arange(m), "x", 0)
-    from .elementwise import eq
-
-    return cast(eq(rows + k, columns), dtype_name(dtype or "floatX"))
-
-
-def identity_like(x: Any) -> Variable:
-    """The identity matrix in the shape and dtype of ``x``."""
-    x = as_variable(x)
-    return eye(shape_i(x, 0), shape_i(x, 1), dtype=x.dtype)
-
-
-class Join(Op):
-    """Tensors one after the other along ``axis``."""
-
-    def __init__(self, axis: int) -> None:
-        self.axis = axis
-
-    def parameters(self) -> tuple:
-        return (self.axis,)
-
-    def __repr__(self) -> str:
-        return f"concatenate{{axis={self.axis}}}"
-
-    def infer(self, *inputs: Variable) -> list[TensorType]:
-        first = inputs[0]
-        shape = list(first.type.shape)
-        source = [first] * first.ndim
-        for v in inputs[1:]:
-            if v.ndim != first.ndim:
-                raise ShapeError(
-                    f"concatenate: {first.describe()} and {v.describe()} have different numbers of dimensions"
-                )
-            for axis, n in enumerate(v.type.shape):
-                if axis != self.axis and n is not None:
-                    if shape[axis] not in (None, n):
-                        raise ShapeError(
-                            f"concatenate: axis {axis} has length {shape[axis]} in "
-                            f"{source[axis].describe()} and {n} in {v.describe()}"
-                        )
-                    shape[axis], source[axis] = n, v
-        lengths = [v.type.shape[self.axis] for v in inputs]
-        shape[self.axis] = None if None in lengths else builtin_sum(lengths)
-        return [TensorType(first.dtype, shape)]
-
-    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
-        from .index import basic_index
-
-        results: list[Variable | None] = []
-        start: Any = 0
-        for v in node.inputs:
-            n = v.type.shape[self.axis]
-            stop = start + (shape_i(v, self.axis) if n is None else n)
-            results.append(basic_index(grads[0], [slice(None)] * self.axis + [slice(start, stop)]))
-            start = stop
-        return results
-
-    def reference(self, node: Apply, *arrays: np.ndarray) -> np.ndarray:
-        return np.concatenate(arrays, axis=self.axis)
-
-    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Push:
-        static = node.outputs[0].type.shape
-        shape = [Poly.of(n) if n is not None else operands[0].shape[a] for a, n in enumerate(static)]
-        pieces = []
-        start = Poly.of(0)
-        for o in operands:
-            for axis, n in enumerate(o.shape):
-                if axis != self.axis and n != shape[axis]:
-                    require(
-                        shape[axis],
-                        n,
-                        f"concatenate: axis {axis} has length {{a}}, but {{b}} in {{1}}",
-                        (node.outputs[0], o.variable),
-                    )
-
-            def position(*i: Poly, start: Poly = start) -> list[Poly]:
-                return [p + start if a == self.axis else p for a, p in enumerate(i)]
-
-            pieces.append(Piece(o.shape, o.at, position))
-            start = start + o.shape[self.axis]
-        shape[self.axis] = start
-        return Push(tuple(shape), "nothing", tuple(pieces))
-
-
-builtin_sum = sum
-
-
-def concatenate(tensors: Sequence[Any], axis: int = 0) -> Variable:
-    """Tensors joined along ``axis``; their dtypes are promoted to a common one."""
-    inputs = [as_variable(v) for v in tensors]
-    if not inputs:
-        raise ShapeError("concatenate: there is nothing to join")
-    if inputs[0].ndim == 0:
-        raise ShapeError("concatenate: scalars have no axis to be joined along; use T.stack")
-    axis = normalize_axis(int(axis), inputs[0].ndim, "concatenate")
-    common = promote([v.dtype for v in inputs])
-    if len(inputs) == 1:
-        return inputs[0]
-    return Join(axis).make(*(cast(v, common) for v in inputs))
-
-
-def join(axis: int, *tensors: Any) -> Variable:
-    """Theano's order of arguments for :func:`concatenate`."""
-    return concatenate(tensors, axis)
-
-
-def stack(*tensors: Any, axis: int = 0) -> Variable:
-    """Tensors of equal shape along a new axis: ``stack([a, b])``, ``stack([a, b], axis=1)`` or ``stack(a,
-    b)``."""
-    if len(tensors) == 2 and isinstance(tensors[0], (list, tuple)) and isinstance(tensors[1], int):
-        tensors, axis = (tensors[0],), tensors[1]
-    items = list(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else list(tensors)
-    return concatenate([expand_dims(as_variable(v), axis) for v in items], axis)
-
-
-def stack_scalars(value: Sequence[Any]) -> Variable:
-    """Nested lists of numbers and variables as one tensor; an empty one is an int64 vector."""
-    items = [as_variable(v) for v in value]
-    if not items:
-        return Constant(np.zeros(0, "int64"))
-    if all(isinstance(v, Constant) for v in items):
-        return Constant(np.stack([v.data for v in items]))
-    rank = max(v.ndim for v in items)
-    return stack([v if v.ndim == rank else shape_padleft(v, rank - v.ndim) for v in items])
-
-
-def split(x: Any, splits_size: Any, n_splits: int | None = None, axis: int = 0) -> list[Variable]:
-    """``x`` cut along ``axis`` into pieces of the given lengths; ``n_splits`` says how many a vector variable
-    holds."""
-    from .index import basic_index
-
-    x = as_variable(x)
-    axis = normalize_axis(axis, x.ndim, "split")
-    if n_splits is not None and isinstance(splits_size, Variable):
-        splits_size = [splits_size[i] for i in range(n_splits)]
-    sizes = _shape_argument(splits_size)
-    start: Any = 0
-    pieces = []
-    for size in sizes:
-        stop = start + size
-        pieces.append(basic_index(x, [slice(None)] * axis + [slice(start, stop)]))
-        start = stop
-    return pieces
 
 
 class SpecifyShape(Op):
@@ -770,99 +511,51 @@ def specify_shape(x: Any, shape: Sequence[int | None]) -> Variable:
 # what to try each on
 
 
-def _ramp(*shape: int) -> np.ndarray:
-    return np.random.RandomState(5).permutation(int(np.prod(shape))).reshape(shape) * 0.25 - 1
-
-
-def _register(
-    name: str,
-    build: Callable,
-    cases: list[tuple[Callable, tuple]],
-    dtypes: tuple = ALL,
-    differentiable: bool = True,
-    aliases: tuple = (),
-) -> None:
-    register(
-        name,
-        build,
-        lambda: [Sample(f, arrays, dtypes, differentiable) for f, arrays in cases],
-        (build.__doc__ or "").strip(),
-        aliases,
-    )
-
-
-_register(
+register_cases(
     "dimshuffle",
     dimshuffle,
     [
-        (lambda x: dimshuffle(x, 1, 0), (_ramp(3, 4),)),
-        (lambda x: dimshuffle(x, "x", 2, 0, "x", 1), (_ramp(2, 3, 4),)),
+        (lambda x: dimshuffle(x, 1, 0), (ramp(3, 4),)),
+        (lambda x: dimshuffle(x, "x", 2, 0, "x", 1), (ramp(2, 3, 4),)),
         (lambda x: dimshuffle(x, "x"), (np.array(2.0),)),
-        (lambda x: dimshuffle(x, 1, 0), (_ramp(0, 4),)),
-        (lambda x: dimshuffle(x, 1), (_ramp(1, 4),)),
+        (lambda x: dimshuffle(x, 1, 0), (ramp(0, 4),)),
+        (lambda x: dimshuffle(x, 1), (ramp(1, 4),)),
     ],
 )
-_register(
+register_cases(
     "reshape",
     reshape,
     [
-        (lambda x: reshape(x, (4, 3)), (_ramp(3, 4),)),
-        (lambda x: reshape(x, (2, -1)), (_ramp(3, 4),)),
-        (lambda x: reshape(x.T, (2, 6)), (_ramp(3, 4),)),
-        (lambda x: reshape(x * 2, (x.shape[1], x.shape[0])), (_ramp(3, 4),)),
-        (lambda x: reshape(x, ()), (_ramp(1, 1),)),
-        (lambda x: reshape(x, (0, 5)), (_ramp(0, 4),)),
-        (lambda x: flatten(x, 2), (_ramp(2, 3, 4),)),
-        (lambda x: flatten(x), (_ramp(2, 3, 4),)),
+        (lambda x: reshape(x, (4, 3)), (ramp(3, 4),)),
+        (lambda x: reshape(x, (2, -1)), (ramp(3, 4),)),
+        (lambda x: reshape(x.T, (2, 6)), (ramp(3, 4),)),
+        (lambda x: reshape(x * 2, (x.shape[1], x.shape[0])), (ramp(3, 4),)),
+        (lambda x: reshape(x, ()), (ramp(1, 1),)),
+        (lambda x: reshape(x, (0, 5)), (ramp(0, 4),)),
+        (lambda x: flatten(x, 2), (ramp(2, 3, 4),)),
+        (lambda x: flatten(x), (ramp(2, 3, 4),)),
     ],
 )
-_register(
+register_cases(
     "broadcast_to",
     broadcast_to,
     [
-        (lambda x: broadcast_to(x, (2, 3, 4)), (_ramp(3, 4),)),
-        (lambda x: broadcast_to(dimshuffle(x, 0, "x"), (x.shape[0], 5)), (_ramp(3),)),
-        (lambda x: alloc(x, 3, 0), (np.array(1.5),)),
-        (lambda x: zeros_like(x) + ones_like(x), (_ramp(2, 3),)),
+        (lambda x: broadcast_to(x, (2, 3, 4)), (ramp(3, 4),)),
+        (lambda x: broadcast_to(dimshuffle(x, 0, "x"), (x.shape[0], 5)), (ramp(3),)),
     ],
 )
-_register(
-    "concatenate",
-    concatenate,
-    [
-        (lambda x, y: concatenate([x, y], 0), (_ramp(2, 3), _ramp(4, 3))),
-        (lambda x, y: concatenate([x, y, x * 2], 1), (_ramp(2, 3), _ramp(2, 1))),
-        (lambda x, y: concatenate([x, y], 0), (_ramp(0, 3), _ramp(4, 3))),
-        (lambda x, y: stack([x, y], 1), (_ramp(2, 3), _ramp(2, 3))),
-        (lambda x, y: stack([x, y]), (np.array(1.0), np.array(2.0))),
-    ],
-    aliases=("concat",),
-)
-_register("split", split, [(lambda x: split(x, [1, 2], axis=1)[1], (_ramp(2, 3),))])
-_register(
-    "arange",
-    arange,
-    [
-        (lambda x: arange(x.shape[0]) * x, (_ramp(4),)),
-        (lambda x: arange(1, x.shape[0] + 3, 2) * x[:3], (_ramp(4),)),
-        (lambda x: arange(5, x.shape[0] - 9, -3) * x[0], (_ramp(4),)),
-        (lambda x: arange(0.5, 3.0, 0.4) + x, (np.array(1.0),)),
-    ],
-    ("float32", "float64"),
-)
-_register("eye", eye, [(lambda x: eye(x.shape[0], 4, 1) + x, (np.ones((3, 4)),))], ("float32", "float64"))
-_register(
+register_cases(
     "shape",
     shape_of,
     [
-        (lambda x: cast(as_variable(shape_of(x)), x.dtype) * x[0, 0], (_ramp(3, 4),)),
-        (lambda x: x * cast(shape_i(x, 0), x.dtype), (_ramp(3, 4),)),
+        (lambda x: cast(as_variable(shape_of(x)), x.dtype) * x[0, 0], (ramp(3, 4),)),
+        (lambda x: x * cast(shape_i(x, 0), x.dtype), (ramp(3, 4),)),
     ],
     ("float32", "float64"),
 )
-_register(
+register_cases(
     "specify_shape",
     specify_shape,
-    [(lambda x: specify_shape(x, (3, None)) * 2, (_ramp(3, 4),))],
+    [(lambda x: specify_shape(x, (3, None)) * 2, (ramp(3, 4),))],
     ("float32", "float64"),
 )

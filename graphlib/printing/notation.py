@@ -15,13 +15,16 @@ from ..graph import Apply, Constant, Variable
 from ..ops.along_axis import Cumulative, Nonzero, Sort, Unravel
 from ..ops.control import GradientBarrier
 from ..ops.convolution import Convolution, ConvolutionByFilters, ConvolutionByImages
+from ..ops.create import ARange
 from ..ops.elementwise import Cast, Elementwise
-from ..ops.index import AdvancedIndex, AdvancedWrite, BasicIndex, BasicWrite
+from ..ops.index import AdvancedIndex, BasicIndex
+from ..ops.join import Join
 from ..ops.linalg import Gemm, MatrixProduct
 from ..ops.pool import Pool, PoolPick, PoolScatter, PoolSpread
 from ..ops.random import Draw
 from ..ops.reduce import ArgReduce, Reduce
-from ..ops.shape import ARange, BroadcastTo, DimShuffle, Join, Reshape, ShapeI, SpecifyShape
+from ..ops.shape import BroadcastTo, DimShuffle, Reshape, ShapeI, SpecifyShape
+from ..ops.write import AdvancedWrite, BasicWrite
 
 # How tightly an expression holds together: Python's order of operators (The Python Language Reference, 6.17).
 ANYTHING, COMPARISON, OR, XOR, AND, SUM, PRODUCT, SIGN, POWER, NUMBER, PRIMARY = range(11)

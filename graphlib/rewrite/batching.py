@@ -10,22 +10,13 @@ from typing import Any
 
 from ..graph import Apply, Variable
 from ..ops.control import GradientBarrier
+from ..ops.create import arange
 from ..ops.elementwise import Cast, Elementwise
 from ..ops.index import AdvancedIndex, BasicIndex
+from ..ops.join import Join
 from ..ops.linalg import MatrixProduct
 from ..ops.reduce import ArgReduce, Reduce
-from ..ops.shape import (
-    BroadcastTo,
-    DimShuffle,
-    Join,
-    Reshape,
-    ShapeI,
-    arange,
-    broadcast_to,
-    dimshuffle,
-    reshape,
-    shape_i,
-)
+from ..ops.shape import BroadcastTo, DimShuffle, Reshape, ShapeI, broadcast_to, dimshuffle, reshape, shape_i
 
 
 class Batch:

@@ -13,10 +13,11 @@ import numpy as np
 
 from ..graph import Apply, Constant, Variable
 from ..ops import elementwise as ew
-from ..ops.index import AdvancedIndex, AdvancedWrite, BasicIndex, BasicWrite
+from ..ops.index import AdvancedIndex, BasicIndex
 from ..ops.linalg import MatrixProduct
 from ..ops.reduce import Reduce, count, sum_keeping
 from ..ops.shape import BroadcastTo, DimShuffle, Reshape, dimshuffle
+from ..ops.write import AdvancedWrite, BasicWrite
 from .engine import Sweep
 from .patterns import Capture, Number, P, is_array, is_scalar, node, number_of
 from .rules import RuleSet

@@ -18,7 +18,8 @@ from ..graph import Apply, Constant, TensorType, Variable, toposort
 from ..graph.traverse import clone, rebuild
 from ..graph.variable import fixed_origin, user_origin
 from ..ops import elementwise as ew
-from ..ops.shape import ARange, BroadcastTo
+from ..ops.create import ARange
+from ..ops.shape import BroadcastTo
 from .lengths import Lengths
 from .patterns import COMMUTATIVE
 from .rules import Composite, Phase, Rule

@@ -10,7 +10,20 @@ from collections.abc import Callable
 from typing import Any
 
 from ..graph import Apply, Constant, Variable
-from ..ops import along_axis, control, elementwise, index, linalg, random, reduce, scan, shape
+from ..ops import (
+    along_axis,
+    control,
+    create,
+    elementwise,
+    index,
+    join,
+    linalg,
+    random,
+    reduce,
+    scan,
+    shape,
+    write,
+)
 
 Length = Any
 
@@ -79,7 +92,7 @@ class Lengths:
         name = ("part", n, entry, *map(self.of_scalar, bounds))
         if name not in self._by_name:
             # that of the same part of a range, which needs no computation, whatever it is that has been cut
-            part = index.BasicIndex((entry,)).make(shape.arange(self.length(n)), *bounds)
+            part = index.BasicIndex((entry,)).make(create.arange(self.length(n)), *bounds)
             self._note(name, shape.ShapeI(0).make(part))
         return self._by_name[name]
 
@@ -101,7 +114,7 @@ class Lengths:
         """Whether nothing simpler has the length of that axis."""
         length = self.shape(x)[axis]
         if isinstance(length, Variable):
-            return _made_by(x, index.BasicIndex) and _made_by(x.owner.inputs[0], shape.ARange)
+            return _made_by(x, index.BasicIndex) and _made_by(x.owner.inputs[0], create.ARange)
         return length == (x, axis)
 
     def is_length(self, length: Length) -> bool:
@@ -224,8 +237,8 @@ _RULES: dict[type, Callable[[Lengths, Apply], Any]] = {
     shape.DimShuffle: _dimshuffle,
     shape.BroadcastTo: _broadcast_to,
     shape.Reshape: _reshape,
-    shape.Join: _join,
-    shape.ARange: _arange,
+    join.Join: _join,
+    create.ARange: _arange,
     reduce.Reduce: _reduced(lambda op: op.axes),
     reduce.ArgReduce: _reduced(lambda op: (op.axis,)),
     linalg.MatrixProduct: _product,
@@ -238,9 +251,9 @@ _RULES: dict[type, Callable[[Lengths, Apply], Any]] = {
         *lengths.shape(node.inputs[0])[1:],
     ],
     index.BasicIndex: _basic_index,
-    index.BasicWrite: _same,
+    write.BasicWrite: _same,
     index.AdvancedIndex: _advanced_index,
-    index.AdvancedWrite: _same,
+    write.AdvancedWrite: _same,
     along_axis.Cumulative: _same,
     along_axis.Sort: _same,
     along_axis.Nonzero: lambda lengths, node: [lengths.of_scalar(node.inputs[1])],

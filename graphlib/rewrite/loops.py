@@ -14,20 +14,13 @@ from dataclasses import dataclass, field
 from ..errors import ShapeError
 from ..graph import Apply, Constant, TensorType, Variable, clone, toposort
 from ..graph.traverse import ancestors, rebuild
+from ..ops.create import ARange, alloc
 from ..ops.elementwise import Elementwise, add
 from ..ops.index import BasicIndex, basic_index
 from ..ops.linalg import MatrixProduct
 from ..ops.reduce import sum as sum_
 from ..ops.scan import Scan, State, last_value, row_lengths
-from ..ops.shape import (
-    ARange,
-    BroadcastTo,
-    DimShuffle,
-    ShapeI,
-    alloc,
-    constant_int,
-    dimshuffle,
-)
+from ..ops.shape import BroadcastTo, DimShuffle, ShapeI, constant_int, dimshuffle
 from .batching import batched, joined_rows
 
 #: elementwise operations that are worth computing for all steps at once, away from their loop

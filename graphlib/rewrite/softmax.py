@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from ..graph import Apply, Constant, TensorType, Variable
 from ..ops import elementwise as ew
-from ..ops.index import AdvancedIndex, AdvancedWrite, BasicIndex, BasicWrite
+from ..ops.create import ARange, arange
+from ..ops.index import AdvancedIndex, BasicIndex
 from ..ops.reduce import Reduce, Top, restore_axes, sum_keeping
-from ..ops.shape import ARange, BroadcastTo, DimShuffle, Reshape, arange, dimshuffle
+from ..ops.shape import BroadcastTo, DimShuffle, Reshape, dimshuffle
+from ..ops.write import AdvancedWrite, BasicWrite
 from .canonical import CANONICAL, leaves
 from .engine import Sweep
 from .lengths import lengths_rule

@@ -10,10 +10,11 @@ from typing import Any
 
 from ..graph import Apply, Constant, Variable
 from ..ops import elementwise as ew
-from ..ops.index import AdvancedWrite, BasicWrite
+from ..ops.join import Join
 from ..ops.linalg import Gemm, MatrixProduct
 from ..ops.reduce import Reduce
-from ..ops.shape import DimShuffle, Join, constant_int, swapaxes
+from ..ops.shape import DimShuffle, constant_int, swapaxes
+from ..ops.write import AdvancedWrite, BasicWrite
 from .canonical import scalar_factor
 from .engine import Sweep
 from .patterns import Capture, P, is_scalar, node, number_of

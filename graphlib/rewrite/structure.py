@@ -13,9 +13,10 @@ from ..graph.types import DTYPES
 from ..ops import elementwise as ew
 from ..ops.control import GradientBarrier
 from ..ops.index import AdvancedIndex, BasicIndex
+from ..ops.join import Join
 from ..ops.reduce import Reduce
 from ..ops.scan import Scan, last_value
-from ..ops.shape import BroadcastTo, DimShuffle, Join, Reshape, ShapeI, SpecifyShape, constant_int, dimshuffle
+from ..ops.shape import BroadcastTo, DimShuffle, Reshape, ShapeI, SpecifyShape, constant_int, dimshuffle
 from .engine import Sweep
 from .patterns import NUMBERS, Capture, Number, P, node, number_of
 from .rules import RuleSet

@@ -12,32 +12,23 @@ from ..graph import Constant, TensorType, Variable
 from ..ops import REGISTRY
 from ..ops.along_axis import flatnonzero
 from ..ops.control import disconnected_grad, zero_grad
+from ..ops.create import alloc, fill, full, full_like, identity_like, ones, ones_like, zeros, zeros_like
 from ..ops.elementwise import clip
 from ..ops.index import tri, triu
+from ..ops.join import join, stack
 from ..ops.linalg import matmul
 from ..ops.op import as_variable as as_tensor_variable
 from ..ops.operators import tensor_round as round
 from ..ops.reduce import logsumexp, max_and_argmax, mean, ptp, std, var
 from ..ops.shape import (
-    alloc,
     expand_dims,
-    fill,
     flatten,
-    full,
-    full_like,
-    identity_like,
-    join,
     moveaxis,
-    ones,
-    ones_like,
     shape_padleft,
     shape_padright,
     squeeze,
-    stack,
     swapaxes,
     transpose,
-    zeros,
-    zeros_like,
 )
 from . import extra_ops, nnet, random, shared_randomstreams, signal, xlogx
 from .constructors import *  # noqa: F403

@@ -18,11 +18,12 @@ from ..graph.shared import shared
 from ..graph.types import dtype_name
 from ..ops import elementwise as ew
 from ..ops.along_axis import argsort, cumsum
+from ..ops.create import arange
 from ..ops.index import index
 from ..ops.op import as_variable
 from ..ops.random import random_normal, random_uniform
 from ..ops.reduce import sum as sum_
-from ..ops.shape import _shape_argument, arange, dimshuffle, reshape, shape_of
+from ..ops.shape import shape_argument, dimshuffle, reshape, shape_of
 
 _SEEDS = 2**32
 
@@ -257,7 +258,7 @@ def _shape(size: Any, ndim: int | None, *parameters: Variable) -> list:
             total = total + other
         lengths = list(shape_of(total)) if total is not None else []
     else:
-        lengths = _shape_argument(size)
+        lengths = shape_argument(size)
     if ndim is not None and ndim != len(lengths):
         raise ShapeError(f"ndim={ndim} was given, but size has {len(lengths)} lengths")
     return lengths

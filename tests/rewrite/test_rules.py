@@ -18,7 +18,8 @@ from graphlib.gradient import consider_constant, grad
 from graphlib.graph import TensorType
 from graphlib.loops import scan
 from graphlib.ops.elementwise import Cast, cast, identity, inv
-from graphlib.ops.shape import Join, reshape
+from graphlib.ops.join import Join
+from graphlib.ops.shape import reshape
 from graphlib.rewrite import RULES
 from tests.rewrite import evaluate, kinds, rewritten
 

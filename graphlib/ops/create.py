@@ -1,0 +1,172 @@
+"""Tensors made of lengths and numbers: filled with a value, counting up, identity matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..graph import Apply, Constant, TensorType, Variable
+from ..graph.types import dtype_name, promote
+from ..scalar import expression as ex
+from ..scalar.integer import Poly
+from ..scalar.lowered import Operand, Pull
+from .elementwise import cast
+from .op import Op, as_variable, ramp, register_cases
+from .shape import shape_argument, broadcast_to, dimshuffle, shape_i, shape_of
+
+
+def alloc(value: Any, *shape: Any) -> Variable:
+    """A tensor of the given shape filled with ``value`` (a scalar, or what broadcasts to it)."""
+    if len(shape) == 1:
+        shape = tuple(shape_argument(shape[0]))
+    return broadcast_to(value, shape)
+
+
+def zeros(shape: Any, dtype: Any = None) -> Variable:
+    """Zeros of ``shape``, of floatX unless ``dtype`` says otherwise."""
+    return alloc(Constant(0, dtype=dtype_name(dtype or "floatX")), *shape_argument(shape))
+
+
+def ones(shape: Any, dtype: Any = None) -> Variable:
+    """Ones of ``shape``, of floatX unless ``dtype`` says otherwise."""
+    return alloc(Constant(1, dtype=dtype_name(dtype or "floatX")), *shape_argument(shape))
+
+
+def full(shape: Any, value: Any, dtype: Any = None) -> Variable:
+    """``value`` in every place of ``shape``."""
+    value = as_variable(value)
+    return alloc(value if dtype is None else cast(value, dtype), *shape_argument(shape))
+
+
+def zeros_like(x: Any, dtype: Any = None, opt: bool = False) -> Variable:
+    """Zeros of the shape, and the dtype unless another is named, of ``x``."""
+    x = as_variable(x)
+    return alloc(Constant(0, dtype=dtype_name(dtype or x.dtype)), *shape_of(x))
+
+
+def ones_like(x: Any, dtype: Any = None, opt: bool = False) -> Variable:
+    """Ones of the shape, and the dtype unless another is named, of ``x``."""
+    x = as_variable(x)
+    return alloc(Constant(1, dtype=dtype_name(dtype or x.dtype)), *shape_of(x))
+
+
+def full_like(x: Any, value: Any, dtype: Any = None) -> Variable:
+    """``value`` everywhere, in the shape of ``x``."""
+    x = as_variable(x)
+    return alloc(cast(as_variable(value), dtype or x.dtype), *shape_of(x))
+
+
+fill = full_like
+
+
+class ARange(Op):
+    """start, start + step, … up to stop (left out), of the inputs' common dtype."""
+
+    def __repr__(self) -> str:
+        return "arange"
+
+    def infer(self, start: Variable, stop: Variable, step: Variable) -> list[TensorType]:
+        known = [c.data for c in (start, stop, step) if isinstance(c, Constant)]
+        n = None
+        if len(known) == 3:
+            if known[2] == 0:
+                raise ShapeError("T.arange: the step is 0")
+            n = max(0, int(np.ceil((known[1] - known[0]) / known[2])))
+        return [TensorType(start.dtype, [n])]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        return [None, None, None]
+
+    def reference(self, node: Apply, start: np.ndarray, stop: np.ndarray, step: np.ndarray) -> np.ndarray:
+        n = max(0, int(np.ceil((stop - start) / step)))
+        return (start + np.arange(n) * step).astype(node.outputs[0].dtype)
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
+        (out,) = node.outputs
+        start, stop, step = (o.scalar for o in operands)
+        if out.type.shape[0] is not None:
+            n = Poly.of(out.type.shape[0])
+        elif out.type.is_float:
+            span = ex.apply("true_div", out.dtype, ex.apply("sub", out.dtype, stop, start), step)
+            n = ex.maximum(0, ex.poly(ex.cast(ex.apply("ceil", out.dtype, span), "int64")))
+        else:
+            a, b, s = (ex.poly(e) for e in (start, stop, step))
+            up = -ex.floor_div(a - b, s) if s.constant != 1 else b - a
+            n = up if a == 0 and s == 1 and _is_length(b) else ex.maximum(0, up)
+        if out.type.is_float:
+            return Pull(
+                (n,),
+                lambda i: ex.apply(
+                    "add",
+                    out.dtype,
+                    start,
+                    ex.apply("mul", out.dtype, ex.cast(ex.integer(i), out.dtype), step),
+                ),
+            )
+        return Pull((n,), lambda i: ex.cast(ex.integer(ex.poly(start) + i * ex.poly(step)), out.dtype))
+
+
+def _is_length(p: Poly) -> bool:
+    """Whether a polynomial is a single length, which is never negative."""
+    from ..scalar.integer import Symbol
+
+    return isinstance(p.atom, Symbol)
+
+
+def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Variable:
+    """Numbers from ``start`` to ``stop`` (left out) by ``step``; ``arange(n)`` counts n from 0.  Integers
+    give int64."""
+    if stop is None:
+        start, stop = 0, start
+    values = [as_variable(v) for v in (start, stop, step)]
+    for v in values:
+        if v.ndim:
+            raise ShapeError(f"T.arange takes scalars, not {v.describe()}")
+    if dtype is None:
+        dtype = promote([v.dtype for v in values])
+        dtype = dtype if dtype.startswith("float") else "int64"
+    return ARange().make(*(cast(v, dtype) for v in values))
+
+
+def eye(n: Any, m: Any = None, k: int = 0, dtype: Any = None) -> Variable:
+    """Ones on diagonal ``k`` of an n by m matrix, zeros elsewhere."""
+    m = n if m is None else m
+    rows, columns = dimshuffle(arange(n), 0, "x"), dimshuffle(arange(m), "x", 0)
+    from .elementwise import eq
+
+    return cast(eq(rows + k, columns), dtype_name(dtype or "floatX"))
+
+
+def identity_like(x: Any) -> Variable:
+    """The identity matrix in the shape and dtype of ``x``."""
+    x = as_variable(x)
+    return eye(shape_i(x, 0), shape_i(x, 1), dtype=x.dtype)
+
+
+register_cases(
+    "alloc",
+    alloc,
+    [
+        (lambda x: alloc(x, 3, 0), (np.array(1.5),)),
+        (lambda x: zeros_like(x) + ones_like(x), (ramp(2, 3),)),
+    ],
+)
+register_cases(
+    "arange",
+    arange,
+    [
+        (lambda x: arange(x.shape[0]) * x, (ramp(4),)),
+        (lambda x: arange(1, x.shape[0] + 3, 2) * x[:3], (ramp(4),)),
+        (lambda x: arange(5, x.shape[0] - 9, -3) * x[0], (ramp(4),)),
+        (lambda x: arange(0.5, 3.0, 0.4) + x, (np.array(1.0),)),
+    ],
+    ("float32", "float64"),
+)
+
+
+register_cases(
+    "eye", eye, [(lambda x: eye(x.shape[0], 4, 1) + x, (np.ones((3, 4)),))], ("float32", "float64")
+)

@@ -1,0 +1,167 @@
+"""Tensors put one after the other, stacked, and cut into parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..graph import Apply, Constant, TensorType, Variable
+from ..graph.types import promote
+from ..scalar.integer import Poly
+from ..scalar.lowered import Operand, Piece, Push
+from .elementwise import cast
+from .op import Op, as_variable, normalize_axis, ramp, register_cases
+from .shape import shape_argument, expand_dims, shape_i, shape_padleft
+
+
+class Join(Op):
+    """Tensors one after the other along ``axis``."""
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def parameters(self) -> tuple:
+        return (self.axis,)
+
+    def __repr__(self) -> str:
+        return f"concatenate{{axis={self.axis}}}"
+
+    def infer(self, *inputs: Variable) -> list[TensorType]:
+        first = inputs[0]
+        shape = list(first.type.shape)
+        source = [first] * first.ndim
+        for v in inputs[1:]:
+            if v.ndim != first.ndim:
+                raise ShapeError(
+                    f"concatenate: {first.describe()} and {v.describe()} have different numbers of dimensions"
+                )
+            for axis, n in enumerate(v.type.shape):
+                if axis != self.axis and n is not None:
+                    if shape[axis] not in (None, n):
+                        raise ShapeError(
+                            f"concatenate: axis {axis} has length {shape[axis]} in "
+                            f"{source[axis].describe()} and {n} in {v.describe()}"
+                        )
+                    shape[axis], source[axis] = n, v
+        lengths = [v.type.shape[self.axis] for v in inputs]
+        shape[self.axis] = None if None in lengths else builtin_sum(lengths)
+        return [TensorType(first.dtype, shape)]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        from .index import basic_index
+
+        results: list[Variable | None] = []
+        start: Any = 0
+        for v in node.inputs:
+            n = v.type.shape[self.axis]
+            stop = start + (shape_i(v, self.axis) if n is None else n)
+            results.append(basic_index(grads[0], [slice(None)] * self.axis + [slice(start, stop)]))
+            start = stop
+        return results
+
+    def reference(self, node: Apply, *arrays: np.ndarray) -> np.ndarray:
+        return np.concatenate(arrays, axis=self.axis)
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Push:
+        static = node.outputs[0].type.shape
+        shape = [Poly.of(n) if n is not None else operands[0].shape[a] for a, n in enumerate(static)]
+        pieces = []
+        start = Poly.of(0)
+        for o in operands:
+            for axis, n in enumerate(o.shape):
+                if axis != self.axis and n != shape[axis]:
+                    require(
+                        shape[axis],
+                        n,
+                        f"concatenate: axis {axis} has length {{a}}, but {{b}} in {{1}}",
+                        (node.outputs[0], o.variable),
+                    )
+
+            def position(*i: Poly, start: Poly = start) -> list[Poly]:
+                return [p + start if a == self.axis else p for a, p in enumerate(i)]
+
+            pieces.append(Piece(o.shape, o.at, position))
+            start = start + o.shape[self.axis]
+        shape[self.axis] = start
+        return Push(tuple(shape), "nothing", tuple(pieces))
+
+
+builtin_sum = sum
+
+
+def concatenate(tensors: Sequence[Any], axis: int = 0) -> Variable:
+    """Tensors joined along ``axis``; their dtypes are promoted to a common one."""
+    inputs = [as_variable(v) for v in tensors]
+    if not inputs:
+        raise ShapeError("concatenate: there is nothing to join")
+    if inputs[0].ndim == 0:
+        raise ShapeError("concatenate: scalars have no axis to be joined along; use T.stack")
+    axis = normalize_axis(int(axis), inputs[0].ndim, "concatenate")
+    common = promote([v.dtype for v in inputs])
+    if len(inputs) == 1:
+        return inputs[0]
+    return Join(axis).make(*(cast(v, common) for v in inputs))
+
+
+def join(axis: int, *tensors: Any) -> Variable:
+    """Theano's order of arguments for :func:`concatenate`."""
+    return concatenate(tensors, axis)
+
+
+def stack(*tensors: Any, axis: int = 0) -> Variable:
+    """Tensors of equal shape along a new axis: ``stack([a, b])``, ``stack([a, b], axis=1)`` or ``stack(a,
+    b)``."""
+    if len(tensors) == 2 and isinstance(tensors[0], (list, tuple)) and isinstance(tensors[1], int):
+        tensors, axis = (tensors[0],), tensors[1]
+    items = list(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else list(tensors)
+    return concatenate([expand_dims(as_variable(v), axis) for v in items], axis)
+
+
+def stack_scalars(value: Sequence[Any]) -> Variable:
+    """Nested lists of numbers and variables as one tensor; an empty one is an int64 vector."""
+    items = [as_variable(v) for v in value]
+    if not items:
+        return Constant(np.zeros(0, "int64"))
+    if all(isinstance(v, Constant) for v in items):
+        return Constant(np.stack([v.data for v in items]))
+    rank = max(v.ndim for v in items)
+    return stack([v if v.ndim == rank else shape_padleft(v, rank - v.ndim) for v in items])
+
+
+def split(x: Any, splits_size: Any, n_splits: int | None = None, axis: int = 0) -> list[Variable]:
+    """``x`` cut along ``axis`` into pieces of the given lengths; ``n_splits`` says how many a vector variable
+    holds."""
+    from .index import basic_index
+
+    x = as_variable(x)
+    axis = normalize_axis(axis, x.ndim, "split")
+    if n_splits is not None and isinstance(splits_size, Variable):
+        splits_size = [splits_size[i] for i in range(n_splits)]
+    sizes = shape_argument(splits_size)
+    start: Any = 0
+    pieces = []
+    for size in sizes:
+        stop = start + size
+        pieces.append(basic_index(x, [slice(None)] * axis + [slice(start, stop)]))
+        start = stop
+    return pieces
+
+
+register_cases(
+    "concatenate",
+    concatenate,
+    [
+        (lambda x, y: concatenate([x, y], 0), (ramp(2, 3), ramp(4, 3))),
+        (lambda x, y: concatenate([x, y, x * 2], 1), (ramp(2, 3), ramp(2, 1))),
+        (lambda x, y: concatenate([x, y], 0), (ramp(0, 3), ramp(4, 3))),
+        (lambda x, y: stack([x, y], 1), (ramp(2, 3), ramp(2, 3))),
+        (lambda x, y: stack([x, y]), (np.array(1.0), np.array(2.0))),
+    ],
+    aliases=("concat",),
+)
+
+
+register_cases("split", split, [(lambda x: split(x, [1, 2], axis=1)[1], (ramp(2, 3),))])

@@ -1,0 +1,241 @@
+"""Writing to parts of tensors: ``set_subtensor``, ``inc_subtensor``, and the gradients of reading.
+
+It is the one thing that is pushed instead of pulled: elements go to computed places of a copy, or, after a rewrite, of the tensor itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError, InputError, ShapeError
+from ..graph import Apply, Constant, TensorType, Variable
+from ..scalar.lowered import Operand, Piece, Push
+from .elementwise import broadcast_at, cast, sum_to_shape_of
+from .index import (
+    COLUMNS,
+    ROWS,
+    AdvancedIndex,
+    BasicIndex,
+    entries_text,
+    lower_entries,
+    numpy_index,
+    positions,
+)
+from .op import NUMBERS, Op, as_variable, check_broadcast, ramp, register_cases
+from .shape import broadcast_to, dimshuffle, shape_of
+
+
+class BasicWrite(Op):
+    """The tensor with the part that ``entries`` name set to, or increased by, the second input, which
+    broadcasts to it."""
+
+    def __init__(self, entries: tuple, mode: str) -> None:
+        self.entries = entries
+        self.mode = mode
+
+    def parameters(self) -> tuple:
+        return self.entries, self.mode
+
+    def __repr__(self) -> str:
+        return f"{'set' if self.mode == 'set' else 'inc'}_subtensor{{{entries_text(self.entries)}}}"
+
+    def infer(self, x: Variable, y: Variable, *bounds: Variable) -> list[TensorType]:
+        part = BasicIndex(self.entries).infer(x, *bounds)[0]
+        check_fits(part, y, self.mode, x)
+        return [x.type]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        _, y, *bounds = node.inputs
+        g = grads[0]
+        gx = (
+            g
+            if self.mode == "add"
+            else BasicWrite(self.entries, "set").make(g, Constant(0, dtype=g.dtype), *bounds)
+        )
+        gy = BasicIndex(self.entries).make(g, *bounds)
+        return [gx, sum_to_shape_of(gy, y), *[None] * len(bounds)]
+
+    def reference(self, node: Apply, x: np.ndarray, y: np.ndarray, *bounds: np.ndarray) -> np.ndarray:
+        out = x.copy()
+        where = numpy_index(self.entries, bounds)
+        check_fits_at_call(node, out[where].shape, y)
+        if self.mode == "set":
+            out[where] = y
+        else:
+            out[where] += y
+        return out
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Push:
+        x, y, *bounds = operands
+        starts = lower_entries(self.entries, x.shape, bounds)
+        domain = tuple(start[2] for start in starts if len(start) == 3)
+        require_fits(y, domain, require, node)
+        piece = Piece(domain, lambda *i: broadcast_at(y, i), lambda *i: positions(starts, i), self.mode)
+        return Push(x.shape, 0, (piece,))
+
+
+_WRITES = {"set": "set_subtensor", "add": "inc_subtensor"}
+
+
+def check_fits(part: TensorType, y: Variable, mode: str, x: Variable) -> None:
+    name = _WRITES[mode]
+    if y.dtype != x.dtype:
+        raise DTypeError(
+            f"{name}: {y.describe()} cannot be written into {x.describe()}; cast it to {x.dtype}"
+        )
+    fits = y.ndim <= part.ndim and all(
+        a in (1, None) or b is None or a == b
+        for a, b in zip(y.type.shape[::-1], part.shape[::-1], strict=False)
+    )
+    if not fits:
+        raise ShapeError(
+            f"{name}: {y.describe()} does not fit into a part of shape {part.shape} of {x.describe()}"
+        )
+
+
+def check_fits_at_call(node: Apply, part: tuple[int, ...], y: np.ndarray) -> None:
+    variable = node.inputs[1]
+    for axis in range(1, y.ndim + 1):
+        if variable.type.shape[-axis] != 1 and y.shape[-axis] != part[-axis]:
+            raise ShapeError(
+                f"{_WRITES[node.op.mode]}: axis {-axis} of {variable.describe()} has length "
+                f"{y.shape[-axis]}, the part it goes to {part[-axis]}"
+            )
+
+
+def require_fits(y: Operand, domain: tuple, require: Callable, node: Apply) -> None:
+    for axis in range(1, y.ndim + 1):
+        if y.variable.type.shape[-axis] != 1:
+            require(
+                domain[-axis],
+                y.shape[-axis],
+                f"{_WRITES[node.op.mode]}: axis {-axis} of {{1}} has length {{b}}, the part it goes to {{a}}",
+                (node.outputs[0], y.variable),
+            )
+
+
+class AdvancedWrite(Op):
+    """The tensor with the places that integer arrays name set to, or increased by, the second input.
+
+    A place that is named twice is increased twice, or keeps the last value set.
+    """
+
+    def __init__(self, entries: tuple[bool, ...], mode: str) -> None:
+        self.entries = entries
+        self.mode = mode
+
+    def parameters(self) -> tuple:
+        return self.entries, self.mode
+
+    def __repr__(self) -> str:
+        return f"{'set' if self.mode == 'set' else 'inc'}_subtensor{{{entries_text(self.entries)}}}"
+
+    def infer(self, x: Variable, y: Variable, *arrays: Variable) -> list[TensorType]:
+        check_fits(AdvancedIndex(self.entries).infer(x, *arrays)[0], y, self.mode, x)
+        return [x.type]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        _, y, *arrays = node.inputs
+        g = grads[0]
+        gx = (
+            g
+            if self.mode == "add"
+            else AdvancedWrite(self.entries, "set").make(g, Constant(0, dtype=g.dtype), *arrays)
+        )
+        gy = AdvancedIndex(self.entries).make(g, *arrays)
+        return [gx, sum_to_shape_of(gy, y), *[None] * len(arrays)]
+
+    def reference(self, node: Apply, x: np.ndarray, y: np.ndarray, *arrays: np.ndarray) -> np.ndarray:
+        check_broadcast("indexing", node.inputs[2:], arrays)
+        out = x.copy()
+        where = AdvancedIndex(self.entries).numpy_index(arrays)
+        check_fits_at_call(node, out[where].shape, y)
+        if self.mode == "set":
+            out[where] = y
+        else:
+            np.add.at(out, where, y)
+        return out
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Push:
+        x, y, *arrays = operands
+        domain, position = AdvancedIndex(self.entries).place(x, arrays, require)
+        require_fits(y, domain, require, node)
+        piece = Piece(domain, lambda *i: broadcast_at(y, i), position, self.mode, collides=True)
+        return Push(x.shape, 0, (piece,))
+
+
+def _write(part: Variable, y: Any, mode: str) -> Variable:
+    name = _WRITES[mode]
+    owner = part.owner
+    if owner is None or not isinstance(owner.op, (BasicIndex, AdvancedIndex)):
+        from .shape import DimShuffle
+
+        if owner is not None and isinstance(owner.op, DimShuffle):
+            order = owner.op.order
+            inner = owner.inputs[0]
+            y = as_variable(y) if isinstance(y, Variable) or not np.isscalar(y) else cast(y, part.dtype)
+            y = broadcast_to(y, shape_of(part)) if y.ndim else y
+            if y.ndim:
+                y = dimshuffle(y, [order.index(a) for a in range(inner.ndim)])
+            if inner.owner is not None and isinstance(inner.owner.op, (BasicIndex, AdvancedIndex)):
+                return _write(inner, y, mode)
+        raise InputError(f"T.{name} takes a part of a tensor, such as x[1:], not {part.describe()}")
+    x, *indices = owner.inputs
+    y = cast(y, x.dtype) if np.isscalar(y) or (isinstance(y, Constant)) else as_variable(y)
+    if y.dtype != x.dtype and not (y.type.is_float and not x.type.is_float):
+        y = cast(y, x.dtype)
+    op = (
+        BasicWrite(owner.op.entries, mode)
+        if isinstance(owner.op, BasicIndex)
+        else AdvancedWrite(owner.op.entries, mode)
+    )
+    written = op.make(x, y, *indices)
+    inside_part = (
+        isinstance(owner.op, AdvancedIndex) and x.owner is not None and isinstance(x.owner.op, BasicIndex)
+    )
+    return _write(x, written, "set") if inside_part else written
+
+
+def set_subtensor(
+    part: Variable, y: Any, inplace: bool = False, tolerate_inplace_aliasing: bool = False
+) -> Variable:
+    """The tensor of which ``part`` is an indexed part (``x[...]``), with that part replaced by ``y``."""
+    return _write(part, y, "set")
+
+
+def inc_subtensor(
+    part: Variable, y: Any, inplace: bool = False, tolerate_inplace_aliasing: bool = False
+) -> Variable:
+    """The tensor of which ``part`` is an indexed part (``x[...]``), with ``y`` added there (repeated indices
+    add up)."""
+    return _write(part, y, "add")
+
+
+register_cases(
+    "set_subtensor",
+    set_subtensor,
+    [
+        (lambda x, y: set_subtensor(x[1:], y), (ramp(3, 4), ramp(2, 4))),
+        (lambda x, y: set_subtensor(x[:, 1], y), (ramp(3, 4), ramp(3))),
+        (lambda x, y: set_subtensor(x[::2, 1:3], y), (ramp(3, 4), np.array(7.0))),
+        (lambda x, y: set_subtensor(x[Constant([2, 0]), 1:], y), (ramp(3, 4), ramp(2, 3))),
+        (lambda x, y: set_subtensor(x[0:0], y), (ramp(3, 4), np.array(7.0))),
+    ],
+    NUMBERS,
+)
+
+
+register_cases(
+    "inc_subtensor",
+    inc_subtensor,
+    [
+        (lambda x, y: inc_subtensor(x[1:], y), (ramp(3, 4), ramp(2, 4))),
+        (lambda x, y: inc_subtensor(x[ROWS], y), (ramp(3, 4), ramp(4, 4))),
+        (lambda x, y: inc_subtensor(x[ROWS, COLUMNS], y), (ramp(3, 4), ramp(4))),
+        (lambda x, y: inc_subtensor(x[ROWS], y), (ramp(3, 4), np.array(1.5))),
+    ],
+    NUMBERS,
+)
