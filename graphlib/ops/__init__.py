@@ -2,9 +2,8 @@
 test it on.
 
 ``op`` says what an operation is and holds the registry; ``elementwise``, ``reduce``, ``shape``, ``create``,
-``join``, ``index``, ``write``, ``random``, ``scan``,
-``linalg``, ``along_axis``, ``convolution``, ``pool`` and ``control`` hold the operations, ``nnet`` what is
-composed of them, ``operators`` what variables get.
+``join``, ``index``, ``write``, ``linalg``, ``along_axis``, ``convolution``, ``pool``, ``random``, ``scan``
+and ``control`` hold the operations, ``nnet`` what is composed of them, ``operators`` what variables get.
 """
 
 from . import (

@@ -15,7 +15,7 @@ from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Pull
 from .elementwise import cast
 from .op import Op, as_variable, ramp, register_cases
-from .shape import shape_argument, broadcast_to, dimshuffle, shape_i, shape_of
+from .shape import broadcast_to, dimshuffle, shape_argument, shape_i, shape_of
 
 
 def alloc(value: Any, *shape: Any) -> Variable:

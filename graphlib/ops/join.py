@@ -14,7 +14,7 @@ from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Piece, Push
 from .elementwise import cast
 from .op import Op, as_variable, normalize_axis, ramp, register_cases
-from .shape import shape_argument, expand_dims, shape_i, shape_padleft
+from .shape import expand_dims, shape_argument, shape_i, shape_padleft
 
 
 class Join(Op):

@@ -1,6 +1,7 @@
 """Writing to parts of tensors: ``set_subtensor``, ``inc_subtensor``, and the gradients of reading.
 
-It is the one thing that is pushed instead of pulled: elements go to computed places of a copy, or, after a rewrite, of the tensor itself.
+It is the one thing that is pushed instead of pulled: elements go to computed places of a copy, or, after a
+rewrite, of the tensor itself.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from ..ops.index import index
 from ..ops.op import as_variable
 from ..ops.random import random_normal, random_uniform
 from ..ops.reduce import sum as sum_
-from ..ops.shape import shape_argument, dimshuffle, reshape, shape_of
+from ..ops.shape import dimshuffle, reshape, shape_argument, shape_of
 
 _SEEDS = 2**32
 
