@@ -5,7 +5,7 @@ import pytest
 from ..ops.backends import compiled
 
 #: names of ``tests.ops.backends.MODES``
-LOOP_MODES = ("reference", "c")
+LOOP_MODES = ("reference", "c", "cuda")
 
 on_each_mode = pytest.mark.parametrize("mode", LOOP_MODES)
 

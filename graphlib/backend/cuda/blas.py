@@ -37,16 +37,27 @@ def _check(status: int) -> None:
         raise GraphError(f"cuBLAS failed with status {status}")
 
 
-def product(run: Any, step: MatMul, scalars: int | None) -> Callable[[], None]:
-    """What does a product with cuBLAS.  ``scalars``: the address of alpha and beta on the device, where they
-    are."""
+def product(
+    run: Any, step: MatMul, scalars: int | None
+) -> tuple[Callable[[], None], list[tuple[ctypes.c_void_p, Any, int]]]:
+    """What does a product with cuBLAS, and the pointers that it uses: each with the storage that it points
+    to and how far behind its beginning.
+
+    ``scalars``: the address of alpha and beta on the device, where they are.
+    """
     letter, real = _TYPES[step.variable.dtype]
     value = run.evaluator.poly
     (m, k), n = map(value, step.shape_a[-2:]), value(step.shape_b[-1])
     batch = value(step.shape_a[0]) if step.batched else 1
-    out = run.address[run.storage(step.variable)]
+    pointers: list[tuple[ctypes.c_void_p, Any, int]] = []
+
+    def pointer(key: Any, offset: int = 0) -> ctypes.c_void_p:
+        made = ctypes.c_void_p(run.address[key] + offset)
+        pointers.append((made, key, offset))
+        return made
+
     if not m or not n or not batch:
-        return lambda: None
+        return lambda: None, []
     if scalars is not None:
         alpha, beta = ctypes.c_void_p(scalars), ctypes.c_void_p(scalars + ctypes.sizeof(real))
     else:
@@ -58,14 +69,12 @@ def product(run: Any, step: MatMul, scalars: int | None) -> Callable[[], None]:
         steps = side.strides[-2:]
         plain = steps[1] == 1 or shape[-1] == 1
         leading = max(value(steps[0] if plain else steps[1]), columns if plain else rows, 1)
-        address = run.address[run.storage(side.base)] + value(side.offset) * ctypes.sizeof(real)
-        factors.append(
-            (int(not plain), ctypes.c_void_p(address), leading, value(side.strides[0]) if step.batched else 0)
-        )
+        address = pointer(run.storage(side.base), value(side.offset) * ctypes.sizeof(real))
+        factors.append((int(not plain), address, leading, value(side.strides[0]) if step.batched else 0))
     # cuBLAS stores by columns: what it takes for the transposed product b'a' is our product by rows
     (ta, a, lda, stride_a), (tb, b, ldb, stride_b) = factors
     head = (_handle(), tb, ta, n, m, k, alpha)
-    tail = (beta, ctypes.c_void_p(out), n)
+    tail = (beta, pointer(run.storage(step.variable)), n)
     cublas, stream = run.cublas, ctypes.c_void_p(run.stream.handle)
     big = ctypes.c_longlong
     if step.batched:
@@ -80,7 +89,7 @@ def product(run: Any, step: MatMul, scalars: int | None) -> Callable[[], None]:
         _check(cublas.cublasSetPointerMode_v2(_handle(), int(scalars is not None)))
         _check(function(*arguments))
 
-    return run_it
+    return run_it, pointers
 
 
 __all__ = ["library", "product"]

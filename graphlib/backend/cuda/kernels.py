@@ -92,6 +92,18 @@ class Kernel:
     each: int = 1
 
 
+@dataclass
+class Flags:
+    """The flags of wrong indices: each kernel that checks has one.
+
+    count: of the kernels written so far.  all_in_loop: of all kernels up to the end of the loop that is being
+    written, as those at its beginning come after those at its end, too.
+    """
+
+    count: int = 0
+    all_in_loop: int = 0
+
+
 class Memory:
     """What kernels must know of storage: a name for each address, 0-d inputs by value, and lengths."""
 
@@ -101,6 +113,7 @@ class Memory:
         storage: Callable[[Variable], Any],
         scalars: set[Variable],
         changing: set[Symbol] | None = None,
+        flags: Flags | None = None,
     ) -> None:
         self.low = low
         self.storage = storage
@@ -109,8 +122,12 @@ class Memory:
         #: call's launches are to be always the same
         self.changing = changing
         self.table: dict[Any, int] = {}
-        #: how many of the kernels written so far check indices; each has a flag of its own
-        self.checking = 0
+        self.flags = flags if flags is not None else Flags()
+
+    @property
+    def earlier(self) -> int:
+        """How many flags kernels look at before they do anything."""
+        return max(self.flags.count, self.flags.all_in_loop)
 
 
 class KernelWriter:
@@ -198,7 +215,7 @@ class KernelWriter:
             else:
                 parameters.append(f"{c_type} {name}")
         self.checks_index = self.printer.checks_index
-        earlier = self.memory.checking
+        earlier = self.memory.earlier
         self.guarded = self.checks_index or earlier > 0
         head, tail = [], []
         if self.guarded:
@@ -209,8 +226,8 @@ class KernelWriter:
             head.append(f"for (int k = 0; k < {earlier}; k++) if (failed[k]) {leave}")
         if self.checks_index:
             head.append("int bad = 0;")
-            tail.append(f"if (bad) atomicExch(failed + {earlier}, 1);")
-            self.memory.checking += 1
+            tail.append(f"if (bad) atomicExch(failed + {self.memory.flags.count}, 1);")
+            self.memory.flags.count += 1
         body = "\n".join("    " + line for line in [*head, *lines, *tail])
         return (
             f'{describe(list(variables))}\nextern "C" __global__ void __launch_bounds__({threads}, {BLOCKS}) '

@@ -9,12 +9,24 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...errors import DeviceError, GraphError
+
+_POINTER = struct.Struct("@P").pack_into
+
+
+class Patch(NamedTuple):
+    """Where a value goes: ``write(memory, place, value + more)``; ``of``: what has the value."""
+
+    write: Callable[..., None]
+    memory: Any
+    place: int
+    of: Any
+    more: int = 0
 
 
 @dataclass
@@ -26,7 +38,7 @@ class Recording:
     """
 
     actions: list[Callable[[], Any]] = field(default_factory=list)
-    patches: list[tuple[Callable[..., None], bytearray, int, Any]] = field(default_factory=list)
+    patches: list[Patch] = field(default_factory=list)
     returns: list[tuple[int, int, tuple[int, ...], Any]] = field(default_factory=list)
     return_size: int = 0
     address: dict[Any, int] = field(default_factory=dict)
@@ -34,9 +46,12 @@ class Recording:
     repeats: bool = True
     graph: Graph | None = None
 
-    def do(self, action: Callable[[], Any]) -> None:
+    def do(self, action: Callable[[], Any], pointers: Iterable[tuple[Any, Any, int]] = ()) -> None:
+        """Do something; ``pointers``: those it uses that may change, each with what it points to and how far
+        behind its beginning."""
         action()
         self.actions.append(action)
+        self.patches += [Patch(_POINTER, memory, 0, of, more) for memory, of, more in pointers]
 
     def launch(
         self, function: Any, grid: tuple, block: tuple, stream: Any, arguments: list[tuple[str, Any, Any]]
@@ -47,15 +62,19 @@ class Recording:
         for k, (letter, _, changing) in enumerate(arguments):
             if changing is not None:
                 place = struct.calcsize(f"@{letters[: k + 1]}") - struct.calcsize(letter)
-                self.patches.append((struct.Struct(f"@{letter}").pack_into, packed, place, changing))
+                self.patches.append(Patch(struct.Struct(f"@{letter}").pack_into, packed, place, changing))
         # what prepared_async_call of PyCUDA does once it has packed the arguments
         self.do(partial(function._launch_kernel, grid, block, packed, 0, stream))
 
     def repeat(self, values: Mapping[Any, Any]) -> None:
-        for pack_into, packed, place, changing in self.patches:
-            pack_into(packed, place, values[changing])
+        write_in(self.patches, values)
         for action in self.actions:
             action()
+
+
+def write_in(patches: Iterable[Patch], values: Mapping[Any, Any]) -> None:
+    for write, memory, place, of, more in patches:
+        write(memory, place, values[of] + more)
 
 
 class Graph:
@@ -108,4 +127,4 @@ def _call(name: str, *arguments: Any) -> None:
         raise GraphError(f"CUDA's driver: {name} failed with status {status}")
 
 
-__all__ = ["Graph", "Recording"]
+__all__ = ["Graph", "Patch", "Recording", "write_in"]
