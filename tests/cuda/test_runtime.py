@@ -15,7 +15,7 @@ import pytest
 import graphlib
 import graphlib.tensor as T
 from graphlib.backend.cuda import driver, grids
-from graphlib.errors import DeviceError, ShapeError
+from graphlib.errors import ShapeError
 from tests import cuda_emulator
 
 
@@ -545,13 +545,6 @@ def test_what_a_function_has_on_the_device_goes_with_it(cuda_graph, cublas):
         assert arena() is None
     finally:
         gc.enable()
-
-
-def test_a_loop_says_that_it_does_not_run_on_the_device():
-    x = T.matrix("x")
-    total, _ = graphlib.scan(lambda row, h: T.tanh(row + h), sequences=[x], outputs_info=[T.zeros((3,))])
-    with pytest.raises(DeviceError, match=r"loops .* do not run on cuda-emulated: .*device='cpu'"):
-        graphlib.function([x], total)
 
 
 def test_a_profile_names_the_operations():

@@ -1,0 +1,206 @@
+"""Loops on the emulated device: training as in C, and what a step of a loop launches, copies and waits for."""
+
+import numpy as np
+import pytest
+
+import graphlib
+import graphlib.tensor as T
+from graphlib.tensor.random import RandomStreams
+from tests import cuda_emulator
+
+STEPS = 8
+UNITS, WIDTH, BATCH = 6, 5, 4
+
+
+def weights(random, *shape):
+    return graphlib.shared((random.normal(size=shape) * 0.4).astype("float32"))
+
+
+def descent(inputs, cost, parameters):
+    updates = [(p, p - 0.1 * g) for p, g in zip(parameters, T.grad(cost, parameters), strict=True)]
+    return graphlib.function(inputs, cost, updates=updates), parameters
+
+
+def recurrent():
+    """A minibatch's sequences (steps, batch, width) and the classes at their ends."""
+    random = np.random.RandomState(1)
+    x, y = T.tensor3("x"), T.ivector("y")
+    u, w, v = weights(random, WIDTH, UNITS), weights(random, UNITS, UNITS), weights(random, UNITS, 3)
+    b = graphlib.shared(np.zeros(UNITS, "float32"))
+    first = T.zeros((x.shape[1], UNITS), "float32")
+    states, _ = graphlib.scan(lambda row, h: T.tanh(T.dot(row, u) + T.dot(h, w) + b), x, first)
+    p = T.nnet.softmax(T.dot(states[-1], v))
+    return descent([x, y], -T.mean(T.log(p)[T.arange(y.shape[0]), y]), [u, w, v, b])
+
+
+def lstm():
+    random = np.random.RandomState(2)
+    x, y = T.tensor3("x"), T.ivector("y")
+    w, u = weights(random, WIDTH, 4 * UNITS), weights(random, UNITS, 4 * UNITS)
+    v = weights(random, UNITS, 3)
+
+    def step(row, h, c):
+        gates = T.dot(row, w) + T.dot(h, u)
+        i, f, o = (T.nnet.sigmoid(gates[:, k * UNITS : (k + 1) * UNITS]) for k in range(3))
+        c = f * c + i * T.tanh(gates[:, 3 * UNITS :])
+        return o * T.tanh(c), c
+
+    first = T.zeros((x.shape[1], UNITS), "float32")
+    (states, _), _ = graphlib.scan(step, x, [first, first])
+    p = T.nnet.softmax(T.dot(states.mean(0), v))
+    return descent([x, y], -T.mean(T.log(p)[T.arange(y.shape[0]), y]), [w, u, v])
+
+
+def sequences(length):
+    random = np.random.RandomState(length)
+    x = random.normal(size=(length, BATCH, WIDTH)).astype("float32")
+    return x, random.randint(0, 3, BATCH).astype("int32")
+
+
+def persistent(length=3):
+    """A step of a restricted Boltzmann machine by persistent contrastive divergence."""
+    random = np.random.RandomState(3)
+    draws = RandomStreams(5)
+    w = weights(random, WIDTH, UNITS)
+    b, c = graphlib.shared(np.zeros(WIDTH, "float32")), graphlib.shared(np.zeros(UNITS, "float32"))
+    chain = graphlib.shared((random.rand(BATCH, WIDTH) > 0.5).astype("float32"))
+    x = T.matrix("x")
+
+    def gibbs(v):
+        h = draws.binomial(size=(BATCH, UNITS), n=1, p=T.nnet.sigmoid(T.dot(v, w) + c), dtype="float32")
+        return draws.binomial(size=(BATCH, WIDTH), n=1, p=T.nnet.sigmoid(T.dot(h, w.T) + b), dtype="float32")
+
+    samples, updates = graphlib.scan(gibbs, outputs_info=chain, n_steps=length)
+    last = graphlib.consider_constant(samples[-1])
+
+    def energy(v):
+        return (-T.dot(v, b) - T.nnet.softplus(T.dot(v, w) + c).sum(1)).mean()
+
+    cost = energy(x) - energy(last)
+    for p, g in zip([w, b, c], T.grad(cost, [w, b, c]), strict=True):
+        updates[p] = p - 0.1 * g
+    updates[chain] = last
+    return graphlib.function([x], energy(x), updates=updates), [w, b, c, chain]
+
+
+def on(device, make, *arguments, **settings):
+    with graphlib.config.change(device=device, **{"cublas": False, **settings}):
+        return make(*arguments)
+
+
+def counted(function, *arguments):
+    """What the second call of a function with these arguments makes the driver do."""
+    function(*arguments)
+    cuda_emulator.reset_statistics()
+    function(*arguments)
+    return cuda_emulator.statistics()
+
+
+MODELS = {
+    "rnn": (recurrent, lambda k: sequences(4 + k % 2)),
+    "lstm": (lstm, lambda k: sequences(4 + k % 2)),
+    "rbm": (persistent, lambda k: (np.random.RandomState(k).rand(BATCH, WIDTH).astype("float32"),)),
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_training_agrees_with_c_at_every_step(model):
+    make, minibatch = MODELS[model]
+    on_cpu, expected = on("cpu", make)
+    on_gpu, found = on("cuda-emulated", make)
+    for k in range(STEPS):
+        c, cuda = float(on_cpu(*minibatch(k))), float(on_gpu(*minibatch(k)))
+        assert abs(c - cuda) <= 1e-5 * abs(c), f"step {k}: {cuda} instead of {c}"
+        for a, b in zip(expected, found, strict=True):
+            np.testing.assert_allclose(b.get_value(), a.get_value(), rtol=1e-4, atol=1e-6)
+
+
+#: launches of a step of the loops: forward and back
+A_STEP = {"rnn": 1 + 2, "lstm": 2 + 6, "rbm": 4}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_longer_loop_launches_more_and_copies_nothing_more(model):
+    found = []
+    for length in (4, 9):
+        if model == "rbm":
+            function, _ = on("cuda-emulated", persistent, length)
+            found.append(counted(function, *MODELS[model][1](0)))
+        else:
+            function, _ = on("cuda-emulated", MODELS[model][0])
+            found.append(counted(function, *sequences(length)))
+    short, long = found
+    assert long["launches"] - short["launches"] == 5 * A_STEP[model]
+    for what in ("host_to_device_copies", "device_to_host_copies", "device_to_device_copies", "memsets"):
+        assert short[what] == long[what], what
+    assert long["synchronizations"] == 1 and long["allocations"] == 0
+    assert long["device_to_host_bytes"] == short["device_to_host_bytes"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_loop_by_cublas(model):
+    make, minibatch = MODELS[model]
+    (own, a), (by_library, b) = (on("cuda-emulated", make, cublas=c) for c in (False, True))
+    for k in range(3):
+        np.testing.assert_allclose(by_library(*minibatch(k)), own(*minibatch(k)), rtol=1e-5)
+    for p, q in zip(a, b, strict=True):
+        np.testing.assert_allclose(p.get_value(), q.get_value(), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_function_with_loops_as_a_cuda_graph_is_one_launch(model):
+    make, minibatch = MODELS[model]
+    (plain, _), (captured, _) = (on("cuda-emulated", make, cuda_graph=g) for g in (False, True))
+    for _ in range(4):
+        assert captured(*minibatch(0)) == plain(*minibatch(0))
+    found = counted(captured, *minibatch(0))
+    assert (found["graph_launches"], found["launches"], found["synchronizations"]) == (1, 0, 1)
+
+
+def test_a_loop_that_may_stop_waits_for_a_byte_a_step():
+    def make():
+        x = T.scalar("x")
+        powers, _ = graphlib.scan(
+            lambda last: (last * 2, {}, graphlib.until(last * 2 > x)), outputs_info=T.ones(()), n_steps=50
+        )
+        return graphlib.function([x], powers[-1])
+
+    run = on("cuda-emulated", make)
+    assert [float(run(k)) for k in (0.5, 3.0, 1000.0)] == [2.0, 4.0, 1024.0]
+    short, long = counted(run, 3.0), counted(run, 1000.0)
+    assert long["device_to_host_copies"] - short["device_to_host_copies"] == 10 - 2
+    assert long["device_to_host_bytes"] - short["device_to_host_bytes"] == 10 - 2
+    assert long["host_to_device_copies"] == short["host_to_device_copies"]
+
+
+def test_a_loop_over_rows_that_begin_at_a_number_of_the_call():
+    """The recorded launches of one call are those of another whose rows begin elsewhere."""
+
+    def make():
+        data = graphlib.shared(np.arange(24, dtype="float32").reshape(8, 3), name="data")
+        k = T.lscalar("k")
+        sums, _ = graphlib.scan(lambda row, s: s * 0.5 + row, data[2 * k : 2 * k + 2], T.zeros(3, "float32"))
+        return graphlib.function([k], sums)
+
+    plain, captured = on("cuda-emulated", make), on("cuda-emulated", make, cuda_graph=True)
+    for k in (0, 3, 1, 1, 2, 3):
+        a, b = np.arange(6 * k, 6 * k + 6, dtype="float32").reshape(2, 3)
+        for run in (plain, captured):
+            np.testing.assert_array_equal(run(k), [a, a * 0.5 + b])
+
+
+def test_nothing_after_a_wrong_index_in_a_loop_changes_a_shared_variable():
+    def make():
+        total = graphlib.shared(np.zeros(3, "float32"), name="total")
+        i = T.ivector("i")
+        sums, _ = graphlib.scan(lambda k, s: s + total[k] + 1, i, total)
+        return graphlib.function([i], updates=[(total, sums[-1])]), total
+
+    run, total = on("cuda-emulated", make)
+    run(np.array([0, 2], "int32"))
+    before = total.get_value()
+    with pytest.raises(IndexError, match="7"):
+        run(np.array([0, 7, 1], "int32"))
+    np.testing.assert_array_equal(total.get_value(), before)
+    run(np.array([1], "int32"))
+    np.testing.assert_array_equal(total.get_value(), before * 2 + 1)
