@@ -1,4 +1,4 @@
-"""Loops on the emulated device: training as in C, and what a step of a loop launches, copies and waits for."""
+"""Loops on the emulated device: training as in C, and what a step of a loop launches and copies."""
 
 import numpy as np
 import pytest
