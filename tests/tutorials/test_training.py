@@ -28,7 +28,7 @@ from curves import LearningCurve
 from storage import UserError
 from tests.tutorials import numpy_run
 from tests.tutorials.numpy_run import N_MINIBATCHES, Classifier, Shared, run
-from training import EarlyStopping, EveryEpoch, Stage, Validation
+from training import EarlyStopping, EveryEpoch, Patience, Stage, Validation
 
 # --- early stopping ---
 
@@ -74,6 +74,37 @@ def test_training_stops_where_patience_ends(tmp_path):
     indices, stopping = train_on_errors(tmp_path, [0.5, 0.3, 0.29], n_minibatches=4, patience=10, epochs=100)
     assert indices == [0, 1, 2, 3] * 3 + [0, 1, 2]
     assert (stopping.best_error, stopping.best_iteration) == (0.29, 12)
+
+
+def test_counted_patience_stops_behind_so_many_failures_in_a_row(tmp_path):
+    waiting = iter([0.5, 0.6, 0.5, 0.4, 0.4, 0.41, 0.42, 0.1])
+    indices, stopping = [], Patience(2)
+    outcome = training.train(
+        lambda index: indices.append(index) or 1.0,
+        5,
+        epochs=100,
+        monitor=Validation(stopping, lambda: next(waiting), lambda: 0.5, every=3),
+        model={"W": Shared(np.zeros(1))},
+        folder=tmp_path,
+    )
+    # Validated every 3 minibatches; the seventh is the third in a row that is no better than the fourth.
+    assert outcome.reason == "finished"
+    assert len(indices) == 21
+    assert (stopping.best_error, stopping.best_iteration) == (0.4, 12)
+
+
+def test_counted_patience_is_remembered(tmp_path):
+    errors = [0.5, 0.4, 0.6, 0.7, 0.8, 0.9]
+
+    def run(epochs, waiting, **options):
+        stopping = Validation(Patience(2), lambda: waiting.pop(0), lambda: 0.5, every=4)
+        shared = {"W": Shared(np.zeros(1))}
+        return training.train(
+            lambda index: 1.0, 4, epochs=epochs, monitor=stopping, model=shared, folder=tmp_path, **options
+        )
+
+    assert run(4, errors[:4]).epochs == 4
+    assert run(9, errors[4:], resume=True).epochs == 5
 
 
 def published_loop(errors, n_minibatches, patience, epochs, threshold):
