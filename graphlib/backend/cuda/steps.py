@@ -17,7 +17,7 @@ import numpy as np
 from ...compile.lowering import check_message
 from ...compile.memory import plan
 from ...compile.program import Program
-from ...compile.schedule import Copy, Loops, MatMul, Pushes, ScanStep, Schedule, Step
+from ...compile.schedule import Copy, Loops, MatMul, Pushes, ScanStep, Schedule, Step, checks_index
 from ...errors import ShapeError
 from ...graph import Constant, Shared, Variable
 from ...scalar.expression import Expr
@@ -117,10 +117,16 @@ class Steps:
             return writer().group(step)
         if isinstance(step, Pushes):
             start = []
+            if self.storage(step.variable) in self.program.updates and checks_index(step):
+                # before anything of the shared variable is overwritten
+                start = [
+                    writer(f"_{k}_check").piece(step.variable, p, only_checks=True)
+                    for k, p in enumerate(step.pieces)
+                ]
             if isinstance(step.base, Expr):
-                start = [writer("_fill").fill(step.variable, step.base)]
+                start.append(writer("_fill").fill(step.variable, step.base))
             elif step.base is not None and self.storage(step.base) != self.storage(step.variable):
-                start = self._copying(step, step.base, self.storage(step.variable), writer)
+                start += self._copying(step, step.base, self.storage(step.variable), writer)
             return start + [writer(f"_{k}").piece(step.variable, p) for k, p in enumerate(step.pieces)]
         if isinstance(step, MatMul):
             return self._product(step, writer, memory)
