@@ -39,10 +39,7 @@ SAMPLE_TEXT = "sample.txt"
 
 
 class CharacterLSTM:
-    """One layer of LSTM units, and a softmax for the next character.
-
-    A character is a vector with a 1 at its place and 0 elsewhere, and so its product with the layer's W is a
-    row of W.
+    """One layer of LSTM units on embedded characters, and a softmax for the next character.
 
     Args:
         rng: numpy.random.RandomState that draws the weights.
@@ -50,6 +47,7 @@ class CharacterLSTM:
         n_units: LSTM units.
 
     Attributes:
+        embeddings: shared, (n_characters, n_units).
         W, b: shared, (n_units, n_characters) and (n_characters,): of the softmax.
         layer: the `LSTM`; its forget gates start open.
         params: all parameters.
@@ -57,20 +55,26 @@ class CharacterLSTM:
 
     def __init__(self, rng, n_characters: int, n_units: int):
         floatX = graphlib.config.floatX
+
+        def uniform(rows: int, columns: int, name: str):
+            bound = np.sqrt(6 / (rows + columns))
+            values = rng.uniform(-bound, bound, (rows, columns)).astype(floatX)
+            return graphlib.shared(values, name=name, borrow=True)
+
         self.n_units = n_units
-        self.layer = LSTM(rng, n_characters, n_units)
+        self.embeddings = uniform(n_characters, n_units, "embeddings")
+        self.layer = LSTM(rng, n_units, n_units)
         b = np.zeros((4, n_units), floatX)
         b[1] = 1  # R. Jozefowicz et al., "An empirical exploration of recurrent network architectures", 2015
         self.layer.b.set_value(b.reshape(-1))
-        bound = np.sqrt(6 / (n_units + n_characters))
-        values = rng.uniform(-bound, bound, (n_units, n_characters)).astype(floatX)
-        self.W = graphlib.shared(values, name="W", borrow=True)
+        self.W = uniform(n_units, n_characters, "W")
         self.b = graphlib.shared(np.zeros(n_characters, floatX), name="b", borrow=True)
-        self.params = [*self.layer.params, self.W, self.b]
+        self.params = [self.embeddings, *self.layer.params, self.W, self.b]
 
     def linear(self, characters):
         """What the layer is given for `characters`, integers of any shape: (…, 4 n_units)."""
-        return self.layer.W[characters] + self.layer.b
+        # There are far fewer characters than places in a minibatch: one product for each is enough.
+        return self.layer.linear(self.embeddings)[characters]
 
     def scores(self, h):
         """The characters' scores, whose softmax is their probabilities, after the units' values h."""
@@ -113,6 +117,7 @@ class CharacterLSTM:
 def parameters_of(model: CharacterLSTM) -> dict:
     """The parameters under the names they have in best_model.npz."""
     return {
+        "embeddings": model.embeddings,
         **training.named_parameters(lstm=model.layer),
         "output.W": model.W,
         "output.b": model.b,
@@ -318,7 +323,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
 
 def sample(options: argparse.Namespace) -> None:
     """Prints how the trained model in `options.out` writes on from the text `options.sample`."""
-    arrays = classification.load_parameters(options.out / training.BEST_MODEL, "lstm.U")
+    arrays = classification.load_parameters(options.out / training.BEST_MODEL, "embeddings", "lstm.U")
     chosen = {name: getattr(options, name) for name in ("seed", "temperature", "sample_length")}
     options = command_line.options_of_run(options)
     data = text.load(options.data)

@@ -330,12 +330,12 @@ def test_language_model_starts_with_open_forget_gates():
 
 
 def test_loss_goes_on_from_one_minibatch_to_the_next_and_begins_anew(rng):
-    model, (W, U, b, V, a) = small_language_model(rng)
+    model, (embeddings, W, U, b, V, a) = small_language_model(rng)
     text = rng.integers(0, 6, size=(13, 2))
     streams = Streams(model, text, 4)
     assert streams.n_minibatches == 3
     step = graphlib.function([streams.index], streams.cost, updates=streams.updates)
-    values, _ = lstm_steps(np.eye(6)[text[:-1]], np.zeros((2, 4)), np.zeros((2, 4)), W, U, b)
+    values, _ = lstm_steps(embeddings[text[:-1]], np.zeros((2, 4)), np.zeros((2, 4)), W, U, b)
     p = softmax(values @ V + a)
     nll = -np.log(np.take_along_axis(p, text[1:, :, None], axis=2)).reshape(3, -1).mean(axis=1)
     for _ in range(2):
@@ -349,12 +349,12 @@ def writer_of(model: CharacterLSTM, seed: int):
 
 
 def test_writing_at_low_temperature_takes_the_most_probable_character(rng):
-    model, (W, U, b, V, a) = small_language_model(rng)
+    model, (embeddings, W, U, b, V, a) = small_language_model(rng)
     beginning = np.array([3, 1, 4])
     found = writer_of(model, 1)(beginning, 8, np.asarray(1e-3, FLOATX))
     h, c, so_far = np.zeros(4), np.zeros(4), list(beginning)
     for _ in range(8):
-        values, _ = lstm_steps(np.eye(6)[so_far], h, c, W, U, b)
+        values, _ = lstm_steps(embeddings[so_far], h, c, W, U, b)
         so_far.append(int((values[-1] @ V + a).argmax()))
     assert list(found) == so_far[3:]
 
