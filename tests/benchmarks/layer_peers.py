@@ -45,7 +45,7 @@ class Layer:
         name = self.kind.replace("_", " ").capitalize()
         shapes = " with ".join("×".join(map(str, shape)) for shape in self.shapes if len(shape) > 1)
         options = "".join(f", {name} {value}" for name, value in self.options.items())
-        return f"{name}, {shapes}{options}{' and all gradients' if self.backward else ''}"
+        return f"{name}, {shapes}{options}{', with all gradients' if self.backward else ''}"
 
     def arrays(self) -> list[np.ndarray]:
         """The operands and the result's gradient, float32 and seeded."""
