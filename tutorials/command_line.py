@@ -253,7 +253,13 @@ def parse(parser: Parser, arguments: Sequence[str] | None = None) -> argparse.Na
 
 
 def options_of_run(options: argparse.Namespace) -> argparse.Namespace:
-    """`options` with those that the run in the folder `options.out` was started with, to use its model."""
+    """`options` with those that the run in the folder `options.out` was started with, to use its model.
+
+    UserError if its checkpoint is missing, damaged, or another tutorial's.
+    """
+    path = options.out / training.CHECKPOINT
+    if not path.exists():
+        raise UserError(f"{path} does not exist, which tells with what options the model was trained")
     return argparse.Namespace(**vars(options) | _saved_settings(options))
 
 

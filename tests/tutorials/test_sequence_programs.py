@@ -376,6 +376,13 @@ def test_text_to_go_on_from_must_have_known_characters(trained, capsys):
     assert "'ç': not among" in capsys.readouterr().err
 
 
+def test_model_without_its_checkpoint(trained, tmp_path, capsys):
+    folder, _ = trained("lstm")
+    (tmp_path / "best_model.npz").write_bytes((folder / "best_model.npz").read_bytes())
+    assert lstm.main(["--predict", "--out", str(tmp_path)]) == 2
+    assert "checkpoint.npz does not exist, which tells with what options" in capsys.readouterr().err
+
+
 def test_model_of_another_tutorial(trained, capsys):
     folder, _ = trained("lstm")
     for tutorial, task in ((rnnslu, "--predict"), (char_lstm, "--sample"), (rnnrbm, "--sample")):
