@@ -225,9 +225,9 @@ def test_stopped_program_goes_on_identically(digits, tmp_path, kind):
         ("dA", "--hidden 5 --epochs 400", "corruption 0.3, epoch 3,"),
         ("SdA", "--pretraining-epochs 200 --epochs 200", "pre-training layer 2, epoch 3,"),
         ("SdA", "--pretraining-epochs 3 --epochs 200 --map-dataset-once", "fine-tuning, epoch 2,"),
-        ("rbm", "--hidden 5 --epochs 200 --plot-every 5", "epoch 3,"),
-        ("rbm", "--hidden 5 --epochs 200 --no-persistent --k 1 --plot-every 5", "epoch 3,"),
-        ("DBN", "--hidden 6 5 --pretraining-epochs 200 --epochs 20", "pre-training layer 2, epoch 3,"),
+        ("rbm", "--hidden 5 --epochs 60 --k 2 --plot-every 5", "epoch 3,"),
+        ("rbm", "--hidden 5 --epochs 60 --no-persistent --k 1 --plot-every 5", "epoch 3,"),
+        ("DBN", "--hidden 6 5 --pretraining-epochs 100 --epochs 20", "pre-training layer 2, epoch 3,"),
     ],
     ids=["first autoencoder", "second autoencoder", "pre-training", "fine-tuning", "PCD", "CD", "DBN"],
 )
