@@ -19,7 +19,8 @@ from unittest import mock
 import graphlib
 from graphlib.backend.cuda import compile as cuda_compile
 from graphlib.backend.cuda.executor import CudaExecutor
-from tests.cuda.models import training_step
+from tests.cuda.loop_models import MODELS
+from tests.cuda.models import CONVOLUTIONS, convolution, training_step
 from tests.ops.test_registry import ENTRIES, FLOAT_ENTRIES, cases, first_gradients
 
 ARCHITECTURES = ("sm_75", "sm_80", "sm_90")
@@ -40,13 +41,23 @@ def source_of(inputs, outputs) -> str:
         return graphlib.function(inputs, outputs, on_unused_input="ignore").source
 
 
-def sources(entries: Iterable[str] = ENTRIES, dtypes: Iterable[str] = DTYPES) -> dict[str, str]:
-    """The CUDA C of the two models' training steps and of operations with their gradients, by a title
-    each."""
+def sources(
+    entries: Iterable[str] = ENTRIES, dtypes: Iterable[str] = DTYPES, models: bool = True
+) -> dict[str, str]:
+    """The CUDA C of models' training steps and of operations with their gradients, by a title each.
+
+    ``models``: those with loops, too, not only the two without.
+    """
     result = {}
     with mock.patch.object(CudaExecutor, "_load"):
         for title, hidden in (("logistic regression", []), ("multilayer perceptron", [24])):
             result[title] = training_step(hidden, "cuda-emulated")[0].source
+        with graphlib.config.change(device="cuda-emulated", cublas=False):
+            for title, (make, _) in MODELS.items() if models else ():
+                result[f"training of {title}"] = make()[0].source
+    # lengths that are not known: kernels for small and for large ones
+    made = [convolution(*CONVOLUTIONS[0][:2], dtype, {}, False) for dtype in ("float32", "float64")]
+    result["convolutions"] = source_of(*([v for m in made for v in m[k]] for k in (0, 1)))
     for name in entries:
         samples = cases(name, dtypes, (False,))
         if samples:
@@ -102,7 +113,7 @@ def rows_of(title: str, text: str, arch: str) -> list[dict]:
                 "registers": int(_USED.search(part)[1]),
                 "shared": int(shared[1]) if shared else 0,
                 "spills": int(spills[1]) + int(spills[2]) if spills else 0,
-                "gemm": bool(re.search(rf"\b{name}\([^)]*\) {{[^}}]*gl_gemm_tile", text)),
+                "gemm": bool(re.search(rf"\b{name}\([^)]*\) {{[^}}]*(gl_gemm_tile|_tiles<)", text)),
             }
         )
     return rows

@@ -1,4 +1,5 @@
-"""The two models whose training the tests follow: logistic regression and a multilayer perceptron, small."""
+"""The two models whose training the tests follow, logistic regression and a multilayer perceptron, small; and
+convolutions."""
 
 import numpy as np
 
@@ -34,3 +35,28 @@ def training_step(hidden, device, floatX="float32", cublas=False):
             name="step",
         )
     return step, parameters
+
+
+#: images, filters, options of conv2d: more than one tile, sums cut off in the middle of one, odd lengths
+CONVOLUTIONS = [
+    ((6, 5, 9, 8), (17, 5, 3, 2), {}),
+    ((6, 17, 7, 7), (66, 17, 3, 3), {"border_mode": "half", "filter_flip": False}),
+    (
+        (11, 18, 9, 11),
+        (16, 18, 2, 3),
+        {"border_mode": (2, 1), "subsample": (2, 3), "filter_dilation": (2, 1)},
+    ),
+    ((2, 16, 6, 20), (20, 16, 1, 5), {"border_mode": "full", "filter_dilation": (1, 2)}),
+]
+
+
+def convolution(images, filters, dtype, options, known):
+    """A convolution and both its gradients, their inputs, and arrays for these; symbolic lengths unless ``known``."""
+    random = np.random.RandomState(len(images))
+    arrays = [random.normal(size=shape).astype(dtype) for shape in (images, filters)]
+    inputs = [
+        T.TensorType(dtype, shape if known else (None,) * 4)(name)
+        for name, shape in zip("xw", (images, filters), strict=True)
+    ]
+    out = T.nnet.conv2d(*inputs, **options)
+    return inputs, [out, *T.grad((out * T.cos(out)).sum(), inputs)], arrays

@@ -1,4 +1,4 @@
-/* ---- convolution and pooling: a thread for each element of the output ----------------------------------------------------- */
+/* ---- convolution, a thread for each element of the output: for what is small or odd ---------------------------------------- */
 
 /* Images x (n, c, h, w), filters (f, c, kh, kw), output (n, f, oh, ow); padding ph, pw, strides sh, sw, dilation dh, dw. */
 template <class T>
@@ -67,6 +67,142 @@ GL_DEVICE void gl_convolve_by_filters(const T *x, const T *g, T *out, long long 
         out[k] = sum;
     }
 }
+
+/* ---- convolution as a product: patches are gathered into the tiles ----------------------------------------------------------- */
+
+/* As gl_gemm_tile, of factors that are computed: a(p, q) is element p of what is summed over, from `from` to before `k`, of
+   row q; b(p, q) that of column q.  (Through it, gl_gemm_tile itself would spill registers.) */
+template <int R, bool a_runs, bool b_runs, class T, class A, class B>
+GL_DEVICE void gl_product_tile(const A &a, const B &b, long long m, long long n, long long from, long long k, long long row,
+                               long long column, T (*a_tile)[GL_TILE * R + 1], T (*b_tile)[GL_TILE * R + 1], T (&sum)[R][R]) {
+    int x = threadIdx.x, y = threadIdx.y;
+#pragma unroll
+    for (int i = 0; i < R; i++)
+#pragma unroll
+        for (int j = 0; j < R; j++) sum[i][j] = 0;
+    for (long long k0 = from; k0 < k; k0 += GL_TILE) {
+#pragma unroll
+        for (int i = 0; i < R; i++) {
+            long long p = k0 + (a_runs ? x : y), q = row + GL_TILE * i + (a_runs ? y : x);
+            a_tile[a_runs ? x : y][GL_TILE * i + (a_runs ? y : x)] = p < k && q < m ? a(p, q) : 0;
+            p = k0 + (b_runs ? x : y), q = column + GL_TILE * i + (b_runs ? y : x);
+            b_tile[b_runs ? x : y][GL_TILE * i + (b_runs ? y : x)] = p < k && q < n ? b(p, q) : 0;
+        }
+        gl_add_products<R>(a_tile, b_tile, sum);
+    }
+}
+
+/* What a block needs to compute tiles of a product: where they are in shared memory, and what it has summed up. */
+#define GL_TILES(T, R) \
+    __shared__ T a_tile[GL_TILE][GL_TILE * R + 1], b_tile[GL_TILE][GL_TILE * R + 1]; \
+    T sum[R][R]; \
+    const long long column = blockIdx.x * (long long)(GL_TILE * R)
+
+/* Each tile of m rows by the block, then each of the thread's elements (i, j) within m x n; its sum is `value`. */
+#define GL_EACH_TILE(R, m) \
+    for (long long row = blockIdx.y * (long long)(GL_TILE * R); row < (m); row += gridDim.y * (long long)(GL_TILE * R))
+#define GL_EACH_ELEMENT(R, m, n, statement) \
+    _Pragma("unroll") for (int y = 0; y < R; y++) _Pragma("unroll") for (int x = 0; x < R; x++) { \
+        const long long i = row + threadIdx.y + GL_TILE * y, j = column + threadIdx.x + GL_TILE * x; \
+        const auto value = sum[y][x]; \
+        if (i < (m) && j < (n)) { \
+            statement; \
+        } \
+    }
+
+/* The pixel of the images that pixel `pixel` (over all channels) of a filter sees at place `place` (over all images). */
+template <class T>
+GL_DEVICE T gl_seen(const T *x, long long pixel, long long place, long long c, long long h, long long w, long long kh, long long kw,
+                    long long oh, long long ow, long long ph, long long pw, long long sh, long long sw, long long dh,
+                    long long dw) {
+    long long j = gl_split(&pixel, kw) * dw - pw;
+    long long i = gl_split(&pixel, kh) * dh - ph;
+    j += gl_split(&place, ow) * sw;
+    i += gl_split(&place, oh) * sh;
+    return i >= 0 && i < h && j >= 0 && j < w ? x[((place * c + pixel) * h + i) * w + j] : T(0);
+}
+
+/* A pixel over all channels as it lies in memory, where filters may be turned round. */
+GL_DEVICE long long gl_turned(long long pixel, long long pixels, int flip) {
+    return flip ? pixel / pixels * pixels + pixels - 1 - pixel % pixels : pixel;
+}
+
+/* f x (c kh kw) times (c kh kw) x (n oh ow). */
+template <int R, class T>
+GL_DEVICE void gl_convolve_tiles(const T *x, const T *filters, T *out, long long n, long long c, long long h, long long w,
+                                 long long f, long long kh, long long kw, long long oh, long long ow, long long ph, long long pw,
+                                 long long sh, long long sw, long long dh, long long dw, int flip) {
+    GL_TILES(T, R);
+    const long long pixels = kh * kw, depth = c * pixels, plane = oh * ow, places = n * plane;
+    GL_EACH_TILE(R, f) {
+        gl_product_tile<R, true, false, T>(
+            [=](long long p, long long q) { return filters[q * depth + gl_turned(p, pixels, flip)]; },
+            [=](long long p, long long q) { return gl_seen(x, p, q, c, h, w, kh, kw, oh, ow, ph, pw, sh, sw, dh, dw); }, f, places,
+            0, depth, row, column, a_tile, b_tile, sum);
+        GL_EACH_ELEMENT(R, f, places, long long image = j; const long long place = gl_split(&image, plane);
+                        out[(image * f + i) * plane + place] = value);
+    }
+}
+
+/* c x (f kh kw) times (f kh kw) x (n h w), for strides of 1. */
+template <int R, class T>
+GL_DEVICE void gl_convolve_by_images_tiles(const T *g, const T *filters, T *out, long long n, long long c, long long h,
+                                           long long w, long long f, long long kh, long long kw, long long oh, long long ow,
+                                           long long ph, long long pw, long long, long long, long long dh, long long dw,
+                                           int flip) {
+    GL_TILES(T, R);
+    const long long pixels = kh * kw, depth = f * pixels, plane = h * w, places = n * plane;
+    GL_EACH_TILE(R, c) {
+        gl_product_tile<R, true, false, T>(
+            [=](long long p, long long q) {
+                const long long pixel = gl_split(&p, pixels);
+                return filters[(p * c + q) * pixels + gl_turned(pixel, pixels, flip)];
+            },
+            [=](long long p, long long q) {
+                long long j = pw - gl_split(&p, kw) * dw;
+                long long i = ph - gl_split(&p, kh) * dh;
+                j += gl_split(&q, w);
+                i += gl_split(&q, h);
+                return i >= 0 && i < oh && j >= 0 && j < ow ? g[((q * f + p) * oh + i) * ow + j] : T(0);
+            },
+            c, places, 0, depth, row, column, a_tile, b_tile, sum);
+        GL_EACH_ELEMENT(R, c, places, long long image = j; const long long place = gl_split(&image, plane);
+                        out[(image * c + i) * plane + place] = value);
+    }
+}
+
+/* f x (n oh ow) times (n oh ow) x (c kh kw): many places and few results, so that the places are cut into gridDim.z parts,
+   each of which leaves sums of its own; gl_add_parts adds them up. */
+template <int R, class T>
+GL_DEVICE void gl_convolve_by_filters_tiles(const T *x, const T *g, T *parts, long long n, long long c, long long h, long long w,
+                                            long long f, long long kh, long long kw, long long oh, long long ow, long long ph,
+                                            long long pw, long long sh, long long sw, long long dh, long long dw, int flip) {
+    GL_TILES(T, R);
+    const long long pixels = kh * kw, columns = c * pixels, plane = oh * ow, places = n * plane;
+    const long long each = ((places + gridDim.z - 1) / gridDim.z + GL_TILE - 1) / GL_TILE * GL_TILE;
+    const long long from = blockIdx.z * each, to = from + each < places ? from + each : places;
+    GL_EACH_TILE(R, f) {
+        gl_product_tile<R, true, true, T>(
+            [=](long long p, long long q) {
+                const long long place = gl_split(&p, plane);
+                return g[(p * f + q) * plane + place];
+            },
+            [=](long long p, long long q) { return gl_seen(x, q, p, c, h, w, kh, kw, oh, ow, ph, pw, sh, sw, dh, dw); }, f, columns,
+            from, to, row, column, a_tile, b_tile, sum);
+        GL_EACH_ELEMENT(R, f, columns, parts[(blockIdx.z * f + i) * columns + gl_turned(j, pixels, flip)] = value);
+    }
+}
+
+template <class T>
+GL_DEVICE void gl_add_parts(const T *parts, T *out, long long size, int count) {
+    GL_EACH_THREAD(k, size) {
+        T sum = 0;
+        for (int part = 0; part < count; part++) sum += parts[part * size + k];
+        out[k] = sum;
+    }
+}
+
+/* ---- pooling ---------------------------------------------------------------------------------------------------------------- */
 
 /* Where the first maximum of a window lies; a NaN is greater than every number. */
 template <class T>

@@ -274,9 +274,28 @@ GL_DEVICE void gl_team_barrier() {
 /* ---- matrix products ---------------------------------------------------------------------------------------------- */
 
 /* The 16 x 16 threads of a block compute a tile of 16 R x 16 R elements of a product: thread (x, y) the R x R elements
- * (y + 16 i, x + 16 j).  Tiles of both factors go through shared memory, `depth` 16 at a time; one column of padding keeps
- * the banks apart.  a_runs, b_runs: whether neighbours in memory lie along the axis that is summed over. */
+ * (y + 16 i, x + 16 j).  Tiles of both factors go through shared memory, 16 deep; one column of padding keeps the banks
+ * apart.  a_runs, b_runs: whether neighbours in memory lie along the axis that is summed over. */
 #define GL_TILE 16
+template <int R, class T>
+GL_DEVICE void gl_add_products(T (*a_tile)[GL_TILE * R + 1], T (*b_tile)[GL_TILE * R + 1], T (&sum)[R][R]) {
+    int x = threadIdx.x, y = threadIdx.y;
+    __syncthreads();
+#pragma unroll
+    for (int p = 0; p < GL_TILE; p++) {
+        T left[R], right[R];
+#pragma unroll
+        for (int i = 0; i < R; i++) left[i] = a_tile[p][y + GL_TILE * i];
+#pragma unroll
+        for (int j = 0; j < R; j++) right[j] = b_tile[p][x + GL_TILE * j];
+#pragma unroll
+        for (int i = 0; i < R; i++)
+#pragma unroll
+            for (int j = 0; j < R; j++) sum[i][j] += left[i] * right[j];
+    }
+    __syncthreads();
+}
+
 template <int R, bool a_runs, bool b_runs, class T>
 GL_DEVICE void gl_gemm_tile(const T *__restrict__ a, long long lda, const T *__restrict__ b, long long ldb, long long m,
                             long long n, long long k, long long row, long long column, T (*a_tile)[GL_TILE * R + 1],
@@ -294,20 +313,7 @@ GL_DEVICE void gl_gemm_tile(const T *__restrict__ a, long long lda, const T *__r
             p = k0 + (b_runs ? x : y), q = column + GL_TILE * i + (b_runs ? y : x);
             b_tile[b_runs ? x : y][GL_TILE * i + (b_runs ? y : x)] = p < k && q < n ? b[b_runs ? q * ldb + p : p * ldb + q] : 0;
         }
-        __syncthreads();
-#pragma unroll
-        for (int p = 0; p < GL_TILE; p++) {
-            T left[R], right[R];
-#pragma unroll
-            for (int i = 0; i < R; i++) left[i] = a_tile[p][y + GL_TILE * i];
-#pragma unroll
-            for (int j = 0; j < R; j++) right[j] = b_tile[p][x + GL_TILE * j];
-#pragma unroll
-            for (int i = 0; i < R; i++)
-#pragma unroll
-                for (int j = 0; j < R; j++) sum[i][j] += left[i] * right[j];
-        }
-        __syncthreads();
+        gl_add_products<R>(a_tile, b_tile, sum);
     }
 }
 

@@ -132,6 +132,7 @@ class CudaExecutor(Steps):
             *(n for v in self.program.outputs for n in self.low.shape(v)),
             *(n for v, _ in self.driver_copies.values() for n in self.low.shape(v)),
             *(p for _, kernels in self.steps for k in kernels for p in (k.rows, *k.inner, k.batch)),
+            *(n for _, kernels in self.steps for k in kernels for n, _ in k.least),
             *(p for loop in self.loops.values() for p in loop.lengths),
         ]
         atoms = dict.fromkeys(a for p in polys for monomial in p.terms for a in monomial)

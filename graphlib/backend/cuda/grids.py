@@ -21,6 +21,8 @@ MAX_GRID_YZ = 65535
 #: of a reduction into memory: results side by side, and the parts that each sum is cut into
 REDUCE_WIDTH, REDUCE_PARTS = 32, 16
 TILE = 16
+#: elements of a product's tile along one side that a thread computes
+GEMM_REGISTERS = {"float32": 4, "float64": 2}
 #: of a tile through which memory is transposed: its side, and how many of its rows are taken at once
 TRANSPOSED, TRANSPOSED_ROWS = 32, 8
 #: elements of a run that is sorted in shared memory

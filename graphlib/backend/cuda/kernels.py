@@ -20,10 +20,10 @@ from ...graph import Variable
 from ...scalar.expression import Expr, integer
 from ...scalar.integer import ONE, Poly, Symbol, flat_index, product
 from ..expressions import Scope, describe
-from . import convolution
 from .grids import (
     BLOCKS,
     FOUR,
+    GEMM_REGISTERS,
     REDUCE_PARTS,
     REDUCE_WIDTH,
     SORT,
@@ -33,9 +33,6 @@ from .grids import (
     TRANSPOSED_ROWS,
 )
 from .scalar import C_TYPES, Printer, literal
-
-#: elements of a product's tile along one side that a thread computes
-GEMM_REGISTERS = {"float32": 4, "float64": 2}
 
 _REDUCTIONS = {
     "sum": "gl_sum",
@@ -90,6 +87,11 @@ class Kernel:
     team: bool = False
     #: of the rows, how many a thread takes at once
     each: int = 1
+    #: bytes of the scratch memory of its 'partial' argument, if that is not for a full reduction
+    scratch: Poly | None = None
+    #: lengths that must be so large for it to be launched; with ``otherwise`` one of them must not be
+    least: list[tuple[Poly, int]] = field(default_factory=list)
+    otherwise: bool = False
 
 
 @dataclass
@@ -149,6 +151,10 @@ class KernelWriter:
         self.pointer_types: dict[str, str] = {}
         #: what is read through a tile in shared memory, and the tile's name
         self.tiles: dict[tuple[Variable, Poly], str] = {}
+
+    def after(self, suffix: str) -> KernelWriter:
+        """The writer of a further kernel."""
+        return KernelWriter(self.name + suffix, self.memory)
 
     # what the printer asks for
 
@@ -900,8 +906,6 @@ class KernelWriter:
         """Running sums and products (a thread a line), what is not zero (one block)."""
         self.printer = self.printer_for({})
         scope = Scope(None, 0)
-        if step.call.function in convolution.FUNCTIONS:
-            return convolution.kernel(self, step)
         (operand,), (out,) = step.operands, step.outputs
         x, y = self.pointer(operand), self.pointer(out, written=True)
         lengths = [self.poly(p, scope) for p in step.call.integers]
@@ -941,7 +945,7 @@ class KernelWriter:
         merge = f"gl_merge_runs<{indices}>({{x}}, {{source}}, {{to}}, {{lengths}}, {{run}});"
         if n.constant is not None and n.constant <= SORT:
             return [kernel(self, "sort", shared, sort)]
-        again = KernelWriter(f"{self.name}_merge", self.memory)
+        again = self.after("_merge")
         return [kernel(self, "sort", shared, sort), kernel(again, "merge", [], merge)]
 
 

@@ -22,7 +22,7 @@ from ...errors import ShapeError
 from ...graph import Constant, Shared, Variable
 from ...scalar.expression import Expr
 from ...scalar.integer import Poly, Symbol, product
-from . import blas
+from . import blas, convolution
 from .driver import Memory
 from .epilogue import Epilogue, with_epilogues
 from .grids import MAX_BLOCKS, SORT, THREADS, WARP, grid_of
@@ -139,6 +139,8 @@ class Steps:
             return []
         if step.call.function in ("gl_sort", "gl_argsort"):
             return writer().sort(step)
+        if step.call.function in convolution.FUNCTIONS:
+            return convolution.kernels((writer(), writer("_tiles")), step)
         return [writer().library(step)]
 
     def _copying(
@@ -312,12 +314,15 @@ class Steps:
             self.recording.do(partial(memcpy, target, source, size, self.stream))
 
     def _launch(self, kernel: Kernel) -> None:
+        large = all(self.evaluator.poly(n) >= least for n, least in kernel.least)
+        if kernel.least and large == kernel.otherwise:
+            return
         rows = self.evaluator.poly(kernel.rows)
         grid, block = grid_of(kernel, rows, self.evaluator.poly)
         if not grid:
             return
         for v in (a.of for a in kernel.arguments if a.kind == "partial"):
-            self._scratch(v, 16 * MAX_BLOCKS)
+            self._scratch(v, self.evaluator.poly(kernel.scratch) if kernel.scratch else 16 * MAX_BLOCKS)
         if kernel.shape in ("sort", "merge"):
             self._sort(kernel, grid, block)
             return
