@@ -51,7 +51,8 @@ CONVOLUTIONS = [
 
 
 def convolution(images, filters, dtype, options, known):
-    """A convolution and both its gradients, their inputs, and arrays for these; symbolic lengths unless ``known``."""
+    """The inputs of a convolution, it and both its gradients, and arrays for the inputs, whose lengths the
+    function knows or not."""
     random = np.random.RandomState(len(images))
     arrays = [random.normal(size=shape).astype(dtype) for shape in (images, filters)]
     inputs = [
