@@ -67,10 +67,11 @@ def scan(
     sequences: variables, or ``dict(input=x, taps=[0, 1])``: step t gets x[t], x[t + 1].
     outputs_info: for each output None, or its value before the first step, or ``dict(initial=x, taps=[-2,
     -1])``, where x has as many rows as the farthest tap goes back. n_steps: a number or an integer
-    variable; by default as many as the shortest sequence allows. truncate_gradient: how many steps the
-    gradient goes back; -1 for all.  go_backwards: the sequences' last rows first. Other arguments are
-    accepted for Theano's sake: a function closes over whatever variables it likes, and the loop is always
-    compiled with the function that uses it.
+    variable, not negative; by default as many as the shortest sequence allows. truncate_gradient: how many
+    steps the gradient goes back; -1 for all.  go_backwards: the sequences' last rows first.
+    non_sequences: computed before the loop, with shared variables as they are then. Other arguments
+    are accepted for Theano's sake: a function closes over whatever variables it likes, and the loop is
+    always compiled with the function that uses it.
 
     Outputs have the steps as their first axis; one alone is returned bare. ``updates`` must be passed to
     ``function`` for shared variables that fn updates; draws of random streams go on by themselves.
@@ -95,8 +96,8 @@ def scan(
         [*outputs, *updates.values(), *([stop] if stop is not None else [])], updates, mark
     )
     updated = {**updates, **carried}
-    builder = _Builder(n, rows, outer_rows, infos, outputs, updated, stop, truncate_gradient, name)
-    results, found = builder.build(len(updates))
+    builder = _Builder(n, rows, outer_rows, infos, outputs, closed, updated, stop, truncate_gradient, name)
+    results, found = builder.build()
     if return_list:
         return results, found
     return (results[0] if len(results) == 1 else results or None), found
@@ -268,6 +269,7 @@ class _Builder:
         outer_rows: list[Variable],
         infos: list[_Output],
         outputs: list[Variable],
+        closed: list[Variable],
         updates: dict[Shared, Any],
         stop: Variable | None,
         truncate: int,
@@ -278,18 +280,20 @@ class _Builder:
         self.n, self.rows, self.outer_rows = n, rows, outer_rows
         self.infos, self.outputs, self.stop, self.truncate = infos, outputs, stop, truncate
         self.name = name
+        #: what the step is given from outside has the value from before the loop, whatever the step updates
+        self.fixed = {v: v for v in closed if not isinstance(v, Shared)}
         self.updated = {
             s: (s.type(s.name), fitting(u, s, f"scan: the update of {s.describe()}"))
             for s, u in updates.items()
         }
 
-    def build(self, explicit: int) -> tuple[list[Variable], dict[Shared, Variable]]:
-        """The outputs, and the updates of which ``explicit`` are the user's."""
+    def build(self) -> tuple[list[Variable], dict[Shared, Variable]]:
+        """The outputs, and the updates."""
         recurrent = [k for k, info in enumerate(self.infos) if info.inner]
         mapped = [k for k, info in enumerate(self.infos) if not info.inner]
         new = [self.outputs[k] for k in recurrent] + [u for _, u in self.updated.values()]
         ends = [*new, *(self.outputs[k] for k in mapped), *([self.stop] if self.stop is not None else [])]
-        ends = clone(ends, {s: inner for s, (inner, _) in self.updated.items()})
+        ends = clone(ends, {**self.fixed, **{s: inner for s, (inner, _) in self.updated.items()}})
         taps = [v for k in recurrent for v in self.infos[k].inner] + [v for v, _ in self.updated.values()]
         invariants, ends = _lifted(ends, [*self.rows, *taps])
         states = [State(self.infos[k].taps) for k in recurrent] + [State((-1,)) for _ in self.updated]
@@ -311,16 +315,16 @@ class _Builder:
             len(mapped),
             self.stop is not None,
             self.truncate,
-            carries=range(len(recurrent) + explicit, cut),
+            carries=[k for k, s in enumerate(self.updated, len(recurrent)) if s.default_update is not None],
             name=self.name,
         )
         node = op.make_node(
             self.n, *self.outer_rows, *initial, *row_lengths(rows, outer, moving), *invariants.values()
         )
-        return self.named(op, node, recurrent, mapped, explicit)
+        return self.named(op, node, recurrent, mapped)
 
     def named(
-        self, op: Scan, node: Apply, recurrent: list[int], mapped: list[int], explicit: int
+        self, op: Scan, node: Apply, recurrent: list[int], mapped: list[int]
     ) -> tuple[list[Variable], dict[Shared, Variable]]:
         found = op.results(node)
         results: list[Any] = [None] * len(self.infos)

@@ -427,7 +427,10 @@ class Schedule:
         value if possible."""
         outputs = len(self.program.outputs)
         targets = list(self.program.updates)
-        self._checking = {s for s in self.steps if checks_index(s)}
+        self._checking = {s for s in self.steps if may_fail(s)}
+        for check in self.low.checks:
+            if self.low.late(check.left) or self.low.late(check.right):
+                self._checking |= self._makers(self.reads_for(check.left) | self.reads_for(check.right))
         order = [*range(outputs, len(self.program.results)), *range(outputs)]
         for k in order:
             v = self.program.results[k]
@@ -459,7 +462,7 @@ class Schedule:
             return False
         if writer in self._checking and not isinstance(writer, Pushes):
             return False
-        # what reads the old value, and what may find a wrong index: then nothing must have been written yet
+        # what reads the old value, and what may fail: then nothing must have been written yet
         before = {s for s in self.steps if s is not writer and (shared in s.reads() or s in self._checking)}
         if any(self._reaches(reader, writer) for reader in before):
             return False
@@ -531,9 +534,7 @@ def walk(expr: Expr) -> list[Expr]:
 
 
 def checks_index(step: Step) -> bool:
-    """Whether a step may find an index that is out of range."""
-    if isinstance(step, ScanStep):
-        return any(checks_index(inner) for inner in step.inner.steps)
+    """Whether a step of its own may find an index that is out of range."""
     if isinstance(step, Loops):
         roots = [value.element for value in step.values]
     elif isinstance(step, Pushes):
@@ -541,6 +542,13 @@ def checks_index(step: Step) -> bool:
     else:
         roots = []
     return any(e.op == "checked_index" for root in roots for e in walk(root))
+
+
+def may_fail(step: Step) -> bool:
+    """Whether a step may find an index out of range, or in a loop lengths that do not fit."""
+    if isinstance(step, ScanStep):
+        return bool(step.inner.low.checks) or any(may_fail(inner) for inner in step.inner.steps)
+    return checks_index(step)
 
 
 def accesses(expr: Expr) -> list[tuple[Variable, tuple[Poly, ...]]]:

@@ -222,7 +222,7 @@ class Scan(Op):
         return [*result, *last, *([TensorType("int64")] if self.until else [])]
 
     def reference(self, node: Apply, n: np.ndarray, *arrays: np.ndarray) -> Any:
-        n = max(0, int(n))
+        n = _steps(node.inputs[0], n)
         count = self.sequences + len(self.states)
         sequences, initial = arrays[: self.sequences], arrays[self.sequences : count]
         unknown = self.unknown_lengths()
@@ -283,7 +283,7 @@ class Scan(Op):
         return [np.asarray(v.data if isinstance(v, Constant) else values[v]) for v in self.outputs]
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Loop:
-        n = _count(operands[0])
+        n = _count(operands[0], require)
         first = 1 + self.sequences
         sequences, initial = operands[1:first], operands[first : first + len(self.states)]
         for o in sequences:
@@ -339,15 +339,16 @@ class FirstRows(Op):
         return [BasicWrite(entries, "set").make(zeros_like(x), grads[0], n), None]
 
     def reference(self, node: Apply, x: np.ndarray, n: np.ndarray) -> np.ndarray:
+        n = _steps(node.inputs[1], n)
         if len(x) < n:
             raise ShapeError(
                 f"the loop makes {n} steps and {node.inputs[0].describe()} has only {len(x)} rows"
             )
-        return x[: max(0, int(n))]
+        return x[:n]
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
         x = operands[0]
-        n = _count(operands[1])
+        n = _count(operands[1], require)
         require(n, ex.minimum(n, x.shape[0]), _TOO_SHORT, (x.variable,))
         return Pull((n, *x.shape[1:]), x.at)
 
@@ -384,12 +385,24 @@ def last_value(x: Variable, n: Variable) -> Variable:
 _TOO_SHORT = "the loop makes {a} steps and {0} has only {b} rows"
 
 
-def _count(n: Operand) -> Poly:
-    """A number of steps, none where it is negative."""
+_NEGATIVE = "the number of steps of a loop, {0}, is {a}; a loop goes backwards by go_backwards=True"
+
+
+def _steps(v: Variable, n: np.ndarray) -> int:
+    """A number of steps that must not be negative."""
+    if n < 0:
+        raise ShapeError(_NEGATIVE.format(v.describe(), a=int(n)))
+    return int(n)
+
+
+def _count(n: Operand, require: Callable) -> Poly:
+    """A number of steps that must not be negative; the name of a length never is."""
     count = ex.poly(n.scalar)
-    if count.constant is not None:
-        return Poly.of(max(0, count.constant))
-    return count if isinstance(count.atom, Symbol) else ex.maximum(0, count)
+    known = count.constant
+    if isinstance(count.atom, Symbol) or (known is not None and known >= 0):
+        return count
+    require(count, ex.maximum(0, count), _NEGATIVE, (n.variable,))
+    return ex.maximum(0, count)
 
 
 def _check_rows(v: Variable, row: Variable, what: str) -> None:

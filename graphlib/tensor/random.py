@@ -67,7 +67,9 @@ class RandomStreams:
         """(state, its next value) for each draw, as ``function`` applies them by itself."""
         return [(state, state.default_update) for state in self._states]
 
-    updates = state_updates
+    def updates(self) -> list[tuple[Shared, Variable]]:
+        """Theano's name of ``state_updates``."""
+        return self.state_updates
 
     def get_state(self) -> np.ndarray:
         """All draws' states, int64 (draws, 3), for a checkpoint."""

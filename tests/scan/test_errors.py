@@ -204,6 +204,40 @@ def test_an_index_out_of_range_in_a_step_that_is_not_made(mode):
 
 
 @on_each_mode
+@pytest.mark.parametrize("form", ["state", "sequence", "gradient"])
+def test_a_negative_number_of_steps_at_a_call(mode, form):
+    x, n = T.matrix("x"), T.lscalar("n")
+    if form == "sequence":
+        out, _ = graphlib.scan(lambda row: T.tanh(row), x, n_steps=n)
+    else:
+        out, _ = graphlib.scan(lambda h: T.tanh(h), outputs_info=x, n_steps=n)
+    f = compiled(mode, [x, n], T.grad(out.sum(), x) if form == "gradient" else out)
+    a = np.ones((2, 3), "float32")
+    assert f(a, 0).shape == {"state": (0, 2, 3), "sequence": (0, 3), "gradient": (2, 3)}[form]
+    with pytest.raises(ShapeError, match=rf"steps.* n .*{HERE}.* is -1; .*go_backwards"):
+        f(a, -1)
+
+
+@on_each_mode
+@pytest.mark.parametrize("form", ["state", "index", "length"])
+def test_a_call_that_fails_leaves_shared_variables_as_they_were(mode, form):
+    """Also where what fails is computed from the new value."""
+    x = T.vector("x")
+    w = graphlib.shared(np.ones(3, "float32"), "w")
+    new = T.tanh(w) * x
+    if form == "state":
+        out, _ = graphlib.scan(lambda h: T.concatenate([h, h])[1:] * new.sum(), outputs_info=x, n_steps=2)
+    elif form == "index":
+        out, _ = graphlib.scan(lambda k: new[k], T.arange(5))
+    else:
+        out = T.arange(5)[: T.cast(new.sum(), "int64")] + x
+    f = compiled(mode, [x], out, updates=[(w, new)])
+    with pytest.raises((ShapeError, IndexError)):
+        f(np.ones(3, "float32"))
+    assert w.get_value().tolist() == [1, 1, 1]
+
+
+@on_each_mode
 def test_the_last_value_of_a_loop_that_makes_no_step(mode):
     x, s0 = T.matrix("x"), T.vector("s0")
     (s, y), _ = graphlib.scan(lambda row, s: (s + row, s * row), x, [s0, None])

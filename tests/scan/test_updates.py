@@ -97,6 +97,18 @@ def test_a_matrix_is_updated_in_place_of_itself(mode):
     np.testing.assert_allclose(w.get_value(), m, rtol=1e-4, atol=1e-5)
 
 
+def test_what_is_passed_to_the_step_has_its_value_from_before_the_loop(mode):
+    """As in Theano: a non-sequence is computed once, an expression that the step closes over at each step."""
+    count = number(1)
+    closed_over = count * 2
+    (passed, closed), updates = graphlib.scan(
+        lambda v: ([v, closed_over], {count: count + v}), non_sequences=count * 2, n_steps=3
+    )
+    got = compiled(mode, [], [passed, closed], updates=updates)()
+    np.testing.assert_array_equal(got, [[2, 2, 2], [2, 6, 10]])
+    assert count.get_value() == 7
+
+
 def test_an_update_in_a_loop_in_a_loop(mode):
     count = number(0)
 
@@ -184,6 +196,22 @@ def test_draws_in_a_loop_in_a_loop(mode):
     f = compiled(mode, [], out, updates=updates)
     np.testing.assert_allclose(f(), draws(5, 0, 0, 12, (2,)).cumsum(0)[2::3], rtol=1e-6)
     np.testing.assert_allclose(f(), draws(5, 0, 12, 12, (2,)).cumsum(0)[2::3], rtol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["of the loop inside", "of the stream"])
+def test_draws_go_on_whose_updates_the_step_returns(mode, form):
+    """Also where the function is not given the updates that come out: no number comes twice."""
+    rng = RandomStreams(5)
+
+    def step():
+        if form == "of the stream":
+            return rng.uniform(size=(3,)), rng.updates()
+        return graphlib.scan(lambda: rng.uniform(), n_steps=3)
+
+    out, _ = graphlib.scan(step, n_steps=2)
+    f = compiled(mode, [], out)
+    wanted = draws(5, 0, 0, 12, ()) if form == "of the loop inside" else draws(5, 0, 0, 4, (3,))
+    np.testing.assert_array_equal(np.ravel([f(), f()]), wanted.ravel())
 
 
 def test_draws_in_both_loops(mode):
