@@ -18,7 +18,7 @@ from ..scalar import expression as ex
 from ..scalar.integer import Poly, Symbol
 from ..scalar.lowered import Loop, Operand, Pull
 from .create import arange, zeros, zeros_like
-from .elementwise import cast, eq, lt, minimum, neq, switch
+from .elementwise import cast, eq, lt, maximum, minimum, neq, switch
 from .index import BasicIndex, basic_index
 from .join import concatenate
 from .op import Op
@@ -180,6 +180,14 @@ class Scan(Op):
             cuts.append(cuts[-1] + count)
         groups = [tuple(rest[a:b]) for a, b in zip(cuts, [*cuts[1:], len(rest)], strict=True)]
         return Parts(n, *groups)
+
+    def way(self, node: Apply) -> tuple:
+        """What decides the values that a loop goes through: the same for one and that which extends it."""
+        root = self
+        while root.extends is not None:
+            root = root.extends
+        parts = self.parts(node)
+        return id(root), parts.n, parts.sequences, parts.initial, parts.invariants
 
     def results(self, node: Apply) -> Results:
         outputs = iter(node.outputs)
@@ -738,12 +746,21 @@ def _leaves(outputs: Iterable[Variable]) -> set[Variable]:
 
 
 def carried_updates(outputs: Iterable[Variable]) -> dict[Variable, Variable]:
-    """The new values of the shared variables that loops above ``outputs`` carry (states of random draws)."""
-    found = {}
+    """The new values of the shared variables that loops above ``outputs`` carry (states of random draws).
+
+    Where several loops carry the same state, as one and its clone do, it is that of the loop which makes the
+    most draws, so that no number comes again.
+    """
+    found: dict[Variable, Variable] = {}
+    ways = set()
     for node in toposort(outputs):
-        if isinstance(node.op, Scan):
-            initial, last = node.op.parts(node).initial, node.op.results(node).last
-            found.update((initial[k].owner.inputs[0], last[k]) for k in node.op.carries)
+        if not isinstance(node.op, Scan) or node.op.way(node) in ways:
+            continue
+        ways.add(node.op.way(node))
+        initial, last = node.op.parts(node).initial, node.op.results(node).last
+        for k in node.op.carries:
+            state = initial[k].owner.inputs[0]
+            found[state] = maximum(found[state], last[k]) if state in found else last[k]
     return found
 
 

@@ -251,11 +251,7 @@ def merged(results: list[Variable], stop_at: Collection[Variable]) -> list[Varia
         groups: dict[tuple, list[Apply]] = {}
         for node in toposort(results, stop_at):
             if isinstance(node.op, Scan):
-                parts, root = node.op.parts(node), node.op
-                while root.extends is not None:
-                    root = root.extends
-                key = (id(root), parts.n, parts.sequences, parts.initial, parts.invariants)
-                groups.setdefault(key, []).append(node)
+                groups.setdefault(node.op.way(node), []).append(node)
         group = next((g for g in groups.values() if len(g) > 1), None)
         if group is None:
             return results

@@ -214,6 +214,19 @@ def test_draws_go_on_whose_updates_the_step_returns(mode, form):
     np.testing.assert_array_equal(np.ravel([f(), f()]), wanted.ravel())
 
 
+@pytest.mark.parametrize("longer_first", [True, False])
+def test_a_loop_and_a_longer_clone_of_it_go_on_from_the_longer_one(mode, longer_first):
+    rng, n = RandomStreams(5), T.lscalar("n")
+    out, _ = graphlib.scan(lambda: rng.uniform(size=(2,)), n_steps=n)
+    outputs = [graphlib.clone(out, {n: n + 3}), out]
+    f = compiled(mode, [n], outputs if longer_first else outputs[::-1])
+    wanted = draws(5, 0, 0, 10, (2,))
+    for start in (0, 5):
+        longer, shorter = f(2) if longer_first else f(2)[::-1]
+        np.testing.assert_array_equal(longer, wanted[start : start + 5])
+        np.testing.assert_array_equal(shorter, wanted[start : start + 2])
+
+
 def test_draws_in_both_loops(mode):
     rng = RandomStreams(5)
 
