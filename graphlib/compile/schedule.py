@@ -427,10 +427,7 @@ class Schedule:
         value if possible."""
         outputs = len(self.program.outputs)
         targets = list(self.program.updates)
-        self._checking = {s for s in self.steps if may_fail(s)}
-        for check in self.low.checks:
-            if self.low.late(check.left) or self.low.late(check.right):
-                self._checking |= self._makers(self.reads_for(check.left) | self.reads_for(check.right))
+        self._failing = self._may_fail() if any(isinstance(t, Shared) for t in targets) else set()
         order = [*range(outputs, len(self.program.results)), *range(outputs)]
         for k in order:
             v = self.program.results[k]
@@ -452,6 +449,14 @@ class Schedule:
                 if isinstance(step, Copy) and step.source is shared:
                     writer.come_after([step])
 
+    def _may_fail(self) -> set[Step]:
+        """The steps that may find an error, and those after which lengths are compared."""
+        found = {s for s in self.steps if may_fail(s)}
+        for check in self.low.checks:
+            if self.low.late(check.left) or self.low.late(check.right):
+                found |= self._makers(self.reads_for(check.left) | self.reads_for(check.right))
+        return found
+
     def _overwritable(self, shared: Shared, v: Variable) -> bool:
         """Whether ``v`` may be written over ``shared``: every other reader can run before, and its maker
         reads it in place."""
@@ -460,10 +465,10 @@ class Schedule:
             return False
         if not reads_in_place(writer, shared, v, self.low):
             return False
-        if writer in self._checking and not isinstance(writer, Pushes):
+        if writer in self._failing and not isinstance(writer, Pushes):
             return False
-        # what reads the old value, and what may fail: then nothing must have been written yet
-        before = {s for s in self.steps if s is not writer and (shared in s.reads() or s in self._checking)}
+        # what reads the old value, and what may fail: then no shared variable must have been written yet
+        before = {s for s in self.steps if s is not writer and (shared in s.reads() or s in self._failing)}
         if any(self._reaches(reader, writer) for reader in before):
             return False
         writer.come_after(before)
@@ -534,7 +539,7 @@ def walk(expr: Expr) -> list[Expr]:
 
 
 def checks_index(step: Step) -> bool:
-    """Whether a step of its own may find an index that is out of range."""
+    """Whether a loop nest or a push may find an index that is out of range."""
     if isinstance(step, Loops):
         roots = [value.element for value in step.values]
     elif isinstance(step, Pushes):
