@@ -286,3 +286,14 @@ def test_an_order_has_no_gradient():
     for place in (T.argsort(x), T.argmax(x), T.argmin(x)):
         with pytest.raises(GradientError, match="no gradient exists through"):
             graphlib.grad(T.cast(place, "float32").sum(), x)
+
+
+@pytest.mark.parametrize("shape", [(3_000_000,), (3, 1_000_000), (3000, 1000)])
+def test_long_sums_of_float32_hardly_round(shape):
+    """Within a few roundings of the exact sum, from which one long chain of additions is far."""
+    x = np.full(shape, 0.1, "float32")
+    v = T.TensorType("float32", (None,) * x.ndim)("x")
+    f = compiled("c", [v], [v.sum(), v.mean(axis=-1), T.sqr(v - 1).sum()])
+    exact = x.astype("float64")
+    for got, wanted in zip(f(x), [exact.sum(), exact.mean(axis=-1), np.square(exact - 1).sum()], strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-6)

@@ -73,9 +73,9 @@ _SLOW = frozenset(
         "random_normal",
     ]
 )
-#: draws that are computed a run at a time, before the loop that uses them, and the length of a run
+#: draws that are computed a run at a time, before the loop that uses them, and the turns of a run
 _DRAWS = frozenset(["random_uniform", "random_normal"])
-_RUN = 256
+_RUN = 512
 #: what an element's transcendental function, and its load or store, cost beside a plain operation
 _SLOW_COST, _MEMORY_COST = 12, 2
 #: elements that a row's own array may have on the stack
@@ -318,8 +318,15 @@ class KernelWriter:
             last += 1
         return product(self.axes[first : last + 1])
 
-    def loop(self, axis: int, lines: list[str], pragmas: list[str], fills: Sequence[str] = ()) -> list[str]:
-        """The loop over an axis; with ``fills``, statements for each run of its turns, cut into runs."""
+    def loop(
+        self,
+        axis: int,
+        lines: list[str],
+        pragmas: list[str],
+        before: Sequence[str] = (),
+        after: Sequence[str] = (),
+    ) -> list[str]:
+        """The loop over an axis; cut into runs where there are statements ``before`` each of them."""
         first = axis
         while first - 1 in self.collapsed:
             first -= 1
@@ -328,7 +335,7 @@ class KernelWriter:
             ("begin", "end") if self.splits and first == 0 else ("0", self.printer.poly(self.turns(axis)))
         )
         indented = ["    " + line for line in lines]
-        if not fills:
+        if not before:
             return [
                 *pragmas,
                 f"for (int64_t {index} = {start}; {index} < {stop}; {index}++) {{",
@@ -338,11 +345,12 @@ class KernelWriter:
         return [
             f"for (int64_t run = {start}; run < {stop}; run += {_RUN}) {{",
             f"    const int64_t turns = run + {_RUN} < {stop} ? run + {_RUN} : {stop};",
-            *("    " + line for line in fills),
+            *("    " + line for line in before),
             *("    " + line for line in pragmas),
             f"    for (int64_t {index} = run; {index} < turns; {index}++) {{",
             *("    " + line for line in indented),
             "    }",
+            *("    " + line for line in after),
             "}",
         ]
 
@@ -376,12 +384,25 @@ class KernelWriter:
         inner = Scope(scope, entry.level)
         axis = entry.level - 1
         deepest = not any(isinstance(e, Block) for e in entry.entries)
-        fills = self.fills(entry, scope, inner) if deepest and axis not in self.collapsed else []
+        before = self.fills(entry, scope, inner) if deepest and axis not in self.collapsed else []
+        # a sum of many terms is one of sums of runs, which rounds as little as a vector of sums does
+        whole = {
+            v: self.locals[v.variable]
+            for v in entry.entries
+            if isinstance(v, Value) and self.sums_by_runs(v) and v.variable in self.locals
+        }
+        for value, (name, home) in whole.items():
+            before.append(f"float {name}_run = 0;")
+            self.locals[value.variable] = (f"{name}_run", home)
         self.block(entry, inner)
+        after = [f"{name} += {name}_run;" for name, _ in whole.values()]
         if axis in self.collapsed:
             scope.lines.extend(inner.lines)
         else:
-            scope.lines.extend(self.loop(axis, inner.lines, self.pragmas(entry) if deepest else [], fills))
+            pragmas = self.pragmas(entry) if deepest else []
+            scope.lines.extend(self.loop(axis, inner.lines, pragmas, before, after))
+        for value, local in whole.items():
+            self.locals[value.variable] = local
         for value in finished:
             self.finish(value, scope)
 
@@ -449,8 +470,16 @@ class KernelWriter:
             scope.lines.append(f"{C_TYPES[value.element.dtype]} {name}_best = 0;")
             scope.lines.append(f"int64_t {name} = -1;")
         else:
-            c_type = "double" if self.sums_one_by_one(value) else C_TYPES[value.variable.dtype]
+            wide = self.sums_one_by_one(value) or self.sums_by_runs(value)
+            c_type = "double" if wide else C_TYPES[value.variable.dtype]
             scope.lines.append(f"{c_type} {name} = {self.neutral(value)};")
+
+    def sums_by_runs(self, value: Value) -> bool:
+        """Whether a float32 sum in a vectorised loop has so many terms that those of runs are added up."""
+        if value.kind != "sum" or value.variable.dtype != "float32" or self.sums_one_by_one(value):
+            return False
+        terms = product(value.axes[k] for k in value.reduced).constant
+        return bool(value.reduced) and (terms is None or terms > _RUN)
 
     def sums_one_by_one(self, value: Value) -> bool:
         """Whether a float32 sum is taken outside the vectorised loops, where double costs nothing and many
@@ -505,7 +534,7 @@ class KernelWriter:
 
     def finish(self, value: Value, scope: Scope) -> None:
         name = self.locals[value.variable][0]
-        if self.sums_one_by_one(value):
+        if self.sums_one_by_one(value) or self.sums_by_runs(value):
             scope.lines.append(f"const float {name}_rounded = (float){name};")
             name += "_rounded"
             self.locals[value.variable] = (name, scope)
