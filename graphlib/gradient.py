@@ -19,7 +19,7 @@ from .ops.control import consider_constant, disconnected_grad, grad_clip, grad_s
 from .ops.create import zeros_like
 from .ops.join import stack
 from .ops.op import as_variable
-from .ops.scan import cuts_of
+from .ops.scan_gradient import cuts_of
 from .ops.shape import reshape, shape_of
 
 __all__ = [

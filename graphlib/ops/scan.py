@@ -1,7 +1,7 @@
 """The loop: an inner graph applied step after step, with states that go from each step to the next.
 
-What the user's ``scan`` makes of a function (see ``graphlib.loops``) and what its gradient is, which is a
-loop again: backwards over the rows that the forward loop kept.
+What the user's ``scan`` makes of a function (see ``graphlib.loops``), and what its gradient is
+(``scan_gradient``).
 """
 
 from __future__ import annotations
@@ -17,12 +17,10 @@ from ..graph import Apply, Constant, TensorType, Variable, clone, toposort
 from ..scalar import expression as ex
 from ..scalar.integer import Poly, Symbol
 from ..scalar.lowered import Loop, Operand, Pull
-from .create import arange, zeros, zeros_like
-from .elementwise import cast, eq, lt, maximum, minimum, neq, switch
-from .index import BasicIndex, basic_index
-from .join import concatenate
+from .create import zeros_like
+from .elementwise import maximum
 from .op import Op
-from .shape import BroadcastTo, constant_int, dimshuffle, shape_i
+from .shape import constant_int, shape_i
 from .write import BasicWrite
 
 
@@ -324,9 +322,11 @@ class Scan(Op):
 
     # differentiation
 
-    def gradient(self, node: Apply, grads: list[Variable], cuts: Sequence[Cut] = ()) -> list[Variable | None]:
+    def gradient(self, node: Apply, grads: list[Variable], cuts: Sequence[Any] = ()) -> list[Variable | None]:
         """``cuts``: rows of outputs that count as constants, also for the other outputs of the same step."""
-        return _Backward(self, node, grads, cuts).results()
+        from .scan_gradient import Backward
+
+        return Backward(self, node, grads, cuts).results()
 
     def make_node(self, *inputs: Variable) -> Apply:
         """The node of this loop on its outer inputs."""
@@ -430,316 +430,7 @@ def _stacked(rows: list, n: int, shape: Sequence[int], dtype: str) -> np.ndarray
     return result
 
 
-@dataclass(frozen=True)
-class Cut:
-    """The row of an output, or with None all of its rows, that a gradient does not go through."""
-
-    of_state: bool
-    number: int
-    row: Variable | None
-
-    def leaves(self, steps: Variable) -> Variable:
-        """For each step whether its row is left as it is."""
-        if self.row is None:
-            return zeros((steps,), "bool")
-        return neq(arange(steps), switch(lt(self.row, 0), self.row + steps, self.row))
-
-
-def cuts_of(constants: Iterable[Variable]) -> dict[Apply, list[Cut]]:
-    """The loops that some of ``constants`` are outputs of, or rows of them such as ``samples[-1]``."""
-    found: dict[Apply, list[Cut]] = {}
-    for v in constants:
-        row: Variable | None = None
-        if _is_index(v, "index"):
-            v, row = v.owner.inputs
-        history = v
-        start = 0
-        if _is_index(v, (True, False, 1)) or _is_index(v, (True, True, 1)):
-            history, start = v.owner.inputs[0], constant_int(v.owner.inputs[1])
-        elif _is_index(v, (False, True, 1)):
-            history = v.owner.inputs[0]
-        node = history.owner
-        if node is None or not isinstance(node.op, Scan):
-            continue
-        results = node.op.results(node)
-        if history in results.last and row is None:
-            cut = Cut(True, results.last.index(history), Constant(-1, dtype="int64"))
-        elif history in results.mapped and start == 0:
-            cut = Cut(False, results.mapped.index(history), row)
-        elif history in results.histories and start == node.op.states[results.histories.index(history)].depth:
-            cut = Cut(True, results.histories.index(history), row)
-        else:
-            continue
-        found.setdefault(node, []).append(cut)
-    return found
-
-
-def _is_index(v: Variable, first: Any) -> bool:
-    """Whether a variable is an index of the first axis alone, with that entry."""
-    op = v.owner.op if v.owner is not None else None
-    return isinstance(op, BasicIndex) and op.entries[0] == first and not any(op.entries[1:])
-
-
-def is_zero(v: Variable) -> bool:
-    """Whether a variable is seen to be zero everywhere."""
-    while v.owner is not None and isinstance(v.owner.op, BroadcastTo):
-        v = v.owner.inputs[0]
-    return isinstance(v, Constant) and v.data.size == 1 and not v.data.any()
-
-
-def _fresh(v: Variable, name: str | None = None) -> Variable:
-    return v.type(name or v.name)
-
-
-class _Backward:
-    """The gradient of a loop: a loop from the last step to the first.
-
-    ``pending[i][j]`` is a state of it, the gradient by the value that state i had j steps before the
-    present one's result; what a step finds out about its taps is added there.
-    """
-
-    def __init__(self, op: Scan, node: Apply, grads: list[Variable], cuts: Sequence[Cut] = ()) -> None:
-        self.op, self.node = op, node
-        done = op.results(node).done
-        steps = op.parts(node).n if done is None else done
-        #: inner variables -> stand-ins for what their gradients are multiplied by, and that for all steps
-        self.factors: dict[Variable, Variable] = {}
-        self.masks: dict[Variable, Variable] = {}
-        for cut in cuts:
-            inner = op.new[cut.number] if cut.of_state else op.mapped_rows[cut.number]
-            mask = cast(cut.leaves(steps), inner.dtype)
-            if inner not in self.factors:
-                self.factors[inner] = _fresh(basic_index(mask, [0]))
-                self.masks[self.factors[inner]] = mask
-            else:
-                self.masks[self.factors[inner]] *= mask
-        self.parts = op.parts(node)
-        outer = iter(grads)
-        self.history_grads = [next(outer) if state.kept else None for state in op.states]
-        self.mapped_grads = [next(outer) for _ in range(op.mapped)]
-        self.last_grads = [next(outer) for _ in op.states]
-        self.own = set()
-        for n in toposort(op.outputs):
-            self.own.update(n.outputs)
-
-    def results(self) -> list[Variable | None]:
-        from ..gradient import backward
-
-        op = self.op
-        wrt = [v for v in op.inputs if v.type.is_float]
-        history_rows = [
-            _fresh(new) if g is not None and new.type.is_float and not is_zero(g) else None
-            for g, new in zip(self.history_grads, op.new, strict=True)
-        ]
-        mapped_rows = [
-            _fresh(row) if row.type.is_float and not is_zero(g) else None
-            for g, row in zip(self.mapped_grads, op.mapped_rows, strict=True)
-        ]
-        # states that a gradient can come back through
-        active = {k for k, new in enumerate(op.new) if new.type.is_float and op.states[k].taps}
-        while True:
-            pending = {
-                k: [_fresh(op.new[k]) for _ in range(op.states[k].depth)]
-                for k, new in enumerate(op.new)
-                if new.type.is_float and (k in active or not is_zero(self.last_grads[k]))
-            }
-            seeds: dict[Variable, Variable] = {}
-            for k, new in enumerate(op.new):
-                terms = [
-                    v for v in (history_rows[k], pending[k][0] if k in pending else None) if v is not None
-                ]
-                _add_seed(seeds, new, terms)
-            for row, g in zip(op.mapped_rows, mapped_rows, strict=True):
-                _add_seed(seeds, row, [] if g is None else [g])
-            total, _ = backward(seeds, wrt, factors=self.factors)
-            through = {k for k in active if any(v in total for v in op.taps[k])}
-            if through == active:
-                break
-            active = through
-        return self.build(total, pending, history_rows, mapped_rows)
-
-    def build(
-        self,
-        total: dict[Variable, Variable],
-        pending: dict[int, list[Variable]],
-        history_rows: list[Variable | None],
-        mapped_rows: list[Variable | None],
-    ) -> list[Variable | None]:
-        op, parts = self.op, self.parts
-        new_states: list[
-            tuple[Variable, Variable, Variable]
-        ] = []  # inner input, inner new value, initial value
-        ends: dict[tuple[int, int], int] = {}
-        for k, values in pending.items():
-            by_tap = dict(zip(op.states[k].taps, op.taps[k], strict=True))
-            row = basic_index(parts.initial[k], [0])
-            for j, value in enumerate(values):
-                following = values[j + 1] if j + 1 < len(values) else None
-                tap = by_tap.get(-(j + 1))
-                found = total.get(tap) if tap is not None else None
-                terms = [v for v in (following, found) if v is not None]
-                new = sum(terms[1:], terms[0]) if terms else zeros_like(value)
-                start = self.last_grads[k] if j == 0 else zeros_like(row)
-                ends[k, j] = len(new_states)
-                new_states.append((value, new, start))
-        by_row = [v if v.type.is_float and v in total else None for v in op.rows]
-        sums = [v if v.type.is_float and v in total else None for v in op.invariants]
-        first_sum = len(new_states)
-        for v, outer in zip(op.invariants, parts.invariants, strict=True):
-            if v in sums:
-                accumulated = _fresh(v, f"gradient of {v.name}" if v.name else None)
-                new_states.append((accumulated, accumulated + total[v], zeros_like(outer)))
-        mapped = [total[v] for v in by_row if v is not None]
-        outputs = [*(new for _, new, _ in new_states), *mapped]
-
-        # forward values that the gradient needs: those in memory are read, costly ones are kept, others
-        # computed again
-        node, rows, stored = self.forward(outputs)
-        results = node.op.results(node)
-        done = results.done if results.done is not None else parts.n
-        steps = done if op.truncate < 0 else minimum(done, op.truncate)
-        sequences: dict[Variable, Variable] = {}
-        sequences.update(self.masks)
-        for v, outer in zip(op.rows, parts.sequences, strict=True):
-            sequences[v] = _slice(outer, None, done)
-        for k, state in enumerate(op.states):
-            history = results.histories[k]
-            for tap, v in zip(state.taps, op.taps[k], strict=True):
-                sequences[v] = _slice(history, state.depth + tap, done + (state.depth + tap))
-        for v, (kind, k) in stored.items():
-            if kind == "new":
-                depth = op.states[k].depth
-                sequences[rows[v]] = _slice(results.histories[k], depth, done + depth)
-            else:
-                sequences[rows[v]] = _slice(results.mapped[k], None, done)
-        for k, v in enumerate(history_rows):
-            if v is not None:
-                depth = op.states[k].depth
-                sequences[v] = _slice(self.history_grads[k], depth, done + depth)
-        for v, g in zip(mapped_rows, self.mapped_grads, strict=True):
-            if v is not None:
-                sequences[v] = _slice(g, None, done)
-        outputs = clone(outputs, rows)
-        needed = _leaves(outputs)
-        used = {v: _reversed(x) for v, x in sequences.items() if v in needed}
-        invariants = {v: x for v, x in zip(op.invariants, parts.invariants, strict=True) if v in needed}
-        back = loop(
-            steps,
-            used,
-            [
-                (value, new, dimshuffle(start, "x", *range(start.ndim)))
-                for (value, _, start), new in zip(new_states, outputs, strict=False)
-            ],
-            outputs[len(new_states) :],
-            invariants,
-            f"gradient of {op.name}" if op.name else None,
-            op.lazy,
-        )
-        found = back.op.results(back)
-        return self.distribute(found, by_row, sums, first_sum, ends, pending, steps, done)
-
-    def forward(self, outputs: list[Variable]) -> tuple[Apply, dict[Variable, Variable], dict]:
-        """The forward loop with all that its gradient reads, inner variables of their own for those values,
-        and where they are: ('new', state) or ('mapped', number)."""
-        op = self.op
-        where: dict[Variable, tuple[str, int]] = {}
-        for k, row in enumerate(op.mapped_rows):
-            where.setdefault(row, ("mapped", k))
-        for k, new in enumerate(op.new):
-            if op.states[k].kept:
-                where.setdefault(new, ("new", k))
-        extra: list[Variable] = []
-        stored: dict[Variable, tuple[str, int]] = {}
-        stack, seen = list(outputs), set()
-        while stack:
-            v = stack.pop()
-            if v in seen or v.owner is None:
-                continue
-            seen.add(v)
-            if v in self.own and (v in where or (v.owner.op.costly and _has_steady_shape(v, op, self.node))):
-                if v not in where:
-                    where[v] = ("mapped", op.mapped + len(extra))
-                    extra.append(v)
-                stored[v] = where[v]
-                continue
-            stack.extend(v.owner.inputs)
-        rows = {v: _fresh(v) for v in stored}
-        if not extra:
-            return self.node, rows, stored
-        return extended(op, self.node, extra), rows, stored
-
-    def distribute(
-        self,
-        found: Results,
-        by_row: list[Variable | None],
-        sums: list[Variable | None],
-        first_sum: int,
-        ends: dict[tuple[int, int], int],
-        pending: dict[int, list[Variable]],
-        steps: Variable,
-        done: Variable,
-    ) -> list[Variable | None]:
-        """The gradients by the inputs of the node."""
-        op, parts = self.op, self.parts
-        result: list[Variable | None] = [None]
-        rows = iter(found.mapped)
-        for v, outer in zip(by_row, parts.sequences, strict=True):
-            if v is None:
-                result.append(None)
-                continue
-            g = _reversed(next(rows))
-            whole = outer.type.shape[0] is not None and outer.type.shape[0] == constant_int(steps)
-            if not (whole or (op.truncate < 0 and not op.until and _is_length_of(parts.n, outer))):
-                entries = ((True, True, 1), *[None] * (outer.ndim - 1))
-                g = BasicWrite(entries, "set").make(zeros_like(outer), g, done - steps, done)
-            result.append(g)
-        for k, (state, initial) in enumerate(zip(op.states, parts.initial, strict=True)):
-            g = None
-            if k in pending:
-                values = [found.last[ends[k, j]] for j in reversed(range(state.depth))]
-                g = concatenate([dimshuffle(v, "x", *range(v.ndim)) for v in values], axis=0)
-                if op.truncate >= 0:
-                    g = switch(eq(steps, done), g, zeros_like(g))
-            history = self.history_grads[k]
-            if history is not None and initial.type.is_float and not is_zero(history):
-                own = _slice(history, None, state.depth)
-                g = own if g is None else g + own
-            result.append(g)
-        result += [None] * len(parts.lengths)
-        position = first_sum
-        for v in sums:
-            if v is None:
-                result.append(None)
-            else:
-                result.append(found.last[position])
-                position += 1
-        return result
-
-
-def _add_seed(seeds: dict[Variable, Variable], v: Variable, terms: list[Variable]) -> None:
-    for term in terms:
-        seeds[v] = seeds[v] + term if v in seeds else term
-
-
-def _is_length_of(n: Variable, x: Variable) -> bool:
-    length = shape_i(x, 0)
-    return n is length or (
-        n.owner is not None
-        and length.owner is not None
-        and n.owner.op == length.owner.op
-        and n.owner.inputs == length.owner.inputs
-    )
-
-
-def _slice(x: Variable, start: Any, stop: Any) -> Variable:
-    return basic_index(x, [slice(start, stop)])
-
-
-def _reversed(x: Variable) -> Variable:
-    return basic_index(x, [slice(None, None, -1)])
-
-
-def _leaves(outputs: Iterable[Variable]) -> set[Variable]:
+def leaves_of(outputs: Iterable[Variable]) -> set[Variable]:
     outputs = list(outputs)
     found = {v for node in toposort(outputs) for v in node.inputs if v.owner is None}
     return found | {v for v in outputs if v.owner is None}
@@ -787,7 +478,7 @@ def row_lengths(
         if len(node.inputs) == 1 and node.inputs[0] in moving and type(node.op).__name__ == "ShapeI":
             memo[v] = shape_i(outer[node.inputs[0]], node.op.axis + 1)
     result = clone(unknown, memo)
-    foreign = _leaves(result) & moving
+    foreign = leaves_of(result) & moving
     if foreign:
         names = ", ".join(v.describe() for v in foreign)
         raise ShapeError(
@@ -797,80 +488,7 @@ def row_lengths(
     return result
 
 
-def loop(
-    n: Variable,
-    sequences: dict[Variable, Variable],
-    states: Sequence[tuple[Variable, Variable, Variable]],
-    mapped: Sequence[Variable],
-    invariants: dict[Variable, Variable],
-    name: str | None = None,
-    lazy: bool = False,
-) -> Apply:
-    """The node of a loop of inner -> outer ``sequences`` and ``invariants``, ``states`` (inner value, inner
-    new value, initial values (1, *row)) and ``mapped`` inner rows."""
-    states = list(states)
-    outer = {**sequences, **{value: initial for value, _, initial in states}, **invariants}
-    moving = {*sequences, *(value for value, _, _ in states)}
-    lengths = row_lengths(list(mapped), outer, moving)
-    op = Scan(
-        [*sequences, *(value for value, _, _ in states), *invariants],
-        [*(new for _, new, _ in states), *mapped],
-        len(sequences),
-        [State((-1,)) for _ in states],
-        len(mapped),
-        name=name,
-        lazy=lazy,
-    )
-    return op.make_node(
-        n, *sequences.values(), *(initial for _, _, initial in states), *lengths, *invariants.values()
-    )
-
-
-def _outer_of(op: Scan, node: Apply) -> tuple[dict[Variable, Variable], set[Variable]]:
-    """The outer variables of a loop's inner inputs, and which of these have a leading axis of steps there."""
-    parts = op.parts(node)
-    outer = dict(zip(op.rows, parts.sequences, strict=True))
-    for taps, initial in zip(op.taps, parts.initial, strict=True):
-        outer.update(dict.fromkeys(taps, initial))
-    moving = set(outer)
-    outer.update(zip(op.invariants, parts.invariants, strict=True))
-    return outer, moving
-
-
-def _has_steady_shape(v: Variable, op: Scan, node: Apply) -> bool:
-    """Whether an inner variable has the same shape at each step, so that the loop can keep its values."""
-    try:
-        row_lengths([v], *_outer_of(op, node))
-    except ShapeError:
-        return False
-    return True
-
-
-def extended(op: Scan, node: Apply, extra: Sequence[Variable]) -> Apply:
-    """The same loop with more inner variables as mapped outputs."""
-    parts = op.parts(node)
-    lengths = row_lengths(list(extra), *_outer_of(op, node))
-    cut = len(op.states) + op.mapped
-    more = Scan(
-        op.inputs,
-        [*op.outputs[:cut], *extra, *op.outputs[cut:]],
-        op.sequences,
-        op.states,
-        op.mapped + len(extra),
-        op.until,
-        op.truncate,
-        op,
-        op.carries,
-        op.name,
-        op.lazy,
-    )
-    return more.make_node(
-        parts.n, *parts.sequences, *parts.initial, *parts.lengths, *lengths, *parts.invariants
-    )
-
-
 __all__ = [
-    "Cut",
     "FirstRows",
     "LastValue",
     "Parts",
@@ -878,10 +496,6 @@ __all__ = [
     "Scan",
     "State",
     "carried_updates",
-    "cuts_of",
-    "extended",
-    "is_zero",
     "last_value",
-    "loop",
     "row_lengths",
 ]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..graph import Apply, Variable
+from ..graph.variable import fixed_origin
 from ..ops.control import GradientBarrier
 from ..ops.create import arange
 from ..ops.elementwise import Cast, Elementwise
@@ -156,7 +157,8 @@ def batched(node: Apply, inputs: Sequence[Variable], moving: Sequence[bool], n: 
     if type(node.op) is ShapeI:
         return (shape_i(inputs[0], node.op.axis + 1),), False
     rule = _RULES.get(type(node.op))
-    found = rule(Batch(node, inputs, moving, n)) if rule is not None else None
+    with fixed_origin(node.outputs[0].origin):
+        found = rule(Batch(node, inputs, moving, n)) if rule is not None else None
     return (None, False) if found is None else ((found,), True)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from ..errors import ShapeError
 from ..graph import Apply, Constant, TensorType, Variable, clone, toposort
 from ..graph.traverse import ancestors, rebuild
+from ..graph.variable import fixed_origin
 from ..ops.create import ARange, alloc
 from ..ops.elementwise import Elementwise, add
 from ..ops.index import BasicIndex, basic_index
@@ -598,8 +599,9 @@ def _product_sum(term: Variable, rows: _Rows) -> Variable | None:
     steady = [rows.lift.get(v) is not None and not rows.lift.get(v)[1] for v in (a, b)]
     if any(steady):
         return None
-    left, right = joined_rows(_across(a, rows)), joined_rows(rows.all(b))
-    return MatrixProduct().make(dimshuffle(left, 1, 0), right)
+    with fixed_origin(term.origin):
+        left, right = joined_rows(_across(a, rows)), joined_rows(rows.all(b))
+        return MatrixProduct().make(dimshuffle(left, 1, 0), right)
 
 
 def _across(a: Variable, rows: _Rows) -> Variable:
