@@ -1,5 +1,8 @@
 """Loops on the emulated device: training as in C, and what a step of a loop launches and copies."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -109,6 +112,20 @@ def test_a_loop_over_rows_that_begin_at_a_number_of_the_call():
         a, b = np.arange(6 * k, 6 * k + 6, dtype="float32").reshape(2, 3)
         for run in (plain, captured):
             np.testing.assert_array_equal(run(k), [a, a * 0.5 + b])
+
+
+def test_what_a_loop_has_on_the_device_is_given_back_as_soon_as_nobody_needs_it():
+    run, _ = on("cuda-emulated", persistent)
+    for k in range(3):
+        run(*MODELS["rbm"][1](k))
+    (loop,) = run._executor.loops.values()
+    arena = weakref.ref(loop.body.arena)
+    gc.disable()
+    try:
+        del run, loop, _
+        assert arena() is None
+    finally:
+        gc.enable()
 
 
 def test_nothing_after_a_wrong_index_in_a_loop_changes_a_shared_variable():

@@ -168,6 +168,17 @@ def test_nothing_after_a_wrong_index_changes_a_shared_variable():
     np.testing.assert_array_equal(total.get_value(), np.zeros(4))
 
 
+def test_a_sum_after_a_wrong_index_changes_no_shared_variable():
+    total = graphlib.shared(np.float32(3))
+    x, i = T.vector(), T.ivector()
+    step = graphlib.function([x, i], x[i], updates=[(total, (x * x).sum())])
+    with pytest.raises(IndexError):
+        step(np.ones(4, "float32"), np.array([7], "int32"))
+    assert total.get_value() == 3
+    step(np.ones(4, "float32"), np.array([1], "int32"))
+    assert total.get_value() == 4
+
+
 def test_shapes_that_do_not_fit_are_the_error_of_c():
     x, y = T.vector("x"), T.vector("y")
     messages = []

@@ -229,7 +229,7 @@ class KernelWriter:
         if earlier:
             # what comes after a wrong index does nothing: what it would compute is wrong, too
             leave = f"{{ {otherwise} return; }}" if otherwise else "return;"
-            head.append(f"for (int k = 0; k < {earlier}; k++) if (failed[k]) {leave}")
+            head.append(self.leaving(earlier, leave))
         if self.checks_index:
             head.append("int bad = 0;")
             tail.append(f"if (bad) atomicExch(failed + {self.memory.flags.count}, 1);")
@@ -239,6 +239,10 @@ class KernelWriter:
             f'{describe(list(variables))}\nextern "C" __global__ void __launch_bounds__({threads}, {BLOCKS}) '
             f"{self.name}({', '.join(parameters)}) {{\n{body}\n}}\n"
         )
+
+    def leaving(self, flags: int, leave: str) -> str:
+        """The statement that looks at so many flags and leaves the kernel if one is up."""
+        return f"for (int k = 0; k < {flags}; k++) if (failed[k]) {leave}"
 
     def kernel(self, text: str, shape: str, rows: Poly, **more: Any) -> Kernel:
         arguments = [*self.arguments, *([Argument("failed", None)] if self.guarded else [])]
@@ -532,6 +536,9 @@ class KernelWriter:
                 f"r{k} = gl_block_reduce<{op}>(r{k}, scratch);",
                 f"if (threadIdx.x == 0) out{k}[0] = r{k}{'.index' if op.startswith('gl_arg') else ''};",
             ]
+        if self.guarded:
+            parameters.append("const int *failed")
+            lines.insert(0, self.leaving(self.memory.earlier, "return;"))
         body = "\n".join("    " + line for line in lines)
         listed = ", ".join([*parameters, "int blocks"])
         head = f'extern "C" __global__ void __launch_bounds__({THREADS}) {self.name}_end({listed})'

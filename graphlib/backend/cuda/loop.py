@@ -46,8 +46,9 @@ class Body(Steps):
         self.inputs = set(self.program.inputs)
         self.varying_lengths = self.varying_products = frozenset()
         self.profiled = False
-        self._write(KernelMemory(self.low, self.storage, set(), None, flags))
-        self.evaluator = Evaluator(partial(Body._read, weakref.proxy(self)))
+        weakly = weakref.proxy(self)
+        self._write(KernelMemory(self.low, partial(Body.storage, weakly), set(), None, flags))
+        self.evaluator = Evaluator(partial(Body._read, weakly))
         self.arrays: dict[Variable, np.ndarray] = {}
         self.copies: dict[Any, Any] = {}
         #: whether all steps are alike, but for what moves

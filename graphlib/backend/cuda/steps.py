@@ -338,6 +338,7 @@ class Steps:
                     self._pointer(self.storage(value.variable)),
                 )
             ]
+            ends += [self._argument(a) for a in kernel.arguments if a.kind == "failed"]
             block = (min(THREADS, -(-grid[0] // WARP) * WARP), 1, 1)
             end = self.functions[f"{kernel.name}_end"]
             self.recording.launch(end, (1, 1, 1), block, self.stream, [*ends, ("i", grid[0], None)])
