@@ -292,9 +292,19 @@ class Lowering:
         elif isinstance(lowered, Reduction):
             lowered.at(*map(Poly.of, LOOP[: len(lowered.domain)]))
         else:
+            self._read_first(node)
             self.pushed[node] = [self._piece(node, piece) for piece in lowered.pieces]
             if isinstance(lowered.base, int):
                 self.base(node.inputs[lowered.base])
+
+    def _read_first(self, node: Apply) -> None:
+        """What is written to an updated variable and computed from that same one is put in memory before:
+        then the variable can be written in place."""
+        for target, value in self.updates.items():
+            if value is node.outputs[0]:
+                for v in node.inputs[1:]:
+                    if v in self.inline and target in self.at(v, LOOP[: v.ndim]).uses:
+                        self.inline.discard(v)
 
     def _inlined(self, op: Op, v: Variable, pull: Pull) -> bool:
         depth = 1 + max((self.view_depth.get(x, 0) for x in v.owner.inputs), default=0)

@@ -164,3 +164,17 @@ def test_outputs_see_the_values_from_before(case):
     shareds = weights(*shapes)
     outputs = [*shareds, *(s * 2 + 1 for s in shareds), *(s.T for s in shareds)]
     assert_simultaneous(shareds, [], outputs, make(*shareds), [[]] * 3)
+
+
+def test_rows_computed_from_a_variable_are_written_to_it_in_place():
+    """The update of an embedding touches the rows used, also where their gradient depends on them."""
+    w, i = graphlib.shared(np.arange(12, dtype="float32").reshape(4, 3), "w"), T.ivector("i")
+    before = w.get_value()
+    f = graphlib.function(
+        [i], [], updates=[(w, w - 0.25 * graphlib.grad(T.sqr(w[i]).sum(), w))], mode="fast_run"
+    )
+    f(np.array([2, 0, 2], "int32"))
+    wanted = before.copy()
+    np.add.at(wanted, [2, 0, 2], -0.5 * before[[2, 0, 2]])
+    np.testing.assert_allclose(w.get_value(), wanted)
+    assert "memcpy" not in f.source
