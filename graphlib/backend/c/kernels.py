@@ -472,7 +472,8 @@ class KernelWriter:
         else:
             wide = self.sums_one_by_one(value) or self.sums_by_runs(value)
             c_type = "double" if wide else C_TYPES[value.variable.dtype]
-            scope.lines.append(f"{c_type} {name} = {self.neutral(value)};")
+            start = f"{_NEUTRAL[value.kind]}" if wide else self.neutral(value)
+            scope.lines.append(f"{c_type} {name} = {start};")
 
     def sums_by_runs(self, value: Value) -> bool:
         """Whether a float32 sum in a vectorised loop has so many terms that those of runs are added up."""
