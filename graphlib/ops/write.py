@@ -29,9 +29,10 @@ from .op import NUMBERS, Op, as_variable, check_broadcast, ramp, register_cases
 from .shape import broadcast_to, dimshuffle, shape_of
 
 
-class BasicWrite(Op):
-    """The tensor with the part that ``entries`` name set to, or increased by, the second input, which
-    broadcasts to it."""
+class _Write:
+    """What both ways of writing share: ``mode`` (set or add), and how the same part is read (``reading``)."""
+
+    reading: type[Op]
 
     def __init__(self, entries: tuple, mode: str) -> None:
         self.entries = entries
@@ -43,21 +44,26 @@ class BasicWrite(Op):
     def __repr__(self) -> str:
         return f"{'set' if self.mode == 'set' else 'inc'}_subtensor{{{entries_text(self.entries)}}}"
 
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        _, y, *places = node.inputs
+        g = grads[0]
+        gx = g
+        if self.mode == "set":
+            gx = type(self)(self.entries, "set").make(g, Constant(0, dtype=g.dtype), *places)
+        gy = self.reading(self.entries).make(g, *places)
+        return [gx, sum_to_shape_of(gy, y), *[None] * len(places)]
+
+
+class BasicWrite(_Write, Op):
+    """The tensor with the part that ``entries`` name set to, or increased by, the second input, which
+    broadcasts to it."""
+
+    reading = BasicIndex
+
     def infer(self, x: Variable, y: Variable, *bounds: Variable) -> list[TensorType]:
         part = BasicIndex(self.entries).infer(x, *bounds)[0]
         check_fits(part, y, self.mode, x)
         return [x.type]
-
-    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
-        _, y, *bounds = node.inputs
-        g = grads[0]
-        gx = (
-            g
-            if self.mode == "add"
-            else BasicWrite(self.entries, "set").make(g, Constant(0, dtype=g.dtype), *bounds)
-        )
-        gy = BasicIndex(self.entries).make(g, *bounds)
-        return [gx, sum_to_shape_of(gy, y), *[None] * len(bounds)]
 
     def reference(self, node: Apply, x: np.ndarray, y: np.ndarray, *bounds: np.ndarray) -> np.ndarray:
         out = x.copy()
@@ -118,36 +124,17 @@ def require_fits(y: Operand, domain: tuple, require: Callable, node: Apply) -> N
             )
 
 
-class AdvancedWrite(Op):
+class AdvancedWrite(_Write, Op):
     """The tensor with the places that integer arrays name set to, or increased by, the second input.
 
     A place that is named twice is increased twice, or keeps the last value set.
     """
 
-    def __init__(self, entries: tuple[bool, ...], mode: str) -> None:
-        self.entries = entries
-        self.mode = mode
-
-    def parameters(self) -> tuple:
-        return self.entries, self.mode
-
-    def __repr__(self) -> str:
-        return f"{'set' if self.mode == 'set' else 'inc'}_subtensor{{{entries_text(self.entries)}}}"
+    reading = AdvancedIndex
 
     def infer(self, x: Variable, y: Variable, *arrays: Variable) -> list[TensorType]:
         check_fits(AdvancedIndex(self.entries).infer(x, *arrays)[0], y, self.mode, x)
         return [x.type]
-
-    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
-        _, y, *arrays = node.inputs
-        g = grads[0]
-        gx = (
-            g
-            if self.mode == "add"
-            else AdvancedWrite(self.entries, "set").make(g, Constant(0, dtype=g.dtype), *arrays)
-        )
-        gy = AdvancedIndex(self.entries).make(g, *arrays)
-        return [gx, sum_to_shape_of(gy, y), *[None] * len(arrays)]
 
     def reference(self, node: Apply, x: np.ndarray, y: np.ndarray, *arrays: np.ndarray) -> np.ndarray:
         check_broadcast("indexing", node.inputs[2:], arrays)

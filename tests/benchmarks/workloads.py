@@ -286,7 +286,7 @@ def _convolution_losses(layer: Layer, arrays: Sequence[np.ndarray]) -> list[floa
 
 
 def _batch_norm_losses(layer: Layer, arrays: Sequence[np.ndarray]) -> list[float]:
-    """Ioffe and Szegedy (2015), section 3, with the gradients simplified."""
+    """Ioffe and Szegedy (2015), section 3; the gradients of its steps put together."""
     x, gamma, beta, t = (a.astype(np.float64) for a in arrays)
     over = (0, *range(2, x.ndim))
     gamma, beta = (np.expand_dims(v, over) for v in (gamma, beta))
