@@ -186,6 +186,27 @@ def _(node: Apply, graph: Sweep) -> Variable | None:
     return None
 
 
+@rule("0 or a quotient by a positive factor, times that factor, is 0 or multiplied out", P.mul())
+def _(node: Apply, graph: Sweep) -> Variable | None:
+    """switch(c, 0, a / p) * p is switch(c, 0, a): the gradient of xlogy0(a, p) where p is a sigmoid."""
+    out = node.outputs[0]
+    product = factors(out, graph)
+    for v in product.over:
+        if not is_op(v, ew.Elementwise) or v.owner.op.name != "switch":
+            continue
+        condition, *branches = v.owner.inputs
+        zeros = [number_of(b) == 0 for b in branches]
+        if zeros not in ([True, False], [False, True]):
+            continue
+        quotient = factors(branches[zeros.index(False)], graph)
+        if any(f in product.over and is_positive(f) for f in quotient.under):
+            whole = (quotient * product.without(v)).cancelled().variable(out.dtype)
+            return ew.switch(
+                condition, *(b if zero else whole for b, zero in zip(branches, zeros, strict=True))
+            )
+    return None
+
+
 def sum_of(products: list[Product], dtype: str) -> Variable:
     first, second = products
     if second.coefficient < 0:

@@ -37,6 +37,10 @@ _WIDER = {
 }
 
 
+#: operations of a branch that are searched for the same choice
+_SEEN_IN_A_BRANCH = 8
+
+
 # The last row of a loop's history
 
 
@@ -100,6 +104,37 @@ def _(c: Any, x: Variable, y: Variable) -> Variable:
 @rule("switch between equals is either", P.switch(Capture("c"), x, x))
 def _(x: Variable) -> Variable:
     return x
+
+
+@rule("inside its branch, a choice is made", P.switch(Capture("c"), x, y))
+def _(c: Variable, x: Variable, y: Variable, graph: Sweep) -> Variable | None:
+    """switch(c, a, f(switch(c, b, y))) is switch(c, a, f(y)), so that rules see what log is taken of."""
+    chosen = [_where(c, k, v, graph) for k, v in ((1, x), (2, y))]
+    return None if chosen == [x, y] else ew.switch(c, *chosen)
+
+
+def _where(c: Variable, branch: int, root: Variable, graph: Sweep) -> Variable:
+    """``root`` with the branch of every switch on ``c`` that its elementwise operations meet.
+
+    It stops at what others need too, which would be computed twice, and after a few operations.
+    """
+    made: dict[Variable, Variable] = {}
+    order = [root]
+    for v in order:
+        node = v.owner
+        if node is None or type(node.op) is not ew.Elementwise:
+            continue
+        if node.op.name == "switch" and node.inputs[0] is c:
+            made[v] = node.inputs[branch]
+        elif len(order) <= _SEEN_IN_A_BRANCH and (v is root or graph.used_once(v)):
+            order += node.inputs
+    if not made:
+        return root
+    for v in reversed(order):
+        node = v.owner
+        if v not in made and node is not None and any(made.get(i, i) is not i for i in node.inputs):
+            made[v] = node.op.make(*(made.get(i, i) for i in node.inputs))
+    return made.get(root, root)
 
 
 @rule("dimshuffle of dimshuffle is one, or none", node(DimShuffle, x))

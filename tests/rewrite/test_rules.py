@@ -107,6 +107,10 @@ CASES: dict[str, list[Case]] = {
         Case(lambda x, y: T.switch(T.constant(True), x, y), "switch"),
         Case(lambda x, u: T.switch(T.zeros_like(x), x, u), "switch"),
     ],
+    "inside its branch, a choice is made": [
+        Case(lambda mask, x, y: T.switch(mask, x, 2 * T.log(T.switch(mask, 1, T.nnet.sigmoid(y)))), "log"),
+        Case(lambda mask, x, y: T.switch(mask, T.switch(mask, x, T.exp(y)), 3), "exp"),
+    ],
     "switch between equals is either": [Case(lambda mask, x: T.switch(mask, T.exp(x), T.exp(x)), "switch")],
     "dimshuffle of dimshuffle is one, or none": [
         Case(lambda x: (x.T * 1).T, "DimShuffle"),
@@ -298,6 +302,10 @@ CASES: dict[str, list[Case]] = {
         Case(lambda x, y: T.nnet.sigmoid(x) * (y / T.nnet.sigmoid(x)), "true_div sigmoid"),
     ],
     "exp(x) * sigmoid(-x) is sigmoid(x)": [Case(lambda x: T.exp(x) * (1 / (1 + T.exp(x))), "exp", "sigmoid")],
+    "0 or a quotient by a positive factor, times that factor, is 0 or multiplied out": [
+        Case(lambda x, y: grad(T.xlogx.xlogy0(y, T.nnet.sigmoid(x)).sum(), x), "true_div"),
+        Case(lambda mask, x, y: T.exp(x) * T.switch(mask, y / T.exp(x), 0), "true_div exp"),
+    ],
     "a sum over a positive factor times that factor is multiplied out": [
         Case(lambda x, y, z: (y / T.exp(x) + z) * T.exp(x), "true_div"),
         Case(lambda x, y, z: (y - z / T.nnet.sigmoid(x)) * T.nnet.sigmoid(x), "true_div"),

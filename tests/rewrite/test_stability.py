@@ -169,6 +169,9 @@ CROSS_ENTROPIES = {
     ),
     "naive sigmoid": lambda x, t: T.nnet.binary_crossentropy(1 / (1 + T.exp(-x)), t),
     "T.nnet.sigmoid_binary_crossentropy": T.nnet.sigmoid_binary_crossentropy,
+    "T.xlogx.xlogy0": lambda x, t: (
+        -T.xlogx.xlogy0(t, T.nnet.sigmoid(x)) - T.xlogx.xlogy0(1 - t, 1 - T.nnet.sigmoid(x))
+    ),
 }
 
 
