@@ -90,8 +90,8 @@ def own_contestants(work: str) -> list[Contestant]:
 
 
 def module_contestants(peers: Path | None, name: str) -> Iterator[Contestant]:
-    """Every variant of the libraries of a module beside this one that have an environment in `peers`."""
-    module = f"tests.benchmarks.{name}"
+    """Every variant of the libraries of a module of ours that have an environment in `peers`."""
+    module = f"tests.benchmarks.peers.{name}"
     for library, variants in import_module(module).VARIANTS.items():
         python = peers / library / "bin" / "python" if peers else None
         if python and python.exists():

@@ -18,8 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.benchmarks import bare, workloads
+from tests.benchmarks import bare
 from tests.benchmarks.contest import ROOT
+from tests.benchmarks.workloads import JOBS, feed_forward
+from tests.benchmarks.workloads.data import digits
 
 WORKLOAD = "mlp"
 CALLS = 5_000  # in one timed loop
@@ -79,7 +81,7 @@ def _call(rounds: int) -> dict[str, dict[str, list[float]]]:
 def _modules(_: None) -> list[str]:
     """The modules that compiling and running the workload loads, beyond numpy and the standard library."""
     before = set(sys.modules)
-    workloads.JOBS[WORKLOAD]().build()(0, 1)
+    JOBS[WORKLOAD]().build()(0, 1)
     packages = {"graphlib", *metadata.packages_distributions()} - {"numpy"}
     return [name for name in sys.modules if name not in before and name.split(".")[0] in packages]
 
@@ -94,7 +96,7 @@ def _import_all(modules: Sequence[str]) -> None:
 def _compile(modules: Sequence[str]) -> dict[str, float]:
     """Seconds from the first variable to a compiled function, and of its first call; imports done before."""
     _import_all(modules)
-    job = workloads.JOBS[WORKLOAD]()
+    job = JOBS[WORKLOAD]()
     start = time.perf_counter()
     run = job.build()
     built = time.perf_counter()
@@ -118,8 +120,8 @@ def _memory(argument: dict) -> dict[str, int]:
     _import_all(argument["modules"])
     baseline = _peak()
     images, labels = (np.load(Path(argument["folder"]) / f"{name}.npy") for name in ("images", "labels"))
-    workloads.digits = lambda: (images, labels)  # making the data takes more memory than training does
-    job = workloads.JOBS[WORKLOAD]()
+    feed_forward.digits = lambda: (images, labels)  # making the data takes more memory than training does
+    job = JOBS[WORKLOAD]()
     run = job.build()
     run(0, 2 * job.steps)
     return {"peak": _peak() - baseline, "resident": job.resident}
@@ -163,7 +165,7 @@ def import_time(modules: Sequence[str], repeats: int) -> list[float]:
 def memory(modules: Sequence[str]) -> dict[str, int]:
     """See `_memory`."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, array in zip(("images", "labels"), workloads.digits(), strict=True):
+        for name, array in zip(("images", "labels"), digits(), strict=True):
             np.save(Path(folder) / f"{name}.npy", array)
         return _fresh("memory", {"modules": modules, "folder": folder})
 

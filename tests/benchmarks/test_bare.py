@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.benchmarks import bare
-from tests.benchmarks.workloads import minibatches
+from tests.benchmarks.workloads.data import minibatches
 
 rng = np.random.default_rng(0)
 

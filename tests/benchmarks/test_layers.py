@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.benchmarks.layer_peers import LAYERS, WORKLOADS
 from tests.benchmarks.workloads import JOBS
+from tests.benchmarks.workloads.layers import LAYERS
 
 SMALL = ["conv_64_128_strided_and_gradients", "batch_norm_spatial", "batch_norm_per_activation", "dropout"]
 
@@ -20,7 +20,3 @@ def test_a_missing_gradient_is_noticed(name):
     job, layer = JOBS[name](), LAYERS[name]
     results = [np.zeros(shape, np.float32) for shape in (layer.result, *layer.shapes)]
     assert job.agrees([job.losses[0], layer.losses(results)[1]]) is False
-
-
-def test_every_layer_has_a_program_in_other_libraries():
-    assert set(LAYERS) <= set(WORKLOADS) <= set(JOBS)

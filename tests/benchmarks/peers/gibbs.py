@@ -1,37 +1,17 @@
-"""Gibbs chains of a restricted Boltzmann machine in other libraries: run by their own Python, which needs
-numpy and has nothing of ours installed.
-
-`WORKLOADS` has a function of the variant's name: torch's are 'eager' and 'compile', jax's is 'jit', and
-pytensor's are 'c' and 'numba'.
-"""
+"""Gibbs chains of a restricted Boltzmann machine."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-
 import numpy as np
 
-CHAINS, GIBBS_STEPS = 20, 1000
+from tests.benchmarks.peers import PYTENSOR_MODES, Runner, by_variant, import_pytensor, import_torch
+from tests.benchmarks.workloads.energy import CHAINS, GIBBS_STEPS, gibbs_operands
 
 VARIANTS = {"torch": ("eager", "compile"), "jax": ("jit",), "pytensor": ("c", "numba")}
 
-Runner = Callable[[int, int], list]
-
-
-def gibbs_operands() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """W (784, 500), hidden and visible bias, and the chains' visible start, float32 and seeded."""
-    rng = np.random.default_rng(4)
-    bound = 4 * np.sqrt(6 / (784 + 500))
-    W = rng.uniform(-bound, bound, (784, 500)).astype(np.float32)
-    vbias = np.full(784, -1, np.float32)
-    return W, np.zeros(500, np.float32), vbias, np.zeros((CHAINS, 784), np.float32)
-
 
 def _torch(variant: str) -> Runner:
-    import torch
-
-    torch.set_num_threads(int(os.environ.get("PEER_THREADS", "2")))
+    torch = import_torch()
     W, hbias, vbias, v = map(torch.from_numpy, gibbs_operands())
     state = [v]
 
@@ -82,8 +62,7 @@ def _jax(variant: str) -> Runner:
 
 
 def _pytensor(variant: str) -> Runner:
-    os.environ.setdefault("PYTENSOR_FLAGS", "floatX=float32,blas__ldflags=-lopenblas")
-    import pytensor
+    pytensor = import_pytensor()
     import pytensor.tensor as pt
 
     W, hbias, vbias, v = (pytensor.shared(a, shape=a.shape) for a in gibbs_operands())
@@ -112,16 +91,10 @@ def _pytensor(variant: str) -> Runner:
         [],
         means[-1].mean(),
         updates=[(v, vs[-1]), (rng, rngs)],
-        mode={"c": "CVM", "numba": "NUMBA"}[variant],
+        mode=PYTENSOR_MODES[variant],
         trust_input=True,
     )
     return lambda first, steps: [sample() for _ in range(steps)]
 
 
-def _of_library(variant: str) -> Runner:
-    program = {"torch": _torch, "jax": _jax, "pytensor": _pytensor}
-    (library,) = (name for name, variants in VARIANTS.items() if variant in variants)
-    return program[library](variant)
-
-
-WORKLOADS = {"gibbs": _of_library}
+WORKLOADS = {"gibbs": by_variant(VARIANTS, {"torch": _torch, "jax": _jax, "pytensor": _pytensor})}

@@ -1,28 +1,19 @@
-"""The character model's training step in other libraries: run by their own Python, which needs numpy and has
-nothing of ours installed.
-
-`WORKLOADS` has a function of the variant's name: torch's is 'eager', with its fused LSTM; jax's are 'jit', a
-call a step, and 'scan', all steps of a block in one call.
+"""The character model's training step: torch's has its fused LSTM; jax's 'jit' is a call a step, and 'scan'
+all steps of a block in one call.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-
 import numpy as np
+
+from tests.benchmarks.peers import Runner, by_variant, import_torch
+from tests.benchmarks.workloads.sequences import CHARACTERS, character_parameters, character_streams
 
 VARIANTS = {"torch": ("eager",), "jax": ("jit", "scan")}
 
-Runner = Callable[[int, int], list]
 
-
-def _torch() -> Runner:
-    import torch
-
-    from tests.benchmarks.workloads import CHARACTERS, character_parameters, character_streams
-
-    torch.set_num_threads(int(os.environ.get("PEER_THREADS", "2")))
+def _torch(variant: str) -> Runner:
+    torch = import_torch()
     n, length, units = CHARACTERS.count, CHARACTERS.length, CHARACTERS.units
     text = torch.from_numpy(character_streams().astype(np.int64))
     W, U, b, V, a = map(torch.from_numpy, character_parameters())
@@ -62,8 +53,6 @@ def _torch() -> Runner:
 def _jax(variant: str) -> Runner:
     import jax
     import jax.numpy as jnp
-
-    from tests.benchmarks.workloads import CHARACTERS, character_parameters, character_streams
 
     length, units, size = CHARACTERS.length, CHARACTERS.units, CHARACTERS.size
     text = jnp.asarray(character_streams())
@@ -116,4 +105,4 @@ def _jax(variant: str) -> Runner:
     return run
 
 
-WORKLOADS = {"char_lstm": lambda variant: _torch() if variant == "eager" else _jax(variant)}
+WORKLOADS = {"char_lstm": by_variant(VARIANTS, {"torch": _torch, "jax": _jax})}

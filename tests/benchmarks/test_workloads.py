@@ -1,0 +1,35 @@
+"""Workloads and the programs of other libraries know each other by the same names."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+import pytest
+
+from tests.benchmarks import peers
+from tests.benchmarks.contest import module_contestants
+from tests.benchmarks.workloads import JOBS, WORKLOADS
+from tests.benchmarks.workloads.layers import LAYERS
+
+MODULES = [module.name for module in iter_modules(peers.__path__)]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_workloads_of_a_module_of_programs_name_it(module):
+    names = import_module(f"tests.benchmarks.peers.{module}").WORKLOADS
+    assert {JOBS[name]().peers for name in names} == {module}
+
+
+def test_every_layer_has_programs_in_other_libraries():
+    assert set(LAYERS) <= set(import_module("tests.benchmarks.peers.layers").WORKLOADS)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_programs_of_a_module_are_contestants_where_their_library_is_installed(module, tmp_path):
+    (tmp_path / "torch" / "bin").mkdir(parents=True)
+    (tmp_path / "torch" / "bin" / "python").touch()
+    assert "torch eager" in [contestant.name for contestant in module_contestants(tmp_path, module)]
+
+
+def test_a_workload_is_called_as_on_the_command_line():
+    assert all(make.__name__ == name and make.__doc__ for name, make in JOBS.items())
+    assert list(WORKLOADS) == list(JOBS)
