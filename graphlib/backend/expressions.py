@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from ..graph import Variable
-from ..scalar.expression import Expr
+from ..scalar.expression import Expr, children
 from ..scalar.integer import Poly, Symbol
 
 _LONG = 88
@@ -162,13 +162,6 @@ def print_poly(p: Poly, atom: Callable[[Symbol | Expr], str]) -> str:
     return "".join(parts) or "0"
 
 
-def children(expr: Expr) -> list[Expr]:
-    """What an expression is computed from, the opaque atoms of its indices included."""
-    polys = [expr.value] if expr.op == "int" else expr.value[1] if expr.op == "access" else ()
-    atoms = [a for p in polys for monomial in p.terms for a in monomial if isinstance(a, Expr)]
-    return [*expr.args, *atoms]
-
-
 def describe(variables: list[Variable]) -> str:
     """A comment that says what is computed and at which of the user's lines."""
     by_line: dict[str, list[str]] = {}
@@ -183,4 +176,4 @@ def describe(variables: list[Variable]) -> str:
     return "/* " + "\n   ".join(lines) + " */"
 
 
-__all__ = ["Printer", "Scope", "children", "describe", "print_poly"]
+__all__ = ["Printer", "Scope", "describe", "print_poly"]

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..graph import Variable
-from ..scalar.expression import Expr
+from ..scalar.expression import Expr, walk
 from ..scalar.integer import Poly, Symbol, flat_index
 from .lowering import LOOP, Value
-from .schedule import accesses, walk
+from .steps import accesses
 
 
 @dataclass(eq=False)

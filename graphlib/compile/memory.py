@@ -36,11 +36,13 @@ def plan(schedule: Schedule, in_arena: Callable[[Variable], bool]) -> list[Slot]
             last[v] = len(schedule.steps)
     slots: list[Slot] = []
     free: list[Slot] = []
+    placed: set[Variable] = set()
     ending: dict[int, list[Slot]] = {}
     for k, step in enumerate(schedule.steps):
-        for v in step.writes():
-            if not in_arena(v):
+        for v in dict.fromkeys(schedule.home(v) for v in step.writes()):
+            if v in placed or not in_arena(v):
                 continue
+            placed.add(v)
             size = product(schedule.low.shape(v)) * v.type.numpy_dtype.itemsize
             slot = _choose(free, size)
             if slot is None:

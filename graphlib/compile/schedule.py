@@ -10,195 +10,27 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from ..graph import Apply, Constant, Shared, Variable
 from ..ops.elementwise import identity
-from ..ops.scan import Results, Scan
-from ..scalar.expression import Expr, integer
+from ..scalar.expression import Expr
 from ..scalar.integer import Poly, Symbol
 from ..scalar.lowered import Call, Loop, Product
-from .lowering import Lowering, Placed, Strided, Value, polys_of
+from .indices import checked_once, may_fail
+from .lowering import Lowering, Value, polys_of
 from .program import Program
+from .steps import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep, Step, accesses
 
 #: a loop nest with more values than this is closed: compilers take more than linear time on larger ones
 GROUP_LIMIT = 64
 _SEARCH_LIMIT = 200
 
 
-@dataclass(eq=False)
-class Step:
-    """One thing the native function does.  ``after``: steps that must come before it.
-
-    ``rank`` is greater than that of every step in ``after``, so a step never depends on one of its own rank
-    or above.
-    """
-
-    position: int
-    nodes: list[Apply] = field(default_factory=list)
-    after: set[Step] = field(default_factory=set)
-    followers: set[Step] = field(default_factory=set)
-    rank: int = 0
-
-    def come_after(self, others: Iterable[Step]) -> None:
-        """Note steps that must come before, and lift the ranks of those that follow."""
-        new = {other for other in others if other is not self} - self.after
-        self.after |= new
-        for other in new:
-            other.followers.add(self)
-        lifted = [self]
-        while lifted:
-            step = lifted.pop()
-            rank = max((other.rank for other in step.after), default=-1) + 1
-            if rank > step.rank:
-                if step in new:
-                    raise AssertionError("the schedule has a cycle")
-                step.rank = rank
-                lifted.extend(step.followers)
-
-    def reads(self) -> set[Variable]:
-        raise NotImplementedError
-
-    def writes(self) -> list[Variable]:
-        raise NotImplementedError
-
-    def polys(self) -> list[Poly]:
-        """The lengths and offsets that the step needs."""
-        return []
-
-
-@dataclass(eq=False)
-class Loops(Step):
-    """A fused loop nest over ``axes`` computing ``values``."""
-
-    axes: tuple[Poly, ...] = ()
-    values: list[Value] = field(default_factory=list)
-    stored: set[Variable] = field(default_factory=set)
-
-    def reads(self) -> set[Variable]:
-        own = {value.variable for value in self.values}
-        return {u for value in self.values for u in value.element.uses} - own
-
-    def writes(self) -> list[Variable]:
-        return [value.variable for value in self.values if value.variable in self.stored]
-
-    def polys(self) -> list[Poly]:
-        return [*self.axes, *(p for v in self.values for p in (*v.axes, *polys_of(v.element)))]
-
-
-@dataclass(eq=False)
-class Pushes(Step):
-    """A pushed output: its start (a variable to copy, a scalar to fill with, or nothing), then its pieces."""
-
-    variable: Variable = None
-    base: Variable | Expr | None = None
-    pieces: list[Placed] = field(default_factory=list)
-
-    def reads(self) -> set[Variable]:
-        found = {u for p in self.pieces for u in (*p.element.uses, *p.offset.uses)}
-        return found | (
-            {self.base}
-            if isinstance(self.base, Variable)
-            else set(self.base.uses)
-            if self.base is not None
-            else set()
-        )
-
-    def writes(self) -> list[Variable]:
-        return [self.variable]
-
-    def polys(self) -> list[Poly]:
-        return [q for p in self.pieces for q in (*p.axes, p.offset, *polys_of(p.element))]
-
-
-@dataclass(eq=False)
-class MatMul(Step):
-    """out = alpha * a·b + beta * c."""
-
-    variable: Variable = None
-    a: Strided = None
-    b: Strided = None
-    c: Variable | Expr | None = None
-    alpha: Expr | None = None
-    beta: Expr | None = None
-    batched: bool = False
-    shape_a: tuple[Poly, ...] = ()
-    shape_b: tuple[Poly, ...] = ()
-
-    def reads(self) -> set[Variable]:
-        scalars = {u for e in (self.alpha, self.beta) if e is not None for u in e.uses}
-        own = {self.c} if isinstance(self.c, Variable) else set()
-        return {self.a.base, self.b.base} | own | scalars | set(self.a.offset.uses) | set(self.b.offset.uses)
-
-    def writes(self) -> list[Variable]:
-        return [self.variable]
-
-    def polys(self) -> list[Poly]:
-        return [*self.shape_a, *self.shape_b, self.a.offset, self.b.offset, *self.a.strides, *self.b.strides]
-
-
-@dataclass(eq=False)
-class LibraryCall(Step):
-    """A function of the backend's library on whole arrays."""
-
-    call: Call = None
-    operands: tuple[Variable, ...] = ()
-    outputs: tuple[Variable, ...] = ()
-
-    def reads(self) -> set[Variable]:
-        return set(self.operands)
-
-    def writes(self) -> list[Variable]:
-        return list(self.outputs)
-
-    def polys(self) -> list[Poly]:
-        return list(self.call.integers)
-
-
-@dataclass(eq=False)
-class ScanStep(Step):
-    """A loop over the steps of an inner schedule, whose inputs and outputs are those of ``op``."""
-
-    op: Scan = None
-    n: Poly = None
-    sequences: list[Strided] = field(default_factory=list)
-    initial: list[Strided] = field(default_factory=list)
-    invariants: list[Strided] = field(default_factory=list)
-    shapes: dict[str, list[tuple[Poly, ...]]] = field(default_factory=dict)
-    results: Results = None
-    #: the outputs that somebody reads, and the last values of states that are kept nowhere else
-    outputs: list[Variable] = field(default_factory=list)
-    inner: Schedule = None
-
-    def reads(self) -> set[Variable]:
-        places = [*self.sequences, *self.initial, *self.invariants]
-        return {p.base for p in places} | {u for p in places for u in p.offset.uses} | set(self.n.uses)
-
-    def writes(self) -> list[Variable]:
-        return self.outputs
-
-    def polys(self) -> list[Poly]:
-        places = [*self.sequences, *self.initial, *self.invariants]
-        shapes = [n for group in self.shapes.values() for shape in group for n in shape]
-        return [self.n, *shapes, *(q for p in places for q in (p.offset, *p.strides))]
-
-
-@dataclass(eq=False)
-class Copy(Step):
-    """A result that is another variable's value as well: copied to its own place."""
-
-    source: Variable = None
-    result: int = 0
-
-    def reads(self) -> set[Variable]:
-        return {self.source}
-
-    def writes(self) -> list[Variable]:
-        return []
-
-
 class Schedule:
-    """The steps of a program in order; ``place`` says for a result in whose storage it is computed."""
+    """The steps of a program in order; ``place`` says for a result in whose storage it is computed.
+
+    ``over``: for what a product or rows are added to, the sum that is written over it.
+    """
 
     def __init__(self, program: Program) -> None:
         program = self.program = with_own_values(program)
@@ -212,7 +44,10 @@ class Schedule:
         self.maker: dict[Variable, Step] = {}
         self._recent: dict[tuple[Poly, ...], list[Loops]] = {}
         self._compute_steps()
+        self._check_indices_once()
         self._find_stored()
+        self.over: dict[Variable, Variable] = {}
+        self._write_over_bases()
         #: variable -> number of the result whose storage it is computed in
         self.place: dict[Variable, int] = {}
         self._place_results()
@@ -404,6 +239,13 @@ class Schedule:
                     stack.append(other)
         return False
 
+    def _check_indices_once(self) -> None:
+        """What reads or writes at indices that another step looks at as well comes after that one."""
+        for first, step, without in checked_once(self.steps, self.low):
+            if not self._reaches(first, step):
+                step.come_after([first])
+                without()
+
     # storage
 
     def _find_stored(self) -> None:
@@ -422,6 +264,38 @@ class Schedule:
                     if v.variable in needed or (v.kind is not None and not v.kept)
                 }
 
+    def home(self, v: Variable) -> Variable:
+        """The variable at the end of those that are computed one over the other."""
+        while v in self.over:
+            v = self.over[v]
+        return v
+
+    def _begun_as(self, v: Variable) -> Variable:
+        """The variable at the beginning of those."""
+        while (base := _base(self.maker[v])) is not None and self.over.get(base) is v:
+            v = base
+        return v
+
+    def _write_over_bases(self) -> None:
+        """What is added to something is computed in its place, where all others can read that before."""
+        readers: dict[Variable, set[Step]] = {}
+        for step in self.steps:
+            for v in step.reads():
+                readers.setdefault(v, set()).add(step)
+        needed = {*self.program.results, *(u for n in self.low.dims.values() for u in n.uses)}
+        for step in self.steps:
+            base = _base(step)
+            if not isinstance(self.maker.get(base), (Loops, Pushes, MatMul)) or base in needed:
+                continue
+            (v,) = step.writes()
+            late = any(self.low.late(n) for n in self.low.shape(v))
+            others = readers[base] - {step}
+            if late or base in self.over or not reads_in_place(step, base, v, self.low):
+                continue
+            if not any(self._reaches(other, step) for other in others):
+                step.come_after(others)
+                self.over[base] = v
+
     def _place_results(self) -> None:
         """Compute each result in its own storage: outputs in the array to be returned, updates over the old
         value if possible."""
@@ -434,13 +308,17 @@ class Schedule:
             free = v in self.maker and v not in self.place
             if free and k >= outputs:
                 free = self._overwritable(targets[k - outputs], v)
+                if not free and self.over.pop(_base(self.maker[v]), None) is not None:
+                    free = self._overwritable(targets[k - outputs], v)
             if free:
                 self.place[v] = k
             else:
                 step = Copy(len(self.steps), source=v, result=k)
                 step.come_after(self._makers([v]))
                 self.steps.append(step)
-        written = {targets[k - outputs]: self.maker[v] for v, k in self.place.items() if k >= outputs}
+        written = {
+            targets[k - outputs]: self.maker[self._begun_as(v)] for v, k in self.place.items() if k >= outputs
+        }
         for step in self.steps:
             if isinstance(step, Copy) and step.result >= outputs:
                 target = targets[step.result - outputs]
@@ -460,10 +338,11 @@ class Schedule:
     def _overwritable(self, shared: Shared, v: Variable) -> bool:
         """Whether ``v`` may be written over ``shared``: every other reader can run before, and its maker
         reads it in place."""
-        writer = self.maker[v]
+        begun = self._begun_as(v)
+        writer = self.maker[begun]
         if shared in self._late_leaves():
             return False
-        if not reads_in_place(writer, shared, v, self.low):
+        if not reads_in_place(writer, shared, begun, self.low):
             return False
         if writer in self._failing and not isinstance(writer, Pushes):
             return False
@@ -526,43 +405,10 @@ def with_own_values(program: Program) -> Program:
     return program.with_results(results)
 
 
-def walk(expr: Expr) -> list[Expr]:
-    """An expression and all that it is computed from, the parts of indices included."""
-    stack, seen = [expr], {expr: None}
-    while stack:
-        e = stack.pop()
-        atoms = (a for p in polys_of_one(e) for monomial in p.terms for a in monomial if isinstance(a, Expr))
-        new = [part for part in (*atoms, *e.args) if part not in seen]
-        seen.update(dict.fromkeys(new))
-        stack.extend(new)
-    return list(seen)
-
-
-def checks_index(step: Step) -> bool:
-    """Whether a loop nest or a push may find an index that is out of range."""
-    if isinstance(step, Loops):
-        roots = [value.element for value in step.values]
-    elif isinstance(step, Pushes):
-        roots = [e for p in step.pieces for e in (p.element, integer(p.offset))]
-    else:
-        roots = []
-    return any(e.op == "checked_index" for root in roots for e in walk(root))
-
-
-def may_fail(step: Step) -> bool:
-    """Whether a step may find an index out of range, or in a loop lengths that do not fit."""
-    if isinstance(step, ScanStep):
-        return bool(step.inner.low.checks) or any(may_fail(inner) for inner in step.inner.steps)
-    return checks_index(step)
-
-
-def accesses(expr: Expr) -> list[tuple[Variable, tuple[Poly, ...]]]:
-    """Every element that an expression reads, those inside indices included."""
-    return [e.value for e in walk(expr) if e.op == "access"]
-
-
-def polys_of_one(e: Expr) -> list[Poly]:
-    return [e.value] if e.op == "int" else list(e.value[1]) if e.op == "access" else []
+def _base(step: Step) -> Variable | None:
+    """What a step adds to, or sets parts of."""
+    base = step.base if isinstance(step, Pushes) else step.c if isinstance(step, MatMul) else None
+    return base if isinstance(base, Variable) else None
 
 
 def reads_in_place(writer: Step, shared: Shared, v: Variable, low: Lowering) -> bool:
@@ -607,15 +453,4 @@ def reads_in_place(writer: Step, shared: Shared, v: Variable, low: Lowering) -> 
     return True
 
 
-__all__ = [
-    "Copy",
-    "LibraryCall",
-    "Loops",
-    "MatMul",
-    "Pushes",
-    "ScanStep",
-    "Schedule",
-    "Step",
-    "accesses",
-    "walk",
-]
+__all__ = ["Schedule"]

@@ -13,15 +13,25 @@ from functools import partial
 
 from ..graph import Apply, Variable
 from . import loops
-from .canonical import CANONICAL, USELESS
+from .canonical import BEFORE_SUMS, CANONICAL, USELESS
 from .engine import rewrite_with
+from .rows import computed_for_rows_used
 from .rules import Phase, Rule
 from .softmax import COMPOSITES, EXPAND, SOFTMAX
 from .specialize import SPECIALIZE
 from .stabilize import STABILIZE
 from .structure import STRUCTURE
 
-RULES: list[Rule] = [*STRUCTURE, *USELESS, *SOFTMAX, *STABILIZE, *CANONICAL, *EXPAND, *SPECIALIZE]
+RULES: list[Rule] = [
+    *STRUCTURE,
+    *USELESS,
+    *SOFTMAX,
+    *STABILIZE,
+    *CANONICAL,
+    *BEFORE_SUMS,
+    *EXPAND,
+    *SPECIALIZE,
+]
 
 #: before loops are looked at: equal nodes are one, views are simple
 _PLAIN = (Phase([], once=True), Phase([*STRUCTURE, *USELESS], once=True))
@@ -30,7 +40,7 @@ _PHASES = (
     # equal nodes become one, so that it can be counted what is used once
     Phase([], once=True),
     Phase([*STRUCTURE, *USELESS, *SOFTMAX, *STABILIZE], once=True),
-    Phase([*STRUCTURE, *USELESS, *SOFTMAX, *STABILIZE, *CANONICAL]),
+    Phase([*STRUCTURE, *USELESS, *SOFTMAX, *STABILIZE, *CANONICAL, *BEFORE_SUMS]),
     Phase([*STRUCTURE, *USELESS, *EXPAND], once=True, only_for=COMPOSITES),
     Phase([*STRUCTURE, *USELESS, *CANONICAL, *SPECIALIZE]),
 )
@@ -46,10 +56,19 @@ def rewrite(
     Errors: RewriteError if a rule fails, naming it and the node, or if rewriting does not come to an end.
     """
     if not loops.has_loops(results, stop_at):
-        return rewrite_with(_PHASES, results, stop_at, fired)
-    results = rewrite_with(_PHASES, _loops_made_cheap(results, stop_at, fired), stop_at, fired)
+        return _flat(results, stop_at, fired)
+    results = _flat(_loops_made_cheap(results, stop_at, fired), stop_at, fired)
     results = loops.each_loop(results, stop_at, loops.shrunk)
     return loops.each_loop(results, stop_at, partial(loops.finished, rewrite=partial(rewrite, fired=fired)))
+
+
+def _flat(
+    results: list[Variable], stop_at: Collection[Variable], fired: Counter[str] | None
+) -> list[Variable]:
+    """``results`` with all rules applied; loops are operations like others."""
+    results = rewrite_with(_PHASES, results, stop_at, fired)
+    rows = computed_for_rows_used(results, stop_at, partial(rewrite_with, _PHASES[2:3]))
+    return results if rows is results else rewrite_with(_PHASES[-1:], rows, stop_at, fired)
 
 
 def _loops_made_cheap(

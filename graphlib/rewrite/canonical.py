@@ -24,6 +24,8 @@ from .rules import RuleSet
 
 USELESS = RuleSet("useless")
 CANONICAL = RuleSet("canonical")
+#: what would undo that sums accumulate
+BEFORE_SUMS = RuleSet("before sums")
 
 x, y, z = Capture("x"), Capture("y"), Capture("z")
 array, other = Capture("x", is_array), Capture("y", is_array)
@@ -288,7 +290,7 @@ def leaves(node: Apply) -> Variable | None:
     return None
 
 
-@CANONICAL.rule(
+@BEFORE_SUMS.rule(
     "a scalar factor of what is added to zeros leaves",
     node(AdvancedWrite, mode="add"),
     node(BasicWrite, mode="add"),

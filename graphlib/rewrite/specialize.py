@@ -203,10 +203,29 @@ def _(node: Apply, graph: Sweep) -> Variable | None:
     if not products or len(products) + len(bases) < 2:
         return None
     added = [t for t in found if t not in products and t not in bases]
+    products = _added_at_once(products)
     base = sum_of(bases) if bases else products.pop(0)
     for t in products:
         base = t.added_to(base)
     return sum_of([base, *added]).variable()
+
+
+def _added_at_once(products: list[Term]) -> list[Term]:
+    """The terms, with one for all that is added to the same places of zeros: several uses of the same
+    rows."""
+    result: list[Term] = []
+    at: dict[tuple, list[Term]] = {}
+    for t in products:
+        node = t.value.owner
+        if type(node.op) is MatrixProduct:
+            result.append(t)
+        else:
+            at.setdefault((node.op, *node.inputs[2:]), []).append(t)
+    for (op, *places), terms in at.items():
+        zeros = terms[0].value.owner.inputs[0]
+        total = sum_of([Term(t.coefficient, t.value.owner.inputs[1]) for t in terms]).variable()
+        result.append(Term(ONE, op.make(zeros, total, *places)))
+    return result
 
 
 def sum_of(found: list[Term]) -> Term:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -186,6 +186,56 @@ def checked_index(index: Any, length: Any) -> Poly:
     return Poly.of(_make("checked_index", "int64", (integer(index), integer(length))))
 
 
+def children(expr: Expr) -> list[Expr]:
+    """What an expression is computed from, the opaque atoms of its indices included."""
+    polys = [expr.value] if expr.op == "int" else expr.value[1] if expr.op == "access" else ()
+    atoms = [a for p in polys for monomial in p.terms for a in monomial if isinstance(a, Expr)]
+    return [*expr.args, *atoms]
+
+
+def walk(expr: Expr) -> list[Expr]:
+    """An expression and all that it is computed from."""
+    found, stack = {expr: None}, [expr]
+    while stack:
+        new = [e for e in children(stack.pop()) if e not in found]
+        found.update(dict.fromkeys(new))
+        stack.extend(new)
+    return list(found)
+
+
+def replaced(expr: Expr, exchange: Mapping[Expr, Expr]) -> Expr:
+    """An expression with some of its parts exchanged for others, in its indices too."""
+    done = dict(exchange)
+
+    def in_poly(p: Poly) -> Poly:
+        total = Poly.of(0)
+        for monomial, coefficient in p.terms.items():
+            term = Poly.of(coefficient)
+            for atom in monomial:
+                term = term * (poly(done[atom]) if isinstance(atom, Expr) else atom)
+            total = total + term
+        return total
+
+    stack = [expr]
+    while stack:
+        e = stack[-1]
+        missing = [part for part in children(e) if part not in done]
+        if e in done or not missing:
+            stack.pop()
+        if e in done:
+            continue
+        if missing:
+            stack += missing
+        elif e.op == "int":
+            done[e] = integer(in_poly(e.value))
+        elif e.op == "access":
+            variable, index = e.value
+            done[e] = access(variable, e.dtype, [in_poly(p) for p in index])
+        else:
+            done[e] = _make(e.op, e.dtype, tuple(done[a] for a in e.args), e.value) if e.args else e
+    return done[expr]
+
+
 __all__ = [
     "Expr",
     "Poly",
@@ -194,6 +244,7 @@ __all__ = [
     "apply",
     "cast",
     "checked_index",
+    "children",
     "const",
     "constant_value",
     "floor_div",
@@ -203,5 +254,7 @@ __all__ = [
     "minimum",
     "mod",
     "poly",
+    "replaced",
     "select",
+    "walk",
 ]

@@ -6,6 +6,7 @@ import pytest
 import graphlib
 import graphlib.tensor as T
 from tests import cuda_emulator
+from tests.rewrite import test_rows as embeddings
 
 from .models import BATCH, EXAMPLES, training_step
 
@@ -65,6 +66,23 @@ def test_a_step_as_a_cuda_graph_is_one_launch(model):
     assert (found["host_to_device_copies"], found["host_to_device_bytes"]) == (1, 24)
     assert (found["device_to_host_copies"], found["device_to_host_bytes"]) == (1, 32)
     assert found["synchronizations"] == 1 and found["allocations"] == 0
+
+
+@pytest.mark.parametrize("rule", ["SGD", "AdaGrad, clipped by norm", "AdaDelta"])
+@pytest.mark.parametrize("read", ["rows by two arrays", "columns"])
+def test_updates_of_embeddings(read, rule):
+    """Rows that are used several times are added up in the same order, and a wrong one changes nothing."""
+    found = []
+    for device in ("cpu", "cuda-emulated"):
+        with graphlib.config.change(device=device):
+            function, shareds = embeddings.compiled(read, rule, "fast_run")
+        found.append(embeddings.values(function, shareds, embeddings.NUMBERS, embeddings.MORE))
+        with pytest.raises(IndexError):
+            function([[0]], [embeddings.ROWS])
+        for shared, value in zip(shareds, found[-1][2:], strict=True):
+            np.testing.assert_array_equal(shared.get_value(), value)
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-6, atol=1e-7)
 
 
 def test_float64_agrees_to_its_own_rounding():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import expressions
-from ..expressions import Scope, children, print_poly
+from ..expressions import Scope, print_poly
 from .scalar import LOCAL_TYPES, literal, print_op
 
 
@@ -15,4 +15,4 @@ class Printer(expressions.Printer):
     print_op = staticmethod(print_op)
 
 
-__all__ = ["Printer", "Scope", "children", "print_poly"]
+__all__ = ["Printer", "Scope", "print_poly"]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from ...compile.loops import Block, Nest, build, collapsible
 from ...compile.lowering import LOOP, Lowering, Placed, Value
-from ...compile.schedule import Loops, walk
+from ...compile.steps import Loops
 from ...graph import Variable
-from ...scalar.expression import integer
+from ...scalar.expression import integer, walk
 from ...scalar.integer import Poly, Symbol, flat_index, product
 from ..expressions import describe
 from .expressions import Printer, Scope

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...compile.lowering import Strided
-from ...compile.schedule import ScanStep
+from ...compile.steps import ScanStep
 from ...scalar.integer import Poly, product
 from .scalar import C_TYPES
 

@@ -6,27 +6,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from ...compile.indices import checks_index
 from ...compile.lowering import Strided
 from ...compile.memory import Slot, plan
 from ...compile.program import Program
-from ...compile.schedule import (
-    Copy,
-    LibraryCall,
-    Loops,
-    MatMul,
-    Pushes,
-    ScanStep,
-    Schedule,
-    Step,
-    checks_index,
-)
+from ...compile.schedule import Schedule
+from ...compile.steps import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep, Step
 from ...errors import ShapeError
 from ...graph import Constant, Variable
-from ...scalar.expression import Expr, integer
+from ...scalar.expression import Expr, integer, walk
 from ...scalar.integer import Poly, Symbol, product
 from ...scalar.lowered import Check
 from ..expressions import describe
-from .expressions import Printer, Scope, children, print_poly
+from .expressions import Printer, Scope, print_poly
 from .kernels import Kernel, KernelWriter, Memory
 from .loops import LoopWriter
 from .scalar import C_TYPES, SUFFIXES
@@ -118,6 +110,7 @@ class Renderer:
 
     def storage(self, v: Variable) -> Variable | int:
         """In whose memory a variable lies: a leaf's, a result's (its number), or its own in the arena."""
+        v = self.schedule.home(v)
         k = self.schedule.place.get(v)
         if k is None:
             return v
@@ -386,7 +379,7 @@ class Renderer:
             {},
         )
         printer.count = sum(line.startswith("const ") for line in lines)
-        if any(e.op == "checked_index" for e in _walk(expr)) and not any(
+        if any(e.op == "checked_index" for e in walk(expr)) and not any(
             "int64_t bad" in line for line in lines
         ):
             lines.append("int64_t bad = 0;")
@@ -640,18 +633,6 @@ def _flat(index: tuple[Poly, ...], shape: tuple[Poly, ...]) -> Poly:
     from ...scalar.integer import flat_index
 
     return flat_index(index, shape)
-
-
-def _walk(expr: Expr) -> list[Expr]:
-    found, stack = [], [expr]
-    seen = set()
-    while stack:
-        e = stack.pop()
-        if e not in seen:
-            seen.add(e)
-            found.append(e)
-            stack.extend(children(e))
-    return found
 
 
 __all__ = ["Rendered", "Renderer"]

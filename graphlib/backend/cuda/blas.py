@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from ...compile.schedule import MatMul
+from ...compile.steps import MatMul
 from ...errors import GraphError
 from .compile import wheel_libraries
 

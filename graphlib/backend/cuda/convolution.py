@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...compile.schedule import LibraryCall
+from ...compile.steps import LibraryCall
 from ...scalar.integer import Poly, product
 from ..expressions import Scope
 from .grids import GEMM_REGISTERS, TILE

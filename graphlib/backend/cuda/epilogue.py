@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...compile.lowering import LOOP
-from ...compile.schedule import Loops, MatMul, Schedule, Step, accesses
+from ...compile.schedule import Schedule
+from ...compile.steps import Loops, MatMul, Step, accesses
 from ...graph import Variable
 from ...scalar.integer import Poly
 from .kernels import into_memory

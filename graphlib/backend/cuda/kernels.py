@@ -15,7 +15,7 @@ from typing import Any
 
 from ...compile.loops import Block, build, collapsible
 from ...compile.lowering import LOOP, Lowering, Placed, Value
-from ...compile.schedule import LibraryCall, Loops, MatMul, accesses
+from ...compile.steps import LibraryCall, Loops, MatMul, accesses
 from ...graph import Variable
 from ...scalar.expression import Expr, integer
 from ...scalar.integer import ONE, Poly, Symbol, flat_index, product

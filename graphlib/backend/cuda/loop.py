@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...compile.lowering import Strided
-from ...compile.schedule import ScanStep
+from ...compile.steps import ScanStep
 from ...errors import ShapeError
 from ...graph import Constant, Variable
 from ...scalar.integer import Poly, product

@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from ...compile.indices import checks_index
 from ...compile.lowering import check_message
 from ...compile.memory import plan
 from ...compile.program import Program
-from ...compile.schedule import Copy, Loops, MatMul, Pushes, ScanStep, Schedule, Step, checks_index
+from ...compile.schedule import Schedule
+from ...compile.steps import Copy, Loops, MatMul, Pushes, ScanStep, Step
 from ...errors import ShapeError
 from ...graph import Constant, Shared, Variable
 from ...scalar.expression import Expr
@@ -96,6 +98,7 @@ class Steps:
     def storage(self, v: Variable) -> Any:
         """In whose memory a variable lies: its own, an updated shared one's, or ('result', number) of an
         output."""
+        v = self.schedule.home(v)
         k = self.schedule.place.get(v)
         if k is None:
             return v

@@ -1,0 +1,118 @@
+"""Indices that may be out of range: where a call finds them, so that it looks at each array of them once.
+
+A step that goes over all of an array of indices and finds none out of range has shown it for the steps after
+it: those that write to a shared variable then need no look at all of it before they begin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+from ..graph import Variable
+from ..scalar.expression import Expr, integer, less, poly, replaced, select, walk
+from ..scalar.integer import Poly, flat_index, product, row_major
+from .lowering import LOOP, Lowering
+from .steps import Loops, Pushes, ScanStep, Step
+
+#: an array of indices, and the length of the axis that they index
+Fact = tuple[Variable, Expr]
+
+
+def checks_index(step: Step) -> bool:
+    """Whether a loop nest or a push may find an index that is out of range."""
+    return any(_checks(root) for _, root in _expressions(step))
+
+
+def may_fail(step: Step) -> bool:
+    """Whether a step may find an index out of range, or in a loop lengths that do not fit."""
+    if isinstance(step, ScanStep):
+        return bool(step.inner.low.checks) or any(may_fail(inner) for inner in step.inner.steps)
+    return checks_index(step)
+
+
+def checked_once(steps: Sequence[Step], low: Lowering) -> Iterator[tuple[Step, Step, Callable[[], None]]]:
+    """Pairs of steps of which the first checks all indices in an array that the second reads, and what takes
+    the check out of the second."""
+    first: dict[Fact, Step] = {}
+    for step in steps:
+        for axes, root in _expressions(step):
+            for check in _checks(root, lazily=False):
+                fact = _fact(check)
+                if fact is not None and _covers(_place(check), axes, low.shape(fact[0])):
+                    first.setdefault(fact, step)
+    for step in steps:
+        facts = {_fact(check) for _, root in _expressions(step) for check in _checks(root)}
+        for fact in facts & first.keys():
+            if first[fact] is not step:
+                yield first[fact], step, partial(_take_out, step, fact)
+
+
+def _expressions(step: Step) -> list[tuple[tuple[Poly, ...], Expr]]:
+    """What a loop nest or a push computes, and over which axes."""
+    if isinstance(step, Loops):
+        return [(value.axes, value.element) for value in step.values]
+    if isinstance(step, Pushes):
+        return [(p.axes, e) for p in step.pieces for e in (p.element, integer(p.offset))]
+    return []
+
+
+def _checks(root: Expr, lazily: bool = True) -> list[Expr]:
+    """The checked indices in an expression; if not ``lazily``, without those that only a branch needs."""
+    if not lazily and any(e.op == "switch" for e in walk(root)):
+        return []
+    return [e for e in walk(root) if e.op == "checked_index"]
+
+
+def _access(check: Expr) -> Expr | None:
+    """The element of an array that an index is; None if it is computed of more than that."""
+    index = check.args[0]
+    while index.op == "cast" and index.dtype == "int64":
+        index = index.args[0]
+    return index if index.op == "access" else None
+
+
+def _fact(check: Expr) -> Fact | None:
+    found = _access(check)
+    return None if found is None else (found.value[0], check.args[1])
+
+
+def _place(check: Expr) -> tuple[Poly, ...]:
+    return _access(check).value[1]
+
+
+def _covers(index: Sequence[Poly], axes: Sequence[Poly], shape: Sequence[Poly]) -> bool:
+    """Whether loops over ``axes`` go over every element of an array of that shape."""
+    linear = flat_index(index, shape).linear_in(LOOP[: len(axes)])
+    if linear is None or linear[1] != 0:
+        return False
+    used = [(n, stride) for n, stride in zip(axes, linear[0], strict=True) if stride != 0]
+    lengths = [n for n, _ in used]
+    # a loop around of no turns would look at nothing
+    others = [n for n, stride in zip(axes, linear[0], strict=True) if stride == 0]
+    return (
+        [stride for _, stride in used] == row_major(lengths)
+        and product(lengths) == product(shape)
+        and all(n.constant is not None and n.constant > 0 for n in others)
+    )
+
+
+def _take_out(step: Step, fact: Fact) -> None:
+    """Have a step take the indices of an array to be in range."""
+
+    def unchecked(root: Expr) -> Expr:
+        checks = [check for check in _checks(root) if _fact(check) == fact]
+        exchange = {}
+        for check in checks:
+            index, length = map(poly, check.args)
+            exchange[check] = integer(select(less(index, 0), index + length, index))
+        return replaced(root, exchange) if checks else root
+
+    if isinstance(step, Loops):
+        step.values = [replace(value, element=unchecked(value.element)) for value in step.values]
+    else:
+        step.pieces = [
+            replace(p, element=unchecked(p.element), offset=poly(unchecked(integer(p.offset))))
+            for p in step.pieces
+        ]
