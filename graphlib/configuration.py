@@ -65,6 +65,11 @@ _OPTIONS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
     "mode": ("fast_run", _mode, "fast_run (C), reference (numpy), check (both, compared), check_nan"),
     "threads": (0, _count, "threads of a compiled function; 0: one for each processor that is free to us"),
     "cache_dir": ("", str, "folder of compiled functions; empty: the user's cache folder"),
+    "cache_megabytes": (
+        1000,
+        _count,
+        "what that folder may hold; then what was used longest ago makes room; 0: no limit",
+    ),
     "cc": ("", str, "the C compiler; empty: cc, gcc, clang or the ziglang wheel, whichever is found first"),
     "on_float64": (
         "ignore",

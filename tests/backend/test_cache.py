@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import time
 
 import pytest
 
@@ -134,6 +135,35 @@ def test_processes_that_fill_an_empty_cache_at_once(cache, counter):
     running = [start(ANSWER, flags=flags(cache, counter)) for _ in range(6)]
     assert [finish(process) for process in running] == ["right\n"] * 6
     assert_tidy(cache, 1)
+
+
+def put(cache, name, days):
+    """An object and its source in the cache, 0.3 MB of them, last used so many days ago."""
+    for end, size in ((".so", 290_000), (".c", 10_000)):
+        path = cache / name[:2] / (name + end)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b" " * size)
+        when = time.time() - days * 24 * 3600
+        os.utime(path, (when, when))
+
+
+@pytest.mark.parametrize(("megabytes", "kept"), [(1, "dd"), (2, "abcdd"), (0, "abcdd")])
+def test_what_was_used_longest_ago_makes_room(cache, counter, megabytes, kept):
+    for name, days in (("aa1", 3), ("bb1", 5), ("cc1", 2), ("dd1", 1), ("dd2", 4)):
+        put(cache, name, days)
+    os.utime(cache / "dd" / "dd2.so")  # used just now; its source was only ever written
+    run(ANSWER, flags={**flags(cache, counter), "cache_megabytes": megabytes})
+    left = {path.stem for path in objects(cache)}
+    assert len(left) == len(kept) + 1  # and what has been made
+    assert sorted(name[0] for name in left if len(name) == 3) == sorted(kept)
+
+
+def test_loading_is_a_use(used, counter, number):
+    for path in files(used):
+        os.utime(path, (0, 0))
+    run(PROGRAM, flags=flags(used, counter))
+    assert all(path.stat().st_mtime > 0 for path in objects(used))
+    assert counter.runs == 0
 
 
 def truncated(data):
