@@ -103,6 +103,42 @@ def test_the_array_of_a_shared_variable_is_written_in_place():
     np.testing.assert_allclose(array, normal(4, 3) * 2 + 1, rtol=1e-6)
 
 
+def test_sums_of_products_are_written_one_over_the_other():
+    x, y = T.fmatrices("x", "y")
+    total = T.dot(x, y) + T.dot(y, x) - 2 * T.dot(x, x) + T.exp(x)
+    f = both([x, y], [T.tanh(total), total], [normal(5, 5), normal(5, 5, seed=1)])
+    assert "memcpy" not in f.source
+
+
+def test_what_others_read_as_well_is_kept_until_they_have():
+    """Of two sums that begin with the same, one at the most is written over it."""
+    x, y = T.fmatrices("x", "y")
+    begin = T.tanh(x)
+    outputs = [T.dot(x, y) + begin, T.dot(y, y) + begin, begin.sum(axis=0), T.dot(begin, begin)]
+    f = both([x, y], outputs, [normal(5, 5), normal(5, 5, seed=1)])
+    assert f.source.count("memcpy") <= 1
+
+
+@pytest.mark.parametrize("decay", [lambda w: 0.9 * w, T.tanh, lambda w: w * w.sum(), lambda w: w.T])
+def test_what_is_added_to_a_changed_variable_goes_to_its_place(decay):
+    x, i, w = T.fmatrix("x"), T.lvector("i"), graphlib.shared(normal(4, 4), "w")
+    before = w.get_value()
+    for added in (lambda base: base + T.dot(x, x), lambda base: T.inc_subtensor(base[i], x[i])):
+        results = []
+        for mode in ("fast_run", "reference"):
+            w.set_value(before)
+            f = graphlib.function(
+                [x, i],
+                [x[i].sum(), w * 2],
+                updates=[(w, added(decay(w)))],
+                mode=mode,
+                on_unused_input="ignore",
+            )
+            results += [[*f(normal(4, 4, seed=2), [1, 3, 1]), w.get_value()]]
+        for got, wanted in zip(*results, strict=True):
+            np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
+
+
 # lengths found on the way
 
 
