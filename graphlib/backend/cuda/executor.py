@@ -25,8 +25,8 @@ from . import blas
 from .compile import load_module
 from .driver import Memory, open_device, resident
 from .host import Evaluator
-from .kernels import Kernel
-from .kernels import Memory as KernelMemory
+from .kernels.kernel import Kernel, KernelMemory
+from .loop import loop_of
 from .recording import Graph, Recording
 from .scalar import FORMATS
 from .steps import Steps, aligned
@@ -37,6 +37,8 @@ _RECORDINGS = 256
 
 class CudaExecutor(Steps):
     """The compiled form of a program on a device ('cuda' or 'cuda-emulated')."""
+
+    loop_of = staticmethod(loop_of)
 
     def __init__(self, program: Program, profile: bool, device: str) -> None:
         self.original = program

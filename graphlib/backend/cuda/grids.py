@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ...scalar.integer import Poly
-
-if TYPE_CHECKING:
-    from .kernels import Kernel
+from .kernels.kernel import Kernel
 
 THREADS = 256
 #: blocks that are to fit on a multiprocessor: told fewer than the default, ptxas spills no registers for more

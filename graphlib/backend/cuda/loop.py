@@ -22,8 +22,8 @@ from ...graph import Constant, Variable
 from ...scalar.integer import Poly, product
 from .grids import MAX_BLOCKS, THREADS
 from .host import Evaluator
-from .kernels import Argument, Flags, Kernel
-from .kernels import Memory as KernelMemory
+from .kernels.kernel import Argument, Flags, Kernel, KernelMemory
+from .kernels.writer import leaving
 from .recording import Patch, Recording, write_in
 from .steps import Steps
 
@@ -70,7 +70,7 @@ class Body(Steps):
         """Whether a storage may lie elsewhere at the next step or in the next run of the loop."""
         return self.outlives(key)
 
-    def copies_by_kernels(self, target: Any, memory: KernelMemory) -> bool:
+    def copies_by_kernels(self, target: Any, flags: Flags) -> bool:
         """The driver's copies know no addresses that move."""
         return True
 
@@ -108,7 +108,7 @@ class Loop:
         self.repeatable = body.steady and not body.dynamic and not late
         #: whether it launches the same each time that ``outer``'s steps are done
         self.fixed = self.repeatable and not any(map(outer.varies, polys))
-        self.copying = self._copying(outer, prefix, max(flags.count, flags.all_in_loop))
+        self.copying = self._copying(outer, prefix, flags.earlier)
         self.own = outer.device.allocate(_OWN) if step.results.done is not None else None
 
     def _copying(self, outer: Steps, prefix: str, flags: int) -> Kernel | None:
@@ -122,8 +122,7 @@ class Loop:
         text = (
             f'\nextern "C" __global__ void __launch_bounds__({THREADS}) {name}(unsigned char *to, '
             "const unsigned char *from, long long size, const int *failed) {\n"
-            f"    for (int k = 0; k < {flags}; k++) if (failed[k]) return;\n"
-            "    GL_EACH_THREAD(k, size) to[k] = from[k];\n}\n"
+            f"    {leaving(flags)}\n    GL_EACH_THREAD(k, size) to[k] = from[k];\n}}\n"
         )
         return Kernel(name, text, [Argument("failed", None)], "threads", Poly.of(1))
 
@@ -313,7 +312,7 @@ def loop_of(outer: Steps, step: ScanStep, prefix: str, flags: Flags) -> Loop:
     loop = Loop(outer, step, prefix, flags)
     if flags.count > before:
         around = flags.all_in_loop
-        flags.count, flags.all_in_loop = before, max(around, flags.count)
+        flags.count, flags.all_in_loop = before, flags.earlier
         loop = Loop(outer, step, prefix, flags)
         flags.all_in_loop = around
     return loop

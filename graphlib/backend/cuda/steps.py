@@ -6,7 +6,6 @@ A function is one such sequence, and so is the step of each of its loops.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
@@ -24,12 +23,13 @@ from ...errors import ShapeError
 from ...graph import Constant, Shared, Variable
 from ...scalar.expression import Expr
 from ...scalar.integer import Poly, Symbol, product
-from . import blas, convolution
+from . import blas
 from .driver import Memory
 from .epilogue import Epilogue, with_epilogues
 from .grids import MAX_BLOCKS, SORT, THREADS, WARP, grid_of
-from .kernels import Argument, Kernel, KernelWriter
-from .kernels import Memory as KernelMemory
+from .kernels import convolution, library, nests, products, pushes
+from .kernels.kernel import Argument, Flags, Kernel, KernelMemory
+from .kernels.writer import KernelWriter
 from .scalar import FORMATS
 
 _ALIGNMENT = 256
@@ -111,68 +111,66 @@ class Steps:
         return any(self.low.late(n) for n in self.low.shape(v))
 
     def _kernels(self, number: int, step: Step, memory: KernelMemory) -> list[Kernel]:
-        def writer(suffix: str = "") -> KernelWriter:
-            return KernelWriter(f"{self.prefix}step{number}{suffix}", memory)
-
+        writer = KernelWriter(f"{self.prefix}step{number}", memory)
         if isinstance(step, Copy):
             return self._copying(step, step.source, self._target(step), writer)
         if isinstance(step, Loops):
-            return writer().group(step)
+            return nests.group(writer, step)
         if isinstance(step, Pushes):
-            start = []
-            if self.storage(step.variable) in self.program.updates and checks_index(step):
-                # before anything of the shared variable is overwritten
-                start = [
-                    writer(f"_{k}_check").piece(step.variable, p, only_checks=True)
-                    for k, p in enumerate(step.pieces)
-                ]
-            if isinstance(step.base, Expr):
-                start.append(writer("_fill").fill(step.variable, step.base))
-            elif step.base is not None and self.storage(step.base) != self.storage(step.variable):
-                start += self._copying(step, step.base, self.storage(step.variable), writer)
-            return start + [writer(f"_{k}").piece(step.variable, p) for k, p in enumerate(step.pieces)]
+            return self._pushes(step, writer)
         if isinstance(step, MatMul):
-            return self._product(step, writer, memory)
+            return self._product(step, writer)
         if isinstance(step, Epilogue):
-            return writer().gemm_and_loops(step.product, step.loops)
+            return products.gemm_and_loops(writer, step.product, step.loops)
         if isinstance(step, ScanStep):
-            from .loop import loop_of
-
-            self.loops[step] = loop_of(self, step, f"{self.prefix}loop{number}_", memory.flags)
+            loop = self.root.loop_of(self, step, f"{self.prefix}loop{number}_", memory.flags)
+            self.loops[step] = loop
             return []
-        if step.call.function in ("gl_sort", "gl_argsort"):
-            return writer().sort(step)
         if step.call.function in convolution.FUNCTIONS:
-            return convolution.kernels((writer(), writer("_tiles")), step)
-        return [writer().library(step)]
+            return convolution.kernels(writer, step)
+        return library.kernels(writer, step)
 
-    def _copying(
-        self, step: Step, source: Variable, target: Any, writer: Callable[..., KernelWriter]
-    ) -> list[Kernel]:
+    def _pushes(self, step: Pushes, writer: KernelWriter) -> list[Kernel]:
+        """What an output has before anything is pushed into it, and the pieces."""
+        start = []
+        if self.storage(step.variable) in self.program.updates and checks_index(step):
+            # before anything of the shared variable is overwritten
+            start = [
+                pushes.push(writer.after(f"_{k}_check"), step.variable, p, only_checks=True)
+                for k, p in enumerate(step.pieces)
+            ]
+        if isinstance(step.base, Expr):
+            start.append(pushes.fill(writer.after("_fill"), step.variable, step.base))
+        elif step.base is not None and self.storage(step.base) != self.storage(step.variable):
+            start += self._copying(step, step.base, self.storage(step.variable), writer)
+        pieces = [
+            pushes.push(writer.after(f"_{k}"), step.variable, piece) for k, piece in enumerate(step.pieces)
+        ]
+        return start + pieces
+
+    def _copying(self, step: Step, source: Variable, target: Any, writer: KernelWriter) -> list[Kernel]:
         """The kernel of a copy that a step begins with; none where the driver copies."""
-        if self.copies_by_kernels(target, writer().memory):
-            return [writer("_copy").copy(source, target)]
+        if self.copies_by_kernels(target, writer.memory.flags):
+            return [pushes.copy(writer.after("_copy"), source, target)]
         self.driver_copies[step] = (source, target)
         return []
 
-    def copies_by_kernels(self, target: Any, memory: KernelMemory) -> bool:
+    def copies_by_kernels(self, target: Any, flags: Flags) -> bool:
         """Whether the driver cannot copy to a storage: it would also do so after a wrong index."""
-        return memory.earlier > 0 and isinstance(target, Shared)
+        return flags.earlier > 0 and isinstance(target, Shared)
 
-    def _product(
-        self, step: MatMul, writer: Callable[..., KernelWriter], memory: KernelMemory
-    ) -> list[Kernel]:
+    def _product(self, step: MatMul, writer: KernelWriter) -> list[Kernel]:
         """The kernel of a product; of one by cuBLAS that of its scalars, where they depend on the device."""
         target, c = self.storage(step.variable), step.c
-        after_a_check = memory.earlier > 0 and self.outlives(target)
+        after_a_check = writer.memory.flags.earlier > 0 and self.outlives(target)
         copies = isinstance(c, Variable) and self.storage(c) != target
         if self.cublas is None or isinstance(c, Expr) or (after_a_check and copies):
-            return [writer().gemm(step)]
+            return [products.gemm(writer, step)]
         self.by_cublas.add(step)
         kernels = self._copying(step, c, target, writer) if copies else []
         scalars = [e for e in (step.alpha, step.beta) if e is not None]
         if after_a_check or not all(e.uses <= self.on_host for e in scalars):
-            kernels.append(writer("_scalars").scalars(step))
+            kernels.append(products.scalars(writer.after("_scalars"), step))
             self.device_scalars.add(step)
         return kernels
 

@@ -3,16 +3,13 @@ its threads."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from ...compile.steps import LibraryCall
-from ...scalar.integer import Poly, product
-from ..expressions import Scope
-from .grids import GEMM_REGISTERS, TILE
-from .scalar import C_TYPES
-
-if TYPE_CHECKING:
-    from .kernels import Kernel, KernelWriter
+from ....compile.steps import LibraryCall
+from ....scalar.integer import Poly, product
+from ...expressions import Scope
+from ..grids import GEMM_REGISTERS, TILE
+from ..scalar import C_TYPES
+from .kernel import Kernel
+from .writer import KernelWriter
 
 #: the library's functions that are kernels of ``convolution.cuh``; each has a thread for every element of its
 #: output
@@ -36,18 +33,17 @@ _LEAST_BY_FILTERS = 1, 256, 1
 PARTS = 16
 
 
-def kernels(writers: tuple[KernelWriter, KernelWriter], step: LibraryCall) -> list[Kernel]:
+def kernels(writer: KernelWriter, step: LibraryCall) -> list[Kernel]:
     """The kernels of one call; where lengths decide between two ways at the call, those of both."""
-    plain, tiled = writers
     sizes = _product_of(step)
     numbers = _LEAST_BY_FILTERS if step.call.function == "gl_convolve_by_filters" else _LEAST
     least = list(zip(sizes, numbers, strict=True)) if sizes else []
     if not sizes or any(n.constant is not None and n.constant < number for n, number in least):
-        return [_direct(plain, step)]
-    by_tiles = _by_tiles(tiled, step, *sizes)
+        return [_direct(writer, step)]
+    by_tiles = _by_tiles(writer.after("_tiles"), step, *sizes)
     if all(n.constant is not None for n in sizes):
         return by_tiles
-    direct = _direct(plain, step)
+    direct = _direct(writer, step)
     direct.otherwise = True
     for kernel in (direct, *by_tiles):
         kernel.least = least
@@ -70,11 +66,10 @@ def _direct(writer: KernelWriter, step: LibraryCall) -> Kernel:
     """A thread an element: pointers to operands and output, then the call's integers."""
     scope = Scope(None, 0)
     (out,) = step.outputs
-    writer.printer = writer.printer_for({})
     arguments = [writer.pointer(v) for v in step.operands] + [writer.pointer(out, written=True)]
     arguments += [writer.poly(p, scope) for p in step.call.integers]
     lines = [*scope.lines, f"{step.call.function}({', '.join(arguments)});"]
-    return writer.kernel(writer.text(lines, [out]), "threads", product(writer.low.shape(out)))
+    return writer.kernel(lines, [out], "threads", product(writer.low.shape(out)))
 
 
 def _by_tiles(
@@ -84,7 +79,6 @@ def _by_tiles(
     scope = Scope(None, 0)
     (out,) = step.outputs
     c_type, registers = C_TYPES[out.dtype], GEMM_REGISTERS[out.dtype]
-    writer.printer = writer.printer_for({})
     in_parts = step.call.function == "gl_convolve_by_filters"
     arguments = [writer.pointer(v) for v in step.operands]
     arguments.append(
@@ -92,13 +86,13 @@ def _by_tiles(
     )
     arguments += [writer.poly(p, scope) for p in step.call.integers]
     line = f"{step.call.function}_tiles<{registers}>({', '.join(arguments)});"
-    text = writer.text([*scope.lines, line], [out])
-    grid = {"inner": [columns, Poly.of(TILE * registers)]}
+    lines, inner = [*scope.lines, line], [columns, Poly.of(TILE * registers)]
     if not in_parts:
-        return [writer.kernel(text, "tiles", rows, **grid)]
+        return [writer.kernel(lines, [out], "tiles", rows, inner=inner)]
     size = rows * columns
     scratch = size * (PARTS * out.type.numpy_dtype.itemsize)
-    first = writer.kernel(text, "tiles", rows, batch=Poly.of(PARTS), scratch=scratch, **grid)
+    parts = Poly.of(PARTS)
+    first = writer.kernel(lines, [out], "tiles", rows, inner=inner, batch=parts, scratch=scratch)
     return [first, _sums(writer.after("_sums"), step, size, scratch)]
 
 
@@ -106,10 +100,9 @@ def _sums(writer: KernelWriter, step: LibraryCall, size: Poly, scratch: Poly) ->
     """What adds up the parts of the gradient by the filters."""
     scope = Scope(None, 0)
     (out,) = step.outputs
-    writer.printer = writer.printer_for({})
     parts = writer.argument("partial", out, C_TYPES[out.dtype])
     line = f"gl_add_parts({parts}, {writer.pointer(out, written=True)}, {writer.poly(size, scope)}, {PARTS});"
-    return writer.kernel(writer.text([*scope.lines, line], [out]), "threads", size, scratch=scratch)
+    return writer.kernel([*scope.lines, line], [out], "threads", size, scratch=scratch)
 
 
 __all__ = ["FUNCTIONS", "kernels"]
