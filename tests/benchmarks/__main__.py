@@ -10,22 +10,23 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from tests.benchmarks import bare, probes, report
-from tests.benchmarks.contest import (
+from tests.benchmarks import bare, memory, probes, report
+from tests.benchmarks.contest import contest
+from tests.benchmarks.contestants import (
     ROOT,
     Contestant,
-    contest,
     cores,
     module_contestants,
     own_contestants,
     peer_contestants,
 )
 from tests.benchmarks.workloads import JOBS
+from tests.benchmarks.workloads.job import Job
 
 PEERS_HELP = (
     "folder with an environment for each library to compare with: torch/bin/python, jax/bin/python, "
@@ -40,13 +41,13 @@ CODE_HELP = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """A report, its figures for --json, whether all went well, its row for --markdown, and whether Ctrl+C
-    ended it."""
+    """A report, its figures for --json, whether all went well, what --markdown makes a row of, and whether
+    Ctrl+C ended it."""
 
     text: str
     figures: object = None
     right: bool = True
-    row: Sequence[str] | None = None
+    row: Sequence | None = None
     interrupted: bool = False
 
 
@@ -72,9 +73,34 @@ def _import(arguments: argparse.Namespace) -> Outcome:
 
 
 def _memory(arguments: argparse.Namespace) -> Outcome:
-    """The peak memory of the MLP's training."""
-    figures = probes.memory(needed_modules())
-    return Outcome(report.memory(figures), figures)
+    """The memory of the MLP's training; --memory measures all workloads' and other libraries'."""
+    return replace(_weighing("mlp", (), arguments), row=None)
+
+
+def _title(measure: Callable) -> str:
+    return " ".join(measure.__doc__.split())
+
+
+def _peers(job: Job, peers: Sequence[Contestant], arguments: argparse.Namespace) -> Sequence[Contestant]:
+    """Those of the other libraries that have the job, of `peers` or of a module of ours."""
+    return list(module_contestants(arguments.peers, job.peers)) if job.peers and peers else peers
+
+
+def _weighing(name: str, peers: Sequence[Contestant], arguments: argparse.Namespace) -> Outcome:
+    """The memory of a workload."""
+    job, title = JOBS[name](), _title(JOBS[name])
+    ours = own_contestants("")[0]
+    steps = min(job.steps, memory.STEPS)
+    result = memory.weigh(
+        [ours, *_peers(job, peers, arguments)], name, job.resident, steps, arguments.build_limit
+    )
+    return Outcome(
+        report.weighing(f"{name}: {title}", result),
+        asdict(result),
+        ours.name in result.footprints,
+        (f"`{name}`: {title.rstrip('.')}", result),
+        result.interrupted,
+    )
 
 
 PROBES: dict[str, Callable[[argparse.Namespace], Outcome]] = {
@@ -85,13 +111,9 @@ PROBES: dict[str, Callable[[argparse.Namespace], Outcome]] = {
 }
 
 
-def _title(measure: Callable) -> str:
-    return " ".join(measure.__doc__.split())
-
-
 def _workload(name: str, peers: Sequence[Contestant], arguments: argparse.Namespace) -> Outcome:
     job = JOBS[name]()
-    peers = list(module_contestants(arguments.peers, job.peers)) if job.peers else peers
+    peers = _peers(job, peers, arguments)
     work = "copies" if isinstance(job.bare()[0], bare.Copy) else "products"
     ours, *yardsticks = own_contestants(work)
     result = contest(
@@ -120,10 +142,14 @@ def _workload(name: str, peers: Sequence[Contestant], arguments: argparse.Namesp
 def _attempt(name: str, peers: Sequence[Contestant], arguments: argparse.Namespace) -> Outcome:
     """A benchmark, which the failure of a process or Ctrl+C ends, but not the program."""
     try:
-        return _workload(name, peers, arguments) if name in JOBS else PROBES[name](arguments)
+        if name in PROBES:
+            return PROBES[name](arguments)
+        return (_weighing if arguments.memory else _workload)(name, peers, arguments)
     except subprocess.CalledProcessError as error:
         text = f"{name}: failed, its process ended with status {error.returncode}"
         return Outcome(text, right=False)
+    except memory.Unknown as error:
+        return Outcome(f"{name}: not measured: {error}", right=False)
     except KeyboardInterrupt:
         return Outcome(f"{name}: interrupted", interrupted=True)
 
@@ -138,6 +164,8 @@ def _arguments() -> argparse.Namespace:
         "names", nargs="*", metavar="name", help=f"of {', '.join(names)} (default: all of them)"
     )
     parser.add_argument("--list", action="store_true", help="say what the benchmarks measure, and end")
+    weigh = "measure the workloads' memory instead of their time: of steps, of imports, until the first steps"
+    parser.add_argument("--memory", action="store_true", help=weigh)
     parser.add_argument("--quick", action="store_true", help="a third of the rounds, to see that all works")
     parser.add_argument("--peers", metavar="DIR", default=os.environ.get("GRAPHLIB_PEERS"), help=PEERS_HELP)
     code = ROOT.parent / "shared" / "peers"
@@ -159,9 +187,11 @@ def _arguments() -> argparse.Namespace:
     table = "write a table of the workloads, as README.md shows it, to FILE"
     parser.add_argument("--markdown", type=Path, metavar="FILE", help=table)
     arguments = parser.parse_args()
+    names = list(JOBS) if arguments.memory else names
     unknown = sorted(set(arguments.names) - set(names))
     if unknown:
-        parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(names)}")
+        kind = "workload" if arguments.memory else "benchmark"
+        parser.error(f"no {kind} is called {', '.join(unknown)}; there are {', '.join(names)}")
     for option in ("peers", "peer_code"):
         folder = getattr(arguments, option) and Path(getattr(arguments, option)).absolute()
         if folder and not folder.is_dir():
@@ -208,9 +238,11 @@ def main() -> int:
     machine = _machine()
     print(", ".join(f"{key} {value}" for key, value in machine.items()))
     if not peers:
-        print("no other libraries are installed (see --peers): the bare products are the only yardstick")
+        yardstick = "data and parameters are" if arguments.memory else "the bare products are"
+        print(f"no other libraries are installed (see --peers): {yardstick} the only yardstick")
     figures: dict[str, object] = {"machine": machine}
-    rows: list[Sequence[str]] = []
+    markdown = report.weighing_markdown if arguments.memory else report.markdown
+    rows: list[Sequence] = []
     failed = []
     for name in arguments.names:
         outcome = _attempt(name, peers, arguments)
@@ -222,7 +254,7 @@ def main() -> int:
         if arguments.json:
             _write(arguments.json, json.dumps(figures, indent=1))
         if arguments.markdown and rows:
-            _write(arguments.markdown, report.markdown(machine, rows))
+            _write(arguments.markdown, markdown(machine, rows))
         if outcome.interrupted:
             return 130
         if not outcome.right:

@@ -1,7 +1,7 @@
-"""What is no training step: call overhead, compile time, import time and memory, each in fresh processes.
+"""What is no training step: call overhead, compile time and import time, each in fresh processes.
 
 `python -m tests.benchmarks.probes NAME` is such a process: it reads its argument as JSON from standard input
-and prints its figures as JSON. `call_overhead`, `compile_time`, `import_time` and `memory` start them.
+and prints its figures as JSON. `call_overhead`, `compile_time` and `import_time` start them.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from tests.benchmarks import bare
-from tests.benchmarks.contest import ROOT
-from tests.benchmarks.workloads import JOBS, feed_forward
-from tests.benchmarks.workloads.data import digits
+from tests.benchmarks.contestants import ROOT, cache_flag
+from tests.benchmarks.workloads import JOBS
 
 WORKLOAD = "mlp"
 CALLS = 5_000  # in one timed loop
@@ -39,11 +38,6 @@ def _fresh(name: str, argument: object = None, **environment: str) -> dict:
         check=True,
     )
     return json.loads(done.stdout)
-
-
-def _cache_flag(folder: str) -> str:
-    """GRAPHLIB_FLAGS with the cache in `folder`."""
-    return ",".join(filter(None, [os.environ.get("GRAPHLIB_FLAGS"), f"cache_dir={folder}"]))
 
 
 def _loop(function: Callable[..., object], *arguments: object) -> float:
@@ -104,29 +98,6 @@ def _compile(modules: Sequence[str]) -> dict[str, float]:
     return {"build": built - start, "first_call": time.perf_counter() - built}
 
 
-def _peak() -> int:
-    """The most memory that this process has held, in bytes."""
-    status = Path("/proc/self/status")
-    if status.exists():  # on Linux ru_maxrss begins with what the process held that started this one
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        return int(lines["VmHWM"].split()[0]) * 1024
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-def _memory(argument: dict) -> dict[str, int]:
-    """Bytes at a training process's peak beyond what its imports took, and bytes of data and parameters."""
-    _import_all(argument["modules"])
-    baseline = _peak()
-    images, labels = (np.load(Path(argument["folder"]) / f"{name}.npy") for name in ("images", "labels"))
-    feed_forward.digits = lambda: (images, labels)  # making the data takes more memory than training does
-    job = JOBS[WORKLOAD]()
-    run = job.build()
-    run(0, 2 * job.steps)
-    return {"peak": _peak() - baseline, "resident": job.resident}
-
-
 def call_overhead(rounds: int) -> dict[str, dict[str, list[float]]]:
     """See `_call`; all rounds in one process."""
     return _fresh("call", rounds)
@@ -143,7 +114,7 @@ def compile_time(modules: Sequence[str], repeats: int) -> dict[str, list[dict[st
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as folder:
             for state in figures:
-                figures[state].append(_fresh("compile", modules, GRAPHLIB_FLAGS=_cache_flag(folder)))
+                figures[state].append(_fresh("compile", modules, GRAPHLIB_FLAGS=cache_flag(Path(folder))))
     return figures
 
 
@@ -162,15 +133,7 @@ def import_time(modules: Sequence[str], repeats: int) -> list[float]:
     return [-run(programs[0]) + run(programs[1]) for _ in range(repeats)]
 
 
-def memory(modules: Sequence[str]) -> dict[str, int]:
-    """See `_memory`."""
-    with tempfile.TemporaryDirectory() as folder:
-        for name, array in zip(("images", "labels"), digits(), strict=True):
-            np.save(Path(folder) / f"{name}.npy", array)
-        return _fresh("memory", {"modules": modules, "folder": folder})
-
-
-PROBES = {"call": _call, "modules": _modules, "compile": _compile, "memory": _memory}
+PROBES = {"call": _call, "modules": _modules, "compile": _compile}
 
 if __name__ == "__main__":
     print(json.dumps(PROBES[sys.argv[1]](json.load(sys.stdin))))

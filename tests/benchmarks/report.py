@@ -14,6 +14,7 @@ from tests.benchmarks.figures import (
     step_times,
     table,
 )
+from tests.benchmarks.memory import Weighing
 
 Judge = Callable[[Sequence["float | None"]], "bool | None"]  # whether losses are the right ones, as `agree`
 
@@ -141,10 +142,47 @@ def import_time(seconds: Sequence[float], modules: Sequence[str]) -> str:
     return f"{title}\n  {significant(spread.middle)} s (quartiles {_quartiles(spread)})"
 
 
-def memory(figures: Mapping[str, int]) -> str:
-    """Peak of a training process beyond its imports, next to data and parameters."""
-    peak, resident = figures["peak"], figures["resident"]
-    return (
-        "memory: the MLP's training process at its peak, beyond its imports, next to data and parameters\n"
-        f"  {significant(peak / resident)} times ({peak / 2**20:.0f} of {resident / 2**20:.0f} MiB)"
-    )
+MEBIBYTE = 2**20
+WEIGHT_HEADER = ("MiB", "while stepping", "times the data and so on", "imports", "until ready")
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / MEBIBYTE:.1f}"
+
+
+def weighing(title: str, result: Weighing) -> str:
+    """The memory of a workload in MiB, a row a contestant: see `Footprint`."""
+    lines = [title, f"  data, parameters and the optimiser's state are {_mebibytes(result.needed)} MiB"]
+    rows = [
+        [
+            name,
+            _mebibytes(each.stepping),
+            significant(each.stepping / result.needed),
+            _mebibytes(each.imports),
+            _mebibytes(each.ready),
+        ]
+        for name, each in result.footprints.items()
+    ]
+    if rows:
+        lines.append(table(WEIGHT_HEADER, rows))
+    others = {name: each.stepping for name, each in result.footprints.items() if name != OURS}
+    if others and OURS in result.footprints:
+        leanest = min(others, key=others.get)
+        ratio = significant(result.footprints[OURS].stepping / others[leanest])
+        lines.append(f"  graphlib holds {ratio} times as much as the leanest other library: {leanest}")
+    lines += [f"  {name} failed: {why}" for name, why in result.failures.items()]
+    return "\n".join([*lines, *(["  interrupted"] if result.interrupted else [])])
+
+
+def weighing_markdown(machine: Mapping[str, object], rows: Sequence[tuple[str, Weighing]]) -> str:
+    """What contestants hold while stepping, in MiB beyond their imports: a table in Markdown with a row for
+    each pair of a title and a weighing, and a column a contestant."""
+    names = list(dict.fromkeys(name for _, result in rows for name in result.footprints))
+    header = ["step", "data, parameters and the optimiser's state", *names]
+    lines = [header, ["---"] * len(header)]
+    for title, result in rows:
+        held = [result.footprints.get(name) for name in names]
+        sizes = [_mebibytes(each.stepping) if each else "–" for each in held]
+        lines.append([title, _mebibytes(result.needed), *sizes])
+    text = f"MiB while stepping, beyond the imports, on {machine['system']}.\n\n"
+    return text + "".join(f"| {' | '.join(line)} |\n" for line in lines)

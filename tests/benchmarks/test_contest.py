@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.contest import Contestant, Worker, contest, own_contestants, peer_contestants
+from tests.benchmarks.contest import contest
+from tests.benchmarks.contestants import Contestant, Worker, own_contestants, peer_contestants
 
 MODULE = """
 import time

@@ -5,8 +5,10 @@ import pytest
 from tests.benchmarks import report
 from tests.benchmarks.contest import Result
 from tests.benchmarks.figures import Window, agree
+from tests.benchmarks.memory import Footprint, Weighing
 
-MACHINE = {"processor": "Made-up", "cores": 2}
+MACHINE = {"processor": "Made-up", "cores": 2, "system": "Made-up OS"}
+MEBIBYTE = 2**20
 RIVALS = {"bare": ["products"], "libraries": ["torch", "jax"]}
 
 
@@ -66,3 +68,34 @@ def test_a_report_of_an_interrupted_contest_has_what_was_measured():
     assert "interrupted after 4 rounds" in text and "0.4 times as long" in text
     made.rounds = []
     assert "interrupted after 0 rounds" in report.contest("A step", made, judge, RIVALS)
+
+
+def weighing(**mebibytes):
+    footprints = {
+        name: Footprint(40 * MEBIBYTE, 90 * MEBIBYTE, n * MEBIBYTE) for name, n in mebibytes.items()
+    }
+    return Weighing(10 * MEBIBYTE, footprints, {"jax": "ended with status 9"})
+
+
+def test_a_weighing_compares_with_what_is_needed_and_with_the_leanest():
+    text = report.weighing("A step", weighing(graphlib=15, torch=60, theano=30))
+    assert [line.split() for line in text.splitlines()[3:6]] == [
+        ["graphlib", "15.0", "1.5", "40.0", "90.0"],
+        ["torch", "60.0", "6", "40.0", "90.0"],
+        ["theano", "30.0", "3", "40.0", "90.0"],
+    ]
+    assert "0.5 times as much as the leanest other library: theano" in text
+    assert "jax failed: ended with status 9" in text
+    assert "leanest" not in report.weighing("A step", weighing(graphlib=15))
+
+
+def test_weighings_make_a_table_of_those_who_took_part():
+    text = report.weighing_markdown(
+        MACHINE, [("A step", weighing(graphlib=15, torch=60)), ("B", weighing(torch=7))]
+    )
+    assert text.splitlines()[2:] == [
+        "| step | data, parameters and the optimiser's state | graphlib | torch |",
+        "| --- | --- | --- | --- |",
+        "| A step | 10.0 | 15.0 | 60.0 |",
+        "| B | 10.0 | – | 7.0 |",
+    ]

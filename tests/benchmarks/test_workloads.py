@@ -6,7 +6,7 @@ from pkgutil import iter_modules
 import pytest
 
 from tests.benchmarks import peers
-from tests.benchmarks.contest import module_contestants
+from tests.benchmarks.contestants import module_contestants
 from tests.benchmarks.workloads import JOBS, WORKLOADS
 from tests.benchmarks.workloads.layers import LAYERS
 

@@ -18,9 +18,9 @@ class Job:
 
     steps: how many make one timed block. losses: of the first step and of the first block's last, on which
     all contestants must agree. build: compiles the step with graphlib and returns run(first, steps) -> the
-    steps' losses. bare: makes the step's matrix products, or copies. resident: bytes of data and parameters.
-    peers: the module of tests/benchmarks/peers that other libraries run; None for the programs of
-    --peer-code.
+    steps' losses. bare: makes the step's matrix products, or copies. resident: bytes of the data, of the
+    parameters and of the optimiser's state. peers: the module of tests/benchmarks/peers that other libraries
+    run; None for the programs of --peer-code.
     """
 
     steps: int
