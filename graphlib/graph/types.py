@@ -74,14 +74,20 @@ def weak_dtype(value: Any, strong: str | None) -> str:
 class TensorType:
     """dtype and static shape: ``TensorType('float32', (None, 10))`` is a matrix of ten columns.
 
-    Theano's broadcast pattern is accepted for the shape: True stands for a length of 1, False for an unknown
-    one.
+    Theano's broadcast pattern is accepted for the shape, or as ``broadcastable``: True stands for a length of
+    1, False for an unknown one.
     """
 
     __slots__ = ("dtype", "shape")
 
-    def __init__(self, dtype: Any, shape: Sequence[int | bool | None] = ()) -> None:
+    def __init__(
+        self,
+        dtype: Any,
+        shape: Sequence[int | bool | None] = (),
+        broadcastable: Sequence[bool] | None = None,
+    ) -> None:
         self.dtype = dtype_name(dtype)
+        shape = shape if broadcastable is None else broadcastable
         self.shape = tuple(
             (1 if n else None) if isinstance(n, (bool, np.bool_)) else None if n is None else int(n)
             for n in shape

@@ -1,0 +1,49 @@
+"""Theano's programs on graphlib: ``python -m graphlib.compat.theano PROGRAM.py ARGUMENTS``.
+
+``import theano`` and its submodules then resolve to graphlib's. ``install()`` does the same inside a program.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import runpy
+import sys
+from collections.abc import Sequence
+
+from . import attributes, modules
+from .settings import config
+
+__all__ = ["install", "main"]
+
+
+def install(flags: str = "") -> None:
+    """Make ``import theano`` give graphlib, with ``flags`` as in THEANO_FLAGS ("floatX=float32,device=cpu").
+
+    Without flags floatX is float64, which was Theano's default.  Flags that graphlib has no use for are
+    accepted.
+    """
+    modules.install()
+    attributes.install()
+    config.floatX = "float64"
+    for item in filter(None, (part.strip() for part in flags.split(","))):
+        key, _, value = item.partition("=")
+        setattr(config, key.strip(), value.strip())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a program as if ``python PROGRAM.py ARGUMENTS`` had been typed where Theano was installed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m graphlib.compat.theano",
+        description="Run a program that was written for Theano on graphlib.",
+        epilog="THEANO_FLAGS is read as Theano did (floatX, device, mode); floatX is float64 without it.",
+    )
+    parser.add_argument("program", help="the program's file")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what it is given")
+    options = parser.parse_args(arguments)
+    if not os.path.isfile(options.program):
+        parser.error(f"there is no file {options.program}")
+    install(os.environ.get("THEANO_FLAGS", ""))
+    sys.argv = [options.program, *options.arguments]
+    sys.path.insert(0, os.path.dirname(os.path.abspath(options.program)))
+    runpy.run_path(options.program, run_name="__main__")

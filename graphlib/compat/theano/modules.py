@@ -1,0 +1,111 @@
+"""Theano's modules: a table of where each finds its names, and what makes modules of it.
+
+A module looks for a name in its sources, one after the other: first what only Theano's programs know (the
+modules beside this one), then graphlib. Both are loaded when they are first asked.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from types import ModuleType
+from typing import Any
+
+_OWN = "graphlib.compat.theano."
+_TENSOR = (_OWN + "tensor", "graphlib.tensor", _OWN + "sharedvalue")
+_NNET = ("graphlib.tensor.nnet",)
+_MODES = (_OWN + "modes", "graphlib.compile.function", _OWN + "sharedvalue")
+_SCAN = (_OWN + "scan_module", "graphlib")
+
+_SOURCES: dict[str, tuple[str, ...]] = {
+    "theano": (_OWN + "top", "graphlib"),
+    "theano.compile": _MODES,
+    "theano.compile.debugmode": _MODES,
+    "theano.compile.function": _MODES,
+    "theano.compile.io": _MODES,
+    "theano.compile.mode": _MODES,
+    "theano.compile.monitormode": _MODES,
+    "theano.compile.nanguardmode": _MODES,
+    "theano.compile.ops": (_OWN + "gof",),
+    "theano.compile.sharedvalue": (_OWN + "sharedvalue",),
+    "theano.configparser": (_OWN + "settings",),
+    "theano.gof": (_OWN + "gof",),
+    "theano.gof.graph": (_OWN + "gof",),
+    "theano.gof.op": (_OWN + "gof",),
+    "theano.gradient": ("graphlib.gradient",),
+    "theano.gpuarray": (_OWN + "cuda",),
+    "theano.ifelse": ("graphlib",),
+    "theano.printing": (_OWN + "printing", "graphlib.printing"),
+    "theano.raise_op": _TENSOR,
+    "theano.sandbox": ("graphlib",),
+    "theano.sandbox.cuda": (_OWN + "cuda",),
+    "theano.sandbox.cuda.basic_ops": (_OWN + "cuda",),
+    "theano.sandbox.cuda.dnn": (_OWN + "cuda",),
+    "theano.sandbox.rng_mrg": (_OWN + "rng_mrg",),
+    "theano.sandbox.softsign": _NNET,
+    "theano.scalar": (_OWN + "scalar",),
+    "theano.scalar.basic": (_OWN + "scalar",),
+    "theano.scan_module": _SCAN,
+    "theano.scan_module.scan": _SCAN,
+    "theano.scan_module.scan_utils": _SCAN,
+    "theano.scan_module.scan_views": _SCAN,
+    "theano.tensor": _TENSOR,
+    "theano.tensor.basic": _TENSOR,
+    "theano.tensor.elemwise": _TENSOR,
+    "theano.tensor.extra_ops": ("graphlib.tensor.extra_ops",),
+    "theano.tensor.nnet": _NNET,
+    "theano.tensor.nnet.abstract_conv": _NNET,
+    "theano.tensor.nnet.bn": _NNET,
+    "theano.tensor.nnet.conv": ("graphlib.tensor.nnet.conv",),
+    "theano.tensor.nnet.nnet": _NNET,
+    "theano.tensor.nnet.sigm": _NNET,
+    "theano.tensor.opt": _TENSOR,
+    "theano.tensor.shared_randomstreams": ("graphlib.tensor.random",),
+    "theano.tensor.sharedvar": (_OWN + "sharedvalue",),
+    "theano.tensor.signal": ("graphlib.tensor.signal",),
+    "theano.tensor.signal.downsample": ("graphlib.tensor.signal.downsample",),
+    "theano.tensor.signal.pool": ("graphlib.tensor.signal.pool",),
+    "theano.tensor.type": _TENSOR,
+    "theano.tensor.var": _TENSOR,
+    "theano.tensor.xlogx": ("graphlib.tensor.xlogx",),
+    "theano.updates": (_OWN + "updates",),
+}
+_ADVICE = "docs/theano.md lists what there is"
+
+
+class _Module(ModuleType):
+    """A module of Theano's that hands on what its sources have."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, f"Theano's {name}, by graphlib.")
+        self.__path__: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        sources = [importlib.import_module(source) for source in _SOURCES[self.__name__]]
+        if name == "__all__":
+            return sorted({public for source in sources for public in getattr(source, "__all__", ())})
+        submodule = f"{self.__name__}.{name}"
+        for source in sources if name == "__version__" or not name.startswith("__") else ():
+            found = getattr(source, name, None)
+            if found is not None and not (isinstance(found, ModuleType) and submodule in _SOURCES):
+                return found
+        if submodule in _SOURCES:
+            return sys.modules[submodule]
+        raise AttributeError(f"{self.__name__} has no {name!r} in graphlib; {_ADVICE}")
+
+
+class _Missing(MetaPathFinder):
+    """Says of Theano's other modules that graphlib has none, instead of that Theano is not installed."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
+        if name.startswith("theano."):
+            raise ModuleNotFoundError(f"graphlib has no {name}; {_ADVICE}", name=name)
+
+
+def install() -> None:
+    """Put the modules where ``import`` finds them."""
+    sys.modules.update((name, _Module(name)) for name in _SOURCES)
+    if not any(isinstance(finder, _Missing) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Missing())

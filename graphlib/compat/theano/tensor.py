@@ -1,0 +1,149 @@
+"""``theano.tensor``: names that only Theano's programs use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...configuration import config
+from ...errors import GraphError
+from ...graph import Constant, TensorType, Variable
+from ...graph.variable import warn_user
+from ...ops import elementwise as ew
+from ...ops.create import fill, zeros, zeros_like
+from ...ops.index import diag
+from ...ops.join import concatenate
+from ...ops.op import Op, as_variable
+from ...ops.reduce import Reduce, max, min
+from ...ops.shape import specify_shape
+from ...tensor.constructors import _PREFIXES, _SHAPES
+
+CAReduce = Reduce
+int_div = ew.floor_div
+second = fill
+stacklists = as_variable
+empty, empty_like = zeros, zeros_like
+
+
+class _OnTheCPU(type):
+    def __instancecheck__(cls, op: Any) -> bool:
+        return isinstance(op, (ew.Elementwise, ew.Cast)) and config.device == "cpu"
+
+
+class Elemwise(Op, metaclass=_OnTheCPU):
+    """``isinstance(node.op, T.Elemwise)``: whether a node computes elementwise, and on the CPU; with it
+    programs find out where they run."""
+
+
+class NotScalarConstantError(GraphError, ValueError):
+    """The variable is no constant of one number."""
+
+
+def get_scalar_constant_value(v: Any) -> np.ndarray:
+    """The number that a constant is, or ``NotScalarConstantError``."""
+    variable = as_variable(v)
+    if not isinstance(variable, Constant) or variable.data.size != 1:
+        raise NotScalarConstantError(f"{variable.describe()} is not a constant of one number")
+    return variable.data.reshape(())
+
+
+def __getattr__(name: str) -> Any:
+    """``T.dmatrix`` and the like, which were types: ``T.dmatrix('x')`` makes a variable, and
+    ``x.type == T.dmatrix`` tells it."""
+    for prefix, dtype in _PREFIXES.items():
+        if dtype is not None and name.startswith(prefix) and name[1:] in _SHAPES:
+            return TensorType(dtype, _SHAPES[name[1:]])
+    raise AttributeError(name)
+
+
+def _itself(x: Any) -> Variable:
+    """``x``: scalars are tensors without dimensions."""
+    return as_variable(x)
+
+
+tensor_from_scalar = scalar_from_tensor = _itself
+
+
+def addbroadcast(x: Any, *axes: int) -> Variable:
+    """``x``, its lengths along ``axes`` known to be 1, so that they broadcast; checked at every call."""
+    x = as_variable(x)
+    lengths = list(x.type.shape)
+    for axis in axes:
+        lengths[axis] = 1
+    return specify_shape(x, lengths)
+
+
+def patternbroadcast(x: Any, broadcastable: Sequence[bool]) -> Variable:
+    """``addbroadcast`` for the axes that are True."""
+    return addbroadcast(x, *(axis for axis, one in enumerate(broadcastable) if one))
+
+
+def unbroadcast(x: Any, *axes: int) -> Variable:
+    """``x``: what is known of its lengths does no harm, also where another length takes its place later."""
+    return as_variable(x)
+
+
+def horizontal_stack(*matrices: Any) -> Variable:
+    """Matrices side by side."""
+    return concatenate(matrices, axis=1)
+
+
+def vertical_stack(*matrices: Any) -> Variable:
+    """Matrices one below the other."""
+    return concatenate(matrices, axis=0)
+
+
+def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Variable:
+    """Elementwise ``|a - b| <= atol + rtol |b|``, as numpy has it."""
+    a, b = as_variable(a), as_variable(b)
+    near = ew.and_(ew.le(abs(a - b), atol + rtol * abs(b)), ew.invert(ew.isinf(b)))
+    close = ew.or_(ew.eq(a, b), near)
+    return ew.or_(close, ew.and_(ew.isnan(a), ew.isnan(b))) if equal_nan else close
+
+
+def allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Variable:
+    """Whether all elements are close: ``isclose``."""
+    return isclose(a, b, rtol, atol, equal_nan).all()
+
+
+def smallest(*values: Any) -> Variable:
+    """The elementwise minimum of several."""
+    return min(as_variable(list(values)), axis=0)
+
+
+def largest(*values: Any) -> Variable:
+    """The elementwise maximum of several."""
+    return max(as_variable(list(values)), axis=0)
+
+
+def roll(x: Any, shift: Any, axis: int | None = None) -> Variable:
+    """``x`` shifted along an axis, what leaves at the end coming in at the front; None: ``x`` flattened."""
+    x = as_variable(x)
+    if axis is None:
+        return roll(x.flatten(), shift, 0).reshape(x.shape)
+    axis %= x.ndim
+    length = x.shape[axis]
+    cut = (length - shift) % ew.maximum(length, 1)
+    ahead = (slice(None),) * axis
+    return concatenate([x[(*ahead, slice(cut, None))], x[(*ahead, slice(None, cut))]], axis=axis)
+
+
+def trace(x: Any) -> Variable:
+    """The sum of a matrix's diagonal."""
+    return diag(x).sum()
+
+
+class Assert:
+    """``Assert(message)(x, *conditions)`` is ``x``, and warns that the conditions are not looked at."""
+
+    def __init__(self, msg: str = "") -> None:
+        self.msg = msg
+
+    def __call__(self, value: Any, *conditions: Any) -> Variable:
+        warn_user(
+            f"Assert({self.msg!r}) is not checked: graphlib checks lengths by itself. Make the condition an "
+            f"output of the function to look at it."
+        )
+        return as_variable(value)

@@ -1,0 +1,20 @@
+"""``theano`` as its programs import it, for one test."""
+
+import sys
+
+import pytest
+
+from graphlib import config
+from graphlib.compat.theano import install
+
+
+@pytest.fixture
+def theano():
+    """The module ``theano``, floatX float64; afterwards it is gone and settings are as before."""
+    finders = list(sys.meta_path)
+    with config.change():
+        install()
+        yield sys.modules["theano"]
+    sys.meta_path[:] = finders
+    for name in [name for name in sys.modules if name.split(".")[0] == "theano"]:
+        del sys.modules[name]

@@ -1,0 +1,338 @@
+"""What old programs use of Theano beside its operations: settings, modes, graphs, attributes."""
+
+import copy
+import importlib
+import io
+import pickle
+
+import numpy as np
+import pytest
+
+from graphlib import config
+from graphlib.compat.theano import install
+from graphlib.errors import InputError, NanError, ShapeError
+
+x_value = np.array([[1.0, 2.0], [3.0, -4.0]])
+
+
+@pytest.fixture
+def T(theano):
+    return theano.tensor
+
+
+@pytest.fixture
+def graph(theano, T):
+    """A matrix x, a shared matrix w of ones and the sum of their product."""
+    x, w = T.matrix("x"), theano.shared(np.ones((2, 2)), "w")
+    return x, w, T.dot(x, w).sum()
+
+
+# settings
+
+
+def test_flags_that_change_nothing_are_kept(theano):
+    assert theano.config.scan.allow_gc is False and theano.config.optimizer == "fast_run"
+    theano.config.scan.allow_gc = True
+    theano.config.dnn.conv.algo_fwd = "time_once"
+    theano.config.warn.sum_div_dimshuffle_bug = False
+    theano.config.exception_verbosity = "high"
+    assert theano.config.scan.allow_gc is True and theano.config.dnn.conv.algo_fwd == "time_once"
+    assert theano.config.warn.sum_div_dimshuffle_bug is False
+    assert theano.config.exception_verbosity == "high"
+    with pytest.raises(AttributeError, match=r"no flag 'dnn\.conv\.algorithm'"):
+        theano.config.dnn.conv.algorithm  # noqa: B018
+
+
+def test_flags_that_have_effect_are_graphlibs(theano, T):
+    theano.config.floatX = "float32"
+    theano.config.mode = "FAST_COMPILE"
+    assert config.floatX == "float32" and T.matrix().dtype == "float32" and config.mode == "reference"
+
+
+def test_flags_as_text(theano):
+    install("floatX=float32,scan.allow_gc=True,mode=FAST_COMPILE,device=cpu,lib.cnmem=1")
+    assert config.floatX == theano.config.floatX == "float32" and config.mode == "reference"
+    assert theano.config.lib.cnmem == "1"
+
+
+# modes
+
+
+def test_modes_by_all_their_names(theano, graph):
+    x, _, y = graph
+    debugmode = importlib.import_module("theano.compile.debugmode")
+    compiling = theano.compile
+    expected = {
+        "fast_run": ["FAST_RUN", compiling.mode.FAST_RUN, compiling.get_mode("FAST_RUN"), theano.Mode("cvm")],
+        "reference": [theano.Mode(linker="py"), theano.Mode(optimizer=None), compiling.FAST_COMPILE],
+        "check": ["DebugMode", debugmode.DebugMode(check_isfinite=False), compiling.DebugMode()],
+        "check_nan": ["NanGuardMode", compiling.nanguardmode.NanGuardMode(nan_is_error=True)],
+    }
+    for name, modes in expected.items():
+        for mode in modes:
+            f = theano.function([x], y, mode=mode)
+            assert f.mode == name and f(x_value) == 4.0
+    default = compiling.mode.get_default_mode()
+    assert default == config.mode and default.including("fast_run").excluding("inplace") is default
+
+
+def test_a_nan_is_found_by_nan_guard_mode(theano, T):
+    from theano.compile.nanguardmode import NanGuardMode
+
+    x = T.vector("x")
+    f = theano.function([x], T.log(x).sum(), mode=NanGuardMode(nan_is_error=True, inf_is_error=True))
+    with pytest.raises(NanError):
+        f([-1.0])
+
+
+def test_monitor_mode_says_what_to_do(theano):
+    with pytest.raises(NotImplementedError, match="check_nan"):
+        theano.compile.MonitorMode(post_func=theano.compile.MonitorMode.detect_nan)
+
+
+# graphs
+
+
+def test_walking_a_graph(theano, graph):
+    x, w, y = graph
+    walk = theano.gof.graph
+    assert set(walk.inputs([y])) == {x, w}
+    assert [v.name for v in walk.variables([x, w], [y])[:2]] == ["x", "w"]
+    assert walk.ancestors([y])[-1] is y
+    assert walk.io_toposort([x, w], [y])[-1] is y.owner
+    assert walk.io_toposort([y.owner.inputs[0]], [y]) == [y.owner]
+    assert isinstance(x, theano.gof.Variable) and isinstance(y.owner, theano.gof.Apply)
+
+
+def test_the_compiled_graph(theano, T, graph):
+    """What the classic check "does it run on the GPU" looks at."""
+    x, _, y = graph
+    nodes = theano.function([x], T.exp(x) * 2).maker.fgraph.toposort()
+    assert any(isinstance(node.op, T.Elemwise) for node in nodes)
+    fgraph = theano.function([x], y).maker.fgraph
+    assert fgraph.inputs == [x] and fgraph.toposort()[-1] is fgraph.outputs[0].owner
+    assert not any(isinstance(node.op, T.Elemwise) for node in fgraph.apply_nodes)
+    assert fgraph.outputs[0] in fgraph.variables
+
+
+def test_clones(theano, graph):
+    x, w, y = graph
+    from theano.scan_module import scan_utils
+
+    doubled = theano.clone(y, replace={w: w * 2}, strict=True, share_inputs=True)
+    assert theano.function([x], doubled)(x_value) == 8.0
+    assert theano.function([x], scan_utils.clone(y, replace=[(x, x + 1)]))(x_value) == 12.0
+    other = theano.clone(y, share_inputs=False)
+    (fresh,) = (v for v in theano.gof.graph.inputs([other]) if v is not w)
+    assert fresh is not x and fresh.name == "x" and theano.function([fresh], other)(x_value) == 4.0
+
+
+def test_operations_of_a_programs_own_say_what_to_do(theano, T):
+    from theano.compile.ops import as_op
+
+    class Double(theano.Op):
+        __props__ = ()
+
+        def perform(self, node, inputs, outputs):
+            outputs[0][0] = inputs[0] * 2
+
+    @as_op(itypes=[T.dmatrix], otypes=[T.dscalar])
+    def total(a):
+        return a.sum()
+
+    for name, apply in (("Double", lambda: Double()(T.matrix())), ("total", lambda: total(T.matrix()))):
+        with pytest.raises(NotImplementedError, match=f"{name} is an operation of the program's own"):
+            apply()
+
+
+# attributes and types
+
+
+def test_notes_on_a_variable(theano, T, graph):
+    x, w, y = graph
+    y.tag.meaning = "a sum"
+    assert y.tag.meaning == "a sum" and not hasattr(w.tag, "meaning")
+    with pytest.raises(AttributeError, match=r"assign x\.tag\.test_value"):
+        y.tag.test_value  # noqa: B018
+    x.tag.test_value = x_value
+    assert y.tag.test_value == 4.0 and (w + 1).tag.test_value.tolist() == [[2, 2], [2, 2]]
+    assert T.constant(3).tag.test_value == 3
+
+
+def test_types(theano, T):
+    assert T.TensorType("float32", broadcastable=(True, False)).broadcastable == (True, False)
+    assert theano.tensor.type.TensorType("float32", (False,) * 3)("a").ndim == 3
+    assert (T.fmatrix.dtype, T.fmatrix.ndim) == ("float32", 2)
+    assert T.lscalar("k").type == T.lscalar and T.ivector("y").name == "y" and T.matrix().type == T.dmatrix
+    w = theano.shared(np.zeros(3), "w")
+    from theano.tensor.sharedvar import TensorSharedVariable
+
+    for kind in (TensorSharedVariable, theano.compile.SharedVariable, theano.Variable, T.TensorVariable):
+        assert isinstance(w, kind)
+    assert not isinstance(T.vector(), theano.compile.sharedvalue.SharedVariable)
+
+
+def test_dtypes_of_scalars(theano, T):
+    """The mean of what was accepted, as samplers compute it."""
+    accept, rate = T.vector("a") > 0, theano.shared(np.float32(0.5))
+    dtype = theano.scalar.upcast(accept.dtype, rate.dtype)
+    assert dtype == "float32" and theano.scalar.upcast("int8", "float64") == "float64"
+    mean = accept.mean(dtype=dtype)
+    assert mean.dtype == "float32" and mean.eval({accept.owner.inputs[0]: [1.0, -1, 2, 3]}) == 0.75
+
+
+def test_functions_are_asked_and_trusted(theano, graph):
+    x, w, y = graph
+    f = theano.function([x], y, profile=True)
+    f.trust_input = True
+    assert f(x_value) == 4.0 and f.get_shared() == [w]
+    table = io.StringIO()
+    f.profile.summary(file=table)
+    assert "1 calls" in table.getvalue()
+
+
+def test_a_model_that_was_pickled_predicts(theano, T):
+    """A program keeps its best model, graph and weights, and compiles what it loads."""
+    x = T.matrix("x")
+    w = theano.shared(np.eye(2), "w", borrow=True)
+    model = {"input": x, "w": w, "predicted": T.argmax(T.nnet.softmax(T.dot(x, w)), axis=1)}
+    for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        assert again["w"] is not w
+        predict = theano.function(inputs=[again["input"]], outputs=again["predicted"])
+        assert predict(x_value).tolist() == [1, 0]
+
+
+# the rest
+
+
+def test_updates_add_up(theano):
+    from theano.updates import OrderedUpdates
+
+    a, b = theano.shared(1.0, "a"), theano.shared(2.0, "b")
+    first, second = OrderedUpdates([(a, a + 1)]), OrderedUpdates()
+    second[b] = b + a
+    f = theano.function([], [], updates=first + second)
+    f()
+    assert (a.get_value(), b.get_value()) == (2.0, 3.0)
+    with pytest.raises(InputError, match="two different updates of a"):
+        first + {a: a * 2}
+    with pytest.raises(InputError, match="updates are of shared variables"):
+        second["a"] = 1
+
+
+def test_the_parameters_of_mrg_streams(theano):
+    from theano.sandbox.rng_mrg import MRG_RandomStreams
+
+    streams = MRG_RandomStreams(seed=7, use_cuda=False)
+    draws = [
+        streams.uniform((2, 3), nstreams=4),
+        streams.normal((2,), nstreams=4),
+        streams.binomial((2,), p=0.5, nstreams=4),
+        streams.multinomial(pvals=[[0.5, 0.5]], nstreams=4),
+    ]
+    shapes = [a.shape for a in theano.function([], draws)()]
+    assert shapes == [(2, 3), (2,), (2,), (1, 2)]
+    alike = [MRG_RandomStreams([1, 2, 3, 4, 5, seed]).uniform((4,)).eval() for seed in (6, 6, 7)]
+    assert (alike[0] == alike[1]).all() and (alike[0] != alike[2]).any()
+
+
+def test_what_is_not_done_warns(theano, T):
+    x = T.vector("x")
+    with pytest.warns(UserWarning, match=r"Print\('here'\) prints nothing"):
+        printed = theano.printing.Print("here", attrs=["shape"])(x)
+    with pytest.warns(UserWarning, match="is not checked"):
+        checked = T.opt.Assert("positive")(x, (x > 0).all())
+    assert printed is x and checked is x
+
+
+def test_debugprint_takes_theanos_layout(theano, graph):
+    text = theano.printing.debugprint(graph[2], file="str", ids="int", print_type=True, stop_on_name=True)
+    assert "dot" in text and "float64" in text
+
+
+def test_programs_that_ask_for_the_gpu(theano):
+    import theano.sandbox.cuda
+    from theano.sandbox.cuda.basic_ops import gpu_from_host
+
+    assert theano.sandbox.cuda.cuda_available is False and not theano.sandbox.cuda.dnn.dnn_available()
+    theano.sandbox.cuda.use("gpu0")
+    assert config.device == "cuda" and theano.sandbox.cuda.cuda_enabled
+    x = theano.tensor.matrix()
+    assert gpu_from_host(x) is x
+
+
+def test_modules_that_are_not_there_are_named(theano):
+    with pytest.raises(ModuleNotFoundError, match=r"graphlib has no theano\.sparse"):
+        import theano.sparse
+    with pytest.raises(AttributeError, match="no 'nonsense' in graphlib"):
+        theano.tensor.nnet.nonsense  # noqa: B018
+
+
+def test_importing_everything(theano):
+    names = {}
+    exec("from theano import *; from theano.tensor import *", names)
+    assert names["function"] is theano.function and names["Op"] is theano.Op
+    assert names["dmatrix"]("x").dtype == "float64" and names["dot"] is theano.tensor.dot
+    assert theano.__version__.startswith("1.0")
+
+
+def test_scan_by_all_its_names(theano, T):
+    from theano import scan_module
+    from theano.scan_module import foldl, foldr, reduce, until
+    from theano.scan_module.scan import scan
+
+    assert scan is theano.scan is scan_module.scan and until is scan_module.scan_utils.until
+    v, zero = T.vector("v"), T.constant(0.0)
+    squares, _ = theano.map(lambda e: e**2, sequences=[v])
+    total, _ = reduce(lambda e, sum_: sum_ + e, sequences=v, outputs_info=zero)
+    left, _ = foldl(lambda e, sum_: sum_ * 2 + e, v, zero)
+    right, _ = foldr(lambda e, sum_: sum_ * 2 + e, v, zero)
+    powers, _ = theano.scan(lambda a: (a * 2, until(a > 10)), outputs_info=T.constant(1.0), n_steps=99)
+    results = theano.function([v], [squares, total, left, right, powers])([1, 2, 3])
+    assert [a.tolist() for a in results] == [[1, 4, 9], 6, 11, 17, [2, 4, 8, 16, 32]]
+
+
+# operations under names that only Theano had
+
+
+@pytest.mark.parametrize("shift", [0, 1, -1, 2, 5, -4])
+@pytest.mark.parametrize("axis", [None, 0, 1, -1])
+def test_roll(theano, T, shift, axis):
+    a = np.arange(6.0).reshape(2, 3)
+    assert T.roll(T.constant(a), shift, axis).eval().tolist() == np.roll(a, shift, axis).tolist()
+
+
+def test_operations_of_old_names(theano, T):
+    x, y = T.dmatrix("x"), T.dmatrix("y")
+    a, b = x_value, np.array([[1.0, 2 + 1e-9], [np.nan, np.inf]])
+    pairs = {
+        "isclose": (T.isclose(x, y), np.isclose(a, b)),
+        "isclose to itself": (T.isclose(y, y), np.isclose(b, b)),
+        "equal_nan": (T.isclose(y, y, equal_nan=True), np.isclose(b, b, equal_nan=True)),
+        "allclose": (T.allclose(x, x + 1e-9), np.allclose(a, a + 1e-9)),
+        "trace": (T.trace(x), np.trace(a)),
+        "smallest": (T.smallest(x, x * 2, x * 3), np.minimum(a, 3 * a)),
+        "largest": (T.largest(x, x * 2, x * 3), np.maximum(a, 3 * a)),
+        "horizontal_stack": (T.horizontal_stack(x, x), np.hstack([a, a])),
+        "vertical_stack": (T.vertical_stack(x, x), np.vstack([a, a])),
+        "stacklists": (T.stacklists([[x[0, 0], x[0, 1]], [x[1, 0], 5.0]]), np.array([[1, 2], [3, 5.0]])),
+        "int_div": (T.int_div(x, 2), a // 2),
+        "tensor_from_scalar": (T.tensor_from_scalar(x[0, 0]), a[0, 0]),
+    }
+    results = theano.function([x, y], [variable for variable, _ in pairs.values()])(a, b)
+    for name, got, (_, wanted) in zip(pairs, results, pairs.values(), strict=True):
+        np.testing.assert_allclose(got, wanted, err_msg=name)
+    assert T.get_scalar_constant_value(T.constant([3])) == 3
+    with pytest.raises(T.NotScalarConstantError, match="x "):
+        T.get_scalar_constant_value(x)
+
+
+def test_lengths_of_one_that_are_promised(theano, T):
+    x, y = T.matrix("x"), T.matrix("y")
+    column = T.addbroadcast(x, 1)
+    assert column.broadcastable == (False, True) == T.patternbroadcast(x, (False, True)).broadcastable
+    f = theano.function([x, y], column + y)
+    assert f([[1], [2]], [[1, 2], [3, 4]]).tolist() == [[2, 3], [5, 6]]
+    with pytest.raises(ShapeError):
+        f([[1, 2], [2, 3]], [[1, 2], [3, 4]])
+    assert T.unbroadcast(column, 1) is column
