@@ -236,6 +236,32 @@ def test_the_parameters_of_mrg_streams(theano):
     assert (alike[0] == alike[1]).all() and (alike[0] != alike[2]).any()
 
 
+def test_one_draw_is_seeded(theano, T):
+    """The way that Theano's own tutorial shows: take the draw's generator, seed it, put it back."""
+    streams = T.shared_randomstreams.RandomStreams(seed=234)
+    u, v = streams.uniform((3,)), streams.binomial((50,), p=0.5)
+    f = theano.function([], [u, v])
+
+    def seeded(draw, seed):
+        generator = draw.rng.get_value(borrow=True)
+        generator.seed(seed)
+        draw.rng.set_value(generator, borrow=True)
+
+    seeded(v, 5)
+    first = f()
+    kept = u.rng.get_value().get_state()
+    second = f()
+    seeded(v, 5)
+    generator = u.rng.get_value(borrow=True)
+    generator.set_state(kept)
+    u.rng.set_value(generator, borrow=True)
+    third = f()
+    assert (third[0] == second[0]).all() and (third[1] == first[1]).all()
+    assert (second[0] != first[0]).all() and (second[1] != first[1]).any()
+    with pytest.raises(AttributeError, match="made of 2"):
+        (u + v[:3]).rng  # noqa: B018
+
+
 def test_what_is_not_done_warns(theano, T):
     x = T.vector("x")
     with pytest.warns(UserWarning, match=r"Print\('here'\) prints nothing"):

@@ -1,4 +1,4 @@
-"""Attributes that Theano's variables and functions had besides: ``x.tag``, ``f.maker.fgraph``."""
+"""Attributes that Theano's variables and functions had besides: ``x.tag``, ``u.rng``, ``f.maker.fgraph``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import sys
 import weakref
 from typing import Any, TextIO
 
+import numpy as np
+
 from ...compile.function import Function
 from ...graph import Apply, Constant, Shared, Variable, graph_inputs, toposort
+from ...ops.random import Draw
 from ...profile import Profile
 
 _tags: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
@@ -41,6 +44,47 @@ def _tag(variable: Variable) -> Tag:
     if variable not in _tags:
         _tags[variable] = Tag(variable)
     return _tags[variable]
+
+
+class Generator:
+    """What ``draw.rng.get_value()`` gives in place of a numpy.random.RandomState: the state of one draw."""
+
+    def __init__(self, state: np.ndarray) -> None:
+        self._state = state
+
+    def seed(self, seed: int) -> None:
+        """Start again from ``seed``."""
+        self._state = np.array([seed, self._state[1], 0])
+
+    def get_state(self) -> np.ndarray:
+        """The state, for ``set_state``."""
+        return self._state
+
+    def set_state(self, state: np.ndarray) -> None:
+        """Go on from a state."""
+        self._state = np.array(state)
+
+
+class DrawState:
+    """``draw.rng``: the shared state of a random variable."""
+
+    def __init__(self, state: Shared) -> None:
+        self._shared = state
+
+    def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> Generator:
+        """A copy of the state, to be changed and put back."""
+        return Generator(self._shared.get_value())
+
+    def set_value(self, value: Generator, borrow: bool = False) -> None:
+        """The next numbers are those that follow in ``value``."""
+        self._shared.set_value(value.get_state())
+
+
+def _rng(variable: Variable) -> DrawState:
+    states = {node.inputs[0] for node in toposort([variable]) if isinstance(node.op, Draw)}
+    if len(states) != 1:
+        raise AttributeError(f"{variable} is not one draw of a random stream, but made of {len(states)}")
+    return DrawState(states.pop())
 
 
 class FunctionGraph:
@@ -80,4 +124,5 @@ def install() -> None:
     """Give graphlib's variables and functions these attributes."""
     Profile.summary = _summary
     Variable.tag = property(_tag)
+    Variable.rng = property(_rng)
     Function.maker = property(Maker)
