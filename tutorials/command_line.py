@@ -176,10 +176,9 @@ def make_parser(
     results = (
         f"The folder --out holds {files}, learning_curve.png and .csv, and checkpoint.npz (for --resume)."
     )
-    settings = "the settings of the chapter" if epochs else "the default settings"
     passes = f"\n  {program} --epochs 20           train for 20 passes over the data" if epochs else ""
     epilog = f"""examples:
-  {program}                       {does}, with {settings}{passes}
+  {program}                       {does}, with the default settings{passes}
   {program} --resume              continue a run that was stopped or killed{more}
 
 {textwrap.fill(results, 105)}"""

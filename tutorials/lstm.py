@@ -6,9 +6,11 @@ goes into a logistic regression:
     i, f, o = s(W x + U h + b),    c' = f c + i tanh(W x + U h + b),    h' = o tanh(c')
 
 Reviews of about the same length are put together in a minibatch; what fills up the shorter ones is masked.
-Half of the means, chosen at random, are dropped while it trains. By default the steps are AdaDelta's.
+Half of the means, chosen at random, are dropped while it trains, and half of the values of the embeddings.
+The steps are AdaGrad's, which are long for the embeddings of words that seldom occur.
 
-After the chapter "LSTM Networks for Sentiment Analysis" of the Deep Learning Tutorials (LISA lab);
+After the chapter "LSTM Networks for Sentiment Analysis" of the Deep Learning Tutorials (LISA lab), whose
+settings are `--preset chapter`: AdaDelta's steps, and whole embeddings;
 S. Hochreiter and J. Schmidhuber, "Long short-term memory", 1997; F. Gers, J. Schmidhuber and F. Cummins,
 "Learning to forget", 2000.
 """
@@ -36,6 +38,17 @@ from graphlib.tensor.random import RandomStreams
 from storage import UserError
 
 AT_ONCE = 64  # reviews evaluated together, as in the chapter
+
+#: The settings of the chapter.
+PRESETS = {
+    "chapter": {
+        "optimizer": "adadelta",
+        "learning_rate": 0.0001,
+        "embedding_dropout": 0.0,
+        "validate_every": 370,
+        "patience": 10,
+    }
+}
 
 
 def orthogonal(rng, rows: int, columns: int) -> np.ndarray:
@@ -109,7 +122,10 @@ class SentimentLSTM:
         rng: numpy.random.RandomState that draws the weights.
         n_words: size of the dictionary.
         n_units: LSTM units, and values of an embedding.
-        dropout: drop half of the means while it trains; without, halve all of them.
+        dropout: drop values at random while it trains (N. Srivastava et al., "Dropout", 2014): half of the
+            means, and of those that go into the layer the share `embedding_dropout`. After training, or
+            without `dropout`, all are multiplied by the share that would be kept.
+        embedding_dropout: 0 or more, below 1.
 
     Attributes:
         words: symbolic indices, int64 (time, n).
@@ -123,7 +139,7 @@ class SentimentLSTM:
         params: all parameters.
     """
 
-    def __init__(self, rng, n_words: int, n_units: int, dropout: bool = True):
+    def __init__(self, rng, n_words: int, n_units: int, dropout: bool = True, embedding_dropout: float = 0.0):
         floatX = graphlib.config.floatX
         self.words, self.mask, self.y = T.lmatrix("words"), T.matrix("mask"), T.ivector("y")
         self.streams = RandomStreams(rng.randint(2**30))
@@ -135,18 +151,25 @@ class SentimentLSTM:
         self.b = graphlib.shared(np.zeros(2, floatX), name="b", borrow=True)
         self.params = [self.embeddings, *self.layer.params, self.W, self.b]
 
-        start = T.zeros((self.words.shape[1], n_units))
-        h, _ = self.layer.run(self.layer.linear(self.embeddings[self.words]), start, start, self.mask)
-        mean = T.sum(h * self.mask[:, :, None], axis=0) / T.sum(self.mask, axis=0)[:, None]
-        dropped = mean * self.streams.binomial(size=mean.shape, n=1, p=0.5, dtype=floatX)
-        halved = 0.5 * mean
-        p_y_given_x = self._probabilities(dropped if dropout else halved)
-        self.cost = -T.mean(T.log(p_y_given_x)[T.arange(self.y.shape[0]), self.y])
-        self.p_y_given_x = self._probabilities(halved)
+        self.p_y_given_x = self._probabilities(embedding_dropout, dropped=False)
+        p = self._probabilities(embedding_dropout, dropped=True) if dropout else self.p_y_given_x
+        self.cost = -T.mean(T.log(p)[T.arange(self.y.shape[0]), self.y])
         self.y_pred = T.argmax(self.p_y_given_x, axis=1)
 
-    def _probabilities(self, features):
-        return T.nnet.softmax(T.dot(features, self.W) + self.b)
+    def _probabilities(self, embedding_dropout: float, dropped: bool):
+        x = self._drop(self.embeddings[self.words], embedding_dropout, dropped)
+        start = T.zeros((self.words.shape[1], self.layer.n_out))
+        h, _ = self.layer.run(self.layer.linear(x), start, start, self.mask)
+        mean = T.sum(h * self.mask[:, :, None], axis=0) / T.sum(self.mask, axis=0)[:, None]
+        return T.nnet.softmax(T.dot(self._drop(mean, 0.5, dropped), self.W) + self.b)
+
+    def _drop(self, x, share: float, dropped: bool):
+        """`x` without a random `share` of its values, or all of it multiplied by what is kept on average."""
+        if share == 0:
+            return x
+        if not dropped:
+            return (1 - share) * x
+        return x * self.streams.binomial(size=x.shape, n=1, p=1 - share, dtype=x.dtype)
 
 
 def parameters_of(model: SentimentLSTM) -> dict:
@@ -161,6 +184,7 @@ def parameters_of(model: SentimentLSTM) -> dict:
 
 #: Of each choice of --optimizer: the updates for parameters, gradients and --learning-rate.
 OPTIMIZERS: dict[str, Callable[[Sequence, Sequence, float], optimizers.Updates]] = {
+    "adagrad": optimizers.adagrad,
     "adadelta": lambda parameters, gradients, _: optimizers.adadelta(parameters, gradients),
     "rmsprop": optimizers.rmsprop,
     "sgd": optimizers.sgd,
@@ -206,8 +230,15 @@ def load_data(options: argparse.Namespace) -> reviews.Dataset:
     return reviews.load(options.data, options.words)
 
 
+def make_model(rng, n_words: int, options: argparse.Namespace) -> SentimentLSTM:
+    """The model that the options name, for a dictionary of `n_words`."""
+    return SentimentLSTM(rng, n_words, options.units, not options.no_dropout, options.embedding_dropout)
+
+
 def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
+    if options.embedding_dropout == 1:
+        raise UserError("--embedding-dropout 1 leaves nothing of any word: give less, such as 0.5")
     training.say("... loading the data")
     data = load_data(options)
     train_set = at_most(data.train, options.longest)
@@ -222,9 +253,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
         )
 
     training.say("... building the model")
-    model = SentimentLSTM(
-        np.random.RandomState(options.seed), len(data.words), options.units, not options.no_dropout
-    )
+    model = make_model(np.random.RandomState(options.seed), len(data.words), options)
     gradients = T.grad(model.cost, model.params)
     updates = OPTIMIZERS[options.optimizer](model.params, gradients, options.learning_rate)
     train_model = graphlib.function(
@@ -266,7 +295,7 @@ def predict(options: argparse.Namespace) -> None:
     arrays = classification.load_parameters(options.out / training.BEST_MODEL, "embeddings", "lstm.U")
     options = command_line.options_of_run(options)
     data = load_data(options)
-    model = SentimentLSTM(np.random.RandomState(), len(data.words), options.units)
+    model = make_model(np.random.RandomState(), len(data.words), options)
     training.set_values(parameters_of(model), arrays, options.out / training.BEST_MODEL)
     evaluate = classify(model)
     if options.predict:
@@ -289,14 +318,14 @@ def predict(options: argparse.Namespace) -> None:
         print(f"    {100 * positive[each]:5.1f} %  {text}")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the tutorial from `arguments`, or from those of the process, and returns its exit code."""
+def make_parser() -> command_line.Parser:
+    """The parser of this tutorial's command line."""
     parser = command_line.make_parser(
         __doc__,
         name="lstm",
         epochs=100,
         batch_size=16,
-        learning_rate=0.0001,
+        learning_rate=0.05,
         seed_of_chapter=123,
         predicts=False,
         data=(
@@ -304,7 +333,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "other reviews than the sentences that come with the tutorials: the folder aclImdb of the Large "
             "Movie Review Dataset or its archive, or Keras's imdb.npz",
         ),
-        examples="\n  {program} --predict             try the trained model on the test reviews"
+        examples="\n  {program} --preset chapter      train with the settings of the chapter"
+        "\n  {program} --predict             try the trained model on the test reviews"
         '\n  {program} --predict "What a waste of time!"\n'
         "  {program} --data imdb.npz --fetch",
         files="best_model.npz (the parameters that were best in validation)",
@@ -335,30 +365,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
             help=text,
         )
     model.add_argument(
-        "--no-dropout", action="store_true", help="do not drop half of the means while it trains"
+        "--embedding-dropout",
+        type=command_line.fraction,
+        default=0.5,
+        metavar="X",
+        help="the share of the embeddings' values that is dropped while it trains",
+    )
+    model.add_argument(
+        "--no-dropout", action="store_true", help="drop nothing while it trains, of the means neither"
     )
     model.add_argument(
         "--optimizer",
         choices=OPTIMIZERS,
-        default="adadelta",
-        help="rule of the steps; AdaDelta's needs no --learning-rate",
+        default="adagrad",
+        help="rule of the steps; each needs another --learning-rate, AdaDelta's none",
     )
     stopping = parser.add_argument_group("when to stop")
     stopping.add_argument(
         "--validate-every",
         type=command_line.at_least(1),
-        default=370,
+        default=132,
         metavar="N",
         help="minibatches between validations",
     )
     stopping.add_argument(
         "--patience",
         type=command_line.at_least(0),
-        default=10,
+        default=12,
         metavar="N",
         help="stop when more than N validations in a row were no better than the best",
     )
-    return command_line.main(parser, train, {"predict": predict}, arguments)
+    parser.add_presets(PRESETS)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the tutorial from `arguments`, or from those of the process, and returns its exit code."""
+    return command_line.main(make_parser(), train, {"predict": predict}, arguments)
 
 
 if __name__ == "__main__":

@@ -102,14 +102,15 @@ def some_reviews(rng) -> Reviews:
     return Reviews(x, np.array([0, 1, 1, 0, 1], "int32"))
 
 
-def test_sentiment_against_numpy(rng):
-    model = SentimentLSTM(np.random.RandomState(0), 12, 4, dropout=False)
+@pytest.mark.parametrize("share", [0, 0.25])
+def test_sentiment_against_numpy(rng, share):
+    model = SentimentLSTM(np.random.RandomState(0), 12, 4, dropout=False, embedding_dropout=share)
     embeddings, W, U, b, V, a = randomise(model.params, rng)
     part = some_reviews(rng)
     cost = graphlib.function([model.words, model.mask, model.y], model.cost)
     expected = []
     for words in part.x:
-        values, _ = lstm_steps(embeddings[words], np.zeros(4), np.zeros(4), W, U, b)
+        values, _ = lstm_steps((1 - share) * embeddings[words], np.zeros(4), np.zeros(4), W, U, b)
         expected.append(softmax(0.5 * values.mean(axis=0) @ V + a))
     expected = np.array(expected)
     np.testing.assert_allclose(classify(model)(part), expected[:, 1], rtol=1e-4)
@@ -133,6 +134,34 @@ def test_dropout_drops_half_of_the_means(rng):
     # binomial(50, .5): outside 8 ... 42 in one of a million seeds
     assert 8 <= kept <= 42
     assert abs(kept - round(float(kept))) < 0.01
+
+
+def test_dropout_drops_a_share_of_the_embeddings(rng):
+    """Of a model with one score, which grows with how many of a word's 50 values, all 1, are kept."""
+    model = SentimentLSTM(np.random.RandomState(0), 12, 50, embedding_dropout=0.25)
+    randomise(model.params, rng, scale=0)
+    model.embeddings.set_value(np.ones((12, 50), FLOATX))
+    W, _, b = model.layer.params
+    W.set_value(np.repeat(np.array([[0, 0, 0, 0.02]] * 50, FLOATX), 50, axis=1))
+    b.set_value(np.repeat(np.array([9, 9, 9, 0], FLOATX), 50))  # every gate open
+    scores = np.zeros((50, 2), FLOATX)
+    scores[0, 1] = 1
+    model.W.set_value(scores)
+    cost = graphlib.function([model.words, model.mask, model.y], model.cost)
+    open_gate = sigmoid(9)
+    score_of = open_gate * np.tanh(open_gate * np.tanh(0.02 * np.arange(51)))
+    one_word = np.ones((1, 1), "int64"), np.ones((1, 1), FLOATX), np.zeros(1, "int32")
+    counts = []
+    for _ in range(200):
+        score = np.log(np.expm1(cost(*one_word)))  # of the other class, whose score is 0
+        counts.append(np.abs(score_of - score).argmin())
+        assert abs(score_of[counts[-1]] - score) < 1e-3
+    means_kept = [kept for kept in counts if kept]
+    # Half of the 200 means are dropped, and what is kept is binomial(50, .75): five standard deviations, or
+    # one seed in a million.
+    assert abs(len(means_kept) - 100) < 5 * math.sqrt(50)
+    assert abs(np.mean(means_kept) - 37.5) < 5 * math.sqrt(50 * 0.75 * 0.25 / len(means_kept))
+    assert len(set(means_kept)) > 3
 
 
 # --- slots ---

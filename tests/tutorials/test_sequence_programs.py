@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 import char_lstm
+import command_line
 import lstm
 import rnnrbm
 import rnnslu
@@ -104,14 +105,21 @@ TUTORIALS = {
     "lstm": Tutorial(
         lstm,
         write_reviews,
-        "--units 8 --batch-size 5 --validate-every 7 --optimizer rmsprop --learning-rate 0.02",
+        "--units 8 --batch-size 5 --validate-every 7",
         6,
         "best_model.npz",
     ),
-    "lstm by AdaDelta": Tutorial(
+    "lstm by RMSprop": Tutorial(
         lstm,
         write_reviews,
-        "--units 8 --batch-size 5 --validate-every 16 --patience 100",
+        "--units 8 --batch-size 5 --validate-every 7 --optimizer rmsprop --learning-rate 0.02 --no-dropout",
+        6,
+        "best_model.npz",
+    ),
+    "lstm of the chapter": Tutorial(
+        lstm,
+        write_reviews,
+        "--preset chapter --units 8 --batch-size 5 --validate-every 16 --patience 100",
         30,
         "best_model.npz",
     ),
@@ -239,6 +247,26 @@ def test_killed_program_goes_on_identically(source, tmp_path):
     assert parameters(killed) == parameters(alone)
 
 
+def test_settings_of_the_chapter_are_a_preset():
+    chapter = vars(command_line.parse(lstm.make_parser(), ["--preset", "chapter"]))
+    published = {
+        "units": 128,
+        "words": 10_000,
+        "longest": 100,
+        "batch_size": 16,
+        "optimizer": "adadelta",
+        "learning_rate": 0.0001,
+        "no_dropout": False,
+        "embedding_dropout": 0,
+        "epochs": 100,
+        "validate_every": 370,
+        "patience": 10,
+    }
+    assert {name: chapter[name] for name in published} == published
+    usual = command_line.parse(lstm.make_parser(), [])
+    assert (usual.optimizer, usual.learning_rate, usual.embedding_dropout) == ("adagrad", 0.05, 0.5)
+
+
 # --- what was learnt is used ---
 
 
@@ -341,6 +369,7 @@ BAD_INPUT = [
         "--batch-size 77",
         "--batch-size 77 is more than the 76 reviews of at most 100 words",
     ),
+    ("lstm", write_reviews, "--embedding-dropout 1", "--embedding-dropout 1 leaves nothing of any word"),
     ("lstm", write_reviews, "--fetch", "source is none of imdb.npz"),
     ("lstm", write_reviews, "--predict good", "best_model.npz does not exist: train a model first"),
     ("rnnrbm", nothing, "", "source: cannot be read"),
