@@ -76,6 +76,16 @@ def test_modes_by_all_their_names(theano, graph):
     assert default == config.mode and default.including("fast_run").excluding("inplace") is default
 
 
+def test_the_time_inside_functions(theano, graph):
+    """Programs take the difference of call_time around what they measure."""
+    x, _, y = graph
+    f, mode = theano.function([x], y), theano.compile.mode.get_default_mode()
+    before = mode.call_time
+    assert mode.call_time == before
+    assert f(x_value) == 4.0
+    assert before < mode.call_time < before + 60
+
+
 def test_a_nan_is_found_by_nan_guard_mode(theano, T):
     from theano.compile.nanguardmode import NanGuardMode
 
@@ -167,9 +177,20 @@ def test_types(theano, T):
     w = theano.shared(np.zeros(3), "w")
     from theano.tensor.sharedvar import TensorSharedVariable
 
-    for kind in (TensorSharedVariable, theano.compile.SharedVariable, theano.Variable, T.TensorVariable):
+    for kind in (TensorSharedVariable, theano.compile.SharedVariable, theano.Variable):
         assert isinstance(w, kind)
     assert not isinstance(T.vector(), theano.compile.sharedvalue.SharedVariable)
+
+
+def test_neither_shared_variables_nor_constants_are_tensor_variables(theano, T):
+    """A layer asks so whether its first state was given as an expression or as a parameter to repeat."""
+    from theano.tensor.var import TensorVariable
+
+    w = theano.shared(np.zeros((1, 3)), "w")
+    kinds = {"input": T.matrix(), "expression": w + 1, "shared": w, "constant": T.constant(1)}
+    are = {name: isinstance(v, TensorVariable) for name, v in kinds.items()}
+    assert are == {"input": True, "expression": True, "shared": False, "constant": False}
+    assert isinstance(kinds["constant"], T.TensorConstant) and not isinstance(1.0, T.TensorVariable)
 
 
 def test_dtypes_of_scalars(theano, T):

@@ -9,13 +9,13 @@ import numpy as np
 
 from ...configuration import config
 from ...errors import GraphError
-from ...graph import Constant, TensorType, Variable
+from ...graph import Constant, Shared, TensorType, Variable
 from ...graph.variable import warn_user
 from ...ops import elementwise as ew
 from ...ops.create import fill, zeros, zeros_like
 from ...ops.index import diag
 from ...ops.join import concatenate
-from ...ops.op import Op, as_variable
+from ...ops.op import as_variable
 from ...ops.reduce import Reduce, max, min
 from ...ops.shape import specify_shape
 from ...tensor.constructors import _PREFIXES, _SHAPES
@@ -27,14 +27,28 @@ stacklists = as_variable
 empty, empty_like = zeros, zeros_like
 
 
-class _OnTheCPU(type):
-    def __instancecheck__(cls, op: Any) -> bool:
+class _Kind(type):
+    """The type of classes that Theano had and graphlib has not: ``holds`` says what counts as an instance."""
+
+    def __instancecheck__(cls, candidate: Any) -> bool:
+        return cls.holds(candidate)
+
+
+class Elemwise(metaclass=_Kind):
+    """``isinstance(node.op, T.Elemwise)``: whether a node computes elementwise, and on the CPU; with it
+    programs find out where they run."""
+
+    @staticmethod
+    def holds(op: Any) -> bool:
         return isinstance(op, (ew.Elementwise, ew.Cast)) and config.device == "cpu"
 
 
-class Elemwise(Op, metaclass=_OnTheCPU):
-    """``isinstance(node.op, T.Elemwise)``: whether a node computes elementwise, and on the CPU; with it
-    programs find out where they run."""
+class TensorVariable(metaclass=_Kind):
+    """``isinstance(x, T.TensorVariable)``: whether x is a variable, and neither shared nor a constant."""
+
+    @staticmethod
+    def holds(x: Any) -> bool:
+        return isinstance(x, Variable) and not isinstance(x, (Constant, Shared))
 
 
 class NotScalarConstantError(GraphError, ValueError):
