@@ -16,8 +16,8 @@ from ..scalar.integer import Poly, flat_index, product, row_major
 from .lowering import LOOP, Lowering
 from .steps import Loops, Pushes, ScanStep, Step
 
-#: an array of indices, and the length of the axis that they index
-Fact = tuple[Variable, Expr]
+#: an array of indices and the length of the axis that they index, or one index that no loop changes
+Fact = tuple[Variable, Expr] | Expr
 
 
 def checks_index(step: Step) -> bool:
@@ -40,12 +40,14 @@ def checked_once(steps: Sequence[Step], low: Lowering) -> Iterator[tuple[Step, S
         for axes, root in _expressions(step):
             for check in _checks(root, lazily=False):
                 fact = _fact(check)
-                if fact is not None and _covers(_place(check), axes, low.shape(fact[0])):
+                if fact is not None and _looks_at_all(check, axes, low):
                     first.setdefault(fact, step)
     for step in steps:
-        facts = {_fact(check) for _, root in _expressions(step) for check in _checks(root)}
-        for fact in facts & first.keys():
-            if first[fact] is not step:
+        checks = {check for _, root in _expressions(step) for check in _checks(root)}
+        # an index that is read at another index before that one, of which it is made
+        for check in sorted(checks, key=lambda check: -len(walk(check))):
+            fact = _fact(check)
+            if first.get(fact, step) is not step:
                 yield first[fact], step, partial(_take_out, step, fact)
 
 
@@ -74,12 +76,23 @@ def _access(check: Expr) -> Expr | None:
 
 
 def _fact(check: Expr) -> Fact | None:
+    if not check.free:
+        return check
     found = _access(check)
     return None if found is None else (found.value[0], check.args[1])
 
 
-def _place(check: Expr) -> tuple[Poly, ...]:
-    return _access(check).value[1]
+def _looks_at_all(check: Expr, axes: Sequence[Poly], low: Lowering) -> bool:
+    """Whether loops over ``axes`` show all that a fact says."""
+    if not check.free:
+        return all(_turns(n) for n in axes)
+    variable, index = _access(check).value
+    return _covers(index, axes, low.shape(variable))
+
+
+def _turns(n: Poly) -> bool:
+    """Whether a loop makes turns at every call; one that makes none would look at nothing."""
+    return n.constant is not None and n.constant > 0
 
 
 def _covers(index: Sequence[Poly], axes: Sequence[Poly], shape: Sequence[Poly]) -> bool:
@@ -89,12 +102,11 @@ def _covers(index: Sequence[Poly], axes: Sequence[Poly], shape: Sequence[Poly]) 
         return False
     used = [(n, stride) for n, stride in zip(axes, linear[0], strict=True) if stride != 0]
     lengths = [n for n, _ in used]
-    # a loop around of no turns would look at nothing
     others = [n for n, stride in zip(axes, linear[0], strict=True) if stride == 0]
     return (
         [stride for _, stride in used] == row_major(lengths)
         and product(lengths) == product(shape)
-        and all(n.constant is not None and n.constant > 0 for n in others)
+        and all(map(_turns, others))
     )
 
 

@@ -17,7 +17,7 @@ from ..ops.op import Op
 from ..scalar import expression as ex
 from ..scalar.expression import Expr
 from ..scalar.integer import Poly, Symbol, flat_index, row_major
-from ..scalar.lowered import Call, Check, Loop, Operand, Piece, Product, Pull, Reduction
+from ..scalar.lowered import Call, Check, Loop, Operand, Piece, Product, Pull, Push, Reduction
 
 #: the loop indices of all kernels, outermost first
 LOOP = tuple(Symbol(f"i{k}", is_index=True) for k in range(16))
@@ -117,8 +117,11 @@ class Lowering:
         self.leaf_dims: dict[tuple[Variable, int], Symbol] = {}
         #: lengths of leaves that the second pass takes to be equal, to be checked at the call
         self.leaf_checks: list[Check] = []
+        #: nodes that write to an updated variable, perhaps one after the other, and that variable
+        self.written: dict[Apply, Variable] = {}
         # a first pass finds which lengths must be equal, the second uses one symbol for all of them
         self._lower_all()
+        self._find_written()
         self._lower_all()
 
     def _lower_all(self) -> None:
@@ -300,11 +303,20 @@ class Lowering:
     def _read_first(self, node: Apply) -> None:
         """What is written to an updated variable and computed from that same one is put in memory before:
         then the variable can be written in place."""
-        for target, value in self.updates.items():
-            if value is node.outputs[0]:
-                for v in node.inputs[1:]:
-                    if v in self.inline and target in self.at(v, LOOP[: v.ndim]).uses:
-                        self.inline.discard(v)
+        target = self.written.get(node)
+        for v in node.inputs[1:] if target is not None else ():
+            if v in self.inline and target in self.at(v, LOOP[: v.ndim]).uses:
+                self.inline.discard(v)
+
+    def _find_written(self) -> None:
+        """What nodes write to an updated variable, from its new value back to where they begin."""
+        for target, v in self.updates.items():
+            while (lowered := self.lowered.get(v.owner)) is not None:
+                base = getattr(lowered, "base" if isinstance(lowered, Push) else "c", None)
+                if not isinstance(base, int):
+                    break
+                self.written[v.owner] = target
+                v = v.owner.inputs[base]
 
     def _inlined(self, op: Op, v: Variable, pull: Pull) -> bool:
         depth = 1 + max((self.view_depth.get(x, 0) for x in v.owner.inputs), default=0)

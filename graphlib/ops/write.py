@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import DTypeError, InputError, ShapeError
 from ..graph import Apply, Constant, TensorType, Variable
+from ..scalar import expression as ex
 from ..scalar.lowered import Operand, Piece, Push
 from .elementwise import broadcast_at, cast, sum_to_shape_of
 from .index import (
@@ -23,10 +24,11 @@ from .index import (
     entries_text,
     lower_entries,
     numpy_index,
+    one_index,
     positions,
 )
 from .op import NUMBERS, Op, as_variable, check_broadcast, ramp, register_cases
-from .shape import broadcast_to, dimshuffle, shape_of
+from .shape import broadcast_to, constant_int, dimshuffle, shape_of
 
 
 class _Write:
@@ -153,6 +155,38 @@ class AdvancedWrite(_Write, Op):
         require_fits(y, domain, require, node)
         piece = Piece(domain, lambda *i: broadcast_at(y, i), position, self.mode, collides=True)
         return Push(x.shape, 0, (piece,))
+
+
+class LastPlaces(Op):
+    """Where each row of a table was last named: ``numbers``, and the length ``n`` of the table.
+
+    The value of a row that no number names is of no meaning.  Made by rewrites.
+    """
+
+    def __repr__(self) -> str:
+        return "last_places"
+
+    def infer(self, numbers: Variable, n: Variable) -> list[TensorType]:
+        return [TensorType("int32", [constant_int(n)])]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        return [None, None]
+
+    def reference(self, node: Apply, numbers: np.ndarray, n: np.ndarray) -> np.ndarray:
+        out = np.zeros(n, "int32")
+        out[numbers] = np.arange(len(numbers))
+        return out
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Push:
+        numbers, length = operands
+        n = ex.poly(length.scalar)
+        piece = Piece(
+            numbers.shape,
+            lambda i: ex.cast(ex.integer(i), "int32"),
+            lambda i: [one_index(numbers, (i,), n)],
+            collides=True,
+        )
+        return Push((n,), "nothing", (piece,))
 
 
 def _write(part: Variable, y: Any, mode: str) -> Variable:

@@ -15,13 +15,13 @@ import numpy as np
 
 from ..graph import Apply, Variable, clone, toposort
 from ..graph.variable import fixed_origin
-from ..ops.create import arange, zeros
+from ..ops.create import zeros
 from ..ops.elementwise import Elementwise, cast
 from ..ops.index import AdvancedIndex
 from ..ops.join import Join
 from ..ops.reduce import Reduce
-from ..ops.shape import reshape, shape_i, shape_of
-from ..ops.write import AdvancedWrite
+from ..ops.shape import dimshuffle, reshape, shape_i, shape_of
+from ..ops.write import AdvancedWrite, BasicWrite, LastPlaces
 from .patterns import number_of
 
 #: a gradient with fewer elements stays in the cache, and costs little as a whole
@@ -51,38 +51,65 @@ def computed_for_rows_used(
     return results
 
 
-def _gradients(results: list[Variable], stop_at: Collection[Variable]) -> dict[Variable, list[Apply]]:
-    """What is zeros with rows added, whose numbers along an axis are in arrays, and the nodes that add
-    them."""
-    found: dict[Variable, list[Apply]] = {}
+@dataclass(frozen=True)
+class _Gradient:
+    """``zeros`` with rows added, which are numbered along ``axis``: pairs of numbers and what is added."""
+
+    zeros: Variable
+    axis: int
+    added: tuple[tuple[Variable, Variable], ...]
+
+
+def _gradients(results: list[Variable], stop_at: Collection[Variable]) -> dict[Variable, _Gradient]:
+    """What is zeros with rows added, once or more often."""
+    found: dict[Variable, _Gradient] = {}
     for node in toposort(results, stop_at):
-        if type(node.op) is not AdvancedWrite or node.op.mode != "add" or sum(node.op.entries) != 1:
+        rows = _rows_added(node)
+        if rows is None:
             continue
         base, out = node.inputs[0], node.outputs[0]
+        axis, *added = rows
         small = None not in out.type.shape and np.prod(out.type.shape) < _SMALL
-        before = found.get(base, [])
-        if out.type.is_float and not small and (number_of(base) == 0 or (before and before[0].op == node.op)):
-            found[out] = [*before, node]
+        before = found.get(base)
+        if small or not out.type.is_float:
+            continue
+        if number_of(base) == 0:
+            found[out] = _Gradient(base, axis, (tuple(added),))
+        elif before is not None and before.axis == axis:
+            found[out] = _Gradient(before.zeros, axis, (*before.added, tuple(added)))
     return found
+
+
+def _rows_added(node: Apply) -> tuple[int, Variable, Variable] | None:
+    """The axis, the numbers and the rows where a node adds rows, or one, to a tensor."""
+    op = node.op
+    if type(op) is AdvancedWrite and op.mode == "add" and sum(op.entries) == 1:
+        _, rows, numbers = node.inputs
+        return op.entries.index(True), numbers, rows
+    if type(op) is BasicWrite and op.mode == "add" and op.entries.count("index") == 1:
+        axis = op.entries.index("index")
+        if any(e is not None for k, e in enumerate(op.entries) if k != axis):
+            return None
+        base, row, number = node.inputs
+        place = axis - (base.ndim - 1 - row.ndim)
+        if place >= 0:
+            row = dimshuffle(row, [*range(place), "x", *range(place, row.ndim)])
+        return axis, dimshuffle(number, ["x"]), row
+    return None
 
 
 @dataclass(eq=False)
 class _Expression:
-    """Elementwise operations, ``nodes``, down to ``leaves``; ``gradients``, of these, are rows added to
-    zeros.
+    """Elementwise operations, ``nodes``, down to ``leaves``, some of which are gradients of few rows.
 
-    entries: those of the index that names the rows, True for the axis that they are numbered along.
+    axis: the one that these rows are numbered along.
     """
 
     root: Variable
     nodes: list[Apply]
     leaves: list[Variable]
-    gradients: dict[Variable, list[Apply]]
-    entries: tuple[bool, ...]
-
-    @property
-    def axis(self) -> int:
-        return self.entries.index(True)
+    gradients: dict[Variable, _Gradient]
+    axis: int
 
     def on(self, replace: dict[Variable, Variable]) -> Variable:
         """The same of other leaves."""
@@ -91,7 +118,7 @@ class _Expression:
 
     def without_rows(self) -> Variable:
         """The expression where no row was added."""
-        return self.on({v: added[0].inputs[0] for v, added in self.gradients.items()})
+        return self.on({v: g.zeros for v, g in self.gradients.items()})
 
     def along_rows(self, v: Variable) -> int | None:
         """The axis of an operand that is as long as there are rows; None if it is repeated for them."""
@@ -102,7 +129,7 @@ class _Expression:
 class _RowsUsed:
     """Replaces what depends on ``gradients``.  ``tables``: their rows, each row of the gradient once."""
 
-    def __init__(self, gradients: dict[Variable, list[Apply]], simplify: Simplify) -> None:
+    def __init__(self, gradients: dict[Variable, _Gradient], simplify: Simplify) -> None:
         self.gradients = gradients
         self.simplify = simplify
         self.tables: set[Variable] = set()
@@ -142,13 +169,13 @@ class _RowsUsed:
             dict.fromkeys(v for v in [root, *(i for n in nodes for i in n.inputs)] if v not in inner)
         )
         mine = {v: self.gradients[v] for v in leaves if v in self.gradients}
-        entries = {v.owner.op.entries for v in mine}
-        if len(entries) != 1 or any(v.ndim != root.ndim for v in mine):
+        axes = {g.axis for g in mine.values()}
+        if len(axes) != 1 or any(v.ndim != root.ndim for v in mine):
             return None
-        return _Expression(root, nodes, leaves, mine, entries.pop())
+        return _Expression(root, nodes, leaves, mine, axes.pop())
 
     def _rows(self, e: _Expression) -> _Rows:
-        numbers = tuple(dict.fromkeys(node.inputs[2] for added in e.gradients.values() for node in added))
+        numbers = tuple(dict.fromkeys(one for g in e.gradients.values() for one, _ in g.added))
         if numbers not in self._of:
             self._of[numbers] = _Rows(numbers, shape_i(e.root, e.axis), self.tables)
         return self._of[numbers]
@@ -180,8 +207,7 @@ class _Rows:
         flat = [v if v.ndim == 1 else reshape(v, (-1,)) for v in numbers]
         self.numbers = flat[0] if len(flat) == 1 else Join(0).make(*(cast(v, "int64") for v in flat))
         self.count = shape_i(self.numbers, 0)
-        place = arange(self.count, dtype="int32")
-        self._places = AdvancedWrite((True,), "set").make(zeros((n,), "int32"), place, self.numbers)
+        self._places = LastPlaces().make(self.numbers, n)
         self._tables = tables
         self._table_of: dict[Variable, Variable] = {}
 
@@ -195,9 +221,9 @@ class _Rows:
             lengths = list(shape_of(gradient))
             lengths[e.axis] = self.count
             table = zeros(lengths, gradient.dtype)
-            for node in e.gradients[gradient]:
-                _, added, numbers = node.inputs
-                table = node.op.make(table, added, self.place(numbers))
+            write = AdvancedWrite(_entries(gradient, e.axis), "add")
+            for numbers, added in e.gradients[gradient].added:
+                table = write.make(table, added, self.place(numbers))
                 self._tables.add(table)
             self._table_of[gradient] = table
         return self._table_of[gradient]
@@ -208,17 +234,23 @@ class _Rows:
 
     def set_in(self, v: Variable, e: _Expression) -> Variable:
         """``v`` with the rows used set to what the expression is there."""
-        own, place = AdvancedIndex(e.entries), self.place(self.numbers)
+        entries = _entries(e.root, e.axis)
+        own, place = AdvancedIndex(entries), self.place(self.numbers)
         new = e.on(
             {
                 v: own.make(self.table(v, e), place) if v in e.gradients else self._named(v, e)
                 for v in e.leaves
             }
         )
-        return AdvancedWrite(e.entries, "set").make(v, new, self.numbers)
+        return AdvancedWrite(entries, "set").make(v, new, self.numbers)
 
     def _named(self, v: Variable, e: _Expression) -> Variable:
         axis = e.along_rows(v)
         if axis is None:
             return v
-        return AdvancedIndex(tuple(k == axis for k in range(v.ndim))).make(v, self.numbers)
+        return AdvancedIndex(_entries(v, axis)).make(v, self.numbers)
+
+
+def _entries(v: Variable, axis: int) -> tuple[bool, ...]:
+    """Those of an index by one array along an axis."""
+    return tuple(k == axis for k in range(v.ndim))
