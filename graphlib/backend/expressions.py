@@ -32,6 +32,13 @@ class Scope:
             scope = scope.parent
         return None
 
+    def is_in(self, other: Scope) -> bool:
+        """Whether this is the other scope or one inside it."""
+        scope: Scope | None = self
+        while scope is not None and scope is not other:
+            scope = scope.parent
+        return scope is other
+
     def at_level(self, level: int) -> Scope:
         scope = self
         while scope.level > level and scope.parent is not None:
@@ -42,9 +49,9 @@ class Scope:
 class Printer:
     """Prints expressions of one kernel.
 
-    ``load(variable, index)``: the C text of an element in memory; ``local(variable, scope)``: the C name of a
-    value that this kernel computes, if it is at hand in the scope, with the level at which it is;
-    ``index(symbol)``: of a loop index or length. ``types``, ``literal`` and ``print_op`` are the backend's.
+    ``load(variable, index, text)``: the C text of an element in memory, ``text`` that of an offset;
+    ``symbol``: of a loop index or length; ``levels``: at which level each index is known. ``types``,
+    ``literal`` and ``print_op`` are the backend's.
     """
 
     types: Mapping[str, str]
@@ -54,17 +61,27 @@ class Printer:
     def __init__(
         self,
         load: Callable[[Variable, tuple[Poly, ...], Callable[[Poly], str]], str],
-        local: Callable[[Variable, Scope], tuple[str, int] | None],
         symbol: Callable[[Symbol], str],
         levels: dict[Symbol, int],
     ) -> None:
         self.load = load
-        self.local = local
         self.symbol = symbol
         self.levels = levels
         self.uses: dict[Expr, int] = {}
         self.count = 0
         self.checks_index = False
+        #: values that the kernel has computed: the name of each, and where it holds
+        self.locals: dict[Variable, tuple[str, Scope]] = {}
+
+    def name(self, letter: str) -> str:
+        """A name that nothing has yet."""
+        self.count += 1
+        return f"{letter}{self.count - 1}"
+
+    def local(self, variable: Variable, scope: Scope) -> tuple[str, int] | None:
+        """The name of a value that the kernel has computed, if that holds in ``scope``, and its level."""
+        name, home = self.locals.get(variable, ("", None))
+        return (name, home.level) if home is not None and scope.is_in(home) else None
 
     def count_uses(self, roots: Iterable[Expr]) -> None:
         """Count how often each expression is needed, so that only repeated ones get a name."""
@@ -115,8 +132,7 @@ class Printer:
         if level == scope.level and self.uses.get(expr, 0) <= 1 and len(text) < _LONG:
             return text if expr.op in ("access", "checked_index") else f"({text})"
         home = scope.at_level(level)
-        name = f"t{self.count}"
-        self.count += 1
+        name = self.name("t")
         home.lines.append(f"const {self.types[expr.dtype]} {name} = {text};")
         home.names[expr] = name
         return name

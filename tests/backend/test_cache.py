@@ -262,11 +262,12 @@ def test_the_folder_is_in_the_cache_of_the_user(tmp_path, counter):
     assert_tidy(tmp_path / ".cache" / "graphlib", 1)
 
 
-def test_another_header_is_another_object(tmp_path, used, counter, number):
+@pytest.mark.parametrize("header", ["c/include/graphlib_math.h", "include/graphlib_functions.h"])
+def test_another_header_is_another_object(tmp_path, used, counter, number, header):
     shutil.copytree(ROOT / "graphlib", tmp_path / "graphlib", ignore=shutil.ignore_patterns("__pycache__"))
     run(PROGRAM, flags=flags(used, counter), root=tmp_path)
     assert counter.runs == 0, "the same package in another place"
-    header = tmp_path / "graphlib" / "backend" / "c" / "include" / "graphlib_math.h"
+    header = tmp_path / "graphlib" / "backend" / header
     header.write_text(header.read_text(encoding="utf-8") + "\n/* another one */\n", encoding="utf-8")
     run(PROGRAM, flags=flags(used, counter), root=tmp_path)
     assert counter.runs == number

@@ -131,12 +131,11 @@ class KernelWriter:
         self.memory = memory
         self.pointers: dict[str, tuple[str, bool]] = {}
         self.lengths: dict[str, None] = {}
-        self.locals: dict[Variable, tuple[str, Scope]] = {}
         self.scopes: dict[Block, Scope] = {}
         self.collapsed: set[int] = set()
         self.splits = False
         self.rows: dict[Variable, Row] = {}
-        self.printer = Printer(self.load, self.local, self.symbol, {i: k + 1 for k, i in enumerate(LOOP)})
+        self.printer = Printer(self.load, self.symbol, {i: k + 1 for k, i in enumerate(LOOP)})
 
     # what the printer asks for
 
@@ -151,16 +150,6 @@ class KernelWriter:
         before = self.pointers.get(name, (c_type, False))
         self.pointers[name] = (c_type, before[1] or written)
         return name
-
-    def local(self, variable: Variable, scope: Scope) -> tuple[str, int] | None:
-        found = self.locals.get(variable)
-        if found is None:
-            return None
-        name, home = found
-        at: Scope | None = scope
-        while at is not None and at is not home:
-            at = at.parent
-        return (name, home.level) if at is home else None
 
     def symbol(self, symbol: Symbol) -> str:
         if symbol.is_index:
@@ -223,7 +212,7 @@ class KernelWriter:
             scope.lines.append(f"for (int64_t k = 0; k < {size}; k++) {pointer}[k] = {self.neutral(value)};")
         self.block(nest.root, scope)
         for value in self.partial:
-            name, _ = self.locals[value.variable]
+            name, _ = self.printer.locals[value.variable]
             scope.lines.append(f"s->{self.partial_name(value)}[chunk] = {name};")
         slow = sum(expr.op in _SLOW for expr in self.printer.uses)
         text = self.function(scope.lines, [v.variable for v in step.values])
@@ -387,13 +376,13 @@ class KernelWriter:
         before = self.fills(entry, scope, inner) if deepest and axis not in self.collapsed else []
         # a sum of many terms is one of sums of runs, which rounds as little as a vector of sums does
         whole = {
-            v: self.locals[v.variable]
+            v: self.printer.locals[v.variable]
             for v in entry.entries
-            if isinstance(v, Value) and self.sums_by_runs(v) and v.variable in self.locals
+            if isinstance(v, Value) and self.sums_by_runs(v) and v.variable in self.printer.locals
         }
         for value, (name, home) in whole.items():
             before.append(f"float {name}_run = 0;")
-            self.locals[value.variable] = (f"{name}_run", home)
+            self.printer.locals[value.variable] = (f"{name}_run", home)
         self.block(entry, inner)
         after = [f"{name} += {name}_run;" for name, _ in whole.values()]
         if axis in self.collapsed:
@@ -402,7 +391,7 @@ class KernelWriter:
             pragmas = self.pragmas(entry) if deepest else []
             scope.lines.extend(self.loop(axis, inner.lines, pragmas, before, after))
         for value, local in whole.items():
-            self.locals[value.variable] = local
+            self.printer.locals[value.variable] = local
         for value in finished:
             self.finish(value, scope)
 
@@ -433,11 +422,10 @@ class KernelWriter:
     def map_value(self, value: Value, scope: Scope, stores: list[str]) -> None:
         text = self.printer.emit(value.element, scope)
         if not text.isidentifier():
-            name = f"t{self.printer.count}"
-            self.printer.count += 1
+            name = self.printer.name("t")
             scope.lines.append(f"const {LOCAL_TYPES[value.variable.dtype]} {name} = {strip(text)};")
             text = name
-        self.locals[value.variable] = (text, scope)
+        self.printer.locals[value.variable] = (text, scope)
         if value.variable in self.stored:
             stores.append(
                 f"{self.use(value.variable, True)}[{self.printer.poly(self.offset(value))}] = {text};"
@@ -463,9 +451,8 @@ class KernelWriter:
         return _LIMITS[dtype][0 if value.kind == "max" else 1]
 
     def declare(self, value: Value, scope: Scope) -> None:
-        name = f"r{self.printer.count}"
-        self.printer.count += 1
-        self.locals[value.variable] = (name, scope)
+        name = self.printer.name("r")
+        self.printer.locals[value.variable] = (name, scope)
         if value.kind in ("argmax", "argmin"):
             scope.lines.append(f"{C_TYPES[value.element.dtype]} {name}_best = 0;")
             scope.lines.append(f"int64_t {name} = -1;")
@@ -491,15 +478,14 @@ class KernelWriter:
 
     def take_in(self, value: Value, scope: Scope) -> None:
         x = self.printer.emit(value.element, scope)
-        if value.variable not in self.locals:
+        if value.variable not in self.printer.locals:
             if value.kept is None:
                 pointer = self.use(value.variable, True)
                 target = f"{pointer}[{self.printer.poly(self.offset(value))}]"
                 scope.lines.append(self.combine(value, target, x))
                 return
             # nothing is reduced: the value itself
-            name = f"t{self.printer.count}"
-            self.printer.count += 1
+            name = self.printer.name("t")
             single = (
                 "0"
                 if value.kind in ("argmax", "argmin")
@@ -508,13 +494,13 @@ class KernelWriter:
                 else strip(x)
             )
             scope.lines.append(f"const {LOCAL_TYPES[value.variable.dtype]} {name} = {single};")
-            self.locals[value.variable] = (name, scope)
+            self.printer.locals[value.variable] = (name, scope)
             if value.variable in self.stored:
                 scope.lines.append(
                     f"{self.use(value.variable, True)}[{self.printer.poly(self.offset(value))}] = {name};"
                 )
             return
-        name = self.locals[value.variable][0]
+        name = self.printer.locals[value.variable][0]
         if value.kind in ("argmax", "argmin"):
             sign = ">" if value.kind == "argmax" else "<"
             index = LOOP[value.reduced[0]].name
@@ -534,15 +520,15 @@ class KernelWriter:
         return _COMBINE[value.kind or ""].format(acc=target, x=x, **names)
 
     def finish(self, value: Value, scope: Scope) -> None:
-        name = self.locals[value.variable][0]
+        name = self.printer.locals[value.variable][0]
         if self.sums_one_by_one(value) or self.sums_by_runs(value):
             scope.lines.append(f"const float {name}_rounded = (float){name};")
             name += "_rounded"
-            self.locals[value.variable] = (name, scope)
+            self.printer.locals[value.variable] = (name, scope)
         if value.kept is None:
             target = f"{self.use(value.variable, True)}[{self.printer.poly(self.offset(value))}]"
             scope.lines.append(self.combine(value, target, name))
-            del self.locals[value.variable]
+            del self.printer.locals[value.variable]
         elif value.variable in self.stored and value.kept:
             scope.lines.append(
                 f"{self.use(value.variable, True)}[{self.printer.poly(self.offset(value))}] = {name};"
@@ -553,7 +539,7 @@ class KernelWriter:
         it."""
         clauses: dict[str, list[str]] = {}
         for value in entry.entries:
-            if isinstance(value, Block) or value.kind is None or value.variable not in self.locals:
+            if isinstance(value, Block) or value.kind is None or value.variable not in self.printer.locals:
                 continue
             if self.register_level(value) == len(value.axes):
                 continue
@@ -564,7 +550,7 @@ class KernelWriter:
             operator = _CLAUSE.get(value.kind) or (
                 f"gl_{value.kind}_{s}" if dtype.startswith("float") else value.kind
             )
-            clauses.setdefault(operator, []).append(self.locals[value.variable][0])
+            clauses.setdefault(operator, []).append(self.printer.locals[value.variable][0])
         if self.printer.checks_index:
             clauses["|"] = [*clauses.get("|", []), "bad"]
         text = "".join(f" reduction({op}:{', '.join(names)})" for op, names in clauses.items())

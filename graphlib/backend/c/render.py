@@ -374,7 +374,6 @@ class Renderer:
         """An expression computed in gl_run itself, from the state; statements it needs go to ``lines``."""
         printer = Printer(
             lambda v, index, text: f"s->{self.pointer(v)[0]}[{text(_flat(index, self.low.shape(v)))}]",
-            lambda v, scope: None,
             lambda symbol: f"s->{self.length(symbol)}",
             {},
         )

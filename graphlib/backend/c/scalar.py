@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 
 from ...scalar.expression import Expr
+from .. import operators
 
 C_TYPES = {
     "bool": "uint8_t",
@@ -32,27 +33,14 @@ SUFFIXES = {
 
 # {t} is the C type of the result, {0}, {1}, … the operands; integers wrap as in NumPy because the result is
 # cast back
-_ANY = {
-    "identity": "{0}",
-    "eq": "{0} == {1}",
-    "neq": "{0} != {1}",
-    "lt": "{0} < {1}",
-    "le": "{0} <= {1}",
-    "gt": "{0} > {1}",
-    "ge": "{0} >= {1}",
-    "switch": "{0} ? {1} : {2}",
-}
-_ARITHMETIC = {"neg": "-{0}", "add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}", "sqr": "{0} * {0}"}
 _FLOAT = {
-    **_ARITHMETIC,
-    "true_div": "{0} / {1}",
-    "inv": "1 / {0}",
+    **operators.ANY,
+    **operators.FLOAT,
     "abs": "{fabs}({0})",
     "sqrt": "{sqrt}({0})",
     "floor": "{floor}({0})",
     "ceil": "{ceil}({0})",
     "trunc": "{trunc}({0})",
-    "isnan": "{0} != {0}",
     "isinf": "{fabs}({0}) == INFINITY",
     "sgn": "gl_sgn_{s}({0})",
     "maximum": "gl_max_{s}({0}, {1})",
@@ -66,9 +54,10 @@ _FLOAT = {
     "tri_gamma": "gl_trigamma_{s}({0})",
 }
 _INTEGER = {
-    **{name: f"({{t}})({text})" for name, text in _ARITHMETIC.items()},
+    **operators.ANY,
+    **{name: f"({{t}})({text})" for name, text in operators.ARITHMETIC.items()},
+    **operators.INTEGER,
     "abs": "({t})({0} < 0 ? -{0} : {0})",
-    "sgn": "({t})(({0} > 0) - ({0} < 0))",
     "maximum": "({0} > {1} ? {0} : {1})",
     "minimum": "({0} < {1} ? {0} : {1})",
     "floor_div": "gl_floordiv_{s}({0}, {1})",
@@ -76,10 +65,6 @@ _INTEGER = {
     "pow": "({t})gl_ipow_i64({0}, {1})",
     "random_uniform": "gl_random_uniform_{r}({0}, {1}, {2}, {3})",
     "random_normal": "gl_random_normal_{r}({0}, {1}, {2}, {3})",
-    "and_": "({t})({0} & {1})",
-    "or_": "({t})({0} | {1})",
-    "xor": "({t})({0} ^ {1})",
-    "invert": "({t})~{0}",
 }
 _BOOL = {**_INTEGER, "invert": "!{0}"}
 _LIBM = {f: {"float32": f + "f", "float64": f} for f in ("fabs", "sqrt", "floor", "ceil", "trunc")}
@@ -93,10 +78,7 @@ def literal(value: object, dtype: str) -> str:
             return "NAN"
         if math.isinf(x):
             return "INFINITY" if x > 0 else "(-INFINITY)"
-        text = repr(x) if dtype == "float64" else f"{x:.9g}"
-        text += "" if any(c in text for c in ".en") else ".0"
-        text += "f" if dtype == "float32" else ""
-        return f"({text})" if x < 0 or text.startswith("-") else text
+        return operators.decimal(x, dtype)
     number = int(value)
     if dtype == "int64" and abs(number) > 2**31 - 1:
         return "INT64_MIN" if number == -(2**63) else f"INT64_C({number})"
@@ -111,9 +93,7 @@ def print_op(expr: Expr, args: list[str]) -> str:
     table = _FLOAT if dtype in ("float32", "float64") else _BOOL if dtype == "bool" else _INTEGER
     suffix = SUFFIXES[dtype]
     template = (
-        _ANY.get(expr.op)
-        or table.get(expr.op)
-        or f"gl_{expr.op}_{suffix}({', '.join(f'{{{k}}}' for k in range(len(args)))})"
+        table.get(expr.op) or f"gl_{expr.op}_{suffix}({', '.join(f'{{{k}}}' for k in range(len(args)))})"
     )
     return template.format(
         *args,

@@ -23,6 +23,8 @@ from ...errors import CompileError
 from ..cache import kept, key_of, sealed
 
 HERE = Path(__file__).parent
+#: the folders of headers: those of C alone, and those that the CUDA backend reads, too
+INCLUDES = (HERE / "include", HERE.parent / "include")
 FLAGS = (
     "-std=gnu11",
     "-O3",
@@ -96,7 +98,7 @@ def _processor() -> str:
 
 @functools.lru_cache(maxsize=1)
 def _headers() -> bytes:
-    return b"".join(path.read_bytes() for path in sorted((HERE / "include").iterdir()))
+    return b"".join(path.read_bytes() for folder in INCLUDES for path in sorted(folder.iterdir()))
 
 
 def shared_object(source: str, extra_flags: tuple[str, ...] = ()) -> ctypes.CDLL:
@@ -126,7 +128,7 @@ def _compile(compiler: tuple[str, ...], flags: tuple[str, ...], source: str, pat
         command = [
             *compiler,
             *flags,
-            f"-I{HERE / 'include'}",
+            *(f"-I{folder}" for folder in INCLUDES),
             str(temporary),
             "-o",
             str(made),

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...compile.steps import MatMul
 from ...errors import GraphError
-from .compile import wheel_libraries
+from .compile import first_library, wheel_libraries
 
 _TYPES = {"float32": ("S", ctypes.c_float), "float64": ("D", ctypes.c_double)}
 
@@ -17,12 +17,7 @@ _TYPES = {"float32": ("S", ctypes.c_float), "float64": ("D", ctypes.c_double)}
 @functools.lru_cache(maxsize=1)
 def library() -> ctypes.CDLL | None:
     """The loaded cuBLAS, from NVIDIA's wheel or the toolkit, or None."""
-    for name in [*wheel_libraries("libcublas.so.*"), "libcublas.so.13", "libcublas.so.12"]:
-        try:
-            return ctypes.CDLL(name)
-        except OSError:
-            continue
-    return None
+    return first_library([*wheel_libraries("libcublas.so.*"), "libcublas.so.13", "libcublas.so.12"])
 
 
 @functools.lru_cache(maxsize=1)

@@ -15,20 +15,29 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ...errors import CompileError
 from ..cache import kept, key_of, unsealed, write
 
-HERE = Path(__file__).parent
+_HERE = Path(__file__).parent
+_SHARED = _HERE.parent / "include"
+#: what stands in front of every function's kernels, in this order
+_DEVICE_CODE = (
+    _HERE / "device.cuh",
+    _SHARED / "graphlib_functions.h",
+    _SHARED / "graphlib_philox.h",
+    _HERE / "convolution.cuh",
+)
 OPTIONS = ("--std=c++17", "-lineinfo")
 
 
 @functools.lru_cache(maxsize=1)
 def device_code() -> str:
-    """What stands in front of every function's kernels."""
-    return "".join((HERE / name).read_text(encoding="utf-8") for name in ("device.cuh", "convolution.cuh"))
+    """The text in front of every function's kernels."""
+    return "".join(path.read_text(encoding="utf-8") for path in _DEVICE_CODE)
 
 
 def wheel_libraries(pattern: str) -> list[str]:
@@ -38,6 +47,16 @@ def wheel_libraries(pattern: str) -> list[str]:
     return sorted((p for f in folders for p in glob.glob(os.path.join(f, "*", "lib", pattern))), reverse=True)
 
 
+def first_library(names: Iterable[str]) -> ctypes.CDLL | None:
+    """The first of these that the loader finds, or None."""
+    for name in names:
+        try:
+            return ctypes.CDLL(name)
+        except OSError:
+            continue
+    return None
+
+
 @functools.lru_cache(maxsize=1)
 def nvrtc() -> ctypes.CDLL | None:
     """NVIDIA's runtime compiler, from its wheel or the toolkit, or None."""
@@ -45,12 +64,7 @@ def nvrtc() -> ctypes.CDLL | None:
     # NVRTC looks for this one by name, and would not find it in a wheel
     for name in [p for p in wheel_libraries("libnvrtc-builtins.so.*") if ".alt." not in p]:
         ctypes.CDLL(name, ctypes.RTLD_GLOBAL)
-    for name in [*names, "libnvrtc.so.13", "libnvrtc.so.12"]:
-        try:
-            return ctypes.CDLL(name)
-        except OSError:
-            continue
-    return None
+    return first_library([*names, "libnvrtc.so.13", "libnvrtc.so.12"])
 
 
 @functools.lru_cache(maxsize=1)
@@ -154,6 +168,7 @@ __all__ = [
     "compiler_name",
     "cubin",
     "device_code",
+    "first_library",
     "kept_cubin",
     "load_module",
     "nvrtc",

@@ -1,10 +1,13 @@
 /* ---- convolution, a thread for each element of the output: for what is small or odd ---------------------------------------- */
 
-/* Images x (n, c, h, w), filters (f, c, kh, kw), output (n, f, oh, ow); padding ph, pw, strides sh, sw, dilation dh, dw. */
+/* Images x (n, c, h, w), filters (f, c, kh, kw), output (n, f, oh, ow); padding ph, pw, strides sh, sw, dilation dh, dw; flip:
+   whether filters are turned round. */
+#define GL_CONVOLUTION_LENGTHS                                                                                           \
+    long long n, long long c, long long h, long long w, long long f, long long kh, long long kw, long long oh,           \
+        long long ow, long long ph, long long pw, long long sh, long long sw, long long dh, long long dw, int flip
+
 template <class T>
-GL_DEVICE void gl_convolve(const T *x, const T *filters, T *out, long long n, long long c, long long h, long long w, long long f,
-                           long long kh, long long kw, long long oh, long long ow, long long ph, long long pw, long long sh,
-                           long long sw, long long dh, long long dw, int flip) {
+GL_INLINE void gl_convolve(const T *x, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {
     GL_EACH_THREAD(k, n * f * oh * ow) {
         const long long column = k % ow, row = k / ow % oh, filter = k / (ow * oh) % f, image = k / (ow * oh * f);
         T sum = 0;
@@ -24,9 +27,7 @@ GL_DEVICE void gl_convolve(const T *x, const T *filters, T *out, long long n, lo
 }
 
 template <class T>
-GL_DEVICE void gl_convolve_by_images(const T *g, const T *filters, T *out, long long n, long long c, long long h, long long w,
-                                     long long f, long long kh, long long kw, long long oh, long long ow, long long ph,
-                                     long long pw, long long sh, long long sw, long long dh, long long dw, int flip) {
+GL_INLINE void gl_convolve_by_images(const T *g, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {
     GL_EACH_THREAD(k, n * c * h * w) {
         const long long column = k % w + pw, row = k / w % h + ph, channel = k / (w * h) % c, image = k / (w * h * c);
         T sum = 0;
@@ -46,9 +47,7 @@ GL_DEVICE void gl_convolve_by_images(const T *g, const T *filters, T *out, long 
 }
 
 template <class T>
-GL_DEVICE void gl_convolve_by_filters(const T *x, const T *g, T *out, long long n, long long c, long long h, long long w,
-                                      long long f, long long kh, long long kw, long long oh, long long ow, long long ph,
-                                      long long pw, long long sh, long long sw, long long dh, long long dw, int flip) {
+GL_INLINE void gl_convolve_by_filters(const T *x, const T *g, T *out, GL_CONVOLUTION_LENGTHS) {
     GL_EACH_THREAD(k, f * c * kh * kw) {
         const long long pixel = k % (kh * kw), channel = k / (kh * kw) % c, filter = k / (kh * kw * c);
         const long long place = flip ? kh * kw - 1 - pixel : pixel, p = place / kw, q = place % kw;
@@ -73,7 +72,7 @@ GL_DEVICE void gl_convolve_by_filters(const T *x, const T *g, T *out, long long 
 /* As gl_gemm_tile, of factors that are computed: a(p, q) is element p of what is summed over, from `from` to before `k`, of
    row q; b(p, q) that of column q.  (Through it, gl_gemm_tile itself would spill registers.) */
 template <int R, bool a_runs, bool b_runs, class T, class A, class B>
-GL_DEVICE void gl_product_tile(const A &a, const B &b, long long m, long long n, long long from, long long k, long long row,
+GL_INLINE void gl_product_tile(const A &a, const B &b, long long m, long long n, long long from, long long k, long long row,
                                long long column, T (*a_tile)[GL_TILE * R + 1], T (*b_tile)[GL_TILE * R + 1], T (&sum)[R][R]) {
     int x = threadIdx.x, y = threadIdx.y;
 #pragma unroll
@@ -112,7 +111,7 @@ GL_DEVICE void gl_product_tile(const A &a, const B &b, long long m, long long n,
 
 /* The pixel of the images that pixel `pixel` (over all channels) of a filter sees at place `place` (over all images). */
 template <class T>
-GL_DEVICE T gl_seen(const T *x, long long pixel, long long place, long long c, long long h, long long w, long long kh, long long kw,
+GL_INLINE T gl_seen(const T *x, long long pixel, long long place, long long c, long long h, long long w, long long kh, long long kw,
                     long long oh, long long ow, long long ph, long long pw, long long sh, long long sw, long long dh,
                     long long dw) {
     long long j = gl_split(&pixel, kw) * dw - pw;
@@ -123,15 +122,13 @@ GL_DEVICE T gl_seen(const T *x, long long pixel, long long place, long long c, l
 }
 
 /* A pixel over all channels as it lies in memory, where filters may be turned round. */
-GL_DEVICE long long gl_turned(long long pixel, long long pixels, int flip) {
+GL_INLINE long long gl_turned(long long pixel, long long pixels, int flip) {
     return flip ? pixel / pixels * pixels + pixels - 1 - pixel % pixels : pixel;
 }
 
 /* f x (c kh kw) times (c kh kw) x (n oh ow). */
 template <int R, class T>
-GL_DEVICE void gl_convolve_tiles(const T *x, const T *filters, T *out, long long n, long long c, long long h, long long w,
-                                 long long f, long long kh, long long kw, long long oh, long long ow, long long ph, long long pw,
-                                 long long sh, long long sw, long long dh, long long dw, int flip) {
+GL_INLINE void gl_convolve_tiles(const T *x, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {
     GL_TILES(T, R);
     const long long pixels = kh * kw, depth = c * pixels, plane = oh * ow, places = n * plane;
     GL_EACH_TILE(R, f) {
@@ -146,10 +143,7 @@ GL_DEVICE void gl_convolve_tiles(const T *x, const T *filters, T *out, long long
 
 /* c x (f kh kw) times (f kh kw) x (n h w), for strides of 1. */
 template <int R, class T>
-GL_DEVICE void gl_convolve_by_images_tiles(const T *g, const T *filters, T *out, long long n, long long c, long long h,
-                                           long long w, long long f, long long kh, long long kw, long long oh, long long ow,
-                                           long long ph, long long pw, long long, long long, long long dh, long long dw,
-                                           int flip) {
+GL_INLINE void gl_convolve_by_images_tiles(const T *g, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {
     GL_TILES(T, R);
     const long long pixels = kh * kw, depth = f * pixels, plane = h * w, places = n * plane;
     GL_EACH_TILE(R, c) {
@@ -174,9 +168,7 @@ GL_DEVICE void gl_convolve_by_images_tiles(const T *g, const T *filters, T *out,
 /* f x (n oh ow) times (n oh ow) x (c kh kw): many places and few results, so that the places are cut into gridDim.z parts,
    each of which leaves sums of its own; gl_add_parts adds them up. */
 template <int R, class T>
-GL_DEVICE void gl_convolve_by_filters_tiles(const T *x, const T *g, T *parts, long long n, long long c, long long h, long long w,
-                                            long long f, long long kh, long long kw, long long oh, long long ow, long long ph,
-                                            long long pw, long long sh, long long sw, long long dh, long long dw, int flip) {
+GL_INLINE void gl_convolve_by_filters_tiles(const T *x, const T *g, T *parts, GL_CONVOLUTION_LENGTHS) {
     GL_TILES(T, R);
     const long long pixels = kh * kw, columns = c * pixels, plane = oh * ow, places = n * plane;
     const long long each = ((places + gridDim.z - 1) / gridDim.z + GL_TILE - 1) / GL_TILE * GL_TILE;
@@ -194,7 +186,7 @@ GL_DEVICE void gl_convolve_by_filters_tiles(const T *x, const T *g, T *parts, lo
 }
 
 template <class T>
-GL_DEVICE void gl_add_parts(const T *parts, T *out, long long size, int count) {
+GL_INLINE void gl_add_parts(const T *parts, T *out, long long size, int count) {
     GL_EACH_THREAD(k, size) {
         T sum = 0;
         for (int part = 0; part < count; part++) sum += parts[part * size + k];
@@ -204,9 +196,14 @@ GL_DEVICE void gl_add_parts(const T *parts, T *out, long long size, int count) {
 
 /* ---- pooling ---------------------------------------------------------------------------------------------------------------- */
 
+/* Planes of h x w elements, windows (oh, ow) of kh x kw, sh and sw apart. */
+#define GL_POOL_LENGTHS                                                                                                  \
+    long long planes, long long h, long long w, long long oh, long long ow, long long kh, long long kw, long long sh,    \
+        long long sw
+
 /* Where the first maximum of a window lies; a NaN is greater than every number. */
 template <class T>
-GL_DEVICE long long gl_pool_place(const T *x, long long w, long long kh, long long kw) {
+GL_INLINE long long gl_pool_place(const T *x, long long w, long long kh, long long kw) {
     long long place = 0;
     T best = x[0];
     for (long long p = 0; p < kh; p++)
@@ -218,8 +215,7 @@ GL_DEVICE long long gl_pool_place(const T *x, long long w, long long kh, long lo
 }
 
 template <class T>
-GL_DEVICE void gl_pool_max(const T *x, T *out, long long planes, long long h, long long w, long long oh, long long ow, long long kh,
-                           long long kw, long long sh, long long sw) {
+GL_INLINE void gl_pool_max(const T *x, T *out, GL_POOL_LENGTHS) {
     GL_EACH_THREAD(k, planes * oh * ow) {
         const T *corner = x + (k / (ow * oh) * h + k / ow % oh * sh) * w + k % ow * sw;
         out[k] = corner[gl_pool_place(corner, w, kh, kw)];
@@ -227,8 +223,7 @@ GL_DEVICE void gl_pool_max(const T *x, T *out, long long planes, long long h, lo
 }
 
 template <class T>
-GL_DEVICE void gl_pool_pick(const T *x, const T *t, T *out, long long planes, long long h, long long w, long long oh, long long ow,
-                            long long kh, long long kw, long long sh, long long sw) {
+GL_INLINE void gl_pool_pick(const T *x, const T *t, T *out, GL_POOL_LENGTHS) {
     GL_EACH_THREAD(k, planes * oh * ow) {
         const long long corner = (k / (ow * oh) * h + k / ow % oh * sh) * w + k % ow * sw;
         out[k] = t[corner + gl_pool_place(x + corner, w, kh, kw)];
@@ -236,14 +231,13 @@ GL_DEVICE void gl_pool_pick(const T *x, const T *t, T *out, long long planes, lo
 }
 
 /* The windows from the first that covers an element to before the one behind the last. */
-GL_DEVICE void gl_pool_windows(long long i, long long size, long long stride, long long count, long long *first, long long *last) {
+GL_INLINE void gl_pool_windows(long long i, long long size, long long stride, long long count, long long *first, long long *last) {
     *first = i < size ? 0 : (i - size) / stride + 1;
     *last = i / stride + 1 < count ? i / stride + 1 : count;
 }
 
 template <class T>
-GL_DEVICE void gl_pool_scatter(const T *x, const T *g, T *out, long long planes, long long h, long long w, long long oh,
-                               long long ow, long long kh, long long kw, long long sh, long long sw) {
+GL_INLINE void gl_pool_scatter(const T *x, const T *g, T *out, GL_POOL_LENGTHS) {
     GL_EACH_THREAD(k, planes * h * w) {
         const long long column = k % w, row = k / w % h, plane = k / (w * h);
         long long a0, a1, b0, b1;
@@ -260,8 +254,7 @@ GL_DEVICE void gl_pool_scatter(const T *x, const T *g, T *out, long long planes,
 }
 
 template <class T>
-GL_DEVICE void gl_pool_spread(const T *g, T *out, long long planes, long long h, long long w, long long oh, long long ow,
-                              long long kh, long long kw, long long sh, long long sw) {
+GL_INLINE void gl_pool_spread(const T *g, T *out, GL_POOL_LENGTHS) {
     GL_EACH_THREAD(k, planes * h * w) {
         const long long column = k % w, row = k / w % h, plane = k / (w * h);
         long long a0, a1, b0, b1;

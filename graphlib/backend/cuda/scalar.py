@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 
 from ...scalar.expression import Expr
-from .. import expressions
+from .. import expressions, operators
 
 C_TYPES = {
     "bool": "unsigned char",
@@ -41,36 +41,22 @@ _UNSIGNED = {
 # {t}: the type of the result, {o}: that of the operands, {u}: an unsigned type as wide, {0}, {1}, …: the
 # operands
 _ANY = {
-    "identity": "{0}",
-    "eq": "{0} == {1}",
-    "neq": "{0} != {1}",
-    "lt": "{0} < {1}",
-    "le": "{0} <= {1}",
-    "gt": "{0} > {1}",
-    "ge": "{0} >= {1}",
-    "switch": "{0} ? {1} : {2}",
+    **operators.ANY,
     "maximum": "gl_max<{o}>({0}, {1})",
     "minimum": "gl_min<{o}>({0}, {1})",
-    "floor_div": "gl_floordiv(({o}){0}, ({o}){1})",
-    "mod": "gl_mod(({o}){0}, ({o}){1})",
 }
 _FLOAT = {
     **_ANY,
-    "neg": "-{0}",
-    "add": "{0} + {1}",
-    "sub": "{0} - {1}",
-    "mul": "{0} * {1}",
-    "sqr": "{0} * {0}",
-    "true_div": "{0} / {1}",
-    "inv": "1 / {0}",
-    "isnan": "{0} != {0}",
+    **operators.FLOAT,
     "isinf": "fabs{f}({0}) == {inf}",
     "sgn": "gl_sgn({0})",
     "sigmoid": "gl_sigmoid({0})",
     "softplus": "gl_softplus({0})",
     "logaddexp": "gl_logaddexp({0}, {1})",
-    "psi": "({t})gl_digamma({0})",
-    "tri_gamma": "({t})gl_trigamma({0})",
+    "floor_div": "gl_floordiv_{s}({0}, {1})",
+    "mod": "gl_mod_{s}({0}, {1})",
+    "psi": "gl_digamma_{s}({0})",
+    "tri_gamma": "gl_trigamma_{s}({0})",
 }
 #: CUDA's name of an operation; the float32 one has an f at its end
 _LIBRARY = {
@@ -109,20 +95,18 @@ _LIBRARY = {
 # overflow wraps around, as in NumPy: it is defined for unsigned numbers only
 _INTEGER = {
     **_ANY,
+    **operators.INTEGER,
     "neg": "({t})(0 - ({u}){0})",
     "add": "({t})(({u}){0} + ({u}){1})",
     "sub": "({t})(({u}){0} - ({u}){1})",
     "mul": "({t})(({u}){0} * ({u}){1})",
     "sqr": "({t})(({u}){0} * ({u}){0})",
     "abs": "({t})({0} < 0 ? 0 - ({u}){0} : ({u}){0})",
-    "sgn": "({t})(({0} > 0) - ({0} < 0))",
-    "pow": "({t})gl_ipow({0}, {1})",
+    "floor_div": "gl_floordiv(({o}){0}, ({o}){1})",
+    "mod": "gl_mod(({o}){0}, ({o}){1})",
+    "pow": "({t})gl_ipow_i64({0}, {1})",
     "random_uniform": "gl_random_uniform_{s}({0}, {1}, {2}, {3})",
     "random_normal": "gl_random_normal_{s}({0}, {1}, {2}, {3})",
-    "and_": "({t})({0} & {1})",
-    "or_": "({t})({0} | {1})",
-    "xor": "({t})({0} ^ {1})",
-    "invert": "({t})~{0}",
 }
 _BOOL = {**_INTEGER, "invert": "!{0}"}
 _INFINITY = {"float32": "GL_INF_F32", "float64": "GL_INF_F64"}
@@ -136,10 +120,7 @@ def literal(value: object, dtype: str) -> str:
             return _INFINITY[dtype].replace("INF", "NAN")
         if math.isinf(x):
             return _INFINITY[dtype] if x > 0 else f"(-{_INFINITY[dtype]})"
-        text = repr(x) if dtype == "float64" else f"{x:.9g}"
-        text += "" if any(c in text for c in ".en") else ".0"
-        text += "f" if dtype == "float32" else ""
-        return f"({text})" if text.startswith("-") else text
+        return operators.decimal(x, dtype)
     number = int(value)
     if number == -(2**63):
         return "(-9223372036854775807LL - 1)"

@@ -14,11 +14,18 @@
 /* elements behind a buffer that copies of whole vectors may touch */
 #define GL_SLACK 16
 
+/* what every call is given: lengths of the images, the filters and the output, padding, strides, dilation, and whether filters
+   are turned round */
+#define GL_CONVOLUTION_NAMES n, c, h, w, f, kh, kw, oh, ow, ph, pw, sh, sw, dh, dw, flip
+#define GL_CONVOLUTION_LENGTHS                                                                                                   \
+    int64_t n, int64_t c, int64_t h, int64_t w, int64_t f, int64_t kh, int64_t kw, int64_t oh, int64_t ow, int64_t ph,           \
+        int64_t pw, int64_t sh, int64_t sw, int64_t dh, int64_t dw, int64_t flip
+
 typedef struct {
     const gl_runtime *rt;
     const void *left, *right;
     void *out, *parts;
-    int64_t n, c, h, w, f, kh, kw, oh, ow, ph, pw, sh, sw, dh, dw, flip;
+    int64_t GL_CONVOLUTION_NAMES;
     int64_t rows, channels;       /* of a tile: rows of the output, channels of the images */
     int64_t wide, tall;           /* of a tile's part of the image, with its padding */
     int64_t groups, chunks, failed;
@@ -41,6 +48,12 @@ static inline __attribute__((unused)) void gl_convolution_tiles(gl_convolution *
     j->rows = gl_even(j->oh, j->rows);
     j->wide = (j->ow - 1) * j->sw + (j->kw - 1) * j->dw + 1;
     j->tall = (j->rows - 1) * j->sh + (j->kh - 1) * j->dh + 1;
+}
+
+/* Whether there is nothing to compute: no elements, or each is a sum of no terms, and 0. */
+static inline int gl_convolution_is_empty(void *out, int64_t elements, int64_t terms, size_t item) {
+    if (!terms) memset(out, 0, (size_t)elements * item);
+    return !elements || !terms;
 }
 
 #define GL_CONVOLUTION(s, T, gemm)                                                                                               \
@@ -214,46 +227,28 @@ static inline __attribute__((unused)) void gl_convolution_tiles(gl_convolution *
         free(stage);                                                                                                             \
     }                                                                                                                            \
     static inline __attribute__((unused)) int gl_convolve_##s(                                                                   \
-        const gl_runtime *rt, const T *x, const T *filters, T *out, int64_t n, int64_t c, int64_t h, int64_t w, int64_t f,       \
-        int64_t kh, int64_t kw, int64_t oh, int64_t ow, int64_t ph, int64_t pw, int64_t sh, int64_t sw, int64_t dh, int64_t dw,  \
-        int64_t flip) {                                                                                                          \
-        gl_convolution j = {rt, x, filters, out, 0, n, c, h, w, f, kh, kw, oh, ow, ph, pw, sh, sw, dh, dw, flip};                \
-        if (n * f * oh * ow == 0) return 0;                                                                                      \
-        if (c * kh * kw == 0) {                                                                                                  \
-            memset(out, 0, (size_t)(n * f * oh * ow) * sizeof(T));                                                               \
-            return 0;                                                                                                            \
-        }                                                                                                                        \
+        const gl_runtime *rt, const T *x, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {                                    \
+        gl_convolution j = {rt, x, filters, out, 0, GL_CONVOLUTION_NAMES};                                                       \
+        if (gl_convolution_is_empty(out, n * f * oh * ow, c * kh * kw, sizeof(T))) return 0;                                     \
         gl_convolution_tiles(&j);                                                                                                \
         j.chunks = gl_chunks(n * ((oh + j.rows - 1) / j.rows), n * f * oh * ow * c * kh * kw / 4);                               \
         rt->parallel(gl_convolve_chunk_##s, &j, j.chunks);                                                                       \
         return j.failed != 0;                                                                                                    \
     }                                                                                                                            \
     static inline __attribute__((unused)) int gl_convolve_by_images_##s(                                                         \
-        const gl_runtime *rt, const T *g, const T *filters, T *out, int64_t n, int64_t c, int64_t h, int64_t w, int64_t f,       \
-        int64_t kh, int64_t kw, int64_t oh, int64_t ow, int64_t ph, int64_t pw, int64_t sh, int64_t sw, int64_t dh, int64_t dw,  \
-        int64_t flip) {                                                                                                          \
-        gl_convolution j = {rt, g, filters, out, 0, n, c, h, w, f, kh, kw, oh, ow, ph, pw, sh, sw, dh, dw, flip};                \
-        if (n * c * h * w == 0) return 0;                                                                                        \
-        if (f * kh * kw * oh * ow == 0) {                                                                                        \
-            memset(out, 0, (size_t)(n * c * h * w) * sizeof(T));                                                                 \
-            return 0;                                                                                                            \
-        }                                                                                                                        \
+        const gl_runtime *rt, const T *g, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {                                    \
+        gl_convolution j = {rt, g, filters, out, 0, GL_CONVOLUTION_NAMES};                                                       \
+        if (gl_convolution_is_empty(out, n * c * h * w, f * kh * kw * oh * ow, sizeof(T))) return 0;                             \
         gl_convolution_tiles(&j);                                                                                                \
         j.chunks = gl_chunks(n * ((c + j.channels - 1) / j.channels), n * f * oh * ow * c * kh * kw / 4);                        \
         rt->parallel(gl_convolve_by_images_chunk_##s, &j, j.chunks);                                                             \
         return j.failed != 0;                                                                                                    \
     }                                                                                                                            \
     static inline __attribute__((unused)) int gl_convolve_by_filters_##s(                                                        \
-        const gl_runtime *rt, const T *x, const T *g, T *out, int64_t n, int64_t c, int64_t h, int64_t w, int64_t f, int64_t kh, \
-        int64_t kw, int64_t oh, int64_t ow, int64_t ph, int64_t pw, int64_t sh, int64_t sw, int64_t dh, int64_t dw,              \
-        int64_t flip) {                                                                                                          \
-        gl_convolution j = {rt, x, g, out, 0, n, c, h, w, f, kh, kw, oh, ow, ph, pw, sh, sw, dh, dw, flip};                      \
+        const gl_runtime *rt, const T *x, const T *g, T *out, GL_CONVOLUTION_LENGTHS) {                                          \
+        gl_convolution j = {rt, x, g, out, 0, GL_CONVOLUTION_NAMES};                                                             \
         const int64_t size = f * c * kh * kw;                                                                                    \
-        if (size == 0) return 0;                                                                                                 \
-        if (n * oh * ow == 0) {                                                                                                  \
-            memset(out, 0, (size_t)size * sizeof(T));                                                                            \
-            return 0;                                                                                                            \
-        }                                                                                                                        \
+        if (gl_convolution_is_empty(out, size, n * oh * ow, sizeof(T))) return 0;                                                \
         gl_convolution_tiles(&j);                                                                                                \
         j.groups = gl_chunks(n < 8 ? n : 8, n * oh * ow * size / 4);                                                             \
         T *parts = malloc((size_t)(j.groups * size) * sizeof(T));                                                                \

@@ -5,10 +5,14 @@
 
 #include "graphlib_runtime.h"
 
+#define GL_POOL_NAMES planes, h, w, oh, ow, kh, kw, sh, sw
+#define GL_POOL_LENGTHS                                                                                                          \
+    int64_t planes, int64_t h, int64_t w, int64_t oh, int64_t ow, int64_t kh, int64_t kw, int64_t sh, int64_t sw
+
 typedef struct {
     const void *x, *g;
     void *out;
-    int64_t planes, h, w, oh, ow, kh, kw, sh, sw, chunks;
+    int64_t GL_POOL_NAMES, chunks;
 } gl_pool_job;
 
 /* elements of the blocks that windows of two by two are taken in */
@@ -16,6 +20,17 @@ typedef struct {
 
 /* whether v comes before best as a maximum: greater, or a NaN where best is none */
 #define GL_BETTER(v, best) (!((v) <= (best)) & ((best) == (best)))
+
+/* whether windows are two by two, side by side, in rows that fit a block */
+static inline int gl_pool_in_pairs(const gl_pool_job *j) {
+    return j->kh == 2 && j->kw == 2 && j->sh == 2 && j->sw == 2 && j->w <= GL_POOL_BLOCK && j->w > 1;
+}
+
+static inline int gl_pool_run(const gl_runtime *rt, gl_task task, gl_pool_job *j) {
+    j->chunks = gl_chunks(j->planes, j->planes * j->h * j->w * 4);
+    rt->parallel(task, j, j->chunks);
+    return 0;
+}
 
 #define GL_POOL(s, T, I)                                                                                                         \
     /* where the first maximum of a window lies */                                                                               \
@@ -103,12 +118,9 @@ typedef struct {
         }                                                                                                                        \
         memset(out + 2 * oh * w, 0, (size_t)((h - 2 * oh) * w) * sizeof(T));                                                     \
     }                                                                                                                            \
-    static inline int gl_pool_in_pairs_##s(const gl_pool_job *j) {                                                               \
-        return j->kh == 2 && j->kw == 2 && j->sh == 2 && j->sw == 2 && j->w <= GL_POOL_BLOCK && j->w > 1;                        \
-    }                                                                                                                            \
     static void gl_pool_max_chunk_##s(void *context, int64_t chunk) {                                                            \
         const gl_pool_job j = *(const gl_pool_job *)context;                                                                     \
-        const int pairs = gl_pool_in_pairs_##s(&j);                                                                              \
+        const int pairs = gl_pool_in_pairs(&j);                                                                                  \
         for (int64_t n = j.planes * chunk / j.chunks; n < j.planes * (chunk + 1) / j.chunks; n++) {                              \
             const T *x = (const T *)j.x + n * j.h * j.w;                                                                         \
             T *out = (T *)j.out + n * j.oh * j.ow;                                                                               \
@@ -125,7 +137,7 @@ typedef struct {
     }                                                                                                                            \
     static void gl_pool_scatter_chunk_##s(void *context, int64_t chunk) {                                                        \
         const gl_pool_job j = *(const gl_pool_job *)context;                                                                     \
-        const int pairs = gl_pool_in_pairs_##s(&j);                                                                              \
+        const int pairs = gl_pool_in_pairs(&j);                                                                                  \
         for (int64_t n = j.planes * chunk / j.chunks; n < j.planes * (chunk + 1) / j.chunks; n++) {                              \
             const T *x = (const T *)j.x + n * j.h * j.w, *g = (const T *)j.g + n * j.oh * j.ow;                                  \
             T *out = (T *)j.out + n * j.h * j.w;                                                                                 \
@@ -155,32 +167,19 @@ typedef struct {
                     }                                                                                                            \
         }                                                                                                                        \
     }                                                                                                                            \
-    static inline int gl_pool_run_##s(const gl_runtime *rt, gl_task task, gl_pool_job *j) {                                      \
-        j->chunks = gl_chunks(j->planes, j->planes * j->h * j->w * 4);                                                           \
-        rt->parallel(task, j, j->chunks);                                                                                        \
-        return 0;                                                                                                                \
-    }                                                                                                                            \
-    static inline __attribute__((unused)) int gl_pool_max_##s(const gl_runtime *rt, const T *x, T *out, int64_t planes, int64_t h,\
-        int64_t w, int64_t oh, int64_t ow, int64_t kh, int64_t kw, int64_t sh, int64_t sw) {                                     \
-        return gl_pool_run_##s(rt, gl_pool_max_chunk_##s, &(gl_pool_job){x, 0, out, planes, h, w, oh, ow, kh, kw, sh, sw, 1});   \
+    static inline __attribute__((unused)) int gl_pool_max_##s(const gl_runtime *rt, const T *x, T *out, GL_POOL_LENGTHS) {       \
+        return gl_pool_run(rt, gl_pool_max_chunk_##s, &(gl_pool_job){x, 0, out, GL_POOL_NAMES, 1});                              \
     }                                                                                                                            \
     static inline __attribute__((unused)) int gl_pool_pick_##s(                                                                  \
-        const gl_runtime *rt, const T *x, const T *t, T *out, int64_t planes, int64_t h, int64_t w, int64_t oh, int64_t ow,      \
-        int64_t kh, int64_t kw, int64_t sh, int64_t sw) {                                                                        \
-        return gl_pool_run_##s(rt, gl_pool_pick_chunk_##s,                                                                       \
-                               &(gl_pool_job){x, t, out, planes, h, w, oh, ow, kh, kw, sh, sw, 1});                              \
+        const gl_runtime *rt, const T *x, const T *t, T *out, GL_POOL_LENGTHS) {                                                 \
+        return gl_pool_run(rt, gl_pool_pick_chunk_##s, &(gl_pool_job){x, t, out, GL_POOL_NAMES, 1});                             \
     }                                                                                                                            \
     static inline __attribute__((unused)) int gl_pool_scatter_##s(                                                               \
-        const gl_runtime *rt, const T *x, const T *g, T *out, int64_t planes, int64_t h, int64_t w, int64_t oh, int64_t ow,      \
-        int64_t kh, int64_t kw, int64_t sh, int64_t sw) {                                                                        \
-        return gl_pool_run_##s(rt, gl_pool_scatter_chunk_##s,                                                                    \
-                               &(gl_pool_job){x, g, out, planes, h, w, oh, ow, kh, kw, sh, sw, 1});                              \
+        const gl_runtime *rt, const T *x, const T *g, T *out, GL_POOL_LENGTHS) {                                                 \
+        return gl_pool_run(rt, gl_pool_scatter_chunk_##s, &(gl_pool_job){x, g, out, GL_POOL_NAMES, 1});                          \
     }                                                                                                                            \
-    static inline __attribute__((unused)) int gl_pool_spread_##s(                                                                \
-        const gl_runtime *rt, const T *g, T *out, int64_t planes, int64_t h, int64_t w, int64_t oh, int64_t ow, int64_t kh,      \
-        int64_t kw, int64_t sh, int64_t sw) {                                                                                    \
-        return gl_pool_run_##s(rt, gl_pool_spread_chunk_##s,                                                                     \
-                               &(gl_pool_job){g, 0, out, planes, h, w, oh, ow, kh, kw, sh, sw, 1});                              \
+    static inline __attribute__((unused)) int gl_pool_spread_##s(const gl_runtime *rt, const T *g, T *out, GL_POOL_LENGTHS) {    \
+        return gl_pool_run(rt, gl_pool_spread_chunk_##s, &(gl_pool_job){g, 0, out, GL_POOL_NAMES, 1});                           \
     }
 
 GL_POOL(f32, float, int32_t)

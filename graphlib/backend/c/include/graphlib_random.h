@@ -1,78 +1,14 @@
-/* Random draws by Philox4x32-10 (J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
+/* Runs of random draws: the elements that graphlib_philox.h defines, many at once.
  *
- * Element k of a draw is a function of (seed, stream, draw, k) alone. A float32 takes one word of the block k / 4, a
- * float64 two of the block k / 2. The functions of one element (gl_random_*) and those of a run of elements (gl_fill_*),
- * which use all the words of a block, give the same bits. */
+ * The functions of a run of elements (gl_fill_*) use all the words of a block; those of one element (gl_random_*) give the
+ * same bits. */
 #ifndef GRAPHLIB_RANDOM_H
 #define GRAPHLIB_RANDOM_H
 
 #include "graphlib_math.h"
+#include "graphlib_philox.h"
 
-/* The four words of a block, in place of its counter. */
-GL_INLINE void gl_philox(uint32_t k0, uint32_t k1, uint32_t *w0, uint32_t *w1, uint32_t *w2, uint32_t *w3) {
-    uint32_t c0 = *w0, c1 = *w1, c2 = *w2, c3 = *w3;
-#pragma GCC unroll 10
-    for (int round = 0; round < 10; round++) {
-        uint64_t p0 = (uint64_t)c0 * 0xD2511F53u, p1 = (uint64_t)c2 * 0xCD9E8D57u;
-        c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
-        c1 = (uint32_t)p1;
-        c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
-        c3 = (uint32_t)p0;
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
-    }
-    *w0 = c0, *w1 = c1, *w2 = c2, *w3 = c3;
-}
-
-#define GL_BLOCK(block)                                                                                        \
-    uint32_t w0 = (uint32_t)(block), w1 = (uint32_t)((uint64_t)(block) >> 32), w2 = (uint32_t)draw,            \
-             w3 = (uint32_t)((uint64_t)draw >> 32);                                                            \
-    gl_philox((uint32_t)seed, (uint32_t)stream, &w0, &w1, &w2, &w3)
-
-/* ---- from words to numbers ---------------------------------------------------------------------------------------- */
-
-GL_INLINE float gl_unit_f32(uint32_t w) { return (float)(int32_t)(w >> 8) * 0x1p-24f; }
-
-GL_INLINE double gl_unit_f64(uint32_t low, uint32_t high) {
-    return (double)(int64_t)(((uint64_t)low | (uint64_t)high << 32) >> 11) * 0x1p-53;
-}
-
-/* One of the two normal numbers of a pair (G. Box and M. Muller 1958): the second is the cosine a quarter turn before. */
-GL_INLINE float gl_normal_pair_f32(uint32_t a, uint32_t b, float back) {
-    float radius = ((float)a + 0.5f) * 0x1p-32f;
-    return sqrtf(-2.0f * gl_log_f32(radius)) * gl_cos_f32(6.28318531f * (gl_unit_f32(b) - back));
-}
-
-GL_INLINE double gl_normal_pair_f64(double a, double b, double back) {
-    return sqrt(-2.0 * gl_log_f64(a + 0x1p-54)) * gl_cos_f64(6.2831853071795865 * (b - back));
-}
-
-/* ---- one element --------------------------------------------------------------------------------------------------- */
-
-GL_INLINE float gl_random_uniform_f32(int64_t seed, int64_t stream, int64_t draw, int64_t k) {
-    GL_BLOCK(k >> 2);
-    uint32_t even = k & 2 ? w2 : w0, odd = k & 2 ? w3 : w1;
-    return gl_unit_f32(k & 1 ? odd : even);
-}
-
-GL_INLINE double gl_random_uniform_f64(int64_t seed, int64_t stream, int64_t draw, int64_t k) {
-    GL_BLOCK(k >> 1);
-    return gl_unit_f64(k & 1 ? w2 : w0, k & 1 ? w3 : w1);
-}
-
-GL_INLINE float gl_random_normal_f32(int64_t seed, int64_t stream, int64_t draw, int64_t k) {
-    GL_BLOCK(k >> 2);
-    return gl_normal_pair_f32(k & 2 ? w2 : w0, k & 2 ? w3 : w1, k & 1 ? 0.25f : 0.0f);
-}
-
-GL_INLINE double gl_random_normal_f64(int64_t seed, int64_t stream, int64_t draw, int64_t k) {
-    GL_BLOCK(k >> 1);
-    return gl_normal_pair_f64(gl_unit_f64(w0, w1), gl_unit_f64(w2, w3), k & 1 ? 0.25 : 0.0);
-}
-
-/* ---- a run of elements, k = start .. start + n - 1 ------------------------------------------------------------------ */
-
-/* Sixteen blocks at a time: a vector of each of the four words. */
+/* k = start .. start + n - 1, sixteen blocks at a time: a vector of each of the four words. */
 #define GL_BLOCKS 16
 
 #define GL_FILL(name, type, each, convert)                                                                             \

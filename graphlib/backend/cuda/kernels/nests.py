@@ -89,7 +89,7 @@ class RowWriter:
             "}",
         ]
         for value in self.partial:
-            name = writer.locals[value.variable][0]
+            name = writer.printer.locals[value.variable][0]
             part = writer.argument("partial", value.variable, held_type(value), written=True)
             lines.append(f"{name} = gl_block_reduce<{OPERATIONS[value.kind]}>({name}, scratch);")
             lines.append(f"if (threadIdx.x == 0 && threadIdx.y == 0) {part}[blockIdx.x] = {name};")
@@ -182,9 +182,8 @@ class RowWriter:
     # reductions
 
     def _declare(self, value: Value, scope: Scope) -> None:
-        name = f"r{self.writer.printer.count}"
-        self.writer.printer.count += 1
-        self.writer.locals[value.variable] = (name, scope)
+        name = self.writer.printer.name("r")
+        self.writer.printer.locals[value.variable] = (name, scope)
         scope.lines.append(f"{held_type(value)} {name} = {neutral(value)};")
 
     def _take_in(self, value: Value, scope: Scope, stores: list[str], alone: bool) -> None:
@@ -192,25 +191,25 @@ class RowWriter:
         x = writer.printer.emit(value.element, scope)
         if not value.reduced:
             text = writer.named(value, of_one(value, x), scope)
-            writer.locals[value.variable] = (text, scope)
+            writer.printer.locals[value.variable] = (text, scope)
             if value.variable in writer.stored:
                 stores.append(f"{writer.target(value, scope)} = {text};")
             return
-        line = taken(value, writer.locals[value.variable][0], x)
+        line = taken(value, writer.printer.locals[value.variable][0], x)
         # a full reduction's accumulators are summed over all threads: one of a team takes in what all of
         # them have
         scope.lines.append(f"if (threadIdx.x == 0) {line}" if alone and value in self.partial else line)
 
     def _finish(self, value: Value, scope: Scope) -> None:
         writer = self.writer
-        name = writer.locals[value.variable][0]
+        name = writer.printer.locals[value.variable][0]
         home = self.nest.home[value.variable]
         if not any(isinstance(e, Block) for e in home.entries):
             scope.lines.append(f"{name} = gl_team_reduce<{OPERATIONS[value.kind]}>({name}, scratch);")
             self.uses_scratch = True
         if finds_index(value):
             name = writer.named(value, f"{name}.index", scope)
-            writer.locals[value.variable] = (name, scope)
+            writer.printer.locals[value.variable] = (name, scope)
         if value.variable in writer.stored:
             scope.lines.append(f"if (threadIdx.x == 0) {writer.target(value, scope)} = {name};")
 

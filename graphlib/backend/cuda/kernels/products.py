@@ -68,7 +68,7 @@ def gemm(writer: KernelWriter, step: MatMul, values: Sequence[Value] = ()) -> Ke
         element.lines.append(f"{writer.pointer(out, written=True)}[{place}] = {result};")
     else:
         element.lines.append(f"const {c_type} product = {result};")
-        writer.locals[out] = ("product", element)
+        writer.printer.locals[out] = ("product", element)
         stores: list[str] = []
         for value in values:
             writer.map_value(value, element, stores)

@@ -32,11 +32,9 @@ class KernelWriter:
         self.name = name
         self.memory = memory
         self.low = memory.low
-        self.printer = Printer(self._load, self._local, self._symbol, {})
+        self.printer = Printer(self._load, self._symbol, {})
         self.arguments: dict[Argument, tuple[str, str]] = {}
         self.written: set[Argument] = set()
-        #: values that the kernel has computed: the name of each, and where it holds
-        self.locals: dict[Variable, tuple[str, Scope]] = {}
         #: of what it computes, what it also writes to memory
         self.stored: Set[Variable] = frozenset()
         #: axes that are merged into the next one
@@ -80,16 +78,6 @@ class KernelWriter:
     def _staged(self, variable: Variable, offset: Poly, written: bool) -> str | None:
         return self.staged(variable, offset, written) if self.staged is not None else None
 
-    def _local(self, variable: Variable, scope: Scope) -> tuple[str, int] | None:
-        found = self.locals.get(variable)
-        if found is None:
-            return None
-        name, home = found
-        at: Scope | None = scope
-        while at is not None and at is not home:
-            at = at.parent
-        return (name, home.level) if at is home else None
-
     def _symbol(self, symbol: Symbol) -> str:
         if symbol.is_index:
             return "0" if LOOP.index(symbol) in self.collapsed else symbol.name
@@ -104,8 +92,7 @@ class KernelWriter:
     # values
 
     def named(self, value: Value, text: str, scope: Scope) -> str:
-        name = f"t{self.printer.count}"
-        self.printer.count += 1
+        name = self.printer.name("t")
         scope.lines.append(f"const {C_TYPES[value.variable.dtype]} {name} = {text};")
         return name
 
@@ -123,7 +110,7 @@ class KernelWriter:
         text = self.printer.emit(value.element, scope)
         if not text.isidentifier():
             text = self.named(value, text, scope)
-        self.locals[value.variable] = (text, scope)
+        self.printer.locals[value.variable] = (text, scope)
         if value.variable in self.stored:
             stores.append(f"{self.target(value, scope)} = {text};")
 
