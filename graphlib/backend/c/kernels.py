@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ...compile.loops import Block, Nest, build, collapsible
 from ...compile.lowering import LOOP, Lowering, Placed, Value
@@ -106,21 +107,14 @@ class Row:
     offset: Poly
 
 
-class Memory:
-    """What kernels must know of storage: the C name of a variable's pointer and whether it is constant."""
+class Memory(NamedTuple):
+    """What kernels must know of storage: the C names of a variable's pointer and of a length, and the C type
+    ``struct`` of the state that has them as fields."""
 
-    def __init__(
-        self,
-        pointer: Callable[[Variable], tuple[str, str, bool]],
-        length: Callable[[Symbol], str],
-        low: Lowering,
-        struct: str,
-    ) -> None:
-        #: the C type of the state that the kernels are given
-        self.struct = struct
-        self.pointer = pointer
-        self.length = length
-        self.low = low
+    pointer: Callable[[Variable], str]
+    length: Callable[[Symbol], str]
+    low: Lowering
+    struct: str
 
 
 class KernelWriter:
@@ -146,7 +140,7 @@ class KernelWriter:
         return f"{self.use(variable, False)}[{text(offset)}]"
 
     def use(self, variable: Variable, written: bool) -> str:
-        name, c_type, _ = self.memory.pointer(variable)
+        name, c_type = self.memory.pointer(variable), C_TYPES[variable.dtype]
         before = self.pointers.get(name, (c_type, False))
         self.pointers[name] = (c_type, before[1] or written)
         return name
@@ -482,7 +476,7 @@ class KernelWriter:
             if value.kept is None:
                 pointer = self.use(value.variable, True)
                 target = f"{pointer}[{self.printer.poly(self.offset(value))}]"
-                scope.lines.append(self.combine(value, target, x))
+                scope.lines.append(combine(value, target, x))
                 return
             # nothing is reduced: the value itself
             name = self.printer.name("t")
@@ -511,13 +505,7 @@ class KernelWriter:
             scope.lines.append(f"    {name} = {index};")
             scope.lines.append("}")
         else:
-            scope.lines.append(self.combine(value, name, x))
-
-    def combine(self, value: Value, target: str, x: str) -> str:
-        dtype = value.variable.dtype
-        s = SUFFIXES[dtype]
-        names = {k: f"gl_{k}_{s}" if dtype.startswith("float") else f"gl_int_{k}" for k in ("max", "min")}
-        return _COMBINE[value.kind or ""].format(acc=target, x=x, **names)
+            scope.lines.append(combine(value, name, x))
 
     def finish(self, value: Value, scope: Scope) -> None:
         name = self.printer.locals[value.variable][0]
@@ -527,7 +515,7 @@ class KernelWriter:
             self.printer.locals[value.variable] = (name, scope)
         if value.kept is None:
             target = f"{self.use(value.variable, True)}[{self.printer.poly(self.offset(value))}]"
-            scope.lines.append(self.combine(value, target, name))
+            scope.lines.append(combine(value, target, name))
             del self.printer.locals[value.variable]
         elif value.variable in self.stored and value.kept:
             scope.lines.append(
@@ -560,6 +548,14 @@ class KernelWriter:
         return f"{self.name}_part{self.partial.index(value)}"
 
 
+def combine(value: Value, target: str, x: str) -> str:
+    """The statement that takes ``x`` into a reduction."""
+    dtype = value.variable.dtype
+    s = SUFFIXES[dtype]
+    names = {k: f"gl_{k}_{s}" if dtype.startswith("float") else f"gl_int_{k}" for k in ("max", "min")}
+    return _COMBINE[value.kind or ""].format(acc=target, x=x, **names)
+
+
 def strip(text: str) -> str:
     """A C expression without the parentheses around all of it."""
     if not (text.startswith("(") and text.endswith(")")):
@@ -572,4 +568,4 @@ def strip(text: str) -> str:
     return text[1:-1]
 
 
-__all__ = ["Kernel", "KernelWriter", "Memory"]
+__all__ = ["Kernel", "KernelWriter", "Memory", "combine"]

@@ -7,15 +7,25 @@ lie on the stack of the function written here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...compile.lowering import Strided
 from ...compile.steps import ScanStep
+from ...graph import Variable
 from ...scalar.integer import Poly, product
 from .scalar import C_TYPES
 
 if TYPE_CHECKING:
     from .render import Renderer
+
+
+class Move(NamedTuple):
+    """What lies elsewhere at each step: the number of its array, its address at step ``done``, and the leaf
+    of the step's graph that it is, if it is one."""
+
+    array: int
+    address: str
+    leaf: Variable | None = None
 
 
 class LoopWriter:
@@ -44,9 +54,9 @@ class LoopWriter:
         moves = [*self.sequences(), *self.states()]
         self.invariants()
         moves += self.mapped()
-        self.lines += [
+        lines += [
             "int64_t done = 0;",
-            *(self.moved(moves)),
+            *self.moved(moves),
             "if (n > 0) {",
             "    inner->rt = s->rt;",
             f"    int64_t code = {inner.prefix}prepare(inner, args);",
@@ -65,27 +75,27 @@ class LoopWriter:
             *self.ends(),
             "return 0;",
         ]
-        body = "\n".join("    " + line for line in self.lines)
+        body = "\n".join("    " + line for line in lines)
         return f"static int64_t {inner.prefix}steps({self.outer.struct} *s) {{\n{body}\n}}\n"
 
-    # what moves from step to step: (inner variable or None, number of the array, address at step ``done``)
+    # where the step's inputs and outputs are
 
     def dimensions(self, k: int, shape: tuple[Poly, ...]) -> None:
         lengths = [self.text(n) for n in shape]
         self.lines.append(f"int64_t lengths{k}[{max(len(shape), 1)}] = {{{', '.join(lengths) or '0'}}};")
         self.lines.append(f"arrays[{k}].dimensions = lengths{k};")
 
-    def sequences(self) -> list[tuple]:
+    def sequences(self) -> list[Move]:
         step = self.step
         moves = []
         for v, place, shape in zip(step.op.rows, step.sequences, step.shapes["sequences"], strict=True):
             k = self.inner.leaves[v]
             self.dimensions(k, shape)
             stride = self.text(place.strides[0])
-            moves.append((v, k, f"{self.address(place)} + done * ({stride})"))
+            moves.append(Move(k, f"{self.address(place)} + done * ({stride})", v))
         return moves
 
-    def states(self) -> list[tuple]:
+    def states(self) -> list[Move]:
         step, op, outer = self.step, self.step.op, self.outer
         moves = []
         number = len(self.inner.leaves)
@@ -95,7 +105,7 @@ class LoopWriter:
             history, last = step.results.histories[k], step.results.last[k]
             target = last if history is None else history
             c_type = C_TYPES[target.dtype]
-            name = outer.pointer(target)[0]
+            name = outer.pointer(target)
             self.lines.append(f"const int64_t row{k} = {self.text(product(shape))};")
             self.lines.append(
                 f"if ((void *)s->{name} != (void *)({self.address(place)})) "
@@ -108,9 +118,9 @@ class LoopWriter:
                 if history is None:
                     self.lines.append(f"arrays[{leaf}].data = (char *)s->{name};")
                 else:
-                    moves.append((v, leaf, f"s->{name} + (done + {state.depth + tap}) * row{k}"))
+                    moves.append(Move(leaf, f"s->{name} + (done + {state.depth + tap}) * row{k}", v))
             if history is not None:
-                moves.append((None, number, f"s->{name} + (done + {state.depth}) * row{k}"))
+                moves.append(Move(number, f"s->{name} + (done + {state.depth}) * row{k}"))
                 number += 1
         return moves
 
@@ -125,29 +135,29 @@ class LoopWriter:
         for v in inner.constants:
             k = inner.leaves[v]
             self.dimensions(k, tuple(Poly.of(n) for n in v.data.shape))
-            self.lines.append(f"arrays[{k}].data = (char *)s->{self.outer.pointer(v)[0]};")
+            self.lines.append(f"arrays[{k}].data = (char *)s->{self.outer.pointer(v)};")
 
-    def mapped(self) -> list[tuple]:
+    def mapped(self) -> list[Move]:
         step, op = self.step, self.step.op
         number = len(self.inner.leaves) + sum(state.kept for state in op.states)
         moves = []
         for k, (y, shape) in enumerate(zip(step.results.mapped, step.shapes["mapped"], strict=True)):
             self.lines.append(f"const int64_t step{k} = {self.text(product(shape))};")
-            moves.append((None, number + k, f"s->{self.outer.pointer(y)[0]} + done * step{k}"))
+            moves.append(Move(number + k, f"s->{self.outer.pointer(y)} + done * step{k}"))
         if op.until:
             self.lines.append("uint8_t stop = 0;")
             self.lines.append(f"arrays[{number + op.mapped}].data = (char *)&stop;")
         return moves
 
-    def moved(self, moves: list[tuple]) -> list[str]:
-        return [f"arrays[{k}].data = (char *)({address});" for _, k, address in moves]
+    def moved(self, moves: list[Move]) -> list[str]:
+        return [f"arrays[{m.array}].data = (char *)({m.address});" for m in moves]
 
-    def told(self, moves: list[tuple]) -> list[str]:
+    def told(self, moves: list[Move]) -> list[str]:
         """``prepare`` has read the addresses of the first step's inputs; those of the next ones."""
         return [
-            f"inner->{self.inner.pointer(v)[0]} = (void *)arrays[{k}].data;"
-            for v, k, _ in moves
-            if v is not None
+            f"inner->{self.inner.pointer(m.leaf)} = (void *)arrays[{m.array}].data;"
+            for m in moves
+            if m.leaf is not None
         ]
 
     def ends(self) -> list[str]:
@@ -157,11 +167,11 @@ class LoopWriter:
             if history is not None and last in step.outputs:
                 depth = op.states[k].depth
                 lines.append(
-                    f"memcpy(s->{self.outer.pointer(last)[0]}, s->{self.outer.pointer(history)[0]} + "
+                    f"memcpy(s->{self.outer.pointer(last)}, s->{self.outer.pointer(history)} + "
                     f"(done + {depth - 1}) * row{k}, sizeof({C_TYPES[last.dtype]}) * (size_t)row{k});"
                 )
         if step.results.done in step.outputs:
-            lines.append(f"s->{self.outer.pointer(step.results.done)[0]}[0] = done;")
+            lines.append(f"s->{self.outer.pointer(step.results.done)}[0] = done;")
         return lines
 
 

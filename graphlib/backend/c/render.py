@@ -19,7 +19,7 @@ from ...scalar.integer import Poly, Symbol, product
 from ...scalar.lowered import Check
 from ..expressions import describe
 from .expressions import Printer, Scope, print_poly
-from .kernels import Kernel, KernelWriter, Memory
+from .kernels import Kernel, KernelWriter, Memory, combine
 from .loops import LoopWriter
 from .scalar import C_TYPES, SUFFIXES
 
@@ -117,8 +117,8 @@ class Renderer:
         n = len(self.program.outputs)
         return k if k < n else list(self.program.updates)[k - n]
 
-    def pointer(self, v: Variable) -> tuple[str, str, bool]:
-        """The name of the state's field that points to a variable, and its C type."""
+    def pointer(self, v: Variable) -> str:
+        """The name of the state's field that points to a variable."""
         where = self.storage(v)
         key = ("result", where) if isinstance(where, int) else where
         if isinstance(where, int):
@@ -127,7 +127,7 @@ class Renderer:
             name = self.unique(key, where.name, "constant" if isinstance(where, Constant) else "leaf")
         else:
             name = self.unique(key, None, f"b{len(self.names)}")
-        return name, C_TYPES[v.dtype], False
+        return name
 
     def length(self, symbol: Symbol) -> str:
         return self.unique(
@@ -146,7 +146,7 @@ class Renderer:
             "",
             "   Inputs, shared variables and constants:",
         ]
-        head += [f"     {self.pointer(v)[0]}: {v.type}, {v.origin or 'no line'}" for v in self.leaves]
+        head += [f"     {self.pointer(v)}: {v.type}, {v.origin or 'no line'}" for v in self.leaves]
         head += ["*/", '#include "graphlib_runtime.h"', '#include "graphlib_math.h"']
         steps = [s for r in every for s in r.schedule.steps]
         headers = {s.call.header for s in steps if isinstance(s, LibraryCall)}
@@ -232,13 +232,13 @@ class Renderer:
             length, work = self.host_poly(kernel.length), self.host_poly(kernel.work)
             lines = [f"gl_run_loop(s->rt, {kernel.name}, s, {length}, {work});"]
         for k, value in enumerate(kernel.partial):
-            name, c_type, _ = self.pointer(value.variable)
+            name, c_type = self.pointer(value.variable), C_TYPES[value.variable.dtype]
             part = f"s->{kernel.name}_part{k}"
             self.fields.append(f"{c_type} {kernel.name}_part{k}[GL_MAX_CHUNKS];")
             if kernel.length is None:
                 lines.append(f"s->{name}[0] = {part}[0];")
                 continue
-            text = KernelWriter.combine(None, value, f"s->{name}[0]", f"{part}[k]")
+            text = combine(value, f"s->{name}[0]", f"{part}[k]")
             lines += [
                 f"s->{name}[0] = {part}[0];",
                 f"for (int64_t k = 1; k < gl_chunks({length}, {work}); k++) {text}",
@@ -251,7 +251,7 @@ class Renderer:
         return self.call_kernel(KernelWriter(f"{self.prefix}loops_{number}", self.memory).group(step))
 
     def pushes(self, number: int, step: Pushes) -> list[str]:
-        out, c_type, _ = self.pointer(step.variable)
+        out, c_type = self.pointer(step.variable), C_TYPES[step.variable.dtype]
         size = self.host_poly(product(self.low.shape(step.variable)))
         lines = []
         name = f"{self.prefix}push_{number}"
@@ -261,7 +261,7 @@ class Renderer:
             writer = KernelWriter(f"{name}_{k}_check", self.memory)
             lines += self.call_kernel(writer.piece(step.variable, piece, only_checks=True))
         if isinstance(step.base, Variable):
-            source = self.pointer(step.base)[0]
+            source = self.pointer(step.base)
             if source != out:
                 lines.append(f"memcpy(s->{out}, s->{source}, sizeof({c_type}) * (size_t)({size}));")
         elif step.base is not None:
@@ -272,12 +272,12 @@ class Renderer:
         return [f"/* {step.nodes[0].outputs[0].origin}: {step.nodes[0].op} */", *lines]
 
     def matmul(self, number: int, step: MatMul) -> list[str]:
-        out, c_type, _ = self.pointer(step.variable)
+        out, c_type = self.pointer(step.variable), C_TYPES[step.variable.dtype]
         lines: list[str] = []
         alpha = self.host(step.alpha, lines) if step.alpha is not None else "1"
         beta = self.host(step.beta, lines) if step.beta is not None else "0"
         if isinstance(step.c, Variable):
-            source = self.pointer(step.c)[0]
+            source = self.pointer(step.c)
             if source != out:
                 size = self.host_poly(product(self.low.shape(step.variable)))
                 lines.append(f"memcpy(s->{out}, s->{source}, sizeof({c_type}) * (size_t)({size}));")
@@ -296,7 +296,7 @@ class Renderer:
             step_text = p(rows if plain else columns)
             batch = f" + batch * ({p(side.strides[0])})" if step.batched else ""
             offset = p(side.offset)
-            address = f"s->{self.pointer(side.base)[0]}" + (f" + {offset}" if offset != "0" else "") + batch
+            address = f"s->{self.pointer(side.base)}" + (f" + {offset}" if offset != "0" else "") + batch
             factors.append((0 if plain else 1, address, step_text))
         (ta, a, lda), (tb, b, ldb) = factors
         name = "sgemm" if step.variable.dtype == "float32" else "dgemm"
@@ -311,7 +311,7 @@ class Renderer:
 
     def library(self, number: int, step: LibraryCall) -> list[str]:
         suffix = SUFFIXES[step.operands[0].dtype]
-        arguments = [f"s->{self.pointer(v)[0]}" for v in (*step.operands, *step.outputs)]
+        arguments = [f"s->{self.pointer(v)}" for v in (*step.operands, *step.outputs)]
         if step.call.team:
             arguments.insert(0, "s->rt")
         lines: list[str] = []
@@ -351,7 +351,7 @@ class Renderer:
     def place_of(self, place: Strided, lines: list[str]) -> str:
         """The C address of something in memory."""
         offset = self.host_poly(place.offset, lines)
-        return f"s->{self.pointer(place.base)[0]}" + (f" + ({offset})" if offset != "0" else "")
+        return f"s->{self.pointer(place.base)}" + (f" + ({offset})" if offset != "0" else "")
 
     def copy(self, number: int, step: Copy) -> list[str]:
         n = len(self.program.outputs)
@@ -359,8 +359,8 @@ class Renderer:
         if step.result < n:
             name = self.unique(("result", step.result), None, f"out{step.result}")
         else:
-            name = self.pointer(list(self.program.updates)[step.result - n])[0]
-        source, c_type, _ = self.pointer(v)
+            name = self.pointer(list(self.program.updates)[step.result - n])
+        source, c_type = self.pointer(v), C_TYPES[v.dtype]
         size = self.host_poly(product(self.low.shape(v)))
         return (
             [f"memcpy(s->{name}, s->{source}, sizeof({c_type}) * (size_t)({size}));"]
@@ -373,7 +373,7 @@ class Renderer:
     def host(self, expr: Expr, lines: list[str]) -> str:
         """An expression computed in gl_run itself, from the state; statements it needs go to ``lines``."""
         printer = Printer(
-            lambda v, index, text: f"s->{self.pointer(v)[0]}[{text(_flat(index, self.low.shape(v)))}]",
+            lambda v, index, text: f"s->{self.pointer(v)}[{text(_flat(index, self.low.shape(v)))}]",
             lambda symbol: f"s->{self.length(symbol)}",
             {},
         )
@@ -435,7 +435,7 @@ class Renderer:
         for v in self.late_variables():
             if v not in allocated and all(ready(n) for n in self.low.shape(v)):
                 allocated.add(v)
-                name, c_type, _ = self.pointer(v)
+                name, c_type = self.pointer(v), C_TYPES[v.dtype]
                 size = self.host_poly(product(self.low.shape(v)))
                 lines += [
                     f"s->{name} = gl_late(s->late, &s->late_count, sizeof({c_type}) * (size_t)({size}));",
@@ -500,7 +500,7 @@ class Renderer:
     def prepare(self, slots: list[Slot], shapes: list) -> str:
         lines: list[str] = []
         for v, k in self.leaves.items():
-            name, c_type, _ = self.pointer(v)
+            name, c_type = self.pointer(v), C_TYPES[v.dtype]
             lines.append(f"s->{name} = GL_DATA(args, {k}, {c_type});")
         for (v, axis), symbol in self.low.leaf_dims.items():
             if v in self.leaves:
@@ -529,7 +529,7 @@ class Renderer:
             lines.append("if (!place) return -1;")
             for k, slot in enumerate(slots):
                 for v in slot.variables:
-                    name, c_type, _ = self.pointer(v)
+                    name, c_type = self.pointer(v), C_TYPES[v.dtype]
                     lines.append(f"s->{name} = ({c_type} *)place;")
                 if k + 1 < len(slots):
                     lines.append(f"place += gl_aligned(size{k});")

@@ -10,6 +10,7 @@ from typing import Any
 from ...compile.steps import MatMul
 from ...errors import GraphError
 from .compile import first_library, wheel_libraries
+from .recording import Patch
 
 _TYPES = {"float32": ("S", ctypes.c_float), "float64": ("D", ctypes.c_double)}
 
@@ -32,11 +33,8 @@ def _check(status: int) -> None:
         raise GraphError(f"cuBLAS failed with status {status}")
 
 
-def product(
-    run: Any, step: MatMul, scalars: int | None
-) -> tuple[Callable[[], None], list[tuple[ctypes.c_void_p, Any, int]]]:
-    """What does a product with cuBLAS, and the pointers that it uses: each with the storage that it points
-    to and how far behind its beginning.
+def product(run: Any, step: MatMul, scalars: int | None) -> tuple[Callable[[], None], list[Patch]]:
+    """What does a product with cuBLAS, and the pointers that it uses.
 
     ``scalars``: the address of alpha and beta on the device, where they are.
     """
@@ -44,11 +42,11 @@ def product(
     value = run.evaluator.poly
     (m, k), n = map(value, step.shape_a[-2:]), value(step.shape_b[-1])
     batch = value(step.shape_a[0]) if step.batched else 1
-    pointers: list[tuple[ctypes.c_void_p, Any, int]] = []
+    pointers: list[Patch] = []
 
     def pointer(key: Any, offset: int = 0) -> ctypes.c_void_p:
         made = ctypes.c_void_p(run.address[key] + offset)
-        pointers.append((made, key, offset))
+        pointers.append(Patch.of_pointer(made, key, offset))
         return made
 
     if not m or not n or not batch:

@@ -27,7 +27,7 @@ from .driver import Memory, open_device, resident
 from .host import Evaluator
 from .kernels.kernel import Kernel, KernelMemory
 from .loop import loop_of
-from .recording import Graph, Recording
+from .recording import Graph, Recording, Returned
 from .scalar import FORMATS
 from .steps import Steps, aligned
 
@@ -258,17 +258,17 @@ class CudaExecutor(Steps):
         """Addresses in the arena and of what is returned."""
         self._make_arena()
         place = self.flags
-        self.returns: list[tuple[int, int, tuple[int, ...], Any]] = []
+        self.returns: list[Returned] = []
         for k, v in enumerate(self.program.outputs):
             if k not in self.late_outputs:
                 shape = tuple(self.evaluator.poly(n) for n in self.low.shape(v))
-                self.returns.append((k, place, shape, v.type.numpy_dtype))
+                self.returns.append(Returned(k, place, shape, v.type.numpy_dtype))
                 place += -(-self._bytes(v) // 16) * 16
         self.return_size = place
         if place > self.returned.size:
             self._make_room(place)
-        for k, start, _, _ in self.returns:
-            self.address["result", k] = self.returned.address + start
+        for result in self.returns:
+            self.address["result", result.number] = self.returned.address + result.place
         for shared, copy in self.copies.items():
             self.address[shared] = copy.address
 

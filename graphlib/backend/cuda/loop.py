@@ -11,7 +11,7 @@ import struct
 import weakref
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -139,6 +139,35 @@ class Loop:
             self.outer.recording.repeats = False
 
 
+class Place(NamedTuple):
+    """Where a storage of the step lies in one of the steps around: ``offset`` bytes behind the beginning of
+    ``base``, and ``by`` bytes further at each step."""
+
+    of: Any
+    base: Any
+    offset: int | Poly
+    by: int = 0
+
+
+class FirstCopy(NamedTuple):
+    """A copy before the first step: what states begin with."""
+
+    target: Any
+    source: Any
+    offset: int | Poly
+    size: int
+
+
+class LastCopy(NamedTuple):
+    """A copy, after the last step, of a state's last row, which has ``row`` bytes; ``before`` rows lie in
+    front of what the first step writes."""
+
+    target: Any
+    source: Any
+    row: int
+    before: int
+
+
 class Run:
     """A loop that is done for certain lengths, and done again when it is called again."""
 
@@ -153,14 +182,10 @@ class Run:
         self.address: dict[Any, int] = {v: m.address for v, m in body.constants.items()}
         self.recording: Recording | None = None
         self.repeats = not self.until
-        #: storage of the body, that of the steps around it in which it lies, and how far behind its
-        #: beginning, in bytes; of what moves, how far it moves at each step
-        self.still: list[tuple[Any, Any, int | Poly, int]] = []
-        self.moving: list[tuple[Any, Any, int | Poly, int]] = []
-        #: before the first step: target, source, how far behind its beginning, bytes; after the last one:
-        #: target, source, bytes of a row, rows in front of the first step's last one
-        self.first: list[tuple[Any, Any, int | Poly, int]] = []
-        self.last: list[tuple[Any, Any, int, int]] = []
+        self.still: list[Place] = []
+        self.moving: list[Place] = []
+        self.first: list[FirstCopy] = []
+        self.last: list[LastCopy] = []
         #: targets of copies that a kernel must do, as the driver would after a wrong index, too
         self.guarded = {
             outer.storage(v)
@@ -200,7 +225,8 @@ class Run:
         for v, place in zip(op.rows, step.sequences, strict=True):
             size = v.type.numpy_dtype.itemsize
             move = self.value(place.strides[0]) * size
-            self.moving.append((v, outer.storage(place.base), self._offset(outer, place, size), move))
+            begin = self._offset(outer, place, size)
+            self.moving.append(Place(v, outer.storage(place.base), begin, move))
         number = 0
         for k, (state, place) in enumerate(zip(op.states, step.initial, strict=True)):
             history, last = results.histories[k], results.last[k]
@@ -210,21 +236,21 @@ class Run:
             row = self.value(product(shape)) * size
             target = outer.storage(last if history is None else history)
             begin = self._offset(outer, place, size)
-            self.first.append((target, outer.storage(place.base), begin, state.depth * row))
+            self.first.append(FirstCopy(target, outer.storage(place.base), begin, state.depth * row))
             if history is None:
-                self.still += [(v, target, 0, 0) for v in op.taps[k]]
+                self.still += [Place(v, target, 0) for v in op.taps[k]]
                 continue
             for tap, v in zip(state.taps, op.taps[k], strict=True):
-                self.moving.append((v, target, (state.depth + tap) * row, row))
-            self.moving.append((("result", number), target, state.depth * row, row))
+                self.moving.append(Place(v, target, (state.depth + tap) * row, row))
+            self.moving.append(Place(("result", number), target, state.depth * row, row))
             number += 1
             if last in step.outputs:
-                self.last.append((outer.storage(last), target, row, state.depth - 1))
+                self.last.append(LastCopy(outer.storage(last), target, row, state.depth - 1))
         sizes = self._lengths(op.invariants, shapes["invariants"])
         read = {u for p in self.body.low.dims.values() for u in p.uses}
         for v, place, count in zip(op.invariants, step.invariants, sizes, strict=True):
             offset = self._offset(outer, place, v.type.numpy_dtype.itemsize)
-            self.still.append((v, outer.storage(place.base), offset, 0))
+            self.still.append(Place(v, outer.storage(place.base), offset))
             base = place.base.data if isinstance(place.base, Constant) else outer.arrays.get(place.base)
             if v in read and base is not None:
                 begin = self.value(place.offset)
@@ -232,7 +258,7 @@ class Run:
                 self.arrays[v] = base.reshape(-1)[begin : begin + count].reshape(shape)
         for k, (y, shape) in enumerate(zip(results.mapped, shapes["mapped"], strict=True), number):
             row = self.value(product(shape)) * y.type.numpy_dtype.itemsize
-            self.moving.append((("result", k), outer.storage(y), 0, row))
+            self.moving.append(Place(("result", k), outer.storage(y), 0, row))
         if op.until:
             self.address["result", number + op.mapped] = self.own.address
 
@@ -242,9 +268,9 @@ class Run:
         address, around = self.address, self.around
         for target, source, offset, size in self.first:
             self._copy(target, around[source] + self._bytes(offset), size)
-        for key, base, offset, _ in self.still:
-            address[key] = around[base] + self._bytes(offset)
-        starts = [(key, around[base] + self._bytes(offset), by) for key, base, offset, by in self.moving]
+        for place in self.still:
+            address[place.of] = around[place.base] + self._bytes(place.offset)
+        starts = [(p.of, around[p.base] + self._bytes(p.offset), p.by) for p in self.moving]
         write_in(self.still_patches, address)
         done = 0
         while done < self.n:
@@ -279,7 +305,7 @@ class Run:
             return
         self.recording = recording
         self.repeats &= recording.repeats
-        moving = {key for key, *_ in self.moving}
+        moving = {place.of for place in self.moving}
         self.still_patches = [p for p in recording.patches if p.of not in moving]
         self.moving_patches = [p for p in recording.patches if p.of in moving]
 

@@ -28,37 +28,56 @@ class Patch(NamedTuple):
     of: Any
     more: int = 0
 
+    @classmethod
+    def of_pointer(cls, pointer: ctypes.c_void_p, of: Any, more: int) -> Patch:
+        """An address: so many bytes behind the beginning of a storage."""
+        return cls(_POINTER, pointer, 0, of, more)
+
+
+class Given(NamedTuple):
+    """What a launch gives to a kernel: the letter of its type in a format, its value, and what it is if it
+    changes from call to call."""
+
+    letter: str
+    value: Any
+    changing: Any = None
+
+
+class Returned(NamedTuple):
+    """A result of a call: its number, and where it lies in the piece of memory that is returned."""
+
+    number: int
+    place: int
+    shape: tuple[int, ...]
+    dtype: Any
+
 
 @dataclass
 class Recording:
     """The actions of a call in order, and where in their arguments values of the call go.
 
-    ``returns``: number, place, shape and dtype of each result in the piece of memory that is returned, which
-    has ``return_size`` bytes.
+    What is returned is one piece of memory, which has ``return_size`` bytes.
     """
 
     actions: list[Callable[[], Any]] = field(default_factory=list)
     patches: list[Patch] = field(default_factory=list)
-    returns: list[tuple[int, int, tuple[int, ...], Any]] = field(default_factory=list)
+    returns: list[Returned] = field(default_factory=list)
     return_size: int = 0
     address: dict[Any, int] = field(default_factory=dict)
     #: whether all actions are the same at every call, but for the patches
     repeats: bool = True
     graph: Graph | None = None
 
-    def do(self, action: Callable[[], Any], pointers: Iterable[tuple[Any, Any, int]] = ()) -> None:
-        """Do something; ``pointers``: those it uses that may change, each with what it points to and how far
-        behind its beginning."""
+    def do(self, action: Callable[[], Any], patches: Iterable[Patch] = ()) -> None:
+        """Do something, which uses the memory of ``patches``."""
         action()
         self.actions.append(action)
-        self.patches += [Patch(_POINTER, memory, 0, of, more) for memory, of, more in pointers]
+        self.patches += patches
 
-    def launch(
-        self, function: Any, grid: tuple, block: tuple, stream: Any, arguments: list[tuple[str, Any, Any]]
-    ) -> None:
-        """Launch a kernel; ``arguments``: the letter of the type, the value, and what it is if it changes."""
-        letters = "".join(letter for letter, _, _ in arguments)
-        packed = bytearray(struct.pack(f"@{letters}", *(value for _, value, _ in arguments)))
+    def launch(self, function: Any, grid: tuple, block: tuple, stream: Any, arguments: list[Given]) -> None:
+        """Launch a kernel."""
+        letters = "".join(a.letter for a in arguments)
+        packed = bytearray(struct.pack(f"@{letters}", *(a.value for a in arguments)))
         for k, (letter, _, changing) in enumerate(arguments):
             if changing is not None:
                 place = struct.calcsize(f"@{letters[: k + 1]}") - struct.calcsize(letter)
@@ -127,4 +146,4 @@ def _call(name: str, *arguments: Any) -> None:
         raise GraphError(f"CUDA's driver: {name} failed with status {status}")
 
 
-__all__ = ["Graph", "Patch", "Recording", "write_in"]
+__all__ = ["Given", "Graph", "Patch", "Recording", "Returned", "write_in"]

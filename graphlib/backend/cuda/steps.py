@@ -30,6 +30,7 @@ from .grids import MAX_BLOCKS, SORT, THREADS, WARP, grid_of
 from .kernels import convolution, library, nests, products, pushes
 from .kernels.kernel import Argument, Flags, Kernel, KernelMemory
 from .kernels.writer import KernelWriter
+from .recording import Given
 from .scalar import FORMATS
 
 _ALIGNMENT = 256
@@ -298,8 +299,7 @@ class Steps:
                 self.recording.do(lambda: blas.product(run, step, scalars)[0]())
             else:
                 action, pointers = blas.product(self, step, scalars)
-                changing = [(at, key, extra) for at, key, extra in pointers if self.moves(key)]
-                self.recording.do(action, changing)
+                self.recording.do(action, [p for p in pointers if self.moves(p.of)])
 
     def _target(self, step: Copy) -> Any:
         """The storage that a copied result has."""
@@ -335,14 +335,14 @@ class Steps:
                 argument
                 for value in kernel.partial
                 for argument in (
-                    ("P", self.partial_memory[value.variable].address, None),
+                    Given("P", self.partial_memory[value.variable].address),
                     self._pointer(self.storage(value.variable)),
                 )
             ]
             ends += [self._argument(a) for a in kernel.arguments if a.kind == "failed"]
             block = (min(THREADS, -(-grid[0] // WARP) * WARP), 1, 1)
             end = self.functions[f"{kernel.name}_end"]
-            self.recording.launch(end, (1, 1, 1), block, self.stream, [*ends, ("i", grid[0], None)])
+            self.recording.launch(end, (1, 1, 1), block, self.stream, [*ends, Given("i", grid[0])])
 
     def _sort(self, kernel: Kernel, grid: tuple, block: tuple) -> None:
         """Sort runs, or merge them, two by two until a line is one: to and fro between the result and
@@ -351,13 +351,13 @@ class Steps:
         runs = [SORT << k for k in range(max(0, (n - 1) // SORT).bit_length())]
         out = next(a.of for a in kernel.arguments if a.kind == "to")
         target = self._pointer(self.storage(out))
-        scratch = ("P", self._scratch(out, self._bytes(out)), None) if runs else target
+        scratch = Given("P", self._scratch(out, self._bytes(out))) if runs else target
         places = [target, scratch]
         turns = [0] if kernel.shape == "sort" else runs
         for k, run in enumerate(turns, kernel.shape == "merge"):
             # the last pass writes the result
             to, source = (places[(len(runs) - k + d) % 2] for d in (0, 1))
-            given = {"to": to, "from": source, "run": ("q", run, None)}
+            given = {"to": to, "from": source, "run": Given("q", run)}
             arguments = [given[a.kind] if a.kind in given else self._argument(a) for a in kernel.arguments]
             self.recording.launch(self.functions[kernel.name], grid, block, self.stream, arguments)
 
@@ -369,22 +369,21 @@ class Steps:
             self.root.recordings.clear()
         return memory.address
 
-    def _argument(self, a: Argument) -> tuple[str, Any, Any]:
-        """The letter and the value of a kernel's argument, and what it is if it changes from call to call."""
+    def _argument(self, a: Argument) -> Given:
         if a.kind == "length":
-            return "q", self.evaluator.lengths[a.of], a.of if a.of in self.varying_lengths else None
+            return Given("q", self.evaluator.lengths[a.of], a.of if a.of in self.varying_lengths else None)
         if a.kind == "value":
-            return FORMATS[a.of.dtype], self.values[a.of], a.of
+            return Given(FORMATS[a.of.dtype], self.values[a.of], a.of)
         if a.kind == "partial":
-            return "P", self.partial_memory[a.of].address, None
+            return Given("P", self.partial_memory[a.of].address)
         if a.kind == "numbers":
-            return "P", self.table_memory.address, None
+            return Given("P", self.table_memory.address)
         if a.kind == "failed":
-            return "P", self.root.returned.address, None
+            return Given("P", self.root.returned.address)
         return self._pointer(a.of)
 
-    def _pointer(self, key: Any) -> tuple[str, Any, Any]:
-        return "P", self.address[key], key if self.moves(key) else None
+    def _pointer(self, key: Any) -> Given:
+        return Given("P", self.address[key], key if self.moves(key) else None)
 
     def _make_arena(self) -> None:
         """Addresses in the arena."""
