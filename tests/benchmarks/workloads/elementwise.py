@@ -18,7 +18,7 @@ def elem() -> Job:
         import graphlib
         import graphlib.tensor as T
 
-        a, b, c, d = inputs = [graphlib.shared(value) for value in values]
+        a, b, c, d = inputs = [graphlib.shared(value, borrow=True) for value in values]
         cost = (T.nnet.sigmoid(a * b + c) * T.tanh(d) - T.exp(-a * a)).sum()
         evaluate = graphlib.function([], [cost, *T.grad(cost, inputs)], name="elementwise")
         return lambda first, steps: [evaluate()[0] for _ in range(steps)]

@@ -142,7 +142,7 @@ def _job(layer: Layer) -> Job:
         import graphlib
         import graphlib.tensor as T
 
-        *inputs, t = map(graphlib.shared, arrays)
+        *inputs, t = (graphlib.shared(array, borrow=True) for array in arrays)
         result = _expression(layer, inputs)
         values = [result, *(T.grad((result * t).sum(), inputs) if layer.backward else ())]
         targets = [graphlib.shared(np.zeros_like(a)) for a in (d_result, *operands)][: len(values)]
