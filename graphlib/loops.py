@@ -7,6 +7,7 @@ the graph that comes back (``graphlib.ops.scan``).
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,8 +84,7 @@ def scan(
     infos = [_info(item, what) for item in _listed(outputs_info)]
     closed = [as_variable(v) for v in _listed(non_sequences)]
     mark = newest()
-    returned = fn(*rows, *(v for info in infos for v in info.inner), *closed)
-    outputs, updates, stop = _taken_apart(returned, what)
+    outputs, updates, stop = _taken_apart(_called(fn, rows, infos, closed, what), what)
     if not infos:
         infos = [_Output() for _ in outputs]
     if len(infos) != len(outputs):
@@ -101,6 +101,24 @@ def scan(
     if return_list:
         return results, found
     return (results[0] if len(results) == 1 else results or None), found
+
+
+def _called(
+    fn: Callable, rows: list[Variable], infos: list[_Output], closed: list[Variable], what: str
+) -> Any:
+    """What fn returns; InputError where its parameters are not what a step is given."""
+    last = [v for info in infos for v in info.inner]
+    try:
+        inspect.signature(fn).bind(*rows, *last, *closed)
+    except TypeError as error:
+        raise InputError(
+            f"{what}: fn is given {len(rows)} rows of sequences, {len(last)} last values of outputs and "
+            f"{len(closed)} non_sequences, in this order, and does not take them: {error}"
+        ) from None
+    except ValueError:
+        # A function written in C may not tell its parameters.
+        pass
+    return fn(*rows, *last, *closed)
 
 
 def _listed(value: Any) -> list:
@@ -239,7 +257,13 @@ def _same_as_initial(v: Variable, info: _Output, k: int, what: str) -> Variable:
         return v
     from .compile.arguments import fitting
 
-    return fitting(v, info.inner[0], f"{what}: output {k}, whose last value is {info.inner[0].describe()},")
+    last = info.inner[0]
+    return fitting(
+        v,
+        last,
+        f"{what}: output {k}, whose last value is {last.describe()},",
+        f"or begin with a value of dtype {v.dtype}",
+    )
 
 
 def _random_updates(variables: Iterable[Variable], updates: Mapping, mark: int) -> dict[Shared, Variable]:
@@ -283,8 +307,7 @@ class _Builder:
         #: what the step is given from outside has the value from before the loop, whatever the step updates
         self.fixed = {v: v for v in closed if not isinstance(v, Shared)}
         self.updated = {
-            s: (s.type(s.name), fitting(u, s, f"scan: the update of {s.describe()}"))
-            for s, u in updates.items()
+            s: (_inside(s), fitting(u, s, f"scan: the update of {s.describe()}")) for s, u in updates.items()
         }
 
     def build(self) -> tuple[list[Variable], dict[Shared, Variable]]:
@@ -339,6 +362,11 @@ class _Builder:
         return results, updates
 
 
+def _inside(v: Variable) -> Variable:
+    """What stands for ``v`` within a step."""
+    return Variable(v.type, name=v.name, origin=v.origin)
+
+
 def _lifted(ends: list[Variable], moving: list[Variable]) -> tuple[dict[Variable, Variable], list[Variable]]:
     """What the step needs from outside, inner variable -> outer one, and the step's graph on those.
 
@@ -352,7 +380,7 @@ def _lifted(ends: list[Variable], moving: list[Variable]) -> tuple[dict[Variable
     outside: dict[Variable, Variable] = {}
     for v in [*(v for node in order if node.outputs[0] in depends for v in node.inputs), *ends]:
         if v not in depends and v not in outside and not isinstance(v, Constant):
-            outside[v] = v.type(v.name)
+            outside[v] = _inside(v)
     return {inner: v for v, inner in outside.items()}, clone(ends, outside)
 
 

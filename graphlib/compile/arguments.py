@@ -135,15 +135,15 @@ def normalize_updates(updates: Any, where: str) -> dict[Shared, Variable]:
     return result
 
 
-def fitting(value: Any, target: Variable, what: str) -> Variable:
+def fitting(value: Any, target: Variable, what: str, otherwise: str = "") -> Variable:
     """``value`` as a variable that may stand in place of ``target``: cast where that loses nothing, else an
-    error."""
+    error, which says what to do about the dtype: cast it, or ``otherwise``."""
     variable = as_variable(value, dtype=target.dtype if isinstance(value, (int, float)) else None)
     if variable.dtype != target.dtype:
         if promote([variable.dtype, target.dtype]) != target.dtype:
             raise DTypeError(
                 f"{what} is of dtype {variable.dtype}: {variable.describe()}; cast it with "
-                f".astype('{target.dtype}')"
+                f".astype('{target.dtype}')" + (f", {otherwise}" if otherwise else "")
             )
         variable = cast(variable, target.dtype)
     if not target.type.accepts(variable.type):

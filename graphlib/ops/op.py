@@ -193,9 +193,11 @@ def as_variable(value: Any, name: str | None = None, dtype: str | None = None) -
         if isinstance(value, numbers.Integral):
             array = array.astype("int64")
         else:
+            reason = f"graphlib has {', '.join(DTYPES)}"
+            if isinstance(value, dict):
+                reason = "if it is the updates of a loop: outputs, updates = graphlib.scan(...)"
             raise DTypeError(
-                f"cannot make a constant of {type(value).__name__} {value!r} of dtype {array.dtype}; "
-                f"graphlib has {', '.join(DTYPES)}"
+                f"cannot make a constant of {type(value).__name__} {value!r} of dtype {array.dtype}; {reason}"
             )
     if isinstance(value, (list, tuple)) and dtype is None and is_float(array.dtype.name):
         dtype = config.floatX

@@ -71,7 +71,10 @@ def _truth(self: Variable) -> bool:
 def _iterate(self: Variable) -> Any:
     n = self.type.shape[0] if self.ndim else None
     if n is None:
-        raise TypeError(f"cannot iterate over {self.describe()}: its length is not known before the call")
+        raise TypeError(
+            f"cannot iterate over {self.describe()}: its length is not known before the call; graphlib.scan "
+            f"goes along its rows"
+        )
     return (self[i] for i in range(n))
 
 

@@ -1,6 +1,7 @@
 """Mistakes are told with the variable's name and the user's line: while the graph is built where lengths are
 known, else at the call."""
 
+import inspect
 import re
 
 import numpy as np
@@ -13,6 +14,11 @@ from graphlib.errors import DTypeError, InputError, ShapeError
 from .modes import compiled, on_each_mode
 
 HERE = re.escape("test_errors.py")
+
+
+def line() -> str:
+    """The line this is called from, as messages write it."""
+    return f'File "{__file__}", line {inspect.currentframe().f_back.f_lineno}'
 
 
 def test_outputs_and_infos_must_be_as_many():
@@ -49,6 +55,8 @@ def test_a_state_may_not_change_its_dtype():
     count = T.lscalar("count")
     with pytest.raises(DTypeError, match=rf"count.*{HERE}"):
         graphlib.scan(lambda k: k / 2, outputs_info=count, n_steps=2)
+    with pytest.raises(DTypeError, match=r"or begin with a value of dtype float32$"):
+        graphlib.scan(lambda k: k + T.scalar(), outputs_info=np.zeros((), int), n_steps=2)
 
 
 def test_an_update_may_not_change_the_dtype():
@@ -149,8 +157,30 @@ def test_an_info_with_a_misspelt_word():
 
 
 def test_a_step_with_other_parameters():
-    with pytest.raises(TypeError, match="positional argument"):
-        graphlib.scan(lambda v: v, [T.vector(), T.vector()])
+    with pytest.raises(
+        InputError, match=r"scan pair: .* 2 rows of sequences, .* too many positional argument"
+    ):
+        graphlib.scan(lambda v: v, [T.vector(), T.vector()], name="pair")
+    with pytest.raises(InputError, match=r"1 rows .*, 0 last values .*missing a required argument: 'h'"):
+        graphlib.scan(lambda row, h: row + h, T.vector())
+    with pytest.raises(InputError, match="not a callable"):
+        graphlib.scan(T.vector(), T.vector())
+
+
+def test_a_mistake_in_a_step_is_no_mistake_of_its_parameters():
+    def step(row):
+        return max(row, 1, 2, key="no function")
+
+    with pytest.raises(TypeError, match="'str' object is not callable"):
+        graphlib.scan(step, T.vector())
+
+
+def test_outputs_that_were_not_taken_apart():
+    """What scan returns are outputs and updates."""
+    h = graphlib.scan(lambda v: v + 1, T.vector())
+    for part in (h, h[-1]):
+        with pytest.raises(DTypeError, match=r"updates.*outputs, updates = graphlib\.scan\(\.\.\.\)"):
+            T.exp(part)
 
 
 def test_only_shared_variables_are_updated():
@@ -180,6 +210,25 @@ def test_a_mistake_inside_a_step_names_its_line(mode):
     f = compiled(mode, [x, w], out)
     with pytest.raises(ShapeError, match=HERE):
         f(np.ones((2, 3), "float32"), np.ones((2, 2), "float32"))
+
+
+@on_each_mode
+@pytest.mark.parametrize("form", ["shared", "given", "computed"])
+def test_what_a_step_takes_from_outside_is_named_with_its_own_line(mode, form):
+    x, start, given = T.matrix("x"), T.vector("start"), T.matrix("given")
+    if form == "shared":
+        u, here = graphlib.shared(np.ones((2, 2), "float32"), "shared"), line()
+    elif form == "given":
+        u, here = T.matrix("given"), line()
+    else:
+        u, here = T.tanh(given), line()
+    out, _ = graphlib.scan(lambda row, h: row + T.dot(h, u), x, start)
+    inputs = [x, start] + {"shared": [], "given": [u], "computed": [given]}[form]
+    f = compiled(mode, inputs, out)
+    values = [np.ones((4, 2)), np.ones(3), np.ones((2, 2))][: len(inputs)]
+    with pytest.raises(ShapeError) as error:
+        f(*[value.astype("float32") for value in values])
+    assert here in str(error.value)
 
 
 @on_each_mode
