@@ -28,9 +28,19 @@ def state_of(updates: Updates, parameters: Sequence[Any]) -> dict[str, Any]:
     return {f"{number}_{shared.name}": shared for number, shared in enumerate(others)}
 
 
+def _paired(parameters: Sequence[Any], gradients: Sequence[Any]) -> list[tuple[Any, Any]]:
+    """Each parameter with its gradient; ValueError where there are not as many of both."""
+    if isinstance(parameters, graphlib.Variable) or isinstance(gradients, graphlib.Variable):
+        raise ValueError("a rule takes a list of shared variables and a list of their gradients")
+    if len(parameters) != len(gradients):
+        names = ", ".join(map(str, parameters))
+        raise ValueError(f"{len(parameters)} parameters ({names}) and {len(gradients)} gradients")
+    return list(zip(parameters, gradients, strict=True))
+
+
 def sgd(parameters: Sequence[Any], gradients: Sequence[Any], learning_rate: Any) -> Updates:
     """Gradient descent: p ← p − ε g."""
-    return [(p, p - learning_rate * g) for p, g in zip(parameters, gradients, strict=True)]
+    return [(p, p - learning_rate * g) for p, g in _paired(parameters, gradients)]
 
 
 def momentum(
@@ -47,7 +57,7 @@ def momentum(
     networks", 2013, section 3.5).
     """
     updates = []
-    for p, g in zip(parameters, gradients, strict=True):
+    for p, g in _paired(parameters, gradients):
         velocity = _running(p, "velocity")
         moved = decay * velocity - learning_rate * g
         step = decay * moved - learning_rate * g if nesterov else moved
@@ -63,7 +73,7 @@ def adagrad(
     A value whose gradient is 0 stays as it is, and so does its s.
     """
     updates = []
-    for p, g in zip(parameters, gradients, strict=True):
+    for p, g in _paired(parameters, gradients):
         squares = _running(p, "squares")
         summed = squares + g**2
         updates += [(squares, summed), (p, p - learning_rate * g / T.sqrt(summed + epsilon))]
@@ -77,7 +87,7 @@ def adadelta(
     of the gradients (M. Zeiler, "ADADELTA: an adaptive learning rate method", 2012, algorithm 1).
     """
     updates = []
-    for p, g in zip(parameters, gradients, strict=True):
+    for p, g in _paired(parameters, gradients):
         gradient_square, step_square = _running(p, "gradient_square"), _running(p, "step_square")
         mean_gradient = decay * gradient_square + (1 - decay) * g**2
         step = -T.sqrt(step_square + epsilon) / T.sqrt(mean_gradient + epsilon) * g
@@ -98,7 +108,7 @@ def rmsprop(
     recurrent neural networks", 2013, equations 38 to 45).
     """
     updates = []
-    for p, g in zip(parameters, gradients, strict=True):
+    for p, g in _paired(parameters, gradients):
         square, mean, step = (_running(p, quantity) for quantity in ("square", "mean", "step"))
         new_square = decay * square + (1 - decay) * g**2
         new_mean = decay * mean + (1 - decay) * g

@@ -109,3 +109,14 @@ def test_values_of_gradients_are_held_between_limits():
     gradient = T.vector()
     clip = graphlib.function([gradient], optimizers.clip_values([gradient], 2.0))
     np.testing.assert_array_equal(clip(np.array([-3, -1, 5], FLOATX))[0], [-2, -1, 2])
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_parameters_and_gradients_that_do_not_fit(rule):
+    update, _, rate, _ = RULES[rule]
+    a, b = (graphlib.shared(np.zeros((2, 3), FLOATX), name) for name in "ab")
+    gradients = T.grad(T.sum(a * b), [a, b])
+    with pytest.raises(ValueError, match=r"2 parameters \(a, b\) and 1 gradients"):
+        update([a, b], gradients[:1], rate)
+    with pytest.raises(ValueError, match="a list of shared variables and a list of their gradients"):
+        update(a, gradients[0], rate)
