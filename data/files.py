@@ -2,6 +2,7 @@
 fetching one from its source with its checksum verified.
 """
 
+import codecs
 import gzip
 import hashlib
 import os
@@ -44,9 +45,10 @@ def read_text(path: Path) -> str:
     try:
         text = read(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        marked = error.object.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         raise DataError(
             f"{path}: not UTF-8 text (byte {error.object[error.start]:#04x} at position {error.start}); "
-            "convert it, for example: iconv -f latin1 -t utf-8"
+            f"convert it, for example: iconv -f {'utf-16' if marked else 'latin1'} -t utf-8"
         ) from None
     if not text.strip():
         raise DataError(f"{path}: empty; get it again")

@@ -3,8 +3,9 @@ write on by themselves.
 
 The text is cut into as many streams as a minibatch has rows. A minibatch is the next few characters of every
 stream; the layer's values go on from one minibatch to the next, while the gradient ends at the minibatch's
-beginning. Gradients are clipped, the steps are AdaGrad's. Now and then the model writes a passage: each
-character is drawn from its probabilities, raised to the power 1 / temperature.
+beginning. Gradients are clipped, the steps are AdaGrad's. The smooth loss is a running mean over about a
+thousand minibatches, which begins with that of guessing blindly. Now and then the model writes a passage:
+each character is drawn from its probabilities, raised to the power 1 / temperature.
 
 After A. Karpathy, "The unreasonable effectiveness of recurrent neural networks", 2015, and his min-char-rnn;
 A. Graves, "Generating sequences with recurrent neural networks", 2013.
@@ -245,14 +246,15 @@ def _losses(loss: float) -> str:
     return f"validation loss {loss:f} nats a character ({loss / math.log(2):.3f} bits)"
 
 
-def split(options: argparse.Namespace, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def split(options: argparse.Namespace, indices: np.ndarray, origin: str) -> tuple[np.ndarray, np.ndarray]:
     """The text to train on and to validate on, in streams; UserError where it is too short."""
     held_out = len(indices) // HELD_OUT
     needed = options.batch_size * options.length + 1
     if held_out < needed:
         raise UserError(
-            f"the text has {len(indices)} characters, of which the last {held_out} are to validate on: too "
-            f"few for --batch-size {options.batch_size} streams of --length {options.length}, {needed}"
+            f"{origin}: {len(indices)} characters, of which the last {held_out} are to validate on, are too "
+            f"few for --batch-size {options.batch_size} streams of --length {options.length}, which need "
+            f"{needed} there: give a longer text, or a smaller --batch-size or --length"
         )
     parts = indices[:-held_out], indices[-held_out:]
     return tuple(as_streams(part, options.batch_size, options.length) for part in parts)
@@ -262,7 +264,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
     training.say("... loading the data")
     data = text.load(options.data)
-    streams = split(options, data.indices)
+    streams = split(options, data.indices, data.origin)
     training.say(
         f"{data.origin}: {len(data.indices)} characters, {len(data.characters)} different ones; "
         f"{streams[0].size} to train on, {streams[1].size} to validate"
@@ -324,12 +326,10 @@ def train(options: argparse.Namespace) -> training.Outcome:
 def sample(options: argparse.Namespace) -> None:
     """Prints how the trained model in `options.out` writes on from the text `options.sample`."""
     arrays = classification.load_parameters(options.out / training.BEST_MODEL, "embeddings", "lstm.U")
-    chosen = {name: getattr(options, name) for name in ("seed", "temperature", "sample_length")}
-    options = command_line.options_of_run(options)
+    options = command_line.options_of_run(options, "seed", "temperature", "sample_length")
     data = text.load(options.data)
     beginning = options.sample or text.decode(data.indices[:1], data.characters)
-    writer = Writer(argparse.Namespace(**vars(options) | chosen), data.characters)
-    print(writer.write(arrays, beginning, chosen["seed"]))
+    print(Writer(options, data.characters).write(arrays, beginning, options.seed))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,6 +4,7 @@ traceback.
 """
 
 import argparse
+import io
 import math
 import os
 import shlex
@@ -22,7 +23,7 @@ from training import Outcome
 
 EXIT_CODES = {"finished": 0, "diverged": 1, "interrupted": 130}
 #: Options that say nothing of the run itself.
-NO_SETTINGS = ("device", "out", "resume", "predict", "demonstrate", "sample", "fetch", "preset")
+NO_SETTINGS = ("device", "out", "resume", "predict", "demonstrate", "sample", "fetch", "preset", "given")
 
 
 def at_least(lowest: int) -> Callable[[str], int]:
@@ -234,7 +235,7 @@ def settings_of(options: argparse.Namespace) -> dict:
 
 def parse(parser: Parser, arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The options, a preset's where one is chosen; with --resume those of the run in --out, which the others
-    must not contradict.
+    must not contradict. `given` is the set of the names of those that are not just defaults.
     """
     options = parser.parse_args(arguments)
     preset = parser.presets.get(getattr(options, "preset", None), {})
@@ -248,18 +249,33 @@ def parse(parser: Parser, arguments: Sequence[str] | None = None) -> argparse.Na
                 f"the run in {options.out} was started with {_as_option(name, value)}, and cannot go "
                 f"on with {_as_option(name, given)}: leave the option out, or start anew without --resume"
             )
+    unset = object()
+    found = parser.parse_args(arguments, argparse.Namespace(**dict.fromkeys(vars(options), unset)))
+    options.given = {name for name, value in vars(found).items() if value is not unset} | preset.keys()
     return options
 
 
-def options_of_run(options: argparse.Namespace) -> argparse.Namespace:
+def options_of_run(options: argparse.Namespace, *free: str) -> argparse.Namespace:
     """`options` with those that the run in the folder `options.out` was started with, to use its model.
 
-    UserError if its checkpoint is missing, damaged, or another tutorial's.
+    Args:
+        free: names of options that do not concern the model, and stay as they are.
+
+    UserError if the run's checkpoint is missing, damaged, or another tutorial's, or if an option that was
+    given contradicts it.
     """
     path = options.out / training.CHECKPOINT
     if not path.exists():
         raise UserError(f"{path} does not exist, which tells with what options the model was trained")
-    return argparse.Namespace(**vars(options) | _saved_settings(options))
+    saved = {name: value for name, value in _saved_settings(options).items() if name not in free}
+    for name, value in saved.items():
+        given = getattr(options, name)
+        if name in options.given and given != value:
+            raise UserError(
+                f"the model in {options.out} was trained with {_as_option(name, value)}, and cannot be used "
+                f"with {_as_option(name, given)}: leave the option out"
+            )
+    return argparse.Namespace(**vars(options) | saved)
 
 
 def _saved_settings(options: argparse.Namespace) -> dict[str, Any]:
@@ -301,6 +317,9 @@ def main(
 
     0: done; 1: training diverged; 2: an option, a file or a device cannot be used; 130: stopped by Ctrl+C.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal or a file of another encoding than UTF-8 has no place for every character of a text.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         options = parse(parser, arguments)
         choose_device(options.device)

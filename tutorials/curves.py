@@ -69,6 +69,7 @@ class LearningCurve:
                 axes.plot(
                     table[measured, 0], values[measured], marker=".", markersize=4, linewidth=1, label=label
                 )
+            axes.set_xlim(left=0)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(alpha=0.3)
             axes.legend()

@@ -38,6 +38,7 @@ from graphlib.tensor.random import RandomStreams
 from storage import UserError
 
 AT_ONCE = 64  # reviews evaluated together, as in the chapter
+DOWNLOADS = ("imdb.npz", "aclImdb_v1.tar.gz")  # what --fetch fetches
 
 #: The settings of the chapter.
 PRESETS = {
@@ -224,8 +225,8 @@ def load_data(options: argparse.Namespace) -> reviews.Dataset:
         if options.data is None:
             raise UserError("--fetch: say with --data where imdb.npz is to be kept, such as --data imdb.npz")
         path = Path(options.data)
-        if path.name not in reviews.SOURCES:
-            raise UserError(f"--fetch: {path.name} is none of {', '.join(reviews.SOURCES)}")
+        if path.name not in DOWNLOADS:
+            raise UserError(f"--fetch: {path.name} is neither {' nor '.join(DOWNLOADS)}")
         reviews.fetch(path.name, path.parent)
     return reviews.load(options.data, options.words)
 
@@ -299,13 +300,17 @@ def predict(options: argparse.Namespace) -> None:
     training.set_values(parameters_of(model), arrays, options.out / training.BEST_MODEL)
     evaluate = classify(model)
     if options.predict:
-        texts = [reviews.encode(reviews.tokenise(text), data.words) for text in options.predict]
+        texts = [reviews.tokenise(text) for text in options.predict]
         for text, words in zip(options.predict, texts, strict=True):
-            if not len(words):
+            if not words:
                 raise UserError(f"--predict: {text!r} has no words")
-        positive = evaluate(reviews.Reviews(texts, np.zeros(len(texts), np.int32)))
-        for text, probability in zip(options.predict, positive, strict=True):
-            print(f"{'positive' if probability > 0.5 else 'negative'} ({100 * probability:.1f} %): {text}")
+        indices = [reviews.encode(words, data.words) for words in texts]
+        positive = evaluate(reviews.Reviews(indices, np.zeros(len(texts), np.int32)))
+        for text, words, found, probability in zip(options.predict, texts, indices, positive, strict=True):
+            unknown = [word for word, index in zip(words, found, strict=True) if index == reviews.UNKNOWN]
+            remark = f"   (unknown: {', '.join(unknown)})" if unknown else ""
+            verdict = "positive" if probability > 0.5 else "negative"
+            print(f"{verdict} ({100 * probability:.1f} %): {text}{remark}")
         return
     positive = evaluate(data.test)
     wrong = np.flatnonzero((positive > 0.5) != data.test.y)

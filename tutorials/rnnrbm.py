@@ -293,10 +293,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
         monitor = training.EveryEpoch("pretraining_log_likelihood", panel, called="log-likelihood")
         stages.append(stage(pretrain, options.pretraining_epochs, monitor, name="pre-training"))
     monitor = training.EveryEpoch(
-        "log_likelihood",
-        panel,
-        {"validation_log_likelihood": validation_likelihood},
-        called="log-likelihood",
+        "log_likelihood", panel, called="log-likelihood", validate=validation_likelihood
     )
     composer = Composer(options, data.test)
     stages.append(

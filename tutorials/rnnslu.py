@@ -309,6 +309,39 @@ def nearest_neighbours(
     return found
 
 
+def _keep_apart(labels: Sequence[Any], points: np.ndarray, panel: Any, pixels: float) -> None:
+    """Moves each label in turn to a place beside its point where it covers no point and none of the labels
+    before it, the nearest there is, or where it covers fewest.
+
+    Args:
+        labels: matplotlib's annotations, whose offsets are in points of 1/72 inch.
+        points: where the labelled points are, in pixels.
+        panel: the box that the labels should not leave, in pixels.
+        pixels: as many as a point has.
+    """
+    from matplotlib.transforms import Bbox
+
+    sides = [(1, 1), (-1, 1), (1, -1), (-1, -1), (0, 1), (0, -1), (1, 0), (-1, 0)]
+    placed: list[Bbox] = []
+    for label, (x, y) in zip(labels, points, strict=True):
+        extent = label.get_window_extent()
+        candidates = []
+        for distance in (3, 8, 14, 20, 26, 32):
+            for right, up in sides:
+                # From the point to the label's lower left corner.
+                across = right * distance * pixels - (1 - right) / 2 * extent.width
+                above = up * distance * pixels - (1 - up) / 2 * extent.height
+                box = Bbox.from_bounds(x + across, y + above, extent.width, extent.height)
+                outside = not (panel.contains(*box.min) and panel.contains(*box.max))
+                covered = box.count_overlaps(placed) + box.count_contains(points)
+                candidates.append(
+                    (outside + covered, len(candidates), (across / pixels, above / pixels), box)
+                )
+        _, _, offset, box = min(candidates)
+        label.set_position(offset)
+        placed.append(box)
+
+
 def draw_embeddings(
     path: Path, embeddings: np.ndarray, words: Mapping[int, str], neighbours: Mapping[str, Sequence[str]]
 ) -> None:
@@ -333,15 +366,23 @@ def draw_embeddings(
     figure = Figure(figsize=(10, 7.5), layout="constrained")
     canvas = FigureCanvasAgg(figure)
     panel = figure.add_subplot(
-        xlabel="first principal component of the embeddings", ylabel="second principal component"
+        title="Some words (bold), each with those of the nearest embeddings in its colour",
+        xlabel="first principal component of the embeddings",
+        ylabel="second principal component",
     )
-    for (word, colour), (x, y) in zip(colours.items(), places, strict=True):
-        panel.plot(x, y, marker="o", markersize=4, color=colour)
-        weight = "bold" if word in neighbours else "normal"
-        panel.annotate(
-            word, (x, y), (3, 3), textcoords="offset points", color=colour, fontsize=8, fontweight=weight
-        )
+    panel.scatter(places[:, 0], places[:, 1], s=16, c=list(colours.values()))
     panel.grid(alpha=0.3)
+    panel.margins(0.08)
+    # Only now it is settled where the points come to lie in the picture.
+    figure.draw_without_rendering()
+    labels = [
+        panel.annotate(
+            word, place, (0, 0), textcoords="offset points", color=colour, fontsize=8,
+            fontweight="bold" if word in neighbours else "normal", in_layout=False,
+        )
+        for (word, colour), place in zip(colours.items(), places, strict=True)
+    ]  # fmt: skip
+    _keep_apart(labels, panel.transData.transform(places), panel.bbox, figure.dpi / 72)
     storage.write_atomically(path, lambda file: canvas.print_png(file))
 
 
@@ -425,7 +466,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
     )
     if (options.out / NEIGHBOURS_TABLE).exists():
         training.say("Nearest neighbours of some words:")
-        training.say((options.out / NEIGHBOURS_TABLE).read_text().removesuffix("\n"))
+        training.say((options.out / NEIGHBOURS_TABLE).read_text("utf-8").removesuffix("\n"))
     return outcome
 
 

@@ -269,6 +269,8 @@ class EveryEpoch:
         column, panel: where the cost goes in the learning curve.
         measures: other quantities to measure after every epoch, by name; each has a panel of its own.
         called: what the printed lines call the cost.
+        validate: the same cost of examples that are not trained on, measured after every epoch; it goes into
+            the column "validation_<column>" of the same panel.
     """
 
     keeps = LATEST_MODEL
@@ -280,9 +282,18 @@ class EveryEpoch:
         panel: str = "training cost",
         measures: Mapping[str, Callable[[], float]] | None = None,
         called: str = "cost",
+        validate: Callable[[], float] | None = None,
     ):
-        self.column, self.measures, self.called = column, measures or {}, called
-        self.panels = {panel: [column], **{name.replace("_", " "): [name] for name in self.measures}}
+        self.column, self.called = column, called
+        self.panels = {panel: [column]}
+        self._others = []
+        if validate:
+            self.panels[panel].append(f"validation_{column}")
+            self._others.append((f"validation_{column}", f"validation {called}", validate))
+        for name, evaluate in (measures or {}).items():
+            title = name.replace("_", " ")
+            self.panels[title] = [name]
+            self._others.append((name, title, evaluate))
         self.cost = math.nan
 
     def interval(self, n_minibatches: int) -> int:
@@ -290,10 +301,13 @@ class EveryEpoch:
 
     def measure(self, iteration: int, cost: float, where: str) -> tuple[dict[str, float], bool]:
         self.cost = cost
-        others = {name: float(evaluate()) for name, evaluate in self.measures.items()}
-        report = "".join(f", {name.replace('_', ' ')} {value:f}" for name, value in others.items())
-        say(f"{where}, {self.called} {cost:f}{report}")
-        return {self.column: cost, **others}, True
+        measured = {self.column: cost}
+        report = f"{where}, {self.called} {cost:f}"
+        for column, title, evaluate in self._others:
+            measured[column] = float(evaluate())
+            report += f", {title} {measured[column]:f}"
+        say(report)
+        return measured, True
 
     def remember(self) -> dict[str, Any]:
         return {"cost": self.cost}

@@ -1,4 +1,4 @@
-"""What several test files of the tutorials use: a few hundred digits to learn from."""
+"""What several test files of the tutorials use: a few hundred digits to learn from, and the figures drawn."""
 
 import gzip
 import struct
@@ -25,3 +25,19 @@ def digits(tmp_path_factory) -> str:
         for name, array in zip(names, (pixels, split.y[:count]), strict=True):
             (folder / f"{name}.gz").write_bytes(idx(array))
     return str(folder)
+
+
+@pytest.fixture
+def figures(monkeypatch) -> list:
+    """The figures of matplotlib that are made while the test runs, in their order."""
+    from matplotlib.figure import Figure
+
+    made = []
+
+    class Recorded(Figure):
+        def __init__(self, *arguments, **settings):
+            super().__init__(*arguments, **settings)
+            made.append(self)
+
+    monkeypatch.setattr("matplotlib.figure.Figure", Recorded)
+    return made

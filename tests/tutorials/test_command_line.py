@@ -1,6 +1,8 @@
 """The tutorials' command line: its options, what it says of bad ones, and resuming with the right ones."""
 
 import argparse
+import io
+import sys
 
 import pytest
 
@@ -135,6 +137,18 @@ def test_bad_file_gives_one_line_and_code_2(capsys, error):
     assert err.endswith(f"error: {error}\n") and err.count("\n") == 1
 
 
+def test_output_that_cannot_show_every_character(monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+
+    def train(options):
+        training.say("the sea—the sea")
+        return outcome("finished")
+
+    assert command_line.main(parser(), train, PREDICT, []) == 0
+    assert written.getvalue() == b"the sea\\u2014the sea\n"
+
+
 def test_unexpected_error_keeps_its_traceback():
     def train(options):
         raise ZeroDivisionError
@@ -216,3 +230,46 @@ def test_damaged_checkpoint(folder, capsys):
     path.write_bytes(path.read_bytes()[:100])
     assert command_line.main(parser(), no_call, PREDICT, ["--resume", "--out", str(folder)]) == 2
     assert "checkpoint.npz is damaged" in capsys.readouterr().err
+
+
+# --- using the model of a run ---
+
+
+def using(folder, *arguments: str, free: tuple[str, ...] = ()) -> argparse.Namespace:
+    options = parse("--predict", "--out", str(folder), *arguments)
+    return command_line.options_of_run(options, *free)
+
+
+def test_model_is_used_with_the_options_of_its_run(folder):
+    options = using(folder)
+    assert (options.epochs, options.l1, options.hidden, options.predict) == (2, 0.5, 500, [])
+    assert using(folder, "--l1", "0.5").l1 == 0.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--l1", "0"], "trained with --l1 0.5, and cannot be used with --l1 0.0"),
+        (["--dataset", "/data"], "trained with no --dataset, and cannot be used with --dataset /data"),
+        (
+            ["--hidden", "7", "--seed", "1234"],
+            "trained with --hidden 500, and cannot be used with --hidden 7",
+        ),
+    ],
+)
+def test_other_options_of_a_trained_model_may_not_change(folder, arguments, words):
+    with pytest.raises(training.UserError, match=words):
+        using(folder, *arguments)
+
+
+def test_other_settings_of_a_preset_may_not_change_either(folder):
+    with_presets = parser()
+    with_presets.add_presets({"big": {"hidden": 900}})
+    options = command_line.parse(with_presets, ["--predict", "--preset", "big", "--out", str(folder)])
+    with pytest.raises(training.UserError, match="cannot be used with --hidden 900"):
+        command_line.options_of_run(options)
+
+
+def test_options_that_are_the_users_own(folder):
+    assert using(folder, "--seed", "7", free=("seed", "l1")).seed == 7
+    assert using(folder, free=("seed", "l1")).l1 == 0.0

@@ -3,7 +3,7 @@ minibatches must not change.
 """
 
 import math
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from data.reviews import Reviews
 from graphlib.tensor.random import RandomStreams
 from lstm import LSTM, SentimentLSTM, as_minibatch, classify, orthogonal
 from rnnrbm import RNNRBM
-from rnnslu import MODELS, ElmanLayer, SlotTagger, context_windows, nearest_neighbours
+from rnnslu import MODELS, ElmanLayer, SlotTagger, context_windows, draw_embeddings, nearest_neighbours
 
 FLOATX = graphlib.config.floatX
 
@@ -240,6 +240,22 @@ def test_nearest_neighbours():
     embeddings = np.vstack([embeddings, [[1, 0]]])  # the one beyond the sentence is no word's
     found = nearest_neighbours(embeddings, dict(enumerate(angles)), ["a", "d"], 3)
     assert found == {"a": ["b", "e", "c"], "d": ["c", "b", "a"]}
+
+
+def test_words_in_the_picture_of_embeddings_can_be_read(tmp_path, rng, figures):
+    """Some of the words lie in the same place; no word is written over another or leaves the picture."""
+    words = {number: f"{'long' * (number % 3)}word{number}" for number in range(60)}
+    embeddings = rng.normal(size=(60, 5))
+    embeddings[1:4] = embeddings[0]
+    neighbours = nearest_neighbours(embeddings, words, [words[k] for k in range(0, 60, 6)], 5)
+    draw_embeddings(tmp_path / "embeddings.png", embeddings, words, neighbours)
+    (panel,) = figures[0].axes
+    boxes = {text.get_text(): text.get_window_extent() for text in panel.texts}
+    assert set(boxes) == {each for word, nearest in neighbours.items() for each in (word, *nearest)}
+    over = [(a, b) for a, b in combinations(boxes, 2) if boxes[a].overlaps(boxes[b])]
+    assert over == []
+    assert all(figures[0].bbox.containsx(x) for box in boxes.values() for x in (box.x0, box.x1))
+    assert "bold" in panel.get_title()
 
 
 # --- RNN-RBM ---

@@ -292,6 +292,11 @@ def test_sentiment_of_texts_and_of_the_test_set(trained, capsys):
     assert lstm.main(["--predict", *texts, "--out", str(folder)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("positive (") and lines[1].startswith("negative (")
+    assert "unknown" not in "".join(lines)
+    assert lstm.main(["--predict", "good xyzzy film", "plugh xyzzy", "--out", str(folder)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].endswith(": good xyzzy film   (unknown: xyzzy)")
+    assert said[1].endswith(": plugh xyzzy   (unknown: plugh, xyzzy)")
     assert lstm.main(["--predict", "--out", str(folder)]) == 0
     with open(folder / "learning_curve.csv", newline="") as file:
         column = "test_error_percent"
@@ -370,13 +375,19 @@ BAD_INPUT = [
         "--batch-size 77 is more than the 76 reviews of at most 100 words",
     ),
     ("lstm", write_reviews, "--embedding-dropout 1", "--embedding-dropout 1 leaves nothing of any word"),
-    ("lstm", write_reviews, "--fetch", "source is none of imdb.npz"),
+    ("lstm", write_reviews, "--fetch", "source is neither imdb.npz nor aclImdb_v1.tar.gz"),
     ("lstm", write_reviews, "--predict good", "best_model.npz does not exist: train a model first"),
     ("rnnrbm", nothing, "", "source: cannot be read"),
     ("rnnrbm", broken_midi, "", "piece_3.mid: not a whole MIDI file"),
     ("rnnrbm", write_music, "--sample", "model.npz does not exist: train a model first"),
     ("char_lstm", nothing, "", "source: cannot be read"),
-    ("char_lstm", short_text, "", "the text has 16 characters"),
+    (
+        "char_lstm",
+        short_text,
+        "",
+        "source: 16 characters, of which the last 0 are to validate on, are too few for --batch-size 50 "
+        "streams of --length 50, which need 2501 there: give a longer text, or",
+    ),
     ("char_lstm", write_text, "--temperature 0", "'0' is not above 0"),
     ("char_lstm", write_text, "--sample", "best_model.npz does not exist: train a model first"),
 ]
@@ -410,6 +421,22 @@ def test_model_without_its_checkpoint(trained, tmp_path, capsys):
     (tmp_path / "best_model.npz").write_bytes((folder / "best_model.npz").read_bytes())
     assert lstm.main(["--predict", "--out", str(tmp_path)]) == 2
     assert "checkpoint.npz does not exist, which tells with what options" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "options"),
+    [
+        ("rnnslu", "--predict", "--hidden 7"),
+        ("lstm", "--predict", "--preset chapter"),
+        ("rnnrbm", "--sample", "--data elsewhere"),
+        ("char_lstm", "--sample", "--units 7"),
+    ],
+)
+def test_model_with_other_options_than_it_was_trained_with(trained, capsys, name, task, options):
+    folder, _ = trained(name)
+    capsys.readouterr()
+    assert TUTORIALS[name].module.main([task, *options.split(), "--out", str(folder)]) == 2
+    assert "leave the option out" in capsys.readouterr().err
 
 
 def test_model_of_another_tutorial(trained, capsys):

@@ -228,6 +228,14 @@ def test_first_layer_is_drawn_from_the_best_model(tmp_path):
         np.testing.assert_array_equal(drawn[-1]["output.W"], saved["output.W"])
 
 
+def test_picture_of_a_curve_begins_with_the_training(tmp_path, figures):
+    curve = LearningCurve({"cost": ["cost"]})
+    curve.append(1, 20, cost=0.5)
+    curve.draw(tmp_path / "learning_curve.png")
+    (panel,) = figures[0].axes
+    assert panel.get_xlim()[0] == 0 < 1 < panel.get_xlim()[1]
+
+
 def test_unknown_column_of_a_curve():
     with pytest.raises(ValueError, match="no column speed"):
         LearningCurve({"cost": ["cost"]}).append(1, 2, speed=3)
@@ -361,6 +369,34 @@ def test_divergence_ends_the_run_and_keeps_the_best_model(tmp_path, capsys):
 
 
 # --- without labels, and in several stages ---
+
+
+def test_likelihood_of_other_examples_beside_that_of_training(tmp_path, capfd, figures):
+    training.train(
+        lambda index: -2.0,
+        3,
+        epochs=2,
+        monitor=EveryEpoch(
+            "log_likelihood",
+            "nats",
+            called="log-likelihood",
+            validate=lambda: -4.0,
+            measures={"speed": lambda: 7},
+        ),
+        model={"W": Shared(np.zeros(2))},
+        folder=tmp_path,
+    )
+    assert capfd.readouterr().out.splitlines()[0] == (
+        "epoch 1, minibatch 3/3, log-likelihood -2.000000, validation log-likelihood -4.000000, "
+        "speed 7.000000"
+    )
+    assert (
+        (tmp_path / "learning_curve.csv")
+        .read_text()
+        .startswith("epoch,minibatches,log_likelihood,validation_log_likelihood,speed\n1,3,-2,-4,7\n")
+    )
+    drawn = [[line.get_label() for line in panel.lines] for panel in figures[-1].axes]
+    assert drawn == [["log likelihood", "validation log likelihood"], ["speed"]]
 
 
 def test_without_labels_the_cost_of_every_epoch_is_reported(tmp_path, capfd):
