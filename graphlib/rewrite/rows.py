@@ -24,8 +24,9 @@ from ..ops.shape import dimshuffle, reshape, shape_i, shape_of
 from ..ops.write import AdvancedWrite, BasicWrite, LastPlaces
 from .patterns import number_of
 
-#: a gradient with fewer elements stays in the cache, and costs little as a whole
-_SMALL = 1 << 14
+#: a gradient with fewer elements stays in the cache and costs little as a whole, and of a short table a
+#: minibatch may use each row many times
+_SMALL = 1 << 18
 
 Simplify = Callable[[list[Variable], Collection[Variable]], list[Variable]]
 
