@@ -153,26 +153,25 @@ def _sequences(
             outer.append(part)
             label = f"{x.name}[t{tap:+d}]" if tap else f"{x.name}[t]"
             rows.append(part.type.row()(label if x.name else None))
-    if n_steps is None:
-        if not outer:
-            raise InputError(f"{what}: without sequences n_steps must be given")
-        known = [v.type.shape[0] for v in outer]
-        if None not in known:
-            n: Any = Constant(min(known), dtype="int64")
-        else:
-            n = shape_i(outer[0], 0)
-            for v in outer[1:]:
-                n = minimum(n, shape_i(v, 0))
-    else:
-        n = as_length(n_steps, f"{what}: n_steps")
-        count = constant_int(n)
-        if count is not None and count < 0:
+    if n_steps is None and not outer:
+        raise InputError(f"{what}: without sequences n_steps must be given")
+    known = [v.type.shape[0] for v in outer if v.type.shape[0] is not None]
+    unknown = [shape_i(v, 0) for v in outer if v.type.shape[0] is None]
+    if n_steps is not None:
+        limit = as_length(n_steps, f"{what}: n_steps")
+        count = constant_int(limit)
+        if count is None:
+            unknown.insert(0, limit)
+        elif count < 0:
             raise InputError(f"{what}: n_steps is {count}; to go backwards pass go_backwards=True")
-        for v in outer:
-            if count is not None and v.type.shape[0] is not None and v.type.shape[0] < count:
-                raise ShapeError(
-                    f"{what}: n_steps is {count} and {v.describe()} has only {v.type.shape[0]} rows"
-                )
+        else:
+            known.append(count)
+    counts = [*unknown, *([Constant(min(known), dtype="int64")] if known else [])]
+    n = counts[0]
+    for other in counts[1:]:
+        n = minimum(n, other)
+    if n_steps is not None:
+        count = constant_int(n)
         outer = [
             v if count is not None and v.type.shape[0] == count else FirstRows().make(v, n) for v in outer
         ]

@@ -18,9 +18,9 @@ from ..scalar import expression as ex
 from ..scalar.integer import Poly, Symbol
 from ..scalar.lowered import Loop, Operand, Pull
 from .create import zeros_like
-from .elementwise import maximum
+from .elementwise import maximum, minimum
 from .op import Op
-from .shape import constant_int, shape_i
+from .shape import ShapeI, constant_int, shape_i
 from .write import BasicWrite
 
 
@@ -334,7 +334,7 @@ class Scan(Op):
 
 
 class FirstRows(Op):
-    """The first n rows of an array that must have so many; a slice would take fewer without a word."""
+    """The first n rows of an array that has as many: unlike a slice's, its length is n itself."""
 
     view = True
 
@@ -347,18 +347,11 @@ class FirstRows(Op):
         return [BasicWrite(entries, "set").make(zeros_like(x), grads[0], n), None]
 
     def reference(self, node: Apply, x: np.ndarray, n: np.ndarray) -> np.ndarray:
-        n = _steps(node.inputs[1], n)
-        if len(x) < n:
-            raise ShapeError(
-                f"the loop makes {n} steps and {node.inputs[0].describe()} has only {len(x)} rows"
-            )
-        return x[:n]
+        return x[: _steps(node.inputs[1], n)]
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
         x = operands[0]
-        n = _count(operands[1], require)
-        require(n, ex.minimum(n, x.shape[0]), _TOO_SHORT, (x.variable,))
-        return Pull((n, *x.shape[1:]), x.at)
+        return Pull((_count(operands[1], require), *x.shape[1:]), x.at)
 
 
 class LastValue(Op):
@@ -399,8 +392,20 @@ _NEGATIVE = "the number of steps of a loop, {0}, is {a}; a loop goes backwards b
 def _steps(v: Variable, n: np.ndarray) -> int:
     """A number of steps that must not be negative."""
     if n < 0:
-        raise ShapeError(_NEGATIVE.format(v.describe(), a=int(n)))
+        raise ShapeError(_NEGATIVE.format(_asked_for(v).describe(), a=int(n)))
     return int(n)
+
+
+def _asked_for(n: Variable) -> Variable:
+    """The number of steps that the user gave, of which a loop makes no more than its sequences have rows."""
+    if n.owner is None or n.owner.op != minimum:
+        return n
+    given = [v for v in n.owner.inputs if not isinstance(v, Constant) and not _made_by(v, ShapeI)]
+    return _asked_for(given[0]) if given else n
+
+
+def _made_by(v: Variable, cls: type) -> bool:
+    return v.owner is not None and isinstance(v.owner.op, cls)
 
 
 def _count(n: Operand, require: Callable) -> Poly:
@@ -409,7 +414,7 @@ def _count(n: Operand, require: Callable) -> Poly:
     known = count.constant
     if isinstance(count.atom, Symbol) or (known is not None and known >= 0):
         return count
-    require(count, ex.maximum(0, count), _NEGATIVE, (n.variable,))
+    require(count, ex.maximum(0, count), _NEGATIVE, (_asked_for(n.variable),))
     return ex.maximum(0, count)
 
 

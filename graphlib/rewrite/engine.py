@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import RewriteError
+from ..errors import RewriteError, ShapeError
 from ..graph import Apply, Constant, TensorType, Variable, toposort
 from ..graph.traverse import clone, rebuild
 from ..graph.variable import fixed_origin, user_origin
 from ..ops import elementwise as ew
 from ..ops.create import ARange
+from ..ops.scan import Scan
 from ..ops.shape import BroadcastTo
 from .lengths import Lengths
 from .patterns import COMMUTATIVE
@@ -231,13 +232,18 @@ def fold(node: Apply) -> Constant | None:
             return None
     op, out = node.op, node.outputs[0]
     shape = out.type.shape
-    # a range and a repeated value cost nothing where they are read; as constants they would take memory
-    if not inputs or isinstance(op, (ARange, BroadcastTo, Composite)):
+    # a range and a repeated value cost nothing where they are read; as constants they would take memory.
+    # A loop is compiled rather than run by numpy, however many steps it makes
+    if not inputs or isinstance(op, (ARange, BroadcastTo, Composite, Scan)):
         return None
     if None in shape or int(np.prod(shape)) > _FOLDED:
         return None
-    with np.errstate(all="ignore"):
-        value = op.reference(node, *(v.data for v in inputs))
+    try:
+        with np.errstate(all="ignore"):
+            value = op.reference(node, *(v.data for v in inputs))
+    except (ShapeError, IndexError):
+        # told at the call, if it is computed then: not in a branch that is not taken
+        return None
     return Constant(value, out.name, out.dtype, origin=out.origin)
 
 

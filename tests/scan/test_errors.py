@@ -79,35 +79,6 @@ def test_n_steps_is_a_number():
         graphlib.scan(lambda v: v, outputs_info=T.scalar(), n_steps=-1)
 
 
-def test_a_sequence_that_is_too_short():
-    x = T.vector("x", shape=(3,))
-    with pytest.raises(ShapeError, match=rf"n_steps is 4 and x .*{HERE}.* has only 3 rows"):
-        graphlib.scan(lambda v: v, x, n_steps=4)
-
-
-@on_each_mode
-def test_a_sequence_that_is_too_short_at_a_call(mode):
-    x, n = T.vector("x"), T.iscalar("n")
-    # a recurrence, and what needs none and leaves its loop
-    out, _ = graphlib.scan(lambda v, h: [v * h, T.exp(v)], x, [T.constant(np.float32(2)), None], n_steps=n)
-    for k, wanted in enumerate(([2, 4], np.exp([1, 2]))):
-        f = compiled(mode, [x, n], out[k])
-        np.testing.assert_allclose(f([1, 2, 3], 2), wanted, rtol=1e-6)
-        with pytest.raises(ShapeError, match=rf"4 steps and x .*{HERE}.* has only 3 rows"):
-            f([1, 2, 3], 4)
-    f = compiled(mode, [x, n], T.grad(out[0].sum(), x))
-    assert f([1, 2, 3], 2).tolist() == [6, 2, 0]
-    with pytest.raises(ShapeError, match=rf"4 steps and x .*{HERE}.* has only 3 rows"):
-        f([1, 2, 3], 4)
-    tapped, _ = graphlib.scan(
-        lambda a, b, h: a * b * h, {"input": x, "taps": [0, 2]}, T.constant(np.float32(1)), n_steps=n
-    )
-    g = compiled(mode, [x, n], tapped)
-    assert g([1, 2, 3], 1).tolist() == [3]
-    with pytest.raises(ShapeError, match=r"2 steps and .* has only 1 rows"):
-        g([1, 2, 3], 2)
-
-
 def test_a_sequence_is_no_scalar():
     with pytest.raises(ShapeError, match=rf"s .*{HERE}.* is a scalar"):
         graphlib.scan(lambda v: v, T.scalar("s"))

@@ -554,3 +554,69 @@ def test_rows_whose_length_is_computed_outside(mode):
     x, n = T.vector("x"), T.iscalar("n")
     out, _ = graphlib.scan(lambda v: T.arange(n) * v, x)
     close(compiled(mode, [x, n], out)([1, 2], 3), [[0, 1, 2], [0, 2, 4]])
+
+
+def test_there_are_never_more_steps_than_rows(mode):
+    """Theano's rule: ``n_steps`` beyond a sequence makes as many steps as that has rows."""
+    x, n = T.dvector("x"), T.iscalar("n")
+    # a recurrence, and what needs none and leaves its loop
+    (h, e), _ = graphlib.scan(lambda v, h: [v * h, T.exp(v)], x, [np.full((), 2.0), None], n_steps=n)
+    f = compiled(mode, [x, n], [h, e, T.grad(h.sum(), x), h.shape[0]])
+    row = np.array([1.0, 2, 3])
+    for steps, made in ((0, 0), (2, 2), (3, 3), (4, 3)):
+        powers, exponentials, gradient, count = f(row, steps)
+        np.testing.assert_allclose(powers, [2, 4, 12][:made])
+        np.testing.assert_allclose(exponentials, np.exp(row[:made]))
+        np.testing.assert_allclose(gradient, {0: [0, 0, 0], 2: [6, 2, 0], 3: [18, 8, 4]}[made])
+        assert count == made
+    # with taps as many as there are rows for which all of them exist; the shortest of several; backwards
+    y = T.dvector("y", shape=(4,))
+    tapped, _ = graphlib.scan(
+        lambda a, b, c, h: a * b * c + h, [{"input": x, "taps": [0, 2]}, y], np.zeros(()), n_steps=n
+    )
+    back, _ = graphlib.scan(lambda a, c, h: a * c + h, [x, y], np.zeros(()), n_steps=7, go_backwards=True)
+    g = compiled(mode, [x, y, n], [tapped, back])
+    first, second = g([1, 2, 3, 4, 5], [1, 10, 100, 1000], 9)
+    np.testing.assert_allclose(first, np.cumsum([3, 80, 1500]))
+    np.testing.assert_allclose(second, np.cumsum([5000, 400, 30, 2]))
+    known, _ = graphlib.scan(lambda a: a * 2, T.dvector("z", shape=(3,)), n_steps=4)
+    assert known.type.shape == (3,)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_sequences_that_are_constants(mode, count):
+    """Also where all that a loop is given is known beforehand: it is compiled all the same."""
+    c = np.arange(1, 3.0 * count + 1).reshape(count, 3)
+    w, start = T.dscalar("w"), np.array([0.5, 0, -0.5])
+    doubled, _ = graphlib.map(lambda row: row * 2, sequences=c)
+    squares, _ = graphlib.map(lambda row: T.sqr(row).sum(), sequences=c)
+    left, _ = graphlib.foldl(lambda row, so_far: so_far * 2 + row, [c], T.constant(start))
+    right, _ = graphlib.foldr(lambda row, so_far: so_far * 2 + row, [c], T.constant(start))
+    total, _ = graphlib.reduce(
+        lambda k, so_far, one: so_far + k * one, [list(range(count))], 0, T.constant(2)
+    )
+    h, _ = graphlib.scan(lambda row, h: T.tanh(h * w + row * 0.1), [c.tolist()], [start])
+    cost = h.sum()
+    f = compiled(
+        mode,
+        [w],
+        [doubled, doubled.sum(axis=0), doubled[-1], squares, squares[-1], left, right, total, h, h[-1]]
+        + [cost, T.grad(cost, w), T.grad(T.grad(cost, w), w)],
+    )
+
+    def states(w):
+        found = [start]
+        for row in c:
+            found.append(np.tanh(found[-1] * w + row * 0.1))
+        return np.array(found[1:])
+
+    two = 2.0 ** np.arange(count)[:, None]
+    hs, e = states(0.3), 1e-4
+    slope = (states(0.3 + e).sum() - states(0.3 - e).sum()) / (2 * e)
+    curve = (states(0.3 + e).sum() - 2 * hs.sum() + states(0.3 - e).sum()) / e**2
+    wanted = [c * 2, (c * 2).sum(axis=0), c[-1] * 2, (c * c).sum(axis=1), (c[-1] ** 2).sum()]
+    wanted += [start * 2**count + (c * two[::-1]).sum(axis=0), start * 2**count + (c * two).sum(axis=0)]
+    wanted += [count * (count - 1), hs, hs[-1], hs.sum(), slope, curve]
+    for k, (got, value) in enumerate(zip(f(0.3), wanted, strict=True)):
+        assert np.shape(got) == np.shape(value), k
+        np.testing.assert_allclose(got, value, rtol=1e-5, atol=1e-6, err_msg=str(k))
