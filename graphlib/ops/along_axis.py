@@ -198,8 +198,11 @@ class Unravel(Op):
         return Pull(flat.shape, at)
 
 
-def nonzero(x: Any) -> list[Variable]:
-    """For each axis the coordinates of the elements that are not 0, in row-major order."""
+def nonzero(x: Any) -> tuple[Variable, ...]:
+    """For each axis the coordinates of the elements that are not 0, in row-major order.
+
+    A tuple of int64 vectors, so that ``x[T.nonzero(mask)]`` is the elements there, as in NumPy.
+    """
     from .reduce import sum
 
     x = as_variable(x)
@@ -208,9 +211,9 @@ def nonzero(x: Any) -> list[Variable]:
     mask = x if x.dtype == "bool" else neq(x, 0)
     flat = Nonzero().make(mask, sum(mask))
     if x.ndim == 1:
-        return [flat]
+        return (flat,)
     lengths = [shape_i(x, a) for a in range(x.ndim)]
-    return [Unravel(axis).make(flat, *lengths) for axis in range(x.ndim)]
+    return tuple(Unravel(axis).make(flat, *lengths) for axis in range(x.ndim))
 
 
 def flatnonzero(x: Any) -> Variable:

@@ -294,10 +294,8 @@ def index(x: Any, key: Any) -> Variable:
     key = list(key) if isinstance(key, tuple) else [key]
     items: list[Any] = []
     for item in key:
-        if isinstance(item, (list, np.ndarray)) and not isinstance(item, Variable):
-            item = as_variable(
-                np.asarray(item, dtype="int64") if isinstance(item, list) and not item else item
-            )
+        if isinstance(item, (list, tuple, range, np.ndarray)):
+            item = _as_index_array(item)
         if isinstance(item, (bool, np.bool_)):
             raise InputError("a Python bool is no index; index with 0 or 1, or with a mask variable")
         if isinstance(item, Variable) and item.dtype == "bool" and item.ndim == 0:
@@ -340,6 +338,22 @@ def index(x: Any, key: Any) -> Variable:
     return _new_axes(op.make(sliced, *arrays), items, op.front, max(a.ndim for a in arrays))
 
 
+def _as_index_array(item: Any) -> Variable:
+    """What is one index array: an array, or a sequence, also a tuple inside an index."""
+    if isinstance(item, np.ndarray):
+        return as_variable(item)
+    if any(i is None or i is Ellipsis or isinstance(i, slice) for i in item):
+        raise InputError(
+            f"an index that is a list is one array, as in NumPy, and holds integers or bools, not {item!r}; "
+            f"several indices are a tuple: x[tuple(...)]"
+        )
+    # NumPy has no dtype for what is empty; as an index it is of integers
+    flat = list(item)
+    while len(flat) == 1 and isinstance(flat[0], (list, tuple)):
+        flat = list(flat[0])
+    return as_variable(np.zeros(np.shape(item), "int64")) if not flat else as_variable(item)
+
+
 def _has_axis(item: Any) -> bool:
     """Whether an item of an index stands for an axis of what is indexed; None and '...' of no axis do not."""
     return item is not None and item is not Ellipsis
@@ -355,7 +369,7 @@ def _is_mask(item: Any) -> bool:
     return isinstance(item, Variable) and item.dtype == "bool" and item.ndim > 0
 
 
-def nonzero_of_mask(mask: Variable, x: Variable, axis: int) -> list[Variable]:
+def nonzero_of_mask(mask: Variable, x: Variable, axis: int) -> tuple[Variable, ...]:
     from .along_axis import nonzero
 
     for k, n in enumerate(mask.type.shape):

@@ -21,7 +21,7 @@ from ..scalar.lowered import Operand, Product, Reduction
 from .elementwise import cast, mul
 from .op import NUMBERS, Op, Sample, as_variable, register
 from .reduce import sum as sum_
-from .shape import dimshuffle, reshape, shape_i, swapaxes
+from .shape import broadcast_to, dimshuffle, reshape, shape_i, shape_padleft, swapaxes
 
 
 class MatrixProduct(Op):
@@ -162,20 +162,61 @@ def dot(a: Any, b: Any) -> Variable:
     return tensordot(a, b, ([a.ndim - 1], [max(b.ndim - 2, 0)]))
 
 
-def _check_inner(a: Variable, b: Variable, axis: int) -> None:
+def _check_inner(a: Variable, b: Variable, axis: int, what: str = "T.dot") -> None:
     n, m = a.type.shape[-1], b.type.shape[axis]
     if None not in (n, m) and n != m:
         raise ShapeError(
-            f"T.dot: the last axis of {a.describe()} has length {n}, the one it meets in {b.describe()} {m}"
+            f"{what}: the last axis of {a.describe()} has length {n}, the one it meets in {b.describe()} {m}"
         )
 
 
 def matmul(a: Any, b: Any) -> Variable:
-    """``a @ b``: as dot up to two dimensions, products of stacked matrices for three."""
+    """``a @ b`` as numpy.matmul: products of the matrices on the last two axes, the axes before them broadcast.
+
+    A vector is a row on the left, a column on the right. Errors: ShapeError for scalars, and for lengths that
+    do not fit.
+    """
     a, b = _same_dtype(a, b)
-    if a.ndim == 3 and b.ndim == 3:
+    if a.ndim == 0 or b.ndim == 0:
+        scalar = a if a.ndim == 0 else b
+        raise ShapeError(f"T.matmul (@) takes no scalars, such as {scalar.describe()}; multiply by it with *")
+    left = dimshuffle(a, "x", 0) if a.ndim == 1 else a
+    right = dimshuffle(b, 0, "x") if b.ndim == 1 else b
+    _check_inner(a, b, -min(b.ndim, 2), "T.matmul (@)")
+    if b.ndim <= 2:
+        return dot(a, b)
+    if left.ndim == 2:
+        # one product, whose rows come first: they go before the columns
+        result = tensordot(left, right, ([1], [right.ndim - 2]))
+        result = dimshuffle(result, [*range(1, right.ndim - 1), 0, right.ndim - 1])
+    else:
+        result = _batches(left, right)
+    rank = result.ndim
+    return dimshuffle(result, [i for i in range(rank) if not (i == rank - 2 and a.ndim == 1)])
+
+
+def _batches(a: Variable, b: Variable) -> Variable:
+    """The products of two stacks of matrices, whose leading axes broadcast."""
+    count = max(a.ndim, b.ndim) - 2
+    a, b = (shape_padleft(v, count + 2 - v.ndim) for v in (a, b))
+    if count == 1 and 1 not in (a.type.shape[0], b.type.shape[0]):
         return batched_dot(a, b)
-    return dot(a, b)
+    lengths = []
+    for axis in range(count):
+        n, m = a.type.shape[axis], b.type.shape[axis]
+        if None not in (n, m) and n != m and 1 not in (n, m):
+            raise ShapeError(
+                f"T.matmul (@): lengths {n} and {m} of axis {axis - count - 2} of {a.describe()} and "
+                f"{b.describe()} do not broadcast"
+            )
+        lengths.append(shape_i(b if n == 1 or (n is None and m not in (None, 1)) else a, axis))
+    a, b = (broadcast_to(v, [*lengths, shape_i(v, count), shape_i(v, count + 1)]) for v in (a, b))
+    if count == 1:
+        return MatrixProduct(batched=True).make(a, b)
+    total = _product(lengths)
+    flat = [reshape(v, (total, shape_i(v, count), shape_i(v, count + 1))) for v in (a, b)]
+    result = MatrixProduct(batched=True).make(*flat)
+    return reshape(result, (*lengths, shape_i(a, count), shape_i(b, count + 1)))
 
 
 def batched_dot(a: Any, b: Any) -> Variable:
@@ -218,9 +259,13 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Variable:
 
 
 def _size(x: Variable, axes: Sequence[int]) -> Any:
+    return _product([shape_i(x, axis) for axis in axes])
+
+
+def _product(lengths: Sequence[Variable]) -> Any:
     total: Any = 1
-    for axis in axes:
-        total = shape_i(x, axis) * total
+    for n in lengths:
+        total = n * total
     return total
 
 
@@ -258,6 +303,23 @@ register(
         ]
     ),
     dot.__doc__ or "",
+)
+register(
+    "matmul",
+    matmul,
+    lambda: [
+        Sample(matmul, shapes, NUMBERS)
+        for shapes in [
+            (_m(3, 4), _m(4, 5)),
+            (_m(4), _m(2, 4, 5)),
+            (_m(3, 4), _m(2, 4, 5)),
+            (_m(2, 3, 4), _m(4)),
+            (_m(2, 1, 3, 4), _m(1, 2, 4, 2)),
+            (_m(3, 2, 4), _m(2, 3, 4, 2)),
+            (_m(0, 2, 3, 4), _m(0, 2, 4, 2)),
+        ]
+    ],
+    matmul.__doc__ or "",
 )
 register(
     "batched_dot",

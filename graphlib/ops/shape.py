@@ -6,6 +6,7 @@ a constant from the start, so shape arithmetic folds while the graph is built.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from ..graph.types import shape_text
 from ..scalar import expression as ex
 from ..scalar.integer import Poly, flat_index, product
 from ..scalar.lowered import Operand, Pull
-from .elementwise import cast
+from .elementwise import Cast, Elementwise, cast
 from .op import Op, as_variable, is_number, normalize_axis, ramp, register_cases
 
 
@@ -267,6 +268,9 @@ def squeeze(x: Any, axis: Any = None) -> Variable:
     return dimshuffle(x, [i for i in range(x.ndim) if i not in drop])
 
 
+_ANY_LENGTH = "the product of the others is 0; give it as a number, or by lengths of the tensor"
+
+
 class Reshape(Op):
     """The elements in row-major order under another shape: an array, then its lengths; ``infer_axis`` follows
     from the rest."""
@@ -293,11 +297,7 @@ class Reshape(Op):
                 )
         elif total is not None and all(n is not None for i, n in enumerate(shape) if i != self.infer_axis):
             rest = int(np.prod([n for i, n in enumerate(shape) if i != self.infer_axis]))
-            if rest and total % rest:
-                raise ShapeError(
-                    f"reshape: the {total} elements of {x.describe()} cannot be divided by {rest}"
-                )
-            shape[self.infer_axis] = total // rest if rest else 0
+            shape[self.infer_axis] = self._inferred(x, total, rest)
         return [TensorType(x.dtype, shape)]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
@@ -308,8 +308,16 @@ class Reshape(Op):
         shape = [int(n) for n in lengths]
         if self.infer_axis is not None:
             rest = int(np.prod([n for i, n in enumerate(shape) if i != self.infer_axis]))
-            shape[self.infer_axis] = x.size // rest if rest else 0
+            shape[self.infer_axis] = self._inferred(node.inputs[0], x.size, rest)
         return x.reshape(shape)
+
+    def _inferred(self, x: Variable, total: int, rest: int) -> int:
+        """The length that is given as -1, from the number of elements and the product of the others."""
+        if not rest:
+            raise ShapeError(f"reshape of {x.describe()}: -1 may be any length where {_ANY_LENGTH}")
+        if total % rest:
+            raise ShapeError(f"reshape: the {total} elements of {x.describe()} cannot be divided by {rest}")
+        return total // rest
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
         x, *lengths = operands
@@ -320,6 +328,13 @@ class Reshape(Op):
         ]
         if self.infer_axis is not None and static[self.infer_axis] is None:
             rest = product(n for i, n in enumerate(shape) if i != self.infer_axis)
+            if rest.constant is None:
+                require(
+                    Poly.of(1),
+                    ex.minimum(rest, 1),
+                    f"reshape of {{1}}: -1 may be any length where {_ANY_LENGTH}",
+                    (node.outputs[0], x.variable),
+                )
             shape[self.infer_axis] = ex.floor_div(
                 total, ex.maximum(rest, 1) if rest.constant is None else rest
             )
@@ -334,7 +349,11 @@ class Reshape(Op):
 
 def reshape(x: Any, shape: Any, ndim: int | None = None) -> Variable:
     """``x`` with another shape: a sequence of lengths (one may be -1), or a vector variable with ``ndim``
-    given."""
+    given.
+
+    A length of -1 follows from the others.  Where those are lengths of ``x`` it is the product of the rest of
+    them, also in an empty batch; else ShapeError where the others multiply to 0, as in NumPy.
+    """
     x = as_variable(x)
     if (isinstance(shape, Variable) and shape.ndim == 0) or is_number(shape) or isinstance(shape, np.integer):
         shape = [shape]
@@ -349,11 +368,55 @@ def reshape(x: Any, shape: Any, ndim: int | None = None) -> Variable:
         raise ShapeError("reshape: at most one length may be -1")
     if any((constant_int(n) or 0) < -1 for n in lengths):
         raise ShapeError(f"reshape: a length cannot be negative in {[str(n) for n in lengths]}")
+    if unknown:
+        rest = _rest_of_lengths(x, [n for i, n in enumerate(lengths) if i != unknown[0]])
+        if rest is not None:
+            lengths[unknown[0]], unknown = rest, []
     if not unknown and len(lengths) == x.ndim:
         known = [constant_int(n) for n in lengths]
         if None not in known and tuple(known) == x.type.shape:
             return x
     return Reshape(unknown[0] if unknown else None).make(x, *lengths)
+
+
+def _rest_of_lengths(x: Variable, others: list[Variable]) -> Variable | None:
+    """The product of the lengths of ``x`` that are not among ``others``; None if some of those are no length
+    of ``x``."""
+    left = [(_origin_of_length(x, axis), axis) for axis in range(x.ndim)]
+    for n in others:
+        known = constant_int(n)
+        if known is not None:
+            name: Any = known
+        elif n.owner is not None and isinstance(n.owner.op, ShapeI):
+            name = _origin_of_length(n.owner.inputs[0], n.owner.op.axis)
+        else:
+            return None
+        match = next((entry for entry in left if entry[0] == name), None)
+        if match is None:
+            if known == 1:
+                continue
+            return None
+        left.remove(match)
+    number = math.prod(name for name, _ in left if isinstance(name, int))
+    total = Constant(number, dtype="int64")
+    for name, axis in left:
+        if not isinstance(name, int):
+            total = total * shape_i(x, axis) if constant_int(total) != 1 else shape_i(x, axis)
+    return total
+
+
+def _origin_of_length(x: Variable, axis: int) -> Any:
+    """A name for the length of an axis: the number, or the variable that has brought it in, with its axis."""
+    while (n := x.type.shape[axis]) is None and x.owner is not None:
+        if isinstance(x.owner.op, DimShuffle):
+            x, axis = x.owner.inputs[0], x.owner.op.order[axis]
+        elif isinstance(x.owner.op, (Elementwise, Cast)):
+            gap = x.ndim - axis
+            x = next(v for v in x.owner.inputs if v.ndim >= gap and v.type.shape[-gap] != 1)
+            axis = x.ndim - gap
+        else:
+            break
+    return (x, axis) if n is None else n
 
 
 def flatten(x: Any, ndim: int = 1, outdim: int | None = None) -> Variable:

@@ -15,7 +15,9 @@ from ..errors import DTypeError, InputError, ShapeError
 from ..graph import Apply, Constant, TensorType, Variable
 from ..scalar import expression as ex
 from ..scalar.lowered import Operand, Piece, Push
-from .elementwise import broadcast_at, cast, sum_to_shape_of
+from .along_axis import Nonzero, Unravel
+from .create import ARange, arange, zeros
+from .elementwise import broadcast_at, cast, eq, sum_to_shape_of, switch
 from .index import (
     COLUMNS,
     ROWS,
@@ -28,7 +30,7 @@ from .index import (
     positions,
 )
 from .op import NUMBERS, Op, as_variable, check_broadcast, ramp, register_cases
-from .shape import broadcast_to, constant_int, dimshuffle, shape_of
+from .shape import broadcast_to, constant_int, dimshuffle, reshape, shape_i, shape_of
 
 
 class _Write:
@@ -155,6 +157,55 @@ class AdvancedWrite(_Write, Op):
         require_fits(y, domain, require, node)
         piece = Piece(domain, lambda *i: broadcast_at(y, i), position, self.mode, collides=True)
         return Push(x.shape, 0, (piece,))
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        """Of the values set at one place only the last has a gradient: the others are overwritten."""
+        gx, gy, *rest = super().gradient(node, grads)
+        x, y, *arrays = node.inputs
+        if self.mode == "set" and not _all_different(arrays):
+            part = self.reading(self.entries).make(grads[0], *arrays)
+            gy = sum_to_shape_of(switch(self._stays(x, arrays), part, 0), y)
+        return [gx, gy, *rest]
+
+    def _stays(self, x: Variable, arrays: list[Variable]) -> Variable:
+        """Which values of the part are still there at the end: each writes its number, and looks for it."""
+        rank = max(v.ndim for v in arrays)
+        lengths: list[Variable] = [Constant(1, dtype="int64")] * rank
+        for v in arrays:
+            for axis in range(1, v.ndim + 1):
+                if v.type.shape[-axis] != 1:
+                    lengths[-axis] = shape_i(v, v.ndim - axis)
+        total = lengths[0]
+        for n in lengths[1:]:
+            total = total * n
+        numbers = reshape(arange(total), lengths)
+        everywhere = (True,) * len(arrays)
+        places = [shape_i(x, axis) for axis, indexed in enumerate(self.entries) if indexed]
+        last = AdvancedWrite(everywhere, "set").make(zeros(places, "int64"), numbers, *arrays)
+        stays = eq(AdvancedIndex(everywhere).make(last, *arrays), numbers)
+        kept_behind = x.ndim - len(arrays) - self.reading(self.entries).front
+        return dimshuffle(stays, [*range(rank), *["x"] * kept_behind])
+
+
+def _all_different(arrays: list[Variable]) -> bool:
+    """Whether index arrays are known to name no place twice: numbers, a range, or where a mask is true."""
+    if all(isinstance(v, Constant) for v in arrays):
+        places = np.stack([a.ravel() for a in np.broadcast_arrays(*(v.data for v in arrays))])
+        return bool((places >= 0).all()) and np.unique(places, axis=1).shape == places.shape
+    makers = [v.owner.op if v.owner is not None else None for v in arrays]
+    if any(isinstance(op, ARange) for op in makers) and all(v.ndim <= 1 for v in arrays):
+        ranges = [v.owner.inputs for v in arrays if v.owner is not None and isinstance(v.owner.op, ARange)]
+        return any(_at_least(start, 0) and _at_least(step, 1) for start, _, step in ranges)
+    if len(arrays) == 1:
+        return isinstance(makers[0], Nonzero)
+    axes = [(op.axis, v.owner.inputs) for op, v in zip(makers, arrays, strict=True) if isinstance(op, Unravel)]
+    mask = axes[0][1] if len(axes) == len(arrays) else []
+    same = all(inputs[0] is mask[0] for _, inputs in axes) if mask else False
+    return same and sorted(axis for axis, _ in axes) == list(range(len(mask) - 1))
+
+
+def _at_least(v: Variable, least: int) -> bool:
+    return isinstance(v, Constant) and v.data.size == 1 and v.data.item() >= least
 
 
 class LastPlaces(Op):

@@ -472,3 +472,105 @@ def test_iterating_and_unpacking_need_a_known_length():
     with pytest.raises(TypeError, match=r"use x\.shape\[0\]"):
         len(x)
     assert list(itertools.islice(iter(T.matrix(shape=(0, 2))), 1)) == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_places_of_a_mask_are_an_index(mode):
+    """As Theano's programs write it: a tuple of arrays, not one array of places."""
+    x, v, w = T.matrix("x"), T.vector("v"), T.matrix("w")
+    table = {
+        "read": (x[(x < 0).nonzero()], lambda a, b, c: a[np.nonzero(a < 0)]),
+        "function": (x[T.nonzero(x < 0)], lambda a, b, c: a[np.nonzero(a < 0)]),
+        "vector": (v[(v < 0).nonzero()], lambda a, b, c: b[np.nonzero(b < 0)]),
+        "rows": (x[w.nonzero()[:-1]], lambda a, b, c: a[np.nonzero(c)[:-1]]),
+        "column": (x[:, (v > 0).nonzero()[0]], lambda a, b, c: a[:, np.nonzero(b > 0)[0]]),
+        "written": (T.set_subtensor(x[(x < 0).nonzero()], 0), lambda a, b, c: np.where(a < 0, 0, a)),
+        "increased": (T.inc_subtensor(x[(x < 0).nonzero()], 1), lambda a, b, c: np.where(a < 0, a + 1, a)),
+        "gradient": (
+            graphlib.grad((x[(x < 0).nonzero()] ** 2).sum(), x),
+            lambda a, b, c: np.where(a < 0, 2 * a, 0),
+        ),
+    }
+    function = compiled(mode, [x, v, w], [built for built, _ in table.values()])
+    a, b = np.float32([[1, -2, 3], [-4, 5, 6], [7, 8, -9]]), np.float32([1, -2, 3])
+    c = np.float32([[1], [0], [1]])
+    for name, (_, numpy), got in zip(table, table.values(), function(a, b, c), strict=True):
+        assert_same(got, numpy(a, b, c).astype("float32"), name)
+
+
+def test_a_list_as_an_index_is_one_array():
+    array = ramp(4, 3, 2)
+    keys = [
+        [0, 2],
+        ([0, 2],),
+        ((0, 2),),
+        [[0, 2], [1, 1]],
+        [True, False, True, False],
+        ([0, 1], [True, False, True]),
+        [[True, False, True]] * 2 + [[False, False, True]] * 2,
+        [],
+        [[]],
+        ([], []),
+        range(3),
+        (slice(1, None), [0, -1]),
+        ([0, 1], slice(None), [0, 1]),
+        (Ellipsis, [0, 1, 1]),
+        (0, slice(None), [0, 1, 1]),
+        ([0], None, [1]),
+        np.array(2),
+        (np.array([0, 1], "uint8"), np.int16(1)),
+    ]
+    x = T.tensor3("x", dtype="float64")
+    results = compiled("reference", [x], [x[key] for key in keys])(array)
+    for key, got in zip(keys, results, strict=True):
+        assert_same(got, array[list(key) if isinstance(key, range) else key], f"{key}")
+    for key in ([slice(0, 1), 2], [None], [0, Ellipsis]):
+        with pytest.raises(InputError, match="an index that is a list is one array"):
+            x[key]
+    with pytest.raises(DTypeError, match="integers or bools"):
+        x[[0.5]]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_of_values_set_at_one_place_the_last_has_the_gradient(mode):
+    """Against finite differences of numpy's assignment, which keeps the last value."""
+    x, i, j = T.dtensor3("x"), T.lvector("i"), T.lmatrix("j")
+    array, p, q = ramp(3, 3, 2) / 7, np.array([2, 0, -1, 2]), np.array([[0, 1, 0, 2], [0, 2, -3, 1]])
+    keys = {
+        "rows": (lambda i, j: i),
+        "pairs": (lambda i, j: (i, j)),
+        "columns": (lambda i, j: (slice(None), i)),
+        "apart": (lambda i, j: (i, slice(None), j % 2)),
+        "numbers": (lambda i, j: [2, 0, 2, -3]),
+        "with a slice": (lambda i, j: (slice(0, 2), j)),
+    }
+    inputs, outputs, arrays, weights = [], [], [], ramp(3, 3, 2) ** 2
+    for key in keys.values():
+        y = T.TensorType("float64", (None,) * array[key(p, q)].ndim)("y")
+        inputs.append(y)
+        arrays.append(np.cos(ramp(*array[key(p, q)].shape)))
+        cost = (T.sqr(T.set_subtensor(x[key(i, j)], y)) * weights).sum()
+        outputs += graphlib.grad(cost, [y, x])
+    scalar = T.dscalar("scalar")
+    outputs.append(graphlib.grad((T.set_subtensor(x[i], scalar) * weights).sum(), scalar))
+    results = compiled(mode, [x, i, j, scalar, *inputs], outputs)(array, p, q, 1.0, *arrays)
+    for (name, key), y, gy, gx in zip(keys.items(), arrays, results[::2], results[1::2], strict=False):
+
+        def cost(y, x, key=key):
+            changed = x.copy()
+            changed[key(p, q)] = y
+            return (changed**2 * weights).sum()
+
+        assert_same(gy, differences(lambda v: cost(v, array), y), f"values of {name}")  # noqa: B023
+        assert_same(gx, differences(lambda v: cost(y, v), array), f"tensor of {name}")  # noqa: B023
+    assert_same(results[-1], np.asarray(weights[[0, 2]].sum()), "one value for all")
+
+
+def differences(cost, point):
+    """The gradient of a quadratic function by central differences, which are exact but for rounding."""
+    result = np.zeros_like(point)
+    for place in np.ndindex(point.shape):
+        step = np.zeros_like(point)
+        step[place] = 0.5
+        result[place] = cost(point + step) - cost(point - step)
+    return result

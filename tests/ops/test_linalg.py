@@ -88,6 +88,82 @@ def test_tensordot_batched_dot_outer_and_matmul(mode):
         assert_same(got, wanted, f"number {k}")
 
 
+MATMULS = [
+    ((4,), (4,)),
+    ((3, 4), (4,)),
+    ((4,), (4, 5)),
+    ((4,), (2, 4, 5)),
+    ((2, 3, 4), (4,)),
+    ((2, 3, 4), (4, 5)),
+    ((3, 4), (2, 4, 5)),
+    ((2, 3, 4), (2, 4, 5)),
+    ((1, 3, 4), (2, 4, 5)),
+    ((2, 1, 3, 4), (6, 4, 5)),
+    ((6, 3, 4), (2, 1, 4, 5)),
+    ((2, 6, 3, 4), (4,)),
+    ((4,), (2, 6, 4, 5)),
+    ((2, 6, 3, 4), (2, 6, 4, 5)),
+    ((0, 6, 3, 4), (6, 4, 5)),
+    ((2, 3, 0), (2, 0, 5)),
+    ((2, 1, 1, 3, 4), (3, 1, 4, 2)),
+]
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("mode", MODES)
+def test_matmul_of_all_dimensions(mode, known):
+    """Values as numpy's; gradients of the sum of w * (a @ b) by einsum, over the axes that broadcast."""
+    inputs, outputs, arrays, wanted = [], [], [], []
+    for shapes in MATMULS:
+        pair = [
+            T.TensorType("float64", s if known else [1 if n == 1 else None for n in s])(n)
+            for n, s in zip("ab", shapes, strict=True)
+        ]
+        a, b = halves(*shapes[0]), halves(*shapes[1], seed=1)
+        product = pair[0] @ pair[1]
+        assert product.ndim == (a @ b).ndim and product.type.accepts_shape((a @ b).shape)
+        inputs += pair
+        arrays += [a, b]
+        outputs += [product, *graphlib.grad(T.sum(product * (a @ b)), pair)]
+        wanted += [a @ b, *matmul_gradients(a, b, a @ b)]
+    results = compiled(mode, inputs, outputs)(*arrays)
+    for k, (got, want) in enumerate(zip(results, wanted, strict=True)):
+        assert_same(got, np.asarray(want), f"number {k % 3} of {MATMULS[k // 3]}")
+
+
+def matmul_gradients(a, b, g):
+    """numpy's gradients of sum(g * (a @ b))."""
+    left = a[None] if a.ndim == 1 else a
+    right = b[:, None] if b.ndim == 1 else b
+    g = g[..., None] if b.ndim == 1 else g
+    g = g[..., None, :] if a.ndim == 1 else g
+    whole = [g @ right.swapaxes(-1, -2), left.swapaxes(-1, -2) @ g]
+    result = []
+    for gradient, v in zip(whole, (left, right), strict=True):
+        gradient = gradient.sum(axis=tuple(range(gradient.ndim - v.ndim)))
+        once = tuple(i for i, (n, m) in enumerate(zip(gradient.shape, v.shape, strict=True)) if m == 1 != n)
+        result.append(gradient.sum(axis=once, keepdims=True))
+    return result[0].reshape(a.shape), result[1].reshape(b.shape)
+
+
+def test_mistakes_in_matmul_are_found_while_the_graph_is_built_or_at_the_call():
+    a, b = T.TensorType("float64", (2, 3, 4))("a"), T.TensorType("float64", (3, 4, 5))("b")
+    for build, message in [
+        (lambda: a @ a, r"T\.matmul \(@\): the last axis of a .* has length 4, the one it meets in a .* 3"),
+        (lambda: a @ b, "2 and 3 products in a .* and b"),
+        (lambda: T.matmul(T.stack([a, a]), b), "lengths 2 and 3 of axis -3 of .* and .* do not broadcast"),
+        (lambda: a @ T.dscalar("s"), "takes no scalars, such as s"),
+    ]:
+        with pytest.raises(ShapeError, match=message):
+            build()
+    x, y = T.tensor4("x"), T.tensor4("y")
+    for mode in MODES[:2]:
+        function = compiled(mode, [x, y], x @ y)
+        # as many products, in another order
+        with pytest.raises(ShapeError, match="y float32"):
+            function(np.ones((2, 3, 1, 2), "float32"), np.ones((3, 2, 2, 1), "float32"))
+
+
 VIEWS = {
     "transposed left": lambda x, y: x.T @ y,
     "transposed back": lambda x, y: (y.T @ x).T,

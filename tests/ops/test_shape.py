@@ -201,7 +201,7 @@ HALF = T.tensor3("half", shape=(None, 3, 5))
         (KNOWN.sum(axis=0), (6,)),
         (HALF.max(axis=-1, keepdims=True), (None, 3, 1)),
         (KNOWN.reshape((3, -1)), (3, 8)),
-        (HALF.flatten(2), (None, None)),
+        (HALF.flatten(2), (None, 15)),
         (KNOWN.flatten(), (24,)),
         (KNOWN[1:, 2], (3,)),
         (KNOWN[::-2], (2, 6)),
@@ -326,6 +326,40 @@ def test_specify_shape_is_checked_at_the_call(mode):
     assert function(ramp(2, 3)).tolist() == [[0, 2, 4], [6, 8, 10]]
     with pytest.raises(ShapeError, match=r"x float32\(\?, \?\)"):
         function(ramp(3, 2))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_flattening_empty_batches(mode):
+    """-1 beside lengths of the tensor is the product of its other lengths, also where nothing is in it."""
+    x, known, n = T.tensor3("x"), T.TensorType("float32", (None, 3, 4))("known"), T.lscalar("n")
+    build = {
+        "flatten(2)": (lambda v: v.flatten(2), lambda s: (s[0], s[1] * s[2])),
+        "flatten(3)": (lambda v: v.flatten(3), lambda s: s),
+        "rows": (lambda v: v.reshape((v.shape[0], -1)), lambda s: (s[0], s[1] * s[2])),
+        "columns": (lambda v: v.reshape((-1, v.shape[2])), lambda s: (s[0] * s[1], s[2])),
+        "all": (lambda v: v.reshape((-1,)), lambda s: (s[0] * s[1] * s[2],)),
+        "ravel": (lambda v: v.ravel(), lambda s: (s[0] * s[1] * s[2],)),
+        "moved": (
+            lambda v: (v * 2).dimshuffle(2, 0, 1).reshape((v.shape[2], -1)),
+            lambda s: (s[2], s[0] * s[1]),
+        ),
+        "of one": (lambda v: v.reshape((v.shape[0], 1, -1)), lambda s: (s[0], 1, s[1] * s[2])),
+    }
+    outputs = [f(v) for v in (x, known) for f, _ in build.values()]
+    gradients = [graphlib.grad(v.sum(), [x, known][k // len(build)]) for k, v in enumerate(outputs)]
+    function = compiled(mode, [x, known, n], [*outputs, *gradients])
+    for shape in ((0, 3, 4), (2, 0, 4), (2, 3, 0), (0, 0, 0), (2, 3, 4)):
+        results = function(np.ones(shape, "float32"), np.ones((shape[0], 3, 4), "float32"), 0)
+        for own, got in ((shape, results), ((shape[0], 3, 4), results[len(build) :])):
+            for (name, (_, wanted)), v in zip(build.items(), got, strict=False):
+                assert v.shape == wanted(own), f"{name} of {own}"
+        for k, v in enumerate(results[len(outputs) :]):
+            assert v.shape == (shape if k < len(build) else (shape[0], 3, 4))
+    assert [v.type.shape for v in outputs[len(build) : len(build) + 3]] == [(None, 12), (None, 3, 4), (None, 12)]
+    unknown = compiled(mode, [x, n], x.reshape((n, -1)))
+    assert unknown(np.ones((2, 3, 4), "float32"), 6).shape == (6, 4)
+    with pytest.raises(ShapeError, match="-1 may be any length where the product of the others is 0"):
+        unknown(np.ones((0, 3, 4), "float32"), 0)
 
 
 @pytest.mark.parametrize("mode", MODES)
