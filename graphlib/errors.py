@@ -47,5 +47,10 @@ class CompileError(GraphError, RuntimeError):
     """The C compiler refused a generated file: a bug of graphlib's; the message has the compiler's words."""
 
 
+class ScheduleError(GraphError, RuntimeError):
+    """The steps of a compiled function do not follow each other as they must: a bug of graphlib's, found
+    before anything runs."""
+
+
 class DeviceError(GraphError, RuntimeError):
     """A device that was asked for does not work here; the message says what is missing and how to get it."""

@@ -14,14 +14,14 @@ from ..graph import Variable
 from ..scalar.expression import Expr, integer, less, poly, replaced, select, walk
 from ..scalar.integer import Poly, flat_index, product, row_major
 from .lowering import LOOP, Lowering
-from .steps import Loops, Pushes, ScanStep, Step
+from .steps import Loops, MatMul, Pushes, ScanStep, Step
 
 #: an array of indices and the length of the axis that they index, or one index that no loop changes
 Fact = tuple[Variable, Expr] | Expr
 
 
 def checks_index(step: Step) -> bool:
-    """Whether a loop nest or a push may find an index that is out of range."""
+    """Whether a step may find an index that is out of range, but for one inside a loop."""
     return any(_checks(root) for _, root in _expressions(step))
 
 
@@ -52,11 +52,14 @@ def checked_once(steps: Sequence[Step], low: Lowering) -> Iterator[tuple[Step, S
 
 
 def _expressions(step: Step) -> list[tuple[tuple[Poly, ...], Expr]]:
-    """What a loop nest or a push computes, and over which axes."""
+    """What a loop nest, a push or a product computes by expressions, and over which axes."""
     if isinstance(step, Loops):
         return [(value.axes, value.element) for value in step.values]
     if isinstance(step, Pushes):
-        return [(p.axes, e) for p in step.pieces for e in (p.element, integer(p.offset))]
+        base = [((), step.base)] if isinstance(step.base, Expr) else []
+        return base + [(p.axes, e) for p in step.pieces for e in (p.element, integer(p.offset))]
+    if isinstance(step, MatMul):
+        return [((), e) for e in step.scalars()]
     return []
 
 
@@ -123,7 +126,13 @@ def _take_out(step: Step, fact: Fact) -> None:
 
     if isinstance(step, Loops):
         step.values = [replace(value, element=unchecked(value.element)) for value in step.values]
+    elif isinstance(step, MatMul):
+        for name in ("alpha", "beta", "c"):
+            if isinstance(scalar := getattr(step, name), Expr):
+                setattr(step, name, unchecked(scalar))
     else:
+        if isinstance(step.base, Expr):
+            step.base = unchecked(step.base)
         step.pieces = [
             replace(p, element=unchecked(p.element), offset=poly(unchecked(integer(p.offset))))
             for p in step.pieces

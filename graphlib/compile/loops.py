@@ -72,9 +72,11 @@ def build(values: list[Value]) -> Nest:
         block.entries.append(value)
         nest.home[value.variable] = block
         for need in needs:
-            home, here = nest.home[need.variable], block.ancestors()
-            if need.kind is None and home not in here:
-                common = next(b for b in home.ancestors() if b in here).level
+            chain, here = nest.home[need.variable].ancestors(), block.ancestors()
+            # where it is at hand: the loop that computes it, of a reduction the one around those reduced
+            held = next(b for b in chain if b.level == need.depth)
+            if held not in here:
+                common = next(b for b in chain if b in here).level
                 nest.crossing[need.variable] = min(common, nest.crossing.get(need.variable, common))
     return nest
 

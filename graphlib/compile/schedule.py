@@ -153,11 +153,12 @@ class Schedule:
     def _after_lengths(self, step: Step) -> None:
         """Lengths that are computed in the middle of the call must have been computed."""
         variables = [*step.writes(), *(v.variable for v in getattr(step, "values", ()))]
-        polys = [*step.polys(), *(n for v in variables for n in self.low.shape(v))]
-        for symbol in {
-            a for p in polys for m in p.terms for a in m if isinstance(a, Symbol) and a in self.low.dims
-        }:
-            step.come_after(self._makers(self.reads_for(symbol)))
+        step.come_after(self._makers_of([*step.polys(), *(n for v in variables for n in self.low.shape(v))]))
+
+    def _makers_of(self, lengths: Iterable[Poly]) -> set[Step]:
+        """The steps that lengths are computed from."""
+        symbols = {s for p in set(lengths) for s in self.symbols_of(p)} & self.low.dims.keys()
+        return {maker for symbol in symbols for maker in self._makers(self.reads_for(symbol))}
 
     def reads_for(self, length: Symbol | Poly) -> set[Variable]:
         """The variables whose values a length is computed from."""
@@ -184,7 +185,8 @@ class Schedule:
         return {self.maker[v] for v in variables if v in self.maker}
 
     def _loops(self, node: Apply, value: Value) -> None:
-        before = self._makers(value.element.uses)
+        lengths = [*value.axes, *polys_of(value.element), *self.low.shape(value.variable)]
+        before = self._makers(value.element.uses) | self._makers_of(lengths)
         group = self._joinable(value, before)
         if group is None:
             group = Loops(len(self.steps), axes=value.axes)
@@ -195,7 +197,6 @@ class Schedule:
         group.values.append(value)
         group.nodes.append(node)
         group.come_after(before)
-        self._after_lengths(group)
         self.maker[value.variable] = group
 
     def _joinable(self, value: Value, before: set[Step]) -> Loops | None:
@@ -414,13 +415,11 @@ def _base(step: Step) -> Variable | None:
 def reads_in_place(writer: Step, shared: Shared, v: Variable, low: Lowering) -> bool:
     """Whether ``writer`` reads ``shared`` only at the very element of ``v`` that it is about to write."""
     if isinstance(writer, MatMul):
-        others = {writer.a.base, writer.b.base} | {
-            u for e in (writer.alpha, writer.beta) if e is not None for u in e.uses
-        }
+        others = {writer.a.base, writer.b.base} | {u for e in writer.scalars() for u in e.uses}
         return shared not in others
     if isinstance(writer, Pushes):
         inside = {u for p in writer.pieces for u in (*p.element.uses, *p.offset.uses)}
-        return shared not in inside
+        return shared not in inside and (writer.base is shared or shared not in writer.reads())
     if isinstance(writer, ScanStep):
         # a state that is not kept begins as a copy of its initial value, or as the value itself
         others = [

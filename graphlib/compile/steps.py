@@ -100,7 +100,8 @@ class Pushes(Step):
         return [self.variable]
 
     def polys(self) -> list[Poly]:
-        return [q for p in self.pieces for q in (*p.axes, p.offset, *polys_of(p.element))]
+        base = polys_of(self.base) if isinstance(self.base, Expr) else []
+        return [*base, *(q for p in self.pieces for q in (*p.axes, p.offset, *polys_of(p.element)))]
 
 
 @dataclass(eq=False)
@@ -118,15 +119,20 @@ class MatMul(Step):
     shape_b: tuple[Poly, ...] = ()
 
     def reads(self) -> set[Variable]:
-        scalars = {u for e in (self.alpha, self.beta) if e is not None for u in e.uses}
         own = {self.c} if isinstance(self.c, Variable) else set()
+        scalars = {u for e in self.scalars() for u in e.uses}
         return {self.a.base, self.b.base} | own | scalars | set(self.a.offset.uses) | set(self.b.offset.uses)
 
     def writes(self) -> list[Variable]:
         return [self.variable]
 
+    def scalars(self) -> list[Expr]:
+        """What is computed once for the whole product."""
+        return [e for e in (self.alpha, self.beta, self.c) if isinstance(e, Expr)]
+
     def polys(self) -> list[Poly]:
-        return [*self.shape_a, *self.shape_b, self.a.offset, self.b.offset, *self.a.strides, *self.b.strides]
+        places = [self.a.offset, self.b.offset, *self.a.strides, *self.b.strides]
+        return [*self.shape_a, *self.shape_b, *places, *(p for e in self.scalars() for p in polys_of(e))]
 
 
 @dataclass(eq=False)

@@ -74,6 +74,18 @@ def test_standardised_rows_are_one_nest():
     assert nests(f) == 1
 
 
+@pytest.mark.parametrize("columns", [None, 6])
+def test_a_softmax_of_sums_is_one_nest(columns):
+    """Each row's loops need its sums, which are finished in the first of them; where their number is known,
+    they are in an array of the row's own."""
+    x = T.ftensor3("x", shape=(None, columns, None))
+    s = x.sum(axis=2)
+    outputs = [T.nnet.softmax(s), s - x.max(axis=2).max(axis=1, keepdims=True)]
+    f = both([x], outputs, [normal(5, 6, 3)], [normal(0, 6, 3)], [normal(4, 6, 1)])
+    assert nests(f) == 1
+    assert (" row0[6]" in f.source) == (columns == 6)
+
+
 def test_views_cost_no_pass():
     x = T.matrix("x")
     f = both([x], [T.exp(x.T[::-1, 1:]).sum(axis=0)], [normal(5, 6)])

@@ -160,7 +160,7 @@ class KernelWriter:
         nest = build(step.values)
         self.axes = step.axes
         self.place_crossing(step, nest)
-        stored = self.stored = step.stored
+        self.stored = step.stored
         self.home = nest.home
         self.accumulators: dict[tuple[Block, Block], list[Value]] = {}
         boundaries: set[int] = set()
@@ -174,18 +174,16 @@ class KernelWriter:
                     chain = home.ancestors()
                     outer = next(b for b in chain if b.level == at)
                     self.accumulators.setdefault((outer, chain[chain.index(outer) - 1]), []).append(value)
-                if not value.kept and value.reduced and value.kept != 0:
-                    offsets.append(self.offset(value))
                 if value.kind.startswith("arg") and value.reduced:
                     boundaries.add(value.reduced[0])
                     boundaries.add(value.reduced[0] + 1)
             else:
                 boundaries.add(len(value.axes))
-                if value.variable in stored:
-                    offsets.append(self.offset(value))
-                if value.variable in self.rows:
-                    offsets.append(self.rows[value.variable].offset)
-                    boundaries.add(self.rows[value.variable].level)
+            if value.variable in self.stored:
+                offsets.append(self.offset(value))
+            if value.variable in self.rows:
+                offsets.append(self.rows[value.variable].offset)
+                boundaries.add(self.rows[value.variable].level)
         boundaries.discard(len(step.axes))
         elements = [v.element for v in step.values]
         self.collapsed = collapsible(step.axes, elements, offsets, boundaries, self.memory.low.shape)
@@ -228,7 +226,8 @@ class KernelWriter:
         for variable, level in nest.crossing.items():
             if variable in step.stored:
                 continue
-            lengths = values[variable].axes[level:]
+            value = values[variable]
+            lengths = value.axes[level : value.depth]
             size = product(lengths).constant
             if level == 0 or size is None or size > _ROW_LIMIT:
                 step.stored.add(variable)
@@ -420,13 +419,17 @@ class KernelWriter:
             scope.lines.append(f"const {LOCAL_TYPES[value.variable.dtype]} {name} = {strip(text)};")
             text = name
         self.printer.locals[value.variable] = (text, scope)
+        stores.extend(self.kept(value, text))
+
+    def kept(self, value: Value, text: str) -> list[str]:
+        """The statement that keeps a value for what cannot read its local name."""
         if value.variable in self.stored:
-            stores.append(
-                f"{self.use(value.variable, True)}[{self.printer.poly(self.offset(value))}] = {text};"
-            )
-        elif value.variable in self.rows:
+            place = self.printer.poly(self.offset(value))
+            return [f"{self.use(value.variable, True)}[{place}] = {text};"]
+        if value.variable in self.rows:
             row = self.rows[value.variable]
-            stores.append(f"{row.name}[{self.printer.poly(row.offset)}] = {text};")
+            return [f"{row.name}[{self.printer.poly(row.offset)}] = {text};"]
+        return []
 
     def offset(self, value: Value) -> Poly:
         return flat_index(value.index, self.memory.low.shape(value.variable))
@@ -489,10 +492,7 @@ class KernelWriter:
             )
             scope.lines.append(f"const {LOCAL_TYPES[value.variable.dtype]} {name} = {single};")
             self.printer.locals[value.variable] = (name, scope)
-            if value.variable in self.stored:
-                scope.lines.append(
-                    f"{self.use(value.variable, True)}[{self.printer.poly(self.offset(value))}] = {name};"
-                )
+            scope.lines.extend(self.kept(value, name))
             return
         name = self.printer.locals[value.variable][0]
         if value.kind in ("argmax", "argmin"):
@@ -517,10 +517,8 @@ class KernelWriter:
             target = f"{self.use(value.variable, True)}[{self.printer.poly(self.offset(value))}]"
             scope.lines.append(combine(value, target, name))
             del self.printer.locals[value.variable]
-        elif value.variable in self.stored and value.kept:
-            scope.lines.append(
-                f"{self.use(value.variable, True)}[{self.printer.poly(self.offset(value))}] = {name};"
-            )
+        elif value.kept:
+            scope.lines.extend(self.kept(value, name))
 
     def pragmas(self, entry: Block) -> list[str]:
         """``omp simd`` with the reductions of the loop, unless an index of an extremum is looked for in

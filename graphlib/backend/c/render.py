@@ -12,6 +12,7 @@ from ...compile.memory import Slot, plan
 from ...compile.program import Program
 from ...compile.schedule import Schedule
 from ...compile.steps import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep, Step
+from ...compile.verify import verify
 from ...errors import ShapeError
 from ...graph import Constant, Variable
 from ...scalar.expression import Expr, integer, walk
@@ -80,6 +81,8 @@ class Renderer:
         self.leaves: dict[Variable, int] = {}
         self.memory = Memory(self.pointer, self.length, self.low, self.struct)
         self.kernels: list[Kernel] = []
+        #: the storage that the text of a step has named
+        self.touched: set[Variable | int] = set()
         self.late_dims = [s for s, p in self.low.dims.items() if self.low.late(p)]
 
     # names and places
@@ -112,14 +115,17 @@ class Renderer:
         """In whose memory a variable lies: a leaf's, a result's (its number), or its own in the arena."""
         v = self.schedule.home(v)
         k = self.schedule.place.get(v)
-        if k is None:
-            return v
+        return v if k is None else self.target(k)
+
+    def target(self, k: int) -> Variable | int:
+        """In whose memory result ``k`` is returned."""
         n = len(self.program.outputs)
         return k if k < n else list(self.program.updates)[k - n]
 
     def pointer(self, v: Variable) -> str:
         """The name of the state's field that points to a variable."""
         where = self.storage(v)
+        self.touched.add(where)
         key = ("result", where) if isinstance(where, int) else where
         if isinstance(where, int):
             name = self.unique(key, f"out_{v.name}" if v.name else None, f"out{where}")
@@ -184,8 +190,13 @@ class Renderer:
         self.leaves = {v: k for k, v in enumerate(leaves)}
         for v in leaves:
             self.pointer(v)
-        bodies = [self.step(k, step) for k, step in enumerate(self.schedule.steps)]
+        bodies, touched = [], []
+        for k, step in enumerate(self.schedule.steps):
+            self.touched = set()
+            bodies.append(self.step(k, step))
+            touched.append(self.touched)
         self.slots = plan(self.schedule, self.in_arena)
+        verify(self.schedule, self.schedule.steps, self.storage, self.target, self.slots, touched)
         self.shapes = [self.output_shape(v) for v in program.outputs]
         prepare, run = self.prepare(self.slots, self.shapes), self.run(bodies)
         state = self.state(run.count("gl_late("))
@@ -361,6 +372,7 @@ class Renderer:
         else:
             name = self.pointer(list(self.program.updates)[step.result - n])
         source, c_type = self.pointer(v), C_TYPES[v.dtype]
+        self.touched.add(self.target(step.result))
         size = self.host_poly(product(self.low.shape(v)))
         return (
             [f"memcpy(s->{name}, s->{source}, sizeof({c_type}) * (size_t)({size}));"]
@@ -387,7 +399,10 @@ class Renderer:
         text = printer.emit(expr, scope)
         lines.extend(scope.lines)
         if printer.checks_index:
-            lines.append("if (bad) return -2;")
+            # looked at before anything is done with it
+            name = printer.name("t")
+            lines += [f"const {C_TYPES[expr.dtype]} {name} = {text};", "if (bad) return -2;"]
+            text = name
         return text
 
     def host_poly(self, p: Poly, lines: list[str] | None = None) -> str:

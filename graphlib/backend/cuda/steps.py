@@ -19,6 +19,7 @@ from ...compile.memory import plan
 from ...compile.program import Program
 from ...compile.schedule import Schedule
 from ...compile.steps import Copy, Loops, MatMul, Pushes, ScanStep, Step
+from ...compile.verify import verify
 from ...errors import ShapeError
 from ...graph import Constant, Shared, Variable
 from ...scalar.expression import Expr
@@ -89,7 +90,21 @@ class Steps:
         for number, step in enumerate(self.schedule.steps):
             self.steps.append((step, self._kernels(number, step, memory)))
         self.slots = plan(self.schedule, self.in_arena)
+        touched = [self._touched(step, kernels) for step, kernels in self.steps]
+        verify(self.schedule, self.schedule.steps, self.storage, self.target, self.slots, touched)
         self._sort_lengths()
+
+    def _touched(self, step: Step, kernels: list[Kernel]) -> set[Any]:
+        """The storages that the text of a step names, or what is done for it without a kernel of its own."""
+        found = {a.of for k in kernels for a in k.arguments if a.kind == "pointer"}
+        found |= {self.storage(a.of) for k in kernels for a in k.arguments if a.kind == "to"}
+        found |= {self.storage(value.variable) for k in kernels for value in k.partial}
+        if step in self.loops or step in self.by_cublas:
+            found |= {self.storage(v) for v in step.writes()}
+        if step in self.driver_copies:
+            source, target = self.driver_copies[step]
+            found |= {self.storage(source), target}
+        return found
 
     def kernels(self) -> list[Kernel]:
         """All kernels, those of loops included."""
@@ -101,8 +116,10 @@ class Steps:
         output."""
         v = self.schedule.home(v)
         k = self.schedule.place.get(v)
-        if k is None:
-            return v
+        return v if k is None else self.target(k)
+
+    def target(self, k: int) -> Any:
+        """In whose memory result ``k`` is returned."""
         return ("result", k) if k < self.outputs else list(self.program.updates)[k - self.outputs]
 
     def in_arena(self, v: Variable) -> bool:
@@ -114,7 +131,7 @@ class Steps:
     def _kernels(self, number: int, step: Step, memory: KernelMemory) -> list[Kernel]:
         writer = KernelWriter(f"{self.prefix}step{number}", memory)
         if isinstance(step, Copy):
-            return self._copying(step, step.source, self._target(step), writer)
+            return self._copying(step, step.source, self.target(step.result), writer)
         if isinstance(step, Loops):
             return nests.group(writer, step)
         if isinstance(step, Pushes):
@@ -300,14 +317,6 @@ class Steps:
             else:
                 action, pointers = blas.product(self, step, scalars)
                 self.recording.do(action, [p for p in pointers if self.moves(p.of)])
-
-    def _target(self, step: Copy) -> Any:
-        """The storage that a copied result has."""
-        return (
-            ("result", step.result)
-            if step.result < self.outputs
-            else list(self.program.updates)[step.result - self.outputs]
-        )
 
     def _device_copy(self, target: int, source: int, size: int) -> None:
         if target != source and size:
