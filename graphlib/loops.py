@@ -351,11 +351,9 @@ class _Builder:
         found = op.results(node)
         results: list[Any] = [None] * len(self.infos)
         for history, k in zip(found.histories, recurrent, strict=False):
-            depth = -min(self.infos[k].taps)
-            stop = None if found.done is None else found.done + depth
-            results[k] = basic_index(history, [slice(depth, stop)])
+            results[k] = basic_index(history, [slice(-min(self.infos[k].taps), None)])
         for y, k in zip(found.mapped, mapped, strict=True):
-            results[k] = y if found.done is None else basic_index(y, [slice(None, found.done)])
+            results[k] = y
         last = found.last[len(recurrent) :]
         updates = dict(zip(self.updated, last, strict=True))
         return results, updates

@@ -123,6 +123,7 @@ class Schedule:
             {op.taps[k][0]: op.new[k] for k in kept},
         )
         always = [*(results.last[k] for k in replaced), *(v for v in results.histories if v is not None)]
+        always += [results.done] if op.until else []
         read = {v for n in low.order for v in n.inputs} | set(self.program.results) | set(always)
         return ScanStep(
             len(self.steps),

@@ -175,6 +175,14 @@ class ScanStep(Step):
     def writes(self) -> list[Variable]:
         return self.outputs
 
+    @property
+    def grown(self) -> set[Variable]:
+        """The outputs that have as many rows as steps were made, which only the loop itself finds out: it
+        makes room for them as it goes."""
+        if not self.op.until:
+            return set()
+        return {v for v in (*self.results.histories, *self.results.mapped) if v is not None}
+
     def polys(self) -> list[Poly]:
         places = [*self.sequences, *self.initial, *self.invariants]
         shapes = [n for group in self.shapes.values() for shape in group for n in shape]

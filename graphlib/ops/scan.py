@@ -69,9 +69,9 @@ class Scan(Op):
     state's new value, the rows of the mapped outputs, and with ``until`` whether to stop after this step
     (bool). Of the node, inputs: the number of steps n (int64), the sequences (at least n rows each), each
     state's initial values (depth, *row), the unknown lengths of the mapped outputs' rows, the invariants.
-    Outputs: each kept state's history (depth + n, *row), which begins with the initial values; the mapped
-    outputs (n, *row); each state's last value; with ``until`` how many steps were made (rows beyond them
-    are undefined).
+    Outputs: each kept state's history (depth + steps, *row), which begins with the initial values; the
+    mapped outputs (steps, *row); each state's last value; with ``until`` how many steps were made: so many
+    are the steps then, and n otherwise.
 
     truncate: how many steps the gradient goes back; -1 is all.  extends: a loop that this one is, with more
     mapped outputs.  carries: the states that are shared variables with a default update, which becomes the
@@ -211,7 +211,7 @@ class Scan(Op):
     # the operation
 
     def infer(self, *inputs: Variable) -> list[TensorType]:
-        n = constant_int(inputs[0])
+        n = None if self.until else constant_int(inputs[0])
         first = 1 + self.sequences
         for v, row in zip(inputs[1:first], self.rows, strict=True):
             _check_rows(v, row, "a sequence")
@@ -268,10 +268,10 @@ class Scan(Op):
         outputs = []
         for k, (state, rows) in enumerate(zip(self.states, values, strict=True)):
             if state.kept:
-                outputs.append(_stacked(rows, n + state.depth, initial[k].shape[1:], self.new[k].dtype))
+                outputs.append(_stacked(rows, done + state.depth, initial[k].shape[1:], self.new[k].dtype))
         for k, (row, rows) in enumerate(zip(self.mapped_rows, mapped, strict=True)):
             shape = [int(lengths[k, axis]) if m is None else m for axis, m in enumerate(row.type.shape)]
-            outputs.append(_stacked(rows, n, shape, row.dtype))
+            outputs.append(_stacked(rows, done, shape, row.dtype))
         outputs += [np.asarray(rows[-1]) for rows in values]
         return tuple([*outputs, np.asarray(done, "int64")] if self.until else outputs)
 
@@ -307,14 +307,15 @@ class Scan(Op):
         lengths = dict(
             zip(unknown, (ex.poly(o.scalar) for o in operands[first + len(self.states) :]), strict=False)
         )
+        steps = ex.poly(ex.access(node.outputs[-1], "int64", ())) if self.until else n
         shapes = [
-            (n + state.depth, *o.shape[1:])
+            (steps + state.depth, *o.shape[1:])
             for state, o in zip(self.states, initial, strict=True)
             if state.kept
         ]
         for k, row in enumerate(self.mapped_rows):
             shapes.append(
-                (n, *(lengths[k, a] if m is None else Poly.of(m) for a, m in enumerate(row.type.shape)))
+                (steps, *(lengths[k, a] if m is None else Poly.of(m) for a, m in enumerate(row.type.shape)))
             )
         shapes += [o.shape[1:] for o in initial]
         shapes += [()] if self.until else []
@@ -428,8 +429,8 @@ def _check_rows(v: Variable, row: Variable, what: str) -> None:
 
 
 def _stacked(rows: list, n: int, shape: Sequence[int], dtype: str) -> np.ndarray:
-    """Rows as one array of n; those that were not computed are zero."""
-    result = np.zeros((n, *shape), dtype)
+    """Rows as one array of n."""
+    result = np.empty((n, *shape), dtype)
     for k, row in enumerate(rows):
         result[k] = row
     return result

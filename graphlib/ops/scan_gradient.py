@@ -44,10 +44,8 @@ def cuts_of(constants: Iterable[Variable]) -> dict[Apply, list[Cut]]:
             v, row = v.owner.inputs
         history = v
         start = 0
-        if _is_index(v, (True, False, 1)) or _is_index(v, (True, True, 1)):
+        if _is_index(v, (True, False, 1)):
             history, start = v.owner.inputs[0], constant_int(v.owner.inputs[1])
-        elif _is_index(v, (False, True, 1)):
-            history = v.owner.inputs[0]
         node = history.owner
         if node is None or not isinstance(node.op, Scan):
             continue

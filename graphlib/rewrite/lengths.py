@@ -216,7 +216,7 @@ def _advanced_index(lengths: Lengths, node: Apply) -> list:
 
 def _scan(lengths: Lengths, node: Apply) -> Any:
     op, parts = node.op, node.op.parts(node)
-    n = lengths.of_scalar(parts.n)
+    n = lengths.of_scalar(node.outputs[-1] if op.until else parts.n)
     unknown = iter(parts.lengths)
     shapes: list[list[Length]] = []
     for state, initial in zip(op.states, parts.initial, strict=True):

@@ -18,7 +18,7 @@ from ..ops.elementwise import Elementwise, add
 from ..ops.index import BasicIndex, basic_index
 from ..ops.linalg import MatrixProduct
 from ..ops.reduce import sum as sum_
-from ..ops.scan import Scan, last_value, leaves_of
+from ..ops.scan import FirstRows, Scan, last_value, leaves_of
 from ..ops.shape import BroadcastTo, DimShuffle, ShapeI, constant_int, dimshuffle
 from .batching import batched, joined_rows
 from .loop_body import Body, Recurrence, Uses, each_loop, has_loops
@@ -197,7 +197,7 @@ def hoisted(node: Apply, uses: Uses) -> dict[Variable, Variable]:
     if node.op.lazy:
         return {}
     # fewer passes where the rows that one would keep have no shape that is known before the loop
-    for passes in ((sums, before, after), (sums, before), (before,)):
+    for passes in ((counted, sums, before, after), (counted, sums, before), (before,)):
         body = Body.of(node)
         try:
             for change in passes:
@@ -207,6 +207,24 @@ def hoisted(node: Apply, uses: Uses) -> dict[Variable, Variable]:
         except ShapeError:
             continue
     return {}
+
+
+def counted(body: Body) -> None:
+    """What counts the steps is counted, where it is not known how many of them are made."""
+    if body.condition is None:
+        return
+    for row, outer in list(body.sequences.items()):
+        node = outer.owner
+        if node is not None and isinstance(node.op, FirstRows):
+            node = node.inputs[0].owner
+        if node is None or not isinstance(node.op, ARange) or row.type.is_float:
+            continue
+        start, _, step = node.inputs
+        if isinstance(step, Constant):
+            del body.sequences[row]
+            body.states.append(
+                Recurrence({-1: row}, row + step, dimshuffle(start, "x"), None, None, kept=False)
+            )
 
 
 def before(body: Body) -> None:
@@ -253,6 +271,9 @@ def _worthwhile(node: Apply, lift: Lift) -> bool:
         return False
     if not lift.outer[out][1]:
         return bool(out.ndim) or not isinstance(op, Elementwise)
+    if lift.body.condition is not None:
+        # not for steps that may never be made
+        return False
     return isinstance(op, MatrixProduct) or (type(op) is Elementwise and op.name in _SLOW)
 
 

@@ -60,7 +60,7 @@ def _(node: Apply) -> Variable | None:
     if k is None or not isinstance(entry, tuple) or not entry[0] or entry[2] != 1:
         return None
     start = constant_int(bounds[0])
-    if start is None or start > loop.op.states[k].depth or (entry[1] and loop.op.condition is None):
+    if start is None or start > loop.op.states[k].depth or entry[1]:
         return None
     return last_value(results.last[k], loop.inputs[0])
 

@@ -51,6 +51,7 @@ class LoopWriter:
         lines.append(f"gl_array arrays[{max(count, 1)}] = {{0}};")
         lines.append(f"void *args[{max(count, 1)}];")
         lines.append(f"for (int k = 0; k < {count}; k++) args[k] = &arrays[k];")
+        room = self.room()
         moves = [*self.sequences(), *self.states()]
         self.invariants()
         moves += self.mapped()
@@ -68,6 +69,7 @@ class LoopWriter:
             "            return code;",
             "        }",
             f"        if (++done == n{' || stop' if op.until else ''}) break;",
+            *("        " + line for line in room),
             *("        " + line for line in self.moved(moves)),
             *("        " + line for line in self.told(moves)),
             "    }",
@@ -77,6 +79,39 @@ class LoopWriter:
         ]
         body = "\n".join("    " + line for line in lines)
         return f"static int64_t {inner.prefix}steps({self.outer.struct} *s) {{\n{body}\n}}\n"
+
+    # memory for as many steps as are made
+
+    def room(self) -> list[str]:
+        """Begins the arrays that have a row for each step that is made; what makes them longer."""
+        step, outer, lines = self.step, self.outer, self.lines
+        if not step.grown:
+            return []
+        lines.append("int64_t room = n < GL_FIRST_ROWS ? n : GL_FIRST_ROWS;")
+        states, mapped = step.shapes["states"], step.shapes["mapped"]
+        arrays = [
+            (v, shape, state.depth)
+            for v, shape, state in zip(step.results.histories, states, step.op.states, strict=True)
+            if v is not None
+        ]
+        arrays += [(v, shape, 0) for v, shape in zip(step.results.mapped, mapped, strict=True)]
+        more = ["if (done == room) {", "    room = room < n - room ? 2*room : n;"]
+        for k, (v, shape, depth) in enumerate(arrays):
+            name, c_type = f"s->{outer.pointer(v)}", C_TYPES[v.dtype]
+            lines += [
+                f"const int64_t bytes{k} = (int64_t)sizeof({c_type}) * ({self.text(product(shape))});",
+                f"char **const late{k} = &s->late[s->late_count++];",
+                f"*late{k} = NULL;",
+                f"if (!gl_lengthen(late{k}, 0, (room + {depth}) * bytes{k})) return -1;",
+                f"{name} = ({c_type} *)*late{k};",
+            ]
+            more += [
+                f"    if (!gl_lengthen(late{k}, (done + {depth}) * bytes{k}, (room + {depth}) * bytes{k})) "
+                "return -1;",
+                f"    {name} = ({c_type} *)*late{k};",
+            ]
+        outer.grown += len(arrays)
+        return [*more, "}"]
 
     # where the step's inputs and outputs are
 

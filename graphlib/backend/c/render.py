@@ -83,6 +83,8 @@ class Renderer:
         self.kernels: list[Kernel] = []
         #: the storage that the text of a step has named
         self.touched: set[Variable | int] = set()
+        #: how many arrays loops of this schedule lengthen as they go
+        self.grown = 0
         self.late_dims = [s for s, p in self.low.dims.items() if self.low.late(p)]
 
     # names and places
@@ -199,7 +201,7 @@ class Renderer:
         verify(self.schedule, self.schedule.steps, self.storage, self.target, self.slots, touched)
         self.shapes = [self.output_shape(v) for v in program.outputs]
         prepare, run = self.prepare(self.slots, self.shapes), self.run(bodies)
-        state = self.state(run.count("gl_late("))
+        state = self.state(run.count("gl_late(") + self.grown)
         kernels = [kernel.text for kernel in self.kernels]
         inside = [text for r in self.nested for text in (r.text, "")]
         return "\n".join([*inside, state, "", *kernels, *self.functions, prepare, "", run])
@@ -472,11 +474,14 @@ class Renderer:
         return lines
 
     def late_variables(self) -> list[Variable]:
+        """Those that memory is taken for when their lengths are known; a loop does it itself for its rows."""
         return [
             v
             for step in self.schedule.steps
             for v in step.writes()
-            if self.is_late(v) and not self.low.is_leaf(v)
+            if self.is_late(v)
+            and not self.low.is_leaf(v)
+            and not (isinstance(step, ScanStep) and v in step.grown)
         ]
 
     def shape_lines(self, k: int, v: Variable) -> list[str]:

@@ -30,6 +30,9 @@ from .steps import Steps
 #: bytes of a loop's own on the device: of its condition, and of how many steps it made
 _CONDITION, _OWN = 8, 16
 
+#: for how many steps a loop that a condition ends has room at first
+_FIRST_ROWS = 16
+
 
 class Body(Steps):
     """The step of a loop, whose inputs and outputs lie where ``address`` says: elsewhere at each step."""
@@ -168,6 +171,15 @@ class LastCopy(NamedTuple):
     before: int
 
 
+class Grown(NamedTuple):
+    """What has a row of ``row`` bytes for each step that is made, behind ``before`` rows that a state begins
+    with."""
+
+    of: Any
+    row: int
+    before: int
+
+
 class Run:
     """A loop that is done for certain lengths, and done again when it is called again."""
 
@@ -186,6 +198,9 @@ class Run:
         self.moving: list[Place] = []
         self.first: list[FirstCopy] = []
         self.last: list[LastCopy] = []
+        self.grown: list[Grown] = []
+        #: where memory of the steps around is held until their next call
+        self.memory = outer.late_memory
         #: targets of copies that a kernel must do, as the driver would after a wrong index, too
         self.guarded = {
             outer.storage(v)
@@ -235,6 +250,8 @@ class Run:
             size = last.type.numpy_dtype.itemsize
             row = self.value(product(shape)) * size
             target = outer.storage(last if history is None else history)
+            if history in step.grown:
+                self.grown.append(Grown(target, row, state.depth))
             begin = self._offset(outer, place, size)
             self.first.append(FirstCopy(target, outer.storage(place.base), begin, state.depth * row))
             if history is None:
@@ -259,6 +276,8 @@ class Run:
         for k, (y, shape) in enumerate(zip(results.mapped, shapes["mapped"], strict=True), number):
             row = self.value(product(shape)) * y.type.numpy_dtype.itemsize
             self.moving.append(Place(("result", k), outer.storage(y), 0, row))
+            if y in step.grown:
+                self.grown.append(Grown(outer.storage(y), row, 0))
         if op.until:
             self.address["result", number + op.mapped] = self.own.address
 
@@ -266,14 +285,20 @@ class Run:
 
     def __call__(self) -> None:
         address, around = self.address, self.around
+        room = min(self.n, _FIRST_ROWS)
+        self._lengthen(0, room)
         for target, source, offset, size in self.first:
             self._copy(target, around[source] + self._bytes(offset), size)
         for place in self.still:
             address[place.of] = around[place.base] + self._bytes(place.offset)
-        starts = [(p.of, around[p.base] + self._bytes(p.offset), p.by) for p in self.moving]
+        starts = self._starts()
         write_in(self.still_patches, address)
         done = 0
         while done < self.n:
+            if self.grown and done == room:
+                room = min(self.n, 2 * room)
+                self._lengthen(done, room)
+                starts = self._starts()
             for key, start, by in starts:
                 address[key] = start + done * by
             self._step(done)
@@ -288,6 +313,22 @@ class Run:
             memset(place, done & 0xFFFFFFFF, 1, self.stream)
             memset(place + 4, done >> 32, 1, self.stream)
             self._copy(self.done_at, place, 8)
+
+    def _starts(self) -> list[tuple[Any, int, int]]:
+        """What moves, where it lies at the first step, and how far it moves."""
+        return [(p.of, self.around[p.base] + self._bytes(p.offset), p.by) for p in self.moving]
+
+    def _lengthen(self, used: int, rows: int) -> None:
+        """Memory for so many rows, of which ``used`` have been written, of what has one for each step that is
+        made."""
+        for key, row, before in self.grown:
+            memory = self.device.allocate((rows + before) * row)
+            if used:
+                self.device.driver.memcpy_dtod_async(
+                    memory.address, self.around[key], (used + before) * row, self.stream
+                )
+            self.memory[key] = memory
+            self.around[key] = memory.address
 
     def _bytes(self, offset: int | Poly) -> int:
         return offset if isinstance(offset, int) else self.value(offset)

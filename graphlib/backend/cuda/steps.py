@@ -204,8 +204,20 @@ class Steps:
                 not (isinstance(a, Symbol) and a in late and a not in known) for m in p.terms for a in m
             )
 
-        arrays = [v for step in self.schedule.steps for v in step.writes() if self.is_late(v)]
-        results = [("result", k) for k in sorted(self.late_outputs)]
+        # loops take memory for their rows themselves
+        grown = {
+            self.storage(v)
+            for step in self.schedule.steps
+            if isinstance(step, ScanStep)
+            for v in step.grown & set(step.writes())
+        }
+        arrays = [
+            v
+            for step in self.schedule.steps
+            for v in step.writes()
+            if self.is_late(v) and self.storage(v) not in grown
+        ]
+        results = [key for k in sorted(self.late_outputs) if (key := ("result", k)) not in grown]
 
         def found() -> Late:
             item = Late([], [], [])

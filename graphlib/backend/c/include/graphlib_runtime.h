@@ -34,6 +34,8 @@ typedef struct {
 
 /* Loops are cut into the same chunks whatever the number of threads, so that sums do not depend on it.  A chunk is at least
    some ten microseconds of work, of which handing it to another thread takes about one. */
+/* For how many steps a loop that a condition ends has room at first. */
+#define GL_FIRST_ROWS 16
 #define GL_MAX_CHUNKS 16
 #define GL_CHUNK_WORK 131072
 
@@ -84,6 +86,16 @@ static inline void *gl_late(char **late, int64_t *count, size_t size) {
     char *array = aligned_alloc(64, size / 64 * 64 + 64);
     if (array) late[(*count)++] = array;
     return array;
+}
+
+/* Makes one of those longer, whose first `used` bytes are kept: 0 where there is not enough memory. */
+static inline int gl_lengthen(char **late, int64_t used, int64_t size) {
+    char *array = aligned_alloc(64, (size_t)(size / 64 * 64 + 64));
+    if (!array) return 0;
+    if (used) memcpy(array, *late, (size_t)used);
+    free(*late);
+    *late = array;
+    return 1;
 }
 
 static inline int64_t gl_aligned(int64_t bytes) { return (bytes + 63) / 64 * 64 + 64; }
