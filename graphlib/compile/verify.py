@@ -102,7 +102,8 @@ class _Verifier:
         reads -= own
         for v in reads:
             self._demand(v, what)
-        for v in own:
+        # how many rows there will be is found by the loop that makes them, which has room for them as it goes
+        for v in own - (step.grown if isinstance(step, ScanStep) else set()):
             symbols |= _symbols(self.low.shape(v))
         unknown = [s for s in symbols if s in self.low.dims and s not in self.known]
         if unknown:
