@@ -98,28 +98,59 @@ def test_every_mode_on_every_backend(backend, known):
         np.testing.assert_allclose(got, wanted, atol=1e-12, err_msg=f"{window} {stride} {pad} {mode}")
 
 
+def gradient_by_loops(x, g, window, stride):
+    """Each window's element of g, added to every element of x that is the window's maximum."""
+    out = np.zeros_like(x)
+    for i, j in np.ndindex(*g.shape[-2:]):
+        part = np.s_[i * stride[0] : i * stride[0] + window[0], j * stride[1] : j * stride[1] + window[1]]
+        out[part] += (x[part] == x[part].max()) * g[i, j]
+    return out
+
+
 @pytest.mark.parametrize("backend", MODES)
-def test_the_first_of_equal_maxima_gets_the_gradient(backend):
-    x = T.matrix("x")
-    dx = T.grad((pool_2d(x, (2, 2), ignore_border=True) * [[1.0, 2, 3]]).sum(), x)
-    f = compiled(backend, [x], dx)
-    assert f([[1, 1, 0, 2, 0, 0], [1, 1, 2, 0, 1, 1]]).tolist() == [[1, 0, 0, 2, 0, 0], [0, 0, 0, 0, 3, 0]]
-    # an odd row and column belong to no window
-    padded = np.zeros((3, 7), "float32")
-    padded[:2, :6] = [[0, 0, 3, 3, 0, 9], [0, 7, 3, 3, 9, 0]]
-    wanted = np.zeros((3, 7))
-    wanted[1, 1], wanted[0, 2], wanted[0, 5] = 1, 2, 3
-    assert f(padded).tolist() == wanted.tolist()
+def test_each_of_equal_maxima_gets_the_whole_gradient(backend):
+    """Theano 1.0.5: the gradient of pooling a (2, 2) image of zeros is [[1, 1], [1, 1]]."""
+    x, g, v = T.dmatrix("x"), T.dmatrix("g"), T.dmatrix("v")
+    cases = [((2, 2), (2, 2)), ((2, 2), (1, 1)), ((3, 2), (2, 3)), ((5, 7), (5, 7))]
+    outputs = []
+    for window, stride in cases:
+        y = pool_2d(x, window, ignore_border=True, stride=stride)
+        c = g[: y.shape[0], : y.shape[1]]
+        outputs += [
+            T.grad((y * c).sum(), x),
+            graphlib.Rop(y, x, v),
+            # second order, through the maximum's square
+            graphlib.Rop(T.grad((y**2).sum(), x), x, v),
+        ]
+    f = compiled(backend, [x, g, v], outputs)
+    random = np.random.RandomState(0)
+    for image in (np.zeros((5, 7)), random.randint(0, 3, (5, 7)), random.randint(0, 2, (6, 8))):
+        image = image.astype("float64")
+        given, direction = random.uniform(1, 2, image.shape), random.uniform(1, 2, image.shape)
+        results = iter(f(image, given, direction))
+        for window, stride in cases:
+            pooled = by_loops(image, window, stride, (0, 0), True, "max")
+            c = given[: pooled.shape[0], : pooled.shape[1]]
+            # the Jacobian's transpose by unit vectors is the Jacobian, row by row
+            along = np.zeros_like(pooled)
+            for place in np.ndindex(*pooled.shape):
+                unit = np.zeros_like(pooled)
+                unit[place] = 1
+                along[place] = (gradient_by_loops(image, unit, window, stride) * direction).sum()
+            np.testing.assert_allclose(next(results), gradient_by_loops(image, c, window, stride))
+            np.testing.assert_allclose(next(results), along)
+            np.testing.assert_allclose(next(results), gradient_by_loops(image, 2 * along, window, stride))
 
 
 @pytest.mark.parametrize("backend", MODES)
 def test_nan_is_the_greatest_and_infinity_counts(backend):
+    """A NaN equals nothing, so that no element of its window gets a gradient, as with T.max."""
     x = T.matrix("x")
     y = pool_2d(x, (2, 2), ignore_border=True)
     f = compiled(backend, [x], [y, T.grad(y.sum(), x)])
     pooled, slope = f([[1, np.nan, -np.inf, -np.inf], [np.nan, 2, -np.inf, -5]])
     np.testing.assert_array_equal(pooled, [[np.nan, -5]])
-    assert slope.tolist() == [[0, 1, 0, 0], [0, 0, 0, 1]]
+    assert slope.tolist() == [[0, 0, 0, 0], [0, 0, 0, 1]]
 
 
 @pytest.mark.parametrize("mode", MODES_OF_POOLING)

@@ -397,6 +397,13 @@ softplus = _row(
     lambda x, o, g: g * sigmoid(x),
     doc="log(1 + exp(x)).",
 )
+rectify = _row(
+    "rectify",
+    lambda x: np.maximum(x, x.dtype.type(0)),
+    lambda x, o, g: switch(gt(x, 0), g, switch(eq(x, 0), g * 0.5, 0)),
+    A,
+    doc="max(x, 0); NaN stays NaN.  The gradient at 0 is a half, as Theano's is.",
+)
 tanh = _row("tanh", np.tanh, lambda x, o, g: g * (1 - sqr(o)))
 sin = _row("sin", np.sin, lambda x, o, g: g * cos(x))
 cos = _row("cos", np.cos, lambda x, o, g: -g * sin(x))
@@ -488,20 +495,20 @@ pow_ = _row(
 maximum = _row(
     "maximum",
     np.maximum,
-    lambda x, y, o, g: (switch(gt(x, y), g, 0), switch(gt(x, y), 0, g)),
+    lambda x, y, o, g: (switch(ge(x, y), g, 0), switch(ge(x, y), 0, g)),
     A,
     2,
     dtypes=ALL,
-    doc="The greater one; NaN if either is.  At a tie the gradient goes to the second operand.",
+    doc="The greater one; NaN if either is.  At a tie the gradient goes to the first operand.",
 )
 minimum = _row(
     "minimum",
     np.minimum,
-    lambda x, y, o, g: (switch(lt(x, y), g, 0), switch(lt(x, y), 0, g)),
+    lambda x, y, o, g: (switch(le(x, y), g, 0), switch(le(x, y), 0, g)),
     A,
     2,
     dtypes=ALL,
-    doc="The smaller one; NaN if either is.  At a tie the gradient goes to the second operand.",
+    doc="The smaller one; NaN if either is.  At a tie the gradient goes to the first operand.",
 )
 arctan2 = _row(
     "arctan2",
@@ -564,5 +571,5 @@ register(
 
 
 def clip(x: Any, low: Any, high: Any) -> Variable:
-    """``x`` brought into [low, high]."""
+    """``x`` brought into [low, high].  At a bound the gradient goes to ``x``."""
     return minimum(maximum(x, low), high)

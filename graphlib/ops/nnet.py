@@ -52,15 +52,18 @@ log_softmax = logsoftmax
 
 
 def relu(x: Any, alpha: Any = 0) -> Variable:
-    """max(x, 0), or alpha * x where x is negative.  The gradient at 0 is that of the negative side."""
+    """max(x, 0), or alpha * x where x is negative.  The gradient at 0 is the mean of both sides', (1 + alpha)
+    / 2."""
     x = as_variable(x)
     if not isinstance(alpha, Variable) and np.ndim(alpha) == 0 and alpha == 0:
-        return ew.maximum(x, 0)
-    return ew.switch(ew.gt(x, 0), x, x * alpha)
+        return ew.rectify(x)
+    if not x.type.is_float:
+        return ew.switch(ew.gt(x, 0), x, x * alpha)
+    return ew.rectify(x) - alpha * ew.rectify(-x)
 
 
 def elu(x: Any, alpha: float = 1) -> Variable:
-    """x where positive, else alpha * (exp(x) - 1) (Clevert et al., 2015)."""
+    """x where positive, else alpha * (exp(x) - 1) (Clevert et al., 2015).  The gradient at 0 is alpha."""
     x = as_variable(x)
     return ew.switch(ew.gt(x, 0), x, alpha * ew.expm1(ew.minimum(x, 0)))
 
@@ -71,8 +74,9 @@ def selu(x: Any) -> Variable:
 
 
 def hard_sigmoid(x: Any) -> Variable:
-    """0.2 x + 0.5, brought into [0, 1]."""
-    return ew.clip(as_variable(x) * 0.2 + 0.5, 0, 1)
+    """0.2 x + 0.5, brought into [0, 1].  The gradient is 0 at x = -2.5 and 0.2 at 2.5."""
+    # As Theano's, where 0.2 x + 0.5 is rounded once, and is less than 0 at -2.5: here in all modes.
+    return ew.minimum(ew.maximum(0, as_variable(x) * 0.2 + 0.5), 1)
 
 
 def ultra_fast_sigmoid(x: Any) -> Variable:

@@ -1,12 +1,12 @@
 """Pooling: the maximum, sum or average of windows over the last two axes, with gradients of every order.
 
-Of equal maxima in a window the first in row-major order counts, as in PyTorch and JAX; a NaN is greater than
-every number.  (Theano's CPU code gave the gradient to each of them, its GPU code to one.)
+Of equal maxima in a window each gets the whole gradient, as with ``T.max`` and in Theano; a NaN is greater
+than every number and equal to none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,16 @@ class Windowed:
             return np.zeros(flat, x.dtype)
         every = sliding_window_view(x, self.window, axis=(-2, -1))
         return every[..., :: self.stride[0], :: self.stride[1], :, :].reshape(flat)
+
+    def each_place(self, pooled: np.ndarray) -> Iterator[tuple]:
+        """For each place in a window, the index that takes that element of all windows from an image."""
+        (down, right), (rows, columns) = self.stride, pooled.shape[-2:]
+        for p, q in np.ndindex(*self.window):
+            yield (
+                ...,
+                slice(p, p + (rows - 1) * down + 1, down),
+                slice(q, q + (columns - 1) * right + 1, right),
+            )
 
     def call(self, function: str, images: Sequence[Poly], windows: Sequence[Poly], out: Any, n: int) -> Call:
         integers = (product(images[:-2]), *images[-2:], *windows[-2:], *self.window, *self.stride)
@@ -133,7 +143,7 @@ class Pool(Windowed, Op):
 
 
 class PoolPick(Windowed, Op):
-    """For each window of x, the element of t that lies where x has its (first) maximum."""
+    """For each window of x, the sum of t over the places where x has its maximum."""
 
     def infer(self, x: Variable, t: Variable) -> list[TensorType]:
         return [TensorType(t.dtype, [*x.type.shape[:-2], *self.static_out(x)])]
@@ -142,8 +152,9 @@ class PoolPick(Windowed, Op):
         return [None, PoolScatter(self.window, self.stride).make(node.inputs[0], grads[0])]
 
     def reference(self, node: Apply, x: np.ndarray, t: np.ndarray) -> np.ndarray:
-        place = self.windows(x).argmax(-1)
-        return np.take_along_axis(self.windows(t), place[..., None], -1)[..., 0]
+        windows = self.windows(x)
+        hit = windows == windows.max(-1, keepdims=True)
+        return np.where(hit, self.windows(t), 0).sum(-1, dtype=t.dtype)
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Call:
         x, t = operands
@@ -155,8 +166,7 @@ class PoolPick(Windowed, Op):
 
 
 class PoolScatter(Windowed, Op):
-    """An image like x with each window's g added where x has its (first) maximum: the gradient of the
-    maximum."""
+    """An image like x with each window's g added at all places of its maximum: the maximum's gradient."""
 
     def infer(self, x: Variable, g: Variable) -> list[TensorType]:
         return [x.type.with_dtype(g.dtype)]
@@ -165,14 +175,12 @@ class PoolScatter(Windowed, Op):
         return [None, PoolPick(self.window, self.stride).make(node.inputs[0], grads[0])]
 
     def reference(self, node: Apply, x: np.ndarray, g: np.ndarray) -> np.ndarray:
-        planes = np.zeros((int(np.prod(x.shape[:-2])), *x.shape[-2:]), g.dtype)
-        place = self.windows(x).argmax(-1) if g.size else np.zeros(g.shape, int)
-        row, column = np.divmod(place, self.window[1])
-        row += np.arange(g.shape[-2])[:, None] * self.stride[0]
-        column += np.arange(g.shape[-1]) * self.stride[1]
-        index = np.broadcast_to(np.arange(len(planes)).reshape(*x.shape[:-2], 1, 1), g.shape)
-        np.add.at(planes, (index, row, column), g)
-        return planes.reshape(x.shape)
+        result = np.zeros(x.shape, g.dtype)
+        if g.size:
+            top = self.windows(x).max(-1)
+            for window in self.each_place(g):
+                result[window] += np.where(x[window] == top, g, 0)
+        return result
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Call:
         x, g = operands
@@ -192,11 +200,9 @@ class PoolSpread(Windowed, Op):
 
     def reference(self, node: Apply, g: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         result = np.zeros((*g.shape[:-2], int(rows), int(columns)), g.dtype)
-        for p, q in np.ndindex(*self.window):
-            down, right = self.stride
-            if g.size:
-                last = (g.shape[-2] - 1) * down, (g.shape[-1] - 1) * right
-                result[..., p : p + last[0] + 1 : down, q : q + last[1] + 1 : right] += g
+        if g.size:
+            for window in self.each_place(g):
+                result[window] += g
         return result
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Call:
@@ -262,8 +268,8 @@ def pool_2d(
     and only with ``ignore_border``.  With
     ``ignore_border`` only whole windows count; without (which None stands for, with a warning) those that
     reach over the right and lower border too.  ``mode``: 'max', 'sum', 'average_inc_pad' (the padding counts
-    as zeros) or 'average_exc_pad' (only elements of the image count).  Of equal maxima the first in row-major
-    order gets the gradient.
+    as zeros) or 'average_exc_pad' (only elements of the image count).  Each of several equal maxima gets the
+    whole gradient.
 
     Errors: ShapeError for what does not fit.
     """

@@ -55,9 +55,7 @@ class Reduce(Op):
             return [broadcast_like(g, x)]
         if self.kind == "prod":
             return [g * _product_of_others(x, self.axes)]
-        hit = eq(x, restore_axes(node.outputs[0], self.axes, x.ndim))
-        ties = sum_keeping(cast(hit, g.dtype), self.axes)
-        return [switch(hit, g / ties, 0)]
+        return [switch(eq(x, restore_axes(node.outputs[0], self.axes, x.ndim)), g, 0)]
 
     def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
         dtype = node.outputs[0].type.numpy_dtype
@@ -189,12 +187,12 @@ def prod(
 
 
 def max(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
-    """The greatest element; NaN if there is one.  Its gradient is shared by the elements that tie."""
+    """The greatest element; NaN if there is one.  Each of several that tie gets the whole gradient."""
     return _reduce("max", x, axis, keepdims)
 
 
 def min(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
-    """The smallest element; NaN if there is one.  Its gradient is shared by the elements that tie."""
+    """The smallest element; NaN if there is one.  Each of several that tie gets the whole gradient."""
     return _reduce("min", x, axis, keepdims)
 
 

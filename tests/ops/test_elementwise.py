@@ -40,6 +40,7 @@ UNARY = {
     "log1p": (np.log1p, EVERYWHERE),
     "sigmoid": (special.expit, (-120, 120)),
     "softplus": (lambda x: np.logaddexp(x, 0), (-120, 120)),
+    "rectify": (lambda x: np.maximum(x, x.dtype.type(0)), EVERYWHERE),
     "tanh": (np.tanh, (-25, 25)),
     "sin": (np.sin, (-100, 100)),
     "cos": (np.cos, (-100, 100)),

@@ -247,15 +247,6 @@ def test_sums_are_accurate(mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_gradient_of_a_maximum_is_shared_by_those_that_tie(mode):
-    x = T.dmatrix("x")
-    array = np.array([[1.0, 3, 3], [2, 2, 2], [5, 1, 0]])
-    results = compiled(mode, [x], [graphlib.grad(f(x, axis=1).sum(), x) for f in (T.max, T.min)])(array)
-    np.testing.assert_allclose(results[0], [[0, 0.5, 0.5], [1 / 3] * 3, [1, 0, 0]])
-    np.testing.assert_allclose(results[1], [[1, 0, 0], [1 / 3] * 3, [0, 0, 1]])
-
-
-@pytest.mark.parametrize("mode", MODES)
 def test_the_gradient_of_a_product_is_exact_at_zeros(mode):
     x = T.dmatrix("x")
     array = np.array([[2.0, 3, 4], [2, 0, 4], [0, 0, 4]])

@@ -201,24 +201,20 @@ GL_INLINE void gl_add_parts(const T *parts, T *out, long long size, int count) {
     long long planes, long long h, long long w, long long oh, long long ow, long long kh, long long kw, long long sh,    \
         long long sw
 
-/* Where the first maximum of a window lies; a NaN is greater than every number. */
+/* The greatest element of a window; a NaN is greater than every number. */
 template <class T>
-GL_INLINE long long gl_pool_place(const T *x, long long w, long long kh, long long kw) {
-    long long place = 0;
+GL_INLINE T gl_pool_top(const T *x, long long w, long long kh, long long kw) {
     T best = x[0];
     for (long long p = 0; p < kh; p++)
-        for (long long q = 0; q < kw; q++) {
-            const T v = x[p * w + q];
-            if (!(v <= best) && best == best) best = v, place = p * w + q;
-        }
-    return place;
+        for (long long q = 0; q < kw; q++) best = gl_max<T>(best, x[p * w + q]);
+    return best;
 }
 
 template <class T>
 GL_INLINE void gl_pool_max(const T *x, T *out, GL_POOL_LENGTHS) {
     GL_EACH_THREAD(k, planes * oh * ow) {
         const T *corner = x + (k / (ow * oh) * h + k / ow % oh * sh) * w + k % ow * sw;
-        out[k] = corner[gl_pool_place(corner, w, kh, kw)];
+        out[k] = gl_pool_top(corner, w, kh, kw);
     }
 }
 
@@ -226,7 +222,12 @@ template <class T>
 GL_INLINE void gl_pool_pick(const T *x, const T *t, T *out, GL_POOL_LENGTHS) {
     GL_EACH_THREAD(k, planes * oh * ow) {
         const long long corner = (k / (ow * oh) * h + k / ow % oh * sh) * w + k % ow * sw;
-        out[k] = t[corner + gl_pool_place(x + corner, w, kh, kw)];
+        const T top = gl_pool_top(x + corner, w, kh, kw);
+        T sum = 0;
+        for (long long p = 0; p < kh; p++)
+            for (long long q = 0; q < kw; q++)
+                if (x[corner + p * w + q] == top) sum += t[corner + p * w + q];
+        out[k] = sum;
     }
 }
 
@@ -247,7 +248,7 @@ GL_INLINE void gl_pool_scatter(const T *x, const T *g, T *out, GL_POOL_LENGTHS) 
         for (long long a = a0; a < a1; a++)
             for (long long b = b0; b < b1; b++) {
                 const long long corner = (plane * h + a * sh) * w + b * sw;
-                if (corner + gl_pool_place(x + corner, w, kh, kw) == k) sum += g[(plane * oh + a) * ow + b];
+                if (x[k] == gl_pool_top(x + corner, w, kh, kw)) sum += g[(plane * oh + a) * ow + b];
             }
         out[k] = sum;
     }

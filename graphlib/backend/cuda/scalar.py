@@ -42,6 +42,7 @@ _UNSIGNED = {
 # operands
 _ANY = {
     **operators.ANY,
+    "rectify": "gl_max<{o}>(0, {0})",
     "maximum": "gl_max<{o}>({0}, {1})",
     "minimum": "gl_min<{o}>({0}, {1})",
 }

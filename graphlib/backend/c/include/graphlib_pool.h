@@ -1,4 +1,4 @@
-/* Pooling over the last two axes, what is not an expression of one element: the places of maxima, and windows that overlap.
+/* Pooling over the last two axes, what is not an expression of one element: maxima and who gets their gradient, and windows that overlap.
    Every function is given the number of planes, their lengths h, w, the windows' oh, ow, the window and the stride. */
 #ifndef GRAPHLIB_POOL_H
 #define GRAPHLIB_POOL_H
@@ -32,17 +32,16 @@ static inline int gl_pool_run(const gl_runtime *rt, gl_task task, gl_pool_job *j
     return 0;
 }
 
-#define GL_POOL(s, T, I)                                                                                                         \
-    /* where the first maximum of a window lies */                                                                               \
-    static inline int64_t gl_pool_place_##s(const T *x, int64_t w, int64_t kh, int64_t kw) {                                     \
-        int64_t place = 0;                                                                                                       \
+#define GL_POOL(s, T)                                                                                                            \
+    /* the greatest element of a window */                                                                                       \
+    static inline T gl_pool_top_##s(const T *x, int64_t w, int64_t kh, int64_t kw) {                                             \
         T best = x[0];                                                                                                           \
         for (int64_t p = 0; p < kh; p++)                                                                                         \
             for (int64_t q = 0; q < kw; q++) {                                                                                   \
                 const T v = x[p * w + q];                                                                                        \
-                if (GL_BETTER(v, best)) best = v, place = p * w + q;                                                             \
+                best = GL_BETTER(v, best) ? v : best;                                                                            \
             }                                                                                                                    \
-        return place;                                                                                                            \
+        return best;                                                                                                             \
     }                                                                                                                            \
     static void gl_pool_pick_chunk_##s(void *context, int64_t chunk) {                                                           \
         const gl_pool_job j = *(const gl_pool_job *)context;                                                                     \
@@ -52,7 +51,14 @@ static inline int gl_pool_run(const gl_runtime *rt, gl_task task, gl_pool_job *j
             for (int64_t a = 0; a < j.oh; a++)                                                                                   \
                 for (int64_t b = 0; b < j.ow; b++) {                                                                             \
                     const int64_t corner = a * j.sh * j.w + b * j.sw;                                                            \
-                    out[a * j.ow + b] = t[corner + gl_pool_place_##s(x + corner, j.w, j.kh, j.kw)];                              \
+                    const T top = gl_pool_top_##s(x + corner, j.w, j.kh, j.kw);                                                  \
+                    T sum = 0;                                                                                                   \
+                    for (int64_t p = 0; p < j.kh; p++)                                                                           \
+                        for (int64_t q = 0; q < j.kw; q++) {                                                                     \
+                            const int64_t k = corner + p * j.w + q;                                                              \
+                            sum += x[k] == top ? t[k] : 0;                                                                       \
+                        }                                                                                                        \
+                    out[a * j.ow + b] = sum;                                                                                     \
                 }                                                                                                                \
         }                                                                                                                        \
     }                                                                                                                            \
@@ -78,40 +84,33 @@ static inline int gl_pool_run(const gl_runtime *rt, gl_task task, gl_pool_job *j
             }                                                                                                                    \
         }                                                                                                                        \
     }                                                                                                                            \
-    /* The same way the other way: which row has each column's greater element, which column the window's; of equal ones the     \
-       upper row's comes first, then the left column's. */                                                                       \
+    /* The same way, and back: each element that is its window's greatest gets what comes to the window. */                      \
     static void gl_pool_scatter_pairs_##s(const T *x, const T *g, T *out, int64_t h, int64_t w, int64_t oh) {                    \
         const int64_t most = GL_POOL_BLOCK / w, ow = w / 2;                                                                      \
-        T greater[GL_POOL_BLOCK], chosen[GL_POOL_BLOCK];                                                                         \
-        I lower[GL_POOL_BLOCK];                                                                                                  \
+        T greatest[GL_POOL_BLOCK], given[GL_POOL_BLOCK];                                                                         \
         for (int64_t a = 0; a < oh; a += most) {                                                                                 \
             const int64_t rows = oh - a < most ? oh - a : most;                                                                  \
             for (int64_t r = 0; r < rows; r++) {                                                                                 \
                 const T *above = x + 2 * (a + r) * w, *below = above + w;                                                        \
-                T *to = greater + r * 2 * ow;                                                                                    \
-                I *which = lower + r * 2 * ow;                                                                                   \
+                T *to = greatest + r * 2 * ow;                                                                                   \
                 _Pragma("omp simd") for (int64_t k = 0; k < 2 * ow; k++) {                                                       \
                     const T p = above[k], q = below[k];                                                                          \
-                    const I better = GL_BETTER(q, p);                                                                            \
-                    which[k] = better;                                                                                           \
-                    to[k] = better ? q : p;                                                                                      \
+                    to[k] = GL_BETTER(q, p) ? q : p;                                                                             \
                 }                                                                                                                \
             }                                                                                                                    \
             const T *from = g + a * ow;                                                                                          \
             _Pragma("omp simd") for (int64_t k = 0; k < rows * ow; k++) {                                                        \
-                const T p = greater[2 * k], q = greater[2 * k + 1], v = from[k];                                                 \
-                const I right = GL_BETTER(q, p), left = GL_BETTER(p, q);                                                         \
-                const I second = right | (!left & lower[2 * k] & !lower[2 * k + 1]);                                             \
-                chosen[2 * k] = second ? 0 : v;                                                                                  \
-                chosen[2 * k + 1] = second ? v : 0;                                                                              \
+                const T p = greatest[2 * k], q = greatest[2 * k + 1];                                                            \
+                greatest[2 * k] = greatest[2 * k + 1] = GL_BETTER(q, p) ? q : p;                                                 \
+                given[2 * k] = given[2 * k + 1] = from[k];                                                                       \
             }                                                                                                                    \
             for (int64_t r = 0; r < rows; r++) {                                                                                 \
+                const T *above = x + 2 * (a + r) * w, *below = above + w;                                                        \
+                const T *top = greatest + r * 2 * ow, *value = given + r * 2 * ow;                                               \
                 T *to = out + 2 * (a + r) * w, *under = to + w;                                                                  \
-                const T *value = chosen + r * 2 * ow;                                                                            \
-                const I *which = lower + r * 2 * ow;                                                                             \
                 _Pragma("omp simd") for (int64_t k = 0; k < 2 * ow; k++) {                                                       \
-                    to[k] = which[k] ? 0 : value[k];                                                                             \
-                    under[k] = which[k] ? value[k] : 0;                                                                          \
+                    to[k] = above[k] == top[k] ? value[k] : 0;                                                                   \
+                    under[k] = below[k] == top[k] ? value[k] : 0;                                                                \
                 }                                                                                                                \
                 if (2 * ow < w) to[w - 1] = under[w - 1] = 0;                                                                    \
             }                                                                                                                    \
@@ -131,7 +130,7 @@ static inline int gl_pool_run(const gl_runtime *rt, gl_task task, gl_pool_job *j
             for (int64_t a = 0; a < j.oh; a++)                                                                                   \
                 for (int64_t b = 0; b < j.ow; b++) {                                                                             \
                     const T *corner = x + a * j.sh * j.w + b * j.sw;                                                             \
-                    out[a * j.ow + b] = corner[gl_pool_place_##s(corner, j.w, j.kh, j.kw)];                                      \
+                    out[a * j.ow + b] = gl_pool_top_##s(corner, j.w, j.kh, j.kw);                                                \
                 }                                                                                                                \
         }                                                                                                                        \
     }                                                                                                                            \
@@ -149,7 +148,12 @@ static inline int gl_pool_run(const gl_runtime *rt, gl_task task, gl_pool_job *j
             for (int64_t a = 0; a < j.oh; a++)                                                                                   \
                 for (int64_t b = 0; b < j.ow; b++) {                                                                             \
                     const int64_t corner = a * j.sh * j.w + b * j.sw;                                                            \
-                    out[corner + gl_pool_place_##s(x + corner, j.w, j.kh, j.kw)] += g[a * j.ow + b];                             \
+                    const T top = gl_pool_top_##s(x + corner, j.w, j.kh, j.kw), v = g[a * j.ow + b];                             \
+                    for (int64_t p = 0; p < j.kh; p++)                                                                           \
+                        for (int64_t q = 0; q < j.kw; q++) {                                                                     \
+                            const int64_t k = corner + p * j.w + q;                                                              \
+                            out[k] += x[k] == top ? v : 0;                                                                       \
+                        }                                                                                                        \
                 }                                                                                                                \
         }                                                                                                                        \
     }                                                                                                                            \
@@ -182,7 +186,7 @@ static inline int gl_pool_run(const gl_runtime *rt, gl_task task, gl_pool_job *j
         return gl_pool_run(rt, gl_pool_spread_chunk_##s, &(gl_pool_job){g, 0, out, GL_POOL_NAMES, 1});                           \
     }
 
-GL_POOL(f32, float, int32_t)
-GL_POOL(f64, double, int64_t)
+GL_POOL(f32, float)
+GL_POOL(f64, double)
 
 #endif
