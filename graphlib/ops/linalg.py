@@ -171,7 +171,7 @@ def _check_inner(a: Variable, b: Variable, axis: int, what: str = "T.dot") -> No
 
 
 def matmul(a: Any, b: Any) -> Variable:
-    """``a @ b`` as numpy.matmul: products of the matrices on the last two axes, the axes before them broadcast.
+    """``a @ b`` as numpy.matmul: products of matrices on the last two axes, whose leading axes broadcast.
 
     A vector is a row on the left, a column on the right. Errors: ShapeError for scalars, and for lengths that
     do not fit.

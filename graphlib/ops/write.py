@@ -198,7 +198,9 @@ def _all_different(arrays: list[Variable]) -> bool:
         return any(_at_least(start, 0) and _at_least(step, 1) for start, _, step in ranges)
     if len(arrays) == 1:
         return isinstance(makers[0], Nonzero)
-    axes = [(op.axis, v.owner.inputs) for op, v in zip(makers, arrays, strict=True) if isinstance(op, Unravel)]
+    axes = [
+        (op.axis, v.owner.inputs) for op, v in zip(makers, arrays, strict=True) if isinstance(op, Unravel)
+    ]
     mask = axes[0][1] if len(axes) == len(arrays) else []
     same = all(inputs[0] is mask[0] for _, inputs in axes) if mask else False
     return same and sorted(axis for axis, _ in axes) == list(range(len(mask) - 1))

@@ -561,7 +561,7 @@ def test_of_values_set_at_one_place_the_last_has_the_gradient(mode):
             changed[key(p, q)] = y
             return (changed**2 * weights).sum()
 
-        assert_same(gy, differences(lambda v: cost(v, array), y), f"values of {name}")  # noqa: B023
+        assert_same(gy, differences(lambda v: cost(v, array), y), f"values of {name}")
         assert_same(gx, differences(lambda v: cost(y, v), array), f"tensor of {name}")  # noqa: B023
     assert_same(results[-1], np.asarray(weights[[0, 2]].sum()), "one value for all")
 
