@@ -17,7 +17,16 @@ from ..scalar import expression as ex
 from ..scalar.integer import Poly, product
 from ..scalar.lowered import Call, Operand, Pull
 from .elementwise import cast, neq
-from .op import NUMBERS, Op, Sample, as_variable, normalize_axis, not_differentiable, register
+from .op import (
+    NUMBERS,
+    Op,
+    Sample,
+    as_variable,
+    broadcast_static,
+    normalize_axis,
+    not_differentiable,
+    register,
+)
 from .shape import dimshuffle, flatten, shape_i
 
 
@@ -43,9 +52,9 @@ class Cumulative(Op):
         (x,), (g,) = node.inputs, grads
         if self.kind == "cumsum":
             return [_reversed_cumsum(g, self.axis)]
-        # Each output depends on x_i through the product of all others before it: dy_k/dx_i = y_k / x_i,
-        # summed over k >= i.
-        return [_reversed_cumsum(g * node.outputs[0], self.axis) / x]
+        # y_i = x_i y_{i-1}: no quotient, so that it is exact where x is 0, and so are its derivatives
+        later = Recurrence(self.axis, backwards=True).make(g, x)
+        return [later * before(node.outputs[0], self.axis, 1)]
 
     def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
         return getattr(np, self.kind)(x, axis=self.axis, dtype=x.dtype)
@@ -53,6 +62,65 @@ class Cumulative(Op):
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Call:
         (x,) = operands
         return Call(f"gl_{self.kind}", (x.shape,), around(x.shape, self.axis))
+
+
+class Recurrence(Op):
+    """y_i = x_i + a_i y_{i-1} along an axis, or backwards y_i = x_i + a_{i+1} y_{i+1}: of products running
+    along it, the gradients of any order."""
+
+    costly = True
+
+    def __init__(self, axis: int, backwards: bool = False) -> None:
+        self.axis = axis
+        self.backwards = backwards
+
+    def parameters(self) -> tuple:
+        return self.axis, self.backwards
+
+    def infer(self, x: Variable, a: Variable) -> list[TensorType]:
+        return [TensorType(x.dtype, broadcast_static((x, a), self))]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        (_, a), (y,) = node.inputs, node.outputs
+        gx = Recurrence(self.axis, not self.backwards).make(grads[0], a)
+        first, second = (before(gx, self.axis, 0), y) if self.backwards else (gx, before(y, self.axis, 0))
+        return [gx, first * second]
+
+    def reference(self, node: Apply, x: np.ndarray, a: np.ndarray) -> np.ndarray:
+        step = -1 if self.backwards else 1
+        x, a = (np.moveaxis(v, self.axis, 0)[::step] for v in (x, a))
+        y = x.copy()
+        for i in range(1, len(y)):
+            y[i] += a[i - 1 if self.backwards else i] * y[i - 1]
+        return np.ascontiguousarray(np.moveaxis(y[::step], 0, self.axis))
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Call:
+        x, a = operands
+        for axis, (n, m) in enumerate(zip(x.shape, a.shape, strict=True)):
+            require(n, m, f"axis {axis} of {{0}} has length {{a}}, of {{1}} {{b}}", (x.variable, a.variable))
+        name = "gl_recurrence_back" if self.backwards else "gl_recurrence"
+        return Call(name, (x.shape,), around(x.shape, self.axis), (0, 1))
+
+
+def before(x: Variable, axis: int, first: float, backwards: bool = False) -> Variable:
+    """The elements one place further along ``axis`` (or one place back), with ``first`` coming in."""
+    from .create import full_like
+    from .join import concatenate
+
+    lead = (slice(None),) * axis
+    whole = [full_like(x[(*lead, slice(0, 1))], first), x[(*lead, slice(0, -1))]]
+    if backwards:
+        whole = [x[(*lead, slice(1, None))], full_like(x[(*lead, slice(0, 1))], first)]
+    return concatenate(whole, axis)
+
+
+def products_of_others(x: Variable, axis: int) -> Variable:
+    """For each element the product of all others along ``axis``: no quotient, so that it is exact at zeros, and
+    so are its derivatives."""
+    back = (slice(None),) * axis + (slice(None, None, -1),)
+    running = Cumulative("cumprod", axis)
+    behind = running.make(x[back])[back]
+    return before(running.make(x), axis, 1) * before(behind, axis, 1, backwards=True)
 
 
 def around(shape: tuple[Poly, ...], axis: int) -> tuple[Poly, Poly, Poly]:
@@ -82,8 +150,7 @@ def cumsum(x: Any, axis: int | None = None) -> Variable:
 
 
 def cumprod(x: Any, axis: int | None = None) -> Variable:
-    """The running product along ``axis``, or of the flattened tensor; integers in int64.  No gradient at
-    zeros (NaN)."""
+    """The running product along ``axis``, or of the flattened tensor; integers in int64."""
     return _cumulative("cumprod", x, axis)
 
 

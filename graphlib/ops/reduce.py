@@ -54,7 +54,7 @@ class Reduce(Op):
         if self.kind == "sum":
             return [broadcast_like(g, x)]
         if self.kind == "prod":
-            return [g * _product_of_others(x, self.axes)]
+            return [g * _products_of_others(x, self.axes)]
         return [switch(eq(x, restore_axes(node.outputs[0], self.axes, x.ndim)), g, 0)]
 
     def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
@@ -139,13 +139,16 @@ def broadcast_like(g: Variable, x: Variable) -> Variable:
     return broadcast_to(g, shape_of(x))
 
 
-def _product_of_others(x: Variable, axes: tuple[int, ...]) -> Variable:
-    """For each element the product of all others of its group: exact also where zeros are among them."""
-    zero = eq(x, 0)
-    zeros = sum_keeping(cast(zero, "int64"), axes)
-    nonzero = prod(switch(zero, 1, x), axis=axes, keepdims=True)
-    only = eq(zeros, 1)
-    return switch(eq(zeros, 0), nonzero / switch(zero, 1, x), switch(only * zero, nonzero, 0))
+def _products_of_others(x: Variable, axes: tuple[int, ...]) -> Variable:
+    """For each element the product of all others of its group."""
+    from .along_axis import products_of_others
+    from .shape import dimshuffle, reshape, shape_i
+
+    kept = [i for i in range(x.ndim) if i not in axes]
+    moved = dimshuffle(x, [*kept, *axes])
+    flat = reshape(moved, [*(shape_i(x, i) for i in kept), count(x, axes, "int64")])
+    others = reshape(products_of_others(flat, len(kept)), [shape_i(moved, i) for i in range(x.ndim)])
+    return dimshuffle(others, [[*kept, *axes].index(i) for i in range(x.ndim)])
 
 
 def sum_keeping(x: Variable, axes: tuple[int, ...]) -> Variable:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..graph import Apply, Constant, Variable
-from ..ops.along_axis import Cumulative, Nonzero, Sort, Unravel
+from ..ops.along_axis import Cumulative, Nonzero, Recurrence, Sort, Unravel
 from ..ops.control import GradientBarrier
 from ..ops.convolution import Convolution, ConvolutionByFilters, ConvolutionByImages
 from ..ops.create import ARange
@@ -188,6 +188,7 @@ _TEMPLATES: dict[type, Callable[[Apply], Template]] = {
     Reduce: _reduce,
     ArgReduce: _arg_reduce,
     Cumulative: lambda node: call(node.op.kind, 1, *_axes((node.op.axis,), node.inputs[0].ndim)),
+    Recurrence: lambda node: call("recurrence", 2, *_axes((node.op.axis,), node.inputs[0].ndim)),
     Sort: lambda node: call(node.op.kind, 1, f"axis={node.op.axis}"),
     Nonzero: lambda node: Template(("flatnonzero(", (0, ANYTHING), ")")),
     Unravel: lambda node: Template((*_lengths("unravel_index", node).parts, f"[{node.op.axis}]")),

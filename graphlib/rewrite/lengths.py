@@ -256,6 +256,7 @@ _RULES: dict[type, Callable[[Lengths, Apply], Any]] = {
     write.AdvancedWrite: _same,
     write.LastPlaces: lambda lengths, node: [lengths.of_scalar(node.inputs[1])],
     along_axis.Cumulative: _same,
+    along_axis.Recurrence: _same,
     along_axis.Sort: _same,
     along_axis.Nonzero: lambda lengths, node: [lengths.of_scalar(node.inputs[1])],
     along_axis.Unravel: _same,

@@ -247,6 +247,20 @@ GL_INLINE void gl_cumulate(const T *x, T *out, long long before, long long n, lo
     }
 }
 
+/* y[i] = x[i] + a[i] * y[i - 1] along an axis; back: y[i] = x[i] + a[i + 1] * y[i + 1].  One thread for each line. */
+template <bool back, class T>
+GL_INLINE void gl_recurrence(const T *x, const T *a, T *y, long long before, long long n, long long after) {
+    GL_EACH_THREAD(line, before * after) {
+        long long start = line / after * n * after + line % after, last = start + (n - 1) * after;
+        T value = 0;
+        for (long long i = 0; i < n; i++) {
+            long long here = back ? last - i * after : start + i * after;
+            value = i ? x[here] + a[back ? here + after : here] * value : x[here];
+            y[here] = value;
+        }
+    }
+}
+
 /* ---- sorting: runs of up to GL_SORT elements in shared memory, then merged two by two; stable, NaN last ------------------ */
 
 #define GL_SORT 1024

@@ -69,6 +69,29 @@
         return gl_sorted_##suffix(x, NULL, out, before, n, after);                                                    \
     }
 
+/* y[i] = x[i] + a[i] * y[i - 1] along an axis; back: y[i] = x[i] + a[i + 1] * y[i + 1]. */
+#define GL_RECURRENCE(suffix, type)                                                                                   \
+    static inline __attribute__((unused)) int gl_recurrence_##suffix(                                                 \
+        const type *x, const type *a, type *y, int64_t before, int64_t n, int64_t after) {                            \
+        for (int64_t b = 0; b < before; b++)                                                                          \
+            for (int64_t i = 0; i < n; i++)                                                                           \
+                for (int64_t c = 0; c < after; c++) {                                                                 \
+                    int64_t here = (b * n + i) * after + c;                                                           \
+                    y[here] = i ? (type)(x[here] + a[here] * y[here - after]) : x[here];                              \
+                }                                                                                                     \
+        return 0;                                                                                                     \
+    }                                                                                                                 \
+    static inline __attribute__((unused)) int gl_recurrence_back_##suffix(                                            \
+        const type *x, const type *a, type *y, int64_t before, int64_t n, int64_t after) {                            \
+        for (int64_t b = 0; b < before; b++)                                                                          \
+            for (int64_t i = n - 1; i >= 0; i--)                                                                      \
+                for (int64_t c = 0; c < after; c++) {                                                                 \
+                    int64_t here = (b * n + i) * after + c, next = here + after;                                      \
+                    y[here] = i < n - 1 ? (type)(x[here] + a[next] * y[next]) : x[here];                              \
+                }                                                                                                     \
+        return 0;                                                                                                     \
+    }
+
 #define GL_LIBRARY(suffix, type)                       \
     GL_CUMULATIVE(gl_cumsum, suffix, type, +)          \
     GL_CUMULATIVE(gl_cumprod, suffix, type, *)         \
@@ -81,6 +104,8 @@ GL_LIBRARY(i32, int32_t)
 GL_LIBRARY(i64, int64_t)
 GL_LIBRARY(f32, float)
 GL_LIBRARY(f64, double)
+GL_RECURRENCE(f32, float)
+GL_RECURRENCE(f64, double)
 
 static inline __attribute__((unused)) int gl_nonzero_u8(const uint8_t *mask, int64_t *out, int64_t n) {
     for (int64_t i = 0; i < n; i++)

@@ -14,7 +14,13 @@ from .kernel import Kernel
 from .reductions import OPERATIONS
 from .writer import KernelWriter
 
-_RUNNING = {"gl_cumsum": OPERATIONS["sum"], "gl_cumprod": OPERATIONS["prod"]}
+#: functions of device.cuh, which do a line with a thread
+_RUNNING = {
+    "gl_cumsum": f"gl_cumulate<{OPERATIONS['sum']}>",
+    "gl_cumprod": f"gl_cumulate<{OPERATIONS['prod']}>",
+    "gl_recurrence": "gl_recurrence<false>",
+    "gl_recurrence_back": "gl_recurrence<true>",
+}
 
 
 def kernels(writer: KernelWriter, step: LibraryCall) -> list[Kernel]:
@@ -27,13 +33,13 @@ def kernels(writer: KernelWriter, step: LibraryCall) -> list[Kernel]:
 
 
 def _running(writer: KernelWriter, step: LibraryCall) -> Kernel:
-    """Running sums or products, a thread a line."""
+    """Running sums or products, and recurrences, a thread a line."""
     scope = Scope(None, 0)
-    (operand,), (out,) = step.operands, step.outputs
-    x, y = writer.pointer(operand), writer.pointer(out, written=True)
-    lengths = ", ".join(writer.poly(p, scope) for p in step.call.integers)
+    (out,) = step.outputs
+    pointers = [*map(writer.pointer, step.operands), writer.pointer(out, written=True)]
+    lengths = [writer.poly(p, scope) for p in step.call.integers]
     before, _, after = step.call.integers
-    line = f"gl_cumulate<{_RUNNING[step.call.function]}>({x}, {y}, {lengths});"
+    line = f"{_RUNNING[step.call.function]}({', '.join([*pointers, *lengths])});"
     return writer.kernel([*scope.lines, line], [out], "threads", before * after)
 
 
