@@ -21,6 +21,10 @@ class InputError(GraphError, TypeError):
     kind."""
 
 
+class DomainError(GraphError, ValueError):
+    """A value for which an operation has no result: an integer to the power of a negative one."""
+
+
 class GradientError(GraphError, TypeError):
     """A gradient that does not exist: through an operation that has none, or of a cost that is no float
     scalar."""

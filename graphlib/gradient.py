@@ -15,7 +15,14 @@ import numpy as np
 from .errors import DisconnectedInputError, GradientError, ShapeError
 from .graph import Apply, Constant, Variable, toposort
 from .graph.variable import warn_user
-from .ops.control import consider_constant, disconnected_grad, grad_clip, grad_scale, zero_grad
+from .ops.control import (
+    GradientBarrier,
+    consider_constant,
+    disconnected_grad,
+    grad_clip,
+    grad_scale,
+    zero_grad,
+)
 from .ops.create import zeros_like
 from .ops.join import stack
 from .ops.op import as_variable
@@ -36,6 +43,9 @@ __all__ = [
     "verify_grad",
     "zero_grad",
 ]
+
+
+_DISCONNECT = GradientBarrier("disconnect")
 
 
 def _listed(value: Any) -> list:
@@ -59,7 +69,7 @@ def backward(
     order = toposort(seeds, stop_at=constants | {w for w in wrt if w.owner is None})
     reached = {w for w in wrt if w not in constants}
     for node in order:
-        if any(v in reached for v in node.inputs):
+        if any(v in reached for v in node.inputs) and node.op != _DISCONNECT:
             reached.update(v for v in node.outputs if v not in constants)
     terms: dict[Variable, list[Variable]] = {v: [g] for v, g in seeds.items() if v in reached}
     total: dict[Variable, Variable] = {}

@@ -9,6 +9,7 @@ import graphlib.tensor as T
 from graphlib.errors import DisconnectedInputError, GradientError, ShapeError
 from graphlib.graph import TensorType
 from graphlib.ops import Op
+from graphlib.tensor.shared_randomstreams import RandomStreams
 from tests.ops.backends import MODES, assert_same, compiled
 from tests.scan.modes import on_each_mode
 
@@ -223,6 +224,44 @@ def test_remainders_and_switches_pass_on_what_they_choose(mode):
     ]
     for got, want in zip(at(outputs, {x: a, y: b}, mode), wanted, strict=True):
         assert_same(got, want)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_powers_at_zero(mode):
+    """d/dx x ** y = y x ** (y - 1), 0 at 0 ** 0; d2/dxdy = x ** (y - 1) (1 + y log x) also at y = 0."""
+    x, y = T.dvector("x"), T.dvector("y")
+    gx = graphlib.grad((x**y).sum(), x)
+    a, b = np.array([0.0, 0, 2, 2, 0]), np.array([0.0, 1, 0, 1, 2])
+    first, mixed = at([gx, graphlib.grad(gx.sum(), y)], {x: a, y: b}, mode)
+    assert first.tolist() == [0, 1, 0, 1, 0]
+    np.testing.assert_allclose(mixed[2:4], [0.5, 1 + np.log(2)])
+
+
+def test_what_is_disconnected_has_no_gradient():
+    """Theano's disconnected_grad; zero_grad and consider_constant have a gradient of zeros."""
+    x = T.dvector("x")
+    with pytest.raises(DisconnectedInputError, match=r"does not depend on x"):
+        graphlib.grad(T.disconnected_grad(x).sum(), x)
+    for stopped in (T.zero_grad(x), T.consider_constant(x)):
+        assert at([graphlib.grad(stopped.sum(), x)], {x: np.ones(2)}, "reference")[0].tolist() == [0, 0]
+    ignored = graphlib.grad(T.disconnected_grad(x).sum(), x, disconnected_inputs="ignore")
+    both = graphlib.grad((T.disconnected_grad(x) * x).sum(), x)
+    results = at([ignored, both], {x: np.array([2.0, 3])}, "reference")
+    assert [r.tolist() for r in results] == [[0, 0], [2, 3]]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_masks_choose(mode):
+    """What a mask leaves out may be anything: it is not multiplied by 0."""
+    x = T.dmatrix("x")
+    array = np.array([[np.inf, np.nan], [np.nan, -np.inf]])
+    dropped = T.nnet.dropout(x, 0.5, RandomStreams(5))
+    lower, upper, thinned = at([T.tril(x, -1), T.triu(x, 1), dropped], {x: array}, mode)
+    np.testing.assert_array_equal(lower, [[0, 0], [np.nan, 0]])
+    np.testing.assert_array_equal(upper, [[0, np.nan], [0, 0]])
+    kept = at([T.nnet.dropout(x, 0.5, RandomStreams(5))], {x: np.ones((2, 2))}, mode)[0]
+    assert 0 < (kept == 0).sum() < 4
+    np.testing.assert_array_equal(thinned, np.where(kept == 0, 0, array))
 
 
 @pytest.mark.parametrize("mode", MODES)

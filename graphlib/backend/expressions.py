@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from ..graph import Variable
-from ..scalar.expression import Expr, children
+from ..scalar.expression import CHECKS, Expr, children
 from ..scalar.integer import Poly, Symbol
 
 _LONG = 88
@@ -69,7 +69,8 @@ class Printer:
         self.levels = levels
         self.uses: dict[Expr, int] = {}
         self.count = 0
-        self.checks_index = False
+        #: whether anything printed may fail the call
+        self.checks = False
         #: values that the kernel has computed: the name of each, and where it holds
         self.locals: dict[Variable, tuple[str, Scope]] = {}
 
@@ -130,7 +131,7 @@ class Printer:
             return text
         level = self.level(expr, scope)
         if level == scope.level and self.uses.get(expr, 0) <= 1 and len(text) < _LONG:
-            return text if expr.op in ("access", "checked_index") else f"({text})"
+            return text if expr.op in ("access", *CHECKS) else f"({text})"
         home = scope.at_level(level)
         name = self.name("t")
         home.lines.append(f"const {self.types[expr.dtype]} {name} = {text};")
@@ -149,9 +150,9 @@ class Printer:
             if found is not None:
                 return found[0], True
             return self.load(variable, index, lambda p: self.poly(p, texts)), False
-        if expr.op == "checked_index":
-            self.checks_index = True
-            return f"gl_index({texts[expr.args[0]]}, {texts[expr.args[1]]}, &bad)", False
+        if expr.op in CHECKS:
+            self.checks = True
+            return f"gl_{expr.op}({', '.join(texts[a] for a in expr.args)}, &bad)", False
         return self.print_op(expr, [texts[a] for a in expr.args]), False
 
     def poly(self, p: Poly, texts: dict[Expr, str] | None = None) -> str:

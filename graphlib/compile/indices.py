@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from ..graph import Variable
-from ..scalar.expression import Expr, integer, less, poly, replaced, select, walk
+from ..scalar.expression import CHECKS, Expr, integer, less, poly, replaced, select, walk
 from ..scalar.integer import Poly, flat_index, product, row_major
 from .lowering import LOOP, Lowering
 from .steps import Loops, MatMul, Pushes, ScanStep, Step
@@ -20,16 +20,16 @@ from .steps import Loops, MatMul, Pushes, ScanStep, Step
 Fact = tuple[Variable, Expr] | Expr
 
 
-def checks_index(step: Step) -> bool:
-    """Whether a step may find an index that is out of range, but for one inside a loop."""
-    return any(_checks(root) for _, root in _expressions(step))
+def checks_values(step: Step) -> bool:
+    """Whether a step may find a value that fails the call, but for one inside a loop: an index, a divisor."""
+    return any(e.op in CHECKS for _, root in _expressions(step) for e in walk(root))
 
 
 def may_fail(step: Step) -> bool:
-    """Whether a step may find an index out of range, or in a loop lengths that do not fit."""
+    """Whether a step may find a value that fails the call, or in a loop lengths that do not fit."""
     if isinstance(step, ScanStep):
         return bool(step.inner.low.checks) or any(may_fail(inner) for inner in step.inner.steps)
-    return checks_index(step)
+    return checks_values(step)
 
 
 def checked_once(steps: Sequence[Step], low: Lowering) -> Iterator[tuple[Step, Step, Callable[[], None]]]:

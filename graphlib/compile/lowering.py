@@ -220,9 +220,7 @@ class Lowering:
             return None
         base, index = expr.value
         linear = flat_index(index, self.shape(base)).linear_in(indices)
-        if linear is None or any(
-            not isinstance(atom, Symbol) and atom.op == "checked_index" for m in linear[1].terms for atom in m
-        ):
+        if linear is None or any(e.op in ex.CHECKS for e in ex.walk(ex.integer(linear[1]))):
             return None
         return Strided(base, self.named(linear[1]), tuple(linear[0]))
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..errors import ScheduleError
 from ..graph import Constant, Shared, Variable
-from ..scalar.expression import Expr
+from ..scalar.expression import CHECKS, Expr
 from ..scalar.integer import Poly, Symbol
 from .memory import Slot
 from .schedule import Schedule, reads_in_place
@@ -219,11 +219,11 @@ def _symbols(lengths: Iterable[Poly]) -> set[Symbol]:
 
 
 def _may_fail(step: Step) -> bool:
-    """Whether a step looks at an index that may be out of range."""
+    """Whether a step looks at a value that may fail the call, as an index that is out of range."""
     if isinstance(step, ScanStep):
         return any(_may_fail(inner) for inner in step.inner.steps)
     parts = [getattr(step, f.name) for f in fields(step) if f.name not in _NOT_READ]
-    return any(isinstance(thing, Expr) and thing.op == "checked_index" for thing in _walk(parts))
+    return any(isinstance(thing, Expr) and thing.op in CHECKS for thing in _walk(parts))
 
 
 def _walk(things: Iterable[Any]) -> Iterable[Any]:

@@ -115,8 +115,10 @@ def before(x: Variable, axis: int, first: float, backwards: bool = False) -> Var
 
 
 def products_of_others(x: Variable, axis: int) -> Variable:
-    """For each element the product of all others along ``axis``: no quotient, so that it is exact at zeros, and
-    so are its derivatives."""
+    """For each element the product of all others along ``axis``.
+
+    There is no quotient in it: it is exact at zeros, and so are its derivatives.
+    """
     back = (slice(None),) * axis + (slice(None, None, -1),)
     running = Cumulative("cumprod", axis)
     behind = running.make(x[back])[back]

@@ -14,8 +14,8 @@ from .op import Op, Sample, as_variable, register
 
 
 class GradientBarrier(Op):
-    """The value itself, with a gradient of its own: 'stop' gives none, 'clip' limits it, 'scale' multiplies
-    it."""
+    """The value itself, with a gradient of its own: 'stop' makes it zero, 'disconnect' has none go on, 'clip'
+    limits it, 'scale' multiplies it."""
 
     view = True
 
@@ -34,6 +34,7 @@ class GradientBarrier(Op):
 
         rules: dict[str, Callable[..., Variable | None]] = {
             "stop": lambda g: None,
+            "disconnect": lambda g: None,
             "clip": lambda g, low, high: clip(g, low, high),
             "scale": lambda g, factor: g * factor,
         }
@@ -51,7 +52,13 @@ def consider_constant(x: Any) -> Variable:
     return GradientBarrier("stop").make(as_variable(x))
 
 
-disconnected_grad = zero_grad = consider_constant
+zero_grad = consider_constant
+
+
+def disconnected_grad(x: Any) -> Variable:
+    """``x``, on which nothing depends as differentiation sees it: where a cost depends on it in no other way,
+    its gradient is a DisconnectedInputError."""
+    return GradientBarrier("disconnect").make(as_variable(x))
 
 
 def grad_clip(x: Any, lower_bound: float, upper_bound: float) -> Variable:
@@ -71,6 +78,14 @@ register(
         Sample(lambda x: consider_constant(x) * x, (np.array([[1.0, -2.0]]),), ("float32", "float64"), False)
     ],
     consider_constant.__doc__ or "",
+)
+register(
+    "disconnected_grad",
+    disconnected_grad,
+    lambda: [
+        Sample(lambda x: disconnected_grad(x) * x, (np.array([[1.0, -2.0]]),), ("float32", "float64"), False)
+    ],
+    disconnected_grad.__doc__ or "",
 )
 register(
     "grad_clip",

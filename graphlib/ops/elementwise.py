@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..configuration import config
-from ..errors import DTypeError
+from ..errors import DomainError, DTypeError
 from ..graph import Apply, Constant, TensorType, Variable
 from ..graph.types import INTEGERS, dtype_name, is_float, promote, weak_dtype
 from ..scalar import expression as ex
@@ -143,12 +143,46 @@ class Elementwise(Op):
 
     def reference(self, node: Apply, *arrays: np.ndarray) -> np.ndarray:
         check_broadcast(self, node.inputs, arrays)
-        return np.asarray(self.numpy(*arrays), dtype=node.outputs[0].type.numpy_dtype)
+        out = node.outputs[0]
+        if self.name in _CHECKED and not out.type.is_float and (arrays[0].size or arrays[1].size == 1):
+            _, is_wrong, error, message = _CHECKED[self.name]
+            if is_wrong(arrays[1]).any():
+                raise error(f"{message}: {node.inputs[1].describe()} in {out.describe()}")
+        return np.asarray(self.numpy(*arrays), dtype=out.type.numpy_dtype)
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
         out = node.outputs[0]
         shape = broadcast_shape(operands, out.type.shape, require)
-        return Pull(shape, lambda *i: ex.apply(self.name, out.dtype, *(broadcast_at(o, i) for o in operands)))
+        check = _CHECKED[self.name][:2] if self.name in _CHECKED and not out.type.is_float else None
+
+        def at(*index: Poly) -> ex.Expr:
+            elements = [broadcast_at(o, index) for o in operands]
+            if check is not None:
+                number = ex.constant_value(elements[1])
+                if number is None or check[1](number):
+                    elements[1] = ex.checked(check[0], elements[1])
+            return ex.apply(self.name, out.dtype, *elements)
+
+        return Pull(shape, at)
+
+
+def may_fail(node: Apply) -> bool:
+    """Whether an elementwise node fails the call for some operands: nothing may bring it before a choice."""
+    return node.op.name in _CHECKED and not node.outputs[0].type.is_float
+
+
+#: operations of integers that fail the call for some second operands: the check of the scalar language, which
+#: they are, the error and its message
+_CHECKED: dict[str, tuple[str, Callable, type, str]] = {
+    "floor_div": ("checked_divisor", lambda d: d == 0, ZeroDivisionError, "integer division by zero"),
+    "mod": ("checked_divisor", lambda d: d == 0, ZeroDivisionError, "integer modulo by zero"),
+    "pow": (
+        "checked_exponent",
+        lambda n: n < 0,
+        DomainError,
+        "an integer to the power of a negative one is no integer; cast it to a float first",
+    ),
+}
 
 
 class Cast(Op):
@@ -342,19 +376,9 @@ def _trigamma(x: float) -> float:
     return shift + 1 / x + y / 2 + series
 
 
-def _floor_div(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.floor_divide(a, b)
-
-
 def _round_half_away(x: np.ndarray) -> np.ndarray:
     whole = np.trunc(x)
     return np.where(np.abs(x - whole) >= 0.5, whole + np.sign(x), whole)
-
-
-def _integer_power(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    if a.dtype.kind == "f":
-        return np.power(a, b)
-    return np.where(b < 0, 0, np.power(a, np.maximum(b, 0)))
 
 
 def _power_gradient(x: Variable, y: Variable, o: Variable, g: Variable) -> tuple[Variable, Variable | None]:
@@ -362,7 +386,9 @@ def _power_gradient(x: Variable, y: Variable, o: Variable, g: Variable) -> tuple
         # an exponent of 0 stays 0, which has no infinity at x = 0 for the factor y = 0 to make a NaN of
         lower = Constant(np.where(y.data == 0, 0, y.data - 1).astype(y.dtype))
         return g * y * pow_(x, lower), None
-    return g * y * pow_(x, y - 1), g * o * log(switch(gt(x, 0), x, 1))
+    # neither has 0 ** 0, whose factor is 0, the exponent -1
+    lower = switch(eq(x, 0) & eq(y, 0), 0, y - 1)
+    return g * y * pow_(x, lower), g * o * log(switch(gt(x, 0), x, 1))
 
 
 def _no_third_derivative(x: Variable, o: Variable, g: Variable) -> None:
@@ -470,7 +496,14 @@ true_div = _row(
     aliases=("divide",),
 )
 floor_div = _row(
-    "floor_div", _floor_div, None, A, 2, (1, 9), (1, 4), doc="Quotient rounded down; its gradient is zero."
+    "floor_div",
+    np.floor_divide,
+    None,
+    A,
+    2,
+    (1, 9),
+    (1, 4),
+    doc="Quotient rounded down; its gradient is zero.  ZeroDivisionError if an integer is divided by 0.",
 )
 mod = _row(
     "mod",
@@ -480,17 +513,17 @@ mod = _row(
     2,
     (2.1, 2.9),
     (1.1, 1.9),
-    doc="Remainder with the divisor's sign.",
+    doc="Remainder with the divisor's sign.  ZeroDivisionError for an integer modulo 0.",
 )
 pow_ = _row(
     "pow",
-    _integer_power,
+    np.power,
     _power_gradient,
     A,
     2,
     (0.5, 2),
     (0, 3),
-    doc="x to the power y.",
+    doc="x to the power y.  DomainError (a ValueError) for an integer to the power of a negative one.",
 )
 maximum = _row(
     "maximum",

@@ -17,7 +17,7 @@ from ..scalar import expression as ex
 from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Pull
 from .create import ARange, zeros_like
-from .elementwise import broadcast_at, broadcast_shape, cast
+from .elementwise import broadcast_at, broadcast_shape, cast, ge, switch
 from .op import NUMBERS, Op, as_variable, broadcast_static, check_broadcast, ramp, register_cases
 from .shape import as_length, broadcast_to, constant_int, dimshuffle, shape_i
 
@@ -422,7 +422,15 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
     if axis is None:
         x, axis = flatten(x), 0
     times = as_length(repeats, "T.repeat: the number of repeats")
-    return take(x, arange(shape_i(x, axis) * times) // times, axis)
+    return take(x, arange(shape_i(x, axis) * times) // _at_least_1(times), axis)
+
+
+def _at_least_1(n: Variable) -> Variable:
+    """A divisor of a range that is empty where ``n`` is 0."""
+    from .elementwise import maximum
+
+    known = constant_int(n)
+    return n if known is not None and known > 0 else maximum(n, 1)
 
 
 def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
@@ -437,7 +445,7 @@ def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
     for axis, times in enumerate(reps):
         if constant_int(times) != 1:
             n = shape_i(x, axis)
-            x = take(x, arange(n * as_length(times, "T.tile: a number of repeats")) % n, axis)
+            x = take(x, arange(n * as_length(times, "T.tile: a number of repeats")) % _at_least_1(n), axis)
     return x
 
 
@@ -463,23 +471,27 @@ def diag(x: Any, k: int = 0) -> Variable:
 def tri(n: Any, m: Any = None, k: int = 0, dtype: Any = None) -> Variable:
     """Ones on and below diagonal ``k``, zeros above."""
     from ..graph.types import dtype_name
-    from .create import arange
-    from .elementwise import ge
 
-    rows, columns = dimshuffle(arange(n), 0, "x"), dimshuffle(arange(n if m is None else m), "x", 0)
-    return cast(ge(rows + k, columns), dtype_name(dtype or "floatX"))
+    return cast(_on_or_below(n, n if m is None else m, k), dtype_name(dtype or "floatX"))
+
+
+def _on_or_below(n: Any, m: Any, k: int) -> Variable:
+    """Whether a place of an (n, m) matrix is on or below diagonal ``k``."""
+    from .create import arange
+
+    return ge(dimshuffle(arange(n), 0, "x") + k, dimshuffle(arange(m), "x", 0))
 
 
 def tril(x: Any, k: int = 0) -> Variable:
     """The matrix with zeros above diagonal ``k``."""
     x = as_variable(x)
-    return x * tri(shape_i(x, 0), shape_i(x, 1), k, x.dtype)
+    return switch(_on_or_below(shape_i(x, 0), shape_i(x, 1), k), x, 0)
 
 
 def triu(x: Any, k: int = 0) -> Variable:
     """The matrix with zeros below diagonal ``k``."""
     x = as_variable(x)
-    return x * (1 - tri(shape_i(x, 0), shape_i(x, 1), k - 1, x.dtype))
+    return switch(_on_or_below(shape_i(x, 0), shape_i(x, 1), k - 1), 0, x)
 
 
 ROWS = Constant(np.array([2, 0, 2, -1]))

@@ -103,7 +103,8 @@ def dropout(x: Any, p: float | Variable, rng: Any, training: Any = True) -> Vari
     if not isinstance(training, Variable) and not training:
         return x
     keep = 1 - p
-    thinned = x * rng.binomial(size=shape_of(x), n=1, p=keep, dtype=x.dtype) / keep
+    kept = rng.binomial(size=shape_of(x), n=1, p=keep, dtype=x.dtype)
+    thinned = ew.switch(kept, x / keep, 0)
     return ew.switch(training, thinned, x) if isinstance(training, Variable) else thinned
 
 

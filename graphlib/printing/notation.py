@@ -180,7 +180,12 @@ def _arange(node: Apply) -> Template:
 _GEMM = Template(
     ((4, PRODUCT), " * ", (0, SIGN), " + ", (1, PRODUCT), " * (", (2, PRODUCT), "·", (3, SIGN), ")"), SUM
 )
-_BARRIERS = {"stop": "consider_constant", "clip": "grad_clip", "scale": "grad_scale"}
+_BARRIERS = {
+    "stop": "consider_constant",
+    "disconnect": "disconnected_grad",
+    "clip": "grad_clip",
+    "scale": "grad_scale",
+}
 
 _TEMPLATES: dict[type, Callable[[Apply], Template]] = {
     Elementwise: _elementwise,

@@ -107,8 +107,9 @@ def _(x: Variable) -> Variable:
 
 
 @USELESS.rule("abs(-x), abs(abs(x)) are abs(x)", P.abs(-x), P.abs(P.abs(x)))
-def _(x: Variable) -> Variable:
-    return ew.abs_(x)
+def _(x: Variable) -> Variable | None:
+    # -x of unsigned integers wraps around
+    return ew.abs_(x) if x.type.is_float or np.iinfo(x.dtype).min < 0 else None
 
 
 @USELESS.rule("the greater, or smaller, of equals is either", P.maximum(x, x), P.minimum(x, x))

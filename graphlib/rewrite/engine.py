@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import RewriteError, ShapeError
+from ..errors import DomainError, RewriteError, ShapeError
 from ..graph import Apply, Constant, TensorType, Variable, toposort
 from ..graph.traverse import clone, rebuild
 from ..graph.variable import fixed_origin, user_origin
@@ -241,7 +241,7 @@ def fold(node: Apply) -> Constant | None:
     try:
         with np.errstate(all="ignore"):
             value = op.reference(node, *(v.data for v in inputs))
-    except (ShapeError, IndexError):
+    except (ShapeError, DomainError, IndexError, ZeroDivisionError):
         # told at the call, if it is computed then: not in a branch that is not taken
         return None
     return Constant(value, out.name, out.dtype, origin=out.origin)

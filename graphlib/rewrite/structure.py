@@ -122,7 +122,7 @@ def _where(c: Variable, branch: int, root: Variable, graph: Sweep) -> Variable:
     order = [root]
     for v in order:
         node = v.owner
-        if node is None or type(node.op) is not ew.Elementwise:
+        if node is None or type(node.op) is not ew.Elementwise or ew.may_fail(node):
             continue
         if node.op.name == "switch" and node.inputs[0] is c:
             made[v] = node.inputs[branch]
@@ -245,8 +245,11 @@ def _(node: Apply) -> Variable | None:
 
 
 @rule("what is computed of repeated values is computed once", node(ew.Elementwise, reading=(BroadcastTo,)))
-def _(node: Apply) -> Variable:
+def _(node: Apply) -> Variable | None:
     """The engine repeats the result."""
+    if ew.may_fail(node):
+        # repeated 0 times it is not computed
+        return None
     repeated = [v.owner is not None and type(v.owner.op) is BroadcastTo for v in node.inputs]
     return node.op.make(*(v.owner.inputs[0] if b else v for v, b in zip(node.inputs, repeated, strict=True)))
 

@@ -1,8 +1,8 @@
 """Typed scalar expressions, hash-consed: equal expressions are the same object, so common ones are computed
 once.
 
-``Expr.op`` is 'const', 'int' (a polynomial), 'access' (an element of a graph variable), 'fail_unless' (a
-checked index) or the name of an elementwise operation; the backends' printers know each name.
+``Expr.op`` is 'const', 'int' (a polynomial), 'access' (an element of a graph variable), one of
+``CHECKS`` or the name of an elementwise operation; the backends' printers know each name.
 """
 
 from __future__ import annotations
@@ -186,6 +186,15 @@ def checked_index(index: Any, length: Any) -> Poly:
     return Poly.of(_make("checked_index", "int64", (integer(index), integer(length))))
 
 
+def checked(check: str, expr: Expr) -> Expr:
+    """A scalar that fails the call where it is not what ``check`` wants (see ``CHECKS``)."""
+    return _make(check, expr.dtype, (expr,))
+
+
+#: what fails a call: an index out of range, a divisor of 0, a negative exponent
+CHECKS = frozenset(("checked_index", "checked_divisor", "checked_exponent"))
+
+
 def children(expr: Expr) -> list[Expr]:
     """What an expression is computed from, the opaque atoms of its indices included."""
     polys = [expr.value] if expr.op == "int" else expr.value[1] if expr.op == "access" else ()
@@ -237,12 +246,14 @@ def replaced(expr: Expr, exchange: Mapping[Expr, Expr]) -> Expr:
 
 
 __all__ = [
+    "CHECKS",
     "Expr",
     "Poly",
     "Symbol",
     "access",
     "apply",
     "cast",
+    "checked",
     "checked_index",
     "children",
     "const",

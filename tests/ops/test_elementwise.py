@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import special
 
+import graphlib
 import graphlib.tensor as T
-from graphlib.errors import DTypeError, ShapeError
+from graphlib.errors import DomainError, DTypeError, ShapeError
 from graphlib.ops import REGISTRY, elementwise
 
 from .backends import BACKENDS, MODES, compiled
@@ -216,14 +217,16 @@ def test_unary_integers_wrap_around(mode, dtype):
 @pytest.mark.parametrize("dtype", INTEGERS)
 @pytest.mark.parametrize("mode", MODES)
 def test_binary_integers_wrap_around(mode, dtype):
-    """Also division by zero, which gives 0 as in numpy, and the one quotient that overflows."""
+    """Also the one quotient that overflows."""
     x, y = T.TensorType(dtype, (None,))("x"), T.TensorType(dtype, (None,))("y")
     a, b = integer_pairs(dtype)
     names = [n for n in BINARY if n not in FLOATING and n != "pow"]
     assert {"add", "mul", "floor_div", "mod", "and_", "maximum", "lt"} <= set(names)
-    for name, got in zip(names, compiled(mode, [x, y], [ROWS[n](x, y) for n in names])(a, b), strict=True):
+    divided = {"floor_div", "mod"}
+    outputs = [ROWS[n](x, T.switch(T.eq(y, 0), 1, y) if n in divided else y) for n in names]
+    for name, got in zip(names, compiled(mode, [x, y], outputs)(a, b), strict=True):
         with np.errstate(all="ignore"):
-            wanted = BINARY[name](a, b)
+            wanted = BINARY[name](a, np.where(b == 0, b.dtype.type(1), b) if name in divided else b)
         assert got.dtype == wanted.dtype, name
         assert np.array_equal(got, wanted), name
 
@@ -416,3 +419,77 @@ def test_wrong_number_of_operands():
         T.exp(T.vector(), T.vector())
     with pytest.raises(TypeError, match=r"T\.add takes 2 operands, got 1"):
         T.add(T.vector())
+
+
+# integers that have no quotient or power
+
+
+DIVIDED = np.array([7, 8, -9], "int32")
+
+
+def fails(mode, inputs, outputs, arguments, **kwargs):
+    """The error of a call, whose message names a line of this file."""
+    function = compiled(mode, inputs, outputs, **kwargs)
+    with pytest.raises((ZeroDivisionError, DomainError)) as error:
+        function(*arguments)
+    assert "test_elementwise.py" in str(error.value)
+    return type(error.value)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_integer_divided_by_zero_fails_the_call(mode):
+    """As in Theano, alone and in what is fused, in lengths, indices and loops; nothing was updated before."""
+    v, w, j, x = T.ivector("v"), T.ivector("w"), T.lscalar("j"), T.fvector("x")
+    step, _ = graphlib.scan(lambda a: a // j, v)
+    ones = np.ones(4, "float32")
+    for outputs, divisors in [
+        ([v // w, v % w], ([1, 0, 2], 1)),
+        ((T.sqr(v // j) + v).sum(), ([1, 1, 1], 0)),
+        (v // 0, ([1, 1, 1], 1)),
+        ([T.zeros(12 // j), x[: 4 // j], x[4 % j]], ([1, 1, 1], 0)),
+        (x[v % w], ([1, 0, 3], 1)),
+        (step, ([1, 1, 1], 0)),
+        (v.astype("uint8") // w.astype("uint8"), ([1, 0, 2], 1)),
+    ]:
+        error = fails(mode, [v, x, w, j], outputs, [DIVIDED, ones, *divisors])
+        assert error is ZeroDivisionError
+    s, t = (graphlib.shared(np.array([1, 2, 3], "int32")) for _ in range(2))
+    updates = [(s, T.inc_subtensor(s[v % w], 1) - s // w), (t, t + 1)]
+    function = compiled(mode, [v, w], [], updates=updates)
+    with pytest.raises(ZeroDivisionError):
+        function(DIVIDED, [1, 0, 2])
+    assert s.get_value().tolist() == t.get_value().tolist() == [1, 2, 3]
+    function(DIVIDED, [1, 2, 3])
+    assert t.get_value().tolist() == [2, 3, 4]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_divided_by_zero_in_no_case_is_no_error(mode):
+    v, w, x, n = T.ivector("v"), T.ivector("w"), T.fvector("x"), T.lscalar("n")
+    safe = T.switch(T.eq(w, 0), 0, v // T.switch(T.eq(w, 0), 1, w))
+    least = np.iinfo("int32").min
+    outputs = [safe, v // w.clip(-1, -1), v % w.clip(-1, -1), T.repeat(x, n), T.tile(x, 2), x / 0]
+    got = compiled(mode, [v, w, x, n], outputs)(
+        np.array([7, least], "int32"), [2, 0], np.zeros(0, "float32"), 0
+    )
+    assert [r.tolist() for r in got] == [[3, 0], [-7, least], [0, 0], [], [], []]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_integer_has_no_negative_power(mode):
+    """numpy's error; a float base has them."""
+    v, w = T.ivector("v"), T.ivector("w")
+    assert fails(mode, [v, w], v**-1, [DIVIDED, [0]]) is DomainError
+    assert fails(mode, [v, w], (v**w).sum() + 1, [DIVIDED, [1, -2, 0]]) is DomainError
+    assert issubclass(DomainError, ValueError)
+    got = compiled(mode, [v, w], [v**w, v.astype("float64") ** w])(DIVIDED, [1, 2, 0])
+    assert got[0].tolist() == [7, 64, 1] and got[1].tolist() == [7, 64, 1]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_absolute_value_of_what_wraps_around(mode):
+    u, i = T.TensorType("uint8", (None,))("u"), T.TensorType("int8", (None,))("i")
+    got = compiled(mode, [u, i], [abs(-u), abs(-i), abs(abs(-i))])(
+        np.array([3, 0, 250], "uint8"), np.array([3, -128, -5], "int8")
+    )
+    assert [r.tolist() for r in got] == [[253, 0, 6], [3, -128, 5], [3, -128, 5]]

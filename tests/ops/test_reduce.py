@@ -254,6 +254,46 @@ def test_the_gradient_of_a_product_is_exact_at_zeros(mode):
     np.testing.assert_array_equal(got, [[12, 8, 6], [0, 8, 0], [0, 0, 0]])
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_derivatives_of_products_at_zeros(mode):
+    """First and second order of prod and cumprod, none, one or several zeros in a row; against differences of
+    numpy's, which are exact but for rounding: a product is linear in each of its factors."""
+    x = T.dmatrix("x")
+    array = np.array([[2.0, 3, 4, 5], [2, 0, 4, 1], [0, 0, 4, 2], [1, 0, 3, 0], [0, 0, 0, 1]])
+    weights = np.cos(np.arange(20.0)).reshape(array.shape)
+    functions = {
+        "prod of rows": (lambda v: v.prod(axis=1), lambda a: a.prod(axis=1)),
+        "prod of columns": (lambda v: v.prod(axis=0), lambda a: a.prod(axis=0)),
+        "prod of some": (lambda v: v[1:3, 1:].prod(), lambda a: a[1:3, 1:].prod()),
+        "cumprod along rows": (lambda v: T.cumprod(v, axis=1), lambda a: np.cumprod(a, axis=1)),
+        "cumprod along columns": (lambda v: T.cumprod(v, axis=0), lambda a: np.cumprod(a, axis=0)),
+        "cumprod of all": (T.cumprod, np.cumprod),
+    }
+    outputs, costs = [], []
+    for build, numpy in functions.values():
+        shape = numpy(array).shape
+        scale = np.sin(np.arange(1.0, np.prod(shape) + 1)).reshape(shape)
+        costs.append(lambda a, numpy=numpy, scale=scale: (numpy(a) * scale).sum())
+        gradient = graphlib.grad((build(x) * scale).sum(), x)
+        outputs += [gradient, graphlib.grad((gradient * weights).sum(), x)]
+    results = compiled(mode, [x], outputs)(array)
+    for name, cost, first, second in zip(functions, costs, results[::2], results[1::2], strict=True):
+        wanted = differences(cost, array)
+        np.testing.assert_allclose(first, wanted, atol=1e-9, err_msg=name)
+        slope = differences(lambda a, cost=cost: (differences(cost, a) * weights).sum(), array)
+        np.testing.assert_allclose(second, slope, atol=1e-9, err_msg=f"second order of {name}")
+
+
+def differences(cost, point):
+    """Central differences of a function that is linear in each number."""
+    result = np.zeros_like(point)
+    for place in np.ndindex(point.shape):
+        step = np.zeros_like(point)
+        step[place] = 0.5
+        result[place] = cost(point + step) - cost(point - step)
+    return result
+
+
 def test_axes_that_do_not_exist():
     x = T.matrix("scores")
     for build in (

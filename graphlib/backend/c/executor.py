@@ -12,7 +12,7 @@ import numpy as np
 from ...compile.lowering import check_message
 from ...compile.program import Program
 from ...compile.schedule import Schedule
-from ...errors import GraphError, ShapeError
+from ...errors import DomainError, GraphError, ShapeError
 from ...graph import Variable
 from ...rewrite import rewrite
 from ..reference import ReferenceExecutor
@@ -156,12 +156,12 @@ class CExecutor:
             before = {s: s.data.copy() for s in self.program.updates}
             try:
                 ReferenceExecutor(self.original, False).values(inputs)
-            except IndexError as error:
-                raise IndexError(f"{title}: {error}") from None
+            except (IndexError, ZeroDivisionError, DomainError) as error:
+                raise type(error)(f"{title}: {error}") from None
             finally:
                 for s, value in before.items():
                     s.set_value(value)
-            raise IndexError(f"{title}: an index is out of range")
+            raise IndexError(f"{title}: an index is out of range, or a divisor 0")
         if code == -1:
             raise MemoryError(f"{title}: not enough memory for the intermediate results")
         raise GraphError(f"{title}: unknown failure {code}")

@@ -92,7 +92,7 @@ class Kernel:
     text: str
     length: Poly | None
     work: Poly
-    checks_index: bool
+    checks: bool
     partial: list[Value] = field(default_factory=list)
 
 
@@ -215,7 +215,7 @@ class KernelWriter:
             text,
             self.turns(0) if self.splits else None,
             work,
-            self.printer.checks_index,
+            self.printer.checks,
             self.partial,
         )
 
@@ -256,24 +256,24 @@ class KernelWriter:
             inner.lines.append(f"(void)({place});")
         else:
             pointer = self.use(variable, True)
-            guard = "if (!bad) " if self.printer.checks_index else ""
+            guard = "if (!bad) " if self.printer.checks else ""
             inner.lines.append(f"{guard}{pointer}[{place}] {'=' if piece.mode == 'set' else '+='} {element};")
         for k in reversed(range(len(piece.axes))):
             lines = scopes[k + 1].lines
             if k in self.collapsed:
                 scopes[k].lines.extend(lines)
                 continue
-            simd = k == levels[-1] and not piece.collides and not self.printer.checks_index
+            simd = k == levels[-1] and not piece.collides and not self.printer.checks
             scopes[k].lines.extend(self.loop(k, lines, ["#pragma omp simd"] if simd else []))
         text = self.function(scope.lines, [variable])
-        return Kernel(self.name, text, None, Poly.of(0), self.printer.checks_index)
+        return Kernel(self.name, text, None, Poly.of(0), self.printer.checks)
 
     def function(self, lines: list[str], variables: list[Variable]) -> str:
         head = ["gl_loop *const loop = context;", f"{self.memory.struct} *const s = loop->state;"]
         head += [f"const int64_t {name} = s->{name};" for name in self.lengths]
         for name, (c_type, written) in self.pointers.items():
             head.append(f"{'' if written else 'const '}{c_type} *const restrict {name} = s->{name};")
-        if self.printer.checks_index:
+        if self.printer.checks:
             head.append("int64_t bad = 0;")
             lines = [*lines, "if (bad) s->bad_index = 1;"]
         if self.splits:
@@ -537,7 +537,7 @@ class KernelWriter:
                 f"gl_{value.kind}_{s}" if dtype.startswith("float") else value.kind
             )
             clauses.setdefault(operator, []).append(self.printer.locals[value.variable][0])
-        if self.printer.checks_index:
+        if self.printer.checks:
             clauses["|"] = [*clauses.get("|", []), "bad"]
         text = "".join(f" reduction({op}:{', '.join(names)})" for op, names in clauses.items())
         return [f"#pragma omp simd{text}"]

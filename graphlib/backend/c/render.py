@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from ...compile.indices import checks_index
+from ...compile.indices import checks_values
 from ...compile.lowering import Strided
 from ...compile.memory import Slot, plan
 from ...compile.program import Program
@@ -15,7 +15,7 @@ from ...compile.steps import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep,
 from ...compile.verify import verify
 from ...errors import ShapeError
 from ...graph import Constant, Variable
-from ...scalar.expression import Expr, integer, walk
+from ...scalar.expression import CHECKS, Expr, integer, walk
 from ...scalar.integer import Poly, Symbol, product
 from ...scalar.lowered import Check
 from ..expressions import describe
@@ -256,7 +256,7 @@ class Renderer:
                 f"s->{name}[0] = {part}[0];",
                 f"for (int64_t k = 1; k < gl_chunks({length}, {work}); k++) {text}",
             ]
-        if kernel.checks_index:
+        if kernel.checks:
             lines.append("if (s->bad_index) return -2;")
         return lines
 
@@ -269,7 +269,7 @@ class Renderer:
         lines = []
         name = f"{self.prefix}push_{number}"
         in_place = self.storage(step.variable) in self.program.updates
-        for k, piece in enumerate(step.pieces if in_place and checks_index(step) else ()):
+        for k, piece in enumerate(step.pieces if in_place and checks_values(step) else ()):
             # before anything of the shared variable is overwritten
             writer = KernelWriter(f"{name}_{k}_check", self.memory)
             lines += self.call_kernel(writer.piece(step.variable, piece, only_checks=True))
@@ -392,15 +392,13 @@ class Renderer:
             {},
         )
         printer.count = sum(line.startswith("const ") for line in lines)
-        if any(e.op == "checked_index" for e in walk(expr)) and not any(
-            "int64_t bad" in line for line in lines
-        ):
+        if any(e.op in CHECKS for e in walk(expr)) and not any("int64_t bad" in line for line in lines):
             lines.append("int64_t bad = 0;")
         printer.count_uses([expr])
         scope = Scope(None, 0)
         text = printer.emit(expr, scope)
         lines.extend(scope.lines)
-        if printer.checks_index:
+        if printer.checks:
             # looked at before anything is done with it
             name = printer.name("t")
             lines += [f"const {C_TYPES[expr.dtype]} {name} = {text};", "if (bad) return -2;"]

@@ -20,11 +20,23 @@
 /* ---- indices ------------------------------------------------------------------------------------------------------ */
 
 /* The index that NumPy means: negative ones count from the end; one out of range sets *bad and reads element 0. */
-GL_INLINE long long gl_index(long long i, long long n, int *bad) {
+GL_INLINE long long gl_checked_index(long long i, long long n, int *bad) {
     long long j = i + (i < 0 ? n : 0);
     bool out = (unsigned long long)j >= (unsigned long long)n;
     *bad |= out;
     return out ? 0 : j;
+}
+
+/* What integers are divided by; 0 sets *bad. */
+GL_INLINE long long gl_checked_divisor(long long d, int *bad) {
+    *bad |= d == 0;
+    return d;
+}
+
+/* The power that an integer is raised to; a negative one sets *bad. */
+GL_INLINE long long gl_checked_exponent(long long n, int *bad) {
+    *bad |= n < 0;
+    return n;
 }
 
 /* *rest / n, leaving the remainder in *rest; in 32 bits where both fit, which is several times faster. */

@@ -339,7 +339,7 @@ class CudaExecutor(Steps):
         finally:
             for s, value in before.items():
                 s.set_value(value)
-        raise IndexError("an index is out of range")
+        raise IndexError("an index is out of range, or a divisor 0")
 
     def rewritten(self) -> list[Variable]:
         return self.user_program.results

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import DomainError
 from ...graph import Variable
 from ...ops import elementwise
-from ...scalar.expression import Expr
+from ...scalar.expression import CHECKS, Expr
 from ...scalar.integer import Poly, Symbol
 
 
@@ -75,8 +76,8 @@ class Evaluator:
         if e.op == "access":
             variable, index = e.value
             return lambda: self.read(variable, tuple(map(self.poly, index)))
-        if e.op == "checked_index":
-            return _checked_index
+        if e.op in CHECKS:
+            return _CHECKS[e.op]
         plain = _PLAIN.get(e.op)
         if plain is not None and e.args[-1].dtype == "int64":
             return plain
@@ -96,6 +97,24 @@ def _checked_index(i: Any, n: Any) -> int:
         raise IndexError(f"index {i} is out of bounds for axis with size {n}")
     return i + n if i < 0 else i
 
+
+def _checked_divisor(d: Any) -> Any:
+    if d == 0:
+        raise ZeroDivisionError("integer division by zero")
+    return d
+
+
+def _checked_exponent(n: Any) -> Any:
+    if n < 0:
+        raise DomainError("an integer to the power of a negative one")
+    return n
+
+
+_CHECKS: dict[str, Callable[..., Any]] = {
+    "checked_index": _checked_index,
+    "checked_divisor": _checked_divisor,
+    "checked_exponent": _checked_exponent,
+}
 
 #: what lengths are mostly made of, on Python's integers: NumPy's take twenty times as long
 _PLAIN: dict[str, Callable[..., Any]] = {

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ...compile.indices import checks_index
+from ...compile.indices import checks_values
 from ...compile.lowering import check_message
 from ...compile.memory import plan
 from ...compile.program import Program
@@ -151,7 +151,7 @@ class Steps:
     def _pushes(self, step: Pushes, writer: KernelWriter) -> list[Kernel]:
         """What an output has before anything is pushed into it, and the pieces."""
         start = []
-        if self.storage(step.variable) in self.program.updates and checks_index(step):
+        if self.storage(step.variable) in self.program.updates and checks_values(step):
             # before anything of the shared variable is overwritten
             start = [
                 pushes.push(writer.after(f"_{k}_check"), step.variable, p, only_checks=True)

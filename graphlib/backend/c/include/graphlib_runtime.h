@@ -60,11 +60,23 @@ static inline void gl_run_loop(const gl_runtime *rt, gl_task task, void *state, 
 }
 
 /* The index that NumPy means: negative ones count from the end; one out of range sets *bad and reads element 0. */
-static inline __attribute__((always_inline)) int64_t gl_index(int64_t i, int64_t n, int64_t *bad) {
+static inline __attribute__((always_inline)) int64_t gl_checked_index(int64_t i, int64_t n, int64_t *bad) {
     int64_t j = i + (i < 0 ? n : 0);
     int64_t out = (uint64_t)j >= (uint64_t)n;
     *bad |= out;
     return out ? 0 : j;
+}
+
+/* What integers are divided by; 0 sets *bad. */
+static inline __attribute__((always_inline)) int64_t gl_checked_divisor(int64_t d, int64_t *bad) {
+    *bad |= d == 0;
+    return d;
+}
+
+/* The power that an integer is raised to; a negative one sets *bad. */
+static inline __attribute__((always_inline)) int64_t gl_checked_exponent(int64_t n, int64_t *bad) {
+    *bad |= n < 0;
+    return n;
 }
 
 static inline char *gl_grow(char **arena, int64_t *capacity, int64_t size) {

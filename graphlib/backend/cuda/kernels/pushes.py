@@ -67,7 +67,7 @@ def push(writer: KernelWriter, variable: Variable, piece: Placed, only_checks: b
     else:
         target, assign = writer.pointer(variable, written=True), "=" if piece.mode == "set" else "+="
         store = f"{target}[{place}] {assign} {element};"
-        inner.lines.append(f"if (!bad) {store}" if writer.printer.checks_index else store)
+        inner.lines.append(f"if (!bad) {store}" if writer.printer.checks else store)
     body = [*decode, *outer.lines]
     if any(k not in writer.collapsed for k in serial):
         body += [f"for (long long term = 0; term < {total}; term++) {{"]

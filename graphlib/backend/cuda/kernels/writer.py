@@ -160,7 +160,7 @@ class KernelWriter:
             else:
                 parameters.append(f"{c_type} {name}")
         arguments = list(self.arguments)
-        flags, checks = self.memory.flags, self.printer.checks_index
+        flags, checks = self.memory.flags, self.printer.checks
         head, tail = [], []
         if checks or flags.earlier:
             arguments.append(Argument("failed", None))
