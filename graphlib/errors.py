@@ -12,6 +12,11 @@ class ShapeError(GraphError, ValueError):
     """Shapes that do not fit together, while a graph is built or at a call."""
 
 
+class Resized(ShapeError):
+    """A function that was compiled for the present lengths of shared variables was called with others, or
+    computed others; within graphlib only: the function is compiled for any lengths then."""
+
+
 class DTypeError(GraphError, TypeError):
     """A dtype that an operation or an input does not take."""
 

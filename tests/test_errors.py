@@ -59,7 +59,7 @@ def ones(*shape):
 
 def test_wrong_shapes_while_the_graph_is_built():
     pixels, here = T.matrix("pixels", shape=(None, 784)), line()
-    W, there = graphlib.shared(ones(500, 10), "W"), line()
+    W, there = graphlib.shared(ones(500, 10), "W", shape=(500, 10)), line()
     with pytest.raises(ShapeError) as error:
         T.dot(pixels, W)
     says(
@@ -175,12 +175,13 @@ def test_an_update_of_another_type():
         "the update of W float32(2,)",
         here,
         "is of dtype float64",
-        "step) float64(2,)",
+        "step) float64(?,)",
         ".astype('float32')",
     )
+    V, there = graphlib.shared(ones(2), "V", shape=(2,)), line()
     with pytest.raises(ShapeError) as error:
-        graphlib.function([], updates=[(W, T.zeros((3,)))])
-    says(error, "the update of W float32(2,)", here, "has another shape", "float32(3,)")
+        graphlib.function([], updates=[(V, T.zeros((3,)))])
+    says(error, "the update of V float32(2,)", there, "has another shape", "float32(3,)")
 
 
 # calling
@@ -252,7 +253,7 @@ def test_an_index_out_of_range(mode):
 
 
 def test_a_value_a_shared_variable_does_not_take():
-    W, here = graphlib.shared(ones(2, 3), "W"), line()
+    W, here = graphlib.shared(ones(2, 3), "W", shape=(2, 3)), line()
     with pytest.raises(ShapeError) as error:
         W.set_value(ones(3, 2))
     says(error, "set_value: the value for W float32(2, 3)", here, "has shape (3, 2), expected (2, 3)")

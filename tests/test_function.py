@@ -361,7 +361,7 @@ def test_an_update_of_a_narrower_dtype_is_cast(function):
 
 
 def test_updates_that_are_wrong(function):
-    w, x = graphlib.shared(ramp(3), "w"), T.vector("x")
+    w, x = graphlib.shared(ramp(3), "w", shape=(3,)), T.vector("x")
     n = graphlib.shared(1, "n")
     cases = {
         r"only shared variables can be updated, not x float32\(\?,\), made at": ([(x, x)], InputError),
@@ -538,7 +538,7 @@ def test_shared_values_that_are_replaced_are_seen_by_functions(function):
 
 
 def test_values_a_shared_variable_does_not_take():
-    w = graphlib.shared(ramp(2, 3), "W")
+    w = graphlib.shared(ramp(2, 3), "W", shape=(2, 3))
     with pytest.raises(ShapeError) as error:
         w.set_value(ramp(3, 2))
     text = str(error.value)

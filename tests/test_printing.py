@@ -34,8 +34,8 @@ checked = settings(deadline=None, derandomize=True)
 def layer():
     """tanh(x·W + b) with its leaves."""
     x = T.matrix("x")
-    W = graphlib.shared(np.zeros((4, 3), "float32"), "W")
-    b = graphlib.shared(np.zeros(3, "float32"), "b")
+    W = graphlib.shared(np.zeros((4, 3), "float32"), "W", shape=(4, 3))
+    b = graphlib.shared(np.zeros(3, "float32"), "b", shape=(3,))
     return x, W, b, T.tanh(T.dot(x, W) + b)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import GraphError
+from ..errors import GraphError, ShapeError
 from ..graph import Apply, Constant, Shared, Variable, toposort
 
 
@@ -27,6 +27,13 @@ class ReferenceExecutor:
         values = self.values(inputs)
         outputs = [np.array(values[v]) for v in self.program.outputs]
         new = [np.array(values[v]) for v in self.program.updates.values()]
+        for (shared, variable), value in zip(self.program.updates.items(), new, strict=True):
+            for axis, (n, m) in enumerate(zip(shared.type.shape, value.shape, strict=True)):
+                if n not in (None, m):
+                    raise ShapeError(
+                        f"{self.program.title}: the update of {shared.describe()} has length {m} instead of "
+                        f"{n} in axis {axis}: {variable.describe()}"
+                    )
         for shared, value in zip(self.program.updates, new, strict=True):
             shared.set_value(value)
         return outputs

@@ -7,6 +7,7 @@ compares; ``check_nan`` runs C and, when a NaN comes out, looks for the node tha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..backend.reference import ReferenceExecutor
 from ..configuration import config
 from ..errors import BackendMismatch, NanError
 from ..graph import Apply, Constant, Shared, Variable, toposort
+from .present import ForPresentLengths, may_change
 from .program import Program
 
 
@@ -29,6 +31,15 @@ def _reference(program: Program, profile: bool) -> ReferenceExecutor:
 
 
 def _fast_run(program: Program, profile: bool) -> Any:
+    make = _native(profile)
+    if make is None:
+        return ReferenceExecutor(program, profile)
+    return ForPresentLengths(program, make) if may_change(program) else make(program)
+
+
+def _native(profile: bool) -> Callable[[Program], Any] | None:
+    """What makes native code of programs, as the settings say; None, with a warning, where there is no
+    compiler."""
     if config.device != "cpu":
         from ..backend.cuda.driver import automatic
 
@@ -36,15 +47,15 @@ def _fast_run(program: Program, profile: bool) -> Any:
         if device != "cpu":
             from ..backend.cuda.executor import CudaExecutor
 
-            return CudaExecutor(program, profile, device)
+            return lambda program: CudaExecutor(program, profile, device)
     from ..backend.c.toolchain import find_compiler, warn_no_compiler
 
     if find_compiler() is None:
         warn_no_compiler()
-        return ReferenceExecutor(program, profile)
+        return None
     from ..backend.c.executor import CExecutor
 
-    return CExecutor(program, profile)
+    return lambda program: CExecutor(program, profile)
 
 
 def _tolerances(dtype: np.dtype) -> dict[str, float]:

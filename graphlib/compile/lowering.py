@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ShapeError
-from ..graph import Apply, Constant, Variable, toposort
+from ..errors import Resized, ShapeError
+from ..graph import Apply, Constant, Sized, Variable, toposort
 from ..ops.op import Op
 from ..scalar import expression as ex
 from ..scalar.expression import Expr
@@ -146,6 +146,7 @@ class Lowering:
                     m,
                     f"the update of {{0}} has length {{b}} instead of {{a}} in axis {axis}: {{1}}",
                     (target, value),
+                    resizes=isinstance(target, Sized) and target.of.type.shape[axis] is None,
                 )
 
     # leaves and operands
@@ -354,13 +355,13 @@ class Lowering:
             self.dims[symbol] = length
         return Poly.of(self._dim_of[length])
 
-    def require(self, left: Poly, right: Poly, message: str, variables: tuple) -> None:
+    def require(self, left: Poly, right: Poly, message: str, variables: tuple, resizes: bool = False) -> None:
         left, right = self.named(left), self.named(right)
         if left == right:
             return
-        check = Check(left, right, message, variables)
+        check = Check(left, right, message, variables, resizes)
         if left.constant is not None and right.constant is not None:
-            raise ShapeError(check_message(check, left.constant, right.constant))
+            raise failed_check(check, left.constant, right.constant)
         self.checks.append(check)
         left, right = self._known_same(left), self._known_same(right)
         leaf_symbols = set(self.leaf_dims.values())
@@ -372,7 +373,7 @@ class Lowering:
             ):
                 self.same[one.atom] = other
                 self.leaf_checks.append(
-                    Check(*((one, other) if one is left else (other, one)), message, variables)
+                    Check(*((one, other) if one is left else (other, one)), message, variables, resizes)
                 )
                 break
 
@@ -470,10 +471,10 @@ def _cost(expr: Expr, limit: int) -> bool:
     return True
 
 
-def check_message(check: Check, a: int, b: int) -> str:
-    """The sentence for a failed check, with both lengths and both variables."""
+def failed_check(check: Check, a: int, b: int, where: str = "") -> ShapeError:
+    """The error of a failed check, with both lengths and both variables."""
     names = [v.describe() for v in check.variables]
-    return check.message.format(*names, a=a, b=b)
+    return (Resized if check.resizes else ShapeError)(where + check.message.format(*names, a=a, b=b))
 
 
-__all__ = ["LOOP", "Lowering", "Placed", "Strided", "Value", "check_message", "polys_of"]
+__all__ = ["LOOP", "Lowering", "Placed", "Strided", "Value", "failed_check", "polys_of"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from ..graph import Shared, Variable
+from .lowering import Lowering
 
 
 @dataclass
@@ -38,9 +39,13 @@ class Program:
         return replace(self, outputs=results[:n], updates=updates)
 
     def with_resized_as_outputs(self) -> tuple[Program, list[Shared]]:
-        """The same program with the updates of shared variables whose shape may change as further outputs,
-        and the latter."""
+        """The same program with the updates of shared variables whose shape they may change as further
+        outputs, and the latter."""
         resized = [s for s in self.updates if None in s.type.shape]
+        if resized:
+            # lengths that must be equal for other reasons are equal
+            low = Lowering(self.results, self.inputs)
+            resized = [s for s in resized if low.shape(s) != low.shape(self.updates[s])]
         if not resized:
             return self, []
         outputs = [*self.outputs, *(self.updates[s] for s in resized)]

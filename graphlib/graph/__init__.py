@@ -4,7 +4,7 @@ pickled.
 Imports only ``errors`` and ``configuration``; knows nothing of what an operation computes.
 """
 
-from .shared import Shared, shared
+from .shared import Shared, Sized, shared
 from .traverse import ancestors, clone, graph_inputs, toposort
 from .types import TensorType
 from .variable import Apply, Constant, Variable
@@ -13,6 +13,7 @@ __all__ = [
     "Apply",
     "Constant",
     "Shared",
+    "Sized",
     "TensorType",
     "Variable",
     "ancestors",

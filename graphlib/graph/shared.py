@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..configuration import config
-from ..errors import DTypeError, ShapeError
+from ..errors import DTypeError, Resized, ShapeError
 from .types import TensorType, dtype_name, shape_text
 from .variable import Origin, Variable, output_at, place_of
 
@@ -51,6 +51,10 @@ class Shared(Variable):
     def default_update(self, update: Variable | None) -> None:
         self._default_update = update
 
+    def present_shape(self) -> tuple[int, ...]:
+        """The shape of the present value."""
+        return _HOST.__get__(self).shape
+
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> np.ndarray:
         """The value, a copy; with ``borrow=True`` the array itself, which later calls of functions may
         change."""
@@ -65,18 +69,22 @@ class Shared(Variable):
         try:
             array = self.type.convert(value)
         except (ShapeError, DTypeError) as error:
-            hint = (
-                f" To let its shape change, make it with shared(..., shape={(None,) * self.ndim})."
-                if isinstance(error, ShapeError) and np.ndim(value) == self.ndim
-                else ""
-            )
-            raise builtin_type(error)(f"set_value: the value for {self.describe()} {error}.{hint}") from None
+            hint = ""
+            if isinstance(error, ShapeError) and np.ndim(value) == self.ndim:
+                allowed = tuple(
+                    n if n == m else None for n, m in zip(self.type.shape, np.shape(value), strict=True)
+                )
+                hint = f". To let its shape change, make it with shared(..., shape={allowed})."
+            raise builtin_type(error)(f"set_value: the value for {self.describe()} {error}{hint}") from None
         if borrow and array.flags.c_contiguous and array.flags.writeable and array.flags.aligned:
             self.data = array
         elif array.shape == self.data.shape:
             np.copyto(self.data, array)
         else:
             self.data = np.array(array, order="C")
+
+    def describe(self) -> str:
+        return self._described(TensorType(self.dtype, self.present_shape()))
 
     @property
     def value(self) -> np.ndarray:
@@ -144,6 +152,44 @@ class Resident(Shared):
         return _restore_shared, (self._mirror(), self.type, self.name, self.origin)
 
 
+class Sized(Shared):
+    """A shared variable in a function that is compiled for the lengths it has now; ``of`` is the variable
+    itself, of which everything but the type is."""
+
+    __slots__ = ("of",)
+
+    def __init__(self, of: Shared, type: TensorType) -> None:
+        Variable.__init__(self, type, name=of.name, origin=of.origin)
+        self.of = of
+        self.serial = of.serial
+
+    data = property(lambda self: self.of.data, lambda self, array: setattr(self.of, "data", array))
+    default_update = property(lambda self: None)
+
+    def present_shape(self) -> tuple[int, ...]:
+        return self.of.present_shape()
+
+    def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> np.ndarray:
+        return self.of.get_value(borrow)
+
+    def set_value(self, value: Any, borrow: bool = False) -> None:
+        self.of.set_value(value, borrow)
+
+    def __reduce__(self) -> tuple:
+        return Sized, (self.of, self.type)
+
+
+def itself(shared: Shared) -> Shared:
+    """The variable that a function was compiled for the present lengths of."""
+    return shared.of if isinstance(shared, Sized) else shared
+
+
+def as_compiled(shared: Shared) -> None:
+    """Errors: Resized where a variable's lengths are no longer those that a function was compiled for."""
+    if isinstance(shared, Sized) and not shared.type.accepts_shape(shared.present_shape()):
+        raise Resized(f"{shared.describe()} has shape {shared.present_shape()}")
+
+
 _HOST = Shared.data
 builtin_type = type
 
@@ -160,16 +206,25 @@ def shared(
     borrow: bool = False,
     shape: tuple[int | None, ...] | None = None,
     dtype: Any = None,
+    broadcastable: tuple[bool, ...] | None = None,
     **ignored: Any,
 ) -> Shared:
     """A shared variable with the given value.
 
+    ``set_value`` and ``updates`` may change its lengths, but for those of 1, which broadcast, and so stay.
+    Functions are fast with the lengths that there are when they are compiled, and compiled once more, for
+    all others, when there are others.
+
     value: array, number or nested list; a Python int becomes int64, a Python float config.floatX. borrow: let
-    the variable use a fitting array as its storage instead of a copy. shape: a static shape other than the
-    value's own, e.g. ``(None, 784)`` so that ``set_value`` may change the length. Other keywords of Theano's
-    (target, broadcastable) are accepted and have no effect.
+    the variable use a fitting array as its storage instead of a copy. shape: the lengths that never change,
+    and None for those that may, e.g. ``(None, 784)``. With ``shape=value.shape`` wrong lengths are found
+    while graphs are built, with ``(None, None)`` a length of 1 may change, and does not broadcast.
+    broadcastable: the same in Theano's way, True for a length that is always 1, False for any.  Theano's
+    target is accepted and has no effect.
+
+    Errors: ShapeError where the value does not have the declared shape.
     """
-    unknown = set(ignored) - {"target", "broadcastable"}
+    unknown = set(ignored) - {"target"}
     if unknown:
         raise TypeError(f"shared() got an unexpected keyword {', '.join(sorted(unknown))}")
     if isinstance(value, Variable):
@@ -182,7 +237,9 @@ def shared(
     flags = array.flags
     if not (usable and flags.c_contiguous and flags.writeable and flags.aligned):
         array = np.array(array, dtype=wanted, order="C")
-    type = TensorType(wanted, array.shape if shape is None else shape)
+    if shape is None:
+        shape = broadcastable if broadcastable is not None else [n == 1 for n in array.shape]
+    type = TensorType(wanted, shape)
     if not type.accepts_shape(array.shape):
         raise ShapeError(
             f"shared(): the value has shape {array.shape}, its declared shape is {shape_text(type.shape)}"

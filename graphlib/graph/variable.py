@@ -143,12 +143,15 @@ class Variable:
         What has no name is described by its operation and operands: ``dot(x, W) float32(?, 10), made at
         ...``.
         """
+        return self._described(self.type)
+
+    def _described(self, type: TensorType) -> str:
         label = str(self)
         if self.name is None and self.owner is not None:
             shown = [str(v) for v in self.owner.inputs[:4]] + ["..."] * (len(self.owner.inputs) > 4)
             label += f"({', '.join(shown)})"
         made = f", made at {self.origin.full}" if self.origin else ""
-        return f"{label} {self.type}{made}"
+        return f"{label} {type}{made}"
 
     def __reduce__(self) -> tuple:
         if self.owner is None:

@@ -245,7 +245,9 @@ def _diagram_of(subject: Subject, print_type: bool) -> _Diagram:
 
 
 def _kind(variable: Variable) -> str:
-    return {Constant: "constant", Shared: "shared variable"}.get(type(variable), "input")
+    if isinstance(variable, Constant):
+        return "constant"
+    return "shared variable" if isinstance(variable, Shared) else "input"
 
 
 def _leaf_lines(variable: Variable, print_type: bool) -> list[str]:

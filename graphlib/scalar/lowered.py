@@ -129,9 +129,13 @@ class Loop:
 @dataclass
 class Check:
     """A condition on lengths that must hold at a call: two polynomials that must be equal, and the message if
-    not."""
+    not.
+
+    ``resizes``: if not, a shared variable gets another shape, which the function was not compiled for.
+    """
 
     left: Poly
     right: Poly
     message: str
     variables: tuple = field(default_factory=tuple)
+    resizes: bool = False

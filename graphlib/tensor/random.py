@@ -88,7 +88,7 @@ class RandomStreams:
 
     def _state(self) -> Shared:
         k = len(self._states)
-        state = shared(np.array([self._seed, k, 0]), name=f"random_state_{k}")
+        state = shared(np.array([self._seed, k, 0]), name=f"random_state_{k}", shape=(3,))
         state.default_update = state + np.array([0, 0, 1])
         self._states.append(state)
         return state

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ...compile.lowering import check_message
+from ...compile.lowering import failed_check
 from ...compile.program import Program
 from ...compile.schedule import Schedule
-from ...errors import DomainError, GraphError, ShapeError
+from ...errors import DomainError, GraphError
 from ...graph import Variable
+from ...graph.shared import as_compiled, itself
 from ...rewrite import rewrite
 from ..reference import ReferenceExecutor
 from .render import Renderer
@@ -37,7 +38,7 @@ class CExecutor:
         self.state = self.library.gl_new(start())
         self._finalizer = weakref.finalize(self, self.library.gl_free, self.state)
         self.inputs = len(program.inputs)
-        self.numbered_shareds = list(enumerate(program.shareds, self.inputs))
+        self.numbered_shareds = [(k, itself(s)) for k, s in enumerate(program.shareds, self.inputs)]
         leaves = self.inputs + len(program.shareds) + len(self.rendered.constants)
         self.count = leaves + len(program.outputs)
         self.args = (ctypes.c_void_p * max(self.count, 1))()
@@ -90,6 +91,7 @@ class CExecutor:
         args, kept = self.args, self._kept
         for k, shared in self.numbered_shareds:
             if shared.data is not kept[k]:
+                as_compiled(self.program.shareds[k - self.inputs])
                 self._keep(k, [shared.data])
                 self._overwritten = {id(a) for s in self.program.updates for a in (s.data, s.data.base)}
                 self._overwritten.discard(id(None))
@@ -151,7 +153,7 @@ class CExecutor:
         if code > 0:
             lengths = (ctypes.c_int64 * 2)()
             self.library.gl_failure(self.state, lengths)
-            raise ShapeError(f"{title}: {check_message(self.rendered.checks[code - 1], *lengths)}")
+            raise failed_check(self.rendered.checks[code - 1], *lengths, f"{title}: ")
         if code == -2:
             before = {s: s.data.copy() for s in self.program.updates}
             try:

@@ -17,6 +17,7 @@ from ...compile.program import Program
 from ...compile.schedule import Schedule
 from ...configuration import config
 from ...graph import Constant, Shared, Variable
+from ...graph.shared import as_compiled, itself
 from ...rewrite import rewrite
 from ...scalar.expression import Expr
 from ...scalar.integer import Poly, Symbol
@@ -224,7 +225,7 @@ class CudaExecutor(Steps):
         """
         lengths = self.evaluator.lengths
         arrays = self.arrays
-        self.copies = {s: resident(s, self.device) for s in self.program.shareds}
+        self.copies = {s: resident(itself(s), self.device) for s in self.program.shareds}
         known = (
             *(a.shape for a in arrays.values()),
             *((c.address, c.shape) for c in self.copies.values()),
@@ -232,6 +233,8 @@ class CudaExecutor(Steps):
         again = known == self.known_lengths
         if not again:
             self.known_lengths = None
+            for s in self.program.shareds:
+                as_compiled(s)
             for (v, axis), symbol in self.low.leaf_dims.items():
                 if v in arrays:
                     lengths[symbol] = arrays[v].shape[axis]

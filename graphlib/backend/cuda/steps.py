@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 
 from ...compile.indices import checks_values
-from ...compile.lowering import check_message
+from ...compile.lowering import failed_check
 from ...compile.memory import plan
 from ...compile.program import Program
 from ...compile.schedule import Schedule
 from ...compile.steps import Copy, Loops, MatMul, Pushes, ScanStep, Step
 from ...compile.verify import verify
-from ...errors import ShapeError
 from ...graph import Constant, Shared, Variable
 from ...scalar.expression import Expr
 from ...scalar.integer import Poly, Symbol, product
@@ -265,7 +264,7 @@ class Steps:
         check = self.low.checks[k]
         left, right = self.evaluator.poly(check.left), self.evaluator.poly(check.right)
         if left != right:
-            raise ShapeError(f"{self.root.program.title}: {check_message(check, left, right)}")
+            raise failed_check(check, left, right, f"{self.root.program.title}: ")
 
     def _bytes(self, v: Variable) -> int:
         return self.evaluator.poly(product(self.low.shape(v))) * v.type.numpy_dtype.itemsize
