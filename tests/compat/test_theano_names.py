@@ -383,3 +383,19 @@ def test_lengths_of_one_that_are_promised(theano, T):
     with pytest.raises(ShapeError):
         f([[1, 2], [2, 3]], [[1, 2], [3, 4]])
     assert T.unbroadcast(column, 1) is column
+
+
+# shared variables
+
+
+def test_shared_variables_change_their_lengths_also_those_of_one(theano, T):
+    """Theano 1.0.5: no length of a shared variable broadcasts unless ``broadcastable`` says so."""
+    data = theano.shared(np.zeros((1, 1)), "data")
+    assert data.broadcastable == (False, False) and theano.compile.sharedvalue.shared is theano.shared
+    f = theano.function([], data.sum(axis=0))
+    data.set_value(np.ones((3, 2)))
+    assert f().tolist() == [3, 3]
+    with pytest.raises(ShapeError):
+        (theano.shared(np.ones((1, 2))) + theano.shared(np.ones((3, 2)))).eval()
+    row = theano.shared(np.ones((1, 2)), broadcastable=(True, False))
+    assert (row + data).eval().tolist() == [[2, 2]] * 3

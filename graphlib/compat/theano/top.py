@@ -1,12 +1,12 @@
 """``theano`` itself: names that only Theano's programs use."""
 
-from ...graph import Shared as SharedVariable
 from ...ops.linalg import dot
 from .gof import Apply, Op, as_op
 from .modes import Mode
 from .printing import debugprint
 from .scan_module import clone
 from .settings import config
+from .sharedvalue import SharedVariable, shared
 from .updates import OrderedUpdates
 
 __version__ = "1.0.5 (graphlib)"
@@ -22,4 +22,5 @@ __all__ = [
     "config",
     "debugprint",
     "dot",
+    "shared",
 ]
