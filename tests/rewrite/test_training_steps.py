@@ -58,7 +58,8 @@ def step(model, l1=0.0, l2=0.0, rate=0.13, minibatches=True):
     outputs = [cost, *(param - rate * gradient for param, gradient in zip(params, gradients, strict=True))]
     if not minibatches:
         return [x, y], [IMAGES[:20], LABELS[:20].astype("int32")], outputs
-    images, labels = shared(IMAGES, "images"), T.cast(shared(LABELS, "labels"), "int32")
+    images = shared(IMAGES, "images", shape=IMAGES.shape)
+    labels = T.cast(shared(LABELS, "labels", shape=LABELS.shape), "int32")
     part = slice(index * 20, (index + 1) * 20)
     return [index], [np.asarray(1)], clone(outputs, {x: images[part], y: labels[part]})
 
