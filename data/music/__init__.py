@@ -5,13 +5,15 @@ and archives of MIDI files.
 """
 
 import os
+import warnings
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
-from data import DataError
+from data import DataError, DataWarning
 from data.archives import members
 from data.music.midi import DT, KEYS, parse_midi, read_midi, write_midi
 from data.music.pictures import save_rolls
@@ -19,6 +21,8 @@ from data.music.pictures import save_rolls
 __all__ = ["DT", "KEYS", "SHIPPED", "Dataset", "load", "read_midi", "save_rolls", "write_midi"]
 
 SHIPPED = Path(__file__).parent / "chorales.npz"
+
+_LISTED = 20  # files that a warning names
 
 PARTS = ("train", "valid", "test")
 
@@ -51,7 +55,8 @@ def load(source: str | os.PathLike | None = None, r: tuple[int, int] = KEYS, dt:
         dt: seconds a step, for MIDI files.
 
     Raises:
-        DataError: a file is missing, damaged, or has no notes; or there are too few.
+        DataError: nothing can be read, or there are too few pieces. A file among others that is no MIDI file
+            or has no notes is left out, and one that is damaged mended: a `DataWarning` says which and why.
     """
     if source is None:
         if tuple(r) != KEYS:
@@ -61,11 +66,31 @@ def load(source: str | os.PathLike | None = None, r: tuple[int, int] = KEYS, dt:
     files = members(path, lambda name: name.lower().endswith((".mid", ".midi")))
     if not files:
         raise DataError(f"{path}: holds no MIDI files (.mid, .midi); give a folder or an archive of them")
-    rolls = [
-        (name, parse_midi(content, f"{path}, {name}", r, dt))
-        for name, content in tqdm(files, desc="reading MIDI", unit="file", leave=False, disable=None)
-    ]
+    rolls, refused, mended = [], [], []
+    for name, content in tqdm(files, desc="reading MIDI", unit="file", leave=False, disable=None):
+        try:
+            roll, remarks = parse_midi(content, name, r, dt)
+        except DataError as error:
+            refused.append(str(error))
+            continue
+        rolls.append((name, roll))
+        if remarks:
+            mended.append(f"{name}: {', '.join(remarks)}")
+    if not rolls:
+        raise DataError(f"{path}: none of its {len(files)} MIDI files can be used: {_listed(refused)}")
+    for what, which in (("left out", refused), ("mended", mended)):
+        if which:
+            warnings.warn(
+                f"{path}: {len(which)} of {len(files)} MIDI files {what}: {_listed(which)}",
+                DataWarning,
+                stacklevel=2,
+            )
     return _split(path, rolls, f"{len(rolls)} MIDI files, {path}")
+
+
+def _listed(remarks: Sequence[str]) -> str:
+    more = f"; and {len(remarks) - _LISTED} more" * (len(remarks) > _LISTED)
+    return "; ".join(remarks[:_LISTED]) + more
 
 
 def _read_rolls(path: Path) -> list[tuple[str, np.ndarray]]:

@@ -5,8 +5,10 @@ import os
 import re
 import struct
 import tempfile
+import warnings
 from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from data import DataError, music
+from data import DataError, DataWarning, music
 from data.archives import members
 from data.music import KEYS, load, read_midi, save_rolls, write_midi
 from tests.datasets.archives_of import targz, write_folder, zipped
@@ -122,6 +124,23 @@ READ = {
     ),
     "one track": (midi(on(0, 60) + off(60, 60), form=0), [(60,)]),
     "other ticks": (midi(on(0, 60) + off(30, 60), division=50), [(60,)]),
+    "silence at the end": (midi(on(0, 60) + off(60, 60) + tempo(120, 500_000)), [(60,), (), ()]),
+    # A key struck twice: two notes that overlap, or one whose first release is missing.
+    "struck twice, released twice": (
+        midi(on(0, 60) + on(60, 60) + off(60, 60) + off(60, 60)), [(60,), (60,), (60,)],
+    ),
+    "struck twice, released once": (
+        midi(on(0, 60) + on(60, 60) + off(60, 60) + on(60, 64) + off(60, 64)), [(60,), (60,), (), (64,)],
+    ),
+    "one overlap in a chain": (
+        midi(on(0, 60) + on(60, 60) + off(1, 60) + on(59, 60) + off(1, 60) + off(59, 60)), [(60,)] * 3,
+    ),
+    # Frames of film: 24 frames a second of 10 ticks, 29.97 of 40 ("30 drop"), and no tempo.
+    "24 frames a second": (
+        midi(tempo(0, 1_000_000) + on(0, 60) + off(72, 60), division=0xE80A), [(60,)],
+    ),
+    "29.97 frames a second": (midi(on(0, 60) + off(120, 60), division=0xE30A), [(60,), (60,)]),
+    "30 frames a second": (midi(on(0, 60) + off(90, 60), division=0xE20A), [(60,)]),
 }  # fmt: skip
 
 
@@ -132,7 +151,7 @@ def test_reading(content, expected):
 
 def test_reading_with_another_range_and_step():
     content = midi(on(0, 60) + on(0, 50) + off(60, 60) + off(60, 50))
-    assert sounding(content, r=(55, 70), dt=0.1) == [(60,)] * 3
+    assert sounding(content, r=(55, 70), dt=0.1) == [(60,)] * 3 + [()] * 3  # another key goes on
     assert read_midi(io.BytesIO(content), r=(50, 51), dt=0.6).shape == (1, 1)
 
 
@@ -161,14 +180,28 @@ def test_what_was_written_is_read_again(roll, dt):
             with pytest.raises(DataError, match="no note from 21 to 108"):
                 read_midi(path, dt=dt)
             return
-        np.testing.assert_array_equal(read_midi(path, dt=dt), roll[: sounds[-1] + 1])
+        np.testing.assert_array_equal(read_midi(path, dt=dt), roll)
 
 
 def test_the_chorales_survive_being_written(tmp_path, chorales):
     for roll in chorales.test:
         write_midi(tmp_path / "piece.mid", roll, dt=0.3)
-        last = np.flatnonzero(roll.any(axis=1))[-1]
-        np.testing.assert_array_equal(read_midi(str(tmp_path / "piece.mid")), roll[: last + 1])
+        np.testing.assert_array_equal(read_midi(str(tmp_path / "piece.mid")), roll)
+
+
+@pytest.mark.parametrize("dt", [0.3, 1 / 30, 1 / 12, 1 / 3, 1 / 7, 0.001, np.pi / 10, 0.125, 2.5])
+def test_a_long_piece_and_the_silence_at_its_end_are_kept_at_any_step(tmp_path, dt):
+    roll = (np.random.RandomState(0).rand(4000, 4) > 0.5).astype(np.uint8)
+    roll[-5:] = 0
+    write_midi(tmp_path / "piece.mid", roll, (60, 64), dt)
+    np.testing.assert_array_equal(read_midi(tmp_path / "piece.mid", (60, 64), dt), roll)
+
+
+@pytest.mark.parametrize("dt", [0.3, 1 / 30, np.pi / 10])
+def test_other_software_reads_what_was_written(tmp_path, dt):
+    """mido, which adds up the tempo's seconds itself."""
+    write_midi(tmp_path / "piece.mid", np.ones((700, 1)), (60, 61), dt)
+    assert mido.MidiFile(tmp_path / "piece.mid").length == pytest.approx(700 * dt, rel=1e-9)
 
 
 def test_another_range_and_instrument(tmp_path):
@@ -203,15 +236,15 @@ def test_where_nothing_can_be_written(tmp_path):
 
 NOTE = READ["a note"][0]
 BAD_MIDI = {
-    "empty": (b"", "not a whole MIDI file"),
-    "a web page": (b"<html>404</html>", "not a whole MIDI file"),
-    "cut in its header": (NOTE[:10], "not a whole MIDI file"),
-    "cut in its track": (NOTE[:-9], "not a whole MIDI file"),
-    "cut at its end": (NOTE[:-1], "not a whole MIDI file"),
-    "no division": (midi(on(0, 60), division=0), "not a whole MIDI file"),
-    "frames of film": (midi(on(0, 60) + off(60, 60), division=0xE728), "frames of film"),
+    "empty": (b"", "not a MIDI file .*no header"),
+    "a web page": (b"<html>404</html>", "not a MIDI file .*no header"),
+    "cut in its header": (NOTE[:10], "not a MIDI file .*ends inside its header"),
+    "cut behind its header": (NOTE[:14], "not a MIDI file .*no track"),
+    "cut in its track": (NOTE[:-9], "no note from 21 to 108"),
+    "no division": (midi(on(0, 60), division=0), "beats have no ticks"),
+    "frames there are not": (midi(on(0, 60) + off(60, 60), division=0xF005), "5 ticks of 16 frames"),
+    "frames without ticks": (midi(on(0, 60) + off(60, 60), division=0xE800), "0 ticks of 24 frames"),
     "pieces in one file": (midi(on(0, 60) + off(60, 60), form=2), "pieces of their own"),
-    "a data byte too large": (midi(bytes([0, 0x90, 0x3C, 0xC8])), "not a whole MIDI file"),
     "no notes": (midi(tempo(0, 500_000)), "no note from 21 to 108"),
     "no notes in the range": (midi(on(0, 10) + off(60, 10)), "no note from 21 to 108"),
     "days of silence": (midi(b"\xff\xff\xff\x7f\x90\x3c\x5a" + off(60, 60), division=1), "is damaged"),
@@ -226,6 +259,59 @@ def test_a_bad_file_is_named_and_described(tmp_path, content, message):
         read_midi(path)
 
 
+def meta(delta: int, kind: int, *data: int) -> bytes:
+    return bytes([delta, 0xFF, kind, len(data), *data])
+
+
+ONE = on(0, 60) + off(60, 60)
+END = b"\x00\xff\x2f\x00"
+HEADER = NOTE[:14]
+MENDED = {
+    "velocity above 127": (midi(on(0, 60, 200) + off(60, 60)), "above 127 were clipped"),
+    "velocity of a release": (midi(on(0, 60) + bytes([60, 0x80, 60, 255])), "above 127 were clipped"),
+    "controller": (midi(bytes([0, 0xB0, 7, 255]) + ONE), "above 127 were clipped"),
+    "instrument": (midi(bytes([0, 0xC0, 0x90]) + ONE), "above 127 were clipped"),
+    "system exclusive": (midi(bytes([0, 0xF0, 3, 0x50, 0xFF, 0xF7]) + ONE), None),
+    "key signatures": (midi(meta(0, 0x59, 0, 255) + meta(0, 0x59, 9, 0) + meta(0, 0x59) + ONE), None),
+    "time signatures": (midi(meta(0, 0x58, 4, 2) + meta(0, 0x58, 0, 0, 0, 0) + ONE), None),
+    "text of any bytes": (midi(meta(0, 1, *range(128, 256)[:100]) + meta(0, 0x7F, 1) + ONE), None),
+    "a tempo of two bytes": (midi(meta(0, 0x51, 1, 2) + ONE), "a tempo that means nothing"),
+    "a tempo of 0": (midi(meta(0, 0x51, 0, 0, 0) + ONE), "a tempo that means nothing"),
+    "a message of the cable": (midi(bytes([0, 0xF2, 1, 2, 0, 0xF8]) + ONE), "belong on a cable"),
+    "bytes of no event": (midi(bytes([0, 1]) + ONE), "belong to no event"),
+    "a chunk of another kind": (HEADER + chunk(b"XFIH", b"abcd") + chunk(b"MTrk", ONE + END), None),
+    "a longer header": (chunk(b"MThd", HEADER[8:] + b"ab") + chunk(b"MTrk", ONE + END), None),
+    "RIFF": (
+        b"RIFF" + struct.pack("<I", len(NOTE) + 24) + b"RMID"
+        + b"DISP" + struct.pack("<I", 3) + b"abc\x00" + b"data" + struct.pack("<I", len(NOTE)) + NOTE,
+        None,
+    ),
+    "bytes before the header": (bytes(128) + NOTE, "128 bytes before its header"),
+    "bytes between the tracks": (
+        midi(ONE, ONE)[: -len(chunk(b"MTrk", ONE + END))] + b"\x00\xff" + chunk(b"MTrk", ONE + END),
+        "2 bytes between its tracks",
+    ),
+    "bytes after the tracks": (NOTE + bytes(20), "what follows its tracks was skipped"),
+    "fewer tracks than announced": (
+        chunk(b"MThd", struct.pack(">HHH", 1, 2, 100)) + chunk(b"MTrk", ONE + END),
+        "announces 2 tracks and has 1",
+    ),
+    "cut at its end": (NOTE[:-1], "ends inside a track"),
+    "no end mark": (HEADER + chunk(b"MTrk", ONE), "no end mark"),
+    "days of silence at its end": (midi(ONE + b"\xff\xff\xff\x7f\xff\x01\x00"), "silence at its end"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "remark"), MENDED.values(), ids=MENDED)
+def test_what_players_play_is_read_and_what_was_mended_is_said(content, remark):
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert sounding(content) == [(60,)]
+    assert [str(each.message) for each in said if remark is None] == []
+    assert remark is None or [each.category for each in said] == [DataWarning]
+    assert all(re.fullmatch(f"the MIDI file: .*{remark}.*", str(each.message)) for each in said)
+
+
 def test_no_such_file(tmp_path):
     with pytest.raises(DataError, match=r"nowhere\.mid: cannot be read"):
         read_midi(tmp_path / "nowhere.mid")
@@ -237,7 +323,9 @@ def test_damage_is_an_error_or_another_piece_but_nothing_worse(noise, where):
     content = bytearray(midi(on(0, 60) + off(60, 60), on(0, 64) + off(60, 64)))
     content[where : where + len(noise)] = noise
     try:
-        roll = read_midi(io.BytesIO(bytes(content)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            roll = read_midi(io.BytesIO(bytes(content)))
     except DataError:
         return
     assert roll.ndim == 2 and roll.shape[1] == 88 and roll.any()
@@ -295,15 +383,30 @@ BAD_SETS = {
         "none of them for the part test",
     ),
     "a piece in no part": ({"train/a.mid": piece(60), "b.mid": piece(61)}, "b.mid is in none of the folders"),
-    "a broken piece": (
-        {"a.mid": piece(60), "b.mid": b"x", "c.mid": piece(61)},
-        "b.mid: not a whole MIDI file",
-    ),
-    "an empty piece": (
-        {"a.mid": b"", "b.mid": piece(60), "c.mid": piece(61)},
-        "a.mid: not a whole MIDI file",
+    "broken pieces only": (
+        {"a.mid": b"x", "b.mid": b""},
+        "none of its 2 MIDI files can be used: a.mid: not a",
     ),
 }
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_bad_pieces_are_left_out_and_named(tmp_path, form):
+    files = {f"{i:02}.mid": piece(40 + i) for i in range(11)}
+    files |= {
+        "03.mid": b"x",
+        "05.mid": midi(on(0, 36, channel=9) + off(60, 36, channel=9)),
+        "99.mid": NOTE[:-1],
+    }
+    path = written(tmp_path, form, files)
+    with pytest.warns(DataWarning) as said:
+        dataset = load(path)
+    assert notes([*dataset.train, *dataset.valid, *dataset.test]) == [40, 41, 42, 44, 46, 47, 48, 49, 50, 60]
+    left_out, mended = (str(each.message) for each in said)
+    assert re.fullmatch(
+        f"{re.escape(str(path))}: 2 of 12 MIDI files left out: 03.mid: .*; 05.mid: no note .*", left_out
+    )
+    assert re.fullmatch(f"{re.escape(str(path))}: 1 of 12 MIDI files mended: 99.mid: .*", mended)
 
 
 @pytest.mark.parametrize("form", FORMS)
