@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from data import DataError
-from data.files import read
+from data.files import check_size, read
 
 # Two blocks of zeros end a tar archive; Python's tarfile takes a missing end for an end.
 _TAR_END = bytes(1024)
@@ -21,18 +21,20 @@ def members(source: Path, wanted: Callable[[str], bool]) -> list[tuple[str, byte
     A name is the path inside the folder or archive, with slashes. Hidden files are left out.
 
     Raises:
-        DataError: the source cannot be read, is no such archive, is damaged or incomplete, or has a name
-            that leads out of it.
+        DataError: the source cannot be read, is no such archive, is damaged or incomplete, has a name that
+            leads out of it, or more than `data.files.MOST` bytes.
     """
     if source.is_dir():
         paths = ((path.relative_to(source).as_posix(), path) for path in source.rglob("*") if path.is_file())
         return sorted((name, read(path)) for name, path in paths if _visible(name) and wanted(name))
     content = read(source)
     try:
-        found = []
-        for name, read_member in _entries(content):
+        found, total = [], 0
+        for name, size, read_member in _entries(content):
             _check_name(source, name)
             if _visible(name) and wanted(name):
+                total += size
+                check_size(total, str(source))
                 found.append((name, read_member()))
         return sorted(found)
     except DataError:
@@ -45,20 +47,20 @@ def members(source: Path, wanted: Callable[[str], bool]) -> list[tuple[str, byte
         ) from error
 
 
-def _entries(content: bytes) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """The names in an archive, and what reads each."""
+def _entries(content: bytes) -> Iterator[tuple[str, int, Callable[[], bytes]]]:
+    """The names in an archive, the bytes that each has, no more are read, and what reads them."""
     if content.startswith(b"PK"):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for entry in archive.infolist():
                 if not entry.is_dir():
-                    yield entry.filename, lambda entry=entry: archive.read(entry)
+                    yield entry.filename, entry.file_size, lambda entry=entry: archive.read(entry)
         return
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
         if not content.endswith(_TAR_END):
             raise tarfile.ReadError("it ends before its end mark")
         for entry in archive:
             if entry.isfile():
-                yield entry.name, lambda entry=entry: archive.extractfile(entry).read()
+                yield entry.name, entry.size, lambda entry=entry: archive.extractfile(entry).read()
 
 
 def _check_name(source: Path, name: str) -> None:

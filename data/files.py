@@ -3,8 +3,10 @@ fetching one from its source with its checksum verified.
 """
 
 import codecs
+import glob
 import gzip
 import hashlib
+import io
 import os
 import urllib.request
 import zlib
@@ -16,24 +18,47 @@ from tqdm import tqdm
 
 from data import DataError
 
+MOST = 2**31
+"""Bytes that a data file may have after decompression: a small file cannot fill the memory."""
+
 
 def read(path: Path) -> bytes:
     """The content of a file; what gzip compressed (its first two bytes tell, not its name) is decompressed.
 
     Raises:
-        DataError: the file cannot be read, or the compressed data are damaged or incomplete.
+        DataError: the file cannot be read, the compressed data are damaged or incomplete, or there are more
+            than `MOST` bytes of them.
     """
     try:
         content = path.read_bytes()
-        return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(
-            f"{path}: the compressed file is damaged or incomplete ({error}); get it again"
-        ) from error
     except OSError as error:
         raise DataError(
             f"{path}: cannot be read ({error.strerror}); check the path and its permissions"
         ) from error
+    return decompress(content, str(path))
+
+
+def decompress(content: bytes, name: str) -> bytes:
+    """`content`, decompressed if gzip compressed it; errors, as in `read`, call it `name`."""
+    if not content.startswith(b"\x1f\x8b"):
+        return content
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            content = file.read(MOST + 1)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(
+            f"{name}: the compressed file is damaged or incomplete ({error}); get it again"
+        ) from error
+    check_size(len(content), name)
+    return content
+
+
+def check_size(decompressed: int, name: str) -> None:
+    """DataError if so many bytes are more than `MOST`."""
+    if decompressed > MOST:
+        raise DataError(
+            f"{name}: more than {MOST >> 30} GiB after decompression; that is no data set of these tutorials"
+        )
 
 
 def read_text(path: Path) -> str:
@@ -61,6 +86,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     A reader, or a run resumed after a kill or a power cut, finds the old file or the new one, never a part.
     Raises OSError where the file cannot be written, and whatever `write` raises.
     """
+    _remove_unfinished(path)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
         with open(unfinished, "wb") as file:
@@ -70,6 +96,27 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _remove_unfinished(path: Path) -> None:
+    """Removes what processes that were killed while they wrote `path` have left beside it."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.unfinished"):
+        process = left.name.split(".")[-2]
+        if process.isdecimal() and not _is_running(int(process)):
+            left.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    """Whether there is a process of this number; True where the system does not tell."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass
+    return True
 
 
 class Source(NamedTuple):

@@ -42,6 +42,21 @@ class _Array:
         self.value = flat.reshape(shape, order="F" if column_major else "C")
 
 
+def _frombuffer(content: bytes | bytearray, dtype: _Dtype, shape: tuple, order: str) -> np.ndarray:
+    """Stands for numpy's function of this name, by which protocol 5 has arrays."""
+    if dtype.dtype == object or order not in ("C", "F"):
+        raise pickle.UnpicklingError(f"an array of dtype {dtype.code!r} and order {order!r}")
+    return np.frombuffer(content, dtype.dtype).reshape(shape, order=order)
+
+
+def _scalar(dtype: _Dtype, content: bytes | str) -> int | float:
+    """Stands for numpy.core.multiarray.scalar, a number by its bytes."""
+    content = content.encode("latin-1") if isinstance(content, str) else content
+    if dtype.dtype == object or len(content) != dtype.dtype.itemsize:
+        raise pickle.UnpicklingError(f"a number of dtype {dtype.code!r} in {len(content)} bytes")
+    return np.frombuffer(content, dtype.dtype)[0].item()
+
+
 def _reconstruct(array_class: type, _shape: tuple, _typecode: str) -> _Array:
     """Stands for numpy's function of this name: an array yet to be filled."""
     return array_class()
@@ -58,6 +73,10 @@ class _Unpickler(pickle.Unpickler):
     _STAND_INS = {  # noqa: RUF012
         ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
         ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
+        ("numpy.core.numeric", "_frombuffer"): _frombuffer,
+        ("numpy._core.numeric", "_frombuffer"): _frombuffer,
+        ("numpy.core.multiarray", "scalar"): _scalar,
+        ("numpy._core.multiarray", "scalar"): _scalar,
         ("numpy", "ndarray"): _Array,
         ("numpy", "dtype"): _Dtype,
         ("_codecs", "encode"): _encode,

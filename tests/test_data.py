@@ -120,7 +120,7 @@ def test_idx_round_trip(array, compress):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "file")
         path.write_bytes(gzip.compress(idx(array)) if compress else idx(array))
-        np.testing.assert_array_equal(read_idx(path, array.shape[1:]), array, strict=True)
+        np.testing.assert_array_equal(read_idx(path, array.ndim), array, strict=True)
 
 
 @settings(deadline=None)
@@ -132,7 +132,7 @@ def test_an_idx_file_cut_anywhere_is_refused(draw, compress):
         path = Path(folder, "cut-file")
         path.write_bytes(content[: draw.draw(st.integers(0, len(content) - 1))])
         with pytest.raises(DataError, match="cut-file: "):
-            read_idx(path, (3, 2))
+            read_idx(path, 3)
 
 
 def test_error_is_a_value_error():
@@ -154,7 +154,11 @@ BAD_FILES = {
     "cut in its data": (TEST_IMAGES, small_files()[TEST_IMAGES][:-1], "3 items, 2352 bytes.*but 2351 bytes"),
     "longer than announced": (TEST_LABELS, small_files()[TEST_LABELS] + b"\0", "3 bytes.*but 4 bytes follow"),
     "announcing terabytes": (TEST_IMAGES, HUGE, "4294967295 items"),
-    "images of another size": (TRAIN_IMAGES, EIGHT_BY_EIGHT, r"shape \(8, 8\), expected \(28, 28\)"),
+    "images of another size": (
+        TEST_IMAGES,
+        EIGHT_BY_EIGHT[:7] + b"\x03" + EIGHT_BY_EIGHT[8 : 16 + 192],
+        r"shape \(8, 8\), expected \(28, 28\)",
+    ),
     "fewer labels than images": (TRAIN_LABELS, idx(np.zeros(6, np.uint8)), r"shape \(6,\) for 7 images"),
     "a label out of range": (TEST_LABELS, idx(np.array([0, 10, 9], np.uint8)), "label 10 at position 1"),
 }
@@ -237,7 +241,7 @@ def test_the_historic_pickle_gives_what_the_idx_files_give(tmp_path, small):
         assert all(split.x.dtype == np.float32 and split.y.dtype == np.int32 for split in sets)
 
 
-@pytest.mark.parametrize("protocol", [3, 4])
+@pytest.mark.parametrize("protocol", [3, 4, 5])
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", ["<f4", ">f4", "<f8"])
 def test_a_pickle_by_todays_numpy(tmp_path, small, protocol, order, dtype):
@@ -290,17 +294,28 @@ def test_a_pickle_cut_anywhere_is_refused(draw):
 X, Y = np.zeros((2, 784), np.float32), np.arange(2)
 BAD_SETS = {
     "two sets": ([(X, Y)] * 2, "holds 2 sets"),
-    "images not flat": ([(X.reshape(2, 28, 28), Y)] * 3, r"train images are float32 of shape \(2, 28, 28\)"),
-    "images of bytes": ([(X, Y), (X.astype(np.uint8), Y), (X, Y)], "valid images are uint8"),
-    "not scaled": ([(X, Y), (X, Y), (X + 255, Y)], "test images have values outside"),
-    "not a number": ([(X * np.nan, Y)] * 3, "train images have values outside"),
+    "colour images": (
+        [(X.reshape(2, 28, 28, 1).repeat(3, 3), Y)] * 3,
+        r"train set: the images are .*\(2, 28, 28, 3\)",
+    ),
+    "no square": ([(X[:, 1:], Y)] * 3, "train set: 783 pixels an image, which is no square"),
+    "images of another size": (
+        [(X, Y), (X[:, :64], Y), (X, Y)],
+        r"valid set: images of shape \(8, 8\), expected",
+    ),
+    "not scaled": ([(X, Y), (X, Y), (X + 255, Y)], "test set: the images have values outside"),
+    "not a number": ([(X * np.nan, Y)] * 3, "train set: the images have values outside"),
+    "negative": ([(X - 1, Y)] * 3, "train set: the images have values outside"),
     "labels of floats": ([(X, Y / 2)] * 3, "labels of dtype float64"),
     "labels missing": ([(X, Y[:1])] * 3, r"shape \(1,\) for 2 images"),
-    "label too large": ([(X, Y + 9)] * 3, "label 10 at position 1"),
+    "label too large": ([(X, Y), (X, Y + 9), (X, Y)], "valid set: label 10 at position 1"),
+    "a gap in the labels": ([(X, 10 * Y)] * 3, "train set: label 10 at position 1"),
     "label negative": ([(X, Y - 1)] * 3, "label -1 at position 0"),
     "no arrays": ([(1, 2)] * 3, "not the historic pickle"),
     "no pairs": ([X] * 3, "not the historic pickle"),
-    "objects": ([(X[0].astype(object), Y)] * 3, "not the historic pickle.*arrays of numbers"),
+    "one image": ([(X[0].astype(object), Y)] * 3, r"train set: the images are float64 of shape \(784,\)"),
+    "text": ([("images", "labels")] * 3, "not the historic pickle.*arrays of numbers"),
+    "lists of different lengths": ([([[0, 1], [0]], [0, 1])] * 3, "not the historic pickle"),
     "objects in rows": ([(X.astype(object), Y)] * 3, "array of dtype 'O8'"),
     "a number": (17, "not the historic pickle"),
 }

@@ -9,7 +9,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from data import files
+from data import DataError, files
+from data.npz import read_npz
 
 
 class UserError(Exception):
@@ -47,17 +48,9 @@ def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:
     """The named arrays of an .npz file (nothing in it is executed); UserError if missing or damaged."""
+    if not path.exists():
+        raise UserError(f"{path} does not exist")
     try:
-        # Opened here, so that the file is closed whatever NumPy makes of its contents.
-        with open(path, "rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if isinstance(archive, np.lib.npyio.NpzFile):
-                return {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist") from None
-    except OSError as problem:
-        raise UserError(f"cannot read {path}: {problem.strerror or problem}") from None
-    except Exception:
-        # A damaged file can lead zipfile and NumPy to nearly any exception.
-        pass
-    raise UserError(f"{path} is damaged, or is no .npz file")
+        return read_npz(path)
+    except DataError as problem:
+        raise UserError(str(problem)) from None

@@ -1,6 +1,7 @@
 """IDX, the format of the MNIST files: a magic number, the dimensions, then the elements in row-major order.
 
-Specified at the foot of http://yann.lecun.com/exdb/mnist/; of its element types MNIST has unsigned bytes.
+Specified at the foot of http://yann.lecun.com/exdb/mnist/; of its element types MNIST has unsigned bytes, and
+QMNIST's labels integers of four bytes.
 """
 
 import math
@@ -12,39 +13,43 @@ import numpy as np
 from data import DataError
 from data.files import read
 
-_UNSIGNED_BYTE = 8
+_TYPES = {8: np.dtype("u1"), 12: np.dtype(">i4")}
 
 
-def read_idx(path: Path, item_shape: tuple[int, ...]) -> np.ndarray:
-    """The items of an IDX file of unsigned bytes, gzipped or not.
+def read_idx(path: Path, dimensions: int) -> np.ndarray:
+    """As `parse_idx`, from a file, gzipped or not."""
+    return parse_idx(read(path), str(path), dimensions)
+
+
+def parse_idx(content: bytes, name: str, dimensions: int) -> np.ndarray:
+    """The items of an IDX file of unsigned bytes, or of integers of four bytes.
 
     Args:
-        path: the file.
-        item_shape: the shape that each item must have: (28, 28) for MNIST's images, () for its labels.
+        content: of the file.
+        name: what errors call it.
+        dimensions: those of the array: 3 for images, 1 or 2 for labels.
 
     Returns:
-        uint8, shape (number of items, *item_shape), read-only.
+        uint8 or int32 (big-endian) of so many dimensions, the items along the first; read-only.
 
     Raises:
-        DataError: no such file, no IDX file of such items, or not as long as its own header says.
+        DataError: no IDX file of such items, or not as long as its own header says.
     """
-    content = read(path)
-    dimensions = 1 + len(item_shape)
-    magic = bytes((0, 0, _UNSIGNED_BYTE, dimensions))
     start = 4 + 4 * dimensions
-    if content[:4] != magic:
+    if content[:2] != bytes(2) or len(content) < 4 or content[2] not in _TYPES or content[3] != dimensions:
+        expected = " or ".join(f"[{bytes((0, 0, code, dimensions)).hex(' ')}]" for code in _TYPES)
         raise DataError(
-            f"{path}: begins with the bytes [{content[:4].hex(' ')}], but an IDX file of unsigned bytes in "
-            f"{dimensions} dimension(s) begins with [{magic.hex(' ')}]; get the right file"
+            f"{name}: begins with the bytes [{content[:4].hex(' ')}], but an IDX file in {dimensions} "
+            f"dimension(s) begins with {expected}; get the right file"
         )
     if len(content) < start:
-        raise DataError(f"{path}: ends after {len(content)} bytes, inside its header; get it again")
+        raise DataError(f"{name}: ends after {len(content)} bytes, inside its header; get it again")
+    dtype = _TYPES[content[2]]
     shape = struct.unpack(f">{dimensions}I", content[4:start])
-    if shape[1:] != item_shape:
-        raise DataError(f"{path}: each item has shape {shape[1:]}, expected {item_shape}; get the right file")
-    if len(content) - start != math.prod(shape):
+    announced = math.prod(shape) * dtype.itemsize
+    if len(content) - start != announced:
         raise DataError(
-            f"{path}: its header announces {shape[0]} items, {math.prod(shape)} bytes in all, but "
+            f"{name}: its header announces {shape[0]} items, {announced} bytes in all, but "
             f"{len(content) - start} bytes follow it; the file is damaged or incomplete, get it again"
         )
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    return np.frombuffer(content, dtype, offset=start).reshape(shape)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from data import DataError
-from data.files import read, read_text
+from data.files import check_size, read, read_text
 from data.pickles import unpickle
 
 WORD_INDEX = "imdb_word_index.json"
@@ -30,8 +30,11 @@ def read_npz(path: Path) -> list[Labelled]:
     content = read(path)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            check_size(sum(archive.getinfo(f"{name}.npy").file_size for name in _ARRAYS), str(path))
             arrays = {name: _read_npy(archive.read(f"{name}.npy")) for name in _ARRAYS}
         reviews = {name: [np.array(review) for review in arrays[name]] for name in ("x_train", "x_test")}
+    except DataError:
+        raise
     # A damaged file can lead zipfile, numpy and pickle to nearly any exception.
     except Exception as error:
         raise DataError(
