@@ -29,7 +29,7 @@ def read_npz(path: Path, only: Container[str] | None = None) -> dict[str, np.nda
         raise
     # A damaged file can lead zipfile and NumPy to nearly any exception.
     except Exception as error:
-        raise DataError(f"{path}: damaged, or no .npz file ({_line(error)}); get it again") from error
+        raise DataError(f"{path} is damaged, or is no .npz file ({_line(error)})") from error
 
 
 def _read_array(content: bytes) -> np.ndarray:

@@ -26,7 +26,6 @@ import classification
 import command_line
 import stacked
 import training
-from data.mnist import CLASSES, PIXELS
 from graphlib.tensor.random import RandomStreams
 from rbm import RBM
 
@@ -77,32 +76,32 @@ class DBN(stacked.StackedNetwork):
         return [rbm.get_cost_updates(learning_rate, persistent=None, k=k) for rbm in self.rbm_layers]
 
 
-def make_model(sizes: Sequence[int]) -> DBN:
-    """A model of MNIST's digits with hidden layers of these sizes, to be given trained parameters."""
-    return DBN(np.random.RandomState(), None, PIXELS, sizes, CLASSES)
+def make_model(n_ins: int, sizes: Sequence[int], n_outs: int) -> DBN:
+    """A model with hidden layers of these sizes, to be given trained parameters."""
+    return DBN(np.random.RandomState(), None, n_ins, sizes, n_outs)
 
 
 def predict(path: Path, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(classes (n,), probabilities (n, 10)) by the model in a best_model.npz of images x, floatX (n, 784)."""
+    """(classes (n,), probabilities (n, n_outs)) by the model in a best_model.npz of images x, (n, n_ins)."""
     return stacked.predict(make_model, path, x)
 
 
 def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
     training.say("... loading the data")
-    sets = classification.load_shared(options.dataset)
+    data = classification.load_shared(options.dataset)
 
     training.say("... building the model")
     dbn = DBN(
         np.random.RandomState(options.seed),
-        n_ins=PIXELS,
+        n_ins=data.n_in,
         hidden_layers_sizes=options.hidden,
-        n_outs=CLASSES,
+        n_outs=data.n_out,
     )
     return stacked.train(
         dbn,
         dbn.pretraining_costs(options.pretraining_rate, options.k),
-        sets,
+        data,
         options,
         patience_epochs=4,
         state=training.random_states(gibbs=dbn.streams),

@@ -26,7 +26,6 @@ import command_line
 import stacked
 import training
 from dA import dA
-from data.mnist import CLASSES, PIXELS
 from graphlib.tensor.random import RandomStreams
 from storage import UserError
 
@@ -92,13 +91,13 @@ class SdA(stacked.StackedNetwork):
         ]
 
 
-def make_model(sizes: Sequence[int]) -> SdA:
-    """A model of MNIST's digits with hidden layers of these sizes, to be given trained parameters."""
-    return SdA(np.random.RandomState(), None, PIXELS, sizes, CLASSES, [0.0] * len(sizes))
+def make_model(n_ins: int, sizes: Sequence[int], n_outs: int) -> SdA:
+    """A model with hidden layers of these sizes, to be given trained parameters."""
+    return SdA(np.random.RandomState(), None, n_ins, sizes, n_outs, [0.0] * len(sizes))
 
 
 def predict(path: Path, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(classes (n,), probabilities (n, 10)) by the model in a best_model.npz of images x, floatX (n, 784)."""
+    """(classes (n,), probabilities (n, n_outs)) by the model in a best_model.npz of images x, (n, n_ins)."""
     return stacked.predict(make_model, path, x)
 
 
@@ -110,20 +109,20 @@ def train(options: argparse.Namespace) -> training.Outcome:
             "give one level a layer"
         )
     training.say("... loading the data")
-    sets = classification.load_shared(options.dataset)
+    data = classification.load_shared(options.dataset)
 
     training.say("... building the model")
     sda = SdA(
         np.random.RandomState(options.seed),
-        n_ins=PIXELS,
+        n_ins=data.n_in,
         hidden_layers_sizes=options.hidden,
-        n_outs=CLASSES,
+        n_outs=data.n_out,
         corruption_levels=options.corruption,
     )
     return stacked.train(
         sda,
         sda.pretraining_costs(options.pretraining_rate),
-        sets,
+        data,
         options,
         patience_epochs=10,
         state=training.random_states(corruption=sda.streams),

@@ -3,7 +3,6 @@
 After section 4.6 of Y. Bengio, "Learning deep architectures for AI", 2009.
 """
 
-import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -85,11 +84,11 @@ def training_function(
     )
 
 
-def save_filters(path: Path, W: np.ndarray) -> None:
-    """Draws what the first hundred hidden units look for; W has shape (784, n_hidden)."""
-    images.save_filters(path, W.T[:SHOWN], IMAGE_SHAPE)
+def save_filters(path: Path, W: np.ndarray, image_shape: tuple[int, int] = IMAGE_SHAPE) -> None:
+    """Draws what the first hundred hidden units look for; W has shape (pixels, n_hidden)."""
+    images.save_filters(path, W.T[:SHOWN], image_shape)
 
 
-def illustration(options: argparse.Namespace, file: str, weights: str) -> Callable[[Mapping], None]:
-    """What a training stage draws: the filters of the kept parameter named `weights`, into `file`."""
-    return lambda kept: save_filters(options.out / file, kept[weights])
+def illustration(path: Path, weights: str, image_shape: tuple[int, int]) -> Callable[[Mapping], None]:
+    """What a training stage draws: the filters of the kept parameter `weights`, into the file `path`."""
+    return lambda kept: save_filters(path, kept[weights], image_shape)

@@ -28,7 +28,6 @@ import graphlib
 import graphlib.tensor as T
 import training
 from autoencoder import Autoencoder, illustration, training_function
-from data.mnist import PIXELS
 
 
 class cA(Autoencoder):
@@ -63,12 +62,13 @@ class cA(Autoencoder):
 def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
     training.say("... loading the data")
-    train_set, valid_set, _ = classification.load_shared(options.dataset)
+    data = classification.load_shared(options.dataset)
+    train_set, valid_set = data.train, data.valid
     n_train_batches = classification.count_minibatches(train_set, options.batch_size)
 
     training.say("... building the model")
     rng = np.random.RandomState(options.seed)
-    ca = cA(rng, input=T.matrix("x"), n_visible=PIXELS, n_hidden=options.hidden)
+    ca = cA(rng, input=T.matrix("x"), n_visible=data.n_in, n_hidden=options.hidden)
     cost, updates = ca.get_cost_updates(options.contraction, options.learning_rate)
     train_ca = training_function(ca, cost, updates, train_set.x, options.batch_size, name="train_ca")
     jacobian_norm = graphlib.function(
@@ -83,9 +83,10 @@ def train(options: argparse.Namespace) -> training.Outcome:
         monitor=training.EveryEpoch(measures={"jacobian_norm": jacobian_norm}),
         model=training.named_parameters(autoencoder=ca),
         folder=options.out,
+        data=data.provenance,
         settings=command_line.settings_of(options),
         resume=options.resume,
-        illustrate=illustration(options, "filters.png", "autoencoder.W"),
+        illustrate=illustration(options.out / "filters.png", "autoencoder.W", data.image_shape),
     )
 
 

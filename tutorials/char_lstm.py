@@ -27,11 +27,13 @@ import command_line
 import graphlib
 import graphlib.tensor as T
 import optimizers
+import provenance
 import storage
 import training
 from data import text
 from graphlib.tensor.random import RandomStreams
 from lstm import LSTM
+from provenance import Provenance
 from storage import UserError
 
 HELD_OUT = 20  # one character in so many, the last of the text, validate
@@ -183,7 +185,7 @@ class Writer:
     def write(self, parameters: Mapping[str, np.ndarray], beginning: str, seed: int) -> str:
         """`beginning`, which must not be empty, and --sample-length characters of the model's own."""
         source = self.options.out / training.BEST_MODEL
-        training.set_values(parameters_of(self.model), parameters, source)
+        training.set_model(parameters_of(self.model), parameters, source)
         self.streams.seed(seed)
         indices = text.encode(beginning, self.characters)
         temperature = np.asarray(self.options.temperature, graphlib.config.floatX)
@@ -317,6 +319,11 @@ def train(options: argparse.Namespace) -> training.Outcome:
             **optimizers.state_of(steps, model.params),
         },
         folder=options.out,
+        data=Provenance(
+            data.origin,
+            provenance.fingerprint(data.indices, data.characters),
+            {"characters": provenance.symbols(data.characters)},
+        ),
         settings=command_line.settings_of(options),
         resume=options.resume,
         illustrate=partial(writer.save, beginning=first),
@@ -327,9 +334,9 @@ def sample(options: argparse.Namespace) -> None:
     """Prints how the trained model in `options.out` writes on from the text `options.sample`."""
     arrays = classification.load_parameters(options.out / training.BEST_MODEL, "embeddings", "lstm.U")
     options = command_line.options_of_run(options, "seed", "temperature", "sample_length")
-    data = text.load(options.data)
-    beginning = options.sample or text.decode(data.indices[:1], data.characters)
-    print(Writer(options, data.characters).write(arrays, beginning, options.seed))
+    characters = provenance.read(options.out).dictionary("characters")
+    beginning = options.sample or characters[0]
+    print(Writer(options, characters).write(arrays, beginning, options.seed))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

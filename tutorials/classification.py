@@ -1,26 +1,30 @@
-"""What the tutorials on MNIST's digits share: the data in shared variables, and for those that classify them
-the error of a model on a set, and showing what a trained model predicts.
+"""What the tutorials on images share: the data in shared variables, and for those that classify them the
+error of a model on a set, and showing what a trained model predicts.
 """
 
 import argparse
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+import command_line
 import graphlib
+import provenance
 import storage
 import training
-from data.mnist import load
+from data.mnist import CLASSES, IMAGE_SHAPE, Dataset, load
 from images import read_digit
+from provenance import Provenance
 from storage import UserError
 
 
 class SharedSet(NamedTuple):
     """Examples in shared variables, so that a compiled function is given a minibatch's index, not its data.
 
-    `x` has shape (size, 784) and dtype floatX, `y` shape (size,) and dtype int32.
+    `x` has shape (size, pixels) and dtype floatX, `y` shape (size,) and dtype int32.
     """
 
     x: Any
@@ -28,8 +32,32 @@ class SharedSet(NamedTuple):
     size: int
 
 
-def load_shared(source: str | None) -> tuple[SharedSet, SharedSet, SharedSet]:
-    """The training, validation and test set of ``data.mnist.load(source)`` in shared variables."""
+class SharedData(NamedTuple):
+    """A data set of images in shared variables, and what it is."""
+
+    train: SharedSet
+    valid: SharedSet
+    test: SharedSet
+    provenance: Provenance
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """Rows and columns of an image."""
+        return self.provenance.image_shape
+
+    @property
+    def n_in(self) -> int:
+        """Pixels of an image."""
+        return math.prod(self.image_shape)
+
+    @property
+    def n_out(self) -> int:
+        """How many classes there are."""
+        return len(self.provenance.dictionaries["classes"])
+
+
+def load_shared(source: str | None) -> SharedData:
+    """The data set of ``data.mnist.load(source)`` in shared variables."""
     dataset = load(source)
     sets = []
     for name in ("train", "valid", "test"):
@@ -41,7 +69,46 @@ def load_shared(source: str | None) -> tuple[SharedSet, SharedSet, SharedSet]:
                 len(x),
             )
         )
-    return tuple(sets)
+    return SharedData(*sets, provenance_of(dataset))
+
+
+def provenance_of(dataset: Dataset) -> Provenance:
+    """Which images these are."""
+    return Provenance(
+        dataset.origin,
+        provenance.fingerprint(*(array for split in dataset for array in split)),
+        {"classes": list(dataset.classes)},
+        dataset.image_shape,
+    )
+
+
+def data_of_run(options: argparse.Namespace, pixels: int, doing: str) -> Dataset:
+    """The data set that the run in `options.out` learnt from, unless --dataset names another one, of images
+    of so many `pixels`.
+
+    UserError where the data are not what they were, or are of other images; it says what was `doing`.
+    """
+    learnt = provenance.find(options.out)
+    if "dataset" in options.given:
+        dataset = load(options.dataset)
+    else:
+        if (options.out / training.CHECKPOINT).exists():
+            options = command_line.options_of_run(options, *vars(options).keys() - {"dataset"})
+        dataset = load(options.dataset)
+        if learnt:
+            learnt.check(provenance_of(dataset), doing)
+    if math.prod(dataset.image_shape) != pixels:
+        raise UserError(
+            f"{dataset.origin} has images of shape {dataset.image_shape}, and the model in {options.out} "
+            f"learnt from others, of {pixels} pixels: give the data that it learnt from with --dataset"
+        )
+    return dataset
+
+
+def image_shape_of(model: Path) -> tuple[int, int]:
+    """The rows and columns of the images that the run of a model file learnt from; MNIST's if untold."""
+    learnt = provenance.find(model.parent)
+    return tuple(learnt.image_shape) if learnt and learnt.image_shape else IMAGE_SHAPE
 
 
 def count_minibatches(examples: SharedSet, batch_size: int) -> int:
@@ -126,27 +193,52 @@ def load_parameters(path: Path, *needed: str) -> dict[str, np.ndarray]:
     return arrays
 
 
+def matrix_shape(path: Path, arrays: Mapping[str, np.ndarray], name: str) -> tuple[int, int]:
+    """The shape of a matrix among the parameters in the file `path`; UserError if it is none."""
+    if arrays[name].ndim != 2:
+        raise UserError(f"{path} does not fit this model: its {name} has shape {arrays[name].shape}")
+    return arrays[name].shape
+
+
 def show_predictions(
     predict: Callable[[Path, np.ndarray], tuple[np.ndarray, np.ndarray]], options: argparse.Namespace
 ) -> None:
-    """Prints what the model in `options.out` says of the pictures `options.predict`, or of the test set.
+    """Prints what the model in `options.out` says of the pictures `options.predict`, or of the test images:
+    those of the data that the run learnt from, unless --dataset names others.
 
-    `predict` takes the path of best_model.npz and images (n, 784); it returns the classes (n,) and the
-    probabilities (n, 10).
+    `predict` takes the path of best_model.npz and images (n, pixels); it returns the classes (n,) and the
+    probabilities (n, classes).
     """
     model = options.out / training.BEST_MODEL
+    load_parameters(model)
+    learnt = provenance.find(options.out)
+    classes = learnt.dictionary("classes") if learnt else dict(enumerate(map(str, range(CLASSES))))
     if options.predict:
-        predicted, probabilities = predict(model, np.stack([read_digit(path) for path in options.predict]))
-        for path, label, probability in zip(options.predict, predicted, probabilities, strict=True):
-            print(f"{path}: {label} (probability {100 * probability[label]:.1f} %)")
+        shape = image_shape_of(model)
+        digits = np.stack([read_digit(path, shape) for path in options.predict])
+        for path, label, probabilities in zip(options.predict, *predict(model, digits), strict=True):
+            print(f"{path}: {classes[int(label)]} (probability {100 * probabilities[label]:.1f} %)")
         return
-    test = load(options.dataset).test
+    dataset = data_of_run(options, math.prod(image_shape_of(model)), "--predict without a picture")
+    if list(dataset.classes) != [*classes.values()]:
+        raise UserError(
+            f"{dataset.origin} has {len(dataset.classes)} classes, and the model in {options.out} learnt "
+            "others: give data with the same ones"
+        )
+    test = dataset.test
     predicted, _ = predict(model, test.x)
-    print(f"Predicted values for the first 10 examples in test set: {predicted[:10]}")
-    print(f"Their labels:                                           {test.y[:10]}")
+    shown, labels = (_named(each[:10], classes) for each in (predicted, test.y))
+    print(f"Predicted values for the first 10 examples in test set: {shown}")
+    print(f"Their labels:                                           {labels}")
     wrong = np.flatnonzero(predicted != test.y)
     print(
-        f"Wrong: {len(wrong)} of {len(test.y)} ({100 * len(wrong) / len(test.y):.2f} %); the first of them:"
+        f"Wrong: {len(wrong)} of {len(test.y)} ({100 * len(wrong) / len(test.y):.2f} %) of the test set of "
+        f"{dataset.origin}; the first of them:"
     )
     for example in wrong[:10]:
-        print(f"    example {example}: predicted {predicted[example]}, label {test.y[example]}")
+        guess, label = (classes[int(each[example])] for each in (predicted, test.y))
+        print(f"    example {example}: predicted {guess}, label {label}")
+
+
+def _named(labels: np.ndarray, classes: Mapping[int, str]) -> str:
+    return f"[{' '.join(classes[int(label)] for label in labels)}]"

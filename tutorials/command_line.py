@@ -10,20 +10,33 @@ import os
 import shlex
 import sys
 import textwrap
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 import graphlib
 import training
-from data import DataError
+from data import DataError, DataWarning
 from graphlib.errors import DeviceError
 from storage import UserError
 from training import Outcome
 
 EXIT_CODES = {"finished": 0, "diverged": 1, "interrupted": 130}
 #: Options that say nothing of the run itself.
-NO_SETTINGS = ("device", "out", "resume", "predict", "demonstrate", "sample", "fetch", "preset", "given")
+NO_SETTINGS = (
+    "device",
+    "out",
+    "resume",
+    "predict",
+    "demonstrate",
+    "sample",
+    "fetch",
+    "preset",
+    "given",
+    "parser",
+)
 
 
 def at_least(lowest: int) -> Callable[[str], int]:
@@ -119,6 +132,10 @@ class Parser(argparse.ArgumentParser):
             "--preset", choices=presets, help=f"other defaults: {'; '.join(choices)} (what is given counts)"
         )
 
+    def options(self) -> Sequence[argparse.Action]:
+        """The options and arguments that were added."""
+        return self._actions
+
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {message} (--help explains the options)\n")
 
@@ -142,8 +159,9 @@ PREDICTIONS = """
 #: The option --dataset of the tutorials on MNIST, and its help.
 MNIST = (
     "--dataset",
-    "other data than the MNIST that comes with the tutorials: a folder with the four IDX files, gzipped or "
-    "not (Fashion-MNIST's do as well), or mnist.pkl.gz",
+    "other images than the MNIST that comes with the tutorials: a folder or archive of four IDX files "
+    "(Fashion-MNIST, EMNIST, QMNIST), mnist.npz, mnist.pkl.gz, or a table (.csv) with a label and pixels in "
+    "each row; of any size, and of any classes",
 )
 
 
@@ -201,8 +219,8 @@ def make_parser(
             nargs="*",
             type=Path,
             metavar="IMAGE",
-            help="use the trained model in --out: name the digit in each picture, dark on light or light on "
-            "dark; without a picture, go through the test images",
+            help="use the trained model in --out: name the digit, or what it learnt, in a picture, "
+            "dark on light or light on dark; without a picture, go through the run's own test images",
         )
 
     for option, default, kind, metavar, explanation in (
@@ -239,6 +257,7 @@ def parse(parser: Parser, arguments: Sequence[str] | None = None) -> argparse.Na
     """
     options = parser.parse_args(arguments)
     preset = parser.presets.get(getattr(options, "preset", None), {})
+    options.parser = parser
     saved = _saved_settings(options) if options.resume else {}
     parser.set_defaults(**saved | preset)
     options = parser.parse_args(arguments)
@@ -251,6 +270,7 @@ def parse(parser: Parser, arguments: Sequence[str] | None = None) -> argparse.Na
             )
     unset = object()
     found = parser.parse_args(arguments, argparse.Namespace(**dict.fromkeys(vars(options), unset)))
+    options.parser = parser
     options.given = {name for name, value in vars(found).items() if value is not unset} | preset.keys()
     return options
 
@@ -284,7 +304,36 @@ def _saved_settings(options: argparse.Namespace) -> dict[str, Any]:
     saved = progress["settings"]
     if saved.keys() != settings_of(options).keys():
         raise UserError(f"{path} was written by another tutorial: give the --out of the run to resume")
+    for action in options.parser.options():
+        if action.dest in saved and not _is_value(action, saved[action.dest]):
+            raise UserError(
+                f"{path} was changed: its setting {action.dest} is {saved[action.dest]!r}, which cannot have "
+                "been given"
+            )
     return saved
+
+
+def _is_value(option: argparse.Action, value: object) -> bool:
+    """Whether an option can have been given this value, or is so by default."""
+    if value == option.default and type(value) is type(option.default):
+        return True
+    if option.nargs == 0:
+        return isinstance(value, bool)
+    several = option.nargs not in (None, "?")
+    if several and not (isinstance(value, list) and value):
+        return False
+    if isinstance(option.nargs, int) and len(value) != option.nargs:
+        return False
+    convert = option.type or str
+    try:
+        return all(
+            type(each) in (str, int, float)
+            and convert(str(each)) == each
+            and (option.choices is None or each in option.choices)
+            for each in (value if several else [value])
+        )
+    except (argparse.ArgumentTypeError, ValueError, OSError):
+        return False
 
 
 def _as_option(name: str, value: object) -> str:
@@ -320,6 +369,32 @@ def main(
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal or a file of another encoding than UTF-8 has no place for every character of a text.
         sys.stdout.reconfigure(errors="backslashreplace")
+    with warnings.catch_warnings():
+        warnings.showwarning = partial(_show_warning, parser.prog, warnings.showwarning)
+        return _run(parser, train, tasks, arguments)
+
+
+def _show_warning(
+    program: str,
+    show: Callable[..., None],
+    message: Warning,
+    category: type[Warning],
+    *where: Any,
+    **more: Any,
+) -> None:
+    """Says what is wrong with the data in one line; any other warning as Python does."""
+    if issubclass(category, DataWarning):
+        print(f"{program}: warning: {message}", file=sys.stderr)
+    else:
+        show(message, category, *where, **more)
+
+
+def _run(
+    parser: Parser,
+    train: Callable[[argparse.Namespace], Outcome],
+    tasks: Mapping[str, Callable[[argparse.Namespace], None]],
+    arguments: Sequence[str] | None,
+) -> int:
     try:
         options = parse(parser, arguments)
         choose_device(options.device)

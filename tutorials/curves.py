@@ -37,7 +37,7 @@ class LearningCurve:
 
     def restore(self, rows: np.ndarray) -> None:
         """Replaces all rows by those of an earlier `as_array`."""
-        if rows.ndim != 2 or rows.shape[1] != len(self.columns):
+        if rows.ndim != 2 or rows.shape[1] != len(self.columns) or rows.dtype.kind != "f":
             raise ValueError(f"a curve of {len(self.columns)} columns cannot take rows of shape {rows.shape}")
         self.rows = rows.tolist()
 

@@ -26,7 +26,6 @@ import graphlib
 import graphlib.tensor as T
 import training
 from autoencoder import Autoencoder, illustration, training_function
-from data.mnist import PIXELS
 from graphlib.tensor.random import RandomStreams
 from storage import UserError
 
@@ -69,7 +68,8 @@ def train(options: argparse.Namespace) -> training.Outcome:
     if len({name_of(level) for level in options.corruption}) < len(options.corruption):
         raise UserError("--corruption: the levels must differ by one hundredth at least")
     training.say("... loading the data")
-    train_set, _, _ = classification.load_shared(options.dataset)
+    data = classification.load_shared(options.dataset)
+    train_set = data.train
     n_train_batches = classification.count_minibatches(train_set, options.batch_size)
 
     training.say("... building the models")
@@ -78,7 +78,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
         name = name_of(corruption)
         rng = np.random.RandomState(options.seed)
         streams = RandomStreams(rng.randint(2**30))
-        da = dA(rng, streams, input=T.matrix("x"), n_visible=PIXELS, n_hidden=options.hidden)
+        da = dA(rng, streams, input=T.matrix("x"), n_visible=data.n_in, n_hidden=options.hidden)
         cost, updates = da.get_cost_updates(corruption, options.learning_rate)
         train_da = training_function(da, cost, updates, train_set.x, options.batch_size, name=f"train_{name}")
         stages.append(
@@ -88,7 +88,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
                 epochs=options.epochs,
                 monitor=training.EveryEpoch(column=name),
                 name=f"corruption {corruption:g}",
-                illustrate=illustration(options, f"filters_{name}.png", f"{name}.W"),
+                illustrate=illustration(options.out / f"filters_{name}.png", f"{name}.W", data.image_shape),
             )
         )
         autoencoders[name] = da
@@ -99,6 +99,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
         model=training.named_parameters(**autoencoders),
         state=training.random_states(**{name: da.streams for name, da in autoencoders.items()}),
         folder=options.out,
+        data=data.provenance,
         settings=command_line.settings_of(options),
         resume=options.resume,
     )

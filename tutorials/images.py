@@ -3,6 +3,7 @@ made into a digit as MNIST's were made. Uses NumPy and Pillow only.
 """
 
 import math
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ from PIL import Image, ImageOps
 
 import storage
 
-DIGIT_SIDE = 28  # pixels of an MNIST image
-INK_SIDE = 20  # pixels of the box that the digit itself is scaled into
+DIGIT_SHAPE = (28, 28)  # rows and columns of an MNIST image
+INK_SHARE = 20 / 28  # of an image's side: the box that the digit itself is scaled into
 
 
 def scale_to_unit_interval(values: np.ndarray, epsilon: float = 1e-8) -> np.ndarray:
@@ -97,32 +98,53 @@ def save_filters(path: Path, filters: np.ndarray, img_shape: tuple[int, int]) ->
     save_image(path, tile_raster_images(filters, img_shape, near_square(len(filters)), tile_spacing=(1, 1)))
 
 
-def _centred_on_mass(ink: np.ndarray) -> np.ndarray:
-    """`ink` in the middle of an image of DIGIT_SIDE pixels, by its centre of mass."""
-    height, width = ink.shape
+def _centred_on_mass(ink: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """`ink` in the middle of an image of this shape, by its centre of mass."""
     total = ink.sum()
-    row = (ink.sum(axis=1) @ np.arange(height)) / total
-    column = (ink.sum(axis=0) @ np.arange(width)) / total
-    middle = (DIGIT_SIDE - 1) / 2
-    top = int(np.clip(round(middle - row), 0, DIGIT_SIDE - height))
-    left = int(np.clip(round(middle - column), 0, DIGIT_SIDE - width))
-    digit = np.zeros((DIGIT_SIDE, DIGIT_SIDE), dtype="float32")
-    digit[top : top + height, left : left + width] = ink
+    places = []
+    for axis, (side, length) in enumerate(zip(shape, ink.shape, strict=True)):
+        centre = (ink.sum(axis=1 - axis) @ np.arange(length)) / total
+        places.append(int(np.clip(round((side - 1) / 2 - centre), 0, side - length)))
+    digit = np.zeros(shape, dtype="float32")
+    top, left = places
+    digit[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
     return digit
 
 
 def _open(path: Path, mode: str) -> Image.Image:
     """The picture upright, in a mode of Pillow's; UserError if the file cannot be read as one."""
     try:
-        with Image.open(path) as file:
-            return ImageOps.exif_transpose(file).convert(mode)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as file:
+                return _eight_bits(ImageOps.exif_transpose(file)).convert(mode)
     except FileNotFoundError:
         raise storage.UserError(f"{path} does not exist") from None
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise storage.UserError(
+            f"{path} has more than {Image.MAX_IMAGE_PIXELS} pixels: make it smaller"
+        ) from None
     except Exception:
         # A damaged file can lead Pillow to nearly any exception.
         raise storage.UserError(
             f"{path} cannot be read as an image (PNG, JPEG, GIF, BMP and TIFF can)"
         ) from None
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """A grey picture of more than eight bits a pixel with eight; any other as it is.
+
+    Pillow itself clips such pixels at 255. Whole numbers are of 16 bits, as PNG has them, unless one is
+    larger; fractions span what there is.
+    """
+    if not picture.mode.startswith(("I", "F")):
+        return picture
+    pixels = np.asarray(picture, dtype="float64")
+    if picture.mode == "F":
+        pixels = scale_to_unit_interval(np.nan_to_num(pixels), epsilon=1e-300)
+    else:
+        pixels = pixels.clip(0) / max(65535, pixels.max())
+    return Image.fromarray(np.rint(255 * pixels).astype("uint8"))
 
 
 def read_photograph(path: Path, at_most: int = 640) -> np.ndarray:
@@ -135,10 +157,11 @@ def read_photograph(path: Path, at_most: int = 640) -> np.ndarray:
     return np.asarray(picture, dtype="float32") / 255
 
 
-def read_digit(path: Path) -> np.ndarray:
-    """A picture of one digit as a float32 vector of 784 values in [0, 1], 0 for paper and 1 for ink.
+def read_digit(path: Path, shape: tuple[int, int] = DIGIT_SHAPE) -> np.ndarray:
+    """A picture of one digit, or of what a model of images of `shape` has learnt, as a float32 vector of its
+    rows × columns values in [0, 1], 0 for paper and 1 for ink.
 
-    The paper is what lies along the picture's edge, dark or light. A picture of 28 by 28 pixels is
+    The paper is what lies along the picture's edge, dark or light. A picture of this very shape is
     otherwise taken as it is. Any other is made as MNIST was (LeCun, Cortes, Burges: "The MNIST database of
     handwritten digits"): the ink is cut out, scaled to fit 20 by 20 pixels with its proportions kept, and
     placed with its centre of mass in the middle. UserError if the file cannot be read as a picture, or is
@@ -154,12 +177,12 @@ def read_digit(path: Path) -> np.ndarray:
     if ink.max() < 0.1:
         raise storage.UserError(f"{path} shows nothing: it is one colour all over")
     ink /= ink.max()
-    if ink.shape == (DIGIT_SIDE, DIGIT_SIDE):
+    if ink.shape == tuple(shape):
         return ink.reshape(-1)
 
     rows, columns = (np.flatnonzero((ink > 0.3).any(axis=axis)) for axis in (1, 0))
     cut = Image.fromarray(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
-    scale = INK_SIDE / max(cut.size)
+    scale = max(1, round(INK_SHARE * min(shape))) / max(cut.size)
     size = tuple(max(1, round(side * scale)) for side in cut.size)
     scaled = np.asarray(cut.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR))
-    return _centred_on_mass(scaled / scaled.max()).reshape(-1)
+    return _centred_on_mass(scaled / scaled.max(), shape).reshape(-1)

@@ -87,8 +87,10 @@ class LeNet:
 
     Args:
         rng: numpy.random.RandomState that draws the initial weights.
-        input: symbolic matrix, an image of 28 by 28 pixels a row, (n, 784).
+        input: symbolic matrix, an image a row, (n, pixels).
         nkerns: filters of the first and of the second layer.
+        image_shape: rows and columns of an image, of 16 pixels at least.
+        n_out: classes.
 
     Attributes:
         layer0, layer1, layer2, layer3: the layers from below.
@@ -96,10 +98,17 @@ class LeNet:
         params: the parameters of all layers.
     """
 
-    def __init__(self, rng, input, nkerns: Sequence[int] = (20, 50)):
+    def __init__(
+        self,
+        rng,
+        input,
+        nkerns: Sequence[int] = (20, 50),
+        image_shape: tuple[int, int] = IMAGE_SHAPE,
+        n_out: int = CLASSES,
+    ):
         self.input = input
         first, second = nkerns
-        rows, columns = IMAGE_SHAPE
+        rows, columns = image_shape
         self.layer0 = LeNetConvPoolLayer(
             rng,
             input=input.reshape((input.shape[0], 1, rows, columns)),
@@ -114,10 +123,14 @@ class LeNet:
             image_shape=(None, first, rows, columns),
         )
         rows, columns = _side_after(rows), _side_after(columns)
+        if min(rows, columns) < 1:
+            raise UserError(
+                f"images of shape {tuple(image_shape)} are too small: LeNet needs 16 by 16 pixels"
+            )
         self.layer2 = HiddenLayer(
             rng, self.layer1.output.flatten(2), n_in=second * rows * columns, n_out=500, activation=T.tanh
         )
-        self.layer3 = LogisticRegression(self.layer2.output, n_in=500, n_out=CLASSES)
+        self.layer3 = LogisticRegression(self.layer2.output, n_in=500, n_out=n_out)
 
         self.p_y_given_x, self.y_pred = self.layer3.p_y_given_x, self.layer3.y_pred
         self.negative_log_likelihood = self.layer3.negative_log_likelihood
@@ -142,15 +155,21 @@ def parameters_of(classifier: LeNet) -> dict:
 
 def load_model(path: Path) -> LeNet:
     """The trained model of a best_model.npz, as a function of its symbolic `input`."""
-    arrays = classification.load_parameters(path, "convolution_1.b", "convolution_2.b")
+    arrays = classification.load_parameters(path, "convolution_1.b", "convolution_2.b", "output.b")
     nkerns = [arrays["convolution_1.b"].size, arrays["convolution_2.b"].size]
-    classifier = LeNet(np.random.RandomState(), T.matrix("x"), nkerns)
-    training.set_values(parameters_of(classifier), arrays, path)
+    classifier = LeNet(
+        np.random.RandomState(),
+        T.matrix("x"),
+        nkerns,
+        classification.image_shape_of(path),
+        arrays["output.b"].size,
+    )
+    training.set_model(parameters_of(classifier), arrays, path)
     return classifier
 
 
 def predict(path: Path, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(classes (n,), probabilities (n, 10)) by the model in a best_model.npz of images x, floatX (n, 784)."""
+    """(classes (n,), probabilities (n, n_out)) by the model in a best_model.npz of images x, (n, pixels)."""
     classifier = load_model(path)
     evaluate = graphlib.function([classifier.input], [classifier.y_pred, classifier.p_y_given_x])
     parts = [evaluate(x[first : first + AT_ONCE]) for first in range(0, len(x), AT_ONCE)]
@@ -162,13 +181,16 @@ class Pictures:
 
     Args:
         classifier: the network.
-        digits: the images to look at, (n, 784).
+        digits: the images to look at, (n, pixels).
         folder: where filters.png, feature_maps_1.png and feature_maps_2.png go. Each row of the maps begins
             with the digit; black is −1, white 1.
+        image_shape: rows and columns of an image.
     """
 
-    def __init__(self, classifier: LeNet, digits: np.ndarray, folder: Path):
-        self.digits, self.folder = digits, folder
+    def __init__(
+        self, classifier: LeNet, digits: np.ndarray, folder: Path, image_shape: tuple[int, int] = IMAGE_SHAPE
+    ):
+        self.digits, self.image_shape, self.folder = digits, image_shape, folder
         # Parameters are given at the call: the best ones are to be drawn, which are not the present ones.
         layers = (classifier.layer0, classifier.layer1)
         given = {param: param.type() for layer in layers for param in layer.params}
@@ -191,18 +213,18 @@ class Pictures:
 
     def _draw_maps(self, path: Path, maps: np.ndarray) -> None:
         n, count, rows, columns = maps.shape
-        zoom = IMAGE_SHAPE[0] // rows
+        zoom = min(self.image_shape[0] // rows, self.image_shape[1] // columns)
         large = maps.repeat(zoom, axis=2).repeat(zoom, axis=3)
         border = [
-            (side - zoom * small) // 2 for side, small in zip(IMAGE_SHAPE, (rows, columns), strict=True)
+            (side - zoom * small) // 2 for side, small in zip(self.image_shape, (rows, columns), strict=True)
         ]
-        tiles = np.zeros((n, 1 + count, *IMAGE_SHAPE))
-        tiles[:, 0] = self.digits.reshape(n, *IMAGE_SHAPE)
+        tiles = np.zeros((n, 1 + count, *self.image_shape))
+        tiles[:, 0] = self.digits.reshape(n, *self.image_shape)
         inside = [slice(edge, edge + length) for edge, length in zip(border, large.shape[2:], strict=True)]
         tiles[:, 1:, inside[0], inside[1]] = (large + 1) / 2
         tiled = images.tile_raster_images(
             tiles.reshape(n * (1 + count), -1),
-            IMAGE_SHAPE,
+            self.image_shape,
             (n, 1 + count),
             tile_spacing=(1, 1),
             scale_rows_to_unit_interval=False,
@@ -213,21 +235,22 @@ class Pictures:
 def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
     training.say("... loading the data")
-    train_set, valid_set, test_set = classification.load_shared(options.dataset)
+    data = classification.load_shared(options.dataset)
+    train_set, valid_set, test_set, _ = data
     batch_size = options.batch_size
     n_train_batches = classification.count_minibatches(train_set, batch_size)
 
     training.say("... building the model")
     x = T.matrix("x")
     y = T.ivector("y")
-    classifier = LeNet(np.random.RandomState(options.seed), x, options.kernels)
+    classifier = LeNet(np.random.RandomState(options.seed), x, options.kernels, data.image_shape, data.n_out)
     cost = classifier.negative_log_likelihood(y)
     train_model = classification.descent(
         classifier, cost, y, train_set, batch_size, options.learning_rate, name="train_model"
     )
     test_x, test_y = test_set.x.get_value(borrow=True), test_set.y.get_value(borrow=True)
     _, one_of_each_class = np.unique(test_y, return_index=True)
-    pictures = Pictures(classifier, test_x[one_of_each_class], options.out)
+    pictures = Pictures(classifier, test_x[one_of_each_class], options.out, data.image_shape)
 
     training.say("... training")
     return training.train(
@@ -237,6 +260,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
         monitor=classification.validation(classifier, y, valid_set, test_set, batch_size, patience=10000),
         model=parameters_of(classifier),
         folder=options.out,
+        data=data.provenance,
         settings=command_line.settings_of(options),
         resume=options.resume,
         illustrate=pictures.draw,

@@ -30,11 +30,13 @@ import command_line
 import graphlib
 import graphlib.tensor as T
 import optimizers
+import provenance
 import training
 from data import reviews
 from data.sequences import bucketed_minibatches, pad
 from epochs import Epochs
 from graphlib.tensor.random import RandomStreams
+from provenance import Provenance
 from storage import UserError
 
 AT_ONCE = 64  # reviews evaluated together, as in the chapter
@@ -231,6 +233,16 @@ def load_data(options: argparse.Namespace) -> reviews.Dataset:
     return reviews.load(options.data, options.words)
 
 
+def provenance_of(data: reviews.Dataset) -> Provenance:
+    """Which reviews these are, and what their indices stand for."""
+    parts = (data.train, data.valid, data.test)
+    return Provenance(
+        data.origin,
+        provenance.fingerprint(*(array for part in parts for array in part), data.words),
+        {"words": provenance.symbols(data.words)},
+    )
+
+
 def make_model(rng, n_words: int, options: argparse.Namespace) -> SentimentLSTM:
     """The model that the options name, for a dictionary of `n_words`."""
     return SentimentLSTM(rng, n_words, options.units, not options.no_dropout, options.embedding_dropout)
@@ -286,6 +298,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
             **optimizers.state_of(updates, model.params),
         },
         folder=options.out,
+        data=provenance_of(data),
         settings=command_line.settings_of(options),
         resume=options.resume,
     )
@@ -295,28 +308,31 @@ def predict(options: argparse.Namespace) -> None:
     """Prints what the model in `options.out` says of the texts `options.predict`, or of the test reviews."""
     arrays = classification.load_parameters(options.out / training.BEST_MODEL, "embeddings", "lstm.U")
     options = command_line.options_of_run(options)
-    data = load_data(options)
-    model = make_model(np.random.RandomState(), len(data.words), options)
-    training.set_values(parameters_of(model), arrays, options.out / training.BEST_MODEL)
+    learnt = provenance.read(options.out)
+    dictionary = learnt.dictionary("words")
+    model = make_model(np.random.RandomState(), len(dictionary), options)
+    training.set_model(parameters_of(model), arrays, options.out / training.BEST_MODEL)
     evaluate = classify(model)
     if options.predict:
         texts = [reviews.tokenise(text) for text in options.predict]
         for text, words in zip(options.predict, texts, strict=True):
             if not words:
                 raise UserError(f"--predict: {text!r} has no words")
-        indices = [reviews.encode(words, data.words) for words in texts]
+        indices = [reviews.encode(words, dictionary) for words in texts]
         positive = evaluate(reviews.Reviews(indices, np.zeros(len(texts), np.int32)))
         for text, words, found, probability in zip(options.predict, texts, indices, positive, strict=True):
             unknown = [word for word, index in zip(words, found, strict=True) if index == reviews.UNKNOWN]
             remark = f"   (unknown: {', '.join(unknown)})" if unknown else ""
-            verdict = "positive" if probability > 0.5 else "negative"
-            print(f"{verdict} ({100 * probability:.1f} %): {text}{remark}")
+            verdict, sure = ("positive", probability) if probability > 0.5 else ("negative", 1 - probability)
+            print(f"{verdict} ({100 * sure:.1f} %): {text}{remark}")
         return
+    data = load_data(options)
+    learnt.check(provenance_of(data), "--predict without a text")
     positive = evaluate(data.test)
     wrong = np.flatnonzero((positive > 0.5) != data.test.y)
     print(
         f"Wrong: {len(wrong)} of {len(data.test.x)} test reviews ({100 * len(wrong) / len(data.test.x):.2f} "
-        "%); the first of them, with the probability that they are positive:"
+        f"%) of {data.origin}; the first of them, with the probability that they are positive:"
     )
     for each in wrong[:5]:
         text = " ".join(data.words[int(word)] for word in data.test.x[each][:40])

@@ -26,7 +26,6 @@ import graphlib
 import graphlib.tensor as T
 import images
 import training
-from data.mnist import CLASSES, IMAGE_SHAPE, PIXELS
 from logistic_sgd import LogisticRegression
 
 
@@ -109,15 +108,16 @@ def parameters_of(classifier: MLP) -> dict:
 
 def load_model(path: Path) -> MLP:
     """The trained model of a best_model.npz, as a function of its symbolic `input`."""
-    arrays = classification.load_parameters(path, "hidden.b")
-    n_hidden = arrays["hidden.b"].size
-    classifier = MLP(np.random.RandomState(), T.matrix("x"), n_in=PIXELS, n_hidden=n_hidden, n_out=CLASSES)
-    training.set_values(parameters_of(classifier), arrays, path)
+    arrays = classification.load_parameters(path, "hidden.W", "output.W")
+    n_in, n_hidden = classification.matrix_shape(path, arrays, "hidden.W")
+    _, n_out = classification.matrix_shape(path, arrays, "output.W")
+    classifier = MLP(np.random.RandomState(), T.matrix("x"), n_in=n_in, n_hidden=n_hidden, n_out=n_out)
+    training.set_model(parameters_of(classifier), arrays, path)
     return classifier
 
 
 def predict(path: Path, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(classes (n,), probabilities (n, 10)) by the model in a best_model.npz of images x, floatX (n, 784)."""
+    """(classes (n,), probabilities (n, n_out)) by the model in a best_model.npz of images x, (n, n_in)."""
     classifier = load_model(path)
     return graphlib.function([classifier.input], [classifier.y_pred, classifier.p_y_given_x])(x)
 
@@ -125,7 +125,8 @@ def predict(path: Path, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
     training.say("... loading the data")
-    train_set, valid_set, test_set = classification.load_shared(options.dataset)
+    data = classification.load_shared(options.dataset)
+    train_set, valid_set, test_set, _ = data
     batch_size = options.batch_size
     n_train_batches = classification.count_minibatches(train_set, batch_size)
 
@@ -133,7 +134,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
     x = T.matrix("x")
     y = T.ivector("y")
     rng = np.random.RandomState(options.seed)
-    classifier = MLP(rng=rng, input=x, n_in=PIXELS, n_hidden=options.hidden, n_out=CLASSES)
+    classifier = MLP(rng=rng, input=x, n_in=data.n_in, n_hidden=options.hidden, n_out=data.n_out)
     cost = classifier.negative_log_likelihood(y) + options.l1 * classifier.L1 + options.l2 * classifier.L2_sqr
     train_model = classification.descent(
         classifier, cost, y, train_set, batch_size, options.learning_rate, name="train_model"
@@ -147,10 +148,11 @@ def train(options: argparse.Namespace) -> training.Outcome:
         monitor=classification.validation(classifier, y, valid_set, test_set, batch_size, patience=10000),
         model=parameters_of(classifier),
         folder=options.out,
+        data=data.provenance,
         settings=command_line.settings_of(options),
         resume=options.resume,
         illustrate=lambda best: images.save_filters(
-            options.out / "filters.png", best["hidden.W"].T, IMAGE_SHAPE
+            options.out / "filters.png", best["hidden.W"].T, data.image_shape
         ),
     )
 

@@ -32,7 +32,6 @@ import images
 import storage
 import training
 from autoencoder import save_filters
-from data.mnist import IMAGE_SHAPE, PIXELS, load
 from graphlib.tensor.random import RandomStreams
 from storage import UserError
 
@@ -188,7 +187,7 @@ def load_model(path: Path) -> RBM:
     """The trained model of a model.npz."""
     arrays = classification.load_parameters(path, "rbm.hbias", "rbm.vbias")
     rbm = RBM(n_visible=arrays["rbm.vbias"].size, n_hidden=arrays["rbm.hbias"].size)
-    training.set_values(parameters_of(rbm), arrays, path)
+    training.set_model(parameters_of(rbm), arrays, path)
     return rbm
 
 
@@ -223,11 +222,13 @@ def starting_points(examples: np.ndarray, options: argparse.Namespace) -> np.nda
     return examples[first : first + options.chains]
 
 
-def save_samples(rbm: RBM, start: np.ndarray, options: argparse.Namespace) -> None:
+def save_samples(
+    rbm: RBM, start: np.ndarray, options: argparse.Namespace, image_shape: tuple[int, int]
+) -> None:
     """Writes samples.png: Gibbs chains that begin at the rows of `start`, a row every so many steps."""
     samples = draw_samples(rbm, start, options.samples, options.plot_every, options.seed)
     tiles = images.tile_raster_images(
-        samples.reshape(-1, PIXELS), IMAGE_SHAPE, samples.shape[:2], tile_spacing=(1, 1)
+        samples.reshape(-1, rbm.n_visible), image_shape, samples.shape[:2], tile_spacing=(1, 1)
     )
     storage.make_folder(options.out)
     images.save_image(options.out / "samples.png", tiles)
@@ -240,13 +241,15 @@ def save_samples(rbm: RBM, start: np.ndarray, options: argparse.Namespace) -> No
 def sample(options: argparse.Namespace) -> None:
     """Draws samples from the model in `options.out`, and writes them as samples.png."""
     rbm = load_model(options.out / training.LATEST_MODEL)
-    save_samples(rbm, starting_points(load(options.dataset).test.x, options), options)
+    dataset = classification.data_of_run(options, rbm.n_visible, "--sample, which begins at test images,")
+    save_samples(rbm, starting_points(dataset.test.x, options), options, dataset.image_shape)
 
 
 def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
     training.say("... loading the data")
-    train_set, _, test_set = classification.load_shared(options.dataset)
+    data = classification.load_shared(options.dataset)
+    train_set, _, test_set, _ = data
     batch_size = options.batch_size
     n_train_batches = classification.count_minibatches(train_set, batch_size)
     start = starting_points(test_set.x.get_value(borrow=True), options)
@@ -256,7 +259,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
     x = T.matrix("x")
     rng = np.random.RandomState(options.seed)
     streams = RandomStreams(rng.randint(2**30))
-    rbm = RBM(x, n_visible=PIXELS, n_hidden=options.hidden, numpy_rng=rng, streams=streams)
+    rbm = RBM(x, n_visible=data.n_in, n_hidden=options.hidden, numpy_rng=rng, streams=streams)
     state = {}
     persistent_chain = None
     if options.persistent:
@@ -274,7 +277,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
     )
 
     def draw_filters(epoch: int, kept: Mapping[str, np.ndarray]) -> None:
-        save_filters(options.out / f"filters_at_epoch_{epoch}.png", kept["rbm.W"])
+        save_filters(options.out / f"filters_at_epoch_{epoch}.png", kept["rbm.W"], data.image_shape)
 
     training.say("... training")
     monitored = "pseudo-likelihood" if options.persistent else "reconstruction cross-entropy"
@@ -290,13 +293,14 @@ def train(options: argparse.Namespace) -> training.Outcome:
         model=parameters_of(rbm),
         state={**state, **training.random_states(gibbs=streams)},
         folder=options.out,
+        data=data.provenance,
         settings=command_line.settings_of(options),
         resume=options.resume,
         illustrate_epoch=draw_filters,
     )
     if outcome.reason == "finished":
         training.say("... sampling from the model")
-        save_samples(rbm, start, options)
+        save_samples(rbm, start, options, data.image_shape)
     return outcome
 
 

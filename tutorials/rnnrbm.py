@@ -30,10 +30,13 @@ import command_line
 import graphlib
 import graphlib.tensor as T
 import optimizers
+import provenance
 import training
 from data import music
 from epochs import Epochs
 from graphlib.tensor.random import RandomStreams
+from provenance import Provenance
+from storage import UserError
 
 N_KEYS = music.KEYS[1] - music.KEYS[0]
 SAMPLES = 2
@@ -201,14 +204,34 @@ class Composer:
             self._model = make_model(self.options)
             piece, updates = self._model.generate(SAMPLED_STEPS, GIBBS_STEPS_OF_SAMPLES)
             self._generate = graphlib.function([], piece, updates=updates, name="generate")
-        training.set_values(parameters_of(self._model), parameters, self.folder / training.LATEST_MODEL)
+        training.set_model(parameters_of(self._model), parameters, self.folder / training.LATEST_MODEL)
         self._model.streams.seed(seed)
         rolls = {}
         for number in range(1, SAMPLES + 1):
             rolls[f"sample {number}"] = piece = self._generate()
             music.write_midi(self.folder / f"sample{number}.mid", piece)
-        rolls |= {f"a real piece ({number})": roll for number, roll in enumerate(self.real, start=1)}
+        rolls |= {_real_piece(number): roll for number, roll in enumerate(self.real, start=1)}
         music.save_rolls(self.folder / SAMPLES_IMAGE, rolls)
+
+
+def _real_piece(number: int) -> str:
+    return f"a real piece ({number})"
+
+
+def as_text(roll: np.ndarray) -> list[str]:
+    """The MIDI numbers of the keys that sound at each step of a piano-roll."""
+    return [" ".join(str(key + music.KEYS[0]) for key in np.flatnonzero(step)) for step in roll]
+
+
+def as_roll(steps: Mapping[int, str]) -> np.ndarray:
+    """The piano-roll of such texts; UserError if one is none."""
+    roll = np.zeros((len(steps), N_KEYS), np.uint8)
+    try:
+        for step, keys in steps.items():
+            roll[step, [int(key) - music.KEYS[0] for key in keys.split()]] = 1
+    except (ValueError, IndexError):
+        raise UserError(f"{provenance.DATA} is damaged: {keys!r} is no list of keys") from None
+    return roll
 
 
 def make_model(options: argparse.Namespace) -> RNNRBM:
@@ -317,6 +340,11 @@ def train(options: argparse.Namespace) -> training.Outcome:
             **training_state,
         },
         folder=options.out,
+        data=Provenance(
+            data.origin,
+            provenance.fingerprint(data.train, data.valid, data.test),
+            {_real_piece(number): as_text(roll) for number, roll in enumerate(composer.real, start=1)},
+        ),
         settings=command_line.settings_of(options),
         resume=options.resume,
     )
@@ -326,7 +354,9 @@ def sample(options: argparse.Namespace) -> None:
     """Writes other pieces by the trained model in `options.out`."""
     arrays = classification.load_parameters(options.out / training.LATEST_MODEL, "W", "Wuu")
     options = command_line.options_of_run(options)
-    Composer(options, music.load(options.data).test).write(arrays, options.sample)
+    learnt = provenance.read(options.out)
+    real = [as_roll(learnt.dictionary(name)) for name in learnt.dictionaries]
+    Composer(options, real).write(arrays, options.sample)
     names = [f"sample{number}.mid" for number in range(1, SAMPLES + 1)]
     print(f"{options.out} holds {', '.join(names)} and {SAMPLES_IMAGE}")
 

@@ -31,12 +31,14 @@ import command_line
 import graphlib
 import graphlib.tensor as T
 import optimizers
+import provenance
 import storage
 import training
 from chunking import ChunkScores, conlleval
 from data import atis
 from epochs import Epochs
 from lstm import LSTM
+from provenance import Provenance
 from storage import UserError
 
 #: Whose nearest neighbours are shown, where they are in the dictionary.
@@ -175,13 +177,23 @@ def parameters_of(model: SlotTagger) -> dict:
     }
 
 
-def make_model(options: argparse.Namespace, data: atis.Dataset) -> SlotTagger:
-    """The model that the options describe, for the dictionaries of the data."""
+def provenance_of(data: atis.Dataset) -> Provenance:
+    """Which utterances these are, and what their indices stand for."""
+    parts = (data.train, data.valid, data.test)
+    return Provenance(
+        data.origin,
+        provenance.fingerprint(*(rows for part in parts for rows in part), data.words, data.labels),
+        {"words": provenance.symbols(data.words), "labels": provenance.symbols(data.labels)},
+    )
+
+
+def make_model(options: argparse.Namespace, n_words: int, n_labels: int) -> SlotTagger:
+    """The model that the options describe, for dictionaries of these sizes."""
     return SlotTagger(
         np.random.RandomState(options.seed),
         MODELS[options.model],
-        len(data.words),
-        len(data.labels),
+        n_words,
+        n_labels,
         options.embedding,
         options.hidden,
         options.window,
@@ -431,7 +443,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
     )
 
     training.say("... building the model")
-    model = make_model(options, data)
+    model = make_model(options, len(data.words), len(data.labels))
     rate = np.asarray(options.learning_rate, graphlib.config.floatX)
     learning_rate = graphlib.shared(rate, name="learning_rate")
     train_model = graphlib.function(
@@ -460,6 +472,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
         model=parameters_of(model),
         state={"epoch": epochs, "learning_rate": learning_rate},
         folder=options.out,
+        data=provenance_of(data),
         settings=command_line.settings_of(options),
         resume=options.resume,
         illustrate=neighbours.draw,
@@ -477,21 +490,25 @@ def predict(options: argparse.Namespace) -> None:
     path = options.out / training.BEST_MODEL
     arrays = classification.load_parameters(path, "embeddings", "output.w")
     options = command_line.options_of_run(options)
-    data = load_data(options)
-    model = make_model(options, data)
-    training.set_values(parameters_of(model), arrays, path)
+    learnt = provenance.read(options.out)
+    dictionary, labels = learnt.dictionary("words"), learnt.dictionary("labels")
+    model = make_model(options, len(dictionary), len(labels))
+    training.set_model(parameters_of(model), arrays, path)
     tag = tagger(model, options.window)
     if options.predict:
         sentence = " ".join(options.predict).split()
         if not sentence:
             raise UserError("--predict: the sentence has no words")
-        known = atis.encode(sentence, data.words)
+        known = atis.encode(sentence, dictionary)
         width = max(map(len, sentence))
         for word, index, label in zip(sentence, known, tag([known])[0], strict=True):
-            remark = "   (unknown word)" if data.words[int(index)] == atis.UNKNOWN else ""
-            print(f"{word:<{width}}  {data.labels[int(label)]}{remark}")
+            remark = "   (unknown word)" if dictionary[int(index)] == atis.UNKNOWN else ""
+            print(f"{word:<{width}}  {labels[int(label)]}{remark}")
         return
-    print(f"{len(data.test.words)} test sentences: {_in_words(scores(data.test, data.labels, tag))}")
+    data = load_data(options)
+    learnt.check(provenance_of(data), "--predict without words")
+    found = scores(data.test, data.labels, tag)
+    print(f"{len(data.test.words)} test sentences: {_in_words(found)} ({data.origin})")
     predicted = tag(data.test.words)
     wrong = [
         number

@@ -84,21 +84,25 @@ def parameters_of(network: StackedNetwork) -> dict:
     return training.named_parameters(**layers, output=network.logLayer)
 
 
-def load_model(make: Callable[[Sequence[int]], StackedNetwork], path: Path) -> StackedNetwork:
-    """The trained model of a best_model.npz; `make` makes a new one from the sizes of its hidden layers."""
-    arrays = classification.load_parameters(path, "layer_1.b")
+#: Makes a new network of so many inputs, of the sizes of its hidden layers, and of so many outputs.
+Maker = Callable[[int, Sequence[int], int], StackedNetwork]
+
+
+def load_model(make: Maker, path: Path) -> StackedNetwork:
+    """The trained model of a best_model.npz."""
+    arrays = classification.load_parameters(path, "layer_1.W", "output.W")
     sizes = [
         array.size for name, array in arrays.items() if name.startswith("layer_") and name.endswith(".b")
     ]
-    network = make(sizes)
-    training.set_values(parameters_of(network), arrays, path)
+    n_ins, _ = classification.matrix_shape(path, arrays, "layer_1.W")
+    _, n_outs = classification.matrix_shape(path, arrays, "output.W")
+    network = make(n_ins, sizes, n_outs)
+    training.set_model(parameters_of(network), arrays, path)
     return network
 
 
-def predict(
-    make: Callable[[Sequence[int]], StackedNetwork], path: Path, x: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """(classes (n,), probabilities (n, 10)) by the model in a best_model.npz of images x, floatX (n, 784)."""
+def predict(make: Maker, path: Path, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(classes (n,), probabilities (n, n_outs)) by the model in a best_model.npz of images x, (n, n_ins)."""
     network = load_model(make, path)
     return graphlib.function([network.x], [network.y_pred, network.p_y_given_x])(x)
 
@@ -106,13 +110,14 @@ def predict(
 def pretraining_stages(
     network: StackedNetwork,
     costs: Sequence[tuple[Any, Any]],
-    train_set: classification.SharedSet,
+    data: classification.SharedData,
     options: argparse.Namespace,
 ) -> Iterator[training.Stage]:
     """A stage for each layer, which trains by its (cost, updates) in `costs`, functions of the examples `x`.
 
     It compiles when it starts, when the layers below are trained.
     """
+    train_set = data.train
     index = T.lscalar("index")
     rows = slice(index * options.batch_size, (index + 1) * options.batch_size)
 
@@ -134,21 +139,23 @@ def pretraining_stages(
                 column=f"layer_{number + 1}_cost", panel=f"pre-training cost of layer {number + 1}"
             ),
             name=f"pre-training layer {number + 1}",
-            illustrate=illustration(options, "filters_pretrained.png", "layer_1.W") if number == 0 else None,
+            illustrate=None
+            if number
+            else illustration(options.out / "filters_pretrained.png", "layer_1.W", data.image_shape),
         )
 
 
 def finetuning_stage(
     network: StackedNetwork,
-    sets: Sequence[classification.SharedSet],
+    data: classification.SharedData,
     options: argparse.Namespace,
     patience_epochs: int,
 ) -> training.Stage:
-    """The stage that trains all layers with the labels; `sets` are those to train, validate and test with.
+    """The stage that trains all layers with the labels.
 
     It goes on for `patience_epochs` at least, and for twice as long as it took to the best validation.
     """
-    train_set, valid_set, test_set = sets
+    train_set, valid_set, test_set, _ = data
     batch_size = options.batch_size
     n_train_batches = classification.count_minibatches(train_set, batch_size)
     return training.Stage(
@@ -168,22 +175,22 @@ def finetuning_stage(
             network, network.y, valid_set, test_set, batch_size, patience_epochs * n_train_batches
         ),
         name="fine-tuning",
-        illustrate=illustration(options, "filters.png", "layer_1.W"),
+        illustrate=illustration(options.out / "filters.png", "layer_1.W", data.image_shape),
     )
 
 
 def train(
     network: StackedNetwork,
     costs: Sequence[tuple[Any, Any]],
-    sets: Sequence[classification.SharedSet],
+    data: classification.SharedData,
     options: argparse.Namespace,
     patience_epochs: int,
     state: Mapping[str, training.SharedVariable],
 ) -> training.Outcome:
     """Pre-trains the layers by their (cost, updates) in `costs`, and fine-tunes; `state`: see `Run`."""
     stages = [
-        *pretraining_stages(network, costs, sets[0], options),
-        finetuning_stage(network, sets, options, patience_epochs),
+        *pretraining_stages(network, costs, data, options),
+        finetuning_stage(network, data, options, patience_epochs),
     ]
     training.say("... training")
     return training.train_stages(
@@ -191,6 +198,7 @@ def train(
         model=parameters_of(network),
         state=state,
         folder=options.out,
+        data=data.provenance,
         settings=command_line.settings_of(options),
         resume=options.resume,
     )

@@ -21,8 +21,10 @@ from typing import Any, Protocol
 import numpy as np
 from tqdm import tqdm
 
+import provenance
 import storage
 from curves import LearningCurve
+from provenance import Provenance
 from storage import UserError
 
 CHECKPOINT = "checkpoint.npz"
@@ -69,6 +71,16 @@ def set_values(
             )
     for name, variable in variables.items():
         variable.set_value(arrays[name])
+
+
+def set_model(
+    parameters: Mapping[str, SharedVariable], arrays: Mapping[str, np.ndarray], source: Path
+) -> None:
+    """Gives a model's parameters the arrays of their names; UserError where one does not fit."""
+    for name in arrays:
+        if name not in parameters:
+            raise UserError(f"{source} holds a {name}, which this model has not: it belongs to another one")
+    set_values(parameters, arrays, source)
 
 
 def say(line: str) -> None:
@@ -407,7 +419,10 @@ class Stage:
         }
 
     def restore(self, remembered: Mapping[str, Any], source: Path) -> None:
-        """Continues from what `remember` gave; UserError where the data are others."""
+        """Continues from what `remember` gave; UserError where the data are others, ValueError where it never
+        gave such a thing.
+        """
+        _check_like(self.remember(), remembered)
         if remembered["n_minibatches"] != self.n_minibatches:
             raise UserError(
                 f"{source} was made with {remembered['n_minibatches']} minibatches an epoch, and now there "
@@ -552,6 +567,7 @@ class Run:
         path = self.folder / CHECKPOINT
         progress, arrays = read_checkpoint(path)
         try:
+            _check_like({"stage": 0, "seconds": 0.0}, progress)
             for stage, remembered in zip(self.stages, progress["stages"], strict=True):
                 stage.restore(remembered, path)
             self.stage = self.stages[progress["stage"]]
@@ -570,19 +586,36 @@ class Run:
                 if name.startswith("kept/")
             }
             self._seconds_before = progress["seconds"]
-        except (KeyError, ValueError, IndexError, TypeError):
+        except (AttributeError, KeyError, ValueError, IndexError, OverflowError, TypeError):
             raise UserError(f"{path} is no checkpoint of this program's") from None
 
     def set_earlier_run_aside(self) -> None:
         """Renames what an earlier run left in the folder: starting anew by mistake then loses nothing."""
         kept = []
-        for name in (CHECKPOINT, BEST_MODEL, LATEST_MODEL):
+        for name in (CHECKPOINT, BEST_MODEL, LATEST_MODEL, provenance.DATA):
             path = self.folder / name
             if path.exists():
                 path.replace(path.with_name(f"previous_{name}"))
                 kept.append(f"previous_{name}")
         if kept:
             say(f"... {self.folder} holds an earlier run; keeping its {' and '.join(kept)}")
+
+
+def _check_like(sample: Any, found: Any) -> None:
+    """ValueError unless `found` has what `sample` has: numbers for its numbers, and for its whole ones whole
+    ones not below 0; KeyError or TypeError where it is of another form.
+    """
+    if isinstance(sample, Mapping):
+        for name, each in sample.items():
+            _check_like(each, found[name])
+    elif isinstance(sample, (tuple, list)):
+        for each, one in zip(sample, found, strict=True):
+            _check_like(each, one)
+    elif isinstance(sample, int):
+        if type(found) is not int or not 0 <= found < 2**63:
+            raise ValueError(f"{found!r} is no count")
+    elif type(found) not in (int, float) or (abs(found) >= 2**63 and not math.isinf(found)):
+        raise ValueError(f"{found!r} is no number")
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -592,8 +625,9 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     arrays = storage.load_arrays(path)
     try:
         progress = json.loads(str(arrays["progress"]))
-        progress["settings"], progress["stages"]
-    except (KeyError, ValueError, TypeError):
+        if not isinstance(progress["settings"], dict) or not isinstance(progress["stages"], list):
+            raise TypeError
+    except (KeyError, ValueError, TypeError, RecursionError):
         raise UserError(f"{path} is no checkpoint of this program's") from None
     return progress, arrays
 
@@ -612,6 +646,7 @@ def train_stages(
     *,
     model: Mapping[str, SharedVariable],
     folder: Path,
+    data: Provenance | None = None,
     state: Mapping[str, SharedVariable] | None = None,
     settings: Mapping[str, Any] | None = None,
     resume: bool = False,
@@ -626,6 +661,7 @@ def train_stages(
 
     Args:
         model, state, folder, settings: see `Run`.
+        data: what is learnt from, kept in the folder as data.json; None where nothing is loaded.
         resume: continue from the folder's checkpoint, which must have come from the same functions and data.
 
     Raises:
@@ -643,9 +679,14 @@ def train_stages(
     )
     if resume:
         run.restore()
+        earlier = provenance.find(folder)
+        if data and earlier:
+            earlier.check(data, "--resume")
         say(f"... resuming after {run.stage.where}")
     else:
         run.set_earlier_run_aside()
+    if data:
+        data.write(folder)
     reason = "finished"
     with Interruption() as interruption:
         for stage in stages:

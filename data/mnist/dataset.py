@@ -129,19 +129,20 @@ def _check(part: Part, train: Part) -> None:
 
 def _scaled(parts: Sequence[Part]) -> list[Part]:
     """The parts with their images as float32 in [0, 1]."""
-    bytes_or_more = any(part.images.max(initial=0) > 1 for part in parts)
-    whole = all(part.images.dtype.kind in "ui" or _all_whole(part.images) for part in parts)
-    above = 2 ** int(parts[0].images.max(initial=1)).bit_length() if bytes_or_more and whole else 1
-    scaled = []
-    for part in parts:
-        x = np.multiply(part.images, np.float32(1 / above), dtype=np.float32)
-        if not np.all((x >= 0) & (x <= 1)):
+    ranges = [(part.images.min(initial=0), part.images.max(initial=0)) for part in parts]
+    more = any(largest > 1 for _, largest in ranges)
+    whole = more and all(part.images.dtype.kind in "ui" or _all_whole(part.images) for part in parts)
+    above = 2 ** int(parts[0].images.max(initial=1)).bit_length() if whole else 1
+    for part, (least, largest) in zip(parts, ranges, strict=True):
+        if not (least >= 0 and largest <= above):  # nor NaN
             raise DataError(
                 f"{part.images_name}: the images have values outside [0, {above}]; get the original file, or "
                 "scale all images to [0, 1]"
             )
-        scaled.append(part._replace(images=x))
-    return scaled
+    return [
+        part._replace(images=np.multiply(part.images, np.float32(1 / above), dtype=np.float32))
+        for part in parts
+    ]
 
 
 def _all_whole(images: np.ndarray) -> bool:

@@ -3,6 +3,9 @@ after a kill; they predict, and say in one line what they cannot use.
 """
 
 import csv
+import gzip
+import re
+import shutil
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +111,13 @@ def test_tutorial_learns_and_writes_its_results(trained, name):
         assert abs(costs[-1][1]) < 0.9 * abs(costs[0][1])
     if TUTORIALS[name].classifies:
         assert float(rows[-1]["validation_error_percent"]) < 30
-    files = ["checkpoint.npz", "learning_curve.csv", "learning_curve.png", *TUTORIALS[name].files.split()]
+    files = [
+        "checkpoint.npz",
+        "data.json",
+        "learning_curve.csv",
+        "learning_curve.png",
+        *TUTORIALS[name].files.split(),
+    ]
     assert sorted(path.name for path in folder.iterdir()) == sorted(files)
     for path in folder.glob("*.png"):
         with Image.open(path) as picture:
@@ -274,6 +283,62 @@ def test_bad_input_of_a_program(digits, tmp_path):
     assert process.returncode == 2
     assert "Traceback" not in out + err
     assert err.startswith("SdA.py: error: --batch-size 401 ") and err.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def letters(tmp_path_factory) -> str:
+    """A .npz file of images of 20 rows and 16 columns, bars that stand, lie or lean: the classes 1 to 12."""
+    rng = np.random.RandomState(0)
+    labels = np.arange(180) % 12 + 1
+    images = np.zeros((180, 20, 16), np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        angle = np.pi * label / 12
+        for place in np.linspace(-7, 7, 40):
+            image[round(10 + place * np.sin(angle)), round(8 + place * np.cos(angle))] = rng.randint(200, 256)
+    path = tmp_path_factory.mktemp("letters") / "letters.npz"
+    np.savez(path, x_train=images[:140], y_train=labels[:140], x_test=images[140:], y_test=labels[140:])
+    return str(path)
+
+
+@pytest.mark.parametrize("name", TUTORIALS)
+def test_images_of_another_size_and_other_classes(letters, tmp_path, capsys, name):
+    """--predict and --sample take the run's own data; a picture is made as large as those learnt from."""
+    module = TUTORIALS[name].module
+    options = ["--dataset", letters, "--batch-size", "20", "--epochs", "2", *TUTORIALS[name].options.split()]
+    out = ["--out", str(tmp_path)]
+    assert module.main([*options, *out]) == 0
+    capsys.readouterr()
+    if name == "rbm":
+        assert module.main(["--sample", "--chains", "4", "--samples", "2", "--plot-every", "2", *out]) == 0
+    if name not in CLASSIFIERS:
+        return
+    assert module.main(["--predict", *out]) == 0
+    said = capsys.readouterr().out
+    assert re.search(rf"Wrong: \d+ of 40 \(.* %\) of the test set of {re.escape(letters)};", said)
+    assert "[9 10 11 12 1 2 3 4 5 6]" in said  # the labels of the test images, by their names
+    picture = Image.new("L", (50, 90), 255)
+    ImageDraw.Draw(picture).line((25, 10, 25, 80), fill=0, width=9)
+    picture.save(tmp_path / "bar.png")
+    assert module.main(["--predict", str(tmp_path / "bar.png"), *out]) == 0
+    assert re.search(r"bar\.png: 1?\d \(probability ", capsys.readouterr().out)
+    assert module.main(["--predict", "--dataset", str(tmp_path / "none"), *out]) == 2
+    assert "none: cannot be read" in capsys.readouterr().err
+
+
+def test_predictions_on_other_data_than_the_runs(trained, digits, letters, tmp_path, capsys):
+    folder, _ = trained("logistic_sgd")
+    assert logistic_sgd.main(["--predict", "--dataset", letters, "--out", str(folder)]) == 2
+    assert "has images of shape (20, 16), and the model in" in capsys.readouterr().err
+    own = tmp_path / "own"
+    shutil.copytree(digits, own)
+    out = ["--out", str(tmp_path / "run")]
+    assert logistic_sgd.main(["--dataset", str(own), "--batch-size", "20", "--epochs", "1", *out]) == 0
+    path = own / "t10k-labels-idx1-ubyte.gz"
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:-1] + b"\x05"))
+    for task in (["--resume", "--epochs", "2"], ["--predict"]):
+        assert logistic_sgd.main([*task, *out]) == 2
+        assert "and what was loaded now" in capsys.readouterr().err
+    assert logistic_sgd.main(["--predict", "--dataset", digits, *out]) == 0
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)

@@ -3,6 +3,7 @@ after they were stopped anywhere; they use what they have learnt, and say in one
 """
 
 import csv
+import re
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -193,7 +194,13 @@ def test_tutorial_learns_and_writes_its_results(trained, name):
     if tutorial.rises:
         costs = [-cost for cost in costs]
     assert costs[-1] < 0.9 * costs[0]
-    files = ["checkpoint.npz", "learning_curve.csv", "learning_curve.png", *tutorial.files.split()]
+    files = [
+        "checkpoint.npz",
+        "data.json",
+        "learning_curve.csv",
+        "learning_curve.png",
+        *tutorial.files.split(),
+    ]
     assert sorted(path.name for path in folder.iterdir()) == sorted(files)
     for path in folder.glob("*.png"):
         with Image.open(path) as picture:
@@ -292,6 +299,8 @@ def test_sentiment_of_texts_and_of_the_test_set(trained, capsys):
     assert lstm.main(["--predict", *texts, "--out", str(folder)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("positive (") and lines[1].startswith("negative (")
+    # What is said is what the model holds to be more probable.
+    assert all(float(re.search(r"\((.*) %\)", line).group(1)) >= 50 for line in lines)
     assert "unknown" not in "".join(lines)
     assert lstm.main(["--predict", "good xyzzy film", "plugh xyzzy", "--out", str(folder)]) == 0
     said = capsys.readouterr().out.splitlines()
@@ -328,13 +337,92 @@ def test_trained_model_writes_on(trained, capsys):
     assert [len(each) for each in said] == [309, 309, 309, 14]
 
 
+# --- without the data, and with other data ---
+
+
+def copied(folder: Path, to: Path) -> str:
+    for path in folder.iterdir():
+        (to / path.name).write_bytes(path.read_bytes())
+    return str(to)
+
+
+USES = {
+    "rnnslu": (rnnslu, write_atis, ["--predict", "flights from denver"]),
+    "lstm": (lstm, write_reviews, ["--predict", "a good film"]),
+    "rnnrbm": (rnnrbm, write_music, ["--sample", "3"]),
+    "char_lstm": (char_lstm, write_text, ["--sample", "the lazy "]),
+}
+
+
+@pytest.mark.parametrize("name", USES)
+def test_a_run_folder_is_enough_to_use_its_model(trained, source, tmp_path, capsys, name):
+    """The data that the run names are not there any more."""
+    module, _, use = USES[name]
+    folder, _ = trained(name)
+    out = copied(folder, tmp_path)
+    capsys.readouterr()
+    assert module.main([*use, "--out", out]) == 0
+    here = capsys.readouterr().out
+    data = Path(source(name))
+    away = data.with_name("moved")
+    data.rename(away)
+    try:
+        assert module.main([*use, "--out", out]) == 0
+    finally:
+        away.rename(data)
+    assert capsys.readouterr().out == here
+
+
+@pytest.mark.parametrize("name", USES)
+def test_data_that_were_edited_are_an_error(tmp_path, capsys, name):
+    module, write, _ = USES[name]
+    data = Path(write(tmp_path / "data"))
+    options = [*TUTORIALS[name].options.split(), "--epochs", "1"]
+    out = ["--out", str(tmp_path / "run")]
+    assert module.main(["--data", str(data), *options, *out]) == 0
+    if name == "char_lstm":
+        data.write_text(data.read_text().replace("z", "ž"))  # as many characters, in the same places
+    elif name == "rnnrbm":
+        music.write_midi(data / "piece_3.mid", np.eye(40, 88))
+    elif name == "lstm":
+        (data / "train" / "pos" / "3.txt").write_text("an awful bore")
+    else:
+        labels = data / "atis.train.slots.csv"
+        rows = labels.read_text().splitlines()
+        rows[0] = " ".join(reversed(rows[0].split()))
+        labels.write_text("\n".join(rows) + "\n")
+    capsys.readouterr()
+    tasks = [["--resume", "--epochs", "2"]] + [["--predict"]] * (name in ("lstm", "rnnslu"))
+    for task in tasks:
+        assert module.main([*task, *out]) == 2
+        assert "and what was loaded now" in capsys.readouterr().err
+
+
+def test_characters_that_were_not_learnt_are_named(trained, capsys):
+    folder, _ = trained("char_lstm")
+    assert char_lstm.main(["--sample", "the café ß", "--out", str(folder)]) == 2
+    assert "'ß', 'é': not among the" in capsys.readouterr().err
+
+
+def test_pieces_that_cannot_be_used_are_left_out_in_a_line(tmp_path, capsys):
+    data = Path(write_music(tmp_path / "data"))
+    (data / "piece_3.mid").write_bytes(b"broken")
+    options = [*TUTORIALS["rnnrbm"].options.split(), "--epochs", "1", "--out", str(tmp_path / "run")]
+    assert rnnrbm.main(["--data", str(data), *options]) == 0
+    said = capsys.readouterr()
+    assert "9 MIDI files" in said.out
+    assert re.search(
+        r"^\S+: warning: .* 1 of 10 MIDI files left out: piece_3.mid: .*$", said.err, re.MULTILINE
+    )
+
+
 # --- what cannot be used ---
 
 
 def broken_midi(folder: Path) -> str:
     write_music(folder)
-    path = folder / "piece_3.mid"
-    path.write_bytes(path.read_bytes()[:-20])
+    for path in folder.iterdir():
+        path.write_bytes(b"no" + path.read_bytes()[4:])
     return str(folder)
 
 
@@ -378,7 +466,7 @@ BAD_INPUT = [
     ("lstm", write_reviews, "--fetch", "source is neither imdb.npz nor aclImdb_v1.tar.gz"),
     ("lstm", write_reviews, "--predict good", "best_model.npz does not exist: train a model first"),
     ("rnnrbm", nothing, "", "source: cannot be read"),
-    ("rnnrbm", broken_midi, "", "piece_3.mid: not a whole MIDI file"),
+    ("rnnrbm", broken_midi, "", "none of its 10 MIDI files can be used: piece_0.mid: not a MIDI file"),
     ("rnnrbm", write_music, "--sample", "model.npz does not exist: train a model first"),
     ("char_lstm", nothing, "", "source: cannot be read"),
     (
