@@ -678,10 +678,10 @@ def train_stages(
         draw_seconds=draw_seconds,
     )
     if resume:
-        run.restore()
         earlier = provenance.find(folder)
         if data and earlier:
             earlier.check(data, "--resume")
+        run.restore()
         say(f"... resuming after {run.stage.where}")
     else:
         run.set_earlier_run_aside()
