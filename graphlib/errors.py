@@ -30,6 +30,10 @@ class DomainError(GraphError, ValueError):
     """A value for which an operation has no result: an integer to the power of a negative one."""
 
 
+class LabelError(GraphError, IndexError, ValueError):
+    """A label that is none of the classes: negative, or too large."""
+
+
 class GradientError(GraphError, TypeError):
     """A gradient that does not exist: through an operation that has none, or of a cost that is no float
     scalar."""

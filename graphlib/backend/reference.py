@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import GraphError, ShapeError
+from ..errors import DomainError, GraphError, LabelError, ShapeError
 from ..graph import Apply, Constant, Shared, Variable, toposort
 
 
@@ -80,6 +80,21 @@ class ReferenceExecutor:
             return None
         rows = [([(node, 1.0)], seconds, calls) for node, (seconds, calls) in self.timings.items()]
         return Profile(self.program.title, rows)
+
+
+def explain_index(inputs: list[np.ndarray], original: Any, rewritten: Any) -> None:
+    """Raise the error of an index (or divisor) that a compiled function found wrong, in the reference's
+    words.
+
+    They are of the user's own program, but for labels: perhaps only the rewritten one checks those.
+    """
+    try:
+        ReferenceExecutor(rewritten, False).values(inputs)
+    except LabelError:
+        raise
+    except (IndexError, ZeroDivisionError, DomainError):
+        pass
+    ReferenceExecutor(original, False).values(inputs)
 
 
 def _value(variable: Variable, values: dict[Variable, np.ndarray]) -> np.ndarray:

@@ -19,9 +19,9 @@ from ..scalar import expression as ex
 from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Product, Reduction
 from .elementwise import cast, mul
-from .op import NUMBERS, Op, Sample, as_variable, register
+from .op import NUMBERS, Op, Sample, as_variable, normalize_axis, register
 from .reduce import sum as sum_
-from .shape import broadcast_to, dimshuffle, reshape, shape_i, shape_padleft, swapaxes
+from .shape import SameLengths, broadcast_to, dimshuffle, reshape, shape_i, shape_padleft, swapaxes
 
 
 class MatrixProduct(Op):
@@ -234,22 +234,31 @@ def batched_dot(a: Any, b: Any) -> Variable:
 
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Variable:
     """The sum over the product of paired axes: a number (the last of ``a`` with the first of ``b``) or two
-    lists of axes."""
+    lists of axes.
+
+    Errors: ShapeError where the axes of a pair are not as long as each other, now or at the call.
+    """
     a, b = _same_dtype(a, b)
     if isinstance(axes, (int, np.integer)):
-        if axes > a.ndim or axes > b.ndim:
+        if not 0 <= axes <= min(a.ndim, b.ndim):
             raise ShapeError(f"T.tensordot: {axes} axes of {a.describe()} and {b.describe()}")
         axes = (list(range(a.ndim - axes, a.ndim)), list(range(axes)))
     left, right = ([x] if isinstance(x, (int, np.integer)) else list(x) for x in axes)
-    left, right = [x % a.ndim for x in left], [x % b.ndim for x in right]
+    left = [normalize_axis(x, a.ndim, f"T.tensordot of {a.describe()}") for x in left]
+    right = [normalize_axis(x, b.ndim, f"T.tensordot of {b.describe()}") for x in right]
     if len(left) != len(right):
         raise ShapeError(f"T.tensordot: {len(left)} axes of the first and {len(right)} of the second operand")
+    if len({*left}) < len(left) or len({*right}) < len(right):
+        raise ShapeError(f"T.tensordot: an axis is named twice in {axes}")
     for i, j in zip(left, right, strict=True):
         n, m = a.type.shape[i], b.type.shape[j]
         if None not in (n, m) and n != m:
             raise ShapeError(
                 f"T.tensordot: axis {i} of {a.describe()} has length {n}, axis {j} of {b.describe()} {m}"
             )
+    if len(left) > 1:
+        # as one axis they are as long together even where their lengths are not the same
+        b = SameLengths(tuple(zip(right, left, strict=True)), "T.tensordot").make(b, a)
     keep_a = [i for i in range(a.ndim) if i not in left]
     keep_b = [i for i in range(b.ndim) if i not in right]
     flat_a = reshape(dimshuffle(a, keep_a + left), (_size(a, keep_a), _size(a, left)))

@@ -10,15 +10,16 @@ import numpy as np
 
 from ..errors import InputError, ShapeError
 from ..graph import Variable
-from ..graph.types import INTEGERS, dtype_name
+from ..graph.types import dtype_name
 from . import elementwise as ew
 from .create import arange
 from .index import index
+from .labels import labels
 from .op import Sample, as_variable, normalize_axes, normalize_axis, register
 from .reduce import max as max_
 from .reduce import mean as mean_
 from .reduce import sum as sum_
-from .shape import dimshuffle, shape_i, shape_of, specify_shape
+from .shape import as_length, dimshuffle, shape_i, shape_of, specify_shape
 
 sigmoid = ew.sigmoid
 softplus = ew.softplus
@@ -203,27 +204,58 @@ def batch_normalization_test(
     return (x - mean) * (gamma / ew.sqrt(var + epsilon)) + beta
 
 
+def _require_fits(target: Variable, output: Variable, what: str) -> None:
+    """Raise ShapeError where the output of a network would be repeated to the shape of its target: of outputs
+    (n, 1) and targets (n,) each would be held against each."""
+    repeated = any(
+        n == 1 and m != 1 for n, m in zip(output.type.shape[::-1], target.type.shape[::-1], strict=False)
+    )
+    if target.ndim > output.ndim or repeated:
+        raise ShapeError(
+            f"{what}: the target {target.describe()} does not fit the output {output.describe()}; "
+            "give both the same shape"
+        )
+
+
 def binary_crossentropy(output: Any, target: Any) -> Variable:
-    """-(target log(output) + (1 - target) log(1 - output)), elementwise."""
+    """-(target log(output) + (1 - target) log(1 - output)), elementwise.
+
+    Errors: ShapeError if ``target`` has not the shape of ``output`` and does not broadcast to it.
+    """
     output, target = as_variable(output), as_variable(target)
+    _require_fits(target, output, "T.nnet.binary_crossentropy")
     return -(target * ew.log(output) + (1 - target) * ew.log(1 - output))
 
 
 def sigmoid_binary_crossentropy(output: Any, target: Any) -> Variable:
-    """The binary cross-entropy of ``sigmoid(output)``: softplus(output) - target * output."""
+    """The binary cross-entropy of ``sigmoid(output)``: softplus(output) - target * output.
+
+    Errors: ShapeError if ``target`` has not the shape of ``output`` and does not broadcast to it.
+    """
     output, target = as_variable(output), as_variable(target)
+    _require_fits(target, output, "T.nnet.sigmoid_binary_crossentropy")
     return softplus(output) - target * output
 
 
 def categorical_crossentropy(coding_dist: Any, true_dist: Any) -> Variable:
     """For each row -log of the probability of the true class (``true_dist`` a vector of integer labels), or
-    -sum(true_dist * log(coding_dist)) for a distribution of the same shape."""
+    -sum(true_dist * log(coding_dist)) for a distribution of the same shape.
+
+    Errors: ShapeError if there are not as many labels as rows, LabelError (at the call) for a label that is
+    no column of ``coding_dist``, negative ones included.
+    """
     p, y = as_variable(coding_dist), as_variable(true_dist)
     if y.ndim == p.ndim:
+        _require_fits(y, p, "T.nnet.categorical_crossentropy")
         return -sum_(y * ew.log(p), axis=p.ndim - 1)
-    if y.ndim != p.ndim - 1 or y.dtype not in INTEGERS:
-        raise ShapeError(f"T.nnet.categorical_crossentropy: {y.describe()} are no labels for {p.describe()}")
-    return -index(ew.log(p), (arange(shape_i(y, 0)), y))
+    if p.ndim != 2:
+        raise ShapeError(
+            f"T.nnet.categorical_crossentropy: {y.describe()} are no labels for {p.describe()}; labels are a "
+            "vector, one for each row of a matrix: flatten both"
+        )
+    rows, classes = shape_i(p, 0), shape_i(p, 1)
+    y = labels(y, rows, classes, "T.nnet.categorical_crossentropy")
+    return -index(ew.log(p), (arange(rows), y))
 
 
 def crossentropy_softmax_1hot(x: Any, y: Any) -> list[Variable]:
@@ -233,10 +265,15 @@ def crossentropy_softmax_1hot(x: Any, y: Any) -> list[Variable]:
 
 
 def to_one_hot(y: Any, nb_class: Any, dtype: Any = None) -> Variable:
-    """A row a label: 1 in the label's column, 0 elsewhere."""
+    """A row a label: 1 in the label's column, 0 elsewhere.
+
+    Errors: LabelError for a label that is not in [0, nb_class).
+    """
     y = as_variable(y)
+    classes = as_length(nb_class, "T.extra_ops.to_one_hot: the number of classes")
+    y = labels(y, shape_i(y, 0), classes, "T.extra_ops.to_one_hot") if y.ndim else y
     return ew.cast(
-        ew.eq(dimshuffle(y, 0, "x"), dimshuffle(arange(nb_class), "x", 0)), dtype_name(dtype or "floatX")
+        ew.eq(dimshuffle(y, 0, "x"), dimshuffle(arange(classes), "x", 0)), dtype_name(dtype or "floatX")
     )
 
 

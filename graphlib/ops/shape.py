@@ -571,6 +571,53 @@ def specify_shape(x: Any, shape: Sequence[int | None]) -> Variable:
     return x if shape == x.type.shape else SpecifyShape(shape).make(x)
 
 
+class SameLengths(Op):
+    """The first operand, some of whose axes must be as long as axes of the second: ``pairs`` of such axes.
+
+    ``what`` needs it, and says so where they are not.
+    """
+
+    view = True
+
+    def __init__(self, pairs: tuple[tuple[int, int], ...], what: str) -> None:
+        self.pairs = pairs
+        self.what = what
+
+    def parameters(self) -> tuple:
+        return self.pairs, self.what
+
+    def message(self, i: int, j: int) -> str:
+        return f"{self.what}: axis {i} of {{0}} has length {{a}}, axis {j} of {{1}} {{b}}"
+
+    def infer(self, x: Variable, other: Variable) -> list[TensorType]:
+        shape = list(x.type.shape)
+        for i, j in self.pairs:
+            n, m = shape[i], other.type.shape[j]
+            if None not in (n, m) and n != m:
+                raise ShapeError(self.message(i, j).format(x.describe(), other.describe(), a=n, b=m))
+            shape[i] = m if n is None else n
+        return [TensorType(x.dtype, shape)]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        return [grads[0], None]
+
+    def reference(self, node: Apply, x: np.ndarray, other: np.ndarray) -> np.ndarray:
+        names = [v.describe() for v in node.inputs]
+        for i, j in self.pairs:
+            if x.shape[i] != other.shape[j]:
+                raise ShapeError(self.message(i, j).format(*names, a=x.shape[i], b=other.shape[j]))
+        return x
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
+        x, other = operands
+        for i, j in self.pairs:
+            require(x.shape[i], other.shape[j], self.message(i, j), tuple(node.inputs))
+        known = node.outputs[0].type.shape
+        return Pull(
+            tuple(n if m is None else Poly.of(m) for n, m in zip(x.shape, known, strict=True)), x.at
+        )
+
+
 # what to try each on
 
 

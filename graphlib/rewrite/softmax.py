@@ -12,6 +12,7 @@ from ..graph import Apply, Constant, TensorType, Variable
 from ..ops import elementwise as ew
 from ..ops.create import ARange, arange
 from ..ops.index import AdvancedIndex, BasicIndex
+from ..ops.labels import Labels
 from ..ops.reduce import Reduce, Top, restore_axes, sum_keeping
 from ..ops.shape import BroadcastTo, DimShuffle, Reshape, dimshuffle
 from ..ops.write import AdvancedWrite, BasicWrite
@@ -176,6 +177,30 @@ def _(part: Variable) -> Variable | None:
     if not is_op(p, Softmax):
         return None
     return part.owner.op.make(LogSoftmax(p.owner.op.axes).make(p.owner.inputs[0]), *rest)
+
+
+@SOFTMAX.rule("labels of a softmax are checked", node(AdvancedIndex, reading=(LogSoftmax,)))
+def _(node: Apply, graph: Sweep) -> Variable | None:
+    """log(softmax(x))[arange(n), y] is a cross-entropy, of which a label of -1 is no last class."""
+    p, rows, *others = node.inputs
+    if not is_op(p, LogSoftmax) or p.owner.op.axes != (1,) or len(others) != 1 or not _counts(rows):
+        return None
+    (y,) = others
+    checked = _checked(y, p, graph)
+    return None if checked is y else node.op.make(p, rows, checked)
+
+
+def _counts(v: Variable) -> bool:
+    """Whether ``v`` is 0, 1, 2, …"""
+    return is_op(v, ARange) and [number_of(i) for i in v.owner.inputs[::2]] == [0, 1]
+
+
+def _checked(y: Variable, p: Variable, graph: Sweep) -> Variable:
+    """Labels of the rows of ``p``, a class each column, with a check unless they are constants."""
+    if isinstance(y, Constant) or y.ndim != 1 or is_op(y, Labels):
+        return y
+    rows, classes = graph.shape(p)
+    return Labels().make(y, graph.length(rows), graph.length(classes))
 
 
 # Gradients, as T.grad writes them
@@ -379,29 +404,30 @@ def _(x: Variable, y: Variable, node: Apply) -> Variable:
 @EXPAND.rule("the gradient of log(softmax)", node(LogSoftmaxGradient, x, y))
 def _(x: Variable, y: Variable, node: Apply, graph: Sweep) -> Variable:
     axes = node.op.axes
-    rows = one_hot(x, graph) if axes == (1,) else None
+    rows = one_hot(x, graph, labels=True) if axes == (1,) else None
     g, total = rows if rows is not None else (x, sum_keeping(x, axes))
     return ew.sub(g, y if number_of(total) == 1 else ew.mul(y, total))
 
 
-def one_hot(v: Variable, graph: Sweep) -> tuple[Variable, Variable] | None:
-    """A vector added to a matrix of zeros at [arange, labels] as an elementwise choice, and the rows' sums.
+def one_hot(v: Variable, graph: Sweep, labels: bool = False) -> tuple[Variable, Variable] | None:
+    """A vector added to a matrix of zeros at [arange, y] as an elementwise choice, and the rows' sums.
 
-    Reading the labels out of arange(columns) keeps what indexing does: negative ones count from the end, and
-    those out of range fail.
+    Reading y out of arange(columns) keeps what indexing does: negative ones count from the end, and those out
+    of range fail.  Where y is known to be ``labels`` negative ones fail too.
     """
     node = v.owner
     if node is None or type(node.op) is not AdvancedWrite or node.op.parameters() != ((True, True), "add"):
         return None
-    base, values, rows, labels = node.inputs
-    counts = is_op(rows, ARange) and [number_of(i) for i in rows.owner.inputs[::2]] == [0, 1]
-    one_each = labels.type.shape in ((None,), rows.type.shape)
-    if number_of(base) != 0 or not counts or not one_each:
+    base, values, rows, y = node.inputs
+    one_each = y.type.shape in ((None,), rows.type.shape)
+    if number_of(base) != 0 or not _counts(rows) or not one_each:
         return None
+    if labels:
+        y = _checked(y, base, graph)
     n, columns = graph.shape(base)
-    m = graph.shape(rows)[0]
+    m = n if is_op(y, Labels) else graph.shape(rows)[0]
     numbers = arange(graph.length(columns))
-    label = AdvancedIndex((True,)).make(numbers, labels)
+    label = AdvancedIndex((True,)).make(numbers, y)
     if is_op(values, BroadcastTo) and not values.owner.inputs[0].type.shape:
         values = values.owner.inputs[0]
     totals = values

@@ -16,7 +16,16 @@ from ..ops.index import AdvancedIndex, BasicIndex
 from ..ops.join import Join
 from ..ops.reduce import Reduce
 from ..ops.scan import Scan, last_value
-from ..ops.shape import BroadcastTo, DimShuffle, Reshape, ShapeI, SpecifyShape, constant_int, dimshuffle
+from ..ops.shape import (
+    BroadcastTo,
+    DimShuffle,
+    Reshape,
+    SameLengths,
+    ShapeI,
+    SpecifyShape,
+    constant_int,
+    dimshuffle,
+)
 from .engine import Sweep
 from .patterns import NUMBERS, Capture, Number, P, node, number_of
 from .rules import RuleSet
@@ -135,6 +144,12 @@ def _where(c: Variable, branch: int, root: Variable, graph: Sweep) -> Variable:
         if v not in made and node is not None and any(made.get(i, i) is not i for i in node.inputs):
             made[v] = node.op.make(*(made.get(i, i) for i in node.inputs))
     return made.get(root, root)
+
+
+@rule("what must have the lengths it has is x", node(SameLengths, x, y))
+def _(x: Variable, y: Variable, node: Apply, graph: Sweep) -> Variable | None:
+    same = all(graph.shape(x)[i] == graph.shape(y)[j] for i, j in node.op.pairs)
+    return x if same and x.type == node.outputs[0].type else None
 
 
 @rule("dimshuffle of dimshuffle is one, or none", node(DimShuffle, x))

@@ -180,6 +180,9 @@ def less(a: Any, b: Any) -> Expr:
 def checked_index(index: Any, length: Any) -> Poly:
     """An index as NumPy reads it: negative ones count from the end, one out of range fails the call."""
     index, length = Poly.of(index), Poly.of(length)
+    atom = index.atom
+    if isinstance(atom, Expr) and atom.op == "checked_index" and atom.args[1] == integer(length):
+        return index
     number, size = index.constant, length.constant
     if number is not None and number >= 0 and size is not None and number < size:
         return index

@@ -103,6 +103,9 @@ CASES: dict[str, list[Case]] = {
     "specify_shape of what has the shape is x": [
         Case(lambda W: T.specify_shape(T.specify_shape(T.exp(W) * 1, (None, None)), (4, 5)), "SpecifyShape")
     ],
+    "what must have the lengths it has is x": [
+        Case(lambda x: T.tensordot(x, T.exp(x), [[0, 1], [0, 1]]), "SameLengths")
+    ],
     "switch with a constant condition is the branch": [
         Case(lambda x, y: T.switch(T.constant(True), x, y), "switch"),
         Case(lambda x, u: T.switch(T.zeros_like(x), x, u), "switch"),
@@ -235,6 +238,10 @@ CASES: dict[str, list[Case]] = {
         Case(lambda x, labels: T.log(T.nnet.softmax(x)[T.arange(3), labels]), "true_div"),
         Case(lambda x: T.log(T.nnet.softmax(x)[1:]), "true_div"),
         Case(lambda x: T.log(reshape(T.nnet.softmax(x), (12,))), "true_div"),
+    ],
+    "labels of a softmax are checked": [
+        Case(lambda x, labels: T.log(T.nnet.softmax(x))[T.arange(3), labels], "", "Labels"),
+        Case(lambda x, labels: entropy(T.nnet.softmax(x), labels), "", "Labels"),
     ],
     "(g / s - sum(g * p / s)) * e, with p = e / s, is the gradient of softmax": [
         Case(lambda x, y: with_gradient((T.nnet.softmax(x) * y).sum(), x), "eq"),

@@ -16,7 +16,7 @@ from ...errors import DomainError, GraphError
 from ...graph import Variable
 from ...graph.shared import as_compiled, itself
 from ...rewrite import rewrite
-from ..reference import ReferenceExecutor
+from ..reference import explain_index
 from .render import Renderer
 from .runtime import start
 from .toolchain import shared_object
@@ -157,7 +157,7 @@ class CExecutor:
         if code == -2:
             before = {s: s.data.copy() for s in self.program.updates}
             try:
-                ReferenceExecutor(self.original, False).values(inputs)
+                explain_index(inputs, self.original, self.user_program)
             except (IndexError, ZeroDivisionError, DomainError) as error:
                 raise type(error)(f"{title}: {error}") from None
             finally:

@@ -21,7 +21,7 @@ from ...graph.shared import as_compiled, itself
 from ...rewrite import rewrite
 from ...scalar.expression import Expr
 from ...scalar.integer import Poly, Symbol
-from ..reference import ReferenceExecutor
+from ..reference import explain_index
 from . import blas
 from .compile import load_module
 from .driver import Memory, open_device, resident
@@ -172,7 +172,7 @@ class CudaExecutor(Steps):
             self.calls += 1
             results = self._results(recording, inputs)
         except IndexError as error:
-            raise IndexError(f"{self.program.title}: {error}") from None
+            raise type(error)(f"{self.program.title}: {error}") from None
         for shared in reversed(self.resized):
             shared.data = results.pop()
         return results
@@ -338,7 +338,7 @@ class CudaExecutor(Steps):
         self._lower_flags()
         before = {s: s.get_value() for s in self.program.updates}
         try:
-            ReferenceExecutor(self.original, False).values(inputs)
+            explain_index(inputs, self.original, self.user_program)
         finally:
             for s, value in before.items():
                 s.set_value(value)
