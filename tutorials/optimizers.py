@@ -106,15 +106,17 @@ def rmsprop(
 ) -> Updates:
     """RMSprop with momentum: gradients over the root of their variance (A. Graves, "Generating sequences with
     recurrent neural networks", 2013, equations 38 to 45).
+
+    The variance E[g²] − E[g]² is updated as such: of gradients that hardly change, the difference of the two
+    would be rounding, and may be negative.
     """
     updates = []
     for p, g in _paired(parameters, gradients):
-        square, mean, step = (_running(p, quantity) for quantity in ("square", "mean", "step"))
-        new_square = decay * square + (1 - decay) * g**2
+        variance, mean, step = (_running(p, quantity) for quantity in ("variance", "mean", "step"))
+        new_variance = decay * (variance + (1 - decay) * (g - mean) ** 2)
         new_mean = decay * mean + (1 - decay) * g
-        deviation = T.sqrt(new_square - new_mean**2 + epsilon)
-        new_step = momentum * step - learning_rate * g / deviation
-        updates += [(square, new_square), (mean, new_mean), (step, new_step), (p, p + new_step)]
+        new_step = momentum * step - learning_rate * g / T.sqrt(new_variance + epsilon)
+        updates += [(variance, new_variance), (mean, new_mean), (step, new_step), (p, p + new_step)]
     return updates
 
 

@@ -57,7 +57,7 @@ RULES = {
         None,
         {"gradient_square", "step_square"},
     ),
-    "rmsprop": (optimizers.rmsprop, rmsprop, 0.01, {"square", "mean", "step"}),
+    "rmsprop": (optimizers.rmsprop, rmsprop, 0.01, {"variance", "mean", "step"}),
 }
 
 
@@ -120,3 +120,16 @@ def test_parameters_and_gradients_that_do_not_fit(rule):
         update([a, b], gradients[:1], rate)
     with pytest.raises(ValueError, match="a list of shared variables and a list of their gradients"):
         update(a, gradients[0], rate)
+
+
+def test_rmsprop_of_gradients_that_hardly_change():
+    """Their variance is what it is, where E[g²] − E[g]² in float32 is rounding, or negative."""
+    scales = np.array([1, 5, 20, 50, 100, 1000, 1e4])
+    w, g = graphlib.shared(np.zeros(len(scales), FLOATX), "w"), T.vector("g")
+    step = graphlib.function([g], updates=optimizers.rmsprop([w], [g], 0.001))
+    p, state, random = np.zeros(len(scales)), {}, np.random.RandomState(0)
+    for _ in range(600):
+        gradient = (scales * (1 + 1e-4 * random.randn(len(scales)))).astype(FLOATX)
+        step(gradient)
+        p = rmsprop(p, gradient.astype("float64"), state, 0.001)
+    np.testing.assert_allclose(w.get_value(), p, rtol=1e-2)
