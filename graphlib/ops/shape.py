@@ -613,9 +613,7 @@ class SameLengths(Op):
         for i, j in self.pairs:
             require(x.shape[i], other.shape[j], self.message(i, j), tuple(node.inputs))
         known = node.outputs[0].type.shape
-        return Pull(
-            tuple(n if m is None else Poly.of(m) for n, m in zip(x.shape, known, strict=True)), x.at
-        )
+        return Pull(tuple(n if m is None else Poly.of(m) for n, m in zip(x.shape, known, strict=True)), x.at)
 
 
 # what to try each on
