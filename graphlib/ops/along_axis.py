@@ -57,7 +57,9 @@ class Cumulative(Op):
         return [later * before(node.outputs[0], self.axis, 1)]
 
     def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
-        return getattr(np, self.kind)(x, axis=self.axis, dtype=x.dtype)
+        # in double, so that long sums of float32 do not drift
+        wide = "float64" if x.dtype == "float32" else x.dtype
+        return getattr(np, self.kind)(x, axis=self.axis, dtype=wide).astype(x.dtype)
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Call:
         (x,) = operands

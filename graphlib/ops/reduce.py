@@ -59,6 +59,8 @@ class Reduce(Op):
 
     def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
         dtype = node.outputs[0].type.numpy_dtype
+        if self.kind == "sum" and dtype.kind == "f":
+            return np.asarray(exact_sum(x, self.axes), dtype=dtype)
         if self.kind in ("sum", "prod"):
             return np.asarray(_NUMPY[self.kind](x, axis=self.axes, dtype=dtype))
         return np.asarray(_NUMPY[self.kind](x, axis=self.axes), dtype=dtype)
@@ -68,6 +70,13 @@ class Reduce(Op):
         if self.kind in _EMPTY_FAILS:
             require_elements(node, x, self.axes, require)
         return Reduction(self.kind, x.shape, self.axes, x.at)
+
+
+def exact_sum(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """The sum in float64 over ``axes``, which numpy adds up one by one unless they come last."""
+    kept = [k for k in range(x.ndim) if k not in axes]
+    rows = np.ascontiguousarray(x.transpose([*kept, *axes]))
+    return rows.reshape([x.shape[k] for k in kept] + [-1 if x.size else 0]).sum(axis=-1, dtype="float64")
 
 
 class Top(Reduce):

@@ -11,7 +11,7 @@ from ...compile.lowering import LOOP, Lowering, Placed, Value
 from ...compile.steps import Loops
 from ...graph import Variable
 from ...scalar.expression import integer, walk
-from ...scalar.integer import Poly, Symbol, flat_index, product
+from ...scalar.integer import ZERO, Poly, Symbol, flat_index, product
 from ..expressions import describe
 from .expressions import Printer, Scope
 from .scalar import C_TYPES, LOCAL_TYPES, SUFFIXES, literal
@@ -77,6 +77,8 @@ _SLOW = frozenset(
 #: draws that are computed a run at a time, before the loop that uses them, and the turns of a run
 _DRAWS = frozenset(["random_uniform", "random_normal"])
 _RUN = 512
+#: rows whose elements are added up in float32 before they are added to totals in double
+_ROWS = 64
 #: what an element's transcendental function, and its load or store, cost beside a plain operation
 _SLOW_COST, _MEMORY_COST = 12, 2
 #: elements that a row's own array may have on the stack
@@ -94,6 +96,17 @@ class Kernel:
     work: Poly
     checks: bool
     partial: list[Value] = field(default_factory=list)
+    #: elements of the totals in double that it needs beside its results
+    totals: Poly = ZERO
+
+
+@dataclass(frozen=True)
+class Total:
+    """Where a long sum of float32 into memory is added up in double: the array's ``name``, and the axis along
+    which it takes the sums of runs of rows from the result (None: each term)."""
+
+    name: str
+    axis: int | None
 
 
 @dataclass(frozen=True)
@@ -129,6 +142,7 @@ class KernelWriter:
         self.collapsed: set[int] = set()
         self.splits = False
         self.rows: dict[Variable, Row] = {}
+        self.totals: dict[Variable, Total] = {}
         self.printer = Printer(self.load, self.symbol, {i: k + 1 for k, i in enumerate(LOOP)})
 
     # what the printer asks for
@@ -162,6 +176,7 @@ class KernelWriter:
         self.place_crossing(step, nest)
         self.stored = step.stored
         self.home = nest.home
+        self.values = {value.variable: value for value in step.values}
         self.accumulators: dict[tuple[Block, Block], list[Value]] = {}
         boundaries: set[int] = set()
         offsets: list[Poly] = []
@@ -199,10 +214,11 @@ class KernelWriter:
             and not any((v.kind or "").startswith("arg") for v in self.partial)
         )
         for value in in_memory:
-            pointer = self.use(value.variable, True)
-            size = self.printer.poly(product(self.memory.low.shape(value.variable)))
-            scope.lines.append(f"for (int64_t k = 0; k < {size}; k++) {pointer}[k] = {self.neutral(value)};")
+            scope.lines.append(f"{self.each(value)} = {self.neutral(value)};")
+        totals = self.place_totals(in_memory, scope)
         self.block(nest.root, scope)
+        for value in in_memory:
+            self.take_totals(value, scope)
         for value in self.partial:
             name, _ = self.printer.locals[value.variable]
             scope.lines.append(f"s->{self.partial_name(value)}[chunk] = {name};")
@@ -217,7 +233,70 @@ class KernelWriter:
             work,
             self.printer.checks,
             self.partial,
+            totals,
         )
+
+    def each(self, value: Value, array: str | None = None) -> str:
+        """The beginning of a statement for each element of a result, or of an ``array`` of its length."""
+        size = self.printer.poly(product(self.memory.low.shape(value.variable)))
+        return f"for (int64_t k = 0; k < {size}; k++) {array or self.use(value.variable, True)}[k]"
+
+    def place_totals(self, in_memory: list[Value], scope: Scope) -> Poly:
+        """Give long sums of float32 into memory their totals in double; how many elements those have.
+
+        A row's terms are added to the result, as ever, and after each run of rows that to the totals.  That
+        costs next to nothing; to add each term to a double would.
+        """
+        size = ZERO
+        for value in in_memory:
+            outer = [k for k in value.reduced if k < self.register_level(value)]
+            terms, results = (
+                product(value.axes[k] for k in outer),
+                product(self.memory.low.shape(value.variable)),
+            )
+            few = terms.constant is not None and terms.constant < _ROWS
+            if value.kind != "sum" or value.variable.dtype != "float32" or few or results == 0:
+                continue
+            last, level = outer[-1], self.register_level(value)
+            vectorised = not any(isinstance(e, Block) for e in self.home[value.variable].entries)
+            by_rows = level == len(value.axes) and vectorised and outer == list(range(last + 1))
+            total = Total(f"total{len(self.totals)}", last if by_rows else None)
+            self.totals[value.variable] = total
+            scope.lines.append(
+                f"double *const restrict {total.name} = (double *)s->totals + {self.printer.poly(size)};"
+            )
+            scope.lines.append(
+                f"int64_t {total.name}_rows = 0, {total.name}_runs = 0;"
+                if by_rows
+                else f"{self.each(value, total.name)} = 0;"
+            )
+            size = size + results
+        return size
+
+    def take_totals(self, value: Value, scope: Scope) -> None:
+        """The result of a sum that has totals."""
+        total = self.totals.get(value.variable)
+        if total is None:
+            return
+        place = self.use(value.variable, True)
+        if total.axis is None:
+            scope.lines.append(f"{self.each(value)} = (float){total.name}[k];")
+        else:
+            scope.lines.append(
+                f"if ({total.name}_runs) {self.each(value)} = (float)({total.name}[k] + {place}[k]);"
+            )
+
+    def add_rows(self, value: Value) -> list[str]:
+        """What is done after a run of rows: when there have been enough, their sums go to the totals."""
+        name, place = self.totals[value.variable].name, self.use(value.variable, True)
+        size = self.printer.poly(product(self.memory.low.shape(value.variable)))
+        return [
+            f"{name}_rows += turns - run;",
+            f"if ({name}_rows >= {_ROWS}) {{",
+            f"    gl_add_rows({name}, {place}, {size}, {name}_runs++);",
+            f"    {name}_rows = 0;",
+            "}",
+        ]
 
     def place_crossing(self, step: Loops, nest: Nest) -> None:
         """Values that several loops of a row need: in a small array of the row's own, or in memory if that
@@ -307,8 +386,9 @@ class KernelWriter:
         pragmas: list[str],
         before: Sequence[str] = (),
         after: Sequence[str] = (),
+        length: int = _RUN,
     ) -> list[str]:
-        """The loop over an axis; cut into runs where there are statements ``before`` each of them."""
+        """The loop over an axis; cut into runs where there are statements before or after each of them."""
         first = axis
         while first - 1 in self.collapsed:
             first -= 1
@@ -317,7 +397,7 @@ class KernelWriter:
             ("begin", "end") if self.splits and first == 0 else ("0", self.printer.poly(self.turns(axis)))
         )
         indented = ["    " + line for line in lines]
-        if not before:
+        if not before and not after:
             return [
                 *pragmas,
                 f"for (int64_t {index} = {start}; {index} < {stop}; {index}++) {{",
@@ -325,8 +405,8 @@ class KernelWriter:
                 "}",
             ]
         return [
-            f"for (int64_t run = {start}; run < {stop}; run += {_RUN}) {{",
-            f"    const int64_t turns = run + {_RUN} < {stop} ? run + {_RUN} : {stop};",
+            f"for (int64_t run = {start}; run < {stop}; run += {length}) {{",
+            f"    const int64_t turns = run + {length} < {stop} ? run + {length} : {stop};",
             *("    " + line for line in before),
             *("    " + line for line in pragmas),
             f"    for (int64_t {index} = run; {index} < turns; {index}++) {{",
@@ -378,11 +458,16 @@ class KernelWriter:
             self.printer.locals[value.variable] = (f"{name}_run", home)
         self.block(entry, inner)
         after = [f"{name} += {name}_run;" for name, _ in whole.values()]
+        by_rows = [
+            v for v, total in self.totals.items() if total.axis == axis and entry in self.home[v].ancestors()
+        ]
+        after += [line for v in by_rows for line in self.add_rows(self.values[v])]
         if axis in self.collapsed:
             scope.lines.extend(inner.lines)
         else:
             pragmas = self.pragmas(entry) if deepest else []
-            scope.lines.extend(self.loop(axis, inner.lines, pragmas, before, after))
+            length = _ROWS if by_rows else _RUN
+            scope.lines.extend(self.loop(axis, inner.lines, pragmas, before, after, length))
         for value, local in whole.items():
             self.printer.locals[value.variable] = local
         for value in finished:
@@ -477,9 +562,7 @@ class KernelWriter:
         x = self.printer.emit(value.element, scope)
         if value.variable not in self.printer.locals:
             if value.kept is None:
-                pointer = self.use(value.variable, True)
-                target = f"{pointer}[{self.printer.poly(self.offset(value))}]"
-                scope.lines.append(combine(value, target, x))
+                scope.lines.append(combine(value, self.into(value), x))
                 return
             # nothing is reduced: the value itself
             name = self.printer.name("t")
@@ -507,15 +590,24 @@ class KernelWriter:
         else:
             scope.lines.append(combine(value, name, x))
 
+    def into(self, value: Value) -> str:
+        """The element in memory that a term of a reduction is taken into."""
+        total = self.totals.get(value.variable)
+        array = total.name if total is not None and total.axis is None else self.use(value.variable, True)
+        return f"{array}[{self.printer.poly(self.offset(value))}]"
+
     def finish(self, value: Value, scope: Scope) -> None:
         name = self.printer.locals[value.variable][0]
+        if value.variable in self.totals:
+            scope.lines.append(combine(value, self.into(value), name))
+            del self.printer.locals[value.variable]
+            return
         if self.sums_one_by_one(value) or self.sums_by_runs(value):
             scope.lines.append(f"const float {name}_rounded = (float){name};")
             name += "_rounded"
             self.printer.locals[value.variable] = (name, scope)
         if value.kept is None:
-            target = f"{self.use(value.variable, True)}[{self.printer.poly(self.offset(value))}]"
-            scope.lines.append(combine(value, target, name))
+            scope.lines.append(combine(value, self.into(value), name))
             del self.printer.locals[value.variable]
         elif value.kept:
             scope.lines.extend(self.kept(value, name))

@@ -31,10 +31,10 @@ _RESERVED = frozenset(
     volatile while asm run turns typeof unix linux errno stdin stdout stderr main INFINITY NAN I NULL EOF fabs
     fabsf sqrt sqrtf floor floorf ceil ceilf trunc truncf memcpy memset malloc calloc free aligned_alloc
     s args rt State begin end chunk loop context bad batch clock now place code out k arena capacity
-    left right bad_index seconds calls late late_count""".split()
+    left right bad_index seconds calls late late_count totals totals_size""".split()
 )
 _TAKEN = re.compile(
-    r"^([tnridbku]\d+|(row|size|shape|out)\d+|(loops|push)_\d+.*|gl_.*|_.*|.*_part\d+|[A-Z0-9_]*_(MAX|MIN))$"
+    r"^([tnridbku]\d+|(row|size|shape|out|total)\d+|(loops|push)_\d+.*|gl_.*|_.*|.*_part\d+|[A-Z0-9_]*_(MAX|MIN))$"
 )
 
 
@@ -85,6 +85,8 @@ class Renderer:
         self.touched: set[Variable | int] = set()
         #: how many arrays loops of this schedule lengthen as they go
         self.grown = 0
+        #: whether long sums need memory for their totals
+        self.totals = False
         self.late_dims = [s for s, p in self.low.dims.items() if self.low.late(p)]
 
     # names and places
@@ -239,11 +241,16 @@ class Renderer:
 
     def call_kernel(self, kernel: Kernel) -> list[str]:
         self.kernels.append(kernel)
+        lines = []
+        if kernel.totals != 0:
+            self.totals = True
+            size = self.host_poly(kernel.totals)
+            lines.append(f"if (!gl_grow(&s->totals, &s->totals_size, 8 * ({size}) + 8)) return -1;")
         if kernel.length is None:
-            lines = [f"{kernel.name}(&(gl_loop){{s, 1}}, 0);"]
+            lines.append(f"{kernel.name}(&(gl_loop){{s, 1}}, 0);")
         else:
             length, work = self.host_poly(kernel.length), self.host_poly(kernel.work)
-            lines = [f"gl_run_loop(s->rt, {kernel.name}, s, {length}, {work});"]
+            lines.append(f"gl_run_loop(s->rt, {kernel.name}, s, {length}, {work});")
         for k, value in enumerate(kernel.partial):
             name, c_type = self.pointer(value.variable), C_TYPES[value.variable.dtype]
             part = f"s->{kernel.name}_part{k}"
@@ -499,6 +506,7 @@ class Renderer:
         else:
             lines += ["double seconds[1];", "int64_t calls;"]
         lines += [f"char *late[{max(late, 1)}];", "int64_t late_count;"]
+        lines += ["char *totals;", "int64_t totals_size;"] if self.totals else []
         for k, v in enumerate(self.program.outputs):
             lines.append(f"int64_t shape{k}[{max(v.ndim, 1)}];")
         for key, name in self.names.items():
@@ -596,6 +604,7 @@ class Renderer:
         lines = [
             f"    gl_release({state}late, &{state}late_count);",
             f"    free({state}arena);",
+            *([f"    free({state}totals);"] if self.totals else []),
             *(inner.freed(f"{state}{inner.prefix}state.") for inner in self.nested),
         ]
         return "\n".join(lines)

@@ -120,6 +120,17 @@ GL_REDUCTION(gl_any, a | b)
 GL_REDUCTION(gl_maximum, gl_max<T>(a, b))
 GL_REDUCTION(gl_minimum, gl_min<T>(a, b))
 
+/* A sum of float32 and what was rounded off it: it is as exact as one in double, at a fraction of the cost where the
+ * device has few units for that.  What was rounded off an infinite sum is NaN, and does not count. */
+struct gl_precise {
+    float sum, rest;
+};
+GL_INLINE gl_precise operator+(gl_precise a, gl_precise b) {
+    const float sum = a.sum + b.sum, other = sum - a.sum;
+    return {sum, (a.rest + b.rest) + ((a.sum - (sum - other)) + (b.sum - other))};
+}
+GL_INLINE float gl_rounded(gl_precise x) { return x.rest == x.rest ? x.sum + x.rest : x.sum; }
+
 /* An extremum and where it is: the first NaN, else the first of the extrema; index -1 before anything was seen. */
 template <class T>
 struct gl_found {
@@ -159,6 +170,10 @@ GL_INLINE gl_found<T> gl_shuffle_xor(gl_found<T> x, int d) {
     y.value = (T)__shfl_xor_sync(0xffffffffu, x.value, d);
     y.index = __shfl_xor_sync(0xffffffffu, x.index, d);
     return y;
+}
+
+GL_INLINE gl_precise gl_shuffle_xor(gl_precise x, int d) {
+    return {__shfl_xor_sync(0xffffffffu, x.sum, d), __shfl_xor_sync(0xffffffffu, x.rest, d)};
 }
 
 /* Over the 32 threads of a warp; every thread gets the same bits, as the operations commute. */
@@ -246,15 +261,24 @@ GL_INLINE void gl_gemm_tile(const T *__restrict__ a, long long lda, const T *__r
     for (long long k = blockIdx.x * (long long)blockDim.x + threadIdx.x; k < (count); k += gridDim.x * (long long)blockDim.x)
 
 /* One thread for each line. */
+/* What running sums are held in. */
+template <class T>
+struct gl_wide {
+    typedef T type;
+};
+template <>
+struct gl_wide<float> {
+    typedef double type;
+};
 template <class Op, class T>
 GL_INLINE void gl_cumulate(const T *x, T *out, long long before, long long n, long long after) {
     GL_EACH_THREAD(line, before * after) {
         long long start = line / after * n * after + line % after;
-        T total = 0;
+        typename gl_wide<T>::type total = 0;
         for (long long i = 0; i < n; i++) {
             T next = x[start + i * after];
-            total = i ? Op::combine(total, next) : next;
-            out[start + i * after] = total;
+            total = i ? Op::combine(total, (typename gl_wide<T>::type)next) : next;
+            out[start + i * after] = (T)total;
         }
     }
 }

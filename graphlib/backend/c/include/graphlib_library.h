@@ -6,17 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GL_CUMULATIVE(name, suffix, type, op)                                                                         \
+/* Running sums and products; those of float32 are held in double, so that long ones do not drift. */
+#define GL_CUMULATIVE(name, suffix, type, wide, op)                                                                   \
     static inline __attribute__((unused)) int name##_##suffix(const type *x, type *out, int64_t before, int64_t n,    \
                                                               int64_t after) {                                        \
-        for (int64_t a = 0; a < before; a++) {                                                                        \
-            const type *from = x + a * n * after;                                                                     \
-            type *to = out + a * n * after;                                                                           \
-            if (n > 0) memcpy(to, from, (size_t)after * sizeof(type));                                                \
-            for (int64_t i = 1; i < n; i++)                                                                           \
-                for (int64_t c = 0; c < after; c++)                                                                   \
-                    to[i * after + c] = (type)(to[(i - 1) * after + c] op from[i * after + c]);                       \
-        }                                                                                                             \
+        for (int64_t a = 0; a < before; a++)                                                                          \
+            for (int64_t first = 0; first < after; first += 64) {                                                     \
+                wide totals[64];                                                                                      \
+                const int64_t begin = a * n * after + first, count = after - first < 64 ? after - first : 64;         \
+                for (int64_t i = 0; i < n; i++)                                                                       \
+                    for (int64_t c = 0; c < count; c++) {                                                             \
+                        const type next = x[begin + i * after + c];                                                   \
+                        totals[c] = i ? (wide)(totals[c] op next) : next;                                             \
+                        out[begin + i * after + c] = (type)totals[c];                                                 \
+                    }                                                                                                 \
+            }                                                                                                         \
         return 0;                                                                                                     \
     }
 
@@ -92,18 +96,18 @@
         return 0;                                                                                                     \
     }
 
-#define GL_LIBRARY(suffix, type)                       \
-    GL_CUMULATIVE(gl_cumsum, suffix, type, +)          \
-    GL_CUMULATIVE(gl_cumprod, suffix, type, *)         \
+#define GL_LIBRARY(suffix, type, wide)                 \
+    GL_CUMULATIVE(gl_cumsum, suffix, type, wide, +)    \
+    GL_CUMULATIVE(gl_cumprod, suffix, type, wide, *)   \
     GL_SORT(suffix, type)
 
-GL_LIBRARY(u8, uint8_t)
-GL_LIBRARY(i8, int8_t)
-GL_LIBRARY(i16, int16_t)
-GL_LIBRARY(i32, int32_t)
-GL_LIBRARY(i64, int64_t)
-GL_LIBRARY(f32, float)
-GL_LIBRARY(f64, double)
+GL_LIBRARY(u8, uint8_t, uint8_t)
+GL_LIBRARY(i8, int8_t, int8_t)
+GL_LIBRARY(i16, int16_t, int16_t)
+GL_LIBRARY(i32, int32_t, int32_t)
+GL_LIBRARY(i64, int64_t, int64_t)
+GL_LIBRARY(f32, float, double)
+GL_LIBRARY(f64, double, double)
 GL_RECURRENCE(f32, float)
 GL_RECURRENCE(f64, double)
 

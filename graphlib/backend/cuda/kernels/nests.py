@@ -20,6 +20,7 @@ from .reductions import (
     OPERATIONS,
     columns,
     finds_index,
+    found,
     held_type,
     neutral,
     of_one,
@@ -69,9 +70,9 @@ class RowWriter:
         for value in self.partial:
             self._declare(value, scope)
         if not self.team and not self.partial:
-            found = tiles.find(writer, axes, self.values)
-            if found.names:
-                return tiles.through(found, writer, axes, self._row, scope, variables)
+            across = tiles.find(writer, axes, self.values)
+            if across.names:
+                return tiles.through(across, writer, axes, self._row, scope, variables)
         rows = product(axes)
         decode = writer.decode(axes, range(self.top), "row", scope)
         if rows == 1:
@@ -207,8 +208,8 @@ class RowWriter:
         if not any(isinstance(e, Block) for e in home.entries):
             scope.lines.append(f"{name} = gl_team_reduce<{OPERATIONS[value.kind]}>({name}, scratch);")
             self.uses_scratch = True
-        if finds_index(value):
-            name = writer.named(value, f"{name}.index", scope)
+        if found(value, name) != name:
+            name = writer.named(value, found(value, name), scope)
             writer.printer.locals[value.variable] = (name, scope)
         if value.variable in writer.stored:
             scope.lines.append(f"if (threadIdx.x == 0) {writer.target(value, scope)} = {name};")
@@ -216,10 +217,10 @@ class RowWriter:
 
 def _values_in(block: Block) -> list[Value]:
     """The values computed in a block and in the loops inside."""
-    found: list[Value] = []
+    inside: list[Value] = []
     for entry in block.entries:
-        found += _values_in(entry) if isinstance(entry, Block) else [entry]
-    return found
+        inside += _values_in(entry) if isinstance(entry, Block) else [entry]
+    return inside
 
 
 __all__ = ["group"]

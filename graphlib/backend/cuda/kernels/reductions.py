@@ -47,17 +47,31 @@ def finds_index(value: Value) -> bool:
     return value.kind in ("argmax", "argmin")
 
 
+def is_precise(value: Value) -> bool:
+    """Whether a sum holds what it has rounded off as well."""
+    return value.kind == "sum" and value.variable.dtype == "float32"
+
+
 def held_type(value: Value) -> str:
-    """What a reduction holds on its way: its dtype, or the extremum and its index."""
+    """What a reduction holds on its way: its dtype, the extremum and its index, or a precise sum."""
     if finds_index(value):
         return f"gl_found<{C_TYPES[value.element.dtype]}>"
-    return C_TYPES[value.variable.dtype]
+    return "gl_precise" if is_precise(value) else C_TYPES[value.variable.dtype]
+
+
+def found(value: Value, name: str) -> str:
+    """The result of what a reduction holds in the end."""
+    if finds_index(value):
+        return f"{name}.index"
+    return f"gl_rounded({name})" if is_precise(value) else name
 
 
 def neutral(value: Value) -> str:
     """What a reduction of nothing holds."""
     if finds_index(value):
         return "{0, -1}"
+    if is_precise(value):
+        return "{0, 0}"
     dtype = value.variable.dtype
     if value.kind in _NEUTRAL:
         return literal(_NEUTRAL[value.kind], dtype)
@@ -69,6 +83,8 @@ def taken(value: Value, name: str, x: str) -> str:
     held = held_type(value)
     if finds_index(value):
         x = f"{held}{{{x}, {LOOP[value.reduced[0]].name}}}"
+    elif is_precise(value):
+        x = f"{held}{{{x}, 0}}"
     elif value.kind in ("all", "any"):
         x = f"({held})({x} != 0)"
     else:
@@ -141,7 +157,7 @@ def _columns(writer: KernelWriter, value: Value) -> Kernel:
         f"    if (threadIdx.y == 0 && place < {count}) {{",
         f"        for (int k = 1; k < {REDUCE_PARTS}; k++) r = {op}::combine(r, parts[k][threadIdx.x]);",
         *("        " + line for line in [*decode_kept, *outer.lines]),
-        f"        {target} = r;",
+        f"        {target} = {found(value, 'r')};",
         "    }",
         "    __syncthreads();",
         "}",
@@ -161,7 +177,7 @@ def second_pass(name: str, values: Sequence[Value], flags: int) -> str:
             "for (int b = threadIdx.x; b < blocks; b += blockDim.x)",
             f"    r{k} = {op}::combine(r{k}, part{k}[b]);",
             f"r{k} = gl_block_reduce<{op}>(r{k}, scratch);",
-            f"if (threadIdx.x == 0) out{k}[0] = r{k}{'.index' if finds_index(value) else ''};",
+            f"if (threadIdx.x == 0) out{k}[0] = {found(value, f'r{k}')};",
         ]
     if flags:
         parameters.append("const int *failed")
@@ -176,6 +192,7 @@ __all__ = [
     "OPERATIONS",
     "columns",
     "finds_index",
+    "found",
     "held_type",
     "into_memory",
     "neutral",
