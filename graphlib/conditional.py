@@ -17,6 +17,7 @@ from .ops.join import concatenate
 from .ops.op import as_variable
 from .ops.scan import Scan, row_lengths
 from .ops.shape import reshape, shape_of
+from .rewrite import stabilized
 
 __all__ = ["ifelse"]
 
@@ -83,7 +84,7 @@ def _rows(results: Sequence[Variable], count: Variable, name: str) -> tuple[Vari
     """Each result flat, as the rows of a loop of ``count`` steps, 0 or 1, inside which it is computed."""
     ends = [reshape(v, (-1,)) for v in results]
     outside = {v: v.type(v.name) for v in _outside(ends)}
-    inner = clone(ends, outside)
+    inner = stabilized(clone(ends, outside))
     invariants = {own: v for v, own in outside.items()}
     op = Scan([*invariants], inner, 0, [], len(inner), name=name, lazy=True)
     node = op.make_node(count, *row_lengths(inner, invariants, set()), *outside)

@@ -7,13 +7,15 @@ for calculating Jacobian vector products").
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from .branches import Choices
 from .errors import DisconnectedInputError, GradientError, ShapeError
 from .graph import Apply, Constant, Variable, toposort
+from .graph.traverse import ancestors
 from .graph.variable import warn_user
 from .ops.control import (
     GradientBarrier,
@@ -26,8 +28,9 @@ from .ops.control import (
 from .ops.create import zeros_like
 from .ops.join import stack
 from .ops.op import as_variable
-from .ops.scan_gradient import cuts_of
+from .ops.scan_gradient import Cut, cuts_of
 from .ops.shape import reshape, shape_of
+from .rewrite import stabilized
 
 __all__ = [
     "Lop",
@@ -57,22 +60,24 @@ def backward(
     wrt: Sequence[Variable],
     constants: Iterable[Variable] = (),
     factors: Mapping[Variable, Variable] | None = None,
+    cuts: Mapping[Apply, list[Cut]] | None = None,
 ) -> tuple[dict[Variable, Variable], set[Variable]]:
     """Gradients of variables from those of ``seeds``, as far as the way from ``wrt`` goes.
 
-    factors: what the gradients of some variables are multiplied by before they go on.
+    factors: what the gradients of some variables are multiplied by before they go on.  cuts: the rows of
+    loops that gradients do not go through; None: those among ``constants``.
     Also returns which variables depend on ``wrt`` at all, so that a zero gradient is told from a missing
     connection.
     """
     constants = set(constants)
-    cuts = cuts_of(constants)
-    order = toposort(seeds, stop_at=constants | {w for w in wrt if w.owner is None})
-    reached = {w for w in wrt if w not in constants}
-    for node in order:
-        if any(v in reached for v in node.inputs) and node.op != _DISCONNECT:
-            reached.update(v for v in node.outputs if v not in constants)
+    cuts = cuts_of(constants) if cuts is None else cuts
+    order = toposort(seeds, stop_at=_leaves(wrt, constants))
+    reached = _reached(order, wrt, constants)
     terms: dict[Variable, list[Variable]] = {v: [g] for v, g in seeds.items() if v in reached}
     total: dict[Variable, Variable] = {}
+    choices = Choices()
+    for v in terms:
+        choices.note(v)
     factors = factors or {}
     for node in reversed(order):
         if not any(v in reached for v in node.inputs) or not any(v in terms for v in node.outputs):
@@ -83,15 +88,48 @@ def backward(
             for g, v in zip(outputs, node.outputs, strict=True)
         ]
         cut = (cuts[node],) if node in cuts else ()
-        results = node.op.gradient(node, grads, *cut)
-        for variable, gradient in zip(node.inputs, results, strict=True):
+        results = choices.gradient(node, grads, *cut)
+        for variable, (gradient, made) in zip(node.inputs, results, strict=True):
             if gradient is None or variable not in reached:
                 continue
             _check(node, variable, gradient)
             terms.setdefault(variable, []).append(gradient)
+            choices.note(variable, made)
     for variable in terms:
         _sum(total, terms, variable, factors)
     return total, reached
+
+
+def _leaves(wrt: Sequence[Variable], constants: Iterable[Variable]) -> set[Variable]:
+    return {*constants, *(w for w in wrt if w.owner is None)}
+
+
+def _reached(order: list[Apply], wrt: Sequence[Variable], constants: Collection[Variable]) -> set[Variable]:
+    """The variables of nodes in order that depend on ``wrt``."""
+    reached = {w for w in wrt if w not in constants}
+    for node in order:
+        if any(v in reached for v in node.inputs) and node.op != _DISCONNECT:
+            reached.update(v for v in node.outputs if v not in constants)
+    return reached
+
+
+def _stable_backward(
+    seeds: dict[Variable, Variable], wrt: Sequence[Variable], constants: Sequence[Variable]
+) -> tuple[dict[Variable, Variable], set[Variable]]:
+    """``backward`` from the seeds' stable forms: the gradient of log(sigmoid(x)) as that of -softplus(-x).
+
+    The derivative of a formula that overflows is not to be repaired afterwards; that of the stable one is
+    stable itself, wherever views, loops and sums stand in between.
+    """
+    cuts = cuts_of(constants)
+    read = [v for node in cuts for v in node.outputs]
+    ends = stabilized([*seeds, *read], stop_at={*wrt, *constants})
+    stable = dict(zip([*seeds, *read], ends, strict=True))
+    new_seeds: dict[Variable, Variable] = {}
+    for v, g in seeds.items():
+        new_seeds[stable[v]] = new_seeds[stable[v]] + g if stable[v] in new_seeds else g
+    moved = {stable[node.outputs[0]].owner: rows for node, rows in cuts.items()}
+    return backward(new_seeds, wrt, constants, cuts=moved)
 
 
 def _float_of(v: Variable) -> str:
@@ -156,10 +194,12 @@ def grad(
         seeds[cost] = seeds[cost] + one if cost in seeds else one
     elif not seeds:
         raise GradientError("grad: pass a cost, or known_grads")
-    total, reached = backward(
-        seeds, targets, _listed(consider_constant) if consider_constant is not None else ()
-    )
+    constants = _listed(consider_constant) if consider_constant is not None else []
+    reached = _reached(toposort(seeds, _leaves(targets, constants)), targets, constants)
     connected = _connected(seeds, reached)
+    total: dict[Variable, Variable] = {}
+    for group in _independent(targets):
+        total.update(_stable_backward(seeds, group, constants)[0])
     results: list[Variable | None] = []
     for v in targets:
         if v in total:
@@ -179,6 +219,14 @@ def grad(
             if g is not None and g.name is None and v.name is not None and g.owner is not None:
                 g.name = f"(d{cost.name or 'cost'}/d{v.name})" if cost is not None else f"grad_{v.name}"
     return results[0] if single else results
+
+
+def _independent(targets: list[Variable]) -> list[list[Variable]]:
+    """The variables in groups in which none is computed from another: what is differentiated by is not seen
+    through, so that the gradient by x would not be stable beside that by sigmoid(x)."""
+    found = set(targets)
+    above = {v for v in targets if v.owner is not None and any(u in found for u in ancestors(v.owner.inputs))}
+    return [[v for v in targets if v not in above], *([v] for v in targets if v in above)]
 
 
 def _connected(seeds: dict, reached: set) -> set:
@@ -239,7 +287,8 @@ def Rop(
     f: Any, wrt: Any, eval_points: Any, disconnected_outputs: str = "raise", consider_constant: Any = None
 ) -> Any:
     """The Jacobian of ``f`` by ``wrt`` times ``eval_points`` (shaped as ``wrt``)."""
-    outputs, inputs, points = _listed(f), _listed(wrt), [as_variable(p) for p in _listed(eval_points)]
+    inputs, points = _listed(wrt), [as_variable(p) for p in _listed(eval_points)]
+    outputs = stabilized(_listed(f), stop_at=inputs)
     if len(points) != len(inputs):
         raise GradientError(f"Rop: {len(inputs)} variables need as many eval_points, got {len(points)}")
     for v, p in zip(inputs, points, strict=True):

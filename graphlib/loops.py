@@ -20,6 +20,7 @@ from .ops.index import basic_index
 from .ops.op import as_variable
 from .ops.scan import FirstRows, Scan, State, carried_updates, row_lengths
 from .ops.shape import as_length, constant_int, dimshuffle, shape_i
+from .rewrite import stabilized
 
 __all__ = ["foldl", "foldr", "map", "reduce", "scan", "until"]
 
@@ -318,6 +319,8 @@ class _Builder:
         ends = clone(ends, {**self.fixed, **{s: inner for s, (inner, _) in self.updated.items()}})
         taps = [v for k in recurrent for v in self.infos[k].inner] + [v for v, _ in self.updated.values()]
         invariants, ends = _lifted(ends, [*self.rows, *taps])
+        # what is stable outside of a loop is stable in its step
+        ends = stabilized(ends)
         states = [State(self.infos[k].taps) for k in recurrent] + [State((-1,)) for _ in self.updated]
         initial = [self.infos[k].initial for k in recurrent]
         initial += [dimshuffle(s, "x", *range(s.ndim)) for s in self.updated]

@@ -1,8 +1,9 @@
 """The modes: for each an executor, which takes converted inputs, returns outputs and changes the shared
 variables.
 
-``fast_run`` is the C backend; ``reference`` is numpy, node by node, without rewrites; ``check`` runs both and
-compares; ``check_nan`` runs C and, when a NaN comes out, looks for the node that made it.
+``fast_run`` is the C backend; ``reference`` is numpy, node by node, with no rewrites but those for stability;
+``check`` runs both and compares; ``check_nan`` runs C and, when a NaN comes out, looks for the node that made
+it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ..backend.reference import ReferenceExecutor
 from ..configuration import config
 from ..errors import BackendMismatch, NanError
 from ..graph import Apply, Constant, Shared, Variable, toposort
+from ..rewrite import stabilized
 from .present import ForPresentLengths, may_change
 from .program import Program
 
@@ -27,13 +29,15 @@ def make_executor(program: Program, mode: str, profile: bool) -> Any:
 
 
 def _reference(program: Program, profile: bool) -> ReferenceExecutor:
-    return ReferenceExecutor(program, profile)
+    """The program in its stable form: it means the same in every mode."""
+    stable = program.with_results(stabilized(program.results, stop_at=program.inputs))
+    return ReferenceExecutor(stable, profile)
 
 
 def _fast_run(program: Program, profile: bool) -> Any:
     make = _native(profile)
     if make is None:
-        return ReferenceExecutor(program, profile)
+        return _reference(program, profile)
     return ForPresentLengths(program, make) if may_change(program) else make(program)
 
 
@@ -105,7 +109,7 @@ class CheckExecutor(_Delegating):
 
     def __init__(self, program: Program, profile: bool) -> None:
         super().__init__(program, profile)
-        self.reference = ReferenceExecutor(program, profile)
+        self.reference = _reference(program, profile)
 
     def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         before = self.before()

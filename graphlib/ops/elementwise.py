@@ -131,14 +131,21 @@ class Elementwise(Op):
         dtype = "bool" if self.rule == COMPARISON else inputs[-1].dtype
         return [TensorType(dtype, broadcast_static(inputs, self))]
 
-    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+    def gradient(
+        self,
+        node: Apply,
+        grads: list[Variable],
+        limited: Callable[[Variable], Variable] = lambda g: g,
+    ) -> list[Variable | None]:
+        """``limited`` is applied to each result before it is summed over axes that were broadcast."""
         if self.derivative is None:
             return [None] * len(node.inputs)
         (g,) = grads
         results = self.derivative(*node.inputs, node.outputs[0], g)
         results = results if isinstance(results, (list, tuple)) else [results]
         return [
-            None if r is None else sum_to_shape_of(r, v) for r, v in zip(results, node.inputs, strict=True)
+            None if r is None else sum_to_shape_of(limited(r), v)
+            for r, v in zip(results, node.inputs, strict=True)
         ]
 
     def reference(self, node: Apply, *arrays: np.ndarray) -> np.ndarray:

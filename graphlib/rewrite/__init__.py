@@ -11,39 +11,81 @@ from collections import Counter
 from collections.abc import Collection
 from functools import partial
 
-from ..graph import Apply, Variable
+from ..graph import Apply, Constant, Variable, clone, toposort
+from ..ops.elementwise import Elementwise
 from . import loops
 from .canonical import BEFORE_SUMS, CANONICAL, USELESS
 from .engine import rewrite_with
+from .logarithms import LOGARITHMS
 from .rows import computed_for_rows_used
 from .rules import Phase, Rule
 from .softmax import COMPOSITES, EXPAND, SOFTMAX
 from .specialize import SPECIALIZE
 from .stabilize import STABILIZE
-from .structure import STRUCTURE
+from .structure import AFTER_GRADIENTS, STRUCTURE
 
 RULES: list[Rule] = [
     *STRUCTURE,
+    *AFTER_GRADIENTS,
     *USELESS,
     *SOFTMAX,
     *STABILIZE,
+    *LOGARITHMS,
     *CANONICAL,
     *BEFORE_SUMS,
     *EXPAND,
     *SPECIALIZE,
 ]
 
-#: before loops are looked at: equal nodes are one, views are simple
-_PLAIN = (Phase([], once=True), Phase([*STRUCTURE, *USELESS], once=True))
+#: what rounds to 0, 1 or infinity: its logarithm, if one is taken, is to be recognised first
+_ROUNDS_AWAY = frozenset(("exp", "exp2", "sigmoid", "softplus", "tanh", "erf", "erfc"))
+
+
+#: without any of these there is nothing to stabilise
+_TRIGGERS = frozenset(("exp", "log", "log1p", "log2", "log10", "xlogy0"))
+
+
+def _folded_early(node: Apply) -> bool:
+    return not (type(node.op) is Elementwise and node.op.name in _ROUNDS_AWAY)
+
+
+_STABLE = (*SOFTMAX, *STABILIZE, *LOGARITHMS)
+
+#: what changes nothing but stability
+_STABILIZING = (Phase([*STRUCTURE, *_STABLE], folds=lambda node: False),)
+
+#: before loops are looked at: equal nodes are one, views are simple, logarithms of outputs have moved inside
+_PLAIN = (
+    Phase([], once=True, folds=_folded_early),
+    Phase([*STRUCTURE, *AFTER_GRADIENTS, *USELESS, *_STABLE], once=True, folds=_folded_early),
+)
 
 _PHASES = (
     # equal nodes become one, so that it can be counted what is used once
-    Phase([], once=True),
-    Phase([*STRUCTURE, *USELESS, *SOFTMAX, *STABILIZE], once=True),
-    Phase([*STRUCTURE, *USELESS, *SOFTMAX, *STABILIZE, *CANONICAL, *BEFORE_SUMS]),
-    Phase([*STRUCTURE, *USELESS, *EXPAND], once=True, only_for=COMPOSITES),
-    Phase([*STRUCTURE, *USELESS, *CANONICAL, *SPECIALIZE]),
+    Phase([], once=True, folds=_folded_early),
+    Phase([*STRUCTURE, *AFTER_GRADIENTS, *USELESS, *_STABLE], once=True, folds=_folded_early),
+    Phase([*STRUCTURE, *AFTER_GRADIENTS, *USELESS, *_STABLE, *CANONICAL, *BEFORE_SUMS]),
+    Phase([*STRUCTURE, *AFTER_GRADIENTS, *USELESS, *EXPAND], once=True, only_for=COMPOSITES),
+    Phase([*STRUCTURE, *AFTER_GRADIENTS, *USELESS, *CANONICAL, *SPECIALIZE]),
 )
+
+
+def stabilized(results: list[Variable], stop_at: Collection[Variable] = ()) -> list[Variable]:
+    """Variables equal to ``results`` but for rounding, computed in a form that neither overflows nor cancels.
+
+    ``T.grad`` differentiates this form, so that gradients are stable too; steps of loops have it, and mode
+    ``reference`` computes it.  Looks at nothing above ``stop_at``, whose variables stay what they are.
+    """
+    if not any(_may_round_away(node) for node in toposort(results, stop_at)):
+        return results
+    # a constant to differentiate by is not the same as another one of its value
+    constants = {v: v.type(v.name) for v in stop_at if isinstance(v, Constant)}
+    inner = rewrite_with(_STABILIZING, clone(results, constants), stop_at)
+    return clone(inner, {leaf: v for v, leaf in constants.items()})
+
+
+def _may_round_away(node: Apply) -> bool:
+    return type(node.op) is Elementwise and node.op.name in _TRIGGERS
 
 
 def rewrite(
@@ -88,4 +130,4 @@ def _loops_made_cheap(
     return results
 
 
-__all__ = ["RULES", "Rule", "rewrite"]
+__all__ = ["RULES", "Rule", "rewrite", "stabilized"]

@@ -18,6 +18,7 @@ from ..ops.join import Join
 from ..ops.linalg import MatrixProduct
 from ..ops.reduce import ArgReduce, Reduce
 from ..ops.shape import BroadcastTo, DimShuffle, Reshape, ShapeI, broadcast_to, dimshuffle, reshape, shape_i
+from .softmax import COMPOSITES
 
 
 class Batch:
@@ -62,6 +63,10 @@ def _dimshuffle(b: Batch) -> Variable:
 
 def _reduce(b: Batch) -> Variable:
     return Reduce(b.op.kind, tuple(a + 1 for a in b.op.axes)).make(b.inputs[0])
+
+
+def _along_axes(b: Batch) -> Variable:
+    return type(b.op)(tuple(a + 1 for a in b.op.axes)).make(*(b.repeated(k) for k in range(len(b.inputs))))
 
 
 def _arg_reduce(b: Batch) -> Variable:
@@ -143,6 +148,7 @@ _RULES: dict[type, Callable[[Batch], Variable | None]] = {
     Reshape: _reshape,
     BroadcastTo: _broadcast_to,
     Join: _join,
+    **dict.fromkeys(COMPOSITES, _along_axes),
 }
 
 

@@ -167,7 +167,7 @@ class Sweep:
     def improve(self, node: Apply) -> Variable | None:
         """What a rule, or folding, makes of a node."""
         out = node.outputs[0]
-        folded = fold(node)
+        folded = fold(node) if self.phase.folds(node) else None
         if folded is not None:
             self.fired += 1
             return folded
@@ -269,6 +269,8 @@ class Graph:
         self.products: dict[Variable, Any] = {}
         self.sums: dict[Variable, Any] = {}
         self.constants: dict[tuple, Constant] = {}
+        # outputs that loops were given besides: logarithms.py
+        self.extended: dict[Apply, dict[tuple, Variable]] = {}
 
     def leaf(self, v: Variable) -> Variable:
         """A variable that no node computes; small constants that are equal are one."""

@@ -22,6 +22,7 @@ from ..ops.scan import FirstRows, Scan, last_value, leaves_of
 from ..ops.shape import BroadcastTo, DimShuffle, ShapeI, constant_int, dimshuffle
 from .batching import batched, joined_rows
 from .loop_body import Body, Recurrence, Uses, each_loop, has_loops
+from .rules import Composite
 
 #: elementwise operations that are worth computing for all steps at once, away from their loop
 _SLOW = frozenset(
@@ -274,7 +275,7 @@ def _worthwhile(node: Apply, lift: Lift) -> bool:
     if lift.body.condition is not None:
         # not for steps that may never be made
         return False
-    return isinstance(op, MatrixProduct) or (type(op) is Elementwise and op.name in _SLOW)
+    return isinstance(op, (MatrixProduct, Composite)) or (type(op) is Elementwise and op.name in _SLOW)
 
 
 def sums(body: Body) -> None:

@@ -71,10 +71,18 @@ class Phase:
     """Rules that are applied together: in sweeps until nothing changes, or ``once``.
 
     only_for: classes of operations; a graph without any of them is left as it is.
+    folds: which nodes of constants are replaced by their values.
     """
 
-    def __init__(self, rules: Iterable[Rule], once: bool = False, only_for: Iterable[type] = ()) -> None:
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        once: bool = False,
+        only_for: Iterable[type] = (),
+        folds: Callable[[Apply], bool] = lambda node: True,
+    ) -> None:
         self.once = once
+        self.folds = folds
         self.only_for = frozenset(only_for)
         self._candidates: dict[tuple, tuple[tuple[Rule, Alternative], ...]] = {}
         self._alternatives = [(rule, alternative) for rule in rules for alternative in rule.alternatives]

@@ -8,13 +8,15 @@ Higham, "Accurately computing the log-sum-exp and softmax functions" (2021), equ
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..graph import Apply, Constant, TensorType, Variable
 from ..ops import elementwise as ew
 from ..ops.create import ARange, arange
 from ..ops.index import AdvancedIndex, BasicIndex
 from ..ops.labels import Labels
 from ..ops.reduce import Reduce, Top, restore_axes, sum_keeping
-from ..ops.shape import BroadcastTo, DimShuffle, Reshape, dimshuffle
+from ..ops.shape import BroadcastTo, DimShuffle, dimshuffle
 from ..ops.write import AdvancedWrite, BasicWrite
 from .canonical import CANONICAL, leaves
 from .engine import Sweep
@@ -48,9 +50,24 @@ class AlongAxes(Composite):
 class Softmax(AlongAxes):
     """exp(x) / sum(exp(x))."""
 
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        return [SoftmaxGradient(self.axes).make(grads[0], node.outputs[0])]
+
+    def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
+        e = np.exp(x - np.max(x, axis=self.axes, keepdims=True, initial=-np.inf))
+        return e / e.sum(axis=self.axes, keepdims=True, dtype=x.dtype)
+
 
 class LogSoftmax(AlongAxes):
     """x - log(sum(exp(x)))."""
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        p = Softmax(self.axes).make(*node.inputs)
+        return [LogSoftmaxGradient(self.axes).make(grads[0], p)]
+
+    def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
+        centred = x - np.max(x, axis=self.axes, keepdims=True, initial=-np.inf)
+        return centred - np.log(np.exp(centred).sum(axis=self.axes, keepdims=True, dtype=x.dtype))
 
 
 class LogSumExp(AlongAxes):
@@ -60,13 +77,40 @@ class LogSumExp(AlongAxes):
         (x,) = inputs
         return [TensorType(x.dtype, [n for i, n in enumerate(x.type.shape) if i not in self.axes])]
 
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        (x,) = node.inputs
+        return [ew.mul(restore_axes(grads[0], self.axes, x.ndim), Softmax(self.axes).make(x))]
+
+    def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
+        top = np.max(x, axis=self.axes, keepdims=True, initial=-np.inf)
+        top = np.where(np.isinf(top), x.dtype.type(0), top)
+        total = np.exp(x - top).sum(axis=self.axes, dtype=x.dtype)
+        return np.asarray(np.squeeze(top, self.axes) + np.log(total), x.dtype)
+
 
 class SoftmaxGradient(AlongAxes):
     """p * (g - sum(g * p)): the gradient by x from that, g, by p = softmax(x)."""
 
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        (g, p), (h,) = node.inputs, grads
+        centred = ew.sub(g, sum_keeping(ew.mul(g, p), self.axes))
+        by_p = ew.sub(ew.mul(h, centred), ew.mul(g, sum_keeping(ew.mul(h, p), self.axes)))
+        return [self.make(h, p), by_p]
+
+    def reference(self, node: Apply, g: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return p * (g - (g * p).sum(axis=self.axes, keepdims=True, dtype=p.dtype))
+
 
 class LogSoftmaxGradient(AlongAxes):
     """g - p * sum(g): the gradient by x from that, g, by log(softmax(x)), p being softmax(x)."""
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        (g, p), (h,) = node.inputs, grads
+        by_g = ew.sub(h, sum_keeping(ew.mul(h, p), self.axes))
+        return [by_g, ew.neg(ew.mul(h, sum_keeping(g, self.axes)))]
+
+    def reference(self, node: Apply, g: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return g - p * g.sum(axis=self.axes, keepdims=True, dtype=p.dtype)
 
 
 COMPOSITES = (Softmax, LogSoftmax, LogSumExp, SoftmaxGradient, LogSoftmaxGradient)
@@ -142,13 +186,6 @@ def _(node: Apply) -> Variable | None:
     return quotient(*node.inputs)
 
 
-@SOFTMAX.rule(
-    "log(sum(exp(x))) relative to the maximum", P.log(node(Reduce, P.exp(x), as_="total", kind="sum"))
-)
-def _(x: Variable, total: Variable) -> Variable:
-    return LogSumExp(total.owner.op.axes).make(x)
-
-
 @SOFTMAX.rule("x - log(sum(exp(x))) is log(softmax(x))", x - y)
 def _(x: Variable, y: Variable) -> Variable | None:
     found = reduced(y, x.ndim)
@@ -163,20 +200,6 @@ def _(x: Variable, y: Variable) -> Variable | None:
 @SOFTMAX.rule("log(softmax(x))", P.log(node(Softmax, x, as_="p")))
 def _(x: Variable, p: Variable) -> Variable:
     return LogSoftmax(p.owner.op.axes).make(x)
-
-
-_VIEWS = (AdvancedIndex, BasicIndex, DimShuffle, Reshape)
-
-
-@SOFTMAX.rule(
-    "the logarithm of a part of a softmax is that part of its logarithm",
-    *(P.log(node(c, as_="part")) for c in _VIEWS),
-)
-def _(part: Variable) -> Variable | None:
-    p, *rest = part.owner.inputs
-    if not is_op(p, Softmax):
-        return None
-    return part.owner.op.make(LogSoftmax(p.owner.op.axes).make(p.owner.inputs[0]), *rest)
 
 
 @SOFTMAX.rule("labels of a softmax are checked", node(AdvancedIndex, reading=(LogSoftmax,)))
@@ -203,26 +226,7 @@ def _checked(y: Variable, p: Variable, graph: Sweep) -> Variable:
     return Labels().make(y, graph.length(rows), graph.length(classes))
 
 
-# Gradients, as T.grad writes them
-
-
-def _weights(total: Product, p: Variable, graph: Sweep) -> Product | None:
-    """w, if ``total`` is sum(w) over the axes of the softmax ``p``, and as long.
-
-    Factors that are constant along the axes may stand outside of the sum.
-    """
-    axes = p.owner.op.axes
-    for v in total.over:
-        found = reduction(v, p.ndim, "sum")
-        if found is None or found[1] != axes:
-            continue
-        outside, inside = total.without(v), factors(found[0], graph)
-        as_long = not _constant_along(inside, p.ndim, axes) or all(
-            graph.shape(found[0])[a] == graph.shape(p)[a] for a in axes
-        )
-        if as_long and _constant_along(outside, p.ndim, axes):
-            return outside * inside
-    return None
+# Gradients
 
 
 def _constant_along(product: Product, ndim: int, axes: tuple[int, ...]) -> bool:
@@ -232,42 +236,6 @@ def _constant_along(product: Product, ndim: int, axes: tuple[int, ...]) -> bool:
         for v in (*product.over, *product.under)
         for a in axes
     )
-
-
-@SOFTMAX.rule("(g / s - sum(g * p / s)) * e, with p = e / s, is the gradient of softmax", x * P.exp(y))
-def _(x: Variable, y: Variable, node: Apply, graph: Sweep) -> Variable | None:
-    e = node.inputs[node.inputs[0] is x]
-    terms = two_terms(x, graph)
-    if terms is None or e.ndim != node.outputs[0].ndim:
-        return None
-    for direct, total in (terms, terms[::-1]):
-        for s in direct.under:
-            found = reduction(s, e.ndim, "sum")
-            if found is None or found[0] is not e:
-                continue
-            axes = found[1]
-            p = graph.make(Softmax(axes), unshifted(y, axes))
-            weights = _weights(total, p, graph)
-            if weights is not None and -weights == direct * p:
-                g = (direct * s).cancelled().variable(e.dtype)
-                return SoftmaxGradient(axes).make(graph.fit(g, p), p)
-    return None
-
-
-@SOFTMAX.rule("g - p * sum(g), with p a softmax, is the gradient of its logarithm", P.add(), P.sub())
-def _(node: Apply, graph: Sweep) -> Variable | None:
-    out = node.outputs[0]
-    terms = two_terms(out, graph)
-    if terms is None or not any(is_op(v, Softmax) for term in terms for v in term.over):
-        return None
-    for direct, total in (terms, terms[::-1]):
-        for p in total.over:
-            if is_op(p, Softmax) and p.ndim == out.ndim:
-                weights = _weights(total.without(p), p, graph)
-                if weights is not None and -weights == direct:
-                    g = graph.fit(direct.variable(p.dtype), p)
-                    return LogSoftmaxGradient(p.owner.op.axes).make(g, p)
-    return None
 
 
 @SOFTMAX.rule(

@@ -11,9 +11,8 @@ from collections.abc import Callable
 
 from ..graph import Apply, Variable
 from ..ops import elementwise as ew
-from ..ops.reduce import Reduce
-from ..ops.shape import DimShuffle
 from .engine import Sweep
+from .logarithms import is_positive
 from .patterns import Capture, P, number_of
 from .rules import RuleSet
 from .softmax import Softmax, argument, is_op, quotient
@@ -103,20 +102,6 @@ def complement(v: Variable) -> Variable | None:
     ):
         return node.inputs[1]
     return None
-
-
-def is_positive(v: Variable) -> bool:
-    """Whether ``v`` is positive but for rounding: exp, sigmoid, 1 - sigmoid, softmax, and sums of those."""
-    while v.owner is not None and (type(v.owner.op) is DimShuffle or is_sum(v)):
-        v = v.owner.inputs[0]
-    if argument(v, "exp") is not None or argument(v, "sigmoid") is not None or is_op(v, Softmax):
-        return True
-    u = complement(v)
-    return u is not None and argument(u, "sigmoid") is not None
-
-
-def is_sum(v: Variable) -> bool:
-    return is_op(v, Reduce) and v.owner.op.kind == "sum"
 
 
 def exponential_quotient(above: Variable, below: Variable, graph: Sweep) -> Variable | None:
@@ -244,6 +229,24 @@ def _(node: Apply, graph: Sweep) -> Variable | None:
         return ew.sub(weight, g)
 
     return _weighted(node, graph, together, -1)
+
+
+@rule("w * sigmoid(x) - w * t is w * (sigmoid(x) - t)", P.add(), P.sub())
+def _(node: Apply, graph: Sweep) -> Variable | None:
+    """The gradient of w * (softplus(x) - t * x)."""
+    out = node.outputs[0]
+    terms = two_terms(out, graph)
+    if terms is None:
+        return None
+    for first, second in (terms, terms[::-1]):
+        for p in first.over:
+            if argument(p, "sigmoid") is None or len(first.over) + len(first.under) == 1:
+                continue
+            weight = first.without(p)
+            for t in second.over:
+                if weight == -second.without(t):
+                    return (weight * ew.sub(p, t)).variable(out.dtype)
+    return None
 
 
 def _opposite(a: Variable, b: Variable) -> bool:

@@ -32,6 +32,8 @@ from .rules import RuleSet
 
 STRUCTURE = RuleSet("structure")
 rule = STRUCTURE.rule
+#: what holds only once gradients have been taken
+AFTER_GRADIENTS = RuleSet("after gradients")
 
 x, y = Capture("x"), Capture("y")
 
@@ -53,7 +55,7 @@ _SEEN_IN_A_BRANCH = 8
 # The last row of a loop's history
 
 
-@rule("the last of a loop's values is kept by itself", node(BasicIndex))
+@AFTER_GRADIENTS.rule("the last of a loop's values is kept by itself", node(BasicIndex))
 def _(node: Apply) -> Variable | None:
     x = node.inputs[0]
     inner = x.owner
@@ -85,7 +87,9 @@ def _(x: Variable) -> Variable:
     return x
 
 
-@rule("a gradient's barrier is its operand once gradients are taken", node(GradientBarrier, x))
+@AFTER_GRADIENTS.rule(
+    "a gradient's barrier is its operand once gradients are taken", node(GradientBarrier, x)
+)
 def _(x: Variable) -> Variable:
     return x
 

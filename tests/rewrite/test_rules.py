@@ -70,6 +70,11 @@ def with_gradient(cost, *wrt):
     return [cost, *grad(cost, list(wrt))]
 
 
+def through(p, cost, x):
+    """The gradient by x of the cost of p, by way of that by p, as one writes it who takes it in two parts."""
+    return grad(None, x, known_grads={p: grad(cost(p), p)})
+
+
 def softmax(x):
     return T.exp(x) / T.exp(x).sum(axis=1, keepdims=True)
 
@@ -80,6 +85,12 @@ def weighted_twice(p, y):
 
 def cross_entropy(x, y):
     return T.nnet.binary_crossentropy(T.nnet.sigmoid(x), T.nnet.sigmoid(y)).sum()
+
+
+def in_two_sums(x, y):
+    """The binary cross-entropy with a sum for each class."""
+    p = T.nnet.sigmoid(x)
+    return (y * T.log(p)).sum() + ((1 - y) * T.log(1 - p)).sum()
 
 
 def gated(y):
@@ -223,50 +234,30 @@ CASES: dict[str, list[Case]] = {
         Case(lambda cube: T.nnet.softmax(cube, axis=1)),
         Case(lambda u: T.nnet.softmax(u)),
     ],
-    "log(sum(exp(x))) relative to the maximum": [
-        Case(lambda x: T.log(T.exp(x).sum(axis=1)), "", "isinf"),
-        Case(lambda x: with_gradient(T.log(T.exp(x).sum(axis=0)).sum(), x)),
-        Case(lambda x: T.logsumexp(x)),
-    ],
     "x - log(sum(exp(x))) is log(softmax(x))": [
         Case(lambda x: x - T.log(T.exp(x).sum(axis=1, keepdims=True)), "isinf"),
         Case(lambda x: T.nnet.logsoftmax(x), "isinf"),
         Case(lambda u: u - T.log(T.exp(u).sum()), "isinf"),
     ],
     "log(softmax(x))": [Case(lambda x: T.log(T.nnet.softmax(x)), "true_div")],
-    "the logarithm of a part of a softmax is that part of its logarithm": [
-        Case(lambda x, labels: T.log(T.nnet.softmax(x)[T.arange(3), labels]), "true_div"),
-        Case(lambda x: T.log(T.nnet.softmax(x)[1:]), "true_div"),
-        Case(lambda x: T.log(reshape(T.nnet.softmax(x), (12,))), "true_div"),
-    ],
     "labels of a softmax are checked": [
         Case(lambda x, labels: T.log(T.nnet.softmax(x))[T.arange(3), labels], "", "Labels"),
         Case(lambda x, labels: entropy(T.nnet.softmax(x), labels), "", "Labels"),
     ],
-    "(g / s - sum(g * p / s)) * e, with p = e / s, is the gradient of softmax": [
-        Case(lambda x, y: with_gradient((T.nnet.softmax(x) * y).sum(), x), "eq"),
-        Case(lambda x, y: with_gradient(T.sqr(T.nnet.softmax(x) - y).mean(), x), "eq"),
-        Case(lambda x, s: with_gradient((T.sqr(T.nnet.softmax(x)) * s).sum(), x), "eq"),
-    ],
-    "g - p * sum(g), with p a softmax, is the gradient of its logarithm": [
-        Case(lambda x, y: with_gradient((T.nnet.logsoftmax(x) * y).sum(), x), "eq")
-    ],
     "the gradient of softmax for g = h / p is that of its logarithm for h": [
-        Case(lambda x, labels: with_gradient(entropy(T.nnet.softmax(x), labels), x), "AdvancedWrite"),
-        Case(lambda x, y: with_gradient((T.log(T.nnet.softmax(x)) * y).sum(), x), "eq"),
-        Case(lambda u: with_gradient(T.log(T.nnet.softmax(u))[0, 2], u), "eq"),
+        Case(lambda x, labels: through(T.nnet.softmax(x), lambda p: entropy(p, labels), x), "AdvancedWrite"),
+        Case(lambda x, y: through(T.nnet.softmax(x), lambda p: (T.log(p) * y).sum(), x), "eq"),
+        Case(lambda u: through(T.nnet.softmax(u), lambda p: T.log(p)[0, 2], u), "eq"),
     ],
     "the gradient of log(softmax) for p * h is that of softmax for h": [
-        Case(
-            lambda x, labels: grad(-T.log(softmax(x)[T.arange(x.shape[0]), labels]).sum(), x), "AdvancedWrite"
-        ),
+        Case(lambda x, y: grad((T.nnet.logsoftmax(x) * softmax(x) * y).sum(), x), "eq")
     ],
     "the gradient of softmax of a sum, part by part": [
-        Case(lambda x, y: grad(weighted_twice(T.nnet.softmax(x), y), x), "eq")
+        Case(lambda x, y: through(T.nnet.softmax(x), lambda p: weighted_twice(p, y), x), "eq")
     ],
     "gradients through a softmax add up to 0: none goes to the maximum": [
-        Case(lambda x, labels: with_gradient(entropy(T.nnet.softmax(x), labels), x), "max"),
-        Case(lambda x, y: with_gradient((T.nnet.softmax(x) * y).sum(), x), "switch eq"),
+        Case(lambda x, column, labels: grad(entropy(T.nnet.softmax(x - column), labels), column), "exp"),
+        Case(lambda x, y, column: grad((T.nnet.softmax(x - column) * y).sum(), column), "exp"),
     ],
     # stabilize
     "log(1 + x) is log1p(x)": [
@@ -310,7 +301,6 @@ CASES: dict[str, list[Case]] = {
     ],
     "exp(x) * sigmoid(-x) is sigmoid(x)": [Case(lambda x: T.exp(x) * (1 / (1 + T.exp(x))), "exp", "sigmoid")],
     "0 or a quotient by a positive factor, times that factor, is 0 or multiplied out": [
-        Case(lambda x, y: grad(T.xlogx.xlogy0(y, T.nnet.sigmoid(x)).sum(), x), "true_div"),
         Case(lambda mask, x, y: T.exp(x) * T.switch(mask, y / T.exp(x), 0), "true_div exp"),
     ],
     "a sum over a positive factor times that factor is multiplied out": [
@@ -325,11 +315,45 @@ CASES: dict[str, list[Case]] = {
             "softplus",
         ),
     ],
+    "w * sigmoid(x) - w * t is w * (sigmoid(x) - t)": [
+        Case(lambda x, y, z: z * T.nnet.sigmoid(x) - z * y),
+        Case(lambda x, y: grad(T.nnet.sigmoid_binary_crossentropy(x, y).mean(), x)),
+    ],
     "t * (1 - p) - (1 - t) * p is t - p": [
-        Case(lambda x, y: with_gradient(cross_entropy(x, y), x), "log true_div"),
-        Case(
-            lambda x, q: grad(T.nnet.binary_crossentropy(T.nnet.sigmoid(x), q).mean(), x), "", "sigmoid sub"
-        ),
+        Case(lambda x, q: grad(in_two_sums(x, q), x), "log true_div", "sigmoid sub"),
+    ],
+    # logarithms
+    "the logarithm of a product of positive numbers is a sum": [
+        Case(lambda x, y: T.log(T.exp(x) * T.nnet.sigmoid(y)), "log", "softplus"),
+    ],
+    "the logarithm of a quotient of positive numbers is a difference": [
+        Case(lambda x: T.log(T.nnet.sigmoid(x) / (1 - T.nnet.sigmoid(x))), "log log1p sigmoid"),
+    ],
+    "the logarithm of an inverse is minus the logarithm": [Case(lambda x: T.log(1 / softmax(x)), "inv")],
+    "the logarithm of a root is half the logarithm": [Case(lambda x: T.log(T.sqrt(softmax(x))), "sqrt")],
+    "the logarithm of a product over axes is a sum over them": [
+        Case(lambda x: T.log(T.prod(T.nnet.sigmoid(x), axis=1)), "log sigmoid", "softplus"),
+    ],
+    "the logarithm of a sum of positive numbers is relative to the greatest": [
+        Case(lambda x: T.log(T.exp(x).sum(axis=1)), "", "isinf"),
+        Case(lambda x: with_gradient(T.log(T.exp(x).sum(axis=0)).sum(), x)),
+        Case(lambda x: T.logsumexp(x)),
+        Case(lambda row: T.logsumexp(row, axis=1), "", "isinf"),
+        Case(lambda x, y: T.log((softmax(x) * T.exp(y)).sum(axis=0)), "", "isinf"),
+        Case(lambda x: T.log(T.exp(x).mean()), "true_div", "isinf"),
+    ],
+    "log2 and log10 of what has a natural logarithm are multiples of it": [
+        Case(lambda x: T.log2(T.nnet.sigmoid(x)), "log2", "softplus"),
+        Case(lambda x: T.log10(softmax(x)), "log10"),
+    ],
+    "a logarithm is taken before its operand is carried elsewhere": [
+        Case(lambda x, labels: T.log(T.nnet.softmax(x)[T.arange(3), labels]), "true_div"),
+        Case(lambda x: T.log(T.nnet.softmax(x)[1:]), "true_div"),
+        Case(lambda x: T.log(reshape(T.nnet.softmax(x), (12,))), "true_div"),
+        Case(lambda x, y: T.log(T.concatenate([T.nnet.sigmoid(x), y**2])), "sigmoid", "softplus"),
+        Case(lambda x: T.log(1 - T.set_subtensor(T.nnet.sigmoid(x)[0], 0.25)[::-1]), "sigmoid", "softplus"),
+        Case(lambda mask, x, p: T.log(T.switch(mask, T.nnet.sigmoid(x), p)), "sigmoid", "softplus"),
+        Case(lambda x: T.log(scan(lambda row: T.nnet.sigmoid(row), x)[0]), "log sigmoid", "softplus"),
     ],
     # canonical
     "x / c is x * (1 / c)": [Case(lambda x: x / 3.0, "true_div", "mul")],
