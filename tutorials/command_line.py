@@ -193,7 +193,9 @@ def make_parser(
     program = f"python tutorials/{name}.py"
     more = (PREDICTIONS * predicts + examples).format(program=program)
     results = (
-        f"The folder --out holds {files}, learning_curve.png and .csv, and checkpoint.npz (for --resume)."
+        f"The folder --out holds {files}, learning_curve.png and .csv, checkpoint.npz (for --resume)"
+        + " and data.json (which data were learnt from, and what their numbers stand for)" * bool(data)
+        + "."
     )
     passes = f"\n  {program} --epochs 20           train for 20 passes over the data" if epochs else ""
     epilog = f"""examples:
