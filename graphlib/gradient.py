@@ -61,17 +61,20 @@ def backward(
     constants: Iterable[Variable] = (),
     factors: Mapping[Variable, Variable] | None = None,
     cuts: Mapping[Apply, list[Cut]] | None = None,
+    known: Collection[Variable] = (),
+    end: Collection[Variable] = (),
 ) -> tuple[dict[Variable, Variable], set[Variable]]:
     """Gradients of variables from those of ``seeds``, as far as the way from ``wrt`` goes.
 
     factors: what the gradients of some variables are multiplied by before they go on.  cuts: the rows of
-    loops that gradients do not go through; None: those among ``constants``.
+    loops that gradients do not go through; None: those among ``constants``.  known: seeds that are the whole
+    gradient, to which nothing is added.  end: variables beyond which no gradient goes.
     Also returns which variables depend on ``wrt`` at all, so that a zero gradient is told from a missing
     connection.
     """
     constants = set(constants)
     cuts = cuts_of(constants) if cuts is None else cuts
-    order = toposort(seeds, stop_at=_leaves(wrt, constants))
+    order = toposort(seeds, stop_at=_leaves(wrt, {*constants, *end}))
     reached = _reached(order, wrt, constants)
     terms: dict[Variable, list[Variable]] = {v: [g] for v, g in seeds.items() if v in reached}
     total: dict[Variable, Variable] = {}
@@ -90,7 +93,7 @@ def backward(
         cut = (cuts[node],) if node in cuts else ()
         results = choices.gradient(node, grads, *cut)
         for variable, (gradient, made) in zip(node.inputs, results, strict=True):
-            if gradient is None or variable not in reached:
+            if gradient is None or variable not in reached or variable in known:
                 continue
             _check(node, variable, gradient)
             terms.setdefault(variable, []).append(gradient)
@@ -114,7 +117,11 @@ def _reached(order: list[Apply], wrt: Sequence[Variable], constants: Collection[
 
 
 def _stable_backward(
-    seeds: dict[Variable, Variable], wrt: Sequence[Variable], constants: Sequence[Variable]
+    seeds: dict[Variable, Variable],
+    wrt: Sequence[Variable],
+    constants: Sequence[Variable],
+    known: Collection[Variable] = (),
+    end: Collection[Variable] = (),
 ) -> tuple[dict[Variable, Variable], set[Variable]]:
     """``backward`` from the seeds' stable forms: the gradient of log(sigmoid(x)) as that of -softplus(-x).
 
@@ -123,13 +130,13 @@ def _stable_backward(
     """
     cuts = cuts_of(constants)
     read = [v for node in cuts for v in node.outputs]
-    ends = stabilized([*seeds, *read], stop_at={*wrt, *constants})
+    ends = stabilized([*seeds, *read], stop_at={*wrt, *constants, *known})
     stable = dict(zip([*seeds, *read], ends, strict=True))
     new_seeds: dict[Variable, Variable] = {}
     for v, g in seeds.items():
         new_seeds[stable[v]] = new_seeds[stable[v]] + g if stable[v] in new_seeds else g
     moved = {stable[node.outputs[0]].owner: rows for node, rows in cuts.items()}
-    return backward(new_seeds, wrt, constants, cuts=moved)
+    return backward(new_seeds, wrt, constants, cuts=moved, known=known, end=end)
 
 
 def _float_of(v: Variable) -> str:
@@ -168,38 +175,81 @@ def grad(
 ) -> Any:
     """The gradient of a scalar ``cost`` by one variable or by each of a list.
 
-    consider_constant: variables not to differentiate through. known_grads: gradients of variables further
-    down, in place of (or besides) ``cost``. disconnected_inputs: 'raise' DisconnectedInputError, 'warn' or
-    'ignore' (a gradient of zeros) when the cost does not depend on a variable.
+    consider_constant: variables not to differentiate through. known_grads: gradients of variables that are
+    known, in place of those that would come to them from ``cost``, which may be None: what is given is the
+    whole gradient. disconnected_inputs: 'raise' DisconnectedInputError, 'warn' or 'ignore' (a gradient of
+    zeros) when the cost does not depend on a variable.
 
     Errors: GradientError if the cost is no float scalar or the way leads through an operation without a
-    gradient.
+    gradient; ShapeError for a known gradient that has not the dimensions of its variable.
     """
     single = isinstance(wrt, Variable)
     targets: list[Variable] = [wrt] if single else list(wrt)
     for v in targets:
         if not isinstance(v, Variable):
             raise GradientError(f"grad: wrt must be variables, not {type(v).__name__} {v!r}")
-    seeds: dict[Variable, Variable] = {v: as_variable(g) for v, g in (known_grads or {}).items()}
+    seeds = {v: _known(v, g) for v, g in (known_grads or {}).items()}
+    known = set(seeds)
     if cost is not None:
-        if cost.ndim != 0:
-            raise GradientError(
-                f"grad: the cost must be a scalar, not {cost.describe()}; reduce it with .sum() or .mean()"
-            )
-        if not cost.type.is_float:
-            raise GradientError(
-                f"grad: the cost must be of a float dtype, not {cost.describe()}; cast it first"
-            )
-        one = Constant(1, dtype=cost.dtype)
-        seeds[cost] = seeds[cost] + one if cost in seeds else one
+        seeds.setdefault(cost, _one(cost))
     elif not seeds:
         raise GradientError("grad: pass a cost, or known_grads")
     constants = _listed(consider_constant) if consider_constant is not None else []
-    reached = _reached(toposort(seeds, _leaves(targets, constants)), targets, constants)
+    results = _gradients(
+        seeds,
+        targets,
+        constants,
+        disconnected_inputs,
+        cost,
+        return_disconnected=return_disconnected,
+        known=known,
+    )
+    if add_names:
+        for v, g in zip(targets, results, strict=True):
+            if g is not None and g.name is None and v.name is not None and g.owner is not None:
+                g.name = f"(d{cost.name or 'cost'}/d{v.name})" if cost is not None else f"grad_{v.name}"
+    return results[0] if single else results
+
+
+def _one(cost: Variable) -> Variable:
+    """The gradient of a cost by itself."""
+    if cost.ndim != 0:
+        raise GradientError(
+            f"grad: the cost must be a scalar, not {cost.describe()}; reduce it with .sum() or .mean()"
+        )
+    if not cost.type.is_float:
+        raise GradientError(f"grad: the cost must be of a float dtype, not {cost.describe()}; cast it first")
+    return Constant(1, dtype=cost.dtype)
+
+
+def _known(v: Variable, g: Any) -> Variable:
+    """A gradient of ``v`` that the user gives."""
+    g = as_variable(g)
+    if not g.type.is_float:
+        raise GradientError(f"grad: a gradient of {v.describe()} must be of floats, not {g.describe()}")
+    if g.ndim != v.ndim:
+        raise ShapeError(f"grad: the gradient of {v.describe()} cannot be {g.describe()}")
+    return g
+
+
+def _gradients(
+    seeds: dict[Variable, Variable],
+    targets: list[Variable],
+    constants: Sequence[Variable],
+    disconnected_inputs: str,
+    cost: Variable | None = None,
+    return_disconnected: str = "zero",
+    known: Collection[Variable] = (),
+    end: Collection[Variable] = (),
+) -> list:
+    """The gradients by ``targets`` from those of ``seeds``: all of ``known``, and added to of the others."""
+    reached = _reached(toposort(seeds, _leaves(targets, {*constants, *end})), targets, constants)
     connected = _connected(seeds, reached)
+    # to the others nothing could be added, and what they are computed from may be brought into stable form
+    read = {i for v in seeds if v.owner is not None for i in ancestors(v.owner.inputs)} if known else set()
     total: dict[Variable, Variable] = {}
     for group in _independent(targets):
-        total.update(_stable_backward(seeds, group, constants)[0])
+        total.update(_stable_backward(seeds, group, constants, read.intersection(known), end)[0])
     results: list[Variable | None] = []
     for v in targets:
         if v in total:
@@ -214,11 +264,7 @@ def grad(
                 results.append(None)
                 continue
         results.append(zeros_like(v, _float_of(v)))
-    if add_names:
-        for v, g in zip(targets, results, strict=True):
-            if g is not None and g.name is None and v.name is not None and g.owner is not None:
-                g.name = f"(d{cost.name or 'cost'}/d{v.name})" if cost is not None else f"grad_{v.name}"
-    return results[0] if single else results
+    return results
 
 
 def _independent(targets: list[Variable]) -> list[list[Variable]]:
@@ -259,11 +305,13 @@ def subgraph_grad(
     start: dict[Variable, Variable] | None = None,
     cost: Variable | None = None,
 ) -> tuple[list, list]:
-    """Gradients by ``wrt`` and by ``end``, from ``cost`` and known gradients ``start``, without going beyond
-    ``end``."""
-    seeds = dict(start or {})
-    targets = [*wrt, *end]
-    gradients = grad(cost, targets, known_grads=seeds or None, disconnected_inputs="ignore")
+    """Gradients by ``wrt`` and by ``end``, from ``cost`` and gradients of ``start``, which add up, without
+    going beyond ``end``."""
+    seeds = {v: _known(v, g) for v, g in (start or {}).items()}
+    if cost is not None:
+        one = _one(cost)
+        seeds[cost] = seeds[cost] + one if cost in seeds else one
+    gradients = _gradients(seeds, [*wrt, *end], [], "ignore", end=end)
     return gradients[: len(wrt)], gradients[len(wrt) :]
 
 
@@ -279,7 +327,8 @@ def Lop(
     seeds: dict[Variable, Variable] = {}
     for v, p in zip(outputs, points, strict=True):
         seeds[v] = seeds[v] + p if v in seeds else p
-    result = grad(None, _listed(wrt), consider_constant, disconnected_inputs, known_grads=seeds)
+    constants = _listed(consider_constant) if consider_constant is not None else []
+    result = _gradients(seeds, _listed(wrt), constants, disconnected_inputs)
     return result if isinstance(wrt, (list, tuple)) else result[0]
 
 

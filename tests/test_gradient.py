@@ -142,6 +142,58 @@ def test_known_grads():
     assert_same(at(stop, {x: V})[1], np.ones(3))
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_known_gradient_is_the_whole_gradient(mode):
+    """It replaces what would come by other ways: those of Theano's gradient.py, which asks for each gradient
+    once and finds the known ones there."""
+    x, g = T.dvector("x"), T.dvector("g")
+    y = x**2
+    z = T.exp(y)
+    cost = z.sum() + (3 * y).sum() + x.sum()
+    outputs = [
+        # y's gradient is g, whatever comes to it from z and 3 y; what comes to x besides stays
+        graphlib.grad(cost, x, known_grads={y: g}),
+        *graphlib.grad(cost, [y, z], known_grads={y: g}),
+        graphlib.grad(cost, x, known_grads={z: g}),
+        # the cost's own is 1 unless it is given
+        graphlib.grad(cost, x, known_grads={cost: T.constant(2.0, dtype="float64")}),
+        graphlib.grad(None, x, known_grads={z: g, y: g}),
+        # but a product with the Jacobian of several is the sum
+        graphlib.Lop([y, z], x, [g, g]),
+    ]
+    b = V[::-1].copy()
+    e = np.exp(V**2)
+    wanted = [
+        1 + 2 * V * b,
+        b,
+        np.ones(3),
+        1 + 2 * V * (3 + b * e),
+        2 * (1 + 2 * V * (3 + e)),
+        2 * V * b,
+        2 * V * (b + b * e),
+    ]
+    for got, want in zip(at(outputs, {x: V, g: b}, mode), wanted, strict=True):
+        assert_same(got, want)
+
+
+def test_known_gradients_that_do_not_fit():
+    x = T.dvector("x")
+    y = x**2
+    with pytest.raises(GradientError, match=r"a gradient of .* must be of floats"):
+        graphlib.grad(None, x, known_grads={y: T.lvector("g")})
+    with pytest.raises(ShapeError, match=r"the gradient of .* cannot be G float64"):
+        graphlib.grad(None, x, known_grads={y: T.dmatrix("G")})
+
+
+def test_subgraph_grad_goes_no_further_than_its_end():
+    x = T.dvector("x")
+    y = x**2
+    (by_x,), (by_y,) = graphlib.gradient.subgraph_grad([x], [y], start={y: T.ones_like(y)}, cost=(y**3).sum())
+    got_x, got_y = at([by_x, by_y], {x: V})
+    assert_same(got_x, np.zeros(3))
+    assert_same(got_y, 1 + 3 * V**4)
+
+
 def test_subgraph_grad():
     """In two parts, which together are the whole gradient."""
     x, w1, w2 = T.dvector("x"), T.dvector("w1"), T.dvector("w2")
