@@ -80,7 +80,7 @@ class _Specified:
 
     def __init__(self, stop_at: Collection[Variable]) -> None:
         self.stop_at = stop_at
-        #: for loops that go through the same steps: what became of their inner variables, and the first one
+        #: for loops with the same steps and lengths: what became of their inner variables, and the first one
         self.loops: dict[tuple, tuple[dict[Variable, Variable], Scan]] = {}
 
     def of(
@@ -111,13 +111,14 @@ class _Specified:
 
     def loop(self, node: Apply, copy: Apply) -> Iterable[Variable]:
         """The outputs of a loop whose inner graph knows the lengths of what it is given."""
-        way = node.op.way(node)
         body = Body.of(copy)
         given: dict[Variable, TensorType] = {
             **{v: outer.type.row() for v, outer in body.sequences.items()},
             **{v: s.initial.type.row() for s in body.states for v in s.taps.values()},
             **{v: outer.type for v, outer in body.invariants.items()},
         }
+        # loops with the same steps stay so; whether they go over the same rows is seen when it is rewritten
+        way = node.op.root, tuple(given.values())
         memo, root = self.loops.get(way, ({}, None))
         if root is None:
             for v, type in given.items():

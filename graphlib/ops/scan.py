@@ -179,13 +179,15 @@ class Scan(Op):
         groups = [tuple(rest[a:b]) for a, b in zip(cuts, [*cuts[1:], len(rest)], strict=True)]
         return Parts(n, *groups)
 
+    @property
+    def root(self) -> Scan:
+        """The loop that this one extends in the end, or itself."""
+        return self if self.extends is None else self.extends.root
+
     def way(self, node: Apply) -> tuple:
         """What decides the values that a loop goes through: the same for one and that which extends it."""
-        root = self
-        while root.extends is not None:
-            root = root.extends
         parts = self.parts(node)
-        return id(root), parts.n, parts.sequences, parts.initial, parts.invariants
+        return id(self.root), parts.n, parts.sequences, parts.initial, parts.invariants
 
     def results(self, node: Apply) -> Results:
         outputs = iter(node.outputs)

@@ -16,7 +16,7 @@ from .elementwise import cast, eq, lt, minimum, neq, switch
 from .index import BasicIndex, basic_index
 from .join import concatenate
 from .scan import Results, Scan, State, leaves_of, row_lengths
-from .shape import BroadcastTo, constant_int, dimshuffle, shape_i
+from .shape import BroadcastTo, constant_int, dimshuffle
 from .write import BasicWrite
 
 
@@ -310,13 +310,10 @@ def _add_seed(seeds: dict[Variable, Variable], v: Variable, terms: list[Variable
 
 
 def _is_length_of(n: Variable, x: Variable) -> bool:
-    length = shape_i(x, 0)
-    return n is length or (
-        n.owner is not None
-        and length.owner is not None
-        and n.owner.op == length.owner.op
-        and n.owner.inputs == length.owner.inputs
-    )
+    from ..rewrite.lengths import Lengths
+
+    lengths = Lengths()
+    return lengths.of_scalar(n) == lengths.shape(x)[0]
 
 
 def _slice(x: Variable, start: Any, stop: Any) -> Variable:
