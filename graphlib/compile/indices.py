@@ -28,7 +28,7 @@ def checks_values(step: Step) -> bool:
 def may_fail(step: Step) -> bool:
     """Whether a step may find a value that fails the call, or in a loop lengths that do not fit."""
     if isinstance(step, ScanStep):
-        return bool(step.inner.low.checks) or any(may_fail(inner) for inner in step.inner.steps)
+        return bool(step.inner.checks) or any(may_fail(inner) for inner in step.inner.steps)
     return checks_values(step)
 
 

@@ -11,13 +11,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import Resized, ShapeError
 from ..graph import Apply, Constant, Sized, Variable, toposort
 from ..ops.op import Op
 from ..scalar import expression as ex
 from ..scalar.expression import Expr
 from ..scalar.integer import Poly, Symbol, flat_index, row_major
 from ..scalar.lowered import Call, Check, Loop, Operand, Piece, Product, Pull, Push, Reduction
+from .limits import AnyCheck, Claim, Limits, Sizes
 
 #: the loop indices of all kernels, outermost first
 LOOP = tuple(Symbol(f"i{k}", is_index=True) for k in range(16))
@@ -107,12 +107,15 @@ class Lowering:
         inputs: Collection[Variable],
         updates: Mapping[Variable, Variable] | None = None,
         moving: Collection[Variable] = (),
+        claims: Sequence[Claim] = (),
     ) -> None:
         self.inputs = set(inputs)
         self.updates = dict(updates or {})
         #: inputs whose values change while their lengths stay: those of a loop's steps
         self.moving = set(moving)
-        self.order = toposort(results, stop_at=self.inputs)
+        self.claims = claims
+        claimed = [n for claim in claims for n in claim.lengths]
+        self.order = toposort([*results, *claimed], stop_at=self.inputs)
         self.same: dict[Symbol, Poly] = {}
         self.leaf_dims: dict[tuple[Variable, int], Symbol] = {}
         #: lengths of leaves that the second pass takes to be equal, to be checked at the call
@@ -128,7 +131,8 @@ class Lowering:
         self.shapes: dict[Variable, tuple[Poly, ...]] = {}
         self.dims: dict[Symbol, Poly] = {}
         self._dim_of: dict[Poly, Symbol] = {}
-        self.checks: list[Check] = []
+        self.checks: list[AnyCheck] = []
+        self.limits = Limits(self.dims)
         self.lowered: dict[Apply, Any] = {}
         self.inline: set[Variable] = set()
         self.forced: set[Variable] = set()
@@ -139,6 +143,8 @@ class Lowering:
         self.checks += self.leaf_checks
         for node in self.order:
             self.lower(node)
+        for lengths, v in self._claimed():
+            self.checks += self.limits.missing(lengths, v)
         for target, value in self.updates.items():
             for axis, (n, m) in enumerate(zip(self.shape(target), self.shape(value), strict=True)):
                 self.require(
@@ -298,6 +304,37 @@ class Lowering:
             self.pushed[node] = [self._piece(node, piece) for piece in lowered.pieces]
             if isinstance(lowered.base, int):
                 self.base(node.inputs[lowered.base])
+        for lengths, v in self._all_lengths(node):
+            self.checks += self.limits.missing(lengths, v)
+
+    def _all_lengths(self, node: Apply) -> list[tuple[tuple[Poly, ...], Variable]]:
+        """Every shape there is of a node: of its outputs, and of the loops that compute them."""
+        v = node.outputs[0]
+        lowered = self.lowered[node]
+        shapes = [(self.shape(v), v) for v in node.outputs]
+        if isinstance(lowered, Reduction):
+            shapes.append((tuple(map(self.named, lowered.domain)), v))
+        elif isinstance(lowered, Push):
+            shapes += [(piece.axes, v) for piece in self.pushed[node]]
+        elif isinstance(lowered, Loop):
+            shapes.append(((self.named(lowered.n),), v))
+        return shapes
+
+    def _claimed(self) -> list[tuple[tuple[Poly, ...], Variable]]:
+        """The shapes that were asked for."""
+        return [
+            (tuple(self.named(ex.poly(self.at(n, ()))) for n in claim.lengths), claim.variable)
+            for claim in self.claims
+        ]
+
+    def sizes(self) -> Sizes:
+        """The sizes of all values, whether they come to lie in memory or not, of all loops, and of what was
+        asked for."""
+        found = Sizes()
+        shapes = [shape for node in self.order for shape in self._all_lengths(node)]
+        for lengths, v in [*shapes, *self._claimed()]:
+            found.add(self.limits.size(lengths, v))
+        return found
 
     def _read_first(self, node: Apply) -> None:
         """What is written to an updated variable and computed from that same one is put in memory before:
@@ -361,7 +398,7 @@ class Lowering:
             return
         check = Check(left, right, message, variables, resizes)
         if left.constant is not None and right.constant is not None:
-            raise failed_check(check, left.constant, right.constant)
+            raise check.failure([left.constant, right.constant])
         self.checks.append(check)
         left, right = self._known_same(left), self._known_same(right)
         leaf_symbols = set(self.leaf_dims.values())
@@ -471,10 +508,4 @@ def _cost(expr: Expr, limit: int) -> bool:
     return True
 
 
-def failed_check(check: Check, a: int, b: int, where: str = "") -> ShapeError:
-    """The error of a failed check, with both lengths and both variables."""
-    names = [v.describe() for v in check.variables]
-    return (Resized if check.resizes else ShapeError)(where + check.message.format(*names, a=a, b=b))
-
-
-__all__ = ["LOOP", "Lowering", "Placed", "Strided", "Value", "failed_check", "polys_of"]
+__all__ = ["LOOP", "Lowering", "Placed", "Strided", "Value", "polys_of"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from ..graph import Shared, Variable
+from .limits import Claim
 from .lowering import Lowering
 
 
@@ -26,6 +27,8 @@ class Program:
     # which inputs
     moving: frozenset[Variable] = frozenset()
     alike: dict[Variable, Variable] = field(default_factory=dict)
+    #: lengths that must be some, whether the results need them or not
+    claims: tuple[Claim, ...] = ()
 
     @property
     def results(self) -> list[Variable]:
@@ -50,9 +53,8 @@ class Program:
             return self, []
         outputs = [*self.outputs, *(self.updates[s] for s in resized)]
         updates = {s: v for s, v in self.updates.items() if s not in resized}
-        return Program(
-            self.title, self.inputs, outputs, [*self.borrow, *[False] * len(resized)], updates, self.shareds
-        ), resized
+        borrow = [*self.borrow, *[False] * len(resized)]
+        return replace(self, outputs=outputs, borrow=borrow, updates=updates), resized
 
     def signature(self) -> str:
         inputs = ", ".join(f"{v}: {v.type}" for v in self.inputs)

@@ -17,6 +17,7 @@ from ..scalar.expression import Expr
 from ..scalar.integer import Poly, Symbol
 from ..scalar.lowered import Call, Loop, Product
 from .indices import checked_once, may_fail
+from .limits import AnyCheck, Sizes, moved
 from .lowering import Lowering, Value, polys_of
 from .program import Program
 from .steps import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep, Step, accesses
@@ -35,7 +36,11 @@ class Schedule:
     def __init__(self, program: Program) -> None:
         program = self.program = with_own_values(program)
         self.low = Lowering(
-            program.results, program.inputs, {**program.updates, **program.alike}, program.moving
+            program.results,
+            program.inputs,
+            {**program.updates, **program.alike},
+            program.moving,
+            program.claims,
         )
         for v in program.results:
             if v in self.low.inline:
@@ -44,6 +49,7 @@ class Schedule:
         self.maker: dict[Variable, Step] = {}
         self._recent: dict[tuple[Poly, ...], list[Loops]] = {}
         self._compute_steps()
+        self._sizes = self._all_sizes()
         self._check_indices_once()
         self._find_stored()
         self.over: dict[Variable, Variable] = {}
@@ -60,6 +66,30 @@ class Schedule:
         own = [v for v in candidates if isinstance(v, Constant) and v in read]
         inside = [v for step in self.steps if isinstance(step, ScanStep) for v in step.inner.constants()]
         return list(dict.fromkeys([*own, *inside]))
+
+    @property
+    def checks(self) -> list[AnyCheck]:
+        """All that must hold of lengths, in the order of the graph; last their products, where they are none
+        below 0."""
+        return [*self.low.checks, *self._sizes.checks]
+
+    def _all_sizes(self) -> Sizes:
+        """The sizes of what is computed, those in the steps of loops included that follow from lengths
+        outside."""
+        sizes = self.low.sizes()
+        for step in self.steps:
+            if not isinstance(step, ScanStep):
+                continue
+            outside = step.lengths_outside()
+            inside, step.inner._sizes = step.inner._sizes, Sizes()
+            for size in inside.checks:
+                same = moved(size, outside, self.low.limits)
+                # what may well make no step, as a branch that is not taken, fails in its step
+                if same is None or (step.op.lazy and not sizes.has(same)):
+                    step.inner._sizes.add(size)
+                else:
+                    sizes.add(same)
+        return sizes
 
     # from nodes to steps
 
@@ -332,9 +362,9 @@ class Schedule:
     def _may_fail(self) -> set[Step]:
         """The steps that may find an error, and those after which lengths are compared."""
         found = {s for s in self.steps if may_fail(s)}
-        for check in self.low.checks:
-            if self.low.late(check.left) or self.low.late(check.right):
-                found |= self._makers(self.reads_for(check.left) | self.reads_for(check.right))
+        for check in self.checks:
+            if any(map(self.low.late, check.polys)):
+                found |= self._makers(v for p in check.polys for v in self.reads_for(p))
         return found
 
     def _overwritable(self, shared: Shared, v: Variable) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..graph import Apply, Variable
 from ..ops.scan import Results, Scan
 from ..scalar.expression import Expr, walk
-from ..scalar.integer import Poly
+from ..scalar.integer import Poly, Symbol
 from ..scalar.lowered import Call
 from .lowering import Placed, Strided, Value, polys_of
 
@@ -167,6 +167,19 @@ class ScanStep(Step):
     #: the outputs that somebody reads, and the last values of states that are kept nowhere else
     outputs: list[Variable] = field(default_factory=list)
     inner: Schedule = None
+
+    def lengths_outside(self) -> dict[Symbol, Poly]:
+        """For the lengths of the step's inputs those of what they are outside."""
+        op, shapes = self.op, self.shapes
+        states = [(v, shape) for taps, shape in zip(op.taps, shapes["states"], strict=True) for v in taps]
+        inputs = dict(
+            [
+                *zip(op.rows, shapes["sequences"], strict=True),
+                *states,
+                *zip(op.invariants, shapes["invariants"], strict=True),
+            ]
+        )
+        return {s: inputs[v][axis] for (v, axis), s in self.inner.low.leaf_dims.items() if v in inputs}
 
     def reads(self) -> set[Variable]:
         places = [*self.sequences, *self.initial, *self.invariants]

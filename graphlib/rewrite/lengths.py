@@ -6,7 +6,7 @@ length for its own.  Imports the operations.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..graph import Apply, Constant, Variable
@@ -30,10 +30,10 @@ Length = Any
 
 
 class Lengths:
-    """The shapes of variables, in lengths, found once each."""
+    """The shapes of variables, in lengths, found once each; those of ``leaves`` are their own."""
 
-    def __init__(self) -> None:
-        self._shapes: dict[Variable, tuple[Length, ...]] = {}
+    def __init__(self, leaves: Iterable[Variable] = ()) -> None:
+        self._shapes: dict[Variable, tuple[Length, ...]] = {v: _own(v) for v in leaves}
         self._variables: dict[Length, Variable] = {}
         # lengths of parts and of joins, a variable each, by what they are computed from
         self._by_name: dict[tuple, Variable] = {}
@@ -59,7 +59,7 @@ class Lengths:
                     stack.extend(missing)
                     continue
             if rule is None or node is None:
-                result: list[Length] = [(v, axis) if n is None else n for axis, n in enumerate(static)]
+                result: Iterable[Length] = _own(v)
             else:
                 found = rule(self, node)[v.index] if len(node.outputs) > 1 else rule(self, node)
                 result = [m if n is None else n for n, m in zip(static, found, strict=True)]
@@ -121,6 +121,10 @@ class Lengths:
     def is_length(self, length: Length) -> bool:
         """Whether it is one for sure, so not negative."""
         return not isinstance(length, Variable) or length in self._derived
+
+
+def _own(v: Variable) -> tuple[Length, ...]:
+    return tuple((v, axis) if n is None else n for axis, n in enumerate(v.type.shape))
 
 
 def _made_by(v: Variable, cls: type) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ..errors import Resized, ShapeError
 from .expression import Expr
 from .integer import Poly
 
@@ -128,14 +129,28 @@ class Loop:
 
 @dataclass
 class Check:
-    """A condition on lengths that must hold at a call: two polynomials that must be equal, and the message if
-    not.
+    """A condition on lengths that must hold at a call: two polynomials that must be equal, and the sentence
+    if not.
 
     ``resizes``: if not, a shared variable gets another shape, which the function was not compiled for.
     """
 
     left: Poly
     right: Poly
-    message: str
+    sentence: str
     variables: tuple = field(default_factory=tuple)
     resizes: bool = False
+
+    @property
+    def polys(self) -> tuple[Poly, ...]:
+        return self.left, self.right
+
+    def fails(self, value: Callable[[Poly], int]) -> bool:
+        """Whether it fails for the values of polynomials."""
+        return value(self.left) != value(self.right)
+
+    def failure(self, values: Sequence[int], where: str = "") -> ShapeError:
+        """The error for the two lengths, which names the variables."""
+        a, b = values
+        names = (v.describe() for v in self.variables)
+        return (Resized if self.resizes else ShapeError)(where + self.sentence.format(*names, a=a, b=b))

@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ...compile.lowering import failed_check
+from ...compile.claims import rewritten
 from ...compile.program import Program
 from ...compile.schedule import Schedule
 from ...errors import DomainError, GraphError
 from ...graph import Variable
 from ...graph.shared import as_compiled, itself
-from ...rewrite import rewrite
 from ..reference import explain_index
 from .render import Renderer
 from .runtime import start
@@ -28,7 +27,7 @@ class CExecutor:
 
     def __init__(self, program: Program, profile: bool) -> None:
         self.original = program
-        self.user_program = program.with_results(rewrite(program.results, program.inputs))
+        self.user_program = rewritten(program)
         self.program, self.resized = self.user_program.with_resized_as_outputs()
         program = self.program
         self.rendered = Renderer(Schedule(self.program), profile).render()
@@ -75,7 +74,7 @@ class CExecutor:
             "gl_prepare": (ctypes.c_int64, [pointer, pointer]),
             "gl_run": (ctypes.c_int64, [pointer, pointer]),
             "gl_outputs": (None, [pointer, pointer]),
-            "gl_failure": (None, [pointer, pointer]),
+            "gl_failure": (pointer, [pointer]),
             "gl_profile": (pointer, [pointer, pointer]),
         }
         for name, (result, arguments) in signatures.items():
@@ -151,9 +150,9 @@ class CExecutor:
     def _fail(self, code: int, inputs: list[np.ndarray]) -> None:
         title = self.program.title
         if code > 0:
-            lengths = (ctypes.c_int64 * 2)()
-            self.library.gl_failure(self.state, lengths)
-            raise failed_check(self.rendered.checks[code - 1], *lengths, f"{title}: ")
+            check = self.rendered.checks[code - 1]
+            lengths = (ctypes.c_int64 * len(check.polys)).from_address(self.library.gl_failure(self.state))
+            raise check.failure(list(lengths), f"{title}: ")
         if code == -2:
             before = {s: s.data.copy() for s in self.program.updates}
             try:

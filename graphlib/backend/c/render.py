@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from ...compile.indices import checks_values
+from ...compile.limits import AnyCheck, Length
 from ...compile.lowering import Strided
 from ...compile.memory import Slot, plan
 from ...compile.program import Program
@@ -44,7 +45,7 @@ class Rendered:
 
     source: str
     constants: list[Constant]
-    checks: list[Check]
+    checks: list[AnyCheck]
     #: results returned as arrays of the caller's: static shape, or None where prepare finds it, or "late"
     output_shapes: list[tuple | str | None]
     steps: list[Step]
@@ -62,14 +63,18 @@ class Renderer:
     """
 
     def __init__(
-        self, schedule: Schedule, profiled: bool, prefix: str = "", checks: list[Check] | None = None
+        self, schedule: Schedule, profiled: bool, prefix: str = "", checks: list[AnyCheck] | None = None
     ) -> None:
         self.schedule = schedule
         self.prefix = prefix
         self.struct = f"{prefix}State"
         self.checks = checks if checks is not None else []
         self.first_check = len(self.checks)
-        self.checks += schedule.low.checks
+        self.own_checks = schedule.checks
+        self.checks += self.own_checks
+        self.late_checks = {
+            k for k, check in enumerate(self.own_checks) if any(map(schedule.low.late, check.polys))
+        }
         self.nested: list[Renderer] = []
         self.functions: list[str] = []
         self.low = schedule.low
@@ -444,16 +449,11 @@ class Renderer:
             atoms = {a for monomial in p.terms for a in monomial}
             return not any(a in self.late_dims and a not in finished for a in atoms)
 
-        for k, check in enumerate(self.low.checks):
+        for k in sorted(self.late_checks):
             key = ("check", k)
-            if (
-                (self.low.late(check.left) or self.low.late(check.right))
-                and key not in allocated
-                and ready(check.left)
-                and ready(check.right)
-            ):
+            if key not in allocated and all(map(ready, self.own_checks[k].polys)):
                 allocated.add(key)
-                lines.append(self.check_line(k, check))
+                lines.append(self.check_line(k))
         for v in self.late_variables():
             if v not in allocated and all(ready(n) for n in self.low.shape(v)):
                 allocated.add(v)
@@ -493,14 +493,31 @@ class Renderer:
         lengths = [self.host_poly(n) for n in self.low.shape(v)]
         return [f"s->shape{k}[{axis}] = {text};" for axis, text in enumerate(lengths)]
 
-    def check_line(self, k: int, check: Check) -> str:
-        left, right = (self.host_poly(p) for p in (check.left, check.right))
-        code = self.first_check + k + 1
-        return f"if ({left} != {right}) {{ s->left = {left}; s->right = {right}; return {code}; }}"
+    def check_line(self, k: int) -> str:
+        """The statement that returns with the number of a check, and the lengths it names, if it fails."""
+        check = self.own_checks[k]
+        values = [self.host_poly(p) for p in check.polys]
+        if isinstance(check, Check):
+            condition = f"{values[0]} != {values[1]}"
+        elif isinstance(check, Length):
+            # in double a sum or product is out of range where that of integers has wrapped around
+            condition = f"{values[0]} < 0"
+            if check.length.atom is None:
+                condition += f" || !gl_is_length({self.in_double(check.length)})"
+        else:
+            factors = [self.host_poly(Poly.of(f)) for f in check.factors]
+            elements = " * ".join([f"{check.number}.0", *(f"gl_at_least_1({f})" for f in factors)])
+            condition = f"!gl_is_size({elements})"
+        noted = " ".join(f"s->wrong[{k}] = {text};" for k, text in enumerate(values))
+        return f"if ({condition}) {{ {noted} return {self.first_check + k + 1}; }}"
+
+    def in_double(self, p: Poly) -> str:
+        """A length as a number that knows no overflow."""
+        return print_poly(p, lambda symbol: f"(double)s->{self.length(symbol)}")
 
     def state(self, late: int) -> str:
         """The struct, with room for ``late`` arrays whose lengths are found in the middle of a call."""
-        lines = ["const gl_runtime *rt;", "char *arena;", "int64_t capacity, left, right, bad_index;"]
+        lines = ["const gl_runtime *rt;", "char *arena;", "int64_t capacity, bad_index, wrong[GL_MAX_AXES];"]
         if self.profiled:
             lines += [f"double seconds[{len(self.schedule.steps)}];", "int64_t calls;"]
         else:
@@ -537,9 +554,7 @@ class Renderer:
             own: list[str] = []
             text = self.host(integer(poly), own)
             lines += ["{", *("    " + line for line in own), f"    s->{self.length(symbol)} = {text};", "}"]
-        for k, check in enumerate(self.low.checks):
-            if not (self.low.late(check.left) or self.low.late(check.right)):
-                lines.append(self.check_line(k, check))
+        lines += [self.check_line(k) for k in range(len(self.own_checks)) if k not in self.late_checks]
         for k, (v, shape) in enumerate(zip(self.program.outputs, shapes, strict=True)):
             if shape is None:
                 lines += self.shape_lines(k, v)
@@ -550,8 +565,8 @@ class Renderer:
             lines += [f"if ({text} > size{k}) size{k} = {text};" for text in texts[1:]]
             sizes.append(f"size{k}")
         if slots:
-            total = " + ".join(f"gl_aligned({size})" for size in sizes)
-            lines.append(f"char *place = gl_grow(&s->arena, &s->capacity, {total});")
+            lines.append(f"const int64_t sizes[] = {{{', '.join(sizes)}}};")
+            lines.append(f"char *place = gl_grow(&s->arena, &s->capacity, sizes, {len(sizes)});")
             lines.append("if (!place) return -1;")
             for k, slot in enumerate(slots):
                 for v in slot.variables:
@@ -638,7 +653,7 @@ void gl_outputs(State *s, int64_t *out) {{
 {addresses}
 }}
 
-void gl_failure(State *s, int64_t *out) {{ out[0] = s->left; out[1] = s->right; }}
+const int64_t *gl_failure(State *s) {{ return s->wrong; }}
 double *gl_profile(State *s, int64_t *calls) {{ *calls = s->calls; return s->seconds; }}"""
 
 

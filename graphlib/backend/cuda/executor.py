@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from ...compile.claims import rewritten
 from ...compile.program import Program
 from ...compile.schedule import Schedule
 from ...configuration import config
 from ...graph import Constant, Shared, Variable
 from ...graph.shared import as_compiled, itself
-from ...rewrite import rewrite
 from ...scalar.expression import Expr
 from ...scalar.integer import Poly, Symbol
 from ..reference import explain_index
@@ -43,7 +43,7 @@ class CudaExecutor(Steps):
 
     def __init__(self, program: Program, profile: bool, device: str) -> None:
         self.original = program
-        self.user_program = program.with_results(rewrite(program.results, program.inputs))
+        self.user_program = rewritten(program)
         self.program, self.resized = self.user_program.with_resized_as_outputs()
         program = self.program
         self.device = open_device(device)
@@ -143,8 +143,8 @@ class CudaExecutor(Steps):
         self.key_values = [a for a in atoms if isinstance(a, Expr) and self.varies(Poly.of(a))]
         self.varying_checks = {
             k
-            for k, check in enumerate(self.low.checks)
-            if k not in self.late_checks and (self.varies(check.left) or self.varies(check.right))
+            for k, check in enumerate(self.checks)
+            if k not in self.late_checks and any(map(self.varies, check.polys))
         }
         self.dynamic_dims = [s for s in self.low.dims if s in self.dynamic]
         self.varying_products = {

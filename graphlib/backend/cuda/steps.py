@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from ...compile.indices import checks_values
-from ...compile.lowering import failed_check
 from ...compile.memory import plan
 from ...compile.program import Program
 from ...compile.schedule import Schedule
@@ -63,10 +62,9 @@ class Steps:
         self.program: Program = schedule.program
         self.low = schedule.low
         self.late_symbols = [s for s, p in self.low.dims.items() if self.low.late(p)]
-        self.late_checks = {
-            k for k, c in enumerate(self.low.checks) if self.low.late(c.left) or self.low.late(c.right)
-        }
-        self.first_checks = [k for k in range(len(self.low.checks)) if k not in self.late_checks]
+        self.checks = schedule.checks
+        self.late_checks = {k for k, c in enumerate(self.checks) if any(map(self.low.late, c.polys))}
+        self.first_checks = [k for k in range(len(self.checks)) if k not in self.late_checks]
         self.first_dims = [s for s in self.low.dims if s not in set(self.late_symbols)]
         self.outputs = len(self.program.outputs)
         if self.cublas is None:
@@ -227,13 +225,8 @@ class Steps:
                 ):
                     known.add(symbol)
                     item.symbols.append(symbol)
-            for k, check in enumerate(self.low.checks):
-                if (
-                    k in self.late_checks
-                    and ("check", k) not in seen
-                    and ready(check.left)
-                    and ready(check.right)
-                ):
+            for k in sorted(self.late_checks):
+                if ("check", k) not in seen and all(map(ready, self.checks[k].polys)):
                     seen.add(("check", k))
                     item.checks.append(k)
             for v in arrays:
@@ -261,10 +254,9 @@ class Steps:
     # a call
 
     def _check(self, k: int) -> None:
-        check = self.low.checks[k]
-        left, right = self.evaluator.poly(check.left), self.evaluator.poly(check.right)
-        if left != right:
-            raise failed_check(check, left, right, f"{self.root.program.title}: ")
+        check, value = self.checks[k], self.evaluator.poly
+        if check.fails(value):
+            raise check.failure([*map(value, check.polys)], f"{self.root.program.title}: ")
 
     def _bytes(self, v: Variable) -> int:
         return self.evaluator.poly(product(self.low.shape(v))) * v.type.numpy_dtype.itemsize

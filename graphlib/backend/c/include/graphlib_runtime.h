@@ -79,12 +79,29 @@ static inline __attribute__((always_inline)) int64_t gl_checked_exponent(int64_t
     return n;
 }
 
-static inline char *gl_grow(char **arena, int64_t *capacity, int64_t size) {
-    if (size > *capacity) {
+/* The lengths that a failed check names: those of the step of a loop become the loop's. */
+#define GL_MAX_AXES 64
+
+static inline void gl_hand_on(int64_t *wrong, const int64_t *inside) { memcpy(wrong, inside, GL_MAX_AXES * sizeof(int64_t)); }
+
+/* Lengths and numbers of elements in double, whose sums and products do not wrap around: whether an int64 has room for them,
+   for elements whether it has room for twice their bytes. */
+static inline int gl_is_length(double n) { return n >= 0 && n < 9223372036854775808.0; }
+static inline int gl_is_size(double elements) { return elements < 576460752303423488.0; }
+static inline double gl_at_least_1(int64_t n) { return n > 1 ? (double)n : 1; }
+
+static inline int64_t gl_aligned(int64_t bytes) { return (bytes + 63) / 64 * 64 + 64; }
+
+/* The arena, with room for arrays of these sizes one after the other; NULL where there is none. */
+static inline char *gl_grow(char **arena, int64_t *capacity, const int64_t *sizes, int64_t count) {
+    int64_t total = 0;
+    for (int64_t k = 0; k < count; k++)
+        if (__builtin_add_overflow(total, gl_aligned(sizes[k]), &total)) return NULL;
+    if (total > *capacity) {
         free(*arena);
         *capacity = 0;
-        *arena = aligned_alloc(64, (size_t)((size + 63) / 64 * 64));
-        if (*arena) *capacity = size;
+        *arena = aligned_alloc(64, (size_t)total);
+        if (*arena) *capacity = total;
     }
     return *arena;
 }
@@ -118,8 +135,6 @@ static inline int gl_lengthen(char **late, int64_t used, int64_t size) {
     *late = array;
     return 1;
 }
-
-static inline int64_t gl_aligned(int64_t bytes) { return (bytes + 63) / 64 * 64 + 64; }
 
 static inline double gl_seconds(void) {
     struct timespec now;
