@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DomainError, GraphError, LabelError, ShapeError
+from ..errors import DomainError, LabelError, ShapeError
 from ..graph import Apply, Constant, Shared, Variable, toposort
+from ..ops.op import by_reference
 
 
 class ReferenceExecutor:
@@ -46,19 +47,7 @@ class ReferenceExecutor:
         for node in self.order:
             arrays = [_value(v, values) for v in node.inputs]
             start = time.perf_counter()
-            try:
-                with np.errstate(all="ignore"):
-                    results = node.op.reference(node, *arrays)
-            except GraphError:
-                raise
-            except (ValueError, IndexError, ZeroDivisionError, TypeError) as error:
-                operands = "; ".join(
-                    f"{v.describe()} with shape {a.shape}" for v, a in zip(node.inputs, arrays, strict=True)
-                )
-                raise _runtime_error(error)(
-                    f"{node.op}, {node.outputs[0].describe()}, on {operands}: {error}"
-                ) from error
-            outputs = results if isinstance(results, tuple) else (results,)
+            outputs = by_reference(node, arrays)
             if self.timings is not None:
                 entry = self.timings.setdefault(node, [0.0, 0])
                 entry[0] += time.perf_counter() - start
@@ -101,17 +90,3 @@ def _value(variable: Variable, values: dict[Variable, np.ndarray]) -> np.ndarray
     if isinstance(variable, (Constant, Shared)) and variable not in values:
         return variable.data
     return values[variable]
-
-
-def _runtime_error(error: Exception) -> type:
-    from ..errors import InputError, ShapeError
-
-    if isinstance(error, IndexError):
-        return IndexError
-    return (
-        ShapeError
-        if isinstance(error, ValueError)
-        else InputError
-        if isinstance(error, TypeError)
-        else type(error)
-    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..graph import Constant, Variable, toposort
+from ..ops.elementwise import add, mul
 from ..ops.shape import ShapeI
 from ..rewrite import rewrite
 from ..rewrite.lengths import Lengths
@@ -37,16 +38,28 @@ def claims_of(program: Program) -> list[Claim]:
     lengths = Lengths(program.inputs)
     found: dict[tuple, Claim] = {}
     for v in (v for node in order for v in node.outputs):
-        shape = tuple(n if isinstance(n, int) or not lengths.is_length(n) else 1 for n in lengths.shape(v))
+        shape = tuple(n if isinstance(n, int) or _asked(n, lengths) else 1 for n in lengths.shape(v))
         if not all(isinstance(n, int) for n in shape) and shape not in found:
             found[shape] = Claim(v, tuple(map(lengths.length, shape)))
     return list(found.values())
 
 
+def _asked(n: Variable, lengths: Lengths) -> bool:
+    return not lengths.is_length(n) and not _is_length(n)
+
+
 def _is_number(v: Variable) -> bool:
-    """Whether it is an integer that may be meant as a length, and is not that of an array."""
-    computed = not isinstance(v, Constant) and not (v.owner is not None and isinstance(v.owner.op, ShapeI))
-    return computed and v.ndim == 0 and v.dtype == "int64"
+    """Whether it is an integer that may be meant as a length, and is not one made of those of arrays."""
+    return v.ndim == 0 and v.dtype == "int64" and not _is_length(v)
+
+
+def _is_length(v: Variable) -> bool:
+    """Whether it is the length of an array, or a sum or product of some."""
+    if v.owner is None:
+        return isinstance(v, Constant) and v.data.size == 1 and int(v.data) >= 0
+    if isinstance(v.owner.op, ShapeI):
+        return True
+    return v.owner.op in (add, mul) and all(map(_is_length, v.owner.inputs))
 
 
 __all__ = ["rewritten"]

@@ -304,7 +304,8 @@ class Lowering:
             self.pushed[node] = [self._piece(node, piece) for piece in lowered.pieces]
             if isinstance(lowered.base, int):
                 self.base(node.inputs[lowered.base])
-        for lengths, v in self._all_lengths(node):
+        steps = [((self.named(lowered.n),), node.outputs[0])] if isinstance(lowered, Loop) else []
+        for lengths, v in [*steps, *self._all_lengths(node)]:
             self.checks += self.limits.missing(lengths, v)
 
     def _all_lengths(self, node: Apply) -> list[tuple[tuple[Poly, ...], Variable]]:
@@ -316,8 +317,6 @@ class Lowering:
             shapes.append((tuple(map(self.named, lowered.domain)), v))
         elif isinstance(lowered, Push):
             shapes += [(piece.axes, v) for piece in self.pushed[node]]
-        elif isinstance(lowered, Loop):
-            shapes.append(((self.named(lowered.n),), v))
         return shapes
 
     def _claimed(self) -> list[tuple[tuple[Poly, ...], Variable]]:

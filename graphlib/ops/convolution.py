@@ -107,15 +107,16 @@ class Convolutional:
         sides = [(self.pad(axis, kernel[axis]),) * 2 for axis in (0, 1)]
         return np.pad(x, [(0, 0), (0, 0), *sides])
 
-    def patches(self, x: np.ndarray, kernel: Sequence[int]) -> np.ndarray:
+    def patches(self, node: Apply, x: np.ndarray, kernel: Sequence[int]) -> np.ndarray:
         """What a filter sees at each place: n, c, oh, ow, kh, kw (a view of the padded images)."""
         (sh, sw), (dh, dw) = self.stride, self.dilation
         reach = tuple((k - 1) * d + 1 for k, d in zip(kernel, self.dilation, strict=True))
         padded = self.padded(x, kernel)
         if padded.shape[2] < reach[0] or padded.shape[3] < reach[1]:
+            images, filters = (v.describe() for v in node.inputs[:2])
             raise ShapeError(
-                f"conv2d: images of {padded.shape[2:]} with their padding are smaller than filters that "
-                f"cover {reach}"
+                f"conv2d: the images {images}, {padded.shape[2:]} with their padding, are smaller than the "
+                f"{reach} that the filters {filters} cover"
             )
         return sliding_window_view(padded, reach, axis=(2, 3))[:, :, ::sh, ::sw, ::dh, ::dw]
 
@@ -161,7 +162,8 @@ class Convolution(Convolutional, Op):
                 f"conv2d: {images.describe()} has {x.shape[1]} channels, the filters {filters.describe()} "
                 f"{w.shape[1]}"
             )
-        return np.einsum("nchwij,fcij->nfhw", self.patches(x, w.shape[2:]), self.turned(w), optimize=True)
+        patches = self.patches(node, x, w.shape[2:])
+        return np.einsum("nchwij,fcij->nfhw", patches, self.turned(w), optimize=True)
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Call:
         x, w = operands
@@ -238,7 +240,7 @@ class ConvolutionByFilters(Convolutional, Op):
     def reference(
         self, node: Apply, x: np.ndarray, g: np.ndarray, kh: np.ndarray, kw: np.ndarray
     ) -> np.ndarray:
-        patches = self.patches(x, (int(kh), int(kw)))
+        patches = self.patches(node, x, (int(kh), int(kw)))
         return self.turned(np.einsum("nchwij,nfhw->fcij", patches, g, optimize=True))
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Call:

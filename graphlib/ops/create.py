@@ -14,8 +14,8 @@ from ..scalar import expression as ex
 from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Pull
 from .elementwise import cast
-from .op import Op, as_variable, ramp, register_cases
-from .shape import broadcast_to, dimshuffle, shape_argument, shape_i, shape_of
+from .op import Op, Sample, as_variable, ramp, register, register_cases
+from .shape import broadcast_to, count_of, dimshuffle, shape_argument, shape_i, shape_of
 
 
 def alloc(value: Any, *shape: Any) -> Variable:
@@ -132,8 +132,12 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Va
 
 
 def eye(n: Any, m: Any = None, k: int = 0, dtype: Any = None) -> Variable:
-    """Ones on diagonal ``k`` of an n by m matrix, zeros elsewhere."""
-    m = n if m is None else m
+    """Ones on diagonal ``k`` of an n by m matrix, zeros elsewhere.
+
+    Errors: ShapeError for n or m below 0, while the graph is built or at the call.
+    """
+    n = count_of(n, "T.eye: the number of rows")
+    m = n if m is None else count_of(m, "T.eye: the number of columns")
     rows, columns = dimshuffle(arange(n), 0, "x"), dimshuffle(arange(m), "x", 0)
     from .elementwise import eq
 
@@ -167,6 +171,12 @@ register_cases(
 )
 
 
-register_cases(
-    "eye", eye, [(lambda x: eye(x.shape[0], 4, 1) + x, (np.ones((3, 4)),))], ("float32", "float64")
+register(
+    "eye",
+    eye,
+    lambda: [
+        Sample(lambda x: eye(x.shape[0], 4, 1) + x, (np.ones((3, 4)),)),
+        Sample(lambda n, m: eye(n, m, -1), (np.array(3), np.array(2)), ("int64",), False),
+    ],
+    eye.__doc__ or "",
 )

@@ -18,8 +18,27 @@ from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Pull
 from .create import ARange, zeros_like
 from .elementwise import broadcast_at, broadcast_shape, cast, ge, switch
-from .op import NUMBERS, Op, as_variable, broadcast_static, check_broadcast, ramp, register_cases
-from .shape import as_length, broadcast_to, constant_int, dimshuffle, shape_i
+from .op import (
+    NUMBERS,
+    Op,
+    as_variable,
+    broadcast_static,
+    check_broadcast,
+    normalize_axis,
+    ramp,
+    register_cases,
+)
+from .shape import (
+    as_length,
+    broadcast_to,
+    constant_int,
+    dimshuffle,
+    flatten,
+    reshape,
+    shape_i,
+    shape_of,
+    shape_padleft,
+)
 
 # One entry an axis of a basic index: None keeps the whole axis, "index" takes one element (one input), and a
 # slice is
@@ -414,39 +433,42 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Variable:
 
 
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
-    """Each element ``repeats`` (a number or scalar) times along ``axis``, or in the flattened tensor."""
-    from .create import arange
-    from .shape import flatten
+    """Each element ``repeats`` (a number or scalar) times along ``axis``, or in the flattened tensor.
 
+    Errors: ShapeError for a number below 0, while the graph is built or at the call.
+    """
     x = as_variable(x)
     if axis is None:
         x, axis = flatten(x), 0
     times = as_length(repeats, "T.repeat: the number of repeats")
-    return take(x, arange(shape_i(x, axis) * times) // _at_least_1(times), axis)
-
-
-def _at_least_1(n: Variable) -> Variable:
-    """A divisor of a range that is empty where ``n`` is 0."""
-    from .elementwise import maximum
-
-    known = constant_int(n)
-    return n if known is not None and known > 0 else maximum(n, 1)
+    return _times(x, times, normalize_axis(axis, x.ndim, "T.repeat"), inside=True)
 
 
 def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
-    """``x`` side by side ``reps`` times along each axis, as numpy.tile."""
-    from .create import arange
-    from .shape import shape_padleft
+    """``x`` side by side ``reps`` times along each axis, as numpy.tile.
 
+    Errors: ShapeError for a number below 0, while the graph is built or at the call.
+    """
     x = as_variable(x)
     reps = list(reps) if isinstance(reps, (tuple, list)) else [reps]
     reps = [1] * (x.ndim - len(reps)) + reps
     x = shape_padleft(x, len(reps) - x.ndim)
     for axis, times in enumerate(reps):
         if constant_int(times) != 1:
-            n = shape_i(x, axis)
-            x = take(x, arange(n * as_length(times, "T.tile: a number of repeats")) % _at_least_1(n), axis)
+            x = _times(x, as_length(times, "T.tile: a number of repeats"), axis, inside=False)
     return x
+
+
+def _times(x: Variable, times: Variable, axis: int, inside: bool) -> Variable:
+    """An axis that is ``times`` as long: each element so often (``inside``), or all of them after one
+    another."""
+    shape = list(shape_of(x))
+    place = axis + 1 if inside else axis
+    order: list = list(range(x.ndim))
+    spread = broadcast_to(
+        dimshuffle(x, [*order[:place], "x", *order[place:]]), [*shape[:place], times, *shape[place:]]
+    )
+    return reshape(spread, [*shape[:axis], shape[axis] * times, *shape[axis + 1 :]])
 
 
 def diag(x: Any, k: int = 0) -> Variable:

@@ -10,11 +10,12 @@ import numpy as np
 from ..errors import ShapeError
 from ..graph import Apply, Constant, TensorType, Variable
 from ..graph.types import promote
+from ..scalar import expression as ex
 from ..scalar.integer import Poly
-from ..scalar.lowered import Operand, Piece, Push
+from ..scalar.lowered import Operand, Piece, Pull, Push
 from .elementwise import cast
-from .op import Op, as_variable, normalize_axis, ramp, register_cases
-from .shape import expand_dims, shape_argument, shape_i, shape_padleft
+from .op import Op, Sample, as_variable, normalize_axis, ramp, register, register_cases
+from .shape import constant_int, count_of, expand_dims, shape_argument, shape_i, shape_padleft
 
 
 class Join(Op):
@@ -47,7 +48,7 @@ class Join(Op):
                         )
                     shape[axis], source[axis] = n, v
         lengths = [v.type.shape[self.axis] for v in inputs]
-        shape[self.axis] = None if None in lengths else builtin_sum(lengths)
+        shape[self.axis] = None if None in lengths else int_sum(lengths)
         return [TensorType(first.dtype, shape)]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
@@ -89,7 +90,7 @@ class Join(Op):
         return Push(tuple(shape), "nothing", tuple(pieces))
 
 
-builtin_sum = sum
+int_sum = sum
 
 
 def concatenate(tensors: Sequence[Any], axis: int = 0) -> Variable:
@@ -131,16 +132,68 @@ def stack_scalars(value: Sequence[Any]) -> Variable:
     return stack([v if v.ndim == rank else shape_padleft(v, rank - v.ndim) for v in items])
 
 
+class Parts(Op):
+    """A tensor whose length along ``axis`` must be the sum of the other inputs, the lengths of its parts."""
+
+    view = True
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def parameters(self) -> tuple:
+        return (self.axis,)
+
+    def __repr__(self) -> str:
+        return f"parts{{axis={self.axis}}}"
+
+    def infer(self, x: Variable, *sizes: Variable) -> list[TensorType]:
+        return [x.type]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        return [grads[0], *[None] * (len(node.inputs) - 1)]
+
+    def reference(self, node: Apply, x: np.ndarray, *sizes: np.ndarray) -> np.ndarray:
+        total = int_sum(map(int, sizes))
+        if total != x.shape[self.axis]:
+            raise ShapeError(
+                self._sentence(node).format(node.inputs[0].describe(), a=total, b=x.shape[self.axis])
+            )
+        return x
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
+        x, *sizes = operands
+        total = int_sum((ex.poly(n.scalar) for n in sizes), Poly.of(0))
+        require(total, x.shape[self.axis], self._sentence(node), (x.variable,))
+        return Pull(x.shape, x.at)
+
+    def _sentence(self, node: Apply) -> str:
+        made = f", made at {node.outputs[0].origin.full}" if node.outputs[0].origin else ""
+        shown = made.replace("{", "{{").replace("}", "}}")
+        return f"the sizes of T.split{shown}, sum to {{a}}, axis {self.axis} of {{0}} has length {{b}}"
+
+
 def split(x: Any, splits_size: Any, n_splits: int | None = None, axis: int = 0) -> list[Variable]:
     """``x`` cut along ``axis`` into pieces of the given lengths; ``n_splits`` says how many a vector variable
-    holds."""
+    holds.
+
+    Errors: ShapeError, while the graph is built or at the call, where a length is negative or their sum is
+    not that of ``x``.
+    """
     from .index import basic_index
 
     x = as_variable(x)
     axis = normalize_axis(axis, x.ndim, "split")
     if n_splits is not None and isinstance(splits_size, Variable):
         splits_size = [splits_size[i] for i in range(n_splits)]
-    sizes = shape_argument(splits_size)
+    sizes = [count_of(n, "T.split: a size") for n in shape_argument(splits_size)]
+    known, n = [constant_int(size) for size in sizes], x.type.shape[axis]
+    if None in known or n is None:
+        x = Parts(axis).make(x, *sizes)
+    elif int_sum(known) != n:
+        raise ShapeError(
+            f"T.split: the sizes {known} sum to {int_sum(known)}, axis {axis} of {x.describe()} has length "
+            f"{n}"
+        )
     start: Any = 0
     pieces = []
     for size in sizes:
@@ -164,4 +217,13 @@ register_cases(
 )
 
 
-register_cases("split", split, [(lambda x: split(x, [1, 2], axis=1)[1], (ramp(2, 3),))])
+register(
+    "split",
+    split,
+    lambda: [
+        Sample(lambda x: split(x, [1, 2], axis=1)[1], (ramp(2, 3),)),
+        Sample(lambda x: split(x[: x.shape[1]], [1, 2])[1] * x[0, 0], (ramp(4, 3),)),
+        Sample(lambda x, n: split(x, n, 3)[1] * 2, (np.arange(5), np.array([1, 3, 1])), ("int64",), False),
+    ],
+    split.__doc__ or "",
+)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..configuration import config
-from ..errors import DTypeError, GradientError, ShapeError
+from ..errors import DTypeError, GradientError, GraphError, InputError, ShapeError
 from ..graph import Apply, Constant, TensorType, Variable
 from ..graph.types import DTYPES, FLOATS, INTEGERS, is_float, weak_dtype
 from ..graph.variable import warn_user
@@ -135,6 +135,35 @@ class Op:
     def __repr__(self) -> str:
         inside = ", ".join(map(str, self.parameters()))
         return f"{type(self).__name__}{{{inside}}}" if inside else type(self).__name__
+
+
+def by_reference(node: Apply, arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+    """The outputs of a node by its numpy reference.
+
+    Errors: what NumPy raises, with the node and its operands: ShapeError for a ValueError, InputError for a
+    TypeError, IndexError, ZeroDivisionError, MemoryError.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            results = node.op.reference(node, *arrays)
+    except GraphError:
+        raise
+    except (ValueError, IndexError, ZeroDivisionError, TypeError, MemoryError) as error:
+        operands = "; ".join(
+            f"{v.describe()} with shape {a.shape}" for v, a in zip(node.inputs, arrays, strict=True)
+        )
+        kind = next(ours for numpys, ours in _RAISED.items() if isinstance(error, numpys))
+        raise kind(f"{node.op}, {node.outputs[0].describe()}, on {operands}: {error}") from error
+    return results if isinstance(results, tuple) else (results,)
+
+
+_RAISED: dict[type[Exception], type[Exception]] = {
+    IndexError: IndexError,
+    ZeroDivisionError: ZeroDivisionError,
+    MemoryError: MemoryError,
+    ValueError: ShapeError,
+    TypeError: InputError,
+}
 
 
 def not_differentiable(node: Apply, why: str) -> GradientError:

@@ -21,7 +21,7 @@ from ..scalar import expression as ex
 from ..scalar.integer import Poly, flat_index
 from ..scalar.lowered import Operand, Pull
 from .op import Op, Sample, as_variable, register
-from .shape import as_length, constant_int
+from .shape import as_length, constant_int, lengths_at_call
 
 _MULTIPLIERS = 0xD2511F53, 0xCD9E8D57
 _WEYL = 0x9E3779B9, 0xBB67AE85
@@ -113,7 +113,7 @@ class Draw(Op):
         return [None] * len(node.inputs)
 
     def reference(self, node: Apply, state: np.ndarray, *lengths: np.ndarray) -> np.ndarray:
-        shape = [int(n) for n in lengths]
+        shape = lengths_at_call(node, lengths)
         numbers = _REFERENCE[self.distribution, self.dtype](state, int(np.prod(shape)))
         return numbers.astype(self.dtype).reshape(shape)
 

@@ -19,7 +19,7 @@ from ..scalar.integer import Poly, Symbol
 from ..scalar.lowered import Loop, Operand, Pull
 from .create import zeros_like
 from .elementwise import maximum, minimum
-from .op import Op
+from .op import Op, by_reference
 from .shape import ShapeI, constant_int, shape_i
 from .write import BasicWrite
 
@@ -244,6 +244,16 @@ class Scan(Op):
                 raise ShapeError(
                     f"a state of the loop needs {state.depth} initial values, {v.describe()} has {len(a)}"
                 )
+        shapes = [
+            tuple(int(lengths[k, axis]) if m is None else m for axis, m in enumerate(row.type.shape))
+            for k, row in enumerate(self.mapped_rows)
+        ]
+        if not self.until:
+            # fails at once where no memory has room for all the steps
+            for k, state in enumerate(self.states):
+                np.empty((n + state.depth if state.kept else 1, *initial[k].shape[1:]), initial[k].dtype)
+            for row, shape in zip(self.mapped_rows, shapes, strict=True):
+                np.empty((n, *shape), row.dtype)
         values = [list(rows) for rows in initial]
         mapped: list[list] = [[] for _ in range(self.mapped)]
         done = 0
@@ -271,8 +281,7 @@ class Scan(Op):
         for k, (state, rows) in enumerate(zip(self.states, values, strict=True)):
             if state.kept:
                 outputs.append(_stacked(rows, done + state.depth, initial[k].shape[1:], self.new[k].dtype))
-        for k, (row, rows) in enumerate(zip(self.mapped_rows, mapped, strict=True)):
-            shape = [int(lengths[k, axis]) if m is None else m for axis, m in enumerate(row.type.shape)]
+        for row, rows, shape in zip(self.mapped_rows, mapped, shapes, strict=True):
             outputs.append(_stacked(rows, done, shape, row.dtype))
         outputs += [np.asarray(rows[-1]) for rows in values]
         return tuple([*outputs, np.asarray(done, "int64")] if self.until else outputs)
@@ -284,10 +293,7 @@ class Scan(Op):
         values: dict[Variable, Any] = dict(zip(self.inputs, arrays, strict=True))
         for node in self._order:
             given = [v.data if isinstance(v, Constant) else values[v] for v in node.inputs]
-            results = node.op.reference(node, *given)
-            values.update(
-                zip(node.outputs, results if isinstance(results, tuple) else (results,), strict=True)
-            )
+            values.update(zip(node.outputs, by_reference(node, given), strict=True))
         return [np.asarray(v.data if isinstance(v, Constant) else values[v]) for v in self.outputs]
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Loop:

@@ -43,6 +43,70 @@ def as_length(v: Any, what: str) -> Variable:
     return cast(v, "int64")
 
 
+def lengths_at_call(node: Apply, lengths: Sequence[np.ndarray], but: int | None = None) -> list[int]:
+    """The lengths of a node's output that a call gives, ``but`` one that follows from the others.
+
+    Errors: ShapeError for one that is negative.
+    """
+    shape = [int(n) for n in lengths]
+    for axis, n in enumerate(shape):
+        if n < 0 and axis != but:
+            what = node.outputs[0].describe()
+            raise ShapeError(f"axis {axis} of {what} would have length {n}, and no length is negative")
+    return shape
+
+
+class Count(Op):
+    """An int64 scalar that must not be negative, as it says how many of something there are: ``what``."""
+
+    view = True
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def parameters(self) -> tuple:
+        return (self.what,)
+
+    def __repr__(self) -> str:
+        return "count"
+
+    def infer(self, n: Variable) -> list[TensorType]:
+        return [n.type]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        return [None]
+
+    def reference(self, node: Apply, n: np.ndarray) -> np.ndarray:
+        if n < 0:
+            raise ShapeError(self._sentence(node).format(a=n))
+        return n
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
+        n = ex.poly(operands[0].scalar)
+        count = ex.maximum(0, n)
+        require(n, count, self._sentence(node), ())
+        return Pull((), lambda: ex.integer(count))
+
+    def _sentence(self, node: Apply) -> str:
+        made = f", made at {node.outputs[0].origin.full}" if node.outputs[0].origin else ""
+        shown = f"{self.what}, {node.inputs[0]}{made}".replace("{", "{{").replace("}", "}}")
+        return f"{shown}, is {{a}}, and must not be negative"
+
+
+def count_of(n: Any, what: str) -> Variable:
+    """A number of something as an int64 scalar that is not negative.
+
+    Errors: ShapeError, for a number at once, for a variable at the call.
+    """
+    n = as_length(n, what)
+    known = constant_int(n)
+    if known is not None and known < 0:
+        raise ShapeError(f"{what} is {known}, and must not be negative")
+    if known is not None or (n.owner is not None and isinstance(n.owner.op, ShapeI)):
+        return n
+    return Count(what).make(n)
+
+
 class ShapeI(Op):
     """The length of one axis, int64."""
 
@@ -297,7 +361,7 @@ class Reshape(Op):
                 )
         elif total is not None and all(n is not None for i, n in enumerate(shape) if i != self.infer_axis):
             rest = int(np.prod([n for i, n in enumerate(shape) if i != self.infer_axis]))
-            shape[self.infer_axis] = self._inferred(x, total, rest)
+            shape[self.infer_axis] = self._inferred(x.describe(), total, rest)
         return [TensorType(x.dtype, shape)]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
@@ -305,18 +369,19 @@ class Reshape(Op):
         return [reshape(grads[0], shape_of(x)), *[None] * len(lengths)]
 
     def reference(self, node: Apply, x: np.ndarray, *lengths: np.ndarray) -> np.ndarray:
-        shape = [int(n) for n in lengths]
+        shape = lengths_at_call(node, lengths, self.infer_axis)
         if self.infer_axis is not None:
             rest = int(np.prod([n for i, n in enumerate(shape) if i != self.infer_axis]))
-            shape[self.infer_axis] = self._inferred(node.inputs[0], x.size, rest)
+            what = f"{node.inputs[0].describe()} to {node.outputs[0].describe()}"
+            shape[self.infer_axis] = self._inferred(what, x.size, rest)
         return x.reshape(shape)
 
-    def _inferred(self, x: Variable, total: int, rest: int) -> int:
+    def _inferred(self, what: str, total: int, rest: int) -> int:
         """The length that is given as -1, from the number of elements and the product of the others."""
         if not rest:
-            raise ShapeError(f"reshape of {x.describe()}: -1 may be any length where {_ANY_LENGTH}")
+            raise ShapeError(f"reshape of {what}: -1 may be any length where {_ANY_LENGTH}")
         if total % rest:
-            raise ShapeError(f"reshape: the {total} elements of {x.describe()} cannot be divided by {rest}")
+            raise ShapeError(f"reshape of {what}: its {total} elements cannot be divided by {rest}")
         return total // rest
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
@@ -332,7 +397,7 @@ class Reshape(Op):
                 require(
                     Poly.of(1),
                     ex.minimum(rest, 1),
-                    f"reshape of {{1}}: -1 may be any length where {_ANY_LENGTH}",
+                    f"reshape of {{1}} to {{0}}: -1 may be any length where {_ANY_LENGTH}",
                     (node.outputs[0], x.variable),
                 )
             shape[self.infer_axis] = ex.floor_div(
@@ -341,7 +406,7 @@ class Reshape(Op):
         require(
             total,
             product(shape),
-            "reshape of {1}: its {a} elements do not fill the new shape of {b}",
+            "reshape of {1} to {0}: its {a} elements do not fill the new shape of {b}",
             (node.outputs[0], x.variable),
         )
         return Pull(tuple(shape), lambda *i: x.flat(flat_index(i, shape)))
@@ -466,7 +531,7 @@ class BroadcastTo(Op):
         return [dimshuffle(sum_keeping(g, axes), tuple(range(extra, g.ndim))), *[None] * len(lengths)]
 
     def reference(self, node: Apply, x: np.ndarray, *lengths: np.ndarray) -> np.ndarray:
-        shape = [int(n) for n in lengths]
+        shape = lengths_at_call(node, lengths)
         for axis in range(1, x.ndim + 1):
             if node.inputs[0].type.shape[-axis] != 1 and x.shape[-axis] != shape[-axis]:
                 raise ShapeError(

@@ -244,6 +244,7 @@ _RULES: dict[type, Callable[[Lengths, Apply], Any]] = {
     shape.BroadcastTo: _broadcast_to,
     shape.Reshape: _reshape,
     join.Join: _join,
+    join.Parts: _same,
     create.ARange: _arange,
     reduce.Reduce: _reduced(lambda op: op.axes),
     reduce.ArgReduce: _reduced(lambda op: (op.axis,)),
