@@ -6,6 +6,7 @@ A backend derives from ``Printer`` and says how types, numbers and operations ar
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 from ..graph import Variable
@@ -185,12 +186,18 @@ def describe(variables: list[Variable]) -> str:
     for v in variables:
         name = v.name if v.name and v.owner is None else str(v.owner.op) if v.owner is not None else str(v)
         what = f"{v.name} = {name}" if v.name and v.owner is not None and v.name != name else name
-        by_line.setdefault(str(v.origin or "?"), []).append(what.replace("*/", "* /"))
+        by_line.setdefault(str(v.origin or "?"), []).append(what)
     lines = []
     for line, names in by_line.items():
         text = ", ".join(names)
         lines.append(f"{line}: {text if len(text) < 96 else text[:93] + '...'}")
-    return "/* " + "\n   ".join(lines) + " */"
+    return comment(lines)
 
 
-__all__ = ["Printer", "Scope", "describe", "print_poly"]
+def comment(lines: Iterable[str]) -> str:
+    """A comment; whatever names and paths there are in its lines, they do not end it or break the file."""
+    plain = (re.sub(r"[\x00-\x1f]", " ", line).replace("*/", "* /") for line in lines)
+    return "/* " + "\n   ".join(plain).encode("utf-8", "backslashreplace").decode() + " */"
+
+
+__all__ = ["Printer", "Scope", "comment", "describe", "print_poly"]

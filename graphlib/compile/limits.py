@@ -85,8 +85,8 @@ class Size:
 
 @dataclass(frozen=True)
 class Claim:
-    """Lengths, int64 scalars, of an array ``variable`` that the user asked for: they must be some, whether the
-    results need them or not."""
+    """Lengths, int64 scalars, of an array ``variable`` that the user asked for: they must be some, also where
+    no result needs it."""
 
     variable: Variable
     lengths: tuple[Variable, ...]

@@ -135,7 +135,7 @@ def test_state_lies_in_the_shared_variable_that_it_updates():
     for _ in range(N):
         wanted = np.tanh(wanted) * 2
     np.testing.assert_allclose(chain.get_value(), wanted, rtol=1e-5)
-    assert "memcpy(s->chain, s->" not in f.source.replace("memcpy(s->chain, s->chain", "")
+    assert "memcpy(s->v_chain, s->" not in f.source.replace("memcpy(s->v_chain, s->v_chain", "")
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])
