@@ -547,7 +547,7 @@ class Renderer:
             sizes.append(f"size{k}")
         if slots:
             lines.append(f"const int64_t sizes[] = {{{', '.join(sizes)}}};")
-            lines.append(f"char *place = gl_grow(&s->arena, &s->capacity, sizes, {len(sizes)});")
+            lines.append(f"char *place = gl_grow(&s->arena, &s->capacity, gl_total(sizes, {len(sizes)}));")
             lines.append("if (!place) return -1;")
             for k, slot in enumerate(slots):
                 for v in slot.variables:

@@ -92,27 +92,24 @@ static inline double gl_at_least_1(int64_t n) { return n > 1 ? (double)n : 1; }
 
 static inline int64_t gl_aligned(int64_t bytes) { return (bytes + 63) / 64 * 64 + 64; }
 
-/* The arena, with room for arrays of these sizes one after the other; NULL where there is none. */
-static inline char *gl_grow(char **arena, int64_t *capacity, const int64_t *sizes, int64_t count) {
+/* What arrays of these sizes take one after the other; -1 where no int64 can say it. */
+static inline int64_t gl_total(const int64_t *sizes, int64_t count) {
     int64_t total = 0;
     for (int64_t k = 0; k < count; k++)
-        if (__builtin_add_overflow(total, gl_aligned(sizes[k]), &total)) return NULL;
-    if (total > *capacity) {
-        free(*arena);
-        *capacity = 0;
-        *arena = aligned_alloc(64, (size_t)total);
-        if (*arena) *capacity = total;
-    }
-    return *arena;
+        if (__builtin_add_overflow(total, gl_aligned(sizes[k]), &total)) return -1;
+    return total;
 }
 
-/* Adds the sums of a run of rows to those of all runs before, and begins the next run. */
-static inline void gl_add_rows(double *restrict totals, float *restrict sums, int64_t n, int64_t runs) {
-    if (!runs) memset(totals, 0, sizeof(double) * (size_t)n);
-    for (int64_t k = 0; k < n; k++) {
-        totals[k] += sums[k];
-        sums[k] = 0;
+/* Memory of at least that size, which is kept from call to call; NULL where there is none. */
+static inline char *gl_grow(char **arena, int64_t *capacity, int64_t size) {
+    if (size < 0) return NULL;
+    if (size > *capacity) {
+        free(*arena);
+        *capacity = 0;
+        *arena = aligned_alloc(64, (size_t)((size + 63) / 64 * 64));
+        if (*arena) *capacity = size;
     }
+    return *arena;
 }
 
 /* Arrays whose lengths are found in the middle of a call; they are released at the next one. */
