@@ -112,6 +112,15 @@ static inline char *gl_grow(char **arena, int64_t *capacity, int64_t size) {
     return *arena;
 }
 
+/* Adds the sums of a run of rows to those of all runs before, and begins the next run. */
+static inline void gl_add_rows(double *restrict totals, float *restrict sums, int64_t n, int64_t runs) {
+    if (!runs) memset(totals, 0, sizeof(double) * (size_t)n);
+    for (int64_t k = 0; k < n; k++) {
+        totals[k] += sums[k];
+        sums[k] = 0;
+    }
+}
+
 /* Arrays whose lengths are found in the middle of a call; they are released at the next one. */
 static inline void gl_release(char **late, int64_t *count) {
     while (*count) free(late[--*count]);
