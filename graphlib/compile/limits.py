@@ -171,9 +171,14 @@ def _order(factor: Factor) -> tuple:
 
 
 class Sizes:
-    """The sizes of arrays, without those that cannot be too large where others are not."""
+    """The sizes of arrays, without those that cannot be too large where others are not.
 
-    def __init__(self) -> None:
+    ``late``: whether a length is found in the middle of a call.  A size that is found later than another says
+    nothing of that.
+    """
+
+    def __init__(self, late: Callable[[Poly], bool]) -> None:
+        self.late = late
         self.checks: list[Size] = []
 
     def add(self, size: Size) -> None:
@@ -185,16 +190,17 @@ class Sizes:
             if size.number >= SIZE_LIMIT:
                 raise size.failure([n.constant or 0 for n in size.lengths])
         elif not self.has(size):
-            self.checks = [other for other in self.checks if not _covers(size, other)]
+            self.checks = [other for other in self.checks if not self._covers(size, other)]
             self.checks.append(size)
 
     def has(self, size: Size) -> bool:
         """Whether one that is here is at least as large."""
-        return any(_covers(other, size) for other in self.checks)
+        return any(self._covers(other, size) for other in self.checks)
 
-
-def _covers(large: Size, small: Size) -> bool:
-    return large.number >= small.number and not Counter(small.factors) - Counter(large.factors)
+    def _covers(self, large: Size, small: Size) -> bool:
+        if large.number < small.number or Counter(small.factors) - Counter(large.factors):
+            return False
+        return not any(self.late(Poly.of(f)) for f in set(large.factors) - set(small.factors))
 
 
 def moved(size: Size, outside: Mapping[Symbol, Poly], limits: Limits) -> Size | None:

@@ -329,7 +329,7 @@ class Lowering:
     def sizes(self) -> Sizes:
         """The sizes of all values, whether they come to lie in memory or not, of all loops, and of what was
         asked for."""
-        found = Sizes()
+        found = Sizes(self.late)
         shapes = [shape for node in self.order for shape in self._all_lengths(node)]
         for lengths, v in [*shapes, *self._claimed()]:
             found.add(self.limits.size(lengths, v))

@@ -81,7 +81,7 @@ class Schedule:
             if not isinstance(step, ScanStep):
                 continue
             outside = step.lengths_outside()
-            inside, step.inner._sizes = step.inner._sizes, Sizes()
+            inside, step.inner._sizes = step.inner._sizes, Sizes(step.inner.low.late)
             for size in inside.checks:
                 same = moved(size, outside, self.low.limits)
                 # what may well make no step, as a branch that is not taken, fails in its step
