@@ -88,7 +88,7 @@ def test_sigmoids(mode):
 
 @on_each_mode
 def test_hidden_markov_model(mode):
-    """The gradient of the forward algorithm's likelihood by the emissions is the posterior: it adds up to 1."""
+    """The gradient of the forward algorithm by the emissions is the posterior: it adds up to 1."""
     emissions, transitions = T.fmatrix("emissions"), T.fmatrix("transitions")
     alpha, _ = graphlib.scan(
         lambda row, a: T.logsumexp(a.dimshuffle(0, "x") + transitions, axis=0) + row,
