@@ -118,7 +118,7 @@ def test_what_a_loop_has_on_the_device_is_given_back_as_soon_as_nobody_needs_it(
     run, _ = on("cuda-emulated", persistent)
     for k in range(3):
         run(*MODELS["rbm"][1](k))
-    (loop,) = run._executor.loops.values()
+    (loop,) = run._executor.executor.loops.values()
     arena = weakref.ref(loop.body.arena)
     gc.disable()
     try:

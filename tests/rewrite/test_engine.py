@@ -108,7 +108,7 @@ def test_names_and_lines_are_kept():
 
 
 def test_static_shapes_stay_known():
-    w = shared(np.ones((4, 5)), "w")
+    w = shared(np.ones((4, 5)), "w", shape=(4, 5))
     x = T.dmatrix("x")
     results, _ = rewritten([w - 0.1 * grad(T.dot(x, w).sum(), w), w - 0.5 * T.dot(x.T, T.dot(x, w))], [x])
     assert [v.type.shape for v in results] == [(4, 5), (4, 5)]
