@@ -153,10 +153,10 @@ def test_dtypes_that_lose_something(function):
     assert f(*ok) == 5
     wrong = {
         "input x": (np.ones(2), *ok[1:]),
-        "input i": (ok[0], np.ones(2, "int32"), 1),
+        "input i": (ok[0], np.full(2, 200, "int32"), 1),
         "input i ": (ok[0], [1.5, 2.5], 1),
         "input n": (*ok[:2], 1.5),
-        "input n ": (*ok[:2], np.float32(1)),
+        "input n ": (*ok[:2], np.float32(1.5)),
     }
     for name, arguments in wrong.items():
         with pytest.raises(DTypeError) as error:

@@ -13,7 +13,7 @@ from ..graph import Constant, Shared, Variable, toposort
 from ..graph.types import promote
 from ..graph.variable import warn_user
 from ..ops.elementwise import cast
-from ..ops.op import as_variable
+from ..ops.op import as_variable, is_symbolic
 
 
 class In:
@@ -138,7 +138,12 @@ def normalize_updates(updates: Any, where: str) -> dict[Shared, Variable]:
 def fitting(value: Any, target: Variable, what: str, otherwise: str = "") -> Variable:
     """``value`` as a variable that may stand in place of ``target``: cast where that loses nothing, else an
     error, which says what to do about the dtype: cast it, or ``otherwise``."""
-    variable = as_variable(value, dtype=target.dtype if isinstance(value, (int, float)) else None)
+    if not is_symbolic(value):
+        try:
+            value = Constant(target.type.convert(value))
+        except (DTypeError, ShapeError) as error:
+            raise type(error)(f"{what}, a value, {error}") from None
+    variable = as_variable(value)
     if variable.dtype != target.dtype:
         if promote([variable.dtype, target.dtype]) != target.dtype:
             raise DTypeError(
@@ -213,9 +218,12 @@ class Converter:
         # a Python number for a scalar input: no array needs to be made on the way
         self.number = (
             {"i": int, "u": int, "f": float}.get(self.dtype.kind)
-            if not self.ndim and not self.strict
+            if not self.ndim and not self.strict and self.allow_downcast is not False
             else None
         )
+        if self.number:
+            limits = (np.finfo if self.number is float else np.iinfo)(self.dtype)
+            self.least, self.most = self.number(limits.min), self.number(limits.max)
 
     def __call__(self, value: Any) -> np.ndarray:
         if type(value) is np.ndarray and value.dtype == self.dtype:
@@ -224,13 +232,8 @@ class Converter:
                 len(shape) == self.ndim and (self.any_shape or self.type.accepts_shape(shape))
             ):
                 return value
-        elif type(value) is self.number:
-            try:
-                return np.array(value, self.dtype)
-            except OverflowError:
-                raise DTypeError(
-                    f"{self.where}: {value} for input {self.item.describe()} does not fit into {self.dtype}"
-                ) from None
+        elif type(value) is self.number and self.least <= value <= self.most:
+            return np.array(value, self.dtype)
         if isinstance(value, Variable):
             raise DTypeError(
                 f"{self.where}: input {self.item.describe()} got the symbolic variable {value.describe()}, "

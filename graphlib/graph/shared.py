@@ -10,7 +10,7 @@ import numpy as np
 
 from ..configuration import config
 from ..errors import DTypeError, Resized, ShapeError
-from .types import TensorType, dtype_name, shape_text
+from .types import TensorType, dtype_name, held_by, plain_array, shape_text
 from .variable import Origin, Variable, output_at, place_of
 
 _serials = itertools.count(1)
@@ -231,8 +231,11 @@ def shared(
         raise DTypeError(f"shared() needs a number or an array, not the symbolic variable {value.describe()}")
     if dtype is None and isinstance(value, float) and not isinstance(value, np.generic):
         dtype = config.floatX
-    array = np.asarray(value)
-    wanted = dtype_name(dtype if dtype is not None else array.dtype)
+    try:
+        array = plain_array(value)
+        wanted = held_by(array) if dtype is None else dtype_name(dtype)
+    except DTypeError as error:
+        raise DTypeError(f"shared(): the value {error}") from None
     usable = borrow and array is value and array.dtype == wanted
     flags = array.flags
     if not (usable and flags.c_contiguous and flags.writeable and flags.aligned):

@@ -17,6 +17,7 @@ from ..errors import DTypeError, ShapeError
 FLOATS = ("float32", "float64")
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8")
 DTYPES = ("bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64")
+_GREATEST = float(np.finfo("float32").max)
 _NUMPY = {name: np.dtype(name) for name in DTYPES}
 
 
@@ -68,7 +69,13 @@ def weak_dtype(value: Any, strong: str | None) -> str:
                 f"'int64')"
             )
         return base
-    return strong if strong is not None and is_float(strong) else config.floatX
+    dtype = strong if strong is not None and is_float(strong) else config.floatX
+    if dtype == "float32" and _GREATEST < abs(value) < float("inf"):
+        raise DTypeError(
+            f"the number {value} does not fit into float32: cast the variable first, e.g. T.cast(x, "
+            f"'float64'), or write float('inf')"
+        )
+    return dtype
 
 
 class TensorType:
@@ -154,9 +161,11 @@ class TensorType:
         """``value`` as an array of this type; raises DTypeError or ShapeError in words a caller can put a
         name before.
 
-        Python numbers and lists are taken when no information is lost; arrays of a wider dtype only with
-        ``allow_downcast=True`` (None: Python floats only).  ``strict`` takes nothing but an array of exactly
-        this type.
+        Anything that NumPy makes an array of is taken if nothing is lost (docs/inputs.md is the rule):
+        numbers and lists of them by their values, floats rounded to this dtype unless ``allow_downcast`` is
+        False; arrays of whole numbers by their values; arrays of floats by their dtype.
+        ``allow_downcast=True`` casts whatever is lost.  ``strict`` takes nothing but an array of exactly this
+        dtype.
         """
         target = _NUMPY[self.dtype]
         if type(value) is np.ndarray and value.dtype == target:
@@ -165,10 +174,7 @@ class TensorType:
             got = f"{value.dtype} array" if isinstance(value, np.ndarray) else type(value).__name__
             raise DTypeError(f"takes exactly a numpy array of {self.dtype} (strict=True), not a {got}")
         else:
-            try:
-                array = np.asarray(value)
-            except (ValueError, TypeError) as error:
-                raise DTypeError(f"cannot be made an array: {error}") from None
+            array = plain_array(value)
             if array.dtype != target:
                 array = self._cast(value, array, target, allow_downcast)
         if not self.accepts_shape(array.shape):
@@ -178,24 +184,102 @@ class TensorType:
     def _cast(
         self, value: Any, array: np.ndarray, target: np.dtype, allow_downcast: bool | None
     ) -> np.ndarray:
-        if array.dtype.kind not in "biuf":
-            raise DTypeError(f"is an array of {array.dtype}, expected {self.dtype}")
-        # What `promote` keeps is harmless; lists and Python numbers count by their values, not by numpy's
-        # default dtype.
-        harmless = array.dtype.name in DTYPES and promote([array.dtype.name, self.dtype]) == self.dtype
-        if harmless or allow_downcast:
-            return array.astype(target)
-        python_value = not isinstance(value, (np.ndarray, np.generic)) or type(value) is np.float64
-        if python_value and (target.kind == "f" or array.dtype.kind in "biu" or not array.size):
-            with np.errstate(over="ignore"):
-                cast = array.astype(target)
-            if target.kind == "f" or np.array_equal(cast, array):
-                return cast
+        source = array.dtype
+        if not _is_real(source):
+            if isinstance(value, int):
+                raise DTypeError(f"is {value}, which does not fit into {self.dtype}")
+            what = f"an array of {source}" if source.kind != "O" else f"of the class {type(value).__name__}"
+            raise DTypeError(f"is {what}, expected {self.dtype}")
+        with np.errstate(all="ignore"):
+            cast = array.astype(target)
+        if allow_downcast:
+            return cast
+        is_number = array.ndim == 0 or isinstance(value, (list, tuple))
+        rounds = is_number and allow_downcast is None and target.kind == "f"
+        if source.kind in "bui":
+            wrong = [] if rounds else _inexact(array, target)
+        elif np.can_cast(source, target, "safe"):
+            return cast
+        elif not is_number and array.size:
+            raise DTypeError(
+                f"is of dtype {source}, expected {self.dtype}: cast it (value.astype('{self.dtype}')) or "
+                f"compile with allow_input_downcast=True"
+            )
+        elif rounds:
+            wrong = array[np.isinf(cast) & np.isfinite(array)].reshape(-1)
+        else:
+            wrong = array[(cast != array) & ~(np.isnan(cast) & np.isnan(array))].reshape(-1)
+        if len(wrong):
+            raise DTypeError(
+                f"is of dtype {source} and holds {wrong[0]}, which {self.dtype} does not hold "
+                f"exactly: cast it (value.astype('{self.dtype}')) or compile with allow_input_downcast=True"
+            )
+        return cast
+
+
+def plain_array(value: Any) -> np.ndarray:
+    """What NumPy makes of a value: a number, nested lists, whatever has ``__array__``, as other libraries'
+    arrays.
+
+    Errors: DTypeError, to put a name before, of what it makes no array of, and of masked arrays.
+    """
+    if type(value) is np.ndarray:
+        return value
+    if _is_masked(value):
         raise DTypeError(
-            f"is of dtype {array.dtype}, expected {self.dtype}: cast it (value.astype('{self.dtype}')) or "
-            f"compile with "
-            f"allow_input_downcast=True"
+            "is a masked array, whose mask would be lost: fill it (value.filled(0)), or pass the mask as "
+            "another array and use T.switch"
         )
+    try:
+        return np.asarray(value)
+    except Exception as error:
+        # other libraries' arrays refuse in errors of many classes, as torch those that require a gradient
+        raise DTypeError(f"cannot be made an array: {error}") from None
+
+
+def held_by(array: np.ndarray) -> str:
+    """The dtype of graphlib that holds all values of an array whose own dtype it may not have.
+
+    Errors: DTypeError if there is none.
+    """
+    name = array.dtype.name
+    if name in _NUMPY:
+        return name
+    if name == "uint64":
+        wrong = _inexact(array, _NUMPY["int64"])
+        if not wrong:
+            return "int64"
+        raise DTypeError(f"holds {wrong[0]}, which int64 does not hold")
+    wide = [d for d in ("int32", "int64", "float32", "float64") if np.can_cast(array.dtype, d, "safe")]
+    return wide[0] if wide and _is_real(array.dtype) else dtype_name(array.dtype)
+
+
+def _is_masked(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(map(_is_masked, value))
+    return isinstance(value, np.ma.MaskedArray)
+
+
+def _is_real(source: np.dtype) -> bool:
+    """Whether a dtype is of real numbers: one of NumPy's, or another that floats hold, as bfloat16."""
+    return source.kind in "biuf" or (source.kind == "V" and np.can_cast(source, np.float64, "safe"))
+
+
+def _inexact(array: np.ndarray, target: np.dtype) -> list[int]:
+    """The first of some whole numbers (or bools) that ``target`` does not hold, if there is one."""
+    if array.dtype.kind == "b" or not array.size:
+        return []
+    if target.kind == "f":
+        most = 1 << (np.finfo(target).nmant + 1)
+        least = -most
+    else:
+        least, most = (0, 1) if target.kind == "b" else (np.iinfo(target).min, np.iinfo(target).max)
+    if least <= int(array.min()) and int(array.max()) <= most:
+        return []
+    # as Python's whole numbers, which are compared exactly
+    numbers = map(int, array.reshape(-1))
+    outside = (n for n in numbers if not least <= n <= most)
+    return [n for n in outside if target.kind != "f" or int(target.type(n)) != n][:1]
 
 
 def shape_text(shape: Sequence[int | None]) -> str:

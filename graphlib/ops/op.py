@@ -7,7 +7,6 @@ row of a table, and samples of its inputs.  The tests, ``T.name`` and the table 
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,7 @@ import numpy as np
 from ..configuration import config
 from ..errors import DTypeError, GradientError, GraphError, InputError, ShapeError
 from ..graph import Apply, Constant, TensorType, Variable
-from ..graph.types import DTYPES, FLOATS, INTEGERS, is_float, weak_dtype
+from ..graph.types import FLOATS, INTEGERS, held_by, is_float, plain_array, weak_dtype
 from ..graph.variable import warn_user
 from ..scalar.lowered import Operand
 
@@ -207,7 +206,7 @@ def as_variable(value: Any, name: str | None = None, dtype: str | None = None) -
     if (
         isinstance(value, (list, tuple))
         and any(isinstance(v, (Variable, list, tuple)) for v in value)
-        and _holds_variable(value)
+        and holds_variable(value)
     ):
         from .join import stack_scalars
 
@@ -215,27 +214,28 @@ def as_variable(value: Any, name: str | None = None, dtype: str | None = None) -
     if hasattr(value, "__graphlib_variable__"):
         return value.__graphlib_variable__()
     try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise DTypeError(f"cannot make a constant of {value!r}: {error}") from None
-    if array.dtype.name not in DTYPES:
-        if isinstance(value, numbers.Integral):
-            array = array.astype("int64")
-        else:
-            reason = f"graphlib has {', '.join(DTYPES)}"
-            if isinstance(value, dict):
-                reason = "if it is the updates of a loop: outputs, updates = graphlib.scan(...)"
-            raise DTypeError(
-                f"cannot make a constant of {type(value).__name__} {value!r} of dtype {array.dtype}; {reason}"
-            )
+        array = plain_array(value)
+        array = array.astype(held_by(array), copy=False)
+    except DTypeError as error:
+        reason = str(error)
+        if isinstance(value, dict):
+            reason += "; if it is the updates of a loop: outputs, updates = graphlib.scan(...)"
+        raise DTypeError(
+            f"cannot make a constant of {type(value).__name__} {value!r}: {reason}"
+        ) from None
     if isinstance(value, (list, tuple)) and dtype is None and is_float(array.dtype.name):
         dtype = config.floatX
     return Constant(array, name, dtype)
 
 
-def _holds_variable(value: Any) -> bool:
+def is_symbolic(value: Any) -> bool:
+    """Whether a value is a variable or made of some."""
+    return hasattr(value, "__graphlib_variable__") or holds_variable(value)
+
+
+def holds_variable(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
-        return any(_holds_variable(v) for v in value)
+        return any(holds_variable(v) for v in value)
     return isinstance(value, Variable)
 
 
