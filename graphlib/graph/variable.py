@@ -84,7 +84,7 @@ class Variable:
 
     __slots__ = ("__weakref__", "_evaluators", "index", "name", "origin", "owner", "type")
 
-    # numpy arrays leave `array + variable` to the variable
+    # numpy arrays leave `array + variable` to the variable; more is in graphlib/tensor/numpy_functions.py
     __array_priority__ = 1000
     __array_ufunc__ = None
 

@@ -220,9 +220,7 @@ def as_variable(value: Any, name: str | None = None, dtype: str | None = None) -
         reason = str(error)
         if isinstance(value, dict):
             reason += "; if it is the updates of a loop: outputs, updates = graphlib.scan(...)"
-        raise DTypeError(
-            f"cannot make a constant of {type(value).__name__} {value!r}: {reason}"
-        ) from None
+        raise DTypeError(f"cannot make a constant of {type(value).__name__} {value!r}: {reason}") from None
     if isinstance(value, (list, tuple)) and dtype is None and is_float(array.dtype.name):
         dtype = config.floatX
     return Constant(array, name, dtype)

@@ -30,7 +30,7 @@ from ..ops.shape import (
     swapaxes,
     transpose,
 )
-from . import extra_ops, nnet, random, shared_randomstreams, signal, xlogx
+from . import extra_ops, nnet, numpy_functions, random, shared_randomstreams, signal, xlogx
 from .constructors import *  # noqa: F403
 from .constructors import __all__ as _constructors
 
@@ -38,6 +38,8 @@ TensorVariable = Variable
 TensorConstant = Constant
 as_tensor = as_tensor_variable
 iround = round
+
+numpy_functions.install()
 
 for _entry in REGISTRY.values():
     for _name in (_entry.name, *_entry.aliases):
