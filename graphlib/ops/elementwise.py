@@ -398,6 +398,10 @@ def _power_gradient(x: Variable, y: Variable, o: Variable, g: Variable) -> tuple
     return g * y * pow_(x, lower), g * o * log(switch(gt(x, 0), x, 1))
 
 
+def _is_number_0(v: Variable) -> bool:
+    return isinstance(v, Constant) and v.data.size == 1 and v.data.item() == 0
+
+
 def _no_third_derivative(x: Variable, o: Variable, g: Variable) -> None:
     raise not_differentiable(o.owner, "graphlib has no polygamma function above the trigamma")
 
@@ -492,7 +496,14 @@ invert = _row(
 
 add = _row("add", np.add, lambda x, y, o, g: (g, g), A, 2)
 sub = _row("sub", np.subtract, lambda x, y, o, g: (g, -g), A, 2)
-mul = _row("mul", np.multiply, lambda x, y, o, g: (g * y, g * x), A, 2)
+mul = _row(
+    "mul",
+    np.multiply,
+    lambda x, y, o, g: (None if _is_number_0(y) else g * y, None if _is_number_0(x) else g * x),
+    A,
+    2,
+    doc="x times y.  What is multiplied by the number 0 has no gradient, also where it is infinite.",
+)
 true_div = _row(
     "true_div",
     np.true_divide,

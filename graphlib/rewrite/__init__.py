@@ -17,7 +17,7 @@ from . import loops
 from .canonical import BEFORE_SUMS, CANONICAL, USELESS
 from .engine import rewrite_with
 from .logarithms import LOGARITHMS
-from .rows import computed_for_rows_used
+from .rows import NOTHING_ADDED, computed_for_rows_used
 from .rules import Phase, Rule
 from .softmax import COMPOSITES, EXPAND, SOFTMAX
 from .specialize import SPECIALIZE
@@ -68,6 +68,10 @@ _PHASES = (
     Phase([*STRUCTURE, *AFTER_GRADIENTS, *USELESS, *EXPAND], once=True, only_for=COMPOSITES),
     Phase([*STRUCTURE, *AFTER_GRADIENTS, *USELESS, *CANONICAL, *SPECIALIZE]),
 )
+#: for what is left of an expression where no row was added to a gradient; its rules are for that alone
+_WITHOUT_ROWS = (
+    Phase([*STRUCTURE, *AFTER_GRADIENTS, *USELESS, *_STABLE, *CANONICAL, *BEFORE_SUMS, *NOTHING_ADDED]),
+)
 
 
 def stabilized(results: list[Variable], stop_at: Collection[Variable] = ()) -> list[Variable]:
@@ -109,7 +113,7 @@ def _flat(
 ) -> list[Variable]:
     """``results`` with all rules applied; loops are operations like others."""
     results = rewrite_with(_PHASES, results, stop_at, fired)
-    rows = computed_for_rows_used(results, stop_at, partial(rewrite_with, _PHASES[2:3]))
+    rows = computed_for_rows_used(results, stop_at, partial(rewrite_with, _WITHOUT_ROWS))
     return results if rows is results else rewrite_with(_PHASES[-1:], rows, stop_at, fired)
 
 

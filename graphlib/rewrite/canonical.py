@@ -1,7 +1,9 @@
-"""Rules of algebra that bring equal formulas to one form, with constants and scalar factors collected.
+"""Rules of algebra that bring equal formulas to one form, with constants and signs collected.
 
-What they assume of numbers is what Theano and XLA assume: x * 0 is 0 and x + 0 is x also where x is NaN,
-infinite or -0, and factors may be multiplied in another order.
+Values stay what they are: NaN and infinity go through, and nothing overflows or vanishes that did not before.
+So no scalar moves through a product or a sum, which may be of another magnitude, and a quotient stays one:
+only signs do, and numbers that are known and multiply numbers. The sign of a zero is that of x + 0, but that
+of a difference, which is 0 in either order.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from ..ops import elementwise as ew
 from ..ops.index import AdvancedIndex, BasicIndex
 from ..ops.linalg import MatrixProduct
 from ..ops.reduce import Reduce, count, sum_keeping
-from ..ops.shape import BroadcastTo, DimShuffle, Reshape, dimshuffle
+from ..ops.shape import BroadcastTo, DimShuffle, Reshape, constant_int, dimshuffle
 from ..ops.write import AdvancedWrite, BasicWrite
 from .engine import Sweep
 from .patterns import Capture, Number, P, is_array, is_scalar, node, number_of
@@ -41,23 +43,52 @@ def usable(number: float, dtype: str) -> bool:
     return math.isfinite(number) and float(limits.tiny) <= abs(number) <= float(limits.max)
 
 
+#: elementwise operations that never give -0
+_NO_NEGATIVE_ZERO = frozenset(("abs", "cosh", "exp", "exp2", "sigmoid", "softplus", "sqr"))
+
+
+def has_no_negative_zero(v: Variable) -> bool:
+    """Whether no element of ``v`` is -0: sums are not, that start with 0, nor what was added to one."""
+    while True:
+        if not v.type.is_float:
+            return True
+        if isinstance(v, Constant):
+            return not (np.signbit(v.data) & (v.data == 0)).any()
+        node = v.owner
+        if node is None:
+            return False
+        if type(node.op) in (BroadcastTo, DimShuffle, Reshape, BasicIndex, AdvancedIndex):
+            v = node.inputs[0]
+        elif type(node.op) is ew.Elementwise:
+            return node.op.name in _NO_NEGATIVE_ZERO
+        else:
+            return type(node.op) is MatrixProduct or (type(node.op) is Reduce and node.op.kind == "sum")
+
+
 # Operations that do nothing
 
 
-@USELESS.rule("x + 0, x - 0, x * 1, x / 1, x ** 1 are x", x + 0, x - 0, x * 1, x / 1, P.pow(x, 1))
+@USELESS.rule("x - 0, x * 1, x / 1, x ** 1 are x", x - 0, x * 1, x / 1, P.pow(x, 1))
 def _(x: Variable, node: Apply) -> Variable | None:
     return x if x.dtype == node.outputs[0].dtype else None
 
 
-@USELESS.rule("0 - x is -x", 0 - x)
-def _(x: Variable) -> Variable:
-    return ew.neg(x)
+@USELESS.rule("x + 0 is x where x is no -0", x + 0)
+def _(x: Variable, node: Apply) -> Variable | None:
+    """-0 + 0 is 0."""
+    return x if x.dtype == node.outputs[0].dtype and has_no_negative_zero(x) else None
 
 
-@USELESS.rule("x * 0, 0 / x are 0", x * 0, 0 / x)
-def _(node: Apply) -> Variable:
-    """Also where x is NaN or infinite, as in Theano: a gradient multiplied by a zero coefficient is none."""
-    return Constant(0, dtype=node.outputs[0].dtype)
+@USELESS.rule("0 - x is -x for integers", 0 - x)
+def _(x: Variable) -> Variable | None:
+    return None if x.type.is_float else ew.neg(x)
+
+
+@USELESS.rule("x * 0 is 0 for integers", x * 0)
+def _(node: Apply) -> Variable | None:
+    """Of floats, NaN and infinity are not."""
+    out = node.outputs[0]
+    return None if out.type.is_float else Constant(0, dtype=out.dtype)
 
 
 @USELESS.rule("x ** 0 is 1", P.pow(x, 0))
@@ -120,14 +151,10 @@ def _(x: Variable) -> Variable:
 # Constants and scalars
 
 
-@CANONICAL.rule("x / c is x * (1 / c)", x / c)
+@CANONICAL.rule("x / c is x * (1 / c) where c is a power of 2", x / c)
 def _(x: Variable, c: Any) -> Variable | None:
-    return ew.mul(1 / c, x) if c and usable(1 / c, x.dtype) else None
-
-
-@CANONICAL.rule("x / scalar is x * (1 / scalar)", array / s)
-def _(x: Variable, s: Variable) -> Variable:
-    return ew.mul(ew.inv(s), x)
+    """1 / c is rounded for others, and the quotient twice."""
+    return ew.mul(1 / c, x) if abs(math.frexp(c)[0]) == 0.5 and usable(1 / c, x.dtype) else None
 
 
 @CANONICAL.rule("-1 * x is -x", x * -1)
@@ -150,56 +177,11 @@ def _(c: Any, d: Any, x: Variable) -> Variable | None:
     return ew.mul(c * d, x) if x.type.is_float and usable(c * d, x.dtype) else None
 
 
-@CANONICAL.rule("s * (t * x) is (s * t) * x", s * (t * array))
-def _(s: Variable, t: Variable, x: Variable) -> Variable | None:
-    return None if number_of(s) is not None and number_of(t) is not None else ew.mul(ew.mul(s, t), x)
-
-
-@CANONICAL.rule("(s * x) * y is s * (x * y)", (s * array) * other)
-def _(s: Variable, x: Variable, y: Variable) -> Variable:
-    return ew.mul(s, ew.mul(x, y))
-
-
-@CANONICAL.rule("(s * x) / y is s * (x / y)", (s * array) / other)
-def _(s: Variable, x: Variable, y: Variable) -> Variable:
-    return ew.mul(s, ew.true_div(x, y))
-
-
-@CANONICAL.rule("x / (s * y) is (1 / s) * (x / y)", array / (s * other))
-def _(s: Variable, x: Variable, y: Variable) -> Variable:
-    return ew.mul(ew.inv(s), ew.true_div(x, y))
-
-
-@CANONICAL.rule("(c * s) / t is c * (s / t)", (c * s) / t)
-def _(c: Any, s: Variable, t: Variable) -> Variable:
-    return ew.mul(c, ew.true_div(s, t))
-
-
-@CANONICAL.rule("s / (c * t) is (1 / c) * (s / t)", s / (c * t))
-def _(c: Any, s: Variable, t: Variable) -> Variable | None:
-    return ew.mul(1 / c, ew.true_div(s, t)) if c and usable(1 / c, s.dtype) else None
-
-
-@CANONICAL.rule("s * (c * t) is c * (s * t)", s * (c * t))
-def _(c: Any, s: Variable, t: Variable) -> Variable | None:
-    return ew.mul(c, ew.mul(s, t)) if number_of(s) is None else None
-
-
 @CANONICAL.rule(
     "x * (1 / y) is x / y", array * P.inv(other), Capture("x", is_scalar) * P.inv(Capture("y", is_scalar))
 )
 def _(x: Variable, y: Variable) -> Variable:
     return ew.true_div(x, y)
-
-
-@CANONICAL.rule("s * x + s * y is s * (x + y)", s * array + s * other)
-def _(s: Variable, x: Variable, y: Variable) -> Variable:
-    return ew.mul(s, ew.add(x, y))
-
-
-@CANONICAL.rule("s * x - s * y is s * (x - y)", s * array - s * other)
-def _(s: Variable, x: Variable, y: Variable) -> Variable:
-    return ew.mul(s, ew.sub(x, y))
 
 
 # Signs: they move outward through products, quotients and linear operations
@@ -250,7 +232,7 @@ def _(x: Variable, y: Variable, inner: Variable, graph: Sweep) -> Variable | Non
     return ew.sub(y, x) if graph.used_once(inner) else None
 
 
-# Scalars leave linear operations: dot(s * a, b) is s * dot(a, b)
+# Signs leave linear operations, and scalars views
 
 
 def scalar_factor(v: Variable) -> tuple[Any, Variable] | None:
@@ -267,61 +249,42 @@ def scalar_factor(v: Variable) -> tuple[Any, Variable] | None:
     return None
 
 
-def times(factor: Any, v: Variable) -> Variable:
-    return ew.neg(v) if isinstance(factor, int) else ew.mul(factor, v)
-
-
 @CANONICAL.rule(
-    "a scalar factor leaves a linear operation",
-    node(Reduce, kind="sum"),
-    node(DimShuffle),
-    node(Reshape),
-    node(BasicIndex),
-    node(AdvancedIndex),
-    node(MatrixProduct),
+    "a scalar factor comes after a view",
+    *(node(c) for c in (DimShuffle, Reshape, BasicIndex, AdvancedIndex)),
 )
-def leaves(node: Apply) -> Variable | None:
+def _(node: Apply) -> Variable | None:
+    x, *rest = node.inputs
+    found = scalar_factor(x) if x.type.is_float else None
+    if found is None:
+        return None
+    factor, inner = found
+    view = node.op.make(inner, *rest)
+    return ew.neg(view) if isinstance(factor, int) else ew.mul(factor, view)
+
+
+@CANONICAL.rule("a sign leaves a linear operation", node(Reduce, kind="sum"), node(MatrixProduct))
+def sign_leaves(node: Apply) -> Variable | None:
     if not node.outputs[0].type.is_float:
         return None
     linear = 2 if type(node.op) is MatrixProduct else 1
     for i, v in enumerate(node.inputs[:linear]):
-        found = scalar_factor(v)
-        if found is not None:
-            return times(found[0], node.op.make(*node.inputs[:i], found[1], *node.inputs[i + 1 :]))
+        if v.owner is not None and type(v.owner.op) is ew.Elementwise and v.owner.op.name == "neg":
+            return ew.neg(node.op.make(*node.inputs[:i], v.owner.inputs[0], *node.inputs[i + 1 :]))
     return None
 
 
 @BEFORE_SUMS.rule(
-    "a scalar factor of what is added to zeros leaves",
+    "the sign of what is added to zeros leaves",
     node(AdvancedWrite, mode="add"),
     node(BasicWrite, mode="add"),
 )
 def _(node: Apply) -> Variable | None:
     base, added, *indices = node.inputs
-    if number_of(base) != 0 or not base.type.is_float:
-        return None
     found = scalar_factor(added)
-    if found is None and added.owner is not None and type(added.owner.op) is BroadcastTo:
-        value = added.owner.inputs[0]
-        if not value.type.shape and number_of(value) != 1:
-            found = value, BroadcastTo().make(Constant(1, dtype=value.dtype), *added.owner.inputs[1:])
-    return None if found is None else times(found[0], node.op.make(base, found[1], *indices))
-
-
-@CANONICAL.rule(
-    "a factor that is constant along the summed axes leaves the sum",
-    node(Reduce, x * y, kind="sum"),
-    node(Reduce, P.true_div(x, y), kind="sum"),
-)
-def _(x: Variable, y: Variable, node: Apply) -> Variable | None:
-    product, axes = node.inputs[0], node.op.axes
-    own, others = ([a - product.ndim + v.ndim for a in axes] for v in (x, y))
-    varies = all(a >= 0 and x.type.shape[a] != 1 for a in own)
-    constant = all(a < 0 or y.type.shape[a] == 1 for a in others)
-    if not product.type.is_float or not y.type.shape or not varies or not constant:
+    if number_of(base) != 0 or not base.type.is_float or found is None or not isinstance(found[0], int):
         return None
-    factor = dimshuffle(y, [a for a in range(y.ndim) if a not in others])
-    return product.owner.op(Reduce("sum", tuple(own)).make(x), factor)
+    return ew.neg(node.op.make(base, found[1], *indices))
 
 
 @CANONICAL.rule(
@@ -339,7 +302,12 @@ def _(repeated: Variable, node: Apply) -> Variable | None:
         *(n for i, n in enumerate(lengths) if i not in axes),
     )
     left = tuple(a - sum(b < a for b in axes) for a in node.op.axes if a not in axes)
-    return (Reduce("sum", left).make(rest) if left else rest) * times
+    total = (Reduce("sum", left).make(rest) if left else rest) * times
+    number = number_of(x)
+    if constant_int(times) or not x.type.is_float or (number is not None and math.isfinite(number)):
+        return total
+    # infinity repeated 0 times adds up to 0
+    return ew.switch(ew.eq(times, 0), 0, total)
 
 
 @CANONICAL.rule(
@@ -350,7 +318,9 @@ def _(repeated: Variable, node: Apply) -> Variable | None:
 def _(x: Variable, node: Apply) -> Variable | None:
     a, b = node.inputs
     number, axis = (number_of(b), x.ndim - 1) if x is a else (number_of(a), x.ndim - 2)
-    return None if number is None else ew.mul(number, sum_keeping(x, (axis,)))
+    if number is None:
+        return None
+    return sum_keeping(x if number == 1 else ew.mul(number, x), (axis,))
 
 
 # Integers, whose arithmetic is exact in any order

@@ -3,7 +3,7 @@
 The gradient of an embedding is zeros with rows added.  AdaGrad's update leaves all other rows as they are, in
 AdaDelta's the running means decay there: such an elementwise expression is its value for a gradient of 0,
 with the rows that were added to set to what they become.  A sum of squares of the gradient is one over
-those rows.
+those rows.  Rows that nothing was added to are untouched also where a rate is infinite or NaN.
 """
 
 from __future__ import annotations
@@ -13,20 +13,42 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..graph import Apply, Variable, clone, toposort
+from ..graph import Apply, Constant, Variable, clone, toposort
 from ..graph.variable import fixed_origin
 from ..ops.create import zeros
-from ..ops.elementwise import Elementwise, cast
+from ..ops.elementwise import Elementwise, cast, neg
 from ..ops.index import AdvancedIndex
 from ..ops.join import Join
 from ..ops.reduce import Reduce
 from ..ops.shape import dimshuffle, reshape, shape_i, shape_of
 from ..ops.write import AdvancedWrite, BasicWrite, LastPlaces
-from .patterns import number_of
+from .patterns import Capture, number_of
+from .rules import RuleSet
 
 #: a gradient with fewer elements stays in the cache and costs little as a whole, and of a short table a
 #: minibatch may use each row many times
 _SMALL = 1 << 18
+
+#: what is left of an expression where its gradient is 0 because nothing was added
+NOTHING_ADDED = RuleSet("nothing added")
+
+x = Capture("x")
+
+
+@NOTHING_ADDED.rule("nothing times x, or divided by x, is nothing", x * 0, 0 / x)
+def _(node: Apply) -> Variable:
+    return Constant(0, dtype=node.outputs[0].dtype)
+
+
+@NOTHING_ADDED.rule("x + nothing is x", x + 0)
+def _(x: Variable) -> Variable:
+    return x
+
+
+@NOTHING_ADDED.rule("nothing - x is -x", 0 - x)
+def _(x: Variable) -> Variable:
+    return neg(x)
+
 
 Simplify = Callable[[list[Variable], Collection[Variable]], list[Variable]]
 

@@ -18,7 +18,7 @@ from ..ops.labels import Labels
 from ..ops.reduce import Reduce, Top, restore_axes, sum_keeping
 from ..ops.shape import BroadcastTo, DimShuffle, dimshuffle
 from ..ops.write import AdvancedWrite, BasicWrite
-from .canonical import CANONICAL, leaves
+from .canonical import CANONICAL, sign_leaves
 from .engine import Sweep
 from .lengths import lengths_rule
 from .patterns import Capture, P, node, number_of
@@ -323,9 +323,9 @@ def _(node: Apply, graph: Sweep) -> Variable | None:
     return None
 
 
-CANONICAL.rule(
-    "a scalar factor leaves the gradient of a softmax", node(SoftmaxGradient), node(LogSoftmaxGradient)
-)(leaves)
+CANONICAL.rule("a sign leaves the gradient of a softmax", node(SoftmaxGradient), node(LogSoftmaxGradient))(
+    sign_leaves
+)
 
 
 # Written out

@@ -1,7 +1,9 @@
 """Rules that bring a graph to what the backends do best: products that accumulate, rows in use.
 
 Sums are taken apart into terms with scalar coefficients, so that ``W - lr * (dot(x.T, d) + 2 * l2 * W)``
-becomes ``Gemm(W, -lr, x.T, d, 1 - 2 * lr * l2)`` however it is bracketed.
+becomes ``Gemm(W, -lr, x.T, d, 1 - 2 * lr * l2)`` however it is bracketed.  Coefficients are numbers of
+moderate size times one scalar variable at most: of two, the product might overflow or vanish where the term
+does not.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from .patterns import Capture, P, is_scalar, node, number_of
 from .rules import RuleSet
 from .softmax import one_hot
 from .structure import is_scaling
-from .terms import multiply, scaled
+from .terms import scaled
 
 SPECIALIZE = RuleSet("specialize")
 rule = SPECIALIZE.rule
@@ -31,35 +33,43 @@ s = Capture("s", is_scalar)
 
 
 class Coefficient:
-    """A sum of products of numbers and scalar variables."""
+    """A sum of numbers and of numbers times scalar variables."""
 
-    def __init__(self, parts: list[tuple[float, tuple[Variable, ...]]]) -> None:
+    def __init__(self, parts: list[tuple[float, Variable | None]]) -> None:
         self.parts = parts
 
     def __add__(self, other: Coefficient) -> Coefficient:
         return Coefficient(self.parts + other.parts)
 
-    def __mul__(self, factor: Any) -> Coefficient:
-        """Times a number or a scalar variable."""
+    def times(self, factor: Any) -> Coefficient | None:
+        """Times a number or a scalar variable; None where that might leave the range of floats."""
         number = number_of(factor) if isinstance(factor, Variable) else factor
-        if number is not None:
-            return Coefficient([(n * number, v) for n, v in self.parts])
-        return Coefficient([(n, (*v, factor)) for n, v in self.parts])
+        if number is None:
+            numbers = all(v is None for _, v in self.parts)
+            return Coefficient([(n, factor) for n, _ in self.parts]) if numbers else None
+        parts = [(n * number, v) for n, v in self.parts]
+        return Coefficient(parts) if all(_LEAST <= abs(n) <= 1 / _LEAST for n, _ in parts) else None
+
+    def negative(self) -> Coefficient:
+        return Coefficient([(-n, v) for n, v in self.parts])
 
     def variable(self, dtype: str) -> Variable:
         """The coefficient as a scalar expression."""
         total: Variable | None = None
-        number = sum(n for n, v in self.parts if not v)
+        number = sum(n for n, v in self.parts if v is None)
         for n, v in self.parts:
-            if v:
-                part = scaled(n, multiply(v))
+            if v is not None:
+                part = scaled(n, v)
                 total = part if total is None else ew.add(total, part)
         if total is None:
             return Constant(number, dtype=dtype)
         return ew.add(total, number) if number else total
 
 
-ONE = Coefficient([(1.0, ())])
+ONE = Coefficient([(1.0, None)])
+
+#: the smallest number that is put together with others, and one over the greatest
+_LEAST = 1e-6
 
 
 def _accumulates(node: Apply) -> bool:
@@ -111,13 +121,14 @@ def terms(root: Variable, graph: Sweep) -> list[Term]:
             result.append(Term(k, v))
         elif node.op.name in ("add", "sub"):
             first, second = node.inputs
-            pending += [(second, k if node.op.name == "add" else k * -1), (first, k)]
+            pending += [(second, k if node.op.name == "add" else k.negative()), (first, k)]
         else:
             scaling = scalar_factor(v)
-            if scaling is None:
+            together = None if scaling is None else k.times(scaling[0])
+            if together is None:
                 result.append(Term(k, v))
             else:
-                pending.append((scaling[1], k * scaling[0]))
+                pending.append((scaling[1], together))
     return result
 
 

@@ -131,7 +131,9 @@ def _(node: Apply, graph: Sweep) -> Variable | None:
     product = factors(out, graph)
     for i, below in enumerate(product.under):
         for j, above in enumerate(product.over):
-            if above is below and is_positive(above):
+            # exp(x) / exp(x) alone is NaN where x is: exp(x - x)
+            alone = len(product.over) + len(product.under) == 2 and argument(above, "exp") is not None
+            if above is below and is_positive(above) and not alone:
                 found = ()
             else:
                 whole = exponential_quotient(above, below, graph)

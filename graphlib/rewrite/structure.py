@@ -329,11 +329,8 @@ def is_moved(v: Variable) -> bool:
 
 
 def is_scaling(node: Apply) -> bool:
-    """Whether a node multiplies by a scalar (or -1); scalars leave linear operations, and views are such."""
-    name = node.op.name
-    if name in ("mul", "true_div"):
-        return any(not v.type.shape for v in node.inputs[name == "true_div" :])
-    return name == "neg"
+    """Whether a node multiplies by a scalar (or -1), which comes after views."""
+    return node.op.name == "neg" or (node.op.name == "mul" and any(not v.type.shape for v in node.inputs))
 
 
 @rule(

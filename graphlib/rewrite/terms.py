@@ -11,6 +11,7 @@ from typing import Any
 
 from ..graph import Apply, Constant, Variable
 from ..ops import elementwise as ew
+from ..ops.reduce import Reduce
 from ..ops.shape import BroadcastTo, DimShuffle
 from .engine import Sweep
 from .patterns import number_of
@@ -121,9 +122,11 @@ def _factors(root: Variable, graph: Sweep) -> Product:
             coefficient = coefficient * known.coefficient if above else coefficient / known.coefficient
             continue
         number = number_of(v)
-        if number is not None and _moderate(number) and _moderate(coefficient):
-            coefficient = coefficient * number if above else coefficient / number
-            continue
+        if number is not None and _moderate(number):
+            product = coefficient * number if above else coefficient / number
+            if _moderate(product):
+                coefficient = product
+                continue
         node, order = v.owner, None
         if node is not None and type(node.op) is BroadcastTo:
             pending.append((node.inputs[0], above))
@@ -134,6 +137,14 @@ def _factors(root: Variable, graph: Sweep) -> Product:
         if size >= _MOST_FACTORS or node is None or name not in ("mul", "true_div", "neg", "inv"):
             same.append(v)
             continue
+        if not node.outputs[0].type.shape and name in ("inv", "true_div") and not _is_sum(node.inputs[-1]):
+            # 1 / s stays a scalar to multiply by, where one was written; a sum may be a softmax's denominator
+            number = 1 if name == "inv" else number_of(node.inputs[0])
+            product = coefficient * (number or 0.0) if above else coefficient / (number or 1.0)
+            if number is not None and _moderate(product):
+                coefficient = product
+                same.append(graph.make(ew.inv, node.inputs[-1]))
+                continue
         inputs = [_with_axes(i, node, order, graph) for i in node.inputs]
         if name == "neg":
             coefficient = -coefficient
@@ -149,6 +160,10 @@ def _with_axes(v: Variable, node: Apply, order: tuple | None, graph: Sweep) -> V
         return v
     gap = node.outputs[0].ndim - v.ndim
     return graph.make(DimShuffle(tuple("x" if a == "x" or a < gap else a - gap for a in order)), v)
+
+
+def _is_sum(v: Variable) -> bool:
+    return v.owner is not None and type(v.owner.op) is Reduce
 
 
 def _moderate(number: float) -> bool:
