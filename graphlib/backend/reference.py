@@ -4,7 +4,7 @@ is tested against."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -40,10 +40,15 @@ class ReferenceExecutor:
         return outputs
 
     def values(
-        self, inputs: list[np.ndarray], watch: Callable[[Apply, tuple], None] | None = None
+        self,
+        inputs: list[np.ndarray],
+        watch: Callable[[Apply, tuple], None] | None = None,
+        leaves: Mapping[Variable, np.ndarray] | None = None,
     ) -> dict[Variable, np.ndarray]:
-        """Every variable's value; ``watch`` is called with each node and its outputs."""
+        """Every variable's value; ``watch`` is called with each node and its outputs, ``leaves`` are other
+        values of shared variables than their present ones."""
         values: dict[Variable, np.ndarray] = dict(zip(self.program.inputs, inputs, strict=True))
+        values |= leaves or {}
         for node in self.order:
             arrays = [_value(v, values) for v in node.inputs]
             start = time.perf_counter()

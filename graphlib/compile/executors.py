@@ -16,8 +16,9 @@ import numpy as np
 from ..backend.reference import ReferenceExecutor
 from ..configuration import config
 from ..errors import BackendMismatch, NanError
-from ..graph import Apply, Constant, Shared, Variable, toposort
+from ..graph import Apply, Constant, Shared, Variable
 from ..rewrite import stabilized
+from .agreement import Agreement
 from .present import ForPresentLengths, may_change
 from .program import Program
 
@@ -62,22 +63,6 @@ def _native(profile: bool) -> Callable[[Program], Any] | None:
     return lambda program: CExecutor(program, profile)
 
 
-def _tolerances(dtype: np.dtype) -> dict[str, float]:
-    return {"rtol": 1e-3, "atol": 1e-4} if dtype == np.float32 else {"rtol": 1e-7, "atol": 1e-9}
-
-
-def agree(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether two results are equal up to rounding, relative to the largest value (NaN equals NaN)."""
-    if a.shape != b.shape or a.dtype != b.dtype:
-        return False
-    if a.dtype.kind != "f":
-        return bool(np.array_equal(a, b))
-    finite = np.isfinite(b)
-    scale = float(np.max(np.abs(b[finite]), initial=0.0))
-    limits = _tolerances(a.dtype)
-    return bool(np.allclose(a, b, rtol=limits["rtol"], atol=limits["atol"] * max(scale, 1.0), equal_nan=True))
-
-
 class _Delegating:
     """What the two checking modes share: a compiled executor inside, whose source and profile are shown."""
 
@@ -119,8 +104,9 @@ class CheckExecutor(_Delegating):
         results = self.fast(inputs)
         pairs = list(zip(self.program.outputs, results, expected, strict=True))
         pairs += [(v, s.data, expected_updates[s]) for s, v in self.program.updates.items()]
-        for variable, got, wanted in pairs:
-            if not agree(got, wanted):
+        compared = Agreement(self.reference, inputs, self.reference.program.results, before)
+        for (variable, got, wanted), same in zip(pairs, self.reference.program.results, strict=True):
+            if not compared.holds(same, got, wanted):
                 self.restore(before)
                 raise BackendMismatch(self.explain(variable, got, wanted, inputs))
         return results
@@ -134,27 +120,31 @@ class CheckExecutor(_Delegating):
             f"{_difference(got, wanted)}"
         )
         values = self.reference.values(inputs)
-        for node in toposort(self.program.results, stop_at=self.program.inputs):
+        nodes = self.reference.order
+        for node in nodes:
             alone = [v if isinstance(v, Constant) else v.type() for v in node.inputs]
             given = [v for v in alone if not isinstance(v, Constant)]
             outputs = list(Apply(node.op, alone, [v.type for v in node.outputs]).outputs)
-            single = _fast_run(Program("one node", given, outputs, [False] * len(outputs), {}, []), False)
+            program = Program("one node", given, outputs, [False] * len(outputs), {}, [])
+            single = _fast_run(program, False)
             arrays = [
                 v.data if isinstance(v, Shared) else values[v]
                 for v in node.inputs
                 if not isinstance(v, Constant)
             ]
-            for output, result in zip(node.outputs, single(arrays), strict=True):
-                if not agree(result, values[output]):
+            compared = Agreement(ReferenceExecutor(program, False), arrays, outputs)
+            for output, result, own in zip(node.outputs, single(arrays), outputs, strict=True):
+                if not compared.holds(own, result, values[output]):
                     return (
                         f"{head}. The first node that differs is {node.op}, {output.describe()}: "
                         f"{_difference(result, values[output])}"
                     )
-        for node in toposort(self.program.results, stop_at=self.program.inputs):
+        compared = Agreement(self.reference, inputs, [v for node in nodes for v in node.outputs])
+        for node in nodes:
             for output in node.outputs:
                 partial = Program("part", self.program.inputs, [output], [False], {}, self.program.shareds)
                 (result,) = _fast_run(partial, False)(inputs)
-                if not agree(result, values[output]):
+                if not compared.holds(output, result, values[output]):
                     return (
                         f"{head}. Every node alone is right; a rewrite changes {node.op}, "
                         f"{output.describe()}: "

@@ -82,6 +82,50 @@ def test_check_compares_updates():
     np.testing.assert_array_equal(s.get_value(), np.ones(3))
 
 
+def test_check_sees_what_is_small():
+    """An error is seen by what rounding can do to the number that has it: a tiny gradient's, and that of a
+    small number in an array of large ones."""
+    x = T.vector("x")
+    for small in (
+        Crooked()(x) * 5e-5,
+        Crooked()(x) * 1e-30,
+        T.exp(Crooked()(x) * -0.1 - 20),
+        T.concatenate([x * 1e6, Crooked()(x[:1]) * 1e-6]),
+        T.sum(x * 1e6) * 0 + Crooked()(x[0]) * 1e-12,
+    ):
+        f = graphlib.function([x], [x.sum(), small], mode="check")
+        with pytest.raises(BackendMismatch, match="first node that differs is Crooked"):
+            f(np.array([0.7, 1.3, 2.9], "float32"))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_check_gives_no_alarm_where_it_is_rounding(dtype):
+    """Differences of large numbers, sums of many terms that cancel, variances of equal numbers, the largest
+    of numbers that are equal but for rounding, and a loop that makes much of little."""
+    x, m = T.vector("x", dtype=dtype), T.matrix("m", dtype=dtype)
+    third = x / 3
+    grown, _ = graphlib.scan(lambda v: 3.9 * v * (1 - v), None, T.nnet.sigmoid(x), n_steps=12)
+    outputs = [
+        (x + 1e5) - 1e5,
+        T.exp(x) * T.exp(-x) - 1,
+        x.sum() - x[::-1].sum(),
+        T.var(m, axis=0),
+        m.sum(axis=0),
+        T.dot(m, m.T) - T.dot(m, m.T).T,
+        T.sqr(m - m.mean(axis=0)).sum(axis=0) - T.sqr(m).sum(axis=0),
+        T.grad(T.var(T.dot(m, m.T), axis=1).sum(), m),
+        T.argmax(T.stack([third + third + third, x, x * (1 + 1e-12)]), axis=0),
+        T.ge(third + third + third, x),
+        grown,
+        T.cumsum(x - x.mean()),
+        T.nnet.softmax(m * 30),
+    ]
+    f = graphlib.function([x, m], outputs, mode="check")
+    random = np.random.RandomState(0)
+    f(random.normal(size=5000).astype(dtype), random.normal(size=(300, 7)).astype(dtype))
+    f(np.full(300, 0.1, dtype), np.full((300, 7), 0.1, dtype))
+
+
 def test_check_takes_nan_and_infinity_for_equal_to_themselves():
     x = T.vector("x")
     f = graphlib.function([x], [T.log(x), 1 / x], mode="check")
