@@ -383,6 +383,10 @@ def _trigamma(x: float) -> float:
     return shift + 1 / x + y / 2 + series
 
 
+def _xlogy0(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.where(x == 0, x.dtype.type(0), x * np.log(y))
+
+
 def _round_half_away(x: np.ndarray) -> np.ndarray:
     whole = np.trunc(x)
     return np.where(np.abs(x - whole) >= 0.5, whole + np.sign(x), whole)
@@ -576,6 +580,22 @@ logaddexp = _row(
     FLOATING,
     2,
     doc="log(exp(x) + exp(y)).",
+)
+xlogx = _row(
+    "xlogx",
+    lambda x: _xlogy0(x, x),
+    lambda x, o, g: g * (log(x) + 1),
+    domain=(0.2, 3),
+    doc="x log(x), 0 at 0; its derivative is log(x) + 1, -inf there.",
+)
+xlogy0 = _row(
+    "xlogy0",
+    lambda x, y: _xlogy0(x, y),
+    lambda x, y, o, g: (g * log(y), g * switch(eq(x, 0), 0, x / y)),
+    FLOATING,
+    2,
+    (0.5, 2),
+    doc="x log(y), 0 where x is 0; its derivatives are log(y) and x / y, which is 0 there.",
 )
 eq = _row("eq", np.equal, None, COMPARISON, 2, (0, 3))
 neq = _row("neq", np.not_equal, None, COMPARISON, 2, (0, 3))

@@ -277,19 +277,6 @@ def to_one_hot(y: Any, nb_class: Any, dtype: Any = None) -> Variable:
     )
 
 
-def xlogx(x: Any) -> Variable:
-    """x log(x), 0 at 0."""
-    x = as_variable(x)
-    return ew.switch(ew.eq(x, 0), 0, x * ew.log(ew.switch(ew.eq(x, 0), 1, x)))
-
-
-def xlogy0(x: Any, y: Any) -> Variable:
-    """x log(y), 0 where x is 0."""
-    x, y = as_variable(x), as_variable(y)
-    zero = ew.eq(x, 0)
-    return ew.switch(zero, 0, x * ew.log(ew.switch(zero, 1, y)))
-
-
 def _x(*shape: int) -> np.ndarray:
     return np.random.RandomState(7).permutation(int(np.prod(shape))).reshape(shape) * 0.3 - 1.05
 
@@ -348,5 +335,3 @@ register(
     ],
     batch_normalization_test.__doc__ or "",
 )
-_register(xlogx, np.array([0.5, 1.0, 3.0]))
-_register(xlogy0, np.array([0.5, 1.0, 3.0]), np.array([0.5, 2.0, 0.7]))

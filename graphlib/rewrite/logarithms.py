@@ -194,6 +194,17 @@ def _(x: Variable, node: Apply) -> Variable | None:
     return ew.mul(1 / math.log(base), ew.log(x)) if is_positive(x) and leads(x) else None
 
 
+@rule("x log(y), 0 where x is 0, with a logarithm that is known", P.xlogy0(x, y))
+def _(x: Variable, y: Variable) -> Variable | None:
+    """The logarithm of an exponential may be -inf: 0 times that is 0 as well."""
+    if not is_positive(y) or not leads(y):
+        return None
+    logarithm = ew.log(y)
+    if name_of(source(y)) == "sigmoid":
+        return ew.mul(x, logarithm)
+    return ew.switch(ew.and_(ew.eq(x, 0), ew.isinf(logarithm)), 0, ew.mul(x, logarithm))
+
+
 def _splits(v: Variable) -> bool:
     return is_positive(v) and leads(v)
 

@@ -341,6 +341,10 @@ CASES: dict[str, list[Case]] = {
         Case(lambda x, y: T.log((softmax(x) * T.exp(y)).sum(axis=0)), "", "isinf"),
         Case(lambda x: T.log(T.exp(x).mean()), "true_div", "isinf"),
     ],
+    "x log(y), 0 where x is 0, with a logarithm that is known": [
+        Case(lambda p, x: T.xlogx.xlogy0(p, T.nnet.sigmoid(x)), "xlogy0", "softplus"),
+        Case(lambda p, x: T.xlogx.xlogy0(p, softmax(x)), "xlogy0", "isinf"),
+    ],
     "log2 and log10 of what has a natural logarithm are multiples of it": [
         Case(lambda x: T.log2(T.nnet.sigmoid(x)), "log2", "softplus"),
         Case(lambda x: T.log10(softmax(x)), "log10"),

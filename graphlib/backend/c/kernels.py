@@ -68,6 +68,8 @@ _SLOW = frozenset(
         "pow",
         "arctan2",
         "logaddexp",
+        "xlogx",
+        "xlogy0",
         "mod",
         "floor_div",
         "random_uniform",

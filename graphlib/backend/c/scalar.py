@@ -50,6 +50,8 @@ _FLOAT = {
     "round_half_away_from_zero": "gl_round_half_away_{s}({0})",
     "floor_div": "gl_floordiv_{s}({0}, {1})",
     "mod": "gl_mod_{s}({0}, {1})",
+    "xlogx": "{0} == 0 ? 0 : {0} * gl_log_{s}({0})",
+    "xlogy0": "{0} == 0 ? 0 : {0} * gl_log_{s}({1})",
     "gammaln": "gl_lgamma_{s}({0})",
     "psi": "gl_digamma_{s}({0})",
     "tri_gamma": "gl_trigamma_{s}({0})",

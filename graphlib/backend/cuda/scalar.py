@@ -54,6 +54,8 @@ _FLOAT = {
     "sigmoid": "gl_sigmoid({0})",
     "softplus": "gl_softplus({0})",
     "logaddexp": "gl_logaddexp({0}, {1})",
+    "xlogx": "{0} == 0 ? 0 : {0} * log{f}({0})",
+    "xlogy0": "{0} == 0 ? 0 : {0} * log{f}({1})",
     "floor_div": "gl_floordiv_{s}({0}, {1})",
     "mod": "gl_mod_{s}({0}, {1})",
     "psi": "gl_digamma_{s}({0})",
