@@ -10,13 +10,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .errors import InputError, ShapeError
-from .graph import Constant, Variable, clone, toposort
+from .graph import Apply, Constant, Variable, clone, toposort
 from .graph.types import promote
+from .ops.create import zeros
 from .ops.elementwise import cast, switch
 from .ops.join import concatenate
 from .ops.op import as_variable
-from .ops.scan import Scan, row_lengths
-from .ops.shape import reshape, shape_of
+from .ops.scan import OfLengths, Scan, State, is_computed
+from .ops.shape import reshape
 from .rewrite import stabilized
 
 __all__ = ["ifelse"]
@@ -26,18 +27,17 @@ def ifelse(condition: Any, then_branch: Any, else_branch: Any, name: str | None 
     """``then_branch`` if the scalar ``condition`` is true, else ``else_branch``; the other is not computed.
 
     Branches are variables, or lists of as many variables; the result is of their form.  A pair must have the
-    same number of dimensions, and gets the dtype that holds both.  Lengths may differ, but must follow from
-    the shapes of what a branch is computed from, and in a step of a loop must not depend on the condition.
+    same number of dimensions, and gets the dtype that holds both.  Lengths may differ; where the result is an
+    output of a step of a loop they must be the same at each step.
     ``T.switch`` chooses element by element instead, and computes both.
 
-    What a branch needs is computed inside it, in its gradients as well.  Loops with random draws are the
+    What a branch needs is computed inside it, its lengths and checks of them included, and in its gradients
+    as well.  Loops with random draws are the
     exception: they make their steps at any rate, so that the numbers drawn later do not depend on the
     condition.
 
     Errors: InputError or ShapeError, naming the variables and the user's lines.
     """
-    from .rewrite.lengths import Lengths
-
     what = f"ifelse {name}" if name else "ifelse"
     condition = as_variable(condition)
     if condition.ndim:
@@ -56,17 +56,15 @@ def ifelse(condition: Any, then_branch: Any, else_branch: Any, name: str | None 
         chosen = [a if condition.data else b for a, b in pairs]
         return chosen[0] if single else chosen
     taken = cast(cast(condition, "bool"), "int64")
-    rows = [
-        _rows([pair[k] for pair in pairs], count, f"{what}, {label}")
+    branches = [
+        _Branch([pair[k] for pair in pairs], count, f"{what}, {label}")
         for k, (count, label) in enumerate([(taken, "then"), (1 - taken, "else")])
     ]
-    lengths = Lengths()
+    shapes = _shapes(pairs, branches)
+    then, other = (branch.rows([pair[k] for pair in shapes]) for k, branch in enumerate(branches))
     results = []
-    for (a, b), x, y in zip(pairs, *rows, strict=True):
-        shape = [
-            p if m == n else switch(taken, p, q)
-            for m, n, p, q in zip(lengths.shape(a), lengths.shape(b), shape_of(a), shape_of(b), strict=True)
-        ]
+    for (a, _), (p, q), x, y in zip(pairs, shapes, then, other, strict=True):
+        shape = [m if m is n else switch(taken, m, n) for m, n in zip(p, q, strict=True)]
         results.append(reshape(concatenate([reshape(x, (-1,)), reshape(y, (-1,))]), shape, ndim=a.ndim))
     return results[0] if single else results
 
@@ -80,22 +78,99 @@ def _alike(a: Variable, b: Variable, what: str) -> tuple[Variable, Variable]:
     return cast(a, dtype), cast(b, dtype)
 
 
-def _rows(results: Sequence[Variable], count: Variable, name: str) -> tuple[Variable, ...]:
-    """Each result flat, as the rows of a loop of ``count`` steps, 0 or 1, inside which it is computed."""
-    ends = [reshape(v, (-1,)) for v in results]
-    outside = {v: v.type(v.name) for v in _outside(ends)}
-    inner = stabilized(clone(ends, outside))
-    invariants = {own: v for v, own in outside.items()}
-    op = Scan([*invariants], inner, 0, [], len(inner), name=name, lazy=True)
-    node = op.make_node(count, *row_lengths(inner, invariants, set()), *outside)
-    return op.results(node).mapped
+def _shapes(
+    pairs: Sequence[tuple[Variable, Variable]], branches: Sequence[_Branch]
+) -> list[list[list[Variable]]]:
+    """The lengths of both branches' results, pair by pair; where they are equal whatever is taken, they are
+    the same variables.
+
+    Lengths that must be computed are computed in their branch, if that is taken, as shapes are compared
+    and indices looked at for them.
+    """
+    from .rewrite.lengths import Lengths
+
+    lengths = Lengths()
+    named = [[lengths.shape(v) for v in pair] for pair in pairs]
+    wanted: list[list[Variable]] = [[], []]
+    for shapes in named:
+        for k, shape in enumerate(shapes):
+            for m, other in zip(shape, shapes[1 - k], strict=True):
+                if is_computed(m) and m != other:
+                    wanted[k].append(lengths.length(m))
+    found = [iter(branch.numbers(those)) for branch, those in zip(branches, wanted, strict=True)]
+    return [
+        [
+            [
+                next(found[k]) if is_computed(m) and m != other else lengths.length(m)
+                for m, other in zip(shape, shapes[1 - k], strict=True)
+            ]
+            for k, shape in enumerate(shapes)
+        ]
+        for shapes in named
+    ]
 
 
-def _outside(ends: Iterable[Variable]) -> dict[Variable, None]:
-    """What a branch is computed from: the leaves of its graph, and results of loops with random draws."""
-    order = toposort(ends)
+class _Branch:
+    """Some results, computed if ``count`` is 1 and not if it is 0."""
+
+    def __init__(self, results: Sequence[Variable], count: Variable, name: str) -> None:
+        self.results, self.count, self.name = results, count, name
+
+    def rows(self, shapes: Sequence[Sequence[Variable]]) -> tuple[Variable, ...]:
+        """Each result flat, as the rows of a loop of ``count`` steps inside which it is computed."""
+        ends, sizes = [], []
+        for v, shape in zip(self.results, shapes, strict=True):
+            end = reshape(v, (-1,))
+            if end.type.shape[0] is None:
+                # known before the branch is computed, whatever the lengths are computed from
+                sizes.append(_product(shape))
+                end = OfLengths().make(end, sizes[-1])
+            ends.append(end)
+        op, node = self._loop(ends, [], sizes, [])
+        return op.results(node).mapped
+
+    def numbers(self, ends: Sequence[Variable]) -> tuple[Variable, ...]:
+        """int64 scalars that are computed inside the branch; 0 where it is not taken."""
+        if not ends:
+            return ()
+        states = [State((-1,), kept=False) for _ in ends]
+        op, node = self._loop(list(ends), states, [], [zeros((1,), "int64") for _ in ends])
+        return op.results(node).last
+
+    def _loop(
+        self,
+        ends: list[Variable],
+        states: list[State],
+        sizes: list[Variable],
+        initial: list[Variable],
+    ) -> tuple[Scan, Apply]:
+        outside = {v: v.type(v.name) for v in _outside(ends, sizes)}
+        inner = stabilized(clone(ends, outside))
+        op = Scan(
+            [*(v.type.row()() for v in initial), *outside.values()],
+            inner,
+            0,
+            states,
+            len(inner) - len(states),
+            name=self.name,
+            lazy=True,
+        )
+        return op, op.make_node(self.count, *initial, *sizes, *outside)
+
+
+def _product(lengths: Sequence[Variable]) -> Variable:
+    total = lengths[0] if lengths else Constant(1, dtype="int64")
+    for n in lengths[1:]:
+        total = total * n
+    return total
+
+
+def _outside(ends: Iterable[Variable], known: Iterable[Variable]) -> dict[Variable, None]:
+    """What a branch is computed from: the leaves of its graph, results of loops with random draws, and what
+    is ``known``."""
+    order = toposort(ends, stop_at=known)
     eager = [n for n in order if isinstance(n.op, Scan) and n.op.carries]
-    stop = {v for n in eager for v in n.outputs}
+    stop = {*known, *(v for n in eager for v in n.outputs)}
     inside = toposort(ends, stop_at=stop)
     read = [v for n in inside for v in n.inputs] + list(ends)
     return {v: None for v in read if (v.owner is None or v in stop) and not isinstance(v, Constant)}

@@ -18,7 +18,7 @@ from .graph.shared import newest
 from .ops.elementwise import cast, minimum
 from .ops.index import basic_index
 from .ops.op import as_variable
-from .ops.scan import FirstRows, Scan, State, carried_updates, row_lengths
+from .ops.scan import FirstRows, Scan, State, carried_updates, one_of_its_shapes, row_lengths, settled
 from .ops.shape import as_length, constant_int, dimshuffle, shape_i
 from .rewrite import stabilized
 
@@ -254,16 +254,17 @@ def _taken_apart(returned: Any, what: str) -> tuple[list[Variable], dict[Shared,
 
 def _same_as_initial(v: Variable, info: _Output, k: int, what: str) -> Variable:
     if not info.inner:
-        return v
+        return one_of_its_shapes(v)
     from .compile.arguments import fitting
 
     last = info.inner[0]
-    return fitting(
+    v = fitting(
         v,
         last,
         f"{what}: output {k}, whose last value is {last.describe()},",
         f"or begin with a value of dtype {v.dtype}",
     )
+    return settled(v, last)
 
 
 def _random_updates(variables: Iterable[Variable], updates: Mapping, mark: int) -> dict[Shared, Variable]:

@@ -18,7 +18,7 @@ from ..scalar import expression as ex
 from ..scalar.integer import Poly, Symbol
 from ..scalar.lowered import Loop, Operand, Pull
 from .create import zeros_like
-from .elementwise import maximum, minimum
+from .elementwise import maximum, minimum, switch
 from .op import Op, by_reference
 from .shape import ShapeI, constant_int, shape_i
 from .write import BasicWrite
@@ -386,6 +386,100 @@ class LastValue(Op):
         return Pull(x.shape, x.at)
 
 
+class OfLengths(Op):
+    """An array whose lengths must be those given, which are known where its own are not: before a step."""
+
+    view = True
+
+    def infer(self, x: Variable, *lengths: Variable) -> list[TensorType]:
+        given = (constant_int(n) for n in lengths)
+        return [
+            TensorType(x.dtype, [m if n is None else n for n, m in zip(x.type.shape, given, strict=True)])
+        ]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        return [grads[0], *[None] * (len(node.inputs) - 1)]
+
+    def reference(self, node: Apply, x: np.ndarray, *lengths: np.ndarray) -> np.ndarray:
+        for axis, (n, m) in enumerate(zip(x.shape, lengths, strict=True)):
+            if n != m:
+                raise ShapeError(_OTHER.format(node.inputs[0].describe(), a=int(m), b=n, axis=axis))
+        return x
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
+        x, *lengths = operands
+        wanted = tuple(ex.poly(n.scalar) for n in lengths)
+        for axis, (n, m) in enumerate(zip(x.shape, wanted, strict=True)):
+            require(m, n, _OTHER.replace("{axis}", str(axis)), (x.variable,))
+        return Pull(wanted, x.at)
+
+
+_OTHER = (
+    "axis {axis} of {0}, computed in a step of a loop, has length {b} instead of {a}: "
+    "all steps must give the same"
+)
+
+
+def settled(v: Variable, like: Variable) -> Variable:
+    """``v``, which must have the shape of ``like``, with its lengths where those of its own depend on the
+    values of a step."""
+    from ..rewrite.lengths import Lengths
+
+    if not has_computed_lengths(v):
+        return v
+    lengths = Lengths()
+    return OfLengths().make(v, *(lengths.length(n) for n in lengths.shape(like)))
+
+
+def one_of_its_shapes(v: Variable) -> Variable:
+    """A row whose lengths depend on a condition, with those of one branch: all steps must have the same."""
+    from ..rewrite.lengths import Lengths
+
+    if None not in v.type.shape:
+        return v
+    lengths = Lengths()
+
+    def one_of(n: Any) -> Any:
+        """The length with the first branch of each choice in it that is known before a step."""
+        if not isinstance(n, Variable) or not is_computed(n):
+            return n
+        memo: dict[Variable, Variable] = {}
+        for node in toposort([n]):
+            if node.op == switch:
+                branches = clone(node.inputs[1:], memo)
+                known = (m for m in branches if not is_computed(lengths.of_scalar(m)))
+                memo[node.outputs[0]] = next(known, node.outputs[0])
+        return lengths.of_scalar(clone([n], memo)[0])
+
+    own = lengths.shape(v)
+    chosen = [one_of(n) for n in own]
+    return v if chosen == list(own) else OfLengths().make(v, *map(lengths.length, chosen))
+
+
+def has_computed_lengths(v: Variable) -> bool:
+    """Whether some length of ``v`` takes more to know than lengths of leaves."""
+    from ..rewrite.lengths import Lengths
+
+    return None in v.type.shape and any(map(is_computed, Lengths().shape(v)))
+
+
+def is_computed(length: Any) -> bool:
+    """Whether a length (of ``rewrite.lengths``) takes more to know than lengths of leaves."""
+    if isinstance(length, int):
+        return False
+    pending = [length if isinstance(length, Variable) else length[0]]
+    if not isinstance(length, Variable) and pending[0].owner is None:
+        return False
+    while pending:
+        v = pending.pop()
+        if v.owner is None:
+            if not isinstance(v, Constant):
+                return True
+        elif not (isinstance(v.owner.op, ShapeI) and v.owner.inputs[0].owner is None):
+            pending.extend(v.owner.inputs)
+    return False
+
+
 def last_value(x: Variable, n: Variable) -> Variable:
     """The last value of a loop of n steps, an error where there are none."""
     steps = constant_int(n)
@@ -505,11 +599,16 @@ def row_lengths(
 __all__ = [
     "FirstRows",
     "LastValue",
+    "OfLengths",
     "Parts",
     "Results",
     "Scan",
     "State",
     "carried_updates",
+    "has_computed_lengths",
+    "is_computed",
     "last_value",
+    "one_of_its_shapes",
     "row_lengths",
+    "settled",
 ]

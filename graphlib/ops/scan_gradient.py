@@ -15,7 +15,7 @@ from .create import arange, zeros, zeros_like
 from .elementwise import cast, eq, lt, minimum, neq, switch
 from .index import BasicIndex, basic_index
 from .join import concatenate
-from .scan import Results, Scan, State, leaves_of, row_lengths
+from .scan import Results, Scan, State, has_computed_lengths, leaves_of, row_lengths, settled
 from .shape import BroadcastTo, constant_int, dimshuffle
 from .write import BasicWrite
 
@@ -166,7 +166,7 @@ class Backward:
                 tap = by_tap.get(-(j + 1))
                 found = total.get(tap) if tap is not None else None
                 terms = [v for v in (following, found) if v is not None]
-                new = sum(terms[1:], terms[0]) if terms else zeros_like(value)
+                new = settled(sum(terms[1:], terms[0]), value) if terms else zeros_like(value)
                 start = self.last_grads[k] if j == 0 else zeros_like(row)
                 ends[k, j] = len(new_states)
                 new_states.append((value, new, start))
@@ -176,8 +176,8 @@ class Backward:
         for v, outer in zip(op.invariants, parts.invariants, strict=True):
             if v in sums:
                 accumulated = _fresh(v, f"gradient of {v.name}" if v.name else None)
-                new_states.append((accumulated, accumulated + total[v], zeros_like(outer)))
-        mapped = [total[v] for v in by_row if v is not None]
+                new_states.append((accumulated, accumulated + settled(total[v], v), zeros_like(outer)))
+        mapped = [settled(total[v], v) for v in by_row if v is not None]
         outputs = [*(new for _, new, _ in new_states), *mapped]
 
         # forward values that the gradient needs: those in memory are read, costly ones are kept, others
@@ -365,7 +365,10 @@ def _outer_of(op: Scan, node: Apply) -> tuple[dict[Variable, Variable], set[Vari
 
 
 def _has_steady_shape(v: Variable, op: Scan, node: Apply) -> bool:
-    """Whether an inner variable has the same shape at each step, so that the loop can keep its values."""
+    """Whether an inner variable has the same shape at each step, known before the first one, so that the
+    loop can keep its values."""
+    if has_computed_lengths(v):
+        return False
     try:
         row_lengths([v], *_outer_of(op, node))
     except ShapeError:

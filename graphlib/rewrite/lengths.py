@@ -253,6 +253,7 @@ _RULES: dict[type, Callable[[Lengths, Apply], Any]] = {
     random.Draw: lambda lengths, node: [lengths.of_scalar(n) for n in node.inputs[1:]],
     scan.Scan: _scan,
     scan.LastValue: _same,
+    scan.OfLengths: _broadcast_to,
     scan.FirstRows: lambda lengths, node: [
         lengths.of_scalar(node.inputs[1]),
         *lengths.shape(node.inputs[0])[1:],

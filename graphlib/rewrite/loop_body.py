@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
+from ..errors import ShapeError
 from ..graph import Apply, TensorType, Variable, clone, toposort
 from ..graph.traverse import ancestors, rebuild
-from ..ops.scan import Scan, State, row_lengths
+from ..ops.scan import Scan, State, has_computed_lengths, row_lengths
 from ..ops.shape import constant_int
 
 
@@ -152,7 +153,12 @@ class Body:
 
     def add_output(self, row: Variable) -> Variable:
         """The outer variable of an inner one for all steps, as a new mapped output; a stand-in until
-        ``node``."""
+        ``node``.
+
+        Errors: ShapeError if it has no shape that is known before the loop.
+        """
+        if has_computed_lengths(row):
+            raise ShapeError(f"the shape of {row.describe()} is computed in the step")
         stand_in = TensorType(row.dtype, [constant_int(self.n), *row.type.shape])()
         self.mapped.append(Output(row, self.lengths_of([row]), stand_in))
         return stand_in

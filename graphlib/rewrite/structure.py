@@ -15,7 +15,7 @@ from ..ops.control import GradientBarrier
 from ..ops.index import AdvancedIndex, BasicIndex
 from ..ops.join import Join
 from ..ops.reduce import Reduce
-from ..ops.scan import Scan, last_value
+from ..ops.scan import OfLengths, Scan, last_value
 from ..ops.shape import (
     BroadcastTo,
     DimShuffle,
@@ -170,6 +170,11 @@ def _(x: Variable, node: Apply) -> Variable | None:
 def _(x: Variable, node: Apply, graph: Sweep) -> Variable | None:
     axis = node.op.axis
     return None if graph.graph.lengths.is_own(x, axis) else graph.length(graph.shape(x)[axis])
+
+
+@rule("what has the lengths that it must have is it", node(OfLengths, x))
+def _(x: Variable, node: Apply, graph: Sweep) -> Variable | None:
+    return x if graph.shape(x) == graph.shape(node.outputs[0]) else None
 
 
 # Reshape

@@ -289,7 +289,7 @@ def test_operation_defines_every_rule(cls):
 OF_REWRITES = {"Gemm", "LastPlaces", "Top"}
 
 #: made by ``graphlib.scan``, which tests/scan tries
-OF_LOOPS = {"FirstRows", "LastValue", "Scan"}
+OF_LOOPS = {"FirstRows", "LastValue", "OfLengths", "Scan"}
 
 
 def test_every_operation_is_sampled():

@@ -161,3 +161,135 @@ def test_mistakes_name_the_variables():
         graphlib.ifelse(s, x, m)
     with pytest.raises(InputError, match="have 1 and 2 results"):
         graphlib.ifelse(s, [x], [x, x])
+
+
+@on_each_mode
+def test_shapes_of_the_branch_that_is_not_taken(mode):
+    """They are not compared, nor is an index looked at that a length is computed from."""
+    c, i, v, y = T.bscalar("c"), T.lscalar("i"), T.dvector("v"), T.dvector("y")
+    m, w = T.dmatrix("m"), T.dmatrix("w")
+    choices = [
+        graphlib.ifelse(c, v + y, v),
+        graphlib.ifelse(c, T.set_subtensor(v[:3], y), v),
+        graphlib.ifelse(c, T.dot(m, w), m),
+        graphlib.ifelse(c, T.zeros((T.cast(v[i], "int64"),), "float64"), y),
+        graphlib.ifelse(c, T.concatenate([v + y, v]), T.dot(m, v)),
+    ]
+    f = compiled(mode, [c, i, v, y, m, w], [*choices, *T.grad(sum(x.sum() for x in choices), [v, y, m])])
+    a, b, k, ones = np.array([1.0, 2, 3]), np.array([4.0, 5]), np.arange(6.0).reshape(2, 3), np.ones((2, 3))
+    wanted = [a, a, k, b, k @ a, 2 + k.sum(axis=0), [1, 1], ones + a]
+    for got, value in zip(f(0, 99, a, b, k, ones), wanted, strict=True):
+        close(got, value)
+    square = np.ones((3, 2))
+    wanted = [a + a, a, k @ square, np.zeros(2), np.concatenate([a + a, a]), [3, 3, 3], [3, 3, 3], 2 * ones]
+    for got, value in zip(f(1, 1, a, a, k, square), wanted, strict=True):
+        close(got, value)
+    with pytest.raises(ShapeError, match=r"test_ifelse\.py"):
+        f(1, 1, a, b, k, square)
+    with pytest.raises(IndexError):
+        f(1, 99, a, a, k, square)
+
+
+@on_each_mode
+def test_lengths_in_branches_of_branches(mode):
+    c, d, n = T.bscalar("c"), T.bscalar("d"), T.lscalar("n")
+    x, y, m = T.dvector("x"), T.dvector("y"), T.dmatrix("m")
+    r = graphlib.ifelse(
+        c, graphlib.ifelse(d, x + y, x[:n]), graphlib.ifelse(d, T.dot(m, x), T.arange(n) * T.dot(x, m)[0])
+    )
+    f = compiled(mode, [c, d, n, x, y, m], [r, r.shape[0], T.grad((r * r).sum(), x)])
+    a, b, k = np.array([1.0, 2, 3]), np.array([5.0, 6]), np.arange(6.0).reshape(2, 3)
+    for call, value, gradient in (
+        ((1, 0, 2, a, b, k), [1, 2], [2, 4, 0]),
+        ((1, 1, 9, b, b, k), [10, 12], [20, 24]),
+        ((0, 1, 9, a, b, k), k @ a, 2 * k.T @ (k @ a)),
+        ((0, 0, 4, b, a, k), np.arange(4) * 18, [0, 2 * 14 * 18 * 3]),
+    ):
+        got = f(*call)
+        close(got[0], value)
+        assert got[1] == len(value)
+        close(got[2], gradient)
+
+
+@on_each_mode
+@pytest.mark.parametrize("known", [True, False])
+def test_lengths_of_branches_in_steps(mode, known):
+    """Branches whose lengths are equal at the call, and not seen to be so before."""
+    width = 3 if known else None
+    rows = T.TensorType("float64", (None, width))("rows")
+    start, w = (T.TensorType("float64", (width,))(name) for name in ("start", "w"))
+
+    def choice(a, b, w):
+        return graphlib.ifelse(a[0] > b[0], graphlib.ifelse(a[1] > b[1], a * b, T.sin(b)), w * a)
+
+    h, _ = graphlib.scan(choice, rows, start, w)
+    mapped, _ = graphlib.map(lambda row, w: choice(w, row, row)[::-1], rows, w)
+    cost = T.sqr(h).sum() + (mapped**3).sum()
+    first = T.grad(cost, [rows, start, w])
+    second = T.grad(sum(g.sum() for g in first), w)
+    f = compiled(mode, [rows, start, w], [h, mapped, *first, second])
+
+    def plain(a, b, w):
+        if a[0] <= b[0]:
+            return w * a
+        return a * b if a[1] > b[1] else np.sin(b)
+
+    def values(x, s, u):
+        states = [s]
+        for row in x:
+            states.append(plain(row, states[-1], u))
+        return np.array(states[1:]), np.array([plain(u, row, row)[::-1] for row in x])
+
+    def total(x, s, u):
+        h, mapped = values(x, s, u)
+        return (h**2).sum() + (mapped**3).sum()
+
+    random = np.random.RandomState(3)
+    point = [random.normal(size=(5, 3)), random.normal(size=3), random.normal(size=3)]
+    got = f(*point)
+    taken = {(a[0] > b[0], a[1] > b[1]) for a, b in zip(point[0], [point[1], *got[0]], strict=False)}
+    assert len(taken) > 2
+    for one, other in zip(got, values(*point), strict=False):
+        close(one, other)
+    e = 1e-6
+    for k in range(3):
+        for place in np.ndindex(point[k].shape):
+            up, down = ([p.copy() for p in point] for _ in range(2))
+            up[k][place] += e
+            down[k][place] -= e
+            slope = (total(*up) - total(*down)) / (2 * e)
+            np.testing.assert_allclose(got[2 + k][place], slope, rtol=1e-5, atol=1e-6)
+            if k == 2:
+                curve = sum((a - b).sum() for a, b in zip(f(*up)[2:5], f(*down)[2:5], strict=True)) / (2 * e)
+                np.testing.assert_allclose(got[5][place], curve, rtol=1e-5, atol=1e-5)
+
+
+@on_each_mode
+def test_equal_branches(mode):
+    c, x = T.bscalar("c"), T.dvector("x")
+    e = T.exp(x)
+    results = [graphlib.ifelse(c, x, x), graphlib.ifelse(c, e, e), graphlib.ifelse(c, T.exp(x), T.exp(x))]
+    results += graphlib.ifelse(c, [e, x, T.constant(np.ones(2))], [x, e, T.constant(np.ones(2))])
+    f = compiled(mode, [c, x], [*results, T.grad(sum(r.sum() for r in results), x)])
+    a = np.array([0.5, -1, 2])
+    for k in (0, 1):
+        e = np.exp(a)
+        pair = [e, a] if k else [a, e]
+        for got, value in zip(f(k, a), [a, e, e, *pair, [1, 1], 2 + 3 * e], strict=True):
+            close(got, value)
+
+
+@on_each_mode
+def test_a_running_value_that_is_set_at_first_and_added_to_later(mode):
+    v = T.dvector("v")
+    total, flag = graphlib.shared(np.zeros(0), "total", shape=(None,)), graphlib.shared(0, "flag")
+    f = compiled(
+        mode, [v], [], updates=[(total, graphlib.ifelse(flag, v + total, v)), (flag, T.ones_like(flag))]
+    )
+    f([1, 2, 3])
+    close(total.get_value(), [1, 2, 3])
+    f([1, 1, 1])
+    close(total.get_value(), [2, 3, 4])
+    with pytest.raises(ShapeError, match="total"):
+        f([1, 1])
+    close(total.get_value(), [2, 3, 4])
