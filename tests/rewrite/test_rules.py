@@ -19,6 +19,7 @@ from graphlib.graph import TensorType
 from graphlib.loops import scan
 from graphlib.ops.elementwise import Cast, cast, identity, inv
 from graphlib.ops.join import Join
+from graphlib.ops.scan import OfLengths
 from graphlib.ops.shape import reshape
 from graphlib.rewrite import RULES
 from tests.rewrite import evaluate, kinds, rewritten
@@ -116,6 +117,9 @@ CASES: dict[str, list[Case]] = {
     ],
     "what must have the lengths it has is x": [
         Case(lambda x: T.tensordot(x, T.exp(x), [[0, 1], [0, 1]]), "SameLengths")
+    ],
+    "what has the lengths that it must have is it": [
+        Case(lambda x: OfLengths().make(T.exp(x), x.shape[0], x.shape[1]), "OfLengths")
     ],
     "switch with a constant condition is the branch": [
         Case(lambda x, y: T.switch(T.constant(True), x, y), "switch"),
