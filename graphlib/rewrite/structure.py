@@ -172,8 +172,9 @@ def _(x: Variable, node: Apply, graph: Sweep) -> Variable | None:
     return None if graph.graph.lengths.is_own(x, axis) else graph.length(graph.shape(x)[axis])
 
 
-@rule("what has the lengths that it must have is it", node(OfLengths, x))
-def _(x: Variable, node: Apply, graph: Sweep) -> Variable | None:
+@rule("what has the lengths that it must have is it", node(OfLengths))
+def _(node: Apply, graph: Sweep) -> Variable | None:
+    x = node.inputs[0]
     return x if graph.shape(x) == graph.shape(node.outputs[0]) else None
 
 
