@@ -1,0 +1,163 @@
+"""``python -m tests.fuzz --graphs 5000 --seed 0 --against torch``: see README.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+
+from tqdm import tqdm
+
+from .compare import MODES, Finding, Tally
+from .program import Program
+from .shrink import shrunk
+from .stand_alone import text_of
+from .workers import Worker
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.fuzz", description="Random programs, held against PyTorch."
+    )
+    parser.add_argument("--graphs", type=int, default=1000, help="how many programs (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="programs SEED:FIRST, SEED:FIRST+1, ... (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--first", type=int, default=0, help="the number of the first program (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--against", choices=["torch", "reference"], default="torch", help="who says what is right"
+    )
+    parser.add_argument("--modes", default="fast_run,reference,cuda-emulated", help="of " + ", ".join(MODES))
+    parser.add_argument(
+        "--batch", type=int, default=20, help="programs in one compiled function (default: %(default)s)"
+    )
+    parser.add_argument("--workers", type=int, default=2, help="processes (default: %(default)s)")
+    parser.add_argument(
+        "--limit", type=float, default=60, help="seconds that a program may take (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--shrink", type=int, default=30, help="findings that are made smaller (default: %(default)s)"
+    )
+    parser.add_argument("--out", type=Path, default=Path("fuzz-results"), help="folder of what is found")
+    options = parser.parse_args(arguments)
+    modes = options.modes.split(",")
+    for mode in modes:
+        if mode not in MODES:
+            parser.error(f"no mode is called {mode!r}; there are {', '.join(MODES)}")
+    return Run(options, modes).run()
+
+
+class Run:
+    def __init__(self, options: argparse.Namespace, modes: list[str]) -> None:
+        self.options, self.modes = options, modes
+        self.tally = Tally()
+        self.findings: list[Finding] = []
+        self.seen: Counter[str] = Counter()
+        self.lock = threading.Lock()
+        self.local = threading.local()
+        self.workers: list[Worker] = []
+
+    def run(self) -> int:
+        options = self.options
+        options.out.mkdir(parents=True, exist_ok=True)
+        self.log = open(options.out / "findings.jsonl", "w")  # noqa: SIM115
+        numbers = range(options.first, options.first + options.graphs)
+        batches = [list(numbers[k : k + options.batch]) for k in range(0, len(numbers), options.batch)]
+        start = time.monotonic()
+        bar = tqdm(total=len(numbers), unit="graph", disable=not sys.stderr.isatty())
+        try:
+            with ThreadPoolExecutor(options.workers) as threads:
+                waiting = {threads.submit(self.batch, batch): batch for batch in batches}
+                for done, future in enumerate(as_completed(waiting), 1):
+                    future.result()
+                    bar.update(len(waiting[future]))
+                    bar.set_postfix(found=len(self.findings))
+                    if bar.disable and (done % 10 == 0 or done == len(batches)):
+                        print(
+                            f"{self.tally.programs} graphs, {self.tally.results} results, {len(self.findings)} findings, "
+                            f"{time.monotonic() - start:.0f} s", flush=True,
+                        )  # fmt: skip
+        finally:
+            bar.close()
+            for worker in self.workers:
+                worker.stop()
+            self.log.close()
+        report = self.report(time.monotonic() - start)
+        (options.out / "report.txt").write_text(report)
+        print(report)
+        return bool(self.findings)
+
+    def worker(self) -> Worker:
+        if not hasattr(self.local, "worker"):
+            self.local.worker = Worker(self.modes, self.options.against, self.options.limit)
+            self.workers.append(self.local.worker)
+        return self.local.worker
+
+    def batch(self, numbers: list[int]) -> None:
+        worker = self.worker()
+        findings, tally = worker.check([(self.options.seed, n) for n in numbers])
+        with self.lock:
+            self.tally.add(asdict(tally))
+        for finding in findings:
+            self.take(finding, worker)
+
+    def take(self, finding: Finding, worker: Worker) -> None:
+        """Keeps a finding, made small, as a line of the log and as a program."""
+        kind = signature(finding)
+        with self.lock:
+            self.findings.append(finding)
+            self.seen[kind] += 1
+            few = self.seen[kind] <= 3 and sum(min(n, 3) for n in self.seen.values()) <= self.options.shrink
+        modes = finding.mode.split(",") if finding.mode.split(",")[0] in MODES else self.modes
+
+        def again(program: Program) -> Finding | None:
+            found, _ = worker.check([program.to_json()], modes)
+            return next((f for f in found if f.kind == finding.kind and f.mode == finding.mode), None)
+
+        if few and len(finding.programs) == 1:
+            # what only goes wrong beside others is kept as it is
+            alone = again(Program.from_json(finding.programs[0]))
+            if alone is not None:
+                finding = shrunk(alone, again)
+            else:
+                finding.message += "\n(not seen when the program runs alone)"
+        name = f"{finding.label.replace(':', '-')}-{finding.mode.replace(',', '+')}-{finding.kind}.py"
+        (self.options.out / name).write_text(text_of(finding, self.options.against))
+        with self.lock:
+            self.log.write(json.dumps({"signature": kind, **asdict(finding)}) + "\n")
+            self.log.flush()
+
+    def report(self, seconds: float) -> str:
+        t = self.tally
+        lines = [
+            f"{t.programs} programs of seed {self.options.seed} from {self.options.first} on, modes {', '.join(self.modes)}, "
+            f"against {self.options.against}, {seconds:.0f} s",
+            f"{len(t.operations)} kinds of operation; {t.results} results compared ({t.exact} of them exactly); parts of "
+            f"{t.ill_conditioned} not compared as rounding alone may change them; {t.not_finite} not finite; "
+            f"{t.without_gradient} derivatives that do not exist",
+            f"{len(self.findings)} findings",
+        ]  # fmt: skip
+        lines += [f"{count:5} {kind}" for kind, count in self.seen.most_common()]
+        lines += ["operations: " + ", ".join(f"{k} {n}" for k, n in sorted(t.operations.items()))]
+        return "\n".join(lines) + "\n"
+
+
+def signature(finding: Finding) -> str:
+    """Findings of one kind, as far as can be seen from outside."""
+    last = finding.message.strip().splitlines()[-1] if finding.message.strip() else ""
+    text = re.sub(r"<[^>]*>|'[^']*'|\"[^\"]*\"|[-\d.e]+", "_", last) if finding.kind != "value" else ""
+    what = re.sub(r"\d+", "", finding.result.split("[")[0])
+    return f"{finding.mode} {finding.kind} {what} {text}"[:160].strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
