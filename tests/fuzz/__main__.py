@@ -23,30 +23,19 @@ from .workers import Worker
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.fuzz", description="Random programs, held against PyTorch."
-    )
-    parser.add_argument("--graphs", type=int, default=1000, help="how many programs (default: %(default)s)")
-    parser.add_argument(
-        "--seed", type=int, default=0, help="programs SEED:FIRST, SEED:FIRST+1, ... (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--first", type=int, default=0, help="the number of the first program (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--against", choices=["torch", "reference"], default="torch", help="who says what is right"
-    )
-    parser.add_argument("--modes", default="fast_run,reference,cuda-emulated", help="of " + ", ".join(MODES))
-    parser.add_argument(
-        "--batch", type=int, default=20, help="programs in one compiled function (default: %(default)s)"
-    )
-    parser.add_argument("--workers", type=int, default=2, help="processes (default: %(default)s)")
-    parser.add_argument(
-        "--limit", type=float, default=60, help="seconds that a program may take (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--shrink", type=int, default=30, help="findings that are made smaller (default: %(default)s)"
-    )
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    for name, default, text in [
+        ("graphs", 1000, "how many programs"),
+        ("seed", 0, "programs SEED:FIRST, SEED:FIRST+1, ..."),
+        ("first", 0, "the number of the first program"),
+        ("batch", 20, "programs in one compiled function"),
+        ("workers", 2, "processes"),
+        ("limit", 60, "seconds that a program may take"),
+        ("shrink", 30, "findings that are made smaller"),
+    ]:
+        parser.add_argument(f"--{name}", type=int, default=default, help=f"{text} (default: %(default)s)")
+    parser.add_argument("--against", choices=["torch", "reference"], default="torch", help="who is right")
+    parser.add_argument("--modes", default=",".join(MODES), help="of them (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("fuzz-results"), help="folder of what is found")
     options = parser.parse_args(arguments)
     modes = options.modes.split(",")
@@ -83,8 +72,8 @@ class Run:
                     bar.set_postfix(found=len(self.findings))
                     if bar.disable and (done % 10 == 0 or done == len(batches)):
                         print(
-                            f"{self.tally.programs} graphs, {self.tally.results} results, {len(self.findings)} findings, "
-                            f"{time.monotonic() - start:.0f} s", flush=True,
+                            f"{self.tally.programs} graphs, {self.tally.results} results, "
+                            f"{len(self.findings)} findings, {time.monotonic() - start:.0f} s", flush=True,
                         )  # fmt: skip
         finally:
             bar.close()
@@ -139,11 +128,11 @@ class Run:
     def report(self, seconds: float) -> str:
         t = self.tally
         lines = [
-            f"{t.programs} programs of seed {self.options.seed} from {self.options.first} on, modes {', '.join(self.modes)}, "
-            f"against {self.options.against}, {seconds:.0f} s",
-            f"{len(t.operations)} kinds of operation; {t.results} results compared ({t.exact} of them exactly); parts of "
-            f"{t.ill_conditioned} not compared as rounding alone may change them; {t.not_finite} not finite; "
-            f"{t.without_gradient} derivatives that do not exist",
+            f"{t.programs} programs of seed {self.options.seed} from {self.options.first} on, "
+            f"modes {', '.join(self.modes)}, against {self.options.against}, {seconds:.0f} s",
+            f"{len(t.operations)} kinds of operation; {t.results} results compared ({t.exact} exactly); "
+            f"parts of {t.ill_conditioned} not compared as rounding alone may change them; {t.not_finite} "
+            f"not finite; {t.without_gradient} derivatives that do not exist",
             f"{len(self.findings)} findings",
         ]  # fmt: skip
         lines += [f"{count:5} {kind}" for kind, count in self.seen.most_common()]

@@ -1,8 +1,9 @@
 """One batch of programs as one compiled function, its results held against what they should be.
 
-What they should be says PyTorch in float64, or graphlib's reference backend. How far a result may be from it is
-measured, not guessed: the same program is run with every intermediate result disturbed (PyTorch), or with its inputs
-disturbed (reference), and a difference is excused by a small multiple of what rounding errors would do at that rate.
+What they should be says PyTorch in float64, or graphlib's reference backend. How far a result may be from it
+is measured, not guessed: the same program is run with every intermediate result disturbed (PyTorch), or with
+its inputs disturbed (reference), and a difference is excused by a small multiple of what rounding errors
+would do at that rate.
 """
 
 from __future__ import annotations
@@ -112,10 +113,9 @@ def built(program: Program, floats: list[str]) -> Built:
                 space[i.name] = T.TensorType(i.dtype, i.static)(i.name)
         exec(compile(body_text(program, floats, True), f"<program {program.label}>", "exec"), space)
     shared = [space[i.name] for i in program.inputs if i.shared]
-    return Built(
-        [space[i.name] for i in program.inputs if not i.shared], shared, space["results"],
-        list(zip((space[s] for s in program.updates), space["updated"], strict=True)), result_names(program, floats),
-    )  # fmt: skip
+    given = [space[i.name] for i in program.inputs if not i.shared]
+    updates = list(zip((space[s] for s in program.updates), space["updated"], strict=True))
+    return Built(given, shared, space["results"], updates, result_names(program, floats))
 
 
 def laid_out(array: np.ndarray, how: int) -> np.ndarray:
@@ -170,9 +170,7 @@ def _bounded(arrays: list[np.ndarray], disturbed: list[list[np.ndarray]], floatX
         if array.dtype.kind != "f":
             moved = np.zeros(array.shape, bool)
             for run in disturbed:
-                moved = (
-                    moved | (run[k] != array) if run[k].shape == array.shape else np.ones(array.shape, bool)
-                )
+                moved = moved | (run[k] != array if run[k].shape == array.shape else True)
             found.append((array, np.where(moved, np.inf, 0.0)))
             continue
         moved = np.zeros(array.shape)
@@ -199,9 +197,9 @@ def by_torch(program: Program, floats: list[str], runs: int = 4) -> Wanted:
         rng = in_torch.Streams(program.seed, program.floatX)
         state = {i.name: in_torch.tensor(i.array(0)) for i in program.inputs if i.shared}
         results = []
-        note = in_torch.disturbed(in_torch.Noise(noise, seed))
+        note = in_torch.Noise(noise, seed)
         for call in range(program.calls):
-            space: dict[str, Any] = {"T": in_torch, "graphlib": in_torch.graphlib, "note": note, "rng": rng}
+            space: dict[str, Any] = {**in_torch.names(note), "rng": rng}
             space.update(state)
             space.update({i.name: in_torch.tensor(i.array(call)) for i in program.inputs if not i.shared})
             for name in program.wrt:
@@ -222,16 +220,15 @@ def by_torch(program: Program, floats: list[str], runs: int = 4) -> Wanted:
 
 
 def by_reference(programs: Sequence[Program], floats: Sequence[list[str]]) -> list[Wanted]:
-    """By graphlib's reference backend."""
+    """Outputs and updates by NumPy, derivatives by graphlib's reference backend."""
     compiled = Compiled(programs, floats, "reference")
     random = np.random.RandomState(0)
 
     def disturb(array: np.ndarray) -> np.ndarray:
         if array.dtype.kind != "f":
             return array
-        return (array * (1 + size[array.dtype.name] * random.choice([-1, 1], array.shape))).astype(
-            array.dtype
-        )
+        change = size[array.dtype.name] * random.choice([-1, 1], array.shape)
+        return (array * (1 + change)).astype(array.dtype)
 
     size = {"float64": 1e-9, "float32": 1e-5}
     plain = [compiled.call(c) for c in range(programs[0].calls)]
@@ -247,6 +244,12 @@ def by_reference(programs: Sequence[Program], floats: Sequence[list[str]]) -> li
                 if array.dtype.kind == "f":
                     largest = np.max(np.abs(array[np.isfinite(array)]), initial=0.0)
                     call[j] = array, bound + 1e4 * ROUNDOFF[program.floatX] * largest
+        for call, space in zip(calls, evaluate(program), strict=True):
+            for j, name in enumerate(program.outputs):
+                call[j] = np.asarray(space[name]), call[j][1]
+            shared = [i.name for i in program.inputs if i.shared]
+            for j, name in enumerate(shared, len(call) - len(shared)):
+                call[j] = np.asarray(space[program.updates.get(name, name)]), call[j][1]
         result.append(Wanted(part.names + [s.name for s in part.shared], calls))
     return result
 
@@ -272,19 +275,19 @@ def disagreement(got: np.ndarray, wanted: np.ndarray, bound: np.ndarray, floatX:
         loose = ~(bound < LOOSE[floatX] * scale + 1e-30) & (wanted != 0)
         tally.ill_conditioned += int(np.any(loose & np.isfinite(wanted)))
         with np.errstate(invalid="ignore"):
-            wrong = (
-                ~(np.abs(got.astype("float64") - wanted) <= bound) & np.isfinite(wanted) & ~np.isinf(bound)
-            )
+            near = np.abs(got.astype("float64") - wanted) <= bound
+        wrong = ~near & np.isfinite(wanted) & ~np.isinf(bound)
     if not np.any(wrong):
         return ""
     place = tuple(int(n) for n in np.argwhere(wrong)[0])
     limit = f", {float(bound[place]):.1e} is excused" if wanted.dtype.kind == "f" else ""
-    text = f"at {place}: got {got[place]!r}, wanted {wanted[place]!r}{limit}; {int(wrong.sum())} of {wrong.size} wrong"
-    return text.replace("np.float64", "").replace("np.float32", "").replace("np.int64", "")
+    values = f"got {got[place].item()!r}, wanted {wanted[place].item()!r}{limit}"
+    return f"at {place}: {values}; {int(wrong.sum())} of {wrong.size} wrong"
 
 
 def check(programs: Sequence[Program], modes: Sequence[str], against: str) -> tuple[list[Finding], Tally]:
-    """Everything that goes wrong with a batch; an error of a batch is looked for in its programs one by one."""
+    """Everything that goes wrong with a batch; an error of a batch is looked for in one program after the
+    other."""
     tally = Tally(programs=len(programs))
     programs = [p.copy() for p in programs]
     floats = [float_outputs(p) for p in programs]
@@ -336,8 +339,6 @@ def check(programs: Sequence[Program], modes: Sequence[str], against: str) -> tu
                 return findings, tally
             return _one_by_one(programs, modes, against, findings, tally)
     for mode in modes:
-        if mode == against:
-            continue
         try:
             compiled = Compiled(programs, floats, mode)
             calls = [compiled.call(c) for c in range(programs[0].calls)]

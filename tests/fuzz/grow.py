@@ -69,13 +69,7 @@ class Grower:
         if rng.random() < 0.4:
             self.lengths = [[n[0]] * calls for n in self.lengths]
         self.spaces = [
-            {
-                "T": in_numpy,
-                "graphlib": in_numpy.graphlib,
-                "note": in_numpy.note,
-                "rng": in_numpy.Streams(rng.randrange(1000), floatX),
-            }
-            for _ in range(calls)
+            {**in_numpy.names(), "rng": in_numpy.Streams(rng.randrange(1000), floatX)} for _ in range(calls)
         ]
 
     def child(self) -> Grower:
@@ -421,7 +415,8 @@ class Grower:
                 result = f"({result}, graphlib.until(T.gt(T.sum({until}), {self.pick([-1.0, 0.5, 2.0])})))"
         args = [x.name for x, _ in sequences] + [x.name for x, _ in states] + [v.name for v in closed]
         return args, {
-            "parameters": [name for name, _, _ in given], "body": body.rows, "returns": returns, "until": until,
+            "parameters": [name for name, _, _ in given], "body": body.rows, "returns": returns,
+            "until": until,
             "result": result, "sequences": f"[{', '.join(texts)}]",
             "info": f"[{', '.join(infos + ['None'] * mapped)}]",
             "closed": f"[{', '.join(v.name for v in closed)}]", "steps": steps, "backwards": backwards,
@@ -482,19 +477,14 @@ class Grower:
 
 
 def evaluate(program: Program) -> list[dict[str, np.ndarray]]:
-    """All values in each call by NumPy, shared variables as their updates leave them. Raises ``Unfit`` and NumPy's
+    """All values in each call by NumPy, shared variables as updates leave them. Raises ``Unfit`` and NumPy's
     own errors."""
     rng = in_numpy.Streams(program.seed, program.floatX)
     state = {i.name: in_numpy.array(i.array(0)) for i in program.inputs if i.shared}
     text = compile(body_text(program, [], False), "program", "exec")
     spaces = []
     for call in range(program.calls):
-        space: dict[str, Any] = {
-            "T": in_numpy,
-            "graphlib": in_numpy.graphlib,
-            "note": in_numpy.note,
-            "rng": rng,
-        }
+        space: dict[str, Any] = {**in_numpy.names(), "rng": rng}
         space.update({i.name: in_numpy.array(i.array(call)) for i in program.inputs if not i.shared})
         space.update(state)
         with np.errstate(all="ignore"):
@@ -533,18 +523,28 @@ def _attempt(rng: random.Random, size: int | None, label: str) -> Program | None
     outputs = [name for name in made if name not in used] or made[-1:]
     outputs += [name for name in made if name not in outputs and rng.random() < 0.15]
     program = Program(
-        floatX, grower.inputs, grower.rows, outputs, [i.name for i in grower.inputs if i.dtype == floatX],
-        rng.choice(list(COSTS)), rng.choice([0, 1, 1, 2, 2]), rng.choice(list(DIRECTIONS)), seed=rng.randrange(1000), label=label,
-    )  # fmt: skip
+        floatX,
+        grower.inputs,
+        grower.rows,
+        outputs,
+        [i.name for i in grower.inputs if i.dtype == floatX],
+        rng.choice(list(COSTS)),
+        rng.choice([0, 1, 1, 2, 2]),
+        rng.choice(list(DIRECTIONS)),
+        seed=rng.randrange(1000),
+        label=label,
+    )
     for i in grower.inputs:
-        if i.shared:
-            same = [
-                v.name for v in grower.pool
-                if v.name in made and v.kind == KINDS[np.dtype(i.dtype).kind] and all(a.shape == tuple(i.values[0]["shape"]) for a in v.arrays)
-                and (v.kind == "float" or v.arrays[0].dtype == i.dtype)
-            ]  # fmt: skip
-            if same:
-                program.updates[i.name] = rng.choice(same)
+        array = in_numpy.array(i.array(0))
+        same = [
+            v.name
+            for v in grower.pool
+            if i.shared
+            and v.name in made
+            and all(a.shape == array.shape and a.dtype == array.dtype for a in v.arrays)
+        ]
+        if same:
+            program.updates[i.name] = rng.choice(same)
     program = program.pruned()
     for updates in (program.updates, {}):
         program.updates = updates

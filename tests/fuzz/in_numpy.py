@@ -1,4 +1,4 @@
-"""NumPy under graphlib's names, for a program's text; it refuses (``Unfit``) what has no well-conditioned value.
+"""NumPy under graphlib's names, for a program's text; it refuses (``Unfit``) what is not well-conditioned.
 
 What two programs may differ in without either being wrong is kept out of programs here: values near a kink, a
 pole, a tie or a step, values that are not finite or large, products that overflow an integer.
@@ -7,6 +7,7 @@ pole, a tie or a step, values that are not finite or large, products that overfl
 from __future__ import annotations
 
 import builtins
+import sys
 import types
 from typing import Any
 
@@ -595,8 +596,9 @@ def _categorical_crossentropy(p, y):
 nnet = types.SimpleNamespace(
     sigmoid=lambda x: _float(special.expit(x)), softplus=lambda x: np.logaddexp(0, x), softmax=_softmax,
     logsoftmax=_logsoftmax, relu=_relu, elu=_elu, selu=_selu,
-    hard_sigmoid=lambda x: np.clip(_away(x, -2.5, 2.5) * 0.2 + 0.5, 0, 1), softsign=lambda x: x / (1 + np.abs(x)),
-    binary_crossentropy=_binary_crossentropy, categorical_crossentropy=_categorical_crossentropy, conv2d=conv2d,
+    hard_sigmoid=lambda x: np.clip(_away(x, -2.5, 2.5) * 0.2 + 0.5, 0, 1),
+    softsign=lambda x: x / (1 + np.abs(x)), binary_crossentropy=_binary_crossentropy,
+    categorical_crossentropy=_categorical_crossentropy, conv2d=conv2d,
 )  # fmt: skip
 signal = types.SimpleNamespace(pool=types.SimpleNamespace(pool_2d=pool_2d))
 xlogx = types.SimpleNamespace(xlogx=lambda x: x * log(x), xlogy0=lambda x, y: (_away(x, 0), x * log(y))[1])
@@ -614,7 +616,7 @@ class until:
 
 
 def loop(fn, sequences, infos, closed, steps, backwards, together):
-    """Theano's scan, written out; ``together`` stacks the rows of an output, given one that tells its form."""
+    """Theano's scan, written out; ``together`` stacks the rows of an output."""
     sequences = [s if isinstance(s, dict) else {"input": s, "taps": [0]} for s in _listed(sequences)]
     infos = [i if isinstance(i, dict) else {"initial": i, "taps": [-1], "bare": True} for i in _listed(infos)]
     rows = []
@@ -626,8 +628,7 @@ def loop(fn, sequences, infos, closed, steps, backwards, together):
             rows.append([sequence["input"][t + tap - low] for t in range(builtins.max(length, 0))])
     if backwards:
         rows = [r[::-1] for r in rows]
-    if steps is None:
-        steps = builtins.min(len(r) for r in rows)
+    steps = builtins.min(len(r) for r in rows) if steps is None else int(steps)
     need(steps >= 0 and all_lengths([len(r) >= steps for r in rows]))
     need(steps > 0)
     states = []
@@ -640,7 +641,7 @@ def loop(fn, sequences, infos, closed, steps, backwards, together):
             states.append([info["initial"][k] for k in range(-builtins.min(*info["taps"], 0))])
     firsts = [len(s) if s is not None else 0 for s in states]
     histories = [s if s is not None else [] for s in states]
-    for t in range(int(steps)):
+    for t in range(steps):
         last = [
             histories[k][tap]
             for k, info in enumerate(infos)
@@ -703,6 +704,11 @@ def loops(together, condition_type):
 
 
 graphlib = loops(lambda rows: array(np.stack([np.asarray(r) for r in rows])), until)
+
+
+def names() -> dict[str, Any]:
+    """What a program's text is executed with."""
+    return {"T": sys.modules[__name__], "graphlib": graphlib, "note": note, "use": lambda value: value}
 
 
 # random numbers: Philox4x32-10 (Salmon et al., 2011) written a second time

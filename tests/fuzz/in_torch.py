@@ -1,12 +1,13 @@
 """PyTorch in float64 under graphlib's names, for a program's text.
 
-``note`` disturbs every result of a row by a relative ``noise`` (none by default): how far the outputs then move says
-what rounding may do to them.
+``note`` disturbs every result of a row by a relative ``noise`` (none by default): how far the outputs then
+move says what rounding may do to them.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 import types
 from typing import Any
 
@@ -49,15 +50,36 @@ def tensor(array: np.ndarray) -> torch.Tensor:
 
 
 class _Current:
-    """The noise of the run that is going on: what functions inside a row's text are given and give has it too."""
+    """The noise of the run that is going on: functions inside a row's text disturb by it, too."""
 
     noise = Noise(0.0)
 
 
-def disturbed(noise: Noise) -> Noise:
-    """``noise`` from here on."""
+class _Use(torch.autograd.Function):
+    """The value, whose gradient is disturbed: what flows back from one use does not cancel exactly with the
+    rest."""
+
+    @staticmethod
+    def forward(ctx, x, noise):
+        ctx.noise = noise
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, g):
+        return ctx.noise(g), None
+
+
+def use(value: Any) -> Any:
+    noise = _Current.noise
+    if not noise.size or not isinstance(value, torch.Tensor) or not value.requires_grad:
+        return value
+    return _Use.apply(value, noise)
+
+
+def names(noise: Noise) -> dict[str, Any]:
+    """What a program's text is executed with, from here on under this noise."""
     _Current.noise = noise
-    return noise
+    return {"T": sys.modules[__name__], "graphlib": graphlib, "note": noise, "use": use}
 
 
 def _n(value: Any) -> Any:
@@ -78,11 +100,14 @@ def grad(cost: torch.Tensor, wrt: list, disconnected_inputs: str = "ignore") -> 
     return [torch.zeros_like(w) if g is None else g for w, g in zip(wrt, found, strict=True)]
 
 
-for _name in (
-    "exp log sqrt tanh sin cos tan arctan arcsin arccos sinh cosh arcsinh arccosh arctanh erf erfc log1p expm1 exp2 log2 "
-    "log10 arctan2 logaddexp outer"
-).split():
-    globals()[_name] = _noisy(getattr(torch, _name))
+exp, log, sqrt, tanh, sin, cos, tan, arctan, arcsin, arccos, sinh, cosh, arcsinh, arccosh, arctanh = (
+    _noisy(getattr(torch, name))
+    for name in "exp log sqrt tanh sin cos tan arctan arcsin arccos sinh cosh arcsinh arccosh arctanh".split()
+)
+erf, erfc, log1p, expm1, exp2, log2, log10, arctan2, logaddexp, outer = (
+    _noisy(getattr(torch, name))
+    for name in "erf erfc log1p expm1 exp2 log2 log10 arctan2 logaddexp outer".split()
+)
 sqr = _noisy(torch.square)
 
 

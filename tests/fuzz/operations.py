@@ -1,9 +1,9 @@
 """The operations that programs are made of: one row each, with its text and how its arguments are drawn.
 
-The text is Python with ``T`` for graphlib's names, which ``in_numpy`` and ``in_torch`` offer as well; only where
-neither can be brought to it there is a second text, ``others``. A function that draws gets a ``Grower`` and
-returns (names of arguments, parameters); it raises ``NoFit`` where nothing fits. It does not need to be exact: NumPy
-tries what was drawn, and refuses what has no value, or lies near a kink (``in_numpy.Unfit``).
+The text is Python with ``T`` for graphlib's names, which ``in_numpy`` and ``in_torch`` offer as well; only
+where neither can be brought to it there is a second text, ``others``. A function that draws gets a ``Grower``
+and returns (names of arguments, parameters); it raises ``NoFit`` where nothing fits. It does not need to be
+exact: NumPy tries what was drawn, and refuses what has no value, or lies near a kink (``in_numpy.Unfit``).
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ class NoFit(Exception):
 @dataclass
 class Operation:
     """``source``: parameters that are Python text. ``ones``: which axes of the result are known to be 1, from
-    arguments and parameters; by default none. ``outs`` 0 is a list of any length. ``weight``: how often it is chosen."""
+    arguments and parameters; by default none. ``outs`` 0 is a list of any length. ``weight``: how often it is
+    chosen. ``inside``: whether a loop's body may have it."""
 
     name: str
     draw: Callable
@@ -109,7 +110,8 @@ def two_numbers(g):
 
 
 for _name, _text, _weight in [
-    ("add", "{0} + {1}", 4), ("sub", "{0} - {1}", 3), ("mul", "{0} * {1}", 5), ("maximum", "T.maximum({0}, {1})", 1),
+    ("add", "{0} + {1}", 4), ("sub", "{0} - {1}", 3), ("mul", "{0} * {1}", 5),
+    ("maximum", "T.maximum({0}, {1})", 1),
     ("minimum", "T.minimum({0}, {1})", 1),
 ]:  # fmt: skip
     add(_name, _text, two_numbers, ones=broadcast_ones, weight=_weight)
@@ -142,7 +144,10 @@ def one_int(g):
     return [g.int().name], {}
 
 
-for _name, _text in [("int_floor_div", "{0} // {1}"), ("int_mod", "{0} % {1}"), ("bit_and", "{0} & {1}"), ("bit_or", "{0} | {1}"), ("bit_xor", "{0} ^ {1}")]:  # fmt: skip
+for _name, _text in [
+    ("int_floor_div", "{0} // {1}"), ("int_mod", "{0} % {1}"), ("bit_and", "{0} & {1}"),
+    ("bit_or", "{0} | {1}"), ("bit_xor", "{0} ^ {1}"),
+]:  # fmt: skip
     add(_name, _text, two_ints, ones=broadcast_ones, weight=0.4)
 for _name, _text in [
     ("int_sqr", "T.sqr({0})"), ("int_third", "{0} // 3"), ("int_rest", "{0} % 4"), ("int_neg", "-{0}"),
@@ -238,7 +243,8 @@ def reduced(kind="float", single=False):
 
 for _name, _kind, _weight in [
     ("sum", "float int bool", 4), ("mean", "float", 2), ("prod", "float int", 0.7), ("max", "float int", 1.5),
-    ("min", "float int", 0.7), ("any", "bool", 0.4), ("all", "bool", 0.4), ("std", "float", 0.5), ("var", "float", 0.7),
+    ("min", "float int", 0.7), ("any", "bool", 0.4), ("all", "bool", 0.4), ("std", "float", 0.5),
+    ("var", "float", 0.7),
     ("logsumexp", "float", 1),
 ]:  # fmt: skip
     add(
@@ -275,7 +281,10 @@ def along(kind="float"):
     return draw
 
 
-for _name, _kind, _weight in [("cumsum", "float int", 1), ("cumprod", "float", 0.5), ("sort", "float int", 0.6), ("argsort", "float int", 0.4)]:  # fmt: skip
+for _name, _kind, _weight in [
+    ("cumsum", "float int", 1), ("cumprod", "float", 0.5), ("sort", "float int", 0.6),
+    ("argsort", "float int", 0.4),
+]:  # fmt: skip
     add(_name, f"T.{_name}({{0}}, axis={{axis}})", along(_kind), weight=_weight)
 add("softmax", "T.nnet.softmax({0}, axis={axis})", along(), weight=1)
 add("logsoftmax", "T.nnet.logsoftmax({0}, axis={axis})", along(), weight=0.6)
@@ -341,7 +350,7 @@ add(
 add(
     "dot_int",
     "T.dot({0}, {1})",
-    lambda g: ([(x := g.int(lambda v: v.ndim in (1, 2))).name, g.int(lambda v: v.ndim in (1, 2)).name], {}),
+    lambda g: ([g.int(lambda v: v.ndim in (1, 2)).name, g.int(lambda v: v.ndim in (1, 2)).name], {}),
     weight=0.4,
 )
 add("batched_dot", "T.batched_dot({0}, {1})", stacks, weight=0.7)
@@ -492,9 +501,22 @@ add(
     ),
     weight=0.5,
 )
-add("pad", "T.set_subtensor(T.zeros(({0}.shape[0] + {before} + {after},), dtype='{dtype}')[{before}:{before} + {0}.shape[0]], {0})",
-    lambda g: ([g.float(lambda v: v.ndim == 1).name], {"before": g.pick([0, 1, 2]), "after": g.pick([0, 1, 3]), "dtype": g.floatX}),
-    "T.pad({0}, {before}, {after})", source="dtype", weight=0.5)  # fmt: skip
+
+
+def to_pad(g):
+    widths = {"before": g.pick([0, 1, 2]), "after": g.pick([0, 1, 3]), "dtype": g.floatX}
+    return [g.float(lambda v: v.ndim == 1).name], widths
+
+
+_PADDED = "T.zeros(({0}.shape[0] + {before} + {after},), dtype='{dtype}')[{before}:{before} + {0}.shape[0]]"
+add(
+    "pad",
+    f"T.set_subtensor({_PADDED}, {{0}})",
+    to_pad,
+    "T.pad({0}, {before}, {after})",
+    source="dtype",
+    weight=0.5,
+)
 add("arange", "T.arange({0}.shape[{axis}])", along("float int bool"), weight=0.5)
 add(
     "lengths",
@@ -828,7 +850,8 @@ def image_and_filters(g):
 
 add(
     "conv2d",
-    "T.nnet.conv2d({0}, {1}, border_mode={border}, subsample={subsample}, filter_flip={flip}, filter_dilation={dilation})",
+    "T.nnet.conv2d({0}, {1}, border_mode={border}, subsample={subsample}, filter_flip={flip}, "
+    "filter_dilation={dilation})",
     image_and_filters,
     weight=0.7,
     inside=False,
@@ -926,8 +949,15 @@ def a_branch(g):
 
 
 add("ifelse", "graphlib.ifelse({0}, {1}, {2})", a_branch, weight=0.6)
-add("scan", "graphlib.scan({step}, sequences={sequences}, outputs_info={info}, non_sequences={closed}, n_steps={steps}, go_backwards={backwards}, return_list=True)[0]",
-    lambda g: g.loop(), source="step sequences info closed steps result", outs=0, weight=2.5)  # fmt: skip
+add(
+    "scan",
+    "graphlib.scan({step}, sequences={sequences}, outputs_info={info}, non_sequences={closed}, "
+    "n_steps={steps}, go_backwards={backwards}, return_list=True)[0]",
+    lambda g: g.loop(),
+    source="step sequences info closed steps result",
+    outs=0,
+    weight=2.5,
+)
 add(
     "map",
     "graphlib.map({step}, {sequences})[0]",

@@ -60,7 +60,7 @@ class Row:
 
 @dataclass
 class Program:
-    """``cost`` names a function for each output that is a float; ``order`` is how often it is differentiated."""
+    """``cost`` names a function for each output that is a float; ``order``: how often it is derived."""
 
     floatX: str
     inputs: list[Input]
@@ -144,8 +144,11 @@ def array_text(value: dict) -> str:
 
 
 def row_lines(row: Row, graphlib: bool, stream: list[int], indent: str = "") -> list[str]:
-    """The lines of a row. Elsewhere than in graphlib the result goes through ``note`` (which looks at it, or
-    disturbs it), and draws are told the number of their stream: ``stream`` counts them."""
+    """The lines of a row.
+
+    Elsewhere than in graphlib the result goes through ``note`` and operands through ``use`` (which look at
+    them, or disturb them), and draws are told the number of their stream: ``stream`` counts them.
+    """
     from .operations import OPERATIONS
 
     operation = OPERATIONS[row.op]
@@ -164,7 +167,8 @@ def row_lines(row: Row, graphlib: bool, stream: list[int], indent: str = "") -> 
     if "{rng}" in template:
         rng = "rng" if graphlib else f"rng[{stream[0]}]"
         stream[0] += 1
-    text = template.format(*row.args, all=", ".join(row.args), rng=rng, **params)
+    args = row.args if graphlib else [f"use({a})" for a in row.args]
+    text = template.format(*args, all=", ".join(args), rng=rng, **params)
     if not graphlib:
         text = f"note({text})"
     lines.append(f"{indent}{names} = {text}")

@@ -13,7 +13,7 @@ from .grow import REFUSED, evaluate
 from .program import Input, Program, Row, packed, unpacked
 
 
-def shrunk(finding: Finding, check: Callable[[Program], Finding | None], seconds: float = 120) -> Finding:
+def shrunk(finding: Finding, check: Callable[[Program], Finding | None], seconds: float = 300) -> Finding:
     """The finding of a smaller program; ``check`` says whether one goes wrong in the same way."""
     program = Program.from_json(finding.programs[0])
     until = time.monotonic() + seconds

@@ -41,18 +41,17 @@ def text_of(finding: Finding, against: str) -> str:
         lines.append(f"rng = T.shared_randomstreams.RandomStreams({program.seed})")
     lines += [text.rstrip()]
     updates = ", ".join(f"({s}, {v})" for s, v in program.updates.items())
-    lines.append(
-        f"f = graphlib.function([{', '.join(i.name for i in given)}], results, updates=[{updates}], on_unused_input='ignore')"
-    )
+    variables = ", ".join(i.name for i in given)
+    options = f"updates=[{updates}], on_unused_input='ignore'"
+    lines.append(f"f = graphlib.function([{variables}], results, {options})")
     lines += ["", "calls = ["]
     lines += [f"    [{', '.join(array_text(i.values[c]) for i in given)}]," for c in range(program.calls)]
     lines.append("]")
     if wanted is None:
         lines += ["for arguments in calls:", "    print(*f(*arguments), sep='\\n')"]
         return "\n".join(lines) + "\n"
-    lines.append(
-        f"wanted = [  # {'PyTorch in float64' if against == 'torch' else 'the reference backend'}, and how far off is excused"
-    )
+    source = "PyTorch in float64" if against == "torch" else "the reference backend"
+    lines.append(f"wanted = [  # by {source}, and how far off is excused")
     for call in wanted.calls:
         lines.append("    [")
         for array, bound in call[: len(wanted.names) - len(shared)]:

@@ -54,7 +54,7 @@ class Worker:
             self.process = None
 
     def check(self, tasks: list, modes: Sequence[str] | None = None) -> tuple[list[Finding], Tally]:
-        """What is wrong with the programs. A death or a time-out is looked for in one program after the other."""
+        """What is wrong with the programs; the cause of a death or a time-out is looked for in each alone."""
         modes = list(modes or self.modes)
         if self.process is None:
             self._start()
