@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 import threading
@@ -19,7 +20,7 @@ from .compare import MODES, Finding, Tally
 from .program import Program
 from .shrink import shrunk
 from .stand_alone import text_of
-from .workers import Worker
+from .workers import Worker, quick_compiler
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--against", choices=["torch", "reference"], default="torch", help="who is right")
     parser.add_argument("--modes", default=",".join(MODES), help="of them (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("fuzz-results"), help="folder of what is found")
+    parser.add_argument("--quick", action="store_true", help="C without optimisation, compiled much faster")
     options = parser.parse_args(arguments)
     modes = options.modes.split(",")
     for mode in modes:
@@ -58,6 +60,11 @@ class Run:
     def run(self) -> int:
         options = self.options
         options.out.mkdir(parents=True, exist_ok=True)
+        if options.quick:
+            flags = os.environ.get("GRAPHLIB_FLAGS", "")
+            os.environ["GRAPHLIB_FLAGS"] = ",".join(
+                filter(None, [flags, f"cc={quick_compiler(options.out)}"])
+            )
         self.log = open(options.out / "findings.jsonl", "w")  # noqa: SIM115
         numbers = range(options.first, options.first + options.graphs)
         batches = [list(numbers[k : k + options.batch]) for k in range(0, len(numbers), options.batch)]
@@ -70,7 +77,7 @@ class Run:
                     future.result()
                     bar.update(len(waiting[future]))
                     bar.set_postfix(found=len(self.findings))
-                    if bar.disable and (done % 10 == 0 or done == len(batches)):
+                    if bar.disable and (done % 5 == 0 or done == len(batches)):
                         print(
                             f"{self.tally.programs} graphs, {self.tally.results} results, "
                             f"{len(self.findings)} findings, {time.monotonic() - start:.0f} s", flush=True,

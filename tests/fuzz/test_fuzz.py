@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+import graphlib
+
 from . import in_numpy
 from .__main__ import main
 from .compare import check
@@ -13,13 +15,20 @@ from .operations import OPERATIONS
 from .program import Input, Program, Row, body_text
 from .shrink import shrunk
 from .stand_alone import text_of
-from .workers import Worker
+from .workers import Worker, quick_compiler
 
 BATCH = 20
 
 
+@pytest.fixture
+def quick(tmp_path):
+    """The other tests compile with optimisation; here it would be most of the time."""
+    with graphlib.config.change(cc=str(quick_compiler(tmp_path))):
+        yield
+
+
 @pytest.mark.parametrize("first", range(0, 500, BATCH))
-def test_programs(first):
+def test_programs(first, quick):
     """Outputs against NumPy, derivatives against the reference backend. A failure is made small by
     ``python -m tests.fuzz --seed 2026 --first N --graphs 1 --against reference``."""
     programs = [grown(2026, n) for n in range(first, first + BATCH)]
