@@ -27,13 +27,15 @@ class Slot:
 
 def plan(schedule: Schedule, in_arena: Callable[[Variable], bool]) -> list[Slot]:
     """Slots for every intermediate result that lives in the arena."""
+    #: the last step that reads what lies in a variable's place: the variable whose place it is may never be
+    #: written, if a product's kernel goes on to compute what was to be made of it
     last: dict[Variable, int] = {}
     for k, step in enumerate(schedule.steps):
         for v in step.reads():
-            last[v] = k
+            last[schedule.home(v)] = k
     for symbol in schedule.low.dims:
         for v in schedule.low.dims[symbol].uses:
-            last[v] = len(schedule.steps)
+            last[schedule.home(v)] = len(schedule.steps)
     slots: list[Slot] = []
     free: list[Slot] = []
     placed: set[Variable] = set()

@@ -185,10 +185,14 @@ def positions(starts: list[tuple], index: Sequence[Poly]) -> list[Poly]:
 
 
 class AdvancedIndex(Op):
-    """Integer arrays on some axes, broadcast together; the result's axes stand where NumPy puts them."""
+    """Integer arrays on some axes, broadcast together; the result's axes stand where NumPy puts them.
 
-    def __init__(self, entries: tuple[bool, ...]) -> None:
+    ``sliced``: the user's index had slices too, and what is indexed is the part that those select.
+    """
+
+    def __init__(self, entries: tuple[bool, ...], sliced: bool = False) -> None:
         self.entries = entries
+        self.sliced = sliced
 
     view = True
 
@@ -353,7 +357,7 @@ def index(x: Any, key: Any) -> Variable:
         for i in plain
         if not isinstance(i, slice)
     ]
-    op = AdvancedIndex(entries)
+    op = AdvancedIndex(entries, sliced is not x)
     return _new_axes(op.make(sliced, *arrays), items, op.front, max(a.ndim for a in arrays))
 
 

@@ -268,9 +268,7 @@ def _write(part: Variable, y: Any, mode: str) -> Variable:
         else AdvancedWrite(owner.op.entries, mode)
     )
     written = op.make(x, y, *indices)
-    inside_part = (
-        isinstance(owner.op, AdvancedIndex) and x.owner is not None and isinstance(x.owner.op, BasicIndex)
-    )
+    inside_part = isinstance(owner.op, AdvancedIndex) and owner.op.sliced
     return _write(x, written, "set") if inside_part else written
 
 

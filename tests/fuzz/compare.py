@@ -219,6 +219,10 @@ def by_torch(program: Program, floats: list[str], runs: int = 4) -> Wanted:
     ])  # fmt: skip
 
 
+def _largest(array: np.ndarray) -> float:
+    return float(np.max(np.abs(array[np.isfinite(array)]), initial=0.0))
+
+
 def by_reference(programs: Sequence[Program], floats: Sequence[list[str]]) -> list[Wanted]:
     """Outputs and updates by NumPy, derivatives by graphlib's reference backend."""
     compiled = Compiled(programs, floats, "reference")
@@ -240,10 +244,12 @@ def by_reference(programs: Sequence[Program], floats: Sequence[list[str]]) -> li
         ratio = 64 * ROUNDOFF[program.floatX] / size[program.floatX]
         calls = [_bounded(plain[c][k], [moved[c][k]], program.floatX, ratio) for c in range(program.calls)]
         for call in calls:
+            # what cancels in a derivative is as large as the program's other results, or 1
+            whole = max((_largest(array) for array, _ in call if array.dtype.kind == "f"), default=0.0)
             for j, (array, bound) in enumerate(call):
                 if array.dtype.kind == "f":
-                    largest = np.max(np.abs(array[np.isfinite(array)]), initial=0.0)
-                    call[j] = array, bound + 1e4 * ROUNDOFF[program.floatX] * largest
+                    more = 1e4 * _largest(array) + 64 * max(whole, 1.0)
+                    call[j] = array, bound + ROUNDOFF[program.floatX] * more
         for call, space in zip(calls, evaluate(program), strict=True):
             for j, name in enumerate(program.outputs):
                 call[j] = np.asarray(space[name]), call[j][1]
@@ -271,7 +277,7 @@ def disagreement(got: np.ndarray, wanted: np.ndarray, bound: np.ndarray, floatX:
         wrong = (got != wanted) & (bound == 0)
     else:
         tally.not_finite += int(not np.all(np.isfinite(wanted)))
-        scale = np.maximum(np.abs(wanted), np.max(np.abs(wanted[np.isfinite(wanted)]), initial=0.0))
+        scale = np.maximum(np.abs(wanted), _largest(wanted))
         loose = ~(bound < LOOSE[floatX] * scale + 1e-30) & (wanted != 0)
         tally.ill_conditioned += int(np.any(loose & np.isfinite(wanted)))
         with np.errstate(invalid="ignore"):

@@ -574,3 +574,30 @@ def differences(cost, point):
         step[place] = 0.5
         result[place] = cost(point + step) - cost(point - step)
     return result
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_written_to_is_what_was_indexed_last(mode):
+    """A part of a view gives the whole view, of one index with slices and arrays the whole tensor."""
+    x, m, i = T.dvector("x"), T.TensorType("bool", (None,))("m"), T.lvector("i")
+    rest = x[1:]
+    sums, _ = graphlib.scan(lambda a, b: a + b, x, T.constant(0.0, dtype="float64"))
+    table = x.reshape((2, 2))
+    f = compiled(
+        mode,
+        [x, m, i],
+        [
+            T.set_subtensor(rest[m], 0.5),
+            T.inc_subtensor(rest[i], 0.5),
+            T.set_subtensor(rest[m.nonzero()], rest[m] * 2),
+            T.set_subtensor(sums[i], 0.5),
+            T.set_subtensor(table[1:, i], 0.5),
+            T.grad(T.sqr(T.set_subtensor(rest[i], 0.5)).sum(), x),
+        ],
+    )
+    got = f(np.array([1.0, 2, 3, 4]), np.array([True, False, True]), np.array([0]))
+    wanted = [
+        [0.5, 3, 0.5], [2.5, 3, 4], [4, 3, 8], [0.5, 3, 6, 10], [[1, 2], [0.5, 4]], [0, 0, 6, 8],
+    ]  # fmt: skip
+    for a, b in zip(got, wanted, strict=True):
+        np.testing.assert_array_equal(a, b)
