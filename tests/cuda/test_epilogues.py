@@ -13,8 +13,8 @@ def slopes(x, w):
 
 
 def test_what_lies_in_the_place_of_a_product_that_is_never_written_is_kept():
-    """In the second derivatives a product is added to another in its place, and an epilogue takes what comes of
-    that: the place is in use until the epilogue has read it."""
+    """In the second derivatives a product is added to another in its place, and an epilogue takes what comes
+    of that: the place is in use until the epilogue has read it."""
     x, w = T.dmatrix("x"), T.dmatrix("w")
     v = T.dot(T.sqr(x), w)
     first = T.grad(T.sum(v * 0.5 + T.sqr(v) * 0.25), [x, w])

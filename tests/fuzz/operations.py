@@ -120,7 +120,7 @@ for _name, _text, _weight in [
     ("logaddexp", "T.logaddexp({0}, {1})", 0.4), ("mod", "{0} % {1}", 0.4),
     ("soft_div", "{0} / (1 + {1} ** 2)", 1), ("gate", "T.nnet.sigmoid({0}) * T.tanh({1})", 1),
     ("difference_squared", "T.sqr({0} - {1})", 1), ("mixed", "0.25 * {0} + 0.75 * {1}", 1),
-    ("entropy", "T.nnet.binary_crossentropy(T.nnet.sigmoid({0}), T.nnet.sigmoid({1}))", 0.7),
+
     ("xlogy0", "T.xlogx.xlogy0({0}, {1})", 0.4), ("times_exp", "{0} * T.exp({1})", 0.7),
     ("scaled_by_sum", "{0} / (4 + T.sqr(T.sum({1})))", 0.7), ("times_mean", "{0} * T.mean({1})", 0.7),
 ]:  # fmt: skip
@@ -133,6 +133,20 @@ for _name, _text, _weight in [
     )
 
 add("floor_div", "{0} // {1}", two_floats, "T.floor_div({0}, {1})", ones=broadcast_ones, weight=0.4)
+
+
+def two_alike(g):
+    x = g.float()
+    return g.shuffled([x.name, g.partner(x, lambda v: v.ndim == x.ndim, broadcast=False).name]), {}
+
+
+add(
+    "entropy",
+    "T.nnet.binary_crossentropy(T.nnet.sigmoid({0}), T.nnet.sigmoid({1}))",
+    two_alike,
+    ones=broadcast_ones,
+    weight=0.7,
+)
 
 
 def two_ints(g):
