@@ -445,6 +445,17 @@ rectify = _row(
     A,
     doc="max(x, 0); NaN stays NaN.  The gradient at 0 is a half, as Theano's is.",
 )
+leaky_rectify = _row(
+    "leaky_rectify",
+    lambda x, a: np.where(x > 0, x, x * a),
+    lambda x, a, o, g: (
+        g * switch(gt(x, 0), 1, switch(eq(x, 0), a * 0.5 + 0.5, a)),
+        switch(gt(x, 0), 0, g * x),
+    ),
+    A,
+    2,
+    doc="x where positive, else x times the second operand.  The gradient at 0 is the mean of both sides'.",
+)
 tanh = _row("tanh", np.tanh, lambda x, o, g: g * (1 - sqr(o)))
 sin = _row("sin", np.sin, lambda x, o, g: g * cos(x))
 cos = _row("cos", np.cos, lambda x, o, g: -g * sin(x))

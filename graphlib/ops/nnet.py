@@ -58,9 +58,7 @@ def relu(x: Any, alpha: Any = 0) -> Variable:
     x = as_variable(x)
     if not isinstance(alpha, Variable) and np.ndim(alpha) == 0 and alpha == 0:
         return ew.rectify(x)
-    if not x.type.is_float:
-        return ew.switch(ew.gt(x, 0), x, x * alpha)
-    return ew.rectify(x) - alpha * ew.rectify(-x)
+    return ew.leaky_rectify(x, alpha)
 
 
 def elu(x: Any, alpha: float = 1) -> Variable:

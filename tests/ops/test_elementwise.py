@@ -70,6 +70,7 @@ UNARY = {
     "invert": (np.invert, None),
 }
 BINARY = {
+    "leaky_rectify": lambda a, b: np.where(a > 0, a, a * b),
     "add": np.add,
     "sub": np.subtract,
     "mul": np.multiply,

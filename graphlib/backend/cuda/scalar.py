@@ -48,6 +48,7 @@ _ANY = {
 }
 _FLOAT = {
     **_ANY,
+    "leaky_rectify": "{0} > 0 ? {0} : {0} * {1}",
     **operators.FLOAT,
     "isinf": "fabs{f}({0}) == {inf}",
     "sgn": "gl_sgn({0})",
@@ -104,6 +105,7 @@ _INTEGER = {
     "sub": "({t})(({u}){0} - ({u}){1})",
     "mul": "({t})(({u}){0} * ({u}){1})",
     "sqr": "({t})(({u}){0} * ({u}){0})",
+    "leaky_rectify": "({t})({0} > 0 ? ({u}){0} : ({u}){0} * ({u}){1})",
     "abs": "({t})({0} < 0 ? 0 - ({u}){0} : ({u}){0})",
     "floor_div": "gl_floordiv(({o}){0}, ({o}){1})",
     "mod": "gl_mod(({o}){0}, ({o}){1})",
