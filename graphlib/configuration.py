@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,10 @@ class _Anything:
         object.__setattr__(self, name, value)
 
 
+#: the settings in a ``with config.change(...)`` block, those of its thread or task of asyncio alone
+_changed: ContextVar[dict[str, Any] | None] = ContextVar("changed settings", default=None)
+
+
 class Config:
     """The settings of this process; each is an attribute.  ``print(config)`` lists them with their
     meaning."""
@@ -106,8 +111,9 @@ class Config:
             setattr(self, name.strip(), value.strip())
 
     def __getattr__(self, name: str) -> Any:
+        changed = _changed.get()
         try:
-            return self._values[name]
+            return (changed or self._values)[name]
         except KeyError:
             raise AttributeError(
                 f"graphlib.config has no setting {name!r}; it has {', '.join(_OPTIONS)}"
@@ -117,23 +123,39 @@ class Config:
         if name not in _OPTIONS:
             raise AttributeError(f"graphlib.config has no setting {name!r}; it has {', '.join(_OPTIONS)}")
         try:
-            self._values[name] = _OPTIONS[name][1](value)
+            value = _OPTIONS[name][1](value)
         except ValueError as error:
             raise ValueError(f"graphlib.config.{name} {error}") from None
+        changed = _changed.get()
+        if changed is None:
+            self._values[name] = value
+        else:
+            # a new one: tasks that were started in the block have the old one
+            _changed.set({**changed, name: value})
 
     @contextmanager
     def change(self, **settings: Any) -> Iterator[None]:
-        """Other settings for a ``with`` block: ``with config.change(floatX='float64'): ...``"""
-        before = dict(self._values)
+        """Other settings for a ``with`` block: ``with config.change(floatX='float64'): ...``
+
+        They hold for the thread, or the task of asyncio, that the block is of; other threads, also those
+        that it starts, have the settings of the process.
+        """
+        before = _changed.get()
+        _changed.set(self.settings())
         try:
             for name, value in settings.items():
                 setattr(self, name, value)
             yield
         finally:
-            self._values.update(before)
+            _changed.set(before)
+
+    def settings(self) -> dict[str, Any]:
+        """All settings as they are now."""
+        return dict(_changed.get() or self._values)
 
     def __repr__(self) -> str:
-        return "\n".join(f"{n} = {self._values[n]!r}  # {doc}" for n, (_, _, doc) in _OPTIONS.items())
+        values = self.settings()
+        return "\n".join(f"{n} = {values[n]!r}  # {doc}" for n, (_, _, doc) in _OPTIONS.items())
 
     def cache_folder(self) -> Path:
         """The folder of compiled functions (not necessarily there yet)."""

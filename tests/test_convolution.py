@@ -146,7 +146,7 @@ def test_gradients_against_differences_to_second_order(options):
 
 def test_static_shapes():
     x = T.tensor4("x")
-    w = graphlib.shared(numbers(0, 20, 1, 5, 5), name="w")
+    w = graphlib.shared(numbers(0, 20, 1, 5, 5), name="w", shape=(20, 1, 5, 5))
     y = T.nnet.conv2d(x, w, input_shape=(None, 1, 28, 28))
     assert y.type.shape == (None, 20, 24, 24)
     assert T.nnet.conv2d(x, w, image_shape=(500, 1, 28, 28)).type.shape == (500, 20, 24, 24)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from ..configuration import _MODE_NAMES, config
 from ..errors import InputError
 from ..graph import Shared, Variable, clone, graph_inputs
+from ..graph.turns import together
 from ..graph.variable import user_origin
 from ..ops.scan import carried_updates
 from .arguments import (
@@ -142,7 +142,8 @@ class Function:
     from the cache).
 
     ``source`` is the generated C, ``profile`` the table of a function compiled with ``profile=True``,
-    ``mode`` how it runs. Calls from several threads take turns.
+    ``mode`` how it runs. Calls from several threads take turns, also with those of functions that use
+    the same shared variables, and with their ``get_value`` and ``set_value``.
     """
 
     def __init__(
@@ -162,7 +163,8 @@ class Function:
         self._form = form
         self._allow_downcast = allow_input_downcast
         self._profiled = profile
-        self._lock = threading.RLock()
+        used = [*program.shareds, *(i.value for i in items if isinstance(i.value, Shared))]
+        self._turn = together([s.turn for s in used])
         self._converters = [Converter(item, allow_input_downcast, program.title) for item in items]
         self._required = len(items)
         self._executor = make_executor(program, mode, profile)
@@ -206,8 +208,13 @@ class Function:
         if kwargs or len(args) != self._required:
             args = self._bind(args, kwargs)
         arrays = [convert(value) for convert, value in zip(self._converters, args, strict=True)]
-        with self._lock:
-            return self._give(self._executor(arrays))
+        turn = self._turn
+        while True:
+            # as turn.taken(), which would take a microsecond
+            lock = turn.lock
+            with lock:
+                if turn.lock is lock:
+                    return self._give(self._executor(arrays))
 
     def _bind(self, args: tuple, kwargs: dict[str, Any]) -> list:
         """Arguments by position and by name, completed by defaults."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
+from ..configuration import config
 from ..errors import Resized, ShapeError
 from ..graph import Apply, Constant, Sized, TensorType, Variable, toposort
 from ..graph.traverse import rebuild
@@ -27,6 +28,7 @@ class ForPresentLengths:
     def __init__(self, program: Program, make: Callable[[Program], Any]) -> None:
         self.program = program
         self.make = make
+        self.settings = config.settings()
         try:
             self.executor = make(with_present_lengths(program))
         except ShapeError:
@@ -37,7 +39,8 @@ class ForPresentLengths:
         try:
             return self.executor(inputs)
         except Resized:
-            self.executor = self.make(self.program)
+            with config.change(**self.settings):
+                self.executor = self.make(self.program)
         return self.executor(inputs)
 
     @property

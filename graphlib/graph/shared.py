@@ -10,6 +10,7 @@ import numpy as np
 
 from ..configuration import config
 from ..errors import DTypeError, Resized, ShapeError
+from .turns import Turn
 from .types import TensorType, dtype_name, held_by, plain_array, shape_text
 from .variable import Origin, Variable, output_at, place_of
 
@@ -28,7 +29,7 @@ class Shared(Variable):
     variable.  ``default_update`` is what functions that use it update it with, unless told otherwise.
     """
 
-    __slots__ = ("_default_update", "data", "device", "serial")
+    __slots__ = ("_default_update", "data", "device", "serial", "turn")
 
     def __init__(
         self, data: np.ndarray, type: TensorType, name: str | None = None, origin: Origin | None = None
@@ -38,6 +39,8 @@ class Shared(Variable):
         self._default_update: Variable | tuple | None = None
         #: the copy in a device's memory, kept by the backend that made it; see ``Resident``
         self.device: Any = None
+        #: whose lock functions that use the variable hold while they run
+        self.turn = Turn()
         #: counts shared variables in the order in which they are made
         self.serial = next(_serials)
 
@@ -58,7 +61,10 @@ class Shared(Variable):
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> np.ndarray:
         """The value, a copy; with ``borrow=True`` the array itself, which later calls of functions may
         change."""
-        return self.data if borrow else self.data.copy()
+        if borrow:
+            return self.data
+        with self.turn.taken():
+            return self.data.copy()
 
     def set_value(self, value: Any, borrow: bool = False) -> None:
         """A new value of the same dtype and a shape that the type allows.
@@ -76,12 +82,13 @@ class Shared(Variable):
                 )
                 hint = f". To let its shape change, make it with shared(..., shape={allowed})."
             raise builtin_type(error)(f"set_value: the value for {self.describe()} {error}{hint}") from None
-        if borrow and array.flags.c_contiguous and array.flags.writeable and array.flags.aligned:
-            self.data = array
-        elif array.shape == self.data.shape:
-            np.copyto(self.data, array)
-        else:
-            self.data = np.array(array, order="C")
+        with self.turn.taken():
+            if borrow and array.flags.c_contiguous and array.flags.writeable and array.flags.aligned:
+                self.data = array
+            elif array.shape == self.data.shape:
+                np.copyto(self.data, array)
+            else:
+                self.data = np.array(array, order="C")
 
     def describe(self) -> str:
         return self._described(TensorType(self.dtype, self.present_shape()))
@@ -146,7 +153,8 @@ class Resident(Shared):
 
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> np.ndarray:
         """The value, always a copy: the device goes on changing its own."""
-        return self._mirror().copy()
+        with self.turn.taken():
+            return self._mirror().copy()
 
     def __reduce__(self) -> tuple:
         return _restore_shared, (self._mirror(), self.type, self.name, self.origin)
