@@ -135,7 +135,11 @@ def train(options: argparse.Namespace) -> training.Outcome:
     y = T.ivector("y")
     rng = np.random.RandomState(options.seed)
     classifier = MLP(rng=rng, input=x, n_in=data.n_in, n_hidden=options.hidden, n_out=data.n_out)
-    cost = classifier.negative_log_likelihood(y) + options.l1 * classifier.L1 + options.l2 * classifier.L2_sqr
+    cost = classifier.negative_log_likelihood(y)
+    for weight, term in ((options.l1, classifier.L1), (options.l2, classifier.L2_sqr)):
+        if weight:
+            # also 0 times a sum would be computed
+            cost = cost + weight * term
     train_model = classification.descent(
         classifier, cost, y, train_set, batch_size, options.learning_rate, name="train_model"
     )

@@ -6,15 +6,17 @@ import pytest
 
 from graphlib import config
 from graphlib.compat.theano import install
+from graphlib.graph import Variable
 
 
 @pytest.fixture
 def theano():
     """The module ``theano``, floatX float64; afterwards it is gone and settings are as before."""
-    finders = list(sys.meta_path)
+    finders, powers = list(sys.meta_path), (Variable.__pow__, Variable.__rpow__)
     with config.change():
         install()
         yield sys.modules["theano"]
     sys.meta_path[:] = finders
+    Variable.__pow__, Variable.__rpow__ = powers
     for name in [name for name in sys.modules if name.split(".")[0] == "theano"]:
         del sys.modules[name]

@@ -374,6 +374,18 @@ def test_operations_of_old_names(theano, T):
         T.get_scalar_constant_value(x)
 
 
+def test_integers_are_divided_and_raised_to_powers_as_in_theano(theano, T):
+    """Theano 1.0.5's results and errors."""
+    i, j, v = *T.iscalars("i", "j"), T.ivector("v")
+    for quotient in (i // j, i % j):
+        with pytest.raises(ZeroDivisionError):
+            theano.function([i, j], quotient)(7, 0)
+    values = np.array([1, 2, -1], "int32")
+    f = theano.function([v], [v**-1, v**v, T.pow(v, -2), 2**v, v.astype("float64") ** -1])
+    assert [r.tolist() for r in f(values)] == [[1, 0, -1], [1, 4, -1], [1, 0, 1], [2, 4, 0], [1, 0.5, -1]]
+    assert [r.dtype for r in f(values)][:4] == ["int32"] * 4
+
+
 def test_lengths_of_one_that_are_promised(theano, T):
     x, y = T.matrix("x"), T.matrix("y")
     column = T.addbroadcast(x, 1)

@@ -53,7 +53,7 @@ def test_scalars_stay_where_they_are_in_range(mode):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_quotient_is_rounded_once(mode):
-    """As a product with the inverse, x / x is less than 1 for some numbers, and their bin is the one below."""
+    """As a product with the inverse, x / x is below 1 for some numbers, and their bin is the one below."""
     x, s, i, f = T.dvector("x"), T.dscalar("s"), T.lvector("i"), T.fvector("f")
     numbers = np.arange(1.0, 400)
     divided = [x / c for c in (3.0, 41.0, 49.0, 0.1)] + [i / 41, i / 10, f / 3.0, f / f.max(), x / x.sum()]

@@ -12,6 +12,7 @@ from ...compile.function import Function
 from ...graph import Apply, Constant, Shared, Variable, graph_inputs, toposort
 from ...ops.random import Draw
 from ...profile import Profile
+from .tensor import pow
 
 _tags: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
@@ -123,6 +124,8 @@ def _summary(profile: Profile, file: TextIO | None = None) -> None:
 def install() -> None:
     """Give graphlib's variables and functions these attributes."""
     Profile.summary = _summary
+    Variable.__pow__ = lambda self, other: pow(self, other)
+    Variable.__rpow__ = lambda self, other: pow(other, self)
     Variable.tag = property(_tag)
     Variable.rng = property(_rng)
     Function.maker = property(Maker)

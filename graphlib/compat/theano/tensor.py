@@ -149,6 +149,17 @@ def trace(x: Any) -> Variable:
     return diag(x).sum()
 
 
+def pow(x: Any, y: Any) -> Variable:
+    """x to the power y; of an integer to a negative one, where graphlib has an error, 1, -1 or 0: the quotient
+    rounded toward 0.  (0 ** -1 is 0; in Theano it is whatever C makes of an infinite integer.)"""
+    result = ew.pow_(x, y)
+    base, exponent = result.owner.inputs if result.owner is not None else (None, None)
+    if base is None or base.type.is_float or (isinstance(exponent, Constant) and (exponent.data >= 0).all()):
+        return result
+    size = ew.pow_(base, ew.abs_(exponent))
+    return ew.switch(ew.ge(exponent, 0), size, ew.switch(ew.eq(ew.abs_(base), 1), size, 0))
+
+
 class Assert:
     """``Assert(message)(x, *conditions)`` is ``x``, and warns that the conditions are not looked at."""
 
