@@ -150,7 +150,7 @@ def trace(x: Any) -> Variable:
 
 
 def pow(x: Any, y: Any) -> Variable:
-    """x to the power y; of an integer to a negative one, where graphlib has an error, 1, -1 or 0: the quotient
+    """x to the power y; of an integer to a negative one, an error in graphlib, 1, -1 or 0: the quotient
     rounded toward 0.  (0 ** -1 is 0; in Theano it is whatever C makes of an infinite integer.)"""
     result = ew.pow_(x, y)
     base, exponent = result.owner.inputs if result.owner is not None else (None, None)
