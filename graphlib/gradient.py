@@ -26,6 +26,7 @@ from .ops.control import (
     zero_grad,
 )
 from .ops.create import zeros_like
+from .ops.elementwise import neq, switch
 from .ops.join import stack
 from .ops.op import as_variable
 from .ops.scan_gradient import Cut, cuts_of
@@ -84,6 +85,9 @@ def backward(
     factors = factors or {}
     for node in reversed(order):
         if not any(v in reached for v in node.inputs) or not any(v in terms for v in node.outputs):
+            continue
+        if not any(v.type.is_float for v in (*node.inputs, *node.outputs)):
+            # integers of integers go in steps
             continue
         outputs = [_sum(total, terms, v, factors) for v in node.outputs]
         grads = [
@@ -263,8 +267,17 @@ def _gradients(
             if return_disconnected == "None":
                 results.append(None)
                 continue
-        results.append(zeros_like(v, _float_of(v)))
+        results.append(_nothing(v))
     return results
+
+
+def _nothing(v: Variable) -> Variable:
+    """The gradient of what does not change with ``v``: zeros made of it, also where its shape is known, so
+    that a function of the gradient has a use for it."""
+    if None in v.type.shape:
+        return zeros_like(v, _float_of(v))
+    zero = Constant(0, dtype=_float_of(v))
+    return switch(neq(v, v), zero, zero)
 
 
 def _independent(targets: list[Variable]) -> list[list[Variable]]:

@@ -211,6 +211,36 @@ def test_subgraph_grad():
 # what has no gradient
 
 
+@pytest.mark.parametrize("mode", ["fast_run", "reference"])
+def test_a_gradient_that_is_zero_has_a_use_for_the_variable(mode):
+    """Whether its shape is known or not, so that it may be an input of the function; as in Theano."""
+    inputs = [T.dscalar("s"), T.TensorType("float64", (3,))("static"), T.dvector("v"), T.lscalar("i")]
+    costs = [T.floor(inputs[0]), T.sgn(inputs[1]), T.sgn(inputs[2]), T.cast(inputs[3] ** 2, "float64")]
+    gradients = [graphlib.grad(c.sum(), x) for c, x in zip(costs, inputs, strict=True)]
+    f = graphlib.function(inputs, gradients, mode=mode)
+    got = f(np.nan, [np.nan, 1, np.inf], [1, 2], 3)
+    assert [g.tolist() for g in got] == [0, [0, 0, 0], [0, 0], 0]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_integers_of_integers_have_gradient_zero(mode):
+    """As in Theano 1.0.5, whose gradient of cast(i * i, 'float64') by i is 0; of floats it is what it is."""
+    i = T.lvector("i")
+    costs = [
+        T.cast(i * i, "float64"),
+        T.cast(i.sum(), "float64") * T.cast(i, "float64"),
+        T.cast(i.reshape((3, 1))[:, 0] ** 2, "float64"),
+        i * 1.5,
+        T.sqr(T.cast(i, "float64")),
+    ]
+    values = np.array([1, -2, 3])
+    wanted = [np.zeros(3), np.full(3, 2.0), np.zeros(3), np.full(3, 1.5), 2.0 * values]
+    results = at([graphlib.grad(c.sum(), i) for c in costs], {i: values}, mode)
+    for got, want in zip(results, wanted, strict=True):
+        assert got.dtype.kind == "f"
+        np.testing.assert_allclose(got, want)
+
+
 def test_inputs_the_cost_does_not_depend_on():
     x, unused, n = T.dvector("x"), T.dmatrix("unused"), T.lscalar("n")
     cost = (x**2).sum()
