@@ -86,6 +86,27 @@ def test_a_softmax_of_sums_is_one_nest(columns):
     assert (" row0[6]" in f.source) == (columns == 6)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_functions_that_are_called_very_often_are_compiled_once(dtype):
+    """A chain of sines and one of powers: as the C compiler takes long for each call that it inlines, there
+    is one function for all of them, with the same values as ever, also at the edges."""
+    x = T.vector("x", dtype=dtype)
+    sines, powers = x, T.abs(x)
+    for k in range(60):
+        sines, powers = T.sin(sines) + 0.01 * k, T.pow(powers, 1.01) + 0.001
+    f = fast([x], [sines, powers])
+    values = np.concatenate([normal(100), [0, -0.0, 1e30, np.inf, -np.inf, np.nan]]).astype(dtype)
+    a, b = values.astype("float64"), np.abs(values.astype("float64"))
+    with np.errstate(invalid="ignore"):
+        for k in range(60):
+            a, b = np.sin(a) + 0.01 * k, b**1.01 + 0.001
+    tolerance = {"float32": 1e-4, "float64": 1e-12}[dtype]
+    for got, wanted in zip(f(values), (a, b), strict=True):
+        with np.errstate(over="ignore"):
+            np.testing.assert_allclose(got, wanted.astype(dtype), rtol=tolerance)
+    assert f.source.count("static __attribute__((noinline))") == 2
+
+
 def test_views_cost_no_pass():
     x = T.matrix("x")
     f = both([x], [T.exp(x.T[::-1, 1:]).sum(axis=0)], [normal(5, 6)])

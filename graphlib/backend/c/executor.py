@@ -188,9 +188,9 @@ class CExecutor:
 
 def _weight(node: Any) -> float:
     """A node's share of its fused loop's time, by what it costs an element."""
-    from .kernels import _SLOW, _SLOW_COST
+    from .kernels import _SLOW_COST, SLOW
 
-    return _SLOW_COST if str(node.op) in _SLOW else 1.0
+    return _SLOW_COST if str(node.op) in SLOW else 1.0
 
 
 __all__ = ["CExecutor"]

@@ -37,7 +37,7 @@ _LIMITS = {
     "float32": ("-INFINITY", "INFINITY"),
     "float64": ("-INFINITY", "INFINITY"),
 }
-_SLOW = frozenset(
+SLOW = frozenset(
     [
         "exp",
         "exp2",
@@ -224,7 +224,7 @@ class KernelWriter:
         for value in self.partial:
             name, _ = self.printer.locals[value.variable]
             scope.lines.append(f"s->{self.partial_name(value)}[chunk] = {name};")
-        slow = sum(expr.op in _SLOW for expr in self.printer.uses)
+        slow = sum(expr.op in SLOW for expr in self.printer.uses)
         text = self.function(scope.lines, [v.variable for v in step.values])
         touched = len(self.pointers)
         work = product(step.axes) * (len(step.values) + _MEMORY_COST * touched + _SLOW_COST * slow)

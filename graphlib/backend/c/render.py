@@ -4,6 +4,7 @@ function per loop nest, and ``gl_run``, which takes the steps in order."""
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 
 from ...compile.indices import checks_values
@@ -21,7 +22,7 @@ from ...scalar.integer import Poly, Symbol, product
 from ...scalar.lowered import Check
 from ..expressions import comment, describe
 from .expressions import Printer, Scope, print_poly
-from .kernels import Kernel, KernelWriter, Memory, combine
+from .kernels import SLOW, Kernel, KernelWriter, Memory, combine
 from .loops import LoopWriter
 from .scalar import C_TYPES, SUFFIXES
 
@@ -160,6 +161,7 @@ class Renderer:
             _declare_extremum(kind, dtype) for kind, dtype in sorted(extrema) if dtype.startswith("float")
         ]
         head += [_INT_EXTREMA] if any(not d.startswith("float") for _, d in extrema) else []
+        head += _called(kernels)
         source = "\n".join([*head, "", body, "", self.entry(self.shapes)]) + "\n"
         return Rendered(
             source,
@@ -640,6 +642,35 @@ double *gl_profile(State *s, int64_t *calls) {{ *calls = s->calls; return s->sec
 
 _INT_EXTREMA = """#define gl_int_max(a, b) ((a) > (b) ? (a) : (b))
 #define gl_int_min(a, b) ((a) < (b) ? (a) : (b))"""
+
+
+#: calls of a function from which on it is compiled once, as a vector function, and called; inlined, each
+#: costs the compiler some hundredths of a second
+_CALLS = 48
+_NOT_CALLED = frozenset(["mod", "floor_div", "random_uniform", "random_normal"])
+_BINARY = frozenset(["pow", "arctan2", "logaddexp"])
+
+
+def _called(kernels: list[str]) -> list[str]:
+    """Lines that make calls of functions that would be inlined very often.
+
+    Clang, which does not vectorise loops with calls, goes on inlining.
+    """
+    calls = Counter(call for text in kernels for call in re.findall(r"\bgl_([a-z0-9]+)_(f32|f64)\(", text))
+    lines = []
+    for (name, suffix), count in sorted(calls.items()):
+        if name not in SLOW - _NOT_CALLED or count < _CALLS:
+            continue
+        c_type = "float" if suffix == "f32" else "double"
+        names = ["x", "y"] if name in _BINARY else ["x"]
+        given = ", ".join(names)
+        lines += [
+            "#pragma omp declare simd notinbranch",
+            f"static __attribute__((noinline)) {c_type} gl_called_{name}_{suffix}"
+            f"({', '.join(f'{c_type} {x}' for x in names)}) {{ return gl_{name}_{suffix}({given}); }}",
+            f"#define gl_{name}_{suffix}({given}) gl_called_{name}_{suffix}({given})",
+        ]
+    return ["#ifndef __clang__", *lines, "#endif"] if lines else []
 
 
 def _declare_extremum(kind: str, dtype: str) -> str:
