@@ -12,11 +12,11 @@ from typing import Any
 from .errors import InputError, ShapeError
 from .graph import Apply, Constant, Variable, clone, toposort
 from .graph.types import promote
-from .ops.create import zeros
+from .ops.create import alloc
 from .ops.elementwise import cast, switch
 from .ops.join import concatenate
 from .ops.op import as_variable
-from .ops.scan import OfLengths, Scan, State, is_computed
+from .ops.scan import OfLengths, Scan, State, is_computed, settled
 from .ops.shape import reshape
 from .rewrite import stabilized
 
@@ -57,7 +57,7 @@ def ifelse(condition: Any, then_branch: Any, else_branch: Any, name: str | None 
         return chosen[0] if single else chosen
     taken = cast(cast(condition, "bool"), "int64")
     branches = [
-        _Branch([pair[k] for pair in pairs], count, f"{what}, {label}")
+        Branch([pair[k] for pair in pairs], count, f"{what}, {label}")
         for k, (count, label) in enumerate([(taken, "then"), (1 - taken, "else")])
     ]
     shapes = _shapes(pairs, branches)
@@ -79,7 +79,7 @@ def _alike(a: Variable, b: Variable, what: str) -> tuple[Variable, Variable]:
 
 
 def _shapes(
-    pairs: Sequence[tuple[Variable, Variable]], branches: Sequence[_Branch]
+    pairs: Sequence[tuple[Variable, Variable]], branches: Sequence[Branch]
 ) -> list[list[list[Variable]]]:
     """The lengths of both branches' results, pair by pair; where they are equal whatever is taken, they are
     the same variables.
@@ -110,11 +110,13 @@ def _shapes(
     ]
 
 
-class _Branch:
-    """Some results, computed if ``count`` is 1 and not if it is 0."""
+class Branch:
+    """Some results, computed from what is ``known`` if ``count`` is 1 and not if it is 0."""
 
-    def __init__(self, results: Sequence[Variable], count: Variable, name: str) -> None:
-        self.results, self.count, self.name = results, count, name
+    def __init__(
+        self, results: Sequence[Variable], count: Variable, name: str | None, known: Iterable[Variable] = ()
+    ) -> None:
+        self.results, self.count, self.name, self.known = results, count, name, set(known)
 
     def rows(self, shapes: Sequence[Sequence[Variable]]) -> tuple[Variable, ...]:
         """Each result flat, as the rows of a loop of ``count`` steps inside which it is computed."""
@@ -131,10 +133,23 @@ class _Branch:
 
     def numbers(self, ends: Sequence[Variable]) -> tuple[Variable, ...]:
         """int64 scalars that are computed inside the branch; 0 where it is not taken."""
-        if not ends:
-            return ()
-        states = [State((-1,), kept=False) for _ in ends]
-        op, node = self._loop(list(ends), states, [], [zeros((1,), "int64") for _ in ends])
+        return self._values(list(ends), [()] * len(ends)) if ends else ()
+
+    def values(self) -> tuple[Variable, ...]:
+        """The results, of the same shapes; zeros where the branch is not taken."""
+        from .rewrite.lengths import Lengths
+
+        lengths = Lengths()
+        shapes = [lengths.shape(v) for v in self.results]
+        found = iter(self.numbers([lengths.length(n) for shape in shapes for n in shape if is_computed(n)]))
+        known = [[next(found) if is_computed(n) else lengths.length(n) for n in shape] for shape in shapes]
+        return self._values(list(self.results), known)
+
+    def _values(self, ends: list[Variable], shapes: Sequence[Sequence[Variable]]) -> tuple[Variable, ...]:
+        initial = [
+            alloc(Constant(0, dtype=v.dtype), 1, *shape) for v, shape in zip(ends, shapes, strict=True)
+        ]
+        op, node = self._loop(ends, [State((-1,)) for _ in ends], [], initial)
         return op.results(node).last
 
     def _loop(
@@ -144,11 +159,12 @@ class _Branch:
         sizes: list[Variable],
         initial: list[Variable],
     ) -> tuple[Scan, Apply]:
-        outside = {v: v.type(v.name) for v in _outside(ends, sizes)}
+        outside = {v: v.type(v.name) for v in _outside(ends, {*sizes, *self.known})}
+        taps = [v.type.row()() for v in initial]
         inner = stabilized(clone(ends, outside))
         op = Scan(
-            [*(v.type.row()() for v in initial), *outside.values()],
-            inner,
+            [*taps, *outside.values()],
+            [*map(settled, inner, taps), *inner[len(taps) :]],
             0,
             states,
             len(inner) - len(states),

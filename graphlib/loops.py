@@ -12,13 +12,23 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .conditional import Branch
 from .errors import InputError, ShapeError
 from .graph import Apply, Constant, Shared, Variable, clone, graph_inputs, toposort
-from .graph.shared import newest
+from .graph.variable import newest
 from .ops.elementwise import cast, minimum
 from .ops.index import basic_index
 from .ops.op import as_variable
-from .ops.scan import FirstRows, Scan, State, carried_updates, one_of_its_shapes, row_lengths, settled
+from .ops.scan import (
+    FirstRows,
+    Scan,
+    State,
+    carried_updates,
+    may_fail,
+    one_of_its_shapes,
+    row_lengths,
+    settled,
+)
 from .ops.shape import as_length, constant_int, dimshuffle, shape_i
 from .rewrite import stabilized
 
@@ -97,7 +107,9 @@ def scan(
         [*outputs, *updates.values(), *([stop] if stop is not None else [])], updates, mark
     )
     updated = {**updates, **carried}
-    builder = _Builder(n, rows, outer_rows, infos, outputs, closed, updated, stop, truncate_gradient, name)
+    builder = _Builder(
+        n, rows, outer_rows, infos, outputs, closed, updated, stop, truncate_gradient, name, mark
+    )
     results, found = builder.build()
     if return_list:
         return results, found
@@ -299,12 +311,13 @@ class _Builder:
         stop: Variable | None,
         truncate: int,
         name: str | None,
+        mark: int,
     ) -> None:
         from .compile.arguments import fitting
 
         self.n, self.rows, self.outer_rows = n, rows, outer_rows
         self.infos, self.outputs, self.stop, self.truncate = infos, outputs, stop, truncate
-        self.name = name
+        self.name, self.mark = name, mark
         #: what the step is given from outside has the value from before the loop, whatever the step updates
         self.fixed = {v: v for v in closed if not isinstance(v, Shared)}
         self.updated = {
@@ -320,6 +333,7 @@ class _Builder:
         ends = clone(ends, {**self.fixed, **{s: inner for s, (inner, _) in self.updated.items()}})
         taps = [v for k in recurrent for v in self.infos[k].inner] + [v for v, _ in self.updated.values()]
         invariants, ends = _lifted(ends, [*self.rows, *taps])
+        invariants = _only_for_steps(invariants, self.n, self.mark)
         # what is stable outside of a loop is stable in its step
         ends = stabilized(ends)
         states = [State(self.infos[k].taps) for k in recurrent] + [State((-1,)) for _ in self.updated]
@@ -383,6 +397,23 @@ def _lifted(ends: list[Variable], moving: list[Variable]) -> tuple[dict[Variable
         if v not in depends and v not in outside and not isinstance(v, Constant):
             outside[v] = _inside(v)
     return {inner: v for v, inner in outside.items()}, clone(ends, outside)
+
+
+def _only_for_steps(invariants: dict[Variable, Variable], n: Variable, mark: int) -> dict[Variable, Variable]:
+    """``invariants``, inner variable -> outer one, with those that a step has computed, nodes later than
+    ``mark``, and that may fail, computed only if there is a step."""
+    if (constant_int(n) or 0) > 0:
+        return invariants
+    known = {v for node in toposort(invariants.values()) for v in node.outputs if node.serial < mark}
+    risky = {
+        inner: v
+        for inner, v in invariants.items()
+        if any(may_fail(node) for node in toposort([v], stop_at=known))
+    }
+    if not risky:
+        return invariants
+    branch = Branch(list(risky.values()), minimum(n, 1), None, known)
+    return {**invariants, **dict(zip(risky, branch.values(), strict=True))}
 
 
 def map(

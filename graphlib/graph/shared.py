@@ -3,7 +3,6 @@ change."""
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -12,14 +11,7 @@ from ..configuration import config
 from ..errors import DTypeError, Resized, ShapeError
 from .turns import Turn
 from .types import TensorType, dtype_name, held_by, plain_array, shape_text
-from .variable import Origin, Variable, output_at, place_of
-
-_serials = itertools.count(1)
-
-
-def newest() -> int:
-    """A number greater than the ``serial`` of all shared variables so far, smaller than of all to come."""
-    return next(_serials)
+from .variable import Origin, Variable, newest, output_at, place_of
 
 
 class Shared(Variable):
@@ -42,7 +34,7 @@ class Shared(Variable):
         #: whose lock functions that use the variable hold while they run
         self.turn = Turn()
         #: counts shared variables in the order in which they are made
-        self.serial = next(_serials)
+        self.serial = newest()
 
     @property
     def default_update(self) -> Variable | None:

@@ -7,6 +7,7 @@ Variable by ``graphlib.tensor``, which knows the operations.
 
 from __future__ import annotations
 
+import itertools
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
@@ -160,16 +161,29 @@ class Variable:
         return _restore_output, (_before(place[0]), *place)
 
 
-class Apply:
-    """A node: ``op`` applied to ``inputs`` gives ``outputs``."""
+_serials = itertools.count(1)
 
-    __slots__ = ("__weakref__", "_record", "inputs", "op", "outputs")
+
+def newest() -> int:
+    """A number greater than the ``serial`` of all nodes and shared variables so far, smaller than of all to
+    come."""
+    return next(_serials)
+
+
+class Apply:
+    """A node: ``op`` applied to ``inputs`` gives ``outputs``.
+
+    ``serial`` counts nodes in the order in which they are made.
+    """
+
+    __slots__ = ("__weakref__", "_record", "inputs", "op", "outputs", "serial")
 
     def __init__(
         self, op: Any, inputs: Sequence[Variable], types: Iterable[TensorType], origin: Origin | None = None
     ) -> None:
         self.op = op
         self.inputs = tuple(inputs)
+        self.serial = next(_serials)
         origin = origin if origin is not None else user_origin()
         self.outputs = tuple(Variable(t, self, i, origin=origin) for i, t in enumerate(types))
         self._record: tuple[_Record, int] | None = None

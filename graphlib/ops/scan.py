@@ -18,10 +18,11 @@ from ..scalar import expression as ex
 from ..scalar.integer import Poly, Symbol
 from ..scalar.lowered import Loop, Operand, Pull
 from .create import zeros_like
-from .elementwise import maximum, minimum, switch
+from .elementwise import Elementwise, maximum, minimum, switch
+from .index import AdvancedIndex, BasicIndex
 from .op import Op, by_reference
 from .shape import ShapeI, constant_int, shape_i
-from .write import BasicWrite
+from .write import AdvancedWrite, BasicWrite
 
 
 @dataclass(frozen=True)
@@ -544,6 +545,27 @@ def leaves_of(outputs: Iterable[Variable]) -> set[Variable]:
     return found | {v for v in outputs if v.owner is None}
 
 
+def may_fail(node: Apply) -> bool:
+    """Whether a node may fail for the values that it meets: an index out of range, a division of integers by
+    zero, a loop that has no last value, or any of it in a loop."""
+    op = node.op
+    if isinstance(op, Scan):
+        return any(map(may_fail, toposort(op.outputs)))
+    if isinstance(op, (BasicIndex, BasicWrite)):
+        bounds = iter(node.inputs[1 if isinstance(op, BasicIndex) else 2 :])
+        for entry, n in zip(op.entries, node.inputs[0].type.shape, strict=True):
+            given = [
+                next(bounds) for wanted in ((True,) if entry == "index" else (entry or ())[:2]) if wanted
+            ]
+            # constants were compared with a known length when the node was made
+            if entry == "index" and (n is None or constant_int(given[0]) is None):
+                return True
+        return False
+    if isinstance(op, Elementwise):
+        return op.name in ("floor_div", "mod", "pow") and not node.outputs[0].type.is_float
+    return isinstance(op, (AdvancedIndex, AdvancedWrite, LastValue))
+
+
 def carried_updates(outputs: Iterable[Variable]) -> dict[Variable, Variable]:
     """The new values of the shared variables that loops above ``outputs`` carry (states of random draws).
 
@@ -608,6 +630,7 @@ __all__ = [
     "has_computed_lengths",
     "is_computed",
     "last_value",
+    "may_fail",
     "one_of_its_shapes",
     "row_lengths",
     "settled",

@@ -212,3 +212,49 @@ def test_drawings(tmp_path):
         path = tmp_path / f"loop{k}.svg"
         draw(subject, path)
         assert "scan layer" in path.read_text(encoding="utf-8")
+
+
+@on_each_mode
+def test_what_is_the_same_at_each_step_is_not_computed_without_a_step(mode):
+    """Indices out of range and divisions by zero fail where a step is made: also in loops in it, and in branches."""
+    x, m = T.dvector("x"), T.dmatrix("m")
+    n, i, k = T.lscalar("n"), T.lscalar("i"), T.lscalar("k")
+
+    def step(row):
+        inner, _ = graphlib.scan(lambda u: u * x[i], m[i])
+        whole = T.cast(k // i, "float64") + x[T.stack([i, 0])].sum() + m[i][: k // i].sum()
+        return row * x[i] + inner.sum() + whole * graphlib.ifelse(row > 0, x[i], x[0]), T.exp(m[i]) * row
+
+    (y, z), _ = graphlib.scan(step, T.arange(n).astype("float64"))
+    g = T.grad(T.sqr(y).sum() + z.sum(), [x, m])
+    f = compiled(mode, [x, m, n, i, k], [y, z, *g])
+    a, b = np.array([0.5, 2, 3]), np.arange(6.0).reshape(3, 2)
+    for wrong in (7, -9, 0):
+        got = f(a, b, 0, wrong, 3)
+        assert [v.shape for v in got] == [(0,), (0, 2) if wrong == 0 else got[1].shape, (3,), (3, 2)]
+        assert not any(v.any() for v in got)
+        with pytest.raises(ZeroDivisionError if wrong == 0 else IndexError):
+            f(a, b, 2, wrong, 3)
+
+    def values(a, b, steps, i, k):
+        t = np.arange(float(steps))
+        whole = k // i + a[i] + a[0] + b[i][: k // i].sum()
+        return t * a[i] + (b[i] * a[i]).sum() + whole * np.where(t > 0, a[i], a[0]), t[:, None] * np.exp(b[i])
+
+    got = f(a, b, 3, 1, 3)
+    for one, other in zip(got, values(a, b, 3, 1, 3), strict=False):
+        np.testing.assert_allclose(one, other, rtol=1e-9)
+
+    def cost(a, b):
+        y, z = values(a, b, 3, 1, 3)
+        return (y**2).sum() + z.sum()
+
+    e = 1e-6
+    for j in range(3):
+        d = np.eye(3)[j] * e
+        np.testing.assert_allclose(got[2][j], (cost(a + d, b) - cost(a - d, b)) / (2 * e), rtol=1e-5)
+    for place in np.ndindex(3, 2):
+        d = np.zeros((3, 2))
+        d[place] = e
+        slope = (cost(a, b + d) - cost(a, b - d)) / (2 * e)
+        np.testing.assert_allclose(got[3][place], slope, rtol=1e-5, atol=1e-5)
