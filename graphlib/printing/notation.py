@@ -19,11 +19,12 @@ from ..ops.create import ARange
 from ..ops.elementwise import Cast, Elementwise
 from ..ops.index import AdvancedIndex, BasicIndex
 from ..ops.join import Join
+from ..ops.labels import Labels
 from ..ops.linalg import Gemm, MatrixProduct
 from ..ops.pool import Pool, PoolPick, PoolScatter, PoolSpread
 from ..ops.random import Draw
 from ..ops.reduce import ArgReduce, Reduce
-from ..ops.shape import BroadcastTo, DimShuffle, Reshape, ShapeI, SpecifyShape
+from ..ops.shape import BroadcastTo, DimShuffle, Reshape, SameLengths, ShapeI, SpecifyShape
 from ..ops.write import AdvancedWrite, BasicWrite
 
 # How tightly an expression holds together: Python's order of operators (The Python Language Reference, 6.17).
@@ -211,6 +212,8 @@ _TEMPLATES: dict[type, Callable[[Apply], Template]] = {
     Reshape: lambda node: _lengths("reshape", node, node.op.infer_axis),
     BroadcastTo: lambda node: _lengths("broadcast_to", node),
     SpecifyShape: lambda node: call("specify_shape", 1, str(node.op.shape)),
+    SameLengths: lambda node: call("same_lengths", 2),
+    Labels: lambda node: call("labels", 3),
     ShapeI: lambda node: Template(((0, PRIMARY), f".shape[{node.op.axis}]")),
     Join: lambda node: call("join", len(node.inputs), f"axis={node.op.axis}"),
     ARange: _arange,
