@@ -4,19 +4,28 @@ A file is named by the hash of all that it was made from and ends with the hash 
 written under a temporary name and renamed, so processes that make the same at once do not disturb one
 another, and no lock is needed; one that is damaged, or that does not load, is made anew.  Where the folder
 grows beyond ``config.cache_megabytes``, what was used longest ago is removed.
+
+What is in the cache runs with the user's rights.  So only folders and files count that belong to the user and
+that nobody else can write to.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import hashlib
 import os
+import shutil
+import stat
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from ..configuration import config
+from ..errors import CompileError
 
 Loaded = TypeVar("Loaded")
 _HASH = hashlib.sha256().digest_size
@@ -37,27 +46,37 @@ def kept(name: str, load: Callable[[Path], Loaded], make: Callable[[Path], Loade
     """What ``load`` gets out of the whole file ``name``; where there is none, what ``make`` puts there.
 
     ``make`` gets the path of a file in a folder that exists: in the cache, or, where nothing can be kept
-    there, in a folder that is removed at once.  ``load`` may raise OSError for a file that is no good.
+    there, in a folder of this process.  ``load`` may raise OSError for a file that is no good.
+
+    Errors: CompileError where nothing can be written, or loaded from where it was, in that folder either.
     """
-    folder = _folder(name)
-    path = folder / name if folder else None
+    cache = _cache(name[:2])
+    path = cache / name if cache else None
     if path and _is_whole(path):
         try:
             loaded = load(path)
             _note_use(path)
             return loaded
         except OSError:
-            pass  # of another machine: made anew below, under the same name
+            pass  # of another machine, or without what was asked for: made anew below, under the same name
     try:
-        if path:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        if path and cache:
+            cache.parent.parent.mkdir(parents=True, exist_ok=True)
+            for folder in (cache.parent, cache):
+                folder.mkdir(mode=0o700, exist_ok=True)
             made = make(path)
-            _make_room(folder.parent, path)
+            _make_room(cache.parent, path)
             return made
     except OSError:
         pass  # nothing can be kept there: it is not ours to write to, full, or no folder
-    with tempfile.TemporaryDirectory(prefix="graphlib-") as private:
-        return make(Path(private) / name)
+    path = _private() / name
+    try:
+        return load(path) if _is_whole(path) else make(path)
+    except OSError as error:
+        raise CompileError(
+            f"a compiled function could neither be kept in the cache ({cache or 'there is none to use'}) nor "
+            f"in {path.parent}: {error}"
+        ) from error
 
 
 def sealed(data: bytes) -> bytes:
@@ -83,12 +102,56 @@ def write(path: Path, data: bytes) -> None:
         Path(temporary).unlink(missing_ok=True)
 
 
-def _folder(name: str) -> Path | None:
-    """The folder in the cache for what has this name; None for somebody who has no home."""
+def _cache(part: str) -> Path | None:
+    """The folder in the cache for names that begin so; None for somebody who has no home, and where it is not
+    to be trusted."""
     try:
-        return config.cache_folder() / name[:2]
+        whole = config.cache_folder()
     except RuntimeError:
         return None
+    for folder in (whole, whole / part):
+        wrong = _foreign(folder)
+        if wrong:
+            _warn(folder, wrong)
+            return None
+    return whole / part
+
+
+@functools.lru_cache(maxsize=8)
+def _warn(folder: Path, wrong: str) -> None:
+    """Say once that a folder is not used."""
+    warnings.warn(
+        f"graphlib does not use its cache {folder}: it {wrong}, and what lies there would run with your "
+        f"rights. Functions are compiled for this process alone. Make it yours alone (chmod 700 {folder}) "
+        f"or choose another folder (GRAPHLIB_FLAGS=cache_dir=...).",
+        stacklevel=8,
+    )
+
+
+def _foreign(path: Path) -> str:
+    """Why a folder or file is not to be trusted; nothing of one that is, or that is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ""
+    if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
+        return f"belongs to another user (number {status.st_uid})"
+    if os.name == "posix" and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return "can be written by others"
+    return ""
+
+
+@functools.lru_cache(maxsize=1)
+def _private() -> Path:
+    """A folder of this process, which is removed at its end."""
+    folder, process = Path(tempfile.mkdtemp(prefix="graphlib-")), os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == process:  # a fork has the same folder, and leaves it alone
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
+    return folder
 
 
 def _note_use(path: Path) -> None:
@@ -123,8 +186,10 @@ def _make_room(cache: Path, newest: Path) -> None:
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether the file is there and ends with the hash of what comes before (loading a truncated one would
-    crash)."""
+    """Whether the file is there, is ours, and ends with the hash of what comes before (loading a truncated
+    one would crash)."""
+    if path.is_symlink() or _foreign(path):
+        return False
     try:
         data = path.read_bytes()
     except OSError:

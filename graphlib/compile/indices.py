@@ -12,7 +12,7 @@ from functools import partial
 
 from ..graph import Variable
 from ..scalar.expression import CHECKS, Expr, integer, less, poly, replaced, select, walk
-from ..scalar.integer import Poly, flat_index, product, row_major
+from ..scalar.integer import Poly, Symbol, flat_index, product, row_major
 from .lowering import LOOP, Lowering
 from .steps import Loops, MatMul, Pushes, ScanStep, Step
 
@@ -23,6 +23,19 @@ Fact = tuple[Variable, Expr] | Expr
 def checks_values(step: Step) -> bool:
     """Whether a step may find a value that fails the call, but for one inside a loop: an index, a divisor."""
     return any(e.op in CHECKS for _, root in _expressions(step) for e in walk(root))
+
+
+def from_nothing(step: Step) -> list[tuple[Poly, Poly]]:
+    """Lengths of axes that a step takes elements of, and how often: of an axis of length 0 there is not even
+    an element 0 to be read in place of a wrong one, so the step must not begin."""
+    found = {}
+    for axes, root in _expressions(step):
+        for check in _checks(root):
+            length = poly(check.args[1])
+            if length.constant is None and all(isinstance(a, Symbol) for m in length.terms for a in m):
+                levels = [LOOP.index(i) for i in check.free]
+                found[length, product(axes[: max(levels, default=-1) + 1])] = None
+    return list(found)
 
 
 def may_fail(step: Step) -> bool:

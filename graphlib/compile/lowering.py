@@ -140,6 +140,8 @@ class Lowering:
         self.flat_of: dict[Variable, Strided] = {}
         self.operands: dict[Variable, Operand] = {}
         self.pushed: dict[Apply, list[Placed]] = {}
+        #: for each node the lengths in checks of it, and of what it reads through, that are found on the way
+        self.awaited: dict[Apply, set[Poly]] = {}
         self.checks += self.leaf_checks
         for node in self.order:
             self.lower(node)
@@ -271,6 +273,7 @@ class Lowering:
     # nodes
 
     def lower(self, node: Apply) -> None:
+        before = len(self.checks)
         lowered = node.op.lower(node, [self.operand(v) for v in node.inputs], self.require)
         shapes = lowered.shapes if isinstance(lowered, (Call, Loop)) else (lowered.shape,)
         for v, shape in zip(node.outputs, shapes, strict=True):
@@ -307,6 +310,8 @@ class Lowering:
         steps = [((self.named(lowered.n),), node.outputs[0])] if isinstance(lowered, Loop) else []
         for lengths, v in [*steps, *self._all_lengths(node)]:
             self.checks += self.limits.missing(lengths, v)
+        late = {p for check in self.checks[before:] for p in check.polys if self.late(p)}
+        self.awaited[node] = late.union(*(self.awaited[v.owner] for v in node.inputs if v in self.inline))
 
     def _all_lengths(self, node: Apply) -> list[tuple[tuple[Poly, ...], Variable]]:
         """Every shape there is of a node: of its outputs, and of the loops that compute them."""

@@ -49,7 +49,7 @@ class Schedule:
         self.maker: dict[Variable, Step] = {}
         self._recent: dict[tuple[Poly, ...], list[Loops]] = {}
         self._compute_steps()
-        self._sizes = self._all_sizes()
+        self.sizes = self._all_sizes()
         self._check_indices_once()
         self._find_stored()
         self.over: dict[Variable, Variable] = {}
@@ -71,7 +71,7 @@ class Schedule:
     def checks(self) -> list[AnyCheck]:
         """All that must hold of lengths, in the order of the graph; last their products, where they are none
         below 0."""
-        return [*self.low.checks, *self._sizes.checks]
+        return [*self.low.checks, *self.sizes.checks]
 
     def _all_sizes(self) -> Sizes:
         """The sizes of what is computed, those in the steps of loops included that follow from lengths
@@ -81,12 +81,12 @@ class Schedule:
             if not isinstance(step, ScanStep):
                 continue
             outside = step.lengths_outside()
-            inside, step.inner._sizes = step.inner._sizes, Sizes(step.inner.low.late)
+            inside, step.inner.sizes = step.inner.sizes, Sizes(step.inner.low.late)
             for size in inside.checks:
                 same = moved(size, outside, self.low.limits)
                 # what may well make no step, as a branch that is not taken, fails in its step
                 if same is None or (step.op.lazy and not sizes.has(same)):
-                    step.inner._sizes.add(size)
+                    step.inner.sizes.add(size)
                 else:
                     sizes.add(same)
         return sizes
@@ -182,9 +182,12 @@ class Schedule:
             self.maker[v] = step
 
     def _after_lengths(self, step: Step) -> None:
-        """Lengths that are computed in the middle of the call must have been computed."""
+        """Lengths that are computed in the middle of the call must have been computed, also those that are
+        only compared with others."""
         variables = [*step.writes(), *(v.variable for v in getattr(step, "values", ()))]
-        step.come_after(self._makers_of([*step.polys(), *(n for v in variables for n in self.low.shape(v))]))
+        awaited = (p for node in step.nodes for p in self.low.awaited[node])
+        shapes = (n for v in variables for n in self.low.shape(v))
+        step.come_after(self._makers_of([*step.polys(), *shapes, *awaited]))
 
     def _makers_of(self, lengths: Iterable[Poly]) -> set[Step]:
         """The steps that lengths are computed from."""
@@ -216,7 +219,8 @@ class Schedule:
         return {self.maker[v] for v in variables if v in self.maker}
 
     def _loops(self, node: Apply, value: Value) -> None:
-        lengths = [*value.axes, *polys_of(value.element), *self.low.shape(value.variable)]
+        shape, awaited = self.low.shape(value.variable), self.low.awaited[node]
+        lengths = [*value.axes, *polys_of(value.element), *shape, *awaited]
         before = self._makers(value.element.uses) | self._makers_of(lengths)
         group = self._joinable(value, before)
         if group is None:

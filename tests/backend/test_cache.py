@@ -3,11 +3,14 @@
 import hashlib
 import os
 import shutil
+import subprocess
+import textwrap
 import time
 
 import pytest
 
 from graphlib.backend.c.toolchain import shared_object
+from graphlib.backend.cache import sealed
 from graphlib.configuration import config
 
 from .processes import ROOT, Counter, compiler, finish, run, start
@@ -204,6 +207,106 @@ def test_a_damaged_runtime_library_is_made_anew(used, counter, number):
     assert run(PROGRAM, flags=flags(used, counter)) == "right\n"
     assert counter.runs == 1
     assert_tidy(used, number)
+
+
+def without_its_functions(path, tmp_path):
+    """A whole file of the right name that can be loaded, and has nothing that is looked for."""
+    (tmp_path / "other.c").write_text("int other(void) { return 7; }")
+    made = tmp_path / "other.so"
+    subprocess.run([compiler(), "-shared", "-fPIC", "-o", made, tmp_path / "other.c"], check=True)
+    path.write_bytes(sealed(made.read_bytes()))
+
+
+@pytest.mark.parametrize("which", [0, -1])
+def test_an_object_without_our_functions_is_made_anew(used, counter, tmp_path, number, which):
+    """That of the function, and one of those that all functions need."""
+    without_its_functions(objects(used)[which], tmp_path)
+    for _ in range(2):
+        assert run(PROGRAM, flags=flags(used, counter)) == "right\n"
+        assert counter.runs == 1
+        assert_tidy(used, number)
+
+
+# what others can write to runs with the user's rights
+
+
+SAYING = """
+    import warnings
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        from graphlib.backend.c.toolchain import shared_object
+
+        for source in ("int answer(void) { return 42; }", "int answer(void) { return 40 + 2; }") * 2:
+            assert shared_object(source).answer() == 42
+    for each in said:
+        print(each.message)
+"""
+
+
+def says(cache, counter):
+    """What is said when two functions are made, each twice."""
+    return run(SAYING, flags=flags(cache, counter)).splitlines()
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o1777, 0o702])
+def test_a_folder_that_others_can_write_to_is_not_used(cache, counter, mode):
+    assert says(cache, counter) == []
+    before = files(cache)
+    cache.chmod(mode)
+    (said,) = says(cache, counter)
+    assert f"does not use its cache {cache}: it can be written by others" in said
+    assert counter.runs == 4
+    assert files(cache) == before
+    cache.chmod(0o755)
+    assert says(cache, counter) == []
+    assert counter.runs == 4
+
+
+def test_a_part_of_the_cache_that_others_can_write_to_is_not_used(cache, counter):
+    assert says(cache, counter) == []
+    for folder in cache.iterdir():
+        folder.chmod(0o777)
+    assert len(says(cache, counter)) == len(list(cache.iterdir()))
+    assert counter.runs == 4
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser gives folders away")
+@pytest.mark.parametrize("which", ["folder", "file"])
+def test_what_belongs_to_another_user_is_not_used(cache, counter, which):
+    assert says(cache, counter) == []
+    for path in [cache] if which == "folder" else objects(cache):
+        os.chown(path, 12345, 12345)
+    said = says(cache, counter)
+    assert counter.runs == 4
+    assert len(said) == (which == "folder")
+    assert all("it belongs to another user (number 12345)" in line for line in said)
+
+
+def test_a_file_that_others_can_write_to_is_made_anew(cache, counter):
+    assert says(cache, counter) == []
+    for path in objects(cache):
+        path.chmod(0o666)
+    assert says(cache, counter) == []
+    assert counter.runs == 4
+    assert all(path.stat().st_mode & 0o022 == 0 for path in objects(cache))
+
+
+def test_a_link_in_the_cache_is_not_followed(cache, counter, tmp_path):
+    assert says(cache, counter) == []
+    for path in objects(cache):
+        os.rename(path, tmp_path / path.name)
+        path.symlink_to(tmp_path / path.name)
+    assert says(cache, counter) == []
+    assert counter.runs == 4
+    assert not any(path.is_symlink() for path in objects(cache))
+
+
+def test_the_folder_is_the_users_alone_whatever_the_umask(cache, counter):
+    run("import os; os.umask(0o002)\n" + textwrap.dedent(ANSWER), flags=flags(cache, counter))
+    assert cache.stat().st_mode & 0o077 == 0
+    assert run(ANSWER, flags=flags(cache, counter)) == "right\n"
+    assert counter.runs == 1
 
 
 def test_something_else_where_an_object_should_be(used, counter):

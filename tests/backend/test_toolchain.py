@@ -71,6 +71,49 @@ def test_a_compiler_that_writes_nothing(tmp_path):
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 
+@needs_compiler
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "kill -9 $$\n",
+            r"the C compiler was killed \(signal 9\), as happens where there is not enough memory",
+        ),
+        ("echo 'gcc: fatal error: Killed signal terminated program cc1' >&2\nexit 1\n", "was killed"),
+        (
+            "echo 'as: x.o: No space left on device' >&2\nexit 1\n",
+            "found no space left .*No space left on device",
+        ),
+    ],
+)
+def test_a_compiler_that_is_killed_or_has_no_room(tmp_path, text, said):
+    with pytest.raises(CompileError, match=said):
+        compiled_with(script(tmp_path / "cc", text), tmp_path)
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+@needs_compiler
+def test_a_cache_on_a_full_disk(tmp_path):
+    """What cannot be compiled there is compiled elsewhere."""
+    full = f"""case "$TMPDIR" in {tmp_path}*) echo "No space left on device" >&2; exit 1;; esac
+exec {compiler()} "$@"
+"""
+    f = compiled_with(script(tmp_path / "cc", full), tmp_path)
+    assert f([0.0]).tolist() == [1.0]
+
+
+@needs_compiler
+def test_a_function_that_is_nowhere(tmp_path):
+    from graphlib.backend.c.toolchain import shared_object
+
+    with graphlib.config.change(cache_dir=str(tmp_path / "cache")):
+        with pytest.raises(CompileError, match="missing_one"):
+            shared_object("int missing_one(void); int answer(void) { return missing_one(); }")
+        with pytest.raises(CompileError, match="has no function question"):
+            shared_object("int answer(void) { return 42; }", functions=("answer", "question"))
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
 NO_BLAS = """
     import ctypes.util
     import itertools

@@ -20,6 +20,19 @@ from .render import Renderer
 from .runtime import start
 from .toolchain import shared_object
 
+_P = ctypes.c_void_p
+#: the functions of a generated file: what they give and take
+_SIGNATURES: dict[str, tuple[Any, list]] = {
+    "gl_new": (_P, [_P]),
+    "gl_free": (None, [_P]),
+    "gl_call": (ctypes.c_int64, [_P, _P]),
+    "gl_prepare": (ctypes.c_int64, [_P, _P]),
+    "gl_run": (ctypes.c_int64, [_P, _P]),
+    "gl_outputs": (None, [_P, _P]),
+    "gl_failure": (_P, [_P]),
+    "gl_profile": (_P, [_P, _P]),
+}
+
 
 class CExecutor:
     """The compiled form of a program.  Calling it is one call of C, or two where the lengths of outputs must
@@ -32,7 +45,7 @@ class CExecutor:
         program = self.program
         self.rendered = Renderer(Schedule(self.program), profile).render()
         self.source = self.rendered.source
-        self.library = shared_object(self.source)
+        self.library = shared_object(self.source, functions=tuple(_SIGNATURES))
         self._declare()
         self.state = self.library.gl_new(start())
         self._finalizer = weakref.finalize(self, self.library.gl_free, self.state)
@@ -66,19 +79,8 @@ class CExecutor:
         self._borrowed: dict[int, np.ndarray] = {}
 
     def _declare(self) -> None:
-        lib, pointer = self.library, ctypes.c_void_p
-        signatures = {
-            "gl_new": (pointer, [pointer]),
-            "gl_free": (None, [pointer]),
-            "gl_call": (ctypes.c_int64, [pointer, pointer]),
-            "gl_prepare": (ctypes.c_int64, [pointer, pointer]),
-            "gl_run": (ctypes.c_int64, [pointer, pointer]),
-            "gl_outputs": (None, [pointer, pointer]),
-            "gl_failure": (pointer, [pointer]),
-            "gl_profile": (pointer, [pointer, pointer]),
-        }
-        for name, (result, arguments) in signatures.items():
-            function = getattr(lib, name)
+        for name, (result, arguments) in _SIGNATURES.items():
+            function = getattr(self.library, name)
             function.restype, function.argtypes = result, arguments
 
     def _keep(self, first: int, arrays: list[np.ndarray]) -> None:

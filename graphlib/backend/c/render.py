@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ...compile.indices import checks_values
+from ...compile.indices import checks_values, from_nothing
 from ...compile.limits import AnyCheck, Length
 from ...compile.lowering import Strided
 from ...compile.memory import Slot, plan
@@ -224,8 +224,11 @@ class Renderer:
             ScanStep: self.loop,
             Copy: self.copy,
         }
-        lines = makers[type(step)](number, step)
-        return lines
+        empty = [
+            f"if (!({self.host_poly(n)}) && {self.host_poly(turns)} > 0) return -2;"
+            for n, turns in from_nothing(step)
+        ]
+        return [*empty, *makers[type(step)](number, step)]
 
     def call_kernel(self, kernel: Kernel) -> list[str]:
         self.kernels.append(kernel)

@@ -93,11 +93,16 @@ def libraries() -> tuple[ctypes.CDLL, ctypes.CDLL, ctypes.CDLL]:
     """The team of threads and the products in float and double, compiled at the same time and not started."""
     from concurrent.futures import ThreadPoolExecutor
 
-    parts = (("runtime.c", ()), ("products.c", ("-DGL_DOUBLE=0",)), ("products.c", ("-DGL_DOUBLE=1",)))
+    parts = (
+        ("runtime.c", (), "gl_start"),
+        ("products.c", ("-DGL_DOUBLE=0",), "gl_products"),
+        ("products.c", ("-DGL_DOUBLE=1",), "gl_products"),
+    )
     with ThreadPoolExecutor(len(parts)) as pool:
         # the loops that matter are written out, so -O3 would only take longer to compile them
         compiled = pool.map(
-            lambda part: shared_object((HERE / part[0]).read_text("utf-8"), ("-O2", *part[1])), parts
+            lambda part: shared_object((HERE / part[0]).read_text("utf-8"), ("-O2", *part[1]), part[2:]),
+            parts,
         )
         team, single, double = compiled
     team.gl_start.restype = ctypes.c_void_p

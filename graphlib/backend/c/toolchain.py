@@ -7,10 +7,12 @@ beside the source itself.
 from __future__ import annotations
 
 import ctypes
+import errno
 import functools
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -101,10 +103,12 @@ def _headers() -> bytes:
     return b"".join(path.read_bytes() for folder in INCLUDES for path in sorted(folder.iterdir()))
 
 
-def shared_object(source: str, extra_flags: tuple[str, ...] = ()) -> ctypes.CDLL:
-    """The loaded shared object of a C source, from the cache or compiled now.
+def shared_object(
+    source: str, extra_flags: tuple[str, ...] = (), functions: tuple[str, ...] = ()
+) -> ctypes.CDLL:
+    """The loaded shared object of a C source, which has ``functions``, from the cache or compiled now.
 
-    Errors: CompileError with the compiler's words.
+    Errors: CompileError with the compiler's words, or of what is missing.
     """
     compiler = find_compiler()
     if compiler is None:
@@ -113,12 +117,24 @@ def shared_object(source: str, extra_flags: tuple[str, ...] = ()) -> ctypes.CDLL
     key = key_of(source, _headers(), "\n".join(flags), _identity(compiler))
     return kept(
         f"{key}.so",
-        lambda path: ctypes.CDLL(str(path)),
-        lambda path: _compile(compiler, flags, source, path),
+        lambda path: _loaded(path, functions),
+        lambda path: _compile(compiler, flags, source, path, functions),
     )
 
 
-def _compile(compiler: tuple[str, ...], flags: tuple[str, ...], source: str, path: Path) -> ctypes.CDLL:
+def _loaded(path: Path, functions: tuple[str, ...]) -> ctypes.CDLL:
+    """The shared object of a file.  Errors: OSError where it cannot be loaded or lacks a function."""
+    library = ctypes.CDLL(str(path))
+    for name in functions:
+        if not hasattr(library, name):
+            raise OSError(f"{path} has no function {name}")
+    return library
+
+
+def _compile(
+    compiler: tuple[str, ...], flags: tuple[str, ...], source: str, path: Path, functions: tuple[str, ...]
+) -> ctypes.CDLL:
+    """Errors: CompileError, or OSError where another folder may help."""
     handle, name = tempfile.mkstemp(prefix=".", suffix=".c", dir=path.parent)
     temporary = Path(name)
     made = temporary.with_suffix(".so")
@@ -135,18 +151,47 @@ def _compile(compiler: tuple[str, ...], flags: tuple[str, ...], source: str, pat
             "-lm",
             "-lpthread",
         ]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        # what it writes on the way goes to the same disk, its words are in English
+        environment = {**os.environ, "TMPDIR": str(path.parent), "LC_ALL": "C"}
+        result = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment)
         if result.returncode:
-            raise CompileError(f"{' '.join(command)} failed:\n{result.stderr.strip()[:4000]}")
+            raise _failure(command, result.returncode, result.stderr.strip(), path.parent)
         if not made.exists():
             raise CompileError(f"{' '.join(command)} reported success and wrote nothing")
         made.write_bytes(sealed(made.read_bytes()))
+        made.chmod(0o700)  # whatever the umask: what others can write to is not loaded again
         # loaded under its temporary name: dlopen goes by file, and a broken file of the final name may be
         # loaded already
-        library = ctypes.CDLL(str(made))
+        library = _made(made, functions, command)
         os.replace(temporary, path.with_suffix(".c"))
         os.replace(made, path)
         return library
     finally:
         for leftover in (temporary, made):
             leftover.unlink(missing_ok=True)
+
+
+def _failure(command: list[str], status: int, words: str, folder: Path) -> Exception:
+    """The error of a compiler that failed: an OSError where it had no room in ``folder``."""
+    if any(text in words for text in ("No space left on device", "Disk quota exceeded")):
+        return OSError(errno.ENOSPC, f"the C compiler found no space left ({words[-300:]})", str(folder))
+    killed = f"signal {-status}" if status < 0 else next(iter(re.findall("Killed signal|Killed", words)), "")
+    if killed:
+        return CompileError(
+            f"the C compiler was killed ({killed}), as happens where there is not enough memory: "
+            f"{' '.join(command)}\n{words[:4000]}"
+        )
+    return CompileError(f"{' '.join(command)} failed:\n{words[:4000]}")
+
+
+def _made(path: Path, functions: tuple[str, ...], command: list[str]) -> ctypes.CDLL:
+    """What has just been compiled, loaded.
+
+    Errors: CompileError where it needs or lacks a function, which it would in any folder; OSError.
+    """
+    try:
+        return _loaded(path, functions)
+    except OSError as error:
+        if "undefined symbol" in str(error) or "has no function" in str(error):
+            raise CompileError(f"what {' '.join(command)} made cannot be used: {error}") from error
+        raise

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ...compile.indices import checks_values
+from ...compile.indices import checks_values, from_nothing
 from ...compile.memory import plan
 from ...compile.program import Program
 from ...compile.schedule import Schedule
@@ -86,6 +86,10 @@ class Steps:
         self.steps: list[tuple[Step, list[Kernel]]] = []
         for number, step in enumerate(self.schedule.steps):
             self.steps.append((step, self._kernels(number, step, memory)))
+        #: lengths that must not be 0 where a step begins, and how often it takes elements of such an axis
+        self.from_nothing = {
+            step: [pair for part in _parts(step) for pair in from_nothing(part)] for step, _ in self.steps
+        }
         self.slots = plan(self.schedule, self.in_arena)
         touched = [self._touched(step, kernels) for step, kernels in self.steps]
         verify(self.schedule, self.schedule.steps, self.storage, self.target, self.slots, touched)
@@ -304,6 +308,13 @@ class Steps:
             self._late(self.late_after[number])
 
     def _run(self, step: Step, kernels: list[Kernel]) -> None:
+        value = self.evaluator.poly
+        for n, turns in self.from_nothing[step]:
+            if value(n) == 0 and value(turns) > 0:
+                what = step.nodes[0].outputs[0].describe()
+                raise IndexError(
+                    f"{what}: an index is out of range, the axis that it goes along has length 0"
+                )
         if step in self.driver_copies:
             source, target = self.driver_copies[step]
             self._device_copy(self.address[target], self.address[self.storage(source)], self._bytes(source))
@@ -409,6 +420,11 @@ class Steps:
         for slot, start in zip(self.slots, starts, strict=True):
             for v in slot.variables:
                 self.address[v] = self.arena.address + start
+
+
+def _parts(step: Step) -> tuple[Step, ...]:
+    """The steps of the schedule that one of the device's does."""
+    return (step.product, step.loops) if isinstance(step, Epilogue) else (step,)
 
 
 def aligned(size: int) -> int:
