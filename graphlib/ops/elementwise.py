@@ -592,6 +592,13 @@ logaddexp = _row(
     2,
     doc="log(exp(x) + exp(y)).",
 )
+log1mexp = _row(
+    "log1mexp",
+    lambda x: np.where(x > -np.log(2), np.log(-np.expm1(x)), np.log1p(-np.exp(x))),
+    lambda x, o, g: -g / expm1(-x),
+    domain=(-3, -0.2),
+    doc="log(1 - exp(x)) for x below 0 (Maechler, 2012).",
+)
 xlogx = _row(
     "xlogx",
     lambda x: _xlogy0(x, x),

@@ -65,6 +65,12 @@ def carried(v: Variable) -> range:
     return range(0)
 
 
+def parts(v: Variable) -> list[Variable]:
+    """The variables whose elements those of ``v`` are; the row of each step, if a loop made it."""
+    from_loop = _loop_output(v)
+    return [from_loop[1]] if from_loop is not None else [v.owner.inputs[k] for k in carried(v)]
+
+
 def affine(v: Variable) -> Variable | None:
     """u, if ``v`` is -u, c + u, u - c or c - u."""
     name = name_of(v)
@@ -91,7 +97,7 @@ def is_positive(v: Variable, depth: int = _DEPTH) -> bool:
         return False
     if name in ("exp", "sigmoid", "softplus") or is_softmax(v):
         return True
-    if name in ("add", "sub") and _one_and(v, name == "add"):
+    if name in ("add", "sub") and _one_and(v, depth):
         return True
     if name in ("mul", "true_div", "add", "inv", "sqrt"):
         return all(is_positive(u, depth - 1) for u in node.inputs)
@@ -99,8 +105,8 @@ def is_positive(v: Variable, depth: int = _DEPTH) -> bool:
         return node.op.kind in ("sum", "prod", "max", "min") and is_positive(node.inputs[0], depth - 1)
     if type(node.op) is ew.Cast and not node.inputs[0].type.is_float:
         return is_count(node.inputs[0])
-    places = carried(v)
-    return bool(places) and all(is_positive(node.inputs[k], depth - 1) for k in places)
+    found = parts(v)
+    return bool(found) and all(is_positive(u, depth - 1) for u in found)
 
 
 def is_count(v: Variable) -> bool:
@@ -111,14 +117,25 @@ def is_count(v: Variable) -> bool:
     return (number_of(v) or 0) > 0 or (node is not None and type(node.op) is ShapeI)
 
 
-def _one_and(v: Variable, plus: bool) -> bool:
-    """Whether ``v`` is 1 + u, or 1 - u, with a u that is not beyond -1, or 1, but for rounding."""
+def _one_and(v: Variable, depth: int) -> bool:
+    """Whether ``v`` is 1 + u, u + 1 or 1 - u with a u that is not beyond -1 or 1 but for rounding."""
     a, b = v.owner.inputs
-    if plus and number_of(b) == 1:
+    if name_of(v) == "add" and number_of(b) == 1:
         a, b = b, a
-    u = source(b)
-    bounded = name_of(u) in ("tanh", "erf") or (not plus and (name_of(u) == "sigmoid" or is_softmax(u)))
-    return number_of(a) == 1 and bounded
+    return number_of(a) == 1 and is_bounded(b, depth - 1)
+
+
+def is_bounded(v: Variable, depth: int = _DEPTH) -> bool:
+    """Whether ``v`` is between -1 and 1 but for rounding: probabilities, tanh, erf, and products of those."""
+    if depth == 0 or not v.type.is_float:
+        return False
+    number, name = number_of(v), name_of(v)
+    if number is not None:
+        return abs(number) <= 1
+    if name in ("sigmoid", "tanh", "erf") or is_softmax(v):
+        return True
+    found = v.owner.inputs if name in ("mul", "neg") else parts(v)
+    return bool(found) and all(is_bounded(u, depth - 1) for u in found)
 
 
 def is_softmax(v: Variable) -> bool:
@@ -146,10 +163,7 @@ def leads(v: Variable, depth: int = _DEPTH) -> bool:
         return is_positive(v) and any(leads(i, depth - 1) for i in node.inputs)
     if type(node.op) is Reduce:
         return node.op.kind in ("sum", "prod") and is_positive(v) and leads(node.inputs[0], depth - 1)
-    from_loop = _loop_output(v)
-    if from_loop is not None:
-        return leads(from_loop[1], depth - 1)
-    return any(leads(node.inputs[k], depth - 1) for k in carried(v))
+    return any(leads(u, depth - 1) for u in parts(v))
 
 
 # Through products and powers

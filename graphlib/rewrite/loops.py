@@ -27,7 +27,8 @@ from .rules import Composite
 #: elementwise operations that are worth computing for all steps at once, away from their loop
 _SLOW = frozenset(
     """exp exp2 expm1 log log2 log10 log1p sigmoid softplus tanh sin cos tan sinh cosh arcsin arccos arctan
-    arcsinh arccosh arctanh arctan2 erf erfc gammaln psi tri_gamma pow logaddexp xlogx xlogy0""".split()
+    arcsinh arccosh arctanh arctan2 erf erfc gammaln psi tri_gamma pow logaddexp log1mexp xlogx
+    xlogy0""".split()
 )
 
 

@@ -202,6 +202,11 @@ def _(x: Variable, p: Variable) -> Variable:
     return LogSoftmax(p.owner.op.axes).make(x)
 
 
+@SOFTMAX.rule("exp(log(softmax(x)))", P.exp(node(LogSoftmax, x, as_="logarithm")))
+def _(x: Variable, logarithm: Variable) -> Variable:
+    return Softmax(logarithm.owner.op.axes).make(x)
+
+
 @SOFTMAX.rule("labels of a softmax are checked", node(AdvancedIndex, reading=(LogSoftmax,)))
 def _(node: Apply, graph: Sweep) -> Variable | None:
     """log(softmax(x))[arange(n), y] is a cross-entropy, of which a label of -1 is no last class."""

@@ -7,6 +7,7 @@ Mächler, "Accurately computing log(1 - exp(-|a|))" (2012) for softplus.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 
 from ..graph import Apply, Variable
@@ -62,7 +63,7 @@ def _(x: Variable) -> Variable:
     return ew.softplus(x)
 
 
-@rule("1 / (1 + exp(-x)) is sigmoid(x)", P.inv(1 + P.exp(x)))
+@rule("1 / (1 + exp(-x)) is sigmoid(x)", P.inv(1 + P.exp(x)), 1 / (1 + P.exp(x)))
 def _(x: Variable) -> Variable:
     return ew.sigmoid(ew.neg(x))
 
@@ -86,6 +87,54 @@ def _(x: Variable, s: Variable, graph: Sweep) -> Variable | None:
 @rule("(exp(x) - exp(-x)) / (exp(x) + exp(-x)) is tanh(x)", (P.exp(x) - P.exp(-x)) / (P.exp(x) + P.exp(-x)))
 def _(x: Variable) -> Variable:
     return ew.tanh(x)
+
+
+@rule("exp(-softplus(x)) is sigmoid(-x)", P.exp(-P.softplus(x)))
+def _(x: Variable) -> Variable:
+    return ew.sigmoid(ew.neg(x))
+
+
+@rule(
+    "(1 + tanh(x)) / 2 is sigmoid(2 x)",
+    0.5 * (1 + P.tanh(x)),
+    (1 + P.tanh(x)) / 2,
+    0.5 * P.tanh(x) + 0.5,
+    P.tanh(x) / 2 + 0.5,
+)
+def _(x: Variable) -> Variable:
+    return ew.sigmoid(ew.mul(2, x))
+
+
+@rule("(1 - tanh(x)) / 2 is sigmoid(-2 x)", 0.5 * (1 - P.tanh(x)), (1 - P.tanh(x)) / 2)
+def _(x: Variable) -> Variable:
+    return ew.sigmoid(ew.mul(-2, x))
+
+
+@rule("log(1 + tanh(x)) is log(2) - softplus(-2 x)", P.log1p(P.tanh(x)))
+def _(x: Variable) -> Variable:
+    return ew.sub(math.log(2), ew.softplus(ew.mul(-2, x)))
+
+
+@rule("log(1 - tanh(x)) is log(2) - softplus(2 x)", P.log1p(-P.tanh(x)))
+def _(x: Variable) -> Variable:
+    return ew.sub(math.log(2), ew.softplus(ew.mul(2, x)))
+
+
+@rule(
+    "log(1 - tanh(x) ** 2) is that of 1 + tanh(x) and that of 1 - tanh(x)",
+    P.log1p(-P.sqr(P.tanh(x))),
+    P.log1p(-P.pow(P.tanh(x), 2)),
+    P.log1p(-(P.tanh(x) * P.tanh(x))),
+)
+def _(x: Variable) -> Variable:
+    """The logarithm of the derivative of tanh, as in the density of a squashed normal variable."""
+    t = ew.tanh(x)
+    return ew.add(ew.log1p(t), ew.log1p(ew.neg(t)))
+
+
+@rule("log(1 - exp(x)) is log1mexp(x)", P.log1p(-P.exp(x)))
+def _(x: Variable) -> Variable:
+    return ew.log1mexp(x)
 
 
 # Quotients, wherever they stand in a product

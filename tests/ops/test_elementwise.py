@@ -40,6 +40,7 @@ UNARY = {
     "log10": (np.log10, EVERYWHERE),
     "log1p": (np.log1p, EVERYWHERE),
     "xlogx": (lambda x: special.xlogy(x, x), EVERYWHERE),
+    "log1mexp": (lambda x: -np.abs(np.log(-np.expm1(x))), (-30, 0)),
     "sigmoid": (special.expit, (-120, 120)),
     "softplus": (lambda x: np.logaddexp(x, 0), (-120, 120)),
     "rectify": (lambda x: np.maximum(x, x.dtype.type(0)), EVERYWHERE),

@@ -243,6 +243,7 @@ CASES: dict[str, list[Case]] = {
         Case(lambda u: u - T.log(T.exp(u).sum()), "isinf"),
     ],
     "log(softmax(x))": [Case(lambda x: T.log(T.nnet.softmax(x)), "true_div")],
+    "exp(log(softmax(x)))": [Case(lambda x: T.exp(T.nnet.logsoftmax(x)), "log")],
     "labels of a softmax are checked": [
         Case(lambda x, labels: T.log(T.nnet.softmax(x))[T.arange(3), labels], "", "Labels"),
         Case(lambda x, labels: entropy(T.nnet.softmax(x), labels), "", "Labels"),
@@ -281,6 +282,7 @@ CASES: dict[str, list[Case]] = {
     "1 / (1 + exp(-x)) is sigmoid(x)": [
         Case(lambda x: 1 / (1 + T.exp(-x)), "exp true_div inv neg", "sigmoid"),
         Case(lambda x: 1 / (T.exp(x) + 1), "exp inv", "sigmoid"),
+        Case(lambda x: T.log(1 / (1 + T.exp(-x))), "exp", "softplus"),
         Case(lambda x: with_gradient((1 / (1 + T.exp(-x))).sum(), x), "exp true_div inv", "sigmoid"),
     ],
     "log(sigmoid(x)) is -softplus(-x)": [Case(lambda x: T.log(T.nnet.sigmoid(x)), "log sigmoid", "softplus")],
@@ -325,6 +327,26 @@ CASES: dict[str, list[Case]] = {
     "t * (1 - p) - (1 - t) * p is t - p": [
         Case(lambda x, q: grad(in_two_sums(x, q), x), "log true_div", "sigmoid sub"),
     ],
+    "exp(-softplus(x)) is sigmoid(-x)": [
+        Case(lambda x: T.log(1 - T.exp(-T.nnet.softplus(x))), "exp log1p", "softplus")
+    ],
+    "(1 + tanh(x)) / 2 is sigmoid(2 x)": [
+        Case(lambda x: 0.5 * (1 + T.tanh(x)), "tanh", "sigmoid"),
+        Case(lambda x: (1 + T.tanh(x)) / 2, "tanh", "sigmoid"),
+        Case(lambda x: 0.5 * T.tanh(x) + 0.5, "tanh", "sigmoid"),
+        Case(lambda x: T.tanh(x) / 2 + 0.5, "tanh", "sigmoid"),
+    ],
+    "(1 - tanh(x)) / 2 is sigmoid(-2 x)": [
+        Case(lambda x: 0.5 * (1 - T.tanh(x)), "tanh", "sigmoid"),
+        Case(lambda x: (1 - T.tanh(x)) / 2, "tanh", "sigmoid"),
+    ],
+    "log(1 + tanh(x)) is log(2) - softplus(-2 x)": [Case(lambda x: T.log(1 + T.tanh(x)), "tanh", "softplus")],
+    "log(1 - tanh(x)) is log(2) - softplus(2 x)": [Case(lambda x: T.log(1 - T.tanh(x)), "tanh", "softplus")],
+    "log(1 - tanh(x) ** 2) is that of 1 + tanh(x) and that of 1 - tanh(x)": [
+        Case(lambda x: T.log(1 - T.tanh(x) ** 2), "tanh", "softplus"),
+        Case(lambda x: T.log(1 - T.tanh(x) * T.tanh(x)), "tanh", "softplus"),
+    ],
+    "log(1 - exp(x)) is log1mexp(x)": [Case(lambda p: T.log(1 - T.exp(-p)), "exp log1p", "log1mexp")],
     # logarithms
     "the logarithm of a product of positive numbers is a sum": [
         Case(lambda x, y: T.log(T.exp(x) * T.nnet.sigmoid(y)), "log", "softplus"),

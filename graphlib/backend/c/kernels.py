@@ -68,6 +68,7 @@ SLOW = frozenset(
         "pow",
         "arctan2",
         "logaddexp",
+        "log1mexp",
         "xlogx",
         "xlogy0",
         "mod",

@@ -51,6 +51,7 @@ _FLOAT = {
     "round_half_away_from_zero": "gl_round_half_away_{s}({0})",
     "floor_div": "gl_floordiv_{s}({0}, {1})",
     "mod": "gl_mod_{s}({0}, {1})",
+    "log1mexp": "{0} > -0.6875f ? gl_log_{s}(-gl_expm1_{s}({0})) : gl_log1p_{s}(-gl_exp_{s}({0}))",
     "xlogx": "{0} == 0 ? 0 : {0} * gl_log_{s}({0})",
     "xlogy0": "{0} == 0 ? 0 : {0} * gl_log_{s}({1})",
     "gammaln": "gl_lgamma_{s}({0})",

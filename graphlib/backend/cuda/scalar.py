@@ -55,6 +55,7 @@ _FLOAT = {
     "sigmoid": "gl_sigmoid({0})",
     "softplus": "gl_softplus({0})",
     "logaddexp": "gl_logaddexp({0}, {1})",
+    "log1mexp": "{0} > -0.6875f ? log{f}(-expm1{f}({0})) : log1p{f}(-exp{f}({0}))",
     "xlogx": "{0} == 0 ? 0 : {0} * log{f}({0})",
     "xlogy0": "{0} == 0 ? 0 : {0} * log{f}({1})",
     "floor_div": "gl_floordiv_{s}({0}, {1})",
