@@ -61,7 +61,7 @@ def draws(rng):
         rng.binomial(size=x.shape, n=1, p=0.3, dtype=graphlib.config.floatX),
         rng.binomial(p=p),
         rng.binomial(size=(6,), n=9, p=0.25),
-        rng.multinomial(pvals=p),
+        rng.multinomial(pvals=T.nnet.softmax(x)),
         rng.multinomial(size=(4,), n=5, pvals=[0.2, 0.3, 0.5]),
         rng.choice(size=(11,), a=4),
         rng.choice(size=(2, 3), a=x.shape[0], replace=False),

@@ -2,8 +2,9 @@
 test it on.
 
 ``op`` says what an operation is and holds the registry; ``elementwise``, ``reduce``, ``shape``, ``create``,
-``join``, ``index``, ``write``, ``linalg``, ``along_axis``, ``convolution``, ``pool``, ``random``, ``scan``
-and ``control`` hold the operations, ``nnet`` what is composed of them, ``operators`` what variables get.
+``join``, ``index``, ``write``, ``linalg``, ``along_axis``, ``convolution``, ``pool``, ``random``, ``scan``,
+``valid`` and ``control`` hold the operations, ``nnet`` what is composed of them, ``operators`` what variables
+get.
 """
 
 from . import (
@@ -22,6 +23,7 @@ from . import (
     reduce,
     scan,
     shape,
+    valid,
     write,
 )
 from .op import REGISTRY, Op, Sample, as_variable, register
@@ -48,5 +50,6 @@ __all__ = [
     "register",
     "scan",
     "shape",
+    "valid",
     "write",
 ]

@@ -16,6 +16,7 @@ from ..scalar.lowered import Operand, Pull
 from .elementwise import cast
 from .op import Op, Sample, as_variable, ramp, register, register_cases
 from .shape import broadcast_to, count_of, dimshuffle, shape_argument, shape_i, shape_of
+from .valid import valid
 
 
 def alloc(value: Any, *shape: Any) -> Variable:
@@ -128,7 +129,10 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Va
     if dtype is None:
         dtype = promote([v.dtype for v in values])
         dtype = dtype if dtype.startswith("float") else "int64"
-    return ARange().make(*(cast(v, dtype) for v in values))
+    start, stop, step = (cast(v, dtype) for v in values)
+    if not isinstance(step, Constant):
+        step = valid(step, "not zero", "T.arange: the step")
+    return ARange().make(start, stop, step)
 
 
 def eye(n: Any, m: Any = None, k: int = 0, dtype: Any = None) -> Variable:

@@ -23,6 +23,7 @@ from ..ops import (
     reduce,
     scan,
     shape,
+    valid,
     write,
 )
 
@@ -238,6 +239,7 @@ _RULES: dict[type, Callable[[Lengths, Apply], Any]] = {
     elementwise.Elementwise: _elementwise,
     elementwise.Cast: _same,
     control.GradientBarrier: _same,
+    valid.Valid: _same,
     shape.SpecifyShape: _same,
     shape.SameLengths: _same,
     shape.DimShuffle: _dimshuffle,

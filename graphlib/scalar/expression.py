@@ -194,8 +194,8 @@ def checked(check: str, expr: Expr) -> Expr:
     return _make(check, expr.dtype, (expr,))
 
 
-#: what fails a call: an index out of range, a divisor of 0, a negative exponent
-CHECKS = frozenset(("checked_index", "checked_divisor", "checked_exponent"))
+#: what fails a call: an index out of range, a divisor of 0, a negative exponent, a condition that is false
+CHECKS = frozenset(("checked_index", "checked_divisor", "checked_exponent", "checked_truth"))
 
 
 def children(expr: Expr) -> list[Expr]:

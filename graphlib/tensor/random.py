@@ -13,7 +13,7 @@ import numpy as np
 
 from ..configuration import config
 from ..errors import DTypeError, InputError, ShapeError
-from ..graph import Shared, Variable
+from ..graph import Constant, Shared, Variable
 from ..graph.shared import shared
 from ..graph.types import dtype_name
 from ..ops import elementwise as ew
@@ -24,6 +24,7 @@ from ..ops.op import as_variable
 from ..ops.random import random_normal, random_uniform
 from ..ops.reduce import sum as sum_
 from ..ops.shape import dimshuffle, reshape, shape_argument, shape_of
+from ..ops.valid import valid
 
 _SEEDS = 2**32
 
@@ -41,6 +42,9 @@ class RandomStreams:
     the others.
 
     The numbers are Philox4x32-10's (see ``graphlib.ops.random``).  seed: 0 ≤ seed < 2**32.
+
+    Errors: DomainError at the call for what no distribution has, as a probability of 1.5 or NaN, or a
+    negative standard deviation; at once where it is a number.
     """
 
     def __init__(self, seed: int | None = None) -> None:
@@ -108,7 +112,7 @@ class RandomStreams:
         u = self._unit(shape, _float_dtype(dtype, low, high))
         if _is_constant(low, 0) and _is_constant(high, 1):
             return u
-        return u * (high - low) + low
+        return u * _width(low, high, "uniform: high - low") + low
 
     def normal(
         self, size: Any = None, avg: Any = 0.0, std: Any = 1.0, ndim: int | None = None, dtype: Any = None
@@ -119,7 +123,7 @@ class RandomStreams:
         z = random_normal(self._state(), *shape, dtype=_float_dtype(dtype, avg, std))
         if _is_constant(avg, 0) and _is_constant(std, 1):
             return z
-        return z * std + avg
+        return z * valid(std, "not negative", "normal: std") + avg
 
     def binomial(
         self,
@@ -131,7 +135,7 @@ class RandomStreams:
         prob: Any = None,
     ) -> Variable:
         """How many of ``n`` (an integer or a symbolic scalar) trials succeed, each with probability ``p``."""
-        p = _parameter(p if prob is None else prob)
+        p = valid(_parameter(p if prob is None else prob), "probability", "binomial: p")
         shape = _shape(size, ndim, p)
         if _is_number(n, 1):
             u = self._unit(shape)
@@ -152,8 +156,8 @@ class RandomStreams:
         dtype: Any = "int64",
     ) -> Variable:
         """How often each of k outcomes comes up in ``n`` trials: (*size, k) for probabilities ``pvals`` (…,
-        k)."""
-        pvals = _parameter(pvals)
+        k), which are 1 together."""
+        pvals = valid(_parameter(pvals), "probability", "multinomial: pvals")
         if pvals.ndim == 0:
             raise ShapeError(f"multinomial: pvals needs an axis of probabilities, got {pvals.describe()}")
         *lead, k = shape_of(pvals)
@@ -163,7 +167,7 @@ class RandomStreams:
         limits = cumsum(pvals, axis=-1)
         if trials:
             limits = dimshuffle(limits, *range(limits.ndim - 1), "x", limits.ndim - 1)
-        chosen = _count_below(limits, u, k)
+        chosen = _count_below(limits, u, k, "multinomial: pvals")
         hits = ew.cast(ew.eq(dimshuffle(chosen, *range(chosen.ndim), "x"), arange(k)), dtype_name(dtype))
         return sum_(hits, axis=-2) if trials else hits
 
@@ -184,17 +188,18 @@ class RandomStreams:
         a = as_variable(a)
         if a.ndim > 1 or (a.ndim == 0 and a.type.is_float):
             raise ShapeError(f"choice: a must be a vector or an integer scalar, not {a.describe()}")
-        count = a if a.ndim == 0 else a.shape[0]
+        count = valid(a, "positive", "choice: a") if a.ndim == 0 else a.shape[0]
         shape = _shape(size, ndim)
         if replace and p is None:
             u = self._unit(shape, "float64")
             chosen = ew.cast(u * count, "int64")
         elif replace:
             u = self._unit(shape, "float64")
-            chosen = _count_below(cumsum(ew.cast(as_variable(p), "float64")), u, count)
+            limits = cumsum(ew.cast(valid(p, "probability", "choice: p"), "float64"))
+            chosen = _count_below(limits, u, count, "choice: p")
         else:
             u = self._unit([count], "float64")
-            keys = u if p is None else -ew.log1p(-u) / as_variable(p)
+            keys = u if p is None else -ew.log1p(-u) / valid(p, "probability", "choice: p")
             total = ew.cast(as_variable(1), "int64")
             for length in shape:
                 total = total * length
@@ -207,7 +212,8 @@ class RandomStreams:
         """Integers from ``low`` to ``high``, both included, all with the same probability."""
         low, high = as_variable(low), as_variable(high)
         u = self._unit(_shape(size, ndim, low, high), "float64")
-        return ew.cast(ew.floor(u * (high - low + 1)) + low, dtype_name(dtype))
+        width = _width(low, high, "random_integers: high - low")
+        return ew.cast(ew.floor(u * (width + 1)) + low, dtype_name(dtype))
 
     def permutation(
         self, size: Any = None, n: Any = 1, ndim: int | None = None, dtype: Any = "int64"
@@ -235,6 +241,14 @@ def _parameter(value: Any) -> Variable:
     if isinstance(value, (tuple, list)):
         value = np.asarray(value, config.floatX) if not any(isinstance(v, Variable) for v in value) else value
     return as_variable(value, dtype=config.floatX) if isinstance(value, (int, float)) else as_variable(value)
+
+
+def _width(low: Variable, high: Variable, what: str) -> Variable:
+    """``high - low``, which must not be negative."""
+    if all(isinstance(v, Constant) for v in (low, high)):
+        valid(Constant(high.data - low.data), "not negative", what)
+        return high - low
+    return valid(high - low, "not negative", what)
 
 
 def _float_dtype(dtype: Any, *parameters: Variable) -> str:
@@ -266,9 +280,9 @@ def _shape(size: Any, ndim: int | None, *parameters: Variable) -> list:
     return lengths
 
 
-def _count_below(limits: Variable, u: Variable, count: Any) -> Variable:
-    """The outcome that each uniform number stands for: how many cumulated probabilities are at most as
-    large."""
-    scaled = u * index(limits, (Ellipsis, -1))
+def _count_below(limits: Variable, u: Variable, count: Any, what: str) -> Variable:
+    """The outcome that each uniform number stands for: how many cumulated probabilities, of which the last
+    must be 1, are at most as large."""
+    scaled = u * valid(index(limits, (Ellipsis, -1)), "one", f"the sum of {what}")
     below = ew.le(limits, dimshuffle(scaled, *range(u.ndim), "x"))
     return ew.minimum(sum_(ew.cast(below, "int64"), axis=-1), as_variable(count) - 1)

@@ -39,6 +39,12 @@ GL_INLINE long long gl_checked_exponent(long long n, int *bad) {
     return n;
 }
 
+/* What must be true; false sets *bad. */
+GL_INLINE bool gl_checked_truth(bool fine, int *bad) {
+    *bad |= !fine;
+    return fine;
+}
+
 /* *rest / n, leaving the remainder in *rest; in 32 bits where both fit, which is several times faster. */
 GL_INLINE long long gl_split(long long *rest, long long n) {
     long long quotient, remainder;

@@ -110,10 +110,17 @@ def _checked_exponent(n: Any) -> Any:
     return n
 
 
+def _checked_truth(fine: Any) -> Any:
+    if not fine:
+        raise DomainError("a value that is impossible here")
+    return fine
+
+
 _CHECKS: dict[str, Callable[..., Any]] = {
     "checked_index": _checked_index,
     "checked_divisor": _checked_divisor,
     "checked_exponent": _checked_exponent,
+    "checked_truth": _checked_truth,
 }
 
 #: what lengths are mostly made of, on Python's integers: NumPy's take twenty times as long

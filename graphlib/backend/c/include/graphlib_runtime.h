@@ -79,6 +79,12 @@ static inline __attribute__((always_inline)) int64_t gl_checked_exponent(int64_t
     return n;
 }
 
+/* What must be true; false sets *bad. */
+static inline __attribute__((always_inline)) int gl_checked_truth(int fine, int64_t *bad) {
+    *bad |= !fine;
+    return fine;
+}
+
 /* The lengths that a failed check names: those of the step of a loop become the loop's. */
 #define GL_MAX_AXES 64
 
