@@ -23,7 +23,7 @@ SMOOTH_ENTRIES = [
 ]
 
 #: their gradient is another than the derivative, on purpose or because their steps are too fine
-NO_DIFFERENCES = {"consider_constant", "cast"}
+NO_DIFFERENCES = {"consider_constant", "disconnected_grad", "cast"}
 
 #: their derivative has none itself, and says so in these words
 ONLY_ONCE = {"psi": "no polygamma function above the trigamma"}
