@@ -35,7 +35,7 @@ MODES = {
 ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24}
 NOISE = {"float64": 1e-10, "float32": 2.0**-23}
 #: how much more than the measured effect of rounding errors is excused
-EXCUSE = 64
+EXCUSE = 256
 #: a result that rounding may change by more than this part of it is not compared
 LOOSE = {"float64": 1e-4, "float32": 5e-2}
 
