@@ -26,8 +26,8 @@ class ReferenceExecutor:
 
     def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         values = self.values(inputs)
-        outputs = [np.array(values[v]) for v in self.program.outputs]
-        new = [np.array(values[v]) for v in self.program.updates.values()]
+        outputs = [_copy(v, values) for v in self.program.outputs]
+        new = [_copy(v, values) for v in self.program.updates.values()]
         for (shared, variable), value in zip(self.program.updates.items(), new, strict=True):
             for axis, (n, m) in enumerate(zip(shared.type.shape, value.shape, strict=True)):
                 if n not in (None, m):
@@ -89,6 +89,14 @@ def explain_index(inputs: list[np.ndarray], original: Any, rewritten: Any) -> No
     except (IndexError, ZeroDivisionError, DomainError):
         pass
     ReferenceExecutor(original, False).values(inputs)
+
+
+def _copy(v: Variable, values: dict[Variable, np.ndarray]) -> np.ndarray:
+    """An array of its own of a result, which may be a view of something smaller."""
+    try:
+        return np.array(values[v])
+    except MemoryError as error:
+        raise MemoryError(f"{v.describe()}: {error}") from None
 
 
 def _value(variable: Variable, values: dict[Variable, np.ndarray]) -> np.ndarray:

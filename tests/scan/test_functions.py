@@ -216,7 +216,7 @@ def test_drawings(tmp_path):
 
 @on_each_mode
 def test_what_is_the_same_at_each_step_is_not_computed_without_a_step(mode):
-    """Indices out of range and divisions by zero fail where a step is made; in its loops and branches, too."""
+    """Indices out of range and divisions by zero fail where a step is made, inside it, too."""
     x, m = T.dvector("x"), T.dmatrix("m")
     n, i, k = T.lscalar("n"), T.lscalar("i"), T.lscalar("k")
 

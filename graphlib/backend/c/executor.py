@@ -125,7 +125,7 @@ class CExecutor:
             wanted = tuple(self.lengths[k][: self.ranks[k]]) if shape is None else shape
             array = self._borrowed.get(k) if borrow else None
             if array is None or array.shape != wanted:
-                array = np.empty(wanted, dtype)
+                array = self._empty(k, wanted, dtype)
                 if borrow:
                     self._borrowed[k] = array
             results.append(array)
@@ -138,6 +138,14 @@ class CExecutor:
         for shared in reversed(self.resized):
             shared.data = results.pop()
         return results
+
+    def _empty(self, k: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        """An array for output ``k``."""
+        try:
+            return np.empty(shape, dtype)
+        except MemoryError as error:
+            what = self.program.outputs[k].describe()
+            raise MemoryError(f"{self.program.title}: {what}: {error}") from None
 
     def _fetch(self, results: list[Any]) -> None:
         """Copies of the outputs whose lengths were found during the call."""
