@@ -14,7 +14,7 @@ import numpy as np
 
 from .branches import Choices
 from .errors import DisconnectedInputError, GradientError, ShapeError
-from .graph import Apply, Constant, Variable, toposort
+from .graph import Apply, Constant, Shared, Variable, toposort
 from .graph.traverse import ancestors
 from .graph.variable import warn_user
 from .ops.control import (
@@ -424,10 +424,18 @@ def _rows_in_a_loop(
     from .loops import scan
     from .ops.create import arange
 
-    def row(i: Variable) -> list[Variable]:
+    # all rows are of one value, so random draws in it are passed on: what a step closes over is drawn anew
+    drawn = [
+        v
+        for node in toposort([expression])
+        if any(isinstance(i, Shared) and i.default_update is not None for i in node.inputs)
+        for v in node.outputs
+    ]
+
+    def row(i: Variable, *_: Variable) -> list[Variable]:
         return grad(expression[i], targets, consider_constant, disconnected_inputs)
 
-    rows, _ = scan(row, arange(expression.shape[0]), name="jacobian", return_list=True)
+    rows, _ = scan(row, arange(expression.shape[0]), non_sequences=drawn, name="jacobian", return_list=True)
     return rows
 
 

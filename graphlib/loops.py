@@ -104,7 +104,7 @@ def scan(
         _same_as_initial(v, info, k, what) for k, (v, info) in enumerate(zip(outputs, infos, strict=True))
     ]
     carried = _random_updates(
-        [*outputs, *updates.values(), *([stop] if stop is not None else [])], updates, mark
+        [*outputs, *updates.values(), *([stop] if stop is not None else [])], updates, closed
     )
     updated = {**updates, **carried}
     builder = _Builder(
@@ -279,16 +279,23 @@ def _same_as_initial(v: Variable, info: _Output, k: int, what: str) -> Variable:
     return settled(v, last)
 
 
-def _random_updates(variables: Iterable[Variable], updates: Mapping, mark: int) -> dict[Shared, Variable]:
-    """Default updates of the shared variables that the step made for itself: states of its random draws."""
+def _random_updates(
+    variables: Iterable[Variable], updates: Mapping, closed: Iterable[Variable]
+) -> dict[Shared, Variable]:
+    """Default updates of the shared variables that a step reads: states of its random draws.
+
+    As in Theano, a draw that the step closes over is made at each step, like one that it makes itself;
+    what is passed to it (``closed``) is computed once.
+    """
+    stop_at = {v for v in closed if not isinstance(v, Shared)}
     found: dict[Shared, Variable] = {}
     pending = list(variables)
     while pending:
-        inside = carried_updates(pending)
+        inside = carried_updates(pending, stop_at)
         new = {
             v: inside.get(v, v.default_update)
-            for v in graph_inputs(pending)
-            if isinstance(v, Shared) and v.default_update is not None and v.serial > mark
+            for v in graph_inputs(pending, stop_at)
+            if isinstance(v, Shared) and v.default_update is not None
         }
         new = {v: u for v, u in new.items() if v not in found and v not in updates}
         found.update(new)

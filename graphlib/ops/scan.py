@@ -6,7 +6,7 @@ What the user's ``scan`` makes of a function (see ``graphlib.loops``), and what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -566,7 +566,9 @@ def may_fail(node: Apply) -> bool:
     return isinstance(op, (AdvancedIndex, AdvancedWrite, LastValue))
 
 
-def carried_updates(outputs: Iterable[Variable]) -> dict[Variable, Variable]:
+def carried_updates(
+    outputs: Iterable[Variable], stop_at: Collection[Variable] = ()
+) -> dict[Variable, Variable]:
     """The new values of the shared variables that loops above ``outputs`` carry (states of random draws).
 
     Where several loops carry the same state, as one and its clone do, it is that of the loop which makes the
@@ -574,7 +576,7 @@ def carried_updates(outputs: Iterable[Variable]) -> dict[Variable, Variable]:
     """
     found: dict[Variable, Variable] = {}
     ways = set()
-    for node in toposort(outputs):
+    for node in toposort(outputs, stop_at):
         if not isinstance(node.op, Scan) or node.op.way(node) in ways:
             continue
         ways.add(node.op.way(node))

@@ -339,3 +339,33 @@ def test_a_permutation_a_step(mode):
     assert np.array_equal(np.sort(orders, 1), np.tile(np.arange(6), (5, 1)))
     # 5 orders of 6 are all different, but for a chance of 10/720
     assert len({tuple(row) for row in orders}) == 5
+
+
+def test_a_draw_that_a_step_closes_over_is_made_anew_and_one_that_is_passed_once(mode):
+    """Theano's rule; a gradient has the numbers that the values have, and all rows of a Jacobian the same."""
+    x = T.dvector("x")
+    noise, passed, scale = (RandomStreams(3).normal((2,), dtype="float64") for _ in range(3))
+    h, _ = graphlib.scan(lambda h: (h + noise) * x, outputs_info=T.zeros((2,), "float64"), n_steps=3)
+    k, _ = graphlib.scan(
+        lambda k, noise: (k + noise) * x,
+        outputs_info=T.zeros((2,), "float64"),
+        non_sequences=passed,
+        n_steps=3,
+    )
+    y = T.exp(x) * scale
+    f = compiled(mode, [x], [h, T.grad(h.sum(), x), k, T.grad(k.sum(), x), y, graphlib.jacobian(y, x)])
+    a = np.array([0.5, 2.0])
+    for call in range(2):
+        h, h_x, k, k_x, y, y_x = f(a)
+        n = np.array([h[0] / a, h[1] / a - h[0], h[2] / a - h[1]])
+        assert len(set(n.round(9).ravel())) == 6
+        if not call:
+            first = n
+        assert call == 0 or not np.isclose(n, first).any()
+        # h1 = n1 x, h2 = n1 x² + n2 x, h3 = n1 x³ + n2 x² + n3 x
+        slope = n[0] * (1 + 2 * a + 3 * a**2) + n[1] * (1 + 2 * a) + n[2]
+        np.testing.assert_allclose(h_x, slope, rtol=1e-9)
+        m = k[0] / a
+        np.testing.assert_allclose(k, [m * a, m * (a + a**2), m * (a + a**2 + a**3)], rtol=1e-9)
+        np.testing.assert_allclose(k_x, m * (3 + 4 * a + 3 * a**2), rtol=1e-9)
+        np.testing.assert_allclose(y_x, np.diag(y), rtol=1e-9)
