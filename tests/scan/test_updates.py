@@ -176,13 +176,16 @@ def test_several_draws_in_a_step_have_streams_of_their_own(mode):
         np.testing.assert_array_equal(got[2], draws(7, 2, 3 * call, 3, (2,)))
 
 
-def test_a_draw_made_outside_is_the_same_at_every_step(mode):
+def test_a_draw_that_is_passed_to_the_step_is_the_same_at_every_step(mode):
+    """One that it closes over is made at each step, as in Theano."""
     rng = RandomStreams(3)
-    noise = rng.uniform(size=(2,))
-    out, _ = graphlib.scan(lambda v: noise + v, T.zeros((3,)))
+    noise, other = rng.uniform(size=(2,)), rng.uniform(size=(2,))
+    out, _ = graphlib.scan(lambda v, noise: [noise + v, other + v], T.zeros((3,)), non_sequences=noise)
     f = compiled(mode, [], out)
-    np.testing.assert_array_equal(f(), np.repeat(draws(3, 0, 0, 1, (2,)), 3, 0))
-    np.testing.assert_array_equal(f(), np.repeat(draws(3, 0, 1, 1, (2,)), 3, 0))
+    for call in range(2):
+        passed, closed = f()
+        np.testing.assert_array_equal(passed, np.repeat(draws(3, 0, call, 1, (2,)), 3, 0))
+        np.testing.assert_array_equal(closed, draws(3, 1, 3 * call, 3, (2,)))
 
 
 def test_draws_in_a_loop_in_a_loop(mode):
