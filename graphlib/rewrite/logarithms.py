@@ -13,12 +13,13 @@ from collections.abc import Callable
 
 from ..graph import Apply, Constant, Variable
 from ..ops import elementwise as ew
-from ..ops.index import AdvancedIndex, BasicIndex
+from ..ops.control import GradientBarrier
+from ..ops.index import BasicIndex
 from ..ops.join import Join
 from ..ops.reduce import Reduce
 from ..ops.scan import Scan
 from ..ops.scan_gradient import extended
-from ..ops.shape import BroadcastTo, DimShuffle, Reshape, ShapeI, SpecifyShape, constant_int
+from ..ops.shape import BroadcastTo, ShapeI, constant_int
 from ..ops.write import AdvancedWrite, BasicWrite
 from .engine import Sweep, rewrite_with
 from .patterns import Capture, P, node, number_of
@@ -33,7 +34,6 @@ x, y = Capture("x"), Capture("y")
 #: how far below a logarithm its source may be
 _DEPTH = 12
 
-_VIEWS = (DimShuffle, Reshape, BasicIndex, AdvancedIndex, BroadcastTo, SpecifyShape)
 _WRITES = (BasicWrite, AdvancedWrite)
 
 #: elementwise functions whose logarithm, or that of 1 + or 1 - them, is known
@@ -46,13 +46,18 @@ def name_of(v: Variable) -> str | None:
     return node.op.name if node is not None and type(node.op) is ew.Elementwise else None
 
 
+def is_view(node: Apply) -> bool:
+    """Whether a node only reads its first operand at another index; barriers have gradients of their own."""
+    return (node.op.view and not isinstance(node.op, GradientBarrier)) or isinstance(node.op, BroadcastTo)
+
+
 def carried(v: Variable) -> range:
     """The numbers of the operands whose elements those of ``v`` are, if that is all that its node does."""
     node = v.owner
     if node is None:
         return range(0)
     kind = type(node.op)
-    if kind in _VIEWS:
+    if is_view(node):
         return range(1)
     if kind is Join:
         return range(len(node.inputs))
@@ -144,7 +149,7 @@ def is_softmax(v: Variable) -> bool:
 
 def source(v: Variable) -> Variable:
     """What a chain of views was taken of."""
-    while v.owner is not None and type(v.owner.op) in _VIEWS:
+    while v.owner is not None and is_view(v.owner):
         v = v.owner.inputs[0]
     return v
 
@@ -254,7 +259,8 @@ def _(node: Apply, graph: Sweep) -> Variable | None:
     op, inputs = v.owner.op, list(v.owner.inputs)
     for k in carried(v):
         inputs[k] = before(inputs[k])
-    return op.make(*inputs)
+    made = op.make(*inputs)
+    return made[v.index] if isinstance(made, list) else made
 
 
 # Across the border of a loop

@@ -32,7 +32,7 @@ from .rules import RuleSet
 
 STRUCTURE = RuleSet("structure")
 rule = STRUCTURE.rule
-#: what holds only once gradients have been taken
+#: what holds only once gradients and givens have been taken: no gradient may ask for what is given away
 AFTER_GRADIENTS = RuleSet("after gradients")
 
 x, y = Capture("x"), Capture("y")
@@ -166,7 +166,9 @@ def _(x: Variable, node: Apply) -> Variable | None:
     return dimshuffle(x, order) if is_moved(x) else None
 
 
-@rule("the length of an axis needs only the lengths of what it is computed from", node(ShapeI, x))
+@AFTER_GRADIENTS.rule(
+    "the length of an axis needs only the lengths of what it is computed from", node(ShapeI, x)
+)
 def _(x: Variable, node: Apply, graph: Sweep) -> Variable | None:
     axis = node.op.axis
     return None if graph.graph.lengths.is_own(x, axis) else graph.length(graph.shape(x)[axis])

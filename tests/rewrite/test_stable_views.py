@@ -35,6 +35,7 @@ VIEWS = {
     "sum of one": lambda m, v: v[:, 1:2].sum(axis=1),
     "concatenate": lambda m, v: m.concatenate([v[:1], v[2:]], axis=0),
     "stack": lambda m, v: m.stack([v[0], v[3], v[0]]),
+    "split": lambda m, v: (T.split(v, [1, 3], 2) if m is T else np.split(v, [1]))[1],
     "repeat": lambda m, v: m.repeat(v, 2, axis=0),
     "tile": lambda m, v: m.tile(v, (2, 1)),
     "transpose of a reshape of a part": lambda m, v: m.reshape(v[1:3], (3, 2)).T,
