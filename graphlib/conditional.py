@@ -16,7 +16,7 @@ from .ops.create import alloc
 from .ops.elementwise import cast, switch
 from .ops.join import concatenate
 from .ops.op import as_variable
-from .ops.scan import OfLengths, Scan, State, is_computed, settled
+from .ops.scan import OfLengths, Scan, State, has_computed_lengths, is_computed, settled
 from .ops.shape import reshape
 from .rewrite import stabilized
 
@@ -124,9 +124,10 @@ class Branch:
         for v, shape in zip(self.results, shapes, strict=True):
             end = reshape(v, (-1,))
             if end.type.shape[0] is None:
-                # known before the branch is computed, whatever the lengths are computed from
                 sizes.append(_product(shape))
-                end = OfLengths().make(end, sizes[-1])
+                if has_computed_lengths(v):
+                    # known before the branch is computed, whatever the lengths are computed from
+                    end = OfLengths().make(end, sizes[-1])
             ends.append(end)
         op, node = self._loop(ends, [], sizes, [])
         return op.results(node).mapped
