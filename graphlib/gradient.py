@@ -8,6 +8,7 @@ for calculating Jacobian vector products").
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from .branches import Choices
 from .errors import DisconnectedInputError, GradientError, ShapeError
 from .graph import Apply, Constant, Shared, Variable, toposort
+from .graph.substitution import literal, note_literal
 from .graph.traverse import ancestors
 from .graph.variable import warn_user
 from .ops.control import (
@@ -50,6 +52,13 @@ __all__ = [
 
 
 _DISCONNECT = GradientBarrier("disconnect")
+
+#: whether the stable form of a graph is differentiated, in which the user's variables may be seen through
+_sees_through: ContextVar[bool] = ContextVar("sees_through", default=True)
+
+
+def _stable(results: list[Variable], stop_at: Collection[Variable]) -> list[Variable]:
+    return stabilized(results, stop_at) if _sees_through.get() else results
 
 
 def _listed(value: Any) -> list:
@@ -134,7 +143,7 @@ def _stable_backward(
     """
     cuts = cuts_of(constants)
     read = [v for node in cuts for v in node.outputs]
-    ends = stabilized([*seeds, *read], stop_at={*wrt, *constants, *known})
+    ends = _stable([*seeds, *read], stop_at={*wrt, *constants, *known})
     stable = dict(zip([*seeds, *read], ends, strict=True))
     new_seeds: dict[Variable, Variable] = {}
     for v, g in seeds.items():
@@ -268,7 +277,41 @@ def _gradients(
                 results.append(None)
                 continue
         results.append(_nothing(v))
+    _note_literal(
+        results,
+        [*seeds, *seeds.values(), *targets, *constants, *known, *end],
+        lambda to: _gradients(
+            {to[v]: to[g] for v, g in seeds.items()},
+            [to[v] for v in targets],
+            [to[v] for v in constants],
+            "ignore",
+            return_disconnected=return_disconnected,
+            known={to[v] for v in known},
+            end=[to[v] for v in end],
+        ),
+    )
     return results
+
+
+def _note_literal(
+    results: Sequence[Variable | None],
+    given: Iterable[Variable],
+    derive: Callable[[Mapping[Variable, Variable]], Sequence[Variable | None]],
+) -> None:
+    """Says how ``results`` are derived where nothing may be seen through: by ``derive``, from what the
+    variables that are ``given`` are then."""
+    if not _sees_through.get():
+        return
+    given = list(given)
+
+    def literally() -> Sequence[Variable | None]:
+        token = _sees_through.set(False)
+        try:
+            return derive(dict(zip(given, literal(given), strict=True)))
+        finally:
+            _sees_through.reset(token)
+
+    note_literal(results, literally)
 
 
 def _nothing(v: Variable) -> Variable:
@@ -350,7 +393,8 @@ def Rop(
 ) -> Any:
     """The Jacobian of ``f`` by ``wrt`` times ``eval_points`` (shaped as ``wrt``)."""
     inputs, points = _listed(wrt), [as_variable(p) for p in _listed(eval_points)]
-    outputs = stabilized(_listed(f), stop_at=inputs)
+    written = _listed(f)
+    outputs = _stable(written, stop_at=inputs)
     if len(points) != len(inputs):
         raise GradientError(f"Rop: {len(inputs)} variables need as many eval_points, got {len(points)}")
     for v, p in zip(inputs, points, strict=True):
@@ -380,6 +424,18 @@ def Rop(
             seeds[row] = seeds[row] + point if row in seeds else point
         total, _ = backward(seeds, [dummy])
         results.append(total.get(dummy, zeros_like(out)))
+    constants = _listed(consider_constant) if consider_constant is not None else []
+    _note_literal(
+        results,
+        [*written, *inputs, *points, *constants],
+        lambda to: Rop(
+            [to[v] for v in written],
+            [to[v] for v in inputs],
+            [to[v] for v in points],
+            "ignore",
+            [to[v] for v in constants],
+        ),
+    )
     return results if isinstance(f, (list, tuple)) else results[0]
 
 
@@ -415,6 +471,12 @@ def jacobian(
         result = [stack([row[k] for row in rows]) for k in range(len(targets))]
     else:
         result = [zeros_like(reshape(v, (1, *shape_of(v))))[:0] for v in targets]
+    constants = _listed(consider_constant) if consider_constant is not None else []
+    _note_literal(
+        result,
+        [expression, *targets, *constants],
+        lambda to: jacobian(to[expression], [to[v] for v in targets], [to[v] for v in constants], "ignore"),
+    )
     return result[0] if single else result
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..configuration import _MODE_NAMES, config
 from ..errors import InputError
-from ..graph import Shared, Variable, clone, graph_inputs
+from ..graph import Shared, Variable, graph_inputs
+from ..graph.substitution import clone, literal
 from ..graph.turns import together
 from ..graph.variable import user_origin
 from ..ops.scan import carried_updates
@@ -68,7 +69,10 @@ def function(
                 f"{where}: In(update=...) of {item.describe()}: use a shared variable and updates instead"
             )
     replace = normalize_givens(givens, where)
-    variables = clone([*(o.variable for o in outs), *pairs.values()], replace)
+    variables = [*(o.variable for o in outs), *pairs.values()]
+    if any(item.variable.owner is not None for item in items):
+        variables = literal(variables)
+    variables = clone(variables, replace)
     outs = [Out(v, o.borrow) for v, o in zip(variables, outs, strict=False)]
     pairs = dict(zip(pairs, variables[len(outs) :], strict=True))
     _default_updates(pairs, variables, [i.variable for i in items], replace, no_default_updates)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...graph import Shared, Variable, graph_inputs
-from ...graph import clone as _clone
+from ...graph.substitution import clone as _clone
 
 
 def clone(
