@@ -226,9 +226,13 @@ _TEMPLATES: dict[type, Callable[[Apply], Template]] = {
 
 
 def template_of(node: Apply) -> Template:
-    """How the node is written in a formula: a call under the operation's name unless it has a row here."""
+    """How the node is written in a formula: a call under the operation's name, with its settings at the end,
+    unless it has a row here."""
     row = _TEMPLATES.get(type(node.op))
-    return row(node) if row is not None else call(str(node.op), len(node.inputs))
+    if row is not None:
+        return row(node)
+    name, _, settings = str(node.op).partition("{")
+    return call(name, len(node.inputs), *([settings.removesuffix("}")] if settings else []))
 
 
 def label_of(node: Apply) -> str:
