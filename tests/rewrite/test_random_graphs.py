@@ -69,7 +69,8 @@ BINARY = [
     lambda x, y: x + y.sum(),
     lambda x, y: x * y.sum(axis=0).dimshuffle("x", 0),
     lambda x, y: x - 0.1 * T.dot(x, T.dot(y.T, y)),
-    lambda x, y: T.nnet.binary_crossentropy(T.nnet.sigmoid(x), T.nnet.sigmoid(y)),
+    # as it is written, 1 - sigmoid(x) has lost most of its digits where x is large
+    lambda x, y: T.nnet.binary_crossentropy(T.nnet.sigmoid(T.tanh(x)), T.nnet.sigmoid(y)),
     lambda x, y: T.exp(T.tanh(x)) / T.exp(T.tanh(y)),
     lambda x, y: (x.dimshuffle("x", 0, 1) * y.dimshuffle("x", 0, 1))[0],
     lambda x, y: (x.dimshuffle(0, "x", 1) * y.dimshuffle("x", 0, 1)).sum(axis=1),
