@@ -605,6 +605,14 @@ def row_lengths(
         if m is None
     ]
     memo: dict[Variable, Variable] = {v: x for v, x in outer.items() if v not in moving}
+    if leaves_of(clone(unknown, memo)) & moving:
+        # what a length is computed of may be the length of something computed of an inner input
+        known = {
+            node.outputs[0]: lengths.length(lengths.shape(node.inputs[0])[node.op.axis])
+            for node in toposort(unknown, stop_at=memo)
+            if type(node.op).__name__ == "ShapeI" and node.inputs[0] not in moving
+        }
+        unknown = clone(unknown, {v: n for v, n in known.items() if n is not v})
     for node in toposort(unknown, stop_at=memo):
         (v,) = node.outputs[:1]
         if len(node.inputs) == 1 and node.inputs[0] in moving and type(node.op).__name__ == "ShapeI":

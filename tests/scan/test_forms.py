@@ -620,3 +620,18 @@ def test_sequences_that_are_constants(mode, count):
     for k, (got, value) in enumerate(zip(f(0.3), wanted, strict=True)):
         assert np.shape(got) == np.shape(value), k
         np.testing.assert_allclose(got, value, rtol=1e-5, atol=1e-6, err_msg=str(k))
+
+
+def test_outputs_as_long_as_what_is_computed_of_a_state(mode):
+    """Of an unknown length, which all steps have: that of a state."""
+    x, start = T.dvector("x"), T.dvector("start")
+    (_, tiled), _ = graphlib.scan(
+        lambda x, h: [h * x, T.tile(T.tanh(h), [3])], sequences=x, outputs_info=[start, None]
+    )
+    f = compiled(mode, [x, start], [tiled, T.grad(T.sqr(tiled).sum(), start)])
+    for at in (np.array([0.3]), np.array([0.3, -0.7])):
+        states = [at, 2.0 * at]
+        got, slope = f(np.array([2.0, 5.0]), at)
+        np.testing.assert_allclose(got, [np.tile(np.tanh(h), 3) for h in states], rtol=1e-12)
+        by_hand = sum(6 * np.tanh(k * at) * (1 - np.tanh(k * at) ** 2) * k for k in (1.0, 2.0))
+        np.testing.assert_allclose(slope, by_hand, rtol=1e-10)
