@@ -60,8 +60,8 @@ _OPTIONS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
     "device": (
         "cpu",
         _device,
-        "where functions run: cpu, cuda, auto (a working GPU, else the CPU), cuda-emulated (a checkout's "
-        "emulator)",
+        "where functions run: cpu, cuda, auto (a working GPU, else the CPU), cuda-emulated (graphlib."
+        "emulator, a GPU's stand-in for tests)",
     ),
     "mode": ("fast_run", _mode, "fast_run (C), reference (numpy), check (both, compared), check_nan"),
     "threads": (0, _count, "threads of a compiled function; 0: one for each processor that is free to us"),

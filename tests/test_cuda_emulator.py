@@ -23,9 +23,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests import cuda_emulator
-from tests.cuda_emulator.build import library_folder
-from tests.cuda_emulator.build_pycuda import private_folder
+from graphlib import emulator as cuda_emulator
+from graphlib.emulator.build import library_folder
+from graphlib.emulator.build_pycuda import private_folder
 
 ORDERS = [("forward", 0), ("reversed", 0), ("shuffled", 1), ("shuffled", 2)]
 
@@ -1153,8 +1153,8 @@ def test_what_the_compiler_refuses(built):
 
 LATE_LOAD = """
 import ctypes
-from tests import cuda_emulator
-from tests.cuda_emulator.build import library_folder
+from graphlib import emulator as cuda_emulator
+from graphlib.emulator.build import library_folder
 ctypes.CDLL(str(library_folder() / "libcuda.so.1"))  # as importing pycuda would load the machine's driver
 try:
     cuda_emulator.load()
@@ -1203,7 +1203,7 @@ def run_script(built, tmp_path):
         script = tmp_path / "script.py"
         script.write_text(text)
         return subprocess.run(
-            [sys.executable, "-m", "tests.cuda_emulator", *options, str(script), *arguments],
+            [sys.executable, "-m", "graphlib.emulator", *options, str(script), *arguments],
             capture_output=True,
             text=True,
             check=False,

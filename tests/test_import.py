@@ -97,6 +97,8 @@ def test_installed_package_comes_before_the_standard_library(bare, wheels, elsew
             file = Path(run(bare, *way, cwd=elsewhere))
             assert file.parts[-2:] == ("graphlib", "__init__.py") and file.is_relative_to(home)
         assert run(bare, "-c", SORTS_WITHOUT_NUMPY, cwd=elsewhere) == "True False"
+        # PyCUDA runs it by its path, so pip must have left it executable
+        assert os.access(file.parent / "emulator" / "nvcc", os.X_OK)
 
     assert all(is_standard(run(bare, *way, cwd=elsewhere)) for way in ways)
     assert run(bare, "-c", SORTS_WITHOUT_NUMPY, cwd=elsewhere) == "True False"

@@ -1,1 +1,1 @@
-"""The CUDA backend, run by the emulator of tests/cuda_emulator; its kernels also compiled by NVRTC."""
+"""The CUDA backend, run by the emulator of graphlib/emulator; its kernels also compiled by NVRTC."""

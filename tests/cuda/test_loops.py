@@ -8,7 +8,7 @@ import pytest
 
 import graphlib
 import graphlib.tensor as T
-from tests import cuda_emulator
+from graphlib import emulator
 
 from .loop_models import MODELS, persistent, sequences
 
@@ -23,9 +23,9 @@ def on(device, make, *arguments, **settings):
 def counted(function, *arguments):
     """What the second call of a function with these arguments makes the driver do."""
     function(*arguments)
-    cuda_emulator.reset_statistics()
+    emulator.reset_statistics()
     function(*arguments)
-    return cuda_emulator.statistics()
+    return emulator.statistics()
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -14,9 +14,9 @@ import pytest
 
 import graphlib
 import graphlib.tensor as T
+from graphlib import emulator
 from graphlib.backend.cuda import driver, grids
 from graphlib.errors import ShapeError
-from tests import cuda_emulator
 
 
 @pytest.fixture(autouse=True)
@@ -51,9 +51,9 @@ def test_looking_at_a_value_copies_it_once_and_sends_nothing_back():
     total, step = counter(np.zeros(3, "float32"))
     step()
     total.get_value()
-    cuda_emulator.reset_statistics()
+    emulator.reset_statistics()
     step()
-    assert cuda_emulator.statistics()["host_to_device_copies"] == 0
+    assert emulator.statistics()["host_to_device_copies"] == 0
 
 
 def test_a_shared_variable_serves_functions_of_both_devices_in_turn():
@@ -139,10 +139,10 @@ def test_the_same_bits_in_any_order_of_threads(order):
     run = graphlib.function([x, i], outputs)
     expected = run(a, places)
     try:
-        cuda_emulator.set_thread_order(*order)
+        emulator.set_thread_order(*order)
         found = run(a, places)
     finally:
-        cuda_emulator.set_thread_order("forward")
+        emulator.set_thread_order("forward")
     for one, other in zip(expected, found, strict=True):
         np.testing.assert_array_equal(one, other)
     wanted = np.zeros((9, 70))
@@ -398,9 +398,9 @@ def test_what_is_computed_of_each_element_of_a_product_is_in_its_kernel():
     for m, k, n in [(5, 3, 7), (70, 20, 65), (1, 1, 1), (3, 0, 4), (0, 2, 3)]:
         a, c, d = (random.randn(*s).astype("float32") for s in ((m, k), (k, n), (n,)))
         if k:
-            cuda_emulator.reset_statistics()
+            emulator.reset_statistics()
             found = layer(a, c, d)
-            assert cuda_emulator.statistics()["launches"] == (1 if m else 0)
+            assert emulator.statistics()["launches"] == (1 if m else 0)
             wanted = a @ c + d
             np.testing.assert_allclose(found[0], np.tanh(wanted), rtol=2e-5, atol=1e-5)
             np.testing.assert_allclose(found[1], np.maximum(wanted, 0) * c[0], rtol=2e-5, atol=1e-5)

@@ -5,7 +5,7 @@ import pytest
 
 import graphlib
 import graphlib.tensor as T
-from tests import cuda_emulator
+from graphlib import emulator
 from tests.rewrite import test_rows as embeddings
 
 from .models import BATCH, EXAMPLES, training_step
@@ -39,9 +39,9 @@ def test_losses_agree_with_c_at_every_step(model, cublas):
 def test_a_step_launches_these_kernels_and_copies_the_cost_only(model, cublas):
     step, _ = training_step(HIDDEN[model], "cuda-emulated", cublas=cublas)
     step(0)
-    cuda_emulator.reset_statistics()
+    emulator.reset_statistics()
     step(1)
-    found = cuda_emulator.statistics()
+    found = emulator.statistics()
     assert found["library_calls"] == (PRODUCTS[model] if cublas else 0)
     assert found["launches"] + found["library_calls"] == LAUNCHES[model] + cublas * MORE[model]
     # the minibatch's index is an argument of the kernels; the cost comes back with the flag of a wrong index
@@ -58,9 +58,9 @@ def test_a_step_as_a_cuda_graph_is_one_launch(model):
     plain, _ = training_step(HIDDEN[model], "cuda-emulated")
     for k in range(4):
         assert step(k) == plain(k)
-    cuda_emulator.reset_statistics()
+    emulator.reset_statistics()
     step(5)
-    found = cuda_emulator.statistics()
+    found = emulator.statistics()
     assert (found["graph_launches"], found["launches"], found["kernels"]) == (1, 0, LAUNCHES[model])
     # in memory is what changes from call to call: the minibatch's number, where its rows begin, and how many
     assert (found["host_to_device_copies"], found["host_to_device_bytes"]) == (1, 24)
@@ -98,9 +98,9 @@ def test_a_function_that_returns_nothing_does_not_wait():
         x = T.vector()
         add = graphlib.function([x], updates=[(total, total + x)])
     add(np.ones(5, "float32"))
-    cuda_emulator.reset_statistics()
+    emulator.reset_statistics()
     add(np.ones(5, "float32"))
-    found = cuda_emulator.statistics()
+    found = emulator.statistics()
     assert found["synchronizations"] == found["device_to_host_copies"] == 0
     assert (found["host_to_device_copies"], found["host_to_device_bytes"]) == (1, 20)
     np.testing.assert_array_equal(total.get_value(), np.full(5, 2, "float32"))

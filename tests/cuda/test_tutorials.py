@@ -9,7 +9,7 @@ import graphlib
 import logistic_sgd
 import mlp
 import training
-from tests import cuda_emulator
+from graphlib import emulator
 
 #: of the tutorial: its other options, and how many minibatches
 TUTORIALS = {
@@ -39,8 +39,8 @@ def test_losses_of_a_tutorial_agree_with_c_at_every_step(name, tmp_path, monkeyp
         found.append(float(on_gpu(k % minibatches)))
     np.testing.assert_allclose(found, wanted, rtol=2e-6)
     assert wanted[-1] < 0.8 * wanted[0]
-    cuda_emulator.reset_statistics()
+    emulator.reset_statistics()
     on_gpu(0)
-    counts = cuda_emulator.statistics()
+    counts = emulator.statistics()
     assert counts["launches"] == LAUNCHES[name]
     assert counts["host_to_device_bytes"] == 0 and counts["device_to_host_bytes"] == 32

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import glob
-import importlib
 import importlib.util
 import os
 import shutil
@@ -19,6 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ... import emulator
 from ...errors import CompileError
 from ..cache import kept, key_of, unsealed, write
 
@@ -89,7 +89,6 @@ def load_module(driver: Any, source: str, arch: str, emulated: bool) -> Any:
     """
     whole = device_code() + source
     if emulated:
-        emulator = importlib.import_module("tests.cuda_emulator")
         try:
             return driver.module_from_file(str(emulator.compile(whole, name="graphlib.cu")))
         except emulator.CompileError as error:

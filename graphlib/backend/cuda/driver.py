@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import emulator
 from ...errors import DeviceError
 from ...graph import Shared
 from ...graph.shared import Resident
@@ -229,13 +230,6 @@ def missing() -> list[str]:
 
 def _driver(emulated: bool) -> Any:
     if emulated:
-        try:
-            emulator = importlib.import_module("tests.cuda_emulator")
-        except ImportError as error:
-            raise DeviceError(
-                "device=cuda-emulated needs a checkout of graphlib, whose tests/cuda_emulator is the emulator"
-                f": {error}"
-            ) from None
         try:
             emulator.load()
         except (RuntimeError, OSError) as error:

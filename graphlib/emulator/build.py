@@ -1,6 +1,6 @@
 """Builds the emulated driver and the cuBLAS stand-in with the host's C++ compiler.
 
-``python -m tests.cuda_emulator`` builds everything; ``library_folder()`` builds what is not in the cache yet.
+``python -m graphlib.emulator`` builds everything; ``library_folder()`` builds what is not in the cache yet.
 NVIDIA's ``cuda.h``, which declares the driver's interface, comes from NVIDIA's wheels on PyPI; no CUDA
 toolkit is needed.
 """

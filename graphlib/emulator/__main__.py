@@ -1,6 +1,6 @@
-"""``python -m tests.cuda_emulator`` builds the emulator; with a script, it runs it on the emulated GPU.
+"""``python -m graphlib.emulator`` builds the emulator; with a script, it runs it on the emulated GPU.
 
-``python -m tests.cuda_emulator --checked --order shuffled:1 script.py its arguments``
+``python -m graphlib.emulator --checked --order shuffled:1 script.py its arguments``
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .build_pycuda import wheel
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tests.cuda_emulator", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m graphlib.emulator", description=__doc__.split("\n")[0])
     parser.add_argument("--checked", action="store_true", help="judge every memory access of the kernels")
     parser.add_argument("--order", default="forward", help="forward, reversed, shuffled or shuffled:SEED")
     parser.add_argument("script", nargs="?", help="a Python script to run with PyCUDA on the emulator")

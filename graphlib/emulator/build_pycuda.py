@@ -1,6 +1,6 @@
 """Builds PyCUDA on a machine that has neither a CUDA driver nor a CUDA toolkit.
 
-``python -m tests.cuda_emulator.build_pycuda`` leaves a wheel in the emulator's cache and prints its path;
+``python -m graphlib.emulator.build_pycuda`` leaves a wheel in the emulator's cache and prints its path;
 ``--install`` also installs it into the running Python. The wheel is an ordinary one: it runs on a real driver
 of CUDA 13 (release 580 and later) as well as on the emulated one.
 """
