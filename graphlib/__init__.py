@@ -33,7 +33,7 @@ _NAMES_OF = {
     ".printing": ("debugprint", "draw", "pp"),
 }
 _HOME = {name: module for module, names in _NAMES_OF.items() for name in names}
-_SUBMODULES = ("compile", "gradient", "graph", "ops", "printing", "tensor")
+_SUBMODULES = ("compile", "gradient", "graph", "nn", "ops", "printing", "tensor")
 _STANDARD = ("CycleError", "TopologicalSorter")
 
 __all__ = sorted((*_HOME, *_SUBMODULES, *_STANDARD))

@@ -1,0 +1,347 @@
+"""What a name in a run file, in saved JSON or in an argument such as ``activation="relu"`` stands for.
+
+Each kind of object (layers, losses, optimizers, ...) has names of its own, so that where a value stands says
+which names it may hold.  A value is written as a number, text or list, as a name, or as a name with its
+parameters, ``{"dropout": {"rate": 0.5}}``; a single value in their place, ``{"dropout": 0.5}``, is
+the first one's.  `build` makes the object of such a value and `config_of` the value of an object.
+
+A registered class keeps every argument of its constructor, unchanged, as the attribute of the same name (as
+scikit-learn's estimators do): so the constructor's signature says all there is to know, and its type hints
+are what values are checked against (see `schema`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import inspect
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from graphlib.errors import GraphError
+
+#: kind -> the modules of graphlib.nn that register objects of it
+_MODULES = {
+    "activation": ("activations",),
+    "initializer": ("initializers",),
+    "regularizer": ("regularizers",),
+    "constraint": ("constraints",),
+    "layer": ("layers",),
+    "loss": ("losses",),
+    "metric": ("metrics", "losses"),
+    "optimizer": ("optimizers",),
+    "schedule": ("schedules",),
+    "monitor": ("monitors",),
+    "data": ("data", "sources"),
+}
+KINDS = tuple(_MODULES)
+
+#: kind -> another one whose names are good for it as well
+_ALSO = {"metric": "loss"}
+
+Registered = TypeVar("Registered")
+Path = tuple[str | int, ...]
+
+
+class ConfigError(GraphError, ValueError):
+    """A value that names nothing, or has a parameter that is unknown, missing or of a wrong type.
+
+    Attributes:
+        problem: the sentence without the place.
+        path: the keys and positions that lead to the value from the one that was to be built.
+        names_key: the mistake is in the last key itself, not in its value.
+    """
+
+    def __init__(self, problem: str, path: Path = (), names_key: bool = False):
+        self.problem, self.path, self.names_key = problem, path, names_key
+        super().__init__(f"{written(path)}: {problem}" if path else problem)
+
+    def below(self, *keys: str | int) -> ConfigError:
+        """The same mistake, seen from where these keys lead to the value."""
+        return ConfigError(self.problem, (*keys, *self.path), self.names_key)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is registered under a name.
+
+    Attributes:
+        kind, name: those it was registered with.
+        target: the class, function or object.
+        called: the object is what the target returns; otherwise the target is the object, with the
+            parameters that are given bound to it.
+    """
+
+    kind: str
+    name: str
+    target: Any
+    called: bool
+
+    @functools.cached_property
+    def parameters(self) -> dict[str, inspect.Parameter]:
+        """What can be given by name, in order; those of base classes where the constructor has ``**``."""
+        if self.called:
+            return _parameters_of(self.target)
+        if not inspect.isroutine(self.target):
+            return {}
+        signature = inspect.signature(self.target).parameters
+        return {n: p for n, p in signature.items() if p.default is not inspect.Parameter.empty}
+
+
+_entries: dict[str, dict[str, Entry]] = {kind: {} for kind in KINDS}
+_of_target: dict[int, Entry] = {}
+_loaded: set[str] = set()
+
+
+def register(
+    kind: str, name: str | None = None, *, factory: bool = False
+) -> Callable[[Registered], Registered]:
+    """A decorator that gives a class, a function or an object a name among those of a kind.
+
+    Args:
+        kind: one of `KINDS`.
+        name: None for the class's name in snake case (``Conv2D``: conv2d, ``PReLU``: prelu, ``MaxPool2D``:
+            max_pool2d), or the function's own.
+        factory: the name stands for what a function returns, rather than for the function; always so for
+            classes.
+
+    ValueError for a kind there is not, or a name that is taken.
+    """
+    if kind not in _entries:
+        raise ValueError(f"there is no kind {kind!r}; there are {', '.join(KINDS)}")
+
+    def add(target: Registered) -> Registered:
+        called = factory or inspect.isclass(target)
+        chosen = name or (snake_case(target.__name__) if inspect.isclass(target) else target.__name__)
+        taken = _entries[kind].get(chosen)
+        if taken is not None and not _is_again(taken.target, target):
+            raise ValueError(f"the {kind} {chosen!r} is {taken.target!r} already: choose another name")
+        entry = _entries[kind][chosen] = Entry(kind, chosen, target, called)
+        _of_target.setdefault(id(target), entry)
+        return target
+
+    return add
+
+
+def _is_again(old: Any, new: Any) -> bool:
+    """Whether a module that was loaded again registers what it did before."""
+    return all(getattr(old, a, None) == getattr(new, a, 0) for a in ("__module__", "__qualname__"))
+
+
+def snake_case(name: str) -> str:
+    """``MaxPool2D``: max_pool2d; ``SimpleRNN``: simple_rnn; ``PReLU``: prelu; ``KLDivergence``:
+    kl_divergence."""
+    return re.sub(
+        r"(?<=[a-z]{2})(?=[A-Z])|(?<=[a-z])(?=[A-Z][a-z]{2})|(?<=[A-Z])(?=[A-Z][a-z]{2})", "_", name
+    ).lower()
+
+
+def names(kind: str) -> list[str]:
+    """The names of a kind, those of the user's own registered objects included."""
+    _load(kind)
+    return sorted({*_entries[kind], *(_entries[_ALSO[kind]] if kind in _ALSO else ())})
+
+
+def entry(kind: str, name: str) -> Entry:
+    """What a name stands for; ConfigError, with the nearest names, if it stands for nothing."""
+    _load(kind)
+    for each in (kind, _ALSO.get(kind)):
+        if each and name in _entries[each]:
+            return _entries[each][name]
+    raise ConfigError(f"there is no {kind} {name!r}{nearest(name, names(kind))}")
+
+
+def entry_of(obj: Any) -> Entry | None:
+    """The entry of a registered class, function or object, or of an object's class; None without one."""
+    return _of_target.get(id(obj)) or _of_target.get(id(type(obj)))
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """The end of a sentence about an unknown name: the names nearest to it, or all where none is near."""
+
+    def plain(text: str) -> str:
+        return re.sub(r"[\W_]", "", str(text)).lower()
+
+    alike = {each: difflib.SequenceMatcher(None, plain(name), plain(each)).ratio() for each in known}
+    best = max(alike.values(), default=0)
+    if best >= 0.6:
+        close = sorted((each for each in known if alike[each] > best - 0.1), key=alike.get, reverse=True)
+        return f"; did you mean {' or '.join(close[:3])}?"
+    return f"; there are {', '.join(known)}" if known else "; there are none"
+
+
+def _load(kind: str) -> None:
+    """Imports the modules whose objects of a kind are registered as they are imported."""
+    if kind not in _entries:
+        raise ValueError(f"there is no kind {kind!r}; there are {', '.join(KINDS)}")
+    for module in _MODULES[kind]:
+        if module not in _loaded:
+            importlib.import_module(f"graphlib.nn.{module}")
+            _loaded.add(module)
+
+
+def _parameters_of(target: Callable) -> dict[str, inspect.Parameter]:
+    """The parameters of a class's constructor, or of a function."""
+    found: dict[str, inspect.Parameter] = {}
+    of_class = inspect.isclass(target)
+    places = [each.__init__ for each in target.__mro__] if of_class else [target]
+    for place in places:
+        takes_more = False
+        for number, (name, parameter) in enumerate(inspect.signature(place).parameters.items()):
+            if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+                takes_more = True
+            elif parameter.kind is not parameter.VAR_POSITIONAL and not (number == 0 and of_class):
+                found.setdefault(name, parameter)
+        if not takes_more:
+            break
+    return found
+
+
+def resolve(kind: str, value: Any) -> Any:
+    """The object that an argument stands for.
+
+    A name is looked up and built with defaults, a mapping of one name to its parameters with these; a list
+    of layers is a Sequential of them, one of regularizers their sum. Anything else (an object, an array, a
+    number, None) stays as it is.
+
+    Raises:
+        ConfigError: the name is unknown, or a parameter is.
+    """
+    if isinstance(value, str | Mapping) or (isinstance(value, list | tuple) and kind in _OF_LISTS):
+        return build(kind, value)
+    return value
+
+
+def takes(kind: str, value: Any) -> bool:
+    """Whether a value that is neither a name nor a mapping stands for an object of a kind: lists of layers or
+    regularizers, numbers and lists of them for what an array begins with."""
+    if isinstance(value, list | tuple):
+        return kind in _OF_LISTS or kind == "initializer"
+    return kind == "initializer" and isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def a(kind: str) -> str:
+    """A kind with its article: an optimizer, a layer."""
+    return f"an {kind}" if kind[0] in "aio" else f"a {kind}"
+
+
+_OF_LISTS: dict[str, Callable[[list], Any]] = {
+    "layer": lambda layers: entry("layer", "sequential").target(layers),
+    "regularizer": lambda terms: functools.reduce(operator.add, terms),
+}
+
+
+def build(kind: str, config: Any) -> Any:
+    """The object of a value as `config_of` returns it, or as a run file holds it; inverse of `config_of`.
+
+    Raises:
+        ConfigError: a name or parameter is unknown, missing, or of a wrong type or range; its `path` leads
+            to the value.
+    """
+    from . import schema
+
+    if isinstance(config, str):
+        return _instance(entry(kind, config), {})
+    if isinstance(config, list | tuple) and kind in _OF_LISTS:
+        objects = []
+        for number, each in enumerate(config):
+            try:
+                objects.append(resolve(kind, each))
+            except ConfigError as error:
+                raise error.below(number) from error.__cause__
+        if not objects:
+            raise ConfigError(f"must have at least one {kind}")
+        return _OF_LISTS[kind](objects)
+    if not isinstance(config, Mapping):
+        return config
+    if len(config) != 1:
+        given = f"has {len(config)} keys ({', '.join(map(str, config))})" if config else "is empty"
+        raise ConfigError(f"must be the name of one {kind} with its parameters, and {given}")
+    ((name, given),) = config.items()
+    try:
+        found = entry(kind, name)
+    except ConfigError as error:
+        raise ConfigError(error.problem, (name,), names_key=True) from None
+    try:
+        return _instance(found, schema.arguments(found, given))
+    except ConfigError as error:
+        raise error.below(name) from error.__cause__
+
+
+def _instance(found: Entry, arguments: Mapping[str, Any]) -> Any:
+    missing = [
+        name
+        for name, parameter in found.parameters.items()
+        if parameter.default is inspect.Parameter.empty and name not in arguments
+    ]
+    if missing:
+        raise ConfigError(f"{found.name} needs {' and '.join(missing)}")
+    if not found.called:
+        return functools.partial(found.target, **arguments) if arguments else found.target
+    try:
+        return found.target(**arguments)
+    except ConfigError:
+        raise
+    except (ValueError, TypeError) as error:
+        blamed = next((n for n in arguments if re.search(rf"\b{re.escape(n)}\b", str(error))), None)
+        raise ConfigError(str(error), (blamed,) if blamed else ()) from error
+
+
+def config_of(obj: Any) -> Any:
+    """The value that `build` makes such an object of: None, a number, text, a list, or
+    ``{name: parameters}``.
+
+    Parameters that have their default are left out, and the braces where all have. Arrays become lists.
+
+    Raises:
+        ConfigError: it, or an object in it, is of no registered class.
+    """
+    if obj is None or isinstance(obj, bool | int | float | str):
+        return obj
+    if isinstance(obj, np.generic | np.ndarray):
+        return obj.tolist()
+    if isinstance(obj, list | tuple):
+        return [config_of(each) for each in obj]
+    if isinstance(obj, Mapping):
+        return {str(key): config_of(value) for key, value in obj.items()}
+    if isinstance(obj, functools.partial) and not obj.args and (found := entry_of(obj.func)):
+        return {found.name: {name: config_of(value) for name, value in obj.keywords.items()}}
+    found = entry_of(obj)
+    if found is None:
+        raise ConfigError(
+            f"{obj!r} has no name to be written under: give its class or function one with "
+            "graphlib.nn.register"
+        )
+    if not found.called or obj is found.target:
+        return found.name
+    differing = {}
+    for name, parameter in found.parameters.items():
+        try:
+            value = getattr(obj, name)
+        except AttributeError:
+            raise ConfigError(
+                f"{type(obj).__name__} does not keep its argument {name} as an attribute, as registered "
+                "classes must"
+            ) from None
+        if not _is_default(value, parameter.default):
+            differing[name] = config_of(value)
+    return {found.name: differing} if differing else found.name
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    if value is default:
+        return True
+    if isinstance(value, np.ndarray) or isinstance(default, np.ndarray):
+        return False
+    return type(value) is type(default) and bool(value == default)
+
+
+def written(path: Path) -> str:
+    """A path as messages and ``--set`` write it: ``model.0.dense.units``."""
+    return ".".join(map(str, path))

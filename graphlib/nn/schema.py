@@ -1,0 +1,270 @@
+"""Checks the parameters of a registered object against its constructor's signature and type hints.
+
+A hint may be int, float, bool, str, None, Any, a Literal, a union, a list, tuple, Sequence, dict or Mapping
+of such, or the name of a kind (``Activation``, ``Initializer``, ``Layer``, ..., from here), for which an
+object's name, with or without parameters, is built.  Bounds are written as ``Annotated[float, Range(0, 1)]``,
+or with the aliases below.  What has another hint, or none, is taken as it is.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import inspect
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+
+from . import registry
+from .registry import ConfigError, Entry
+
+
+class _WrongType(ConfigError):
+    """A value of another type than the one `wanted`."""
+
+    def __init__(self, wanted: str, value: Any):
+        self.wanted = wanted
+        super().__init__(f"must be {wanted}, not {_said(value)}")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Marks a hint: an object of a kind, or its name, with or without parameters."""
+
+    kind: str
+
+
+@dataclass(frozen=True)
+class Range:
+    """Marks a hint: numbers from `low` to `high`; `above` and `below` leave the end itself out."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    above: bool = False
+    below: bool = False
+
+    def __contains__(self, number: float) -> bool:
+        return (self.low < number if self.above else self.low <= number) and (
+            number < self.high if self.below else number <= self.high
+        )
+
+    def __str__(self) -> str:
+        low = f"above {self.low:g}" if self.above else f"at least {self.low:g}"
+        high = f"below {self.high:g}" if self.below else f"at most {self.high:g}"
+        bounds = [low] * math.isfinite(self.low) + [high] * math.isfinite(self.high)
+        return " and ".join(bounds)
+
+
+Activation = Annotated[Any, Kind("activation")]
+Initializer = Annotated[Any, Kind("initializer")]
+Regularizer = Annotated[Any, Kind("regularizer")]
+Constraint = Annotated[Any, Kind("constraint")]
+Layer = Annotated[Any, Kind("layer")]
+Loss = Annotated[Any, Kind("loss")]
+Metric = Annotated[Any, Kind("metric")]
+Optimizer = Annotated[Any, Kind("optimizer")]
+Schedule = Annotated[Any, Kind("schedule")]
+Monitor = Annotated[Any, Kind("monitor")]
+
+Count = Annotated[int, Range(1)]
+"""A whole number, 1 or more."""
+Positive = Annotated[float, Range(0, above=True)]
+NotNegative = Annotated[float, Range(0)]
+Fraction = Annotated[float, Range(0, 1)]
+"""From 0 to 1, both included."""
+Rate = Annotated[float, Range(0, 1, below=True)]
+"""From 0, included, to 1, excluded: a share that is dropped, a momentum."""
+
+_MARKS = {kind.capitalize(): Annotated[Any, Kind(kind)] for kind in registry.KINDS if kind != "data"}
+
+
+def hints(found: Entry) -> dict[str, Any]:
+    """The type hints of an entry's parameters, by name; Any for one without a hint."""
+    target = found.target
+    places = [each.__init__ for each in reversed(target.__mro__)] if inspect.isclass(target) else [target]
+    known: dict[str, Any] = {}
+    for place in places:
+        if inspect.isfunction(place):
+            known |= typing.get_type_hints(place, localns=_MARKS, include_extras=True)
+    return {name: known.get(name, Any) for name in found.parameters}
+
+
+def arguments(found: Entry, given: Any) -> dict[str, Any]:
+    """The arguments for an entry's target that a run file's parameters stand for, checked.
+
+    Args:
+        given: a mapping of parameters, None for none, or a single value for the first parameter.
+
+    Raises:
+        ConfigError: a parameter is unknown, or its value is of a wrong type or out of range.
+    """
+    types_of = hints(found)
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        if not types_of:
+            raise ConfigError(f"{found.name} has no parameters")
+        first = next(iter(types_of))
+        return {first: convert(given, types_of[first])}
+    converted = {}
+    for name, value in given.items():
+        if name not in types_of:
+            raise ConfigError(
+                f"{found.name} has no parameter {name!r}{registry.nearest(name, list(types_of))}"
+                if types_of
+                else f"{found.name} has no parameters",
+                (name,),
+                names_key=True,
+            )
+        try:
+            converted[name] = convert(value, types_of[name])
+        except ConfigError as error:
+            raise error.below(name) from error.__cause__
+    return converted
+
+
+def convert(value: Any, hint: Any) -> Any:
+    """The value as an argument with this hint wants it: lists as tuples where it says so, objects built.
+
+    Raises:
+        ConfigError: it is of another type, or out of range.
+    """
+    origin = typing.get_origin(hint)
+    if origin is None and isinstance(hint, type):
+        hint = _MARKS.get(hint.__name__, hint)
+        origin = typing.get_origin(hint)
+    if origin is Annotated:
+        return _annotated(value, hint)
+    if origin in (typing.Union, types.UnionType):
+        return _one_of(value, typing.get_args(hint))
+    if origin is Literal:
+        if not any(value == choice and type(value) is type(choice) for choice in typing.get_args(hint)):
+            raise _WrongType(" or ".join(map(_said, typing.get_args(hint))), value)
+        return value
+    if hint in (None, type(None)):
+        if value is not None:
+            raise _WrongType("null", value)
+        return value
+    if hint in _SIMPLE:
+        return _SIMPLE[hint](value)
+    container = origin or hint
+    if container in _SEQUENCES:
+        return _sequence(value, container, typing.get_args(hint))
+    if container in (dict, collections.abc.Mapping):
+        if not isinstance(value, Mapping):
+            raise _WrongType("names with values", value)
+        of = (typing.get_args(hint) or (Any, Any))[1]
+        return {key: _element(key, each, of) for key, each in value.items()}
+    return value
+
+
+def _annotated(value: Any, hint: Any) -> Any:
+    plain, *marks = typing.get_args(hint)
+    for mark in marks:
+        if isinstance(mark, Kind):
+            if isinstance(value, str):
+                registry.resolve(mark.kind, value)  # an error now; what is kept is as it was written
+                return value
+            plain = value is None or isinstance(value, bool | int | float | list | tuple)
+            if plain and not registry.takes(mark.kind, value):
+                raise _WrongType(f"the name of {registry.a(mark.kind)}", value)
+            return registry.resolve(mark.kind, value)
+    value = convert(value, plain)
+    for mark in marks:
+        if isinstance(mark, Range) and isinstance(value, int | float) and value not in mark:
+            raise ConfigError(f"must be {mark}, not {value}")
+    return value
+
+
+def _one_of(value: Any, hints: tuple) -> Any:
+    """A value by the first of several hints that takes it, or what is wrong with it."""
+    wanted = []
+    for hint in sorted(hints, key=_is_kind):
+        try:
+            return convert(value, hint)
+        except _WrongType as error:
+            wanted.append(error.wanted)
+        except ConfigError as error:
+            mistake = error
+            break
+    else:
+        raise _WrongType(" or ".join(wanted), value)
+    raise mistake
+
+
+def _is_kind(hint: Any) -> bool:
+    return typing.get_origin(hint) is Annotated and any(isinstance(m, Kind) for m in typing.get_args(hint))
+
+
+def _element(key: str | int, value: Any, hint: Any) -> Any:
+    try:
+        return convert(value, hint)
+    except ConfigError as error:
+        raise error.below(key) from error.__cause__
+
+
+def _sequence(value: Any, container: type, of: tuple) -> Any:
+    if isinstance(value, np.ndarray):
+        return value
+    if not isinstance(value, list | tuple):
+        raise _WrongType("a list", value)
+    if container is tuple and of and of[-1] is not Ellipsis:
+        if len(value) != len(of):
+            raise ConfigError(f"must be a list of {len(of)}, not of {len(value)}")
+        return tuple(_element(n, each, hint) for n, (each, hint) in enumerate(zip(value, of, strict=True)))
+    hint = of[0] if of else Any
+    elements = [_element(n, each, hint) for n, each in enumerate(value)]
+    return tuple(elements) if container is tuple else elements
+
+
+_SEQUENCES = (list, tuple, collections.abc.Sequence, collections.abc.Iterable, collections.abc.Collection)
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _WrongType("a whole number", value)
+    return value
+
+
+def _number(value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise _WrongType("a number", value)
+    if not math.isfinite(value):
+        raise _WrongType("a finite number", value)
+    return value
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _WrongType("true or false", value)
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _WrongType("text", value)
+    return value
+
+
+_SIMPLE = {int: _integer, float: _number, bool: _truth, str: _text, Any: lambda value: value}
+
+
+def _said(value: Any) -> str:
+    """A value as a message shows it, in the words of a run file."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return f"the names {', '.join(map(str, value))}" if value else "an empty mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    return str(value)
