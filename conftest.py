@@ -1,4 +1,4 @@
-"""However pytest is started, the tests get the graphlib, the data and the tutorials of this checkout."""
+"""However pytest is started, the tests get the graphlib and the tutorials of this checkout."""
 
 import sys
 from pathlib import Path

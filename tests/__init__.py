@@ -1,1 +1,1 @@
-"""The tests: of graphlib through its public names, of the data and of the tutorials."""
+"""The tests: of graphlib through its public names, of the data sets and of the tutorials."""

@@ -126,30 +126,26 @@ def checkout(tmp_path) -> Path:
     root = tmp_path / "checkout"
     for file in (
         "graphlib/__init__.py",
-        "data/__init__.py",
         "tutorials/_checkout.py",
         "conftest.py",
         "pyproject.toml",
     ):
         (root / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, root / file)
-    (root / "tutorials/lesson.py").write_text(
-        "import _checkout\nimport data, graphlib\nprint(data.__file__, graphlib.__file__)"
-    )
+    (root / "tutorials/lesson.py").write_text("import _checkout\nimport graphlib\nprint(graphlib.__file__)")
     (root / "tests").mkdir()
     (root / "tests/__init__.py").touch()
     (root / "tests/test_lesson.py").write_text(
-        "import sys, graphlib, data\nfrom lesson import graphlib as theirs\n"
+        "import sys, graphlib\nfrom lesson import graphlib as theirs\n"
         "def test():\n"
         f"    assert graphlib.__file__ == {str(root / 'graphlib/__init__.py')!r}\n"
-        f"    assert data.__file__ == {str(root / 'data/__init__.py')!r}\n"
         "    assert graphlib is theirs is sys.modules['graphlib']\n"
     )
     return root
 
 
 def lesson(root: Path) -> str:
-    return f"{root / 'data/__init__.py'} {root / 'graphlib/__init__.py'}"
+    return str(root / "graphlib/__init__.py")
 
 
 def test_tutorial_in_a_checkout_that_is_not_installed(bare, checkout, tmp_path):

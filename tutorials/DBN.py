@@ -23,9 +23,8 @@ from typing import Any
 import numpy as np
 
 import classification
-import command_line
 import stacked
-import training
+from graphlib.nn import command_line, training
 from graphlib.tensor.random import RandomStreams
 from rbm import RBM
 

@@ -22,12 +22,11 @@ from typing import Any
 import numpy as np
 
 import classification
-import command_line
 import stacked
-import training
 from dA import dA
+from graphlib.nn import command_line, training
+from graphlib.nn.storage import UserError
 from graphlib.tensor.random import RandomStreams
-from storage import UserError
 
 #: What takes less than an afternoon on two cores. The defaults are the chapter's settings, to which this
 #: pre-training comes close: a minibatch of 20 makes one step as long as 20 of minibatches of 1 together.

@@ -1,7 +1,7 @@
 """Lets the tutorials run from a checkout, installed or not: each of them begins with ``import _checkout``.
 
-The graphlib and the data beside the tutorials are what a tutorial gets, before the standard library's module
-called graphlib and before any installed version.
+The graphlib beside the tutorials is what a tutorial gets, before the standard library's module of this name
+and before any installed version.
 """
 
 import sys
@@ -10,14 +10,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def _take_precedence(package: str) -> None:
-    """Forget another module of this name that a tool has loaded already; whoever holds that one keeps it."""
-    loaded = getattr(sys.modules.get(package), "__file__", None)
-    if loaded is None or Path(loaded).resolve() != ROOT / package / "__init__.py":
-        for name in [each for each in sys.modules if each.partition(".")[0] == package]:
-            del sys.modules[name]
-
-
 sys.path.insert(0, str(ROOT))
-for _package in ("graphlib", "data"):
-    _take_precedence(_package)
+_loaded = getattr(sys.modules.get("graphlib"), "__file__", None)
+if _loaded is None or Path(_loaded).resolve() != ROOT / "graphlib" / "__init__.py":
+    # Forget another module of this name that a tool has loaded already; whoever holds that one keeps it.
+    for _name in [each for each in sys.modules if each.partition(".")[0] == "graphlib"]:
+        del sys.modules[_name]

@@ -11,8 +11,8 @@ import numpy as np
 
 import graphlib
 import graphlib.tensor as T
-import images
-from data.mnist import IMAGE_SHAPE
+from graphlib.datasets.mnist import IMAGE_SHAPE
+from graphlib.nn import images
 from mlp import HiddenLayer
 
 SHOWN = 100  # filters in a picture, as in the chapters

@@ -23,11 +23,10 @@ from collections.abc import Sequence
 import numpy as np
 
 import classification
-import command_line
 import graphlib
 import graphlib.tensor as T
-import training
 from autoencoder import Autoencoder, illustration, training_function
+from graphlib.nn import command_line, training
 
 
 class cA(Autoencoder):

@@ -23,18 +23,15 @@ from typing import Any
 import numpy as np
 
 import classification
-import command_line
 import graphlib
 import graphlib.tensor as T
 import optimizers
-import provenance
-import storage
-import training
-from data import text
+from graphlib.datasets import text
+from graphlib.nn import command_line, provenance, storage, training
+from graphlib.nn.provenance import Provenance
+from graphlib.nn.storage import UserError
 from graphlib.tensor.random import RandomStreams
 from lstm import LSTM
-from provenance import Provenance
-from storage import UserError
 
 HELD_OUT = 20  # one character in so many, the last of the text, validate
 SMOOTHING = 0.999  # what the smooth loss keeps of itself at every minibatch

@@ -10,15 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-import command_line
 import graphlib
-import provenance
-import storage
-import training
-from data.mnist import CLASSES, IMAGE_SHAPE, Dataset, load
-from images import read_digit
-from provenance import Provenance
-from storage import UserError
+from graphlib.datasets.mnist import CLASSES, IMAGE_SHAPE, Dataset, load
+from graphlib.nn import command_line, provenance, storage, training
+from graphlib.nn.images import read_digit
+from graphlib.nn.provenance import Provenance
+from graphlib.nn.storage import UserError
 
 
 class SharedSet(NamedTuple):
@@ -57,7 +54,7 @@ class SharedData(NamedTuple):
 
 
 def load_shared(source: str | None) -> SharedData:
-    """The data set of ``data.mnist.load(source)`` in shared variables."""
+    """The data set of ``graphlib.datasets.mnist.load(source)`` in shared variables."""
     dataset = load(source)
     sets = []
     for name in ("train", "valid", "test"):

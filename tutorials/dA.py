@@ -21,13 +21,12 @@ from collections.abc import Sequence
 import numpy as np
 
 import classification
-import command_line
 import graphlib
 import graphlib.tensor as T
-import training
 from autoencoder import Autoencoder, illustration, training_function
+from graphlib.nn import command_line, training
+from graphlib.nn.storage import UserError
 from graphlib.tensor.random import RandomStreams
-from storage import UserError
 
 
 class dA(Autoencoder):

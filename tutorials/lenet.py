@@ -19,17 +19,14 @@ from pathlib import Path
 import numpy as np
 
 import classification
-import command_line
 import graphlib
 import graphlib.tensor as T
-import images
-import storage
-import training
-from data.mnist import CLASSES, IMAGE_SHAPE
+from graphlib.datasets.mnist import CLASSES, IMAGE_SHAPE
+from graphlib.nn import command_line, images, storage, training
+from graphlib.nn.storage import UserError
 from graphlib.tensor.signal import pool
 from logistic_sgd import LogisticRegression
 from mlp import HiddenLayer
-from storage import UserError
 
 FILTER_SHAPE = (5, 5)
 POOL_SIZE = (2, 2)

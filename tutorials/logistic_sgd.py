@@ -22,11 +22,9 @@ from pathlib import Path
 import numpy as np
 
 import classification
-import command_line
 import graphlib
 import graphlib.tensor as T
-import images
-import training
+from graphlib.nn import command_line, images, training
 
 
 class LogisticRegression:

@@ -26,18 +26,16 @@ from pathlib import Path
 import numpy as np
 
 import classification
-import command_line
 import graphlib
 import graphlib.tensor as T
 import optimizers
-import provenance
-import training
-from data import reviews
-from data.sequences import bucketed_minibatches, pad
-from epochs import Epochs
+from graphlib.datasets import reviews
+from graphlib.datasets.sequences import bucketed_minibatches, pad
+from graphlib.nn import command_line, provenance, training
+from graphlib.nn.epochs import Epochs
+from graphlib.nn.provenance import Provenance
+from graphlib.nn.storage import UserError
 from graphlib.tensor.random import RandomStreams
-from provenance import Provenance
-from storage import UserError
 
 AT_ONCE = 64  # reviews evaluated together, as in the chapter
 DOWNLOADS = ("imdb.npz", "aclImdb_v1.tar.gz")  # what --fetch fetches

@@ -25,15 +25,12 @@ import numpy as np
 from tqdm import tqdm
 
 import classification
-import command_line
 import graphlib
 import graphlib.tensor as T
-import images
-import storage
-import training
 from autoencoder import save_filters
+from graphlib.nn import command_line, images, storage, training
+from graphlib.nn.storage import UserError
 from graphlib.tensor.random import RandomStreams
-from storage import UserError
 
 
 class RBM:

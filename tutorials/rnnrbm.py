@@ -26,17 +26,15 @@ from typing import Any
 import numpy as np
 
 import classification
-import command_line
 import graphlib
 import graphlib.tensor as T
 import optimizers
-import provenance
-import training
-from data import music
-from epochs import Epochs
+from graphlib.datasets import music
+from graphlib.nn import command_line, provenance, training
+from graphlib.nn.epochs import Epochs
+from graphlib.nn.provenance import Provenance
+from graphlib.nn.storage import UserError
 from graphlib.tensor.random import RandomStreams
-from provenance import Provenance
-from storage import UserError
 
 N_KEYS = music.KEYS[1] - music.KEYS[0]
 SAMPLES = 2

@@ -27,19 +27,16 @@ from typing import Any
 import numpy as np
 
 import classification
-import command_line
 import graphlib
 import graphlib.tensor as T
 import optimizers
-import provenance
-import storage
-import training
-from chunking import ChunkScores, conlleval
-from data import atis
-from epochs import Epochs
+from graphlib.datasets import atis
+from graphlib.nn import command_line, provenance, storage, training
+from graphlib.nn.chunking import ChunkScores, conlleval
+from graphlib.nn.epochs import Epochs
+from graphlib.nn.provenance import Provenance
+from graphlib.nn.storage import UserError
 from lstm import LSTM
-from provenance import Provenance
-from storage import UserError
 
 #: Whose nearest neighbours are shown, where they are in the dictionary.
 SHOWN = ("boston", "monday", "morning", "delta", "cheapest", "breakfast", "flights", "round", "DIGIT", "what")

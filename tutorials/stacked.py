@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 
 import classification
-import command_line
 import graphlib
 import graphlib.tensor as T
-import training
 from autoencoder import illustration
+from graphlib.nn import command_line, training
 from logistic_sgd import LogisticRegression
 from mlp import HiddenLayer
 

@@ -9,8 +9,8 @@ import math
 import numpy as np
 from music21 import converter, corpus
 
-from data.files import write_atomically
-from data.music import KEYS, SHIPPED
+from graphlib.datasets.files import write_atomically
+from graphlib.datasets.music import KEYS, SHIPPED
 
 STEPS_PER_QUARTER = 2
 VOICES = 4

@@ -11,8 +11,8 @@ import sys
 import tarfile
 from pathlib import Path
 
-from data.files import write_atomically
-from data.reviews import SHIPPED
+from graphlib.datasets.files import write_atomically
+from graphlib.datasets.reviews import SHIPPED
 
 SHA256 = "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9"
 INNER = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"

@@ -11,8 +11,8 @@ import sys
 import tarfile
 from pathlib import Path
 
-from data.files import write_atomically
-from data.text import SHIPPED
+from graphlib.datasets.files import write_atomically
+from graphlib.datasets.text import SHIPPED
 
 SHA256 = "e85647c547a2e91ea24213bec496137132a9b4228b7fe881f4b0786ebedeafa1"
 CHAPTERS = 135

@@ -8,8 +8,8 @@ import pytest
 import graphlib
 import logistic_sgd
 import mlp
-import training
 from graphlib import emulator
+from graphlib.nn import training
 
 #: of the tutorial: its other options, and how many minibatches
 TUTORIALS = {

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data import DataError
-from data.archives import members
+from graphlib.datasets import DataError
+from graphlib.datasets.archives import members
 from tests.datasets.archives_of import tar, targz, write_folder, zipped
 
 FILES = {

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data import DataError, atis
-from data.atis.indexed import FILES
-from data.atis.synthetic import generate
+from graphlib.datasets import DataError, atis
+from graphlib.datasets.atis.indexed import FILES
+from graphlib.datasets.atis.synthetic import generate
 
 VOCABULARY = ["1030", "BOS", "EOS", "boston", "flights", "from", "new", "to", "york", "zurich"]
 SLOTS = ["B-from.city", "B-time", "B-to.city", "I-to.city", "O"]

@@ -6,15 +6,14 @@ import pickle
 import re
 import struct
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from data import DataError, files
-from data.archives import members
-from data.mnist import TEST_FILES, TRAIN_FILES, load
-from data.npz import read_npz
+from graphlib.datasets import DataError, files
+from graphlib.datasets.archives import members
+from graphlib.datasets.mnist import SHIPPED, TEST_FILES, TRAIN_FILES, load
+from graphlib.datasets.npz import read_npz
 from tests.datasets.archives_of import targz, write_folder, zipped
 
 RNG = np.random.RandomState(0)
@@ -321,6 +320,4 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
 def test_the_shipped_mnist_says_what_it_is():
     dataset = load()
     assert (dataset.image_shape, dataset.classes, dataset.origin) == ((28, 28), TEN, "MNIST")
-    assert {*TRAIN_FILES, *TEST_FILES} <= {
-        path.stem for path in Path(files.__file__).parent.joinpath("mnist").iterdir()
-    }
+    assert {*TRAIN_FILES, *TEST_FILES} <= {path.stem for path in SHIPPED.iterdir()}

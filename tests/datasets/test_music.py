@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from data import DataError, DataWarning, music
-from data.archives import members
-from data.music import KEYS, load, read_midi, save_rolls, write_midi
+from graphlib.datasets import DataError, DataWarning, music
+from graphlib.datasets.archives import members
+from graphlib.datasets.music import KEYS, load, read_midi, save_rolls, write_midi
 from tests.datasets.archives_of import targz, write_folder, zipped
 
 # The shipped chorales

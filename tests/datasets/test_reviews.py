@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data import DataError, reviews
-from data.files import Source
-from data.reviews import PADDING, UNKNOWN, tokenise
+from graphlib.datasets import DataError, reviews
+from graphlib.datasets.files import Source
+from graphlib.datasets.reviews import PADDING, UNKNOWN, tokenise
 from tests.datasets.archives_of import targz, write_folder, zipped
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.sequences import bucketed_minibatches, pad
+from graphlib.datasets.sequences import bucketed_minibatches, pad
 
 SEQUENCES = st.lists(st.lists(st.integers(1, 99), max_size=7), min_size=1, max_size=6)
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data import DataError
-from data.text import SHIPPED, decode, encode, load
+from graphlib.datasets import DataError
+from graphlib.datasets.text import SHIPPED, decode, encode, load
 
 
 def test_shipped_novel():

@@ -1,4 +1,4 @@
-"""What several test files of the tutorials use: a few hundred digits to learn from, and the figures drawn."""
+"""What several test files of the tutorials use: a few hundred digits to learn from."""
 
 import gzip
 import struct
@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from data.mnist import TEST_FILES, TRAIN_FILES, load
+from graphlib.datasets.mnist import TEST_FILES, TRAIN_FILES, load
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -25,19 +25,3 @@ def digits(tmp_path_factory) -> str:
         for name, array in zip(names, (pixels, split.y[:count]), strict=True):
             (folder / f"{name}.gz").write_bytes(idx(array))
     return str(folder)
-
-
-@pytest.fixture
-def figures(monkeypatch) -> list:
-    """The figures of matplotlib that are made while the test runs, in their order."""
-    from matplotlib.figure import Figure
-
-    made = []
-
-    class Recorded(Figure):
-        def __init__(self, *arguments, **settings):
-            super().__init__(*arguments, **settings)
-            made.append(self)
-
-    monkeypatch.setattr("matplotlib.figure.Figure", Recorded)
-    return made

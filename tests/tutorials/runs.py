@@ -7,9 +7,7 @@ from types import ModuleType
 
 import numpy as np
 
-import training
-
-PROGRAMS = Path(training.__file__).parent
+PROGRAMS = Path(__file__).parents[2] / "tutorials"
 
 
 def parameters(folder: Path) -> dict[str, bytes]:

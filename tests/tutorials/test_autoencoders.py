@@ -9,8 +9,8 @@ import graphlib.tensor as T
 from autoencoder import Autoencoder, save_filters
 from cA import cA
 from dA import dA
+from graphlib.nn.images import tile_raster_images
 from graphlib.tensor.random import RandomStreams
-from images import tile_raster_images
 from SdA import SdA
 
 FLOATX = graphlib.config.floatX

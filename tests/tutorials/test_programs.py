@@ -16,7 +16,6 @@ import pytest
 from PIL import Image, ImageDraw
 
 import cA
-import command_line
 import dA
 import DBN
 import lenet
@@ -24,7 +23,8 @@ import logistic_sgd
 import mlp
 import rbm
 import SdA
-from data.mnist import load
+from graphlib.datasets.mnist import load
+from graphlib.nn import command_line
 from tests.tutorials import lenet_numpy
 from tests.tutorials.runs import outcome_of, parameters, start, tables
 

@@ -11,7 +11,7 @@ import pytest
 import graphlib
 import graphlib.tensor as T
 from char_lstm import CharacterLSTM, Streams, as_streams
-from data.reviews import Reviews
+from graphlib.datasets.reviews import Reviews
 from graphlib.tensor.random import RandomStreams
 from lstm import LSTM, SentimentLSTM, as_minibatch, classify, orthogonal
 from rnnrbm import RNNRBM

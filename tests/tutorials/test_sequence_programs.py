@@ -14,13 +14,13 @@ import pytest
 from PIL import Image
 
 import char_lstm
-import command_line
 import lstm
 import rnnrbm
 import rnnslu
-from data import music
-from data.atis import synthetic
-from data.atis.indexed import FILES
+from graphlib.datasets import music
+from graphlib.datasets.atis import synthetic
+from graphlib.datasets.atis.indexed import FILES
+from graphlib.nn import command_line
 from tests.tutorials.runs import outcome_of, parameters, start, tables
 
 GOOD = "a good film , great fun , a fine cast and a wonderful story".split()

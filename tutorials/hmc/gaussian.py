@@ -20,13 +20,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-import command_line
 import graphlib
 import graphlib.tensor as T
-import storage
-import training
+from graphlib.nn import command_line, storage, training
+from graphlib.nn.storage import UserError
 from hmc import sampling
-from storage import UserError
 
 
 def random_gaussian(rng: np.random.RandomState, dim: int) -> tuple[np.ndarray, np.ndarray]:

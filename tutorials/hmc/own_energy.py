@@ -19,9 +19,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-import command_line
-import storage
-import training
+from graphlib.nn import command_line, storage, training
 from hmc import sampling
 
 

@@ -8,10 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-import command_line
 import graphlib
-import storage
-import training
+from graphlib.nn import command_line, storage, training
 from hmc.hmc import HMC_sampler
 
 SAMPLES = "samples.npz"

@@ -1,0 +1,132 @@
+"""Polyphonic music as piano-rolls: which keys sound at which step, as the RNN-RBM tutorial uses it.
+
+Chorales by J. S. Bach are in this folder (README.md says where they come from); `load` also reads folders
+and archives of MIDI files.
+"""
+
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from .. import DataError, DataWarning
+from ..archives import members
+from ..location import CHECKOUT
+from .midi import DT, KEYS, parse_midi, read_midi, write_midi
+from .pictures import save_rolls
+
+__all__ = ["DT", "KEYS", "SHIPPED", "Dataset", "load", "read_midi", "save_rolls", "write_midi"]
+
+SHIPPED = CHECKOUT / "music" / "chorales.npz"
+
+_LISTED = 20  # files that a warning names
+
+PARTS = ("train", "valid", "test")
+
+
+class Dataset(NamedTuple):
+    """The pieces to learn from, those to choose a model by, and those to judge it by.
+
+    Each is a piano-roll: uint8, shape (time, keys), 1 where a key sounds. `origin` tells in a few words
+    where they are from.
+    """
+
+    train: list[np.ndarray]
+    valid: list[np.ndarray]
+    test: list[np.ndarray]
+    origin: str
+
+
+def load(source: str | os.PathLike | None = None, r: tuple[int, int] = KEYS, dt: float = DT) -> Dataset:
+    """The training, validation and test pieces.
+
+    Where the files of `source` lie in folders called train, valid and test, these are the parts. Otherwise,
+    as of the chorales shipped here, the ninth of every ten pieces in alphabetical order validates and the
+    tenth tests (of fewer than ten the last but one and the last).
+
+    Args:
+        source: None for the chorales, whose step is an eighth note; else a folder of MIDI files, or a tar
+            (gzipped or not) or zip archive of them.
+        r: the MIDI numbers of the lowest key of the roll, and of the one above its highest; not for the
+            chorales, which have all 88 keys of a piano.
+        dt: seconds a step, for MIDI files.
+
+    Raises:
+        DataError: nothing can be read, or there are too few pieces. A file among others that is no MIDI file
+            or has no notes is left out, and one that is damaged mended: a `DataWarning` says which and why.
+    """
+    if source is None:
+        if tuple(r) != KEYS:
+            raise ValueError(f"r {r}: the chorales are rolls of the keys {KEYS}; cut columns from them")
+        return _split(SHIPPED, _read_rolls(SHIPPED), "chorales by J. S. Bach (music21)")
+    path = Path(source).expanduser()
+    files = members(path, lambda name: name.lower().endswith((".mid", ".midi")))
+    if not files:
+        raise DataError(f"{path}: holds no MIDI files (.mid, .midi); give a folder or an archive of them")
+    rolls, refused, mended = [], [], []
+    for name, content in tqdm(files, desc="reading MIDI", unit="file", leave=False, disable=None):
+        try:
+            roll, remarks = parse_midi(content, name, r, dt)
+        except DataError as error:
+            refused.append(str(error))
+            continue
+        rolls.append((name, roll))
+        if remarks:
+            mended.append(f"{name}: {', '.join(remarks)}")
+    if not rolls:
+        raise DataError(f"{path}: none of its {len(files)} MIDI files can be used: {_listed(refused)}")
+    for what, which in (("left out", refused), ("mended", mended)):
+        if which:
+            warnings.warn(
+                f"{path}: {len(which)} of {len(files)} MIDI files {what}: {_listed(which)}",
+                DataWarning,
+                stacklevel=2,
+            )
+    return _split(path, rolls, f"{len(rolls)} MIDI files, {path}")
+
+
+def _listed(remarks: Sequence[str]) -> str:
+    more = f"; and {len(remarks) - _LISTED} more" * (len(remarks) > _LISTED)
+    return "; ".join(remarks[:_LISTED]) + more
+
+
+def _read_rolls(path: Path) -> list[tuple[str, np.ndarray]]:
+    """The named rolls of a file by `make_chorales`: all rolls one below the other, and where each ends."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            names, ends = arrays["names"], arrays["ends"]
+            steps = np.unpackbits(arrays["keys"], axis=1, count=KEYS[1] - KEYS[0])
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error}); get it again") from error
+    return [(str(name), roll) for name, roll in zip(names, np.split(steps, ends[:-1]), strict=True)]
+
+
+def _split(source: Path, rolls: list[tuple[str, np.ndarray]], origin: str) -> Dataset:
+    parts: dict[str, list[np.ndarray]] = {part: [] for part in PARTS}
+    folders = [_part_of(name) for name, _ in rolls]
+    if any(folders):
+        for (name, roll), part in zip(rolls, folders, strict=True):
+            if part is None:
+                raise DataError(
+                    f"{source}: {name} is in none of the folders {', '.join(PARTS)}; put it in one"
+                )
+            parts[part].append(roll)
+    else:
+        every = min(10, len(rolls))
+        for position, (_, roll) in enumerate(rolls):
+            parts[{every - 1: "test", every - 2: "valid"}.get(position % every, "train")].append(roll)
+    missing = [part for part in PARTS if not parts[part]]
+    if missing:
+        raise DataError(
+            f"{source}: {len(rolls)} pieces, none of them for the part {missing[0]}; give three or more, or "
+            f"folders {', '.join(PARTS)} with pieces in each"
+        )
+    return Dataset(**parts, origin=origin)
+
+
+def _part_of(name: str) -> str | None:
+    return next((each for each in PurePosixPath(name.lower()).parts[:-1] if each in PARTS), None)
