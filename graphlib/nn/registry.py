@@ -247,7 +247,7 @@ def build(kind: str, config: Any) -> Any:
     from . import schema
 
     if isinstance(config, str):
-        return _instance(entry(kind, config), {})
+        return instance(entry(kind, config), {})
     if isinstance(config, list | tuple) and kind in _OF_LISTS:
         objects = []
         for number, each in enumerate(config):
@@ -269,12 +269,13 @@ def build(kind: str, config: Any) -> Any:
     except ConfigError as error:
         raise ConfigError(error.problem, (name,), names_key=True) from None
     try:
-        return _instance(found, schema.arguments(found, given))
+        return instance(found, schema.arguments(found, given))
     except ConfigError as error:
         raise error.below(name) from error.__cause__
 
 
-def _instance(found: Entry, arguments: Mapping[str, Any]) -> Any:
+def instance(found: Entry, arguments: Mapping[str, Any]) -> Any:
+    """The object of an entry with these arguments; ConfigError where one is missing, or is refused."""
     missing = [
         name
         for name, parameter in found.parameters.items()
@@ -293,11 +294,12 @@ def _instance(found: Entry, arguments: Mapping[str, Any]) -> Any:
         raise ConfigError(str(error), (blamed,) if blamed else ()) from error
 
 
-def config_of(obj: Any) -> Any:
+def config_of(obj: Any, defaults: bool = False) -> Any:
     """The value that `build` makes such an object of: None, a number, text, a list, or
     ``{name: parameters}``.
 
-    Parameters that have their default are left out, and the braces where all have. Arrays become lists.
+    Parameters that have their default are left out, and the braces where all have, unless `defaults` are
+    wanted. Arrays become lists.
 
     Raises:
         ConfigError: it, or an object in it, is of no registered class.
@@ -307,11 +309,11 @@ def config_of(obj: Any) -> Any:
     if isinstance(obj, np.generic | np.ndarray):
         return obj.tolist()
     if isinstance(obj, list | tuple):
-        return [config_of(each) for each in obj]
+        return [config_of(each, defaults) for each in obj]
     if isinstance(obj, Mapping):
-        return {str(key): config_of(value) for key, value in obj.items()}
+        return {str(key): config_of(value, defaults) for key, value in obj.items()}
     if isinstance(obj, functools.partial) and not obj.args and (found := entry_of(obj.func)):
-        return {found.name: {name: config_of(value) for name, value in obj.keywords.items()}}
+        return {found.name: {name: config_of(value, defaults) for name, value in obj.keywords.items()}}
     found = entry_of(obj)
     if found is None:
         raise ConfigError(
@@ -329,8 +331,8 @@ def config_of(obj: Any) -> Any:
                 f"{type(obj).__name__} does not keep its argument {name} as an attribute, as registered "
                 "classes must"
             ) from None
-        if not _is_default(value, parameter.default):
-            differing[name] = config_of(value)
+        if defaults or not _is_default(value, parameter.default):
+            differing[name] = config_of(value, defaults)
     return {found.name: differing} if differing else found.name
 
 

@@ -9,6 +9,7 @@ or with the aliases below.  What has another hint, or none, is taken as it is.
 from __future__ import annotations
 
 import collections.abc
+import dataclasses
 import inspect
 import math
 import types
@@ -26,9 +27,9 @@ from .registry import ConfigError, Entry
 class _WrongType(ConfigError):
     """A value of another type than the one `wanted`."""
 
-    def __init__(self, wanted: str, value: Any):
-        self.wanted = wanted
-        super().__init__(f"must be {wanted}, not {_said(value)}")
+    def __init__(self, wanted: str, value: Any, advice: str = ""):
+        self.wanted, self.advice = wanted, advice
+        super().__init__(f"must be {wanted}, not {_said(value)}{advice}")
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ Metric = Annotated[Any, Kind("metric")]
 Optimizer = Annotated[Any, Kind("optimizer")]
 Schedule = Annotated[Any, Kind("schedule")]
 Monitor = Annotated[Any, Kind("monitor")]
+Data = Annotated[Any, Kind("data")]
 
 Count = Annotated[int, Range(1)]
 """A whole number, 1 or more."""
@@ -79,7 +81,7 @@ Fraction = Annotated[float, Range(0, 1)]
 Rate = Annotated[float, Range(0, 1, below=True)]
 """From 0, included, to 1, excluded: a share that is dropped, a momentum."""
 
-_MARKS = {kind.capitalize(): Annotated[Any, Kind(kind)] for kind in registry.KINDS if kind != "data"}
+_MARKS = {kind.capitalize(): Annotated[Any, Kind(kind)] for kind in registry.KINDS}
 
 
 def hints(found: Entry) -> dict[str, Any]:
@@ -151,6 +153,8 @@ def convert(value: Any, hint: Any) -> Any:
         return value
     if hint in _SIMPLE:
         return _SIMPLE[hint](value)
+    if dataclasses.is_dataclass(hint):
+        return _section(value, hint)
     container = origin or hint
     if container in _SEQUENCES:
         return _sequence(value, container, typing.get_args(hint))
@@ -160,6 +164,17 @@ def convert(value: Any, hint: Any) -> Any:
         of = (typing.get_args(hint) or (Any, Any))[1]
         return {key: _element(key, each, of) for key, each in value.items()}
     return value
+
+
+def _section(value: Any, hint: type) -> Any:
+    """An object of a plain dataclass, of the parameters by its fields' names."""
+    if isinstance(value, hint):
+        return value
+    if not isinstance(value, Mapping):
+        raise _WrongType(f"the parameters {', '.join(each.name for each in dataclasses.fields(hint))}", value)
+    return registry.instance(
+        found := Entry("section", hint.__name__.lower(), hint, True), arguments(found, value)
+    )
 
 
 def _annotated(value: Any, hint: Any) -> Any:
@@ -182,17 +197,18 @@ def _annotated(value: Any, hint: Any) -> Any:
 
 def _one_of(value: Any, hints: tuple) -> Any:
     """A value by the first of several hints that takes it, or what is wrong with it."""
-    wanted = []
+    wanted, advice = [], ""
     for hint in sorted(hints, key=_is_kind):
         try:
             return convert(value, hint)
         except _WrongType as error:
             wanted.append(error.wanted)
+            advice = advice or error.advice
         except ConfigError as error:
             mistake = error
             break
     else:
-        raise _WrongType(" or ".join(wanted), value)
+        raise _WrongType(" or ".join(wanted), value, advice)
     raise mistake
 
 
@@ -241,14 +257,21 @@ def _number(value: Any) -> float:
 
 
 def _truth(value: Any) -> bool:
+    if isinstance(value, str) and value.lower() in _TRUTHS:
+        return _TRUTHS[value.lower()]
     if not isinstance(value, bool):
         raise _WrongType("true or false", value)
     return value
 
 
+#: what people write in YAML, and what `yaml_text` leaves as text since it can be one as well
+_TRUTHS = {"yes": True, "on": True, "no": False, "off": False}
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise _WrongType("text", value)
+        quoted = f'; write "{_said(value)}" in quotes' if isinstance(value, bool | int | float) else ""
+        raise _WrongType("text", value, quoted)
     return value
 
 

@@ -160,6 +160,10 @@ def test_a_single_value_is_the_first_parameter_and_lists_of_layers_are_a_sequenc
     assert isinstance(built, Sequential)
     assert [type(each).__name__ for each in built.layers] == ["Dense", "Drop"]
     assert built.layers[1].shape == (1, 2)
+    assert [build("optimizer", {"sgd": {"nesterov": each}}).nesterov for each in ("on", "No")] == [
+        True,
+        False,
+    ]
     assert build("schedule", {"piecewise_linear": [[0, 0.5], [10, 1]]}).points == [(0, 0.5), (10, 1)]
 
 
@@ -177,7 +181,11 @@ def test_a_single_value_is_the_first_parameter_and_lists_of_layers_are_a_sequenc
         ("layer", {"dense": {"units": 2.5}}, "dense.units: must be a whole number, not 2.5"),
         ("layer", {"dense": {"units": 13}}, "dense.units: units must not be 13"),
         ("layer", {"dense": {"units": 1, "activation": "rleu"}}, "dense.activation: there is no activation"),
-        ("layer", {"dense": {"units": 1, "name": 5}}, "dense.name: must be text or null, not 5"),
+        (
+            "layer",
+            {"dense": {"units": 1, "name": 5}},
+            'dense.name: must be text or null, not 5; write "5" in quotes',
+        ),
         ("layer", {"drop": {"rate": 1.0}}, "drop.rate: must be at least 0 and below 1, not 1.0"),
         ("layer", {"drop": {"where": "c"}}, "drop.where: must be 'a' or 'b', not 'c'"),
         ("layer", {"drop": {"shape": [1, 2, 3]}}, "drop.shape: must be a list of 2, not of 3"),
@@ -201,6 +209,7 @@ def test_a_single_value_is_the_first_parameter_and_lists_of_layers_are_a_sequenc
             {"sgd": {"learning_rate": "expnential"}},
             "no schedule 'expnential'; did you mean expo",
         ),
+        ("optimizer", {"sgd": {"nesterov": "maybe"}}, "sgd.nesterov: must be true or false, not 'maybe'"),
         ("optimizer", {"sgd": {"nesterov": 1}}, "sgd.nesterov: must be true or false, not 1"),
         ("initializer", {"he_normal": {"std": 1}}, "he_normal has no parameters"),
         ("activation", {"relu": {"alpha": 1}}, "relu.alpha: relu has no parameters"),
