@@ -25,6 +25,8 @@ import numpy as np
 import classification
 import stacked
 from graphlib.nn import command_line, training
+from graphlib.nn.progress import say
+from graphlib.nn.variables import random_states
 from graphlib.tensor.random import RandomStreams
 from rbm import RBM
 
@@ -87,10 +89,10 @@ def predict(path: Path, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
-    training.say("... loading the data")
+    say("... loading the data")
     data = classification.load_shared(options.dataset)
 
-    training.say("... building the model")
+    say("... building the model")
     dbn = DBN(
         np.random.RandomState(options.seed),
         n_ins=data.n_in,
@@ -103,7 +105,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
         data,
         options,
         patience_epochs=4,
-        state=training.random_states(gibbs=dbn.streams),
+        state=random_states(gibbs=dbn.streams),
     )
 
 

@@ -25,7 +25,9 @@ import classification
 import stacked
 from dA import dA
 from graphlib.nn import command_line, training
+from graphlib.nn.progress import say
 from graphlib.nn.storage import UserError
+from graphlib.nn.variables import random_states
 from graphlib.tensor.random import RandomStreams
 
 #: What takes less than an afternoon on two cores. The defaults are the chapter's settings, to which this
@@ -107,10 +109,10 @@ def train(options: argparse.Namespace) -> training.Outcome:
             f"--hidden has {len(options.hidden)} layers and --corruption {len(options.corruption)} levels: "
             "give one level a layer"
         )
-    training.say("... loading the data")
+    say("... loading the data")
     data = classification.load_shared(options.dataset)
 
-    training.say("... building the model")
+    say("... building the model")
     sda = SdA(
         np.random.RandomState(options.seed),
         n_ins=data.n_in,
@@ -124,7 +126,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
         data,
         options,
         patience_epochs=10,
-        state=training.random_states(corruption=sda.streams),
+        state=random_states(corruption=sda.streams),
     )
 
 

@@ -27,6 +27,9 @@ import graphlib
 import graphlib.tensor as T
 from autoencoder import Autoencoder, illustration, training_function
 from graphlib.nn import command_line, training
+from graphlib.nn.monitors import EveryEpoch
+from graphlib.nn.progress import say
+from graphlib.nn.variables import named_parameters
 
 
 class cA(Autoencoder):
@@ -60,12 +63,12 @@ class cA(Autoencoder):
 
 def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
-    training.say("... loading the data")
+    say("... loading the data")
     data = classification.load_shared(options.dataset)
     train_set, valid_set = data.train, data.valid
     n_train_batches = classification.count_minibatches(train_set, options.batch_size)
 
-    training.say("... building the model")
+    say("... building the model")
     rng = np.random.RandomState(options.seed)
     ca = cA(rng, input=T.matrix("x"), n_visible=data.n_in, n_hidden=options.hidden)
     cost, updates = ca.get_cost_updates(options.contraction, options.learning_rate)
@@ -74,13 +77,13 @@ def train(options: argparse.Namespace) -> training.Outcome:
         [], T.mean(T.sqrt(ca.L_jacob)), givens={ca.x: valid_set.x}, name="jacobian_norm"
     )
 
-    training.say("... training")
+    say("... training")
     return training.train(
         train_ca,
         n_train_batches,
         epochs=options.epochs,
-        monitor=training.EveryEpoch(measures={"jacobian_norm": jacobian_norm}),
-        model=training.named_parameters(autoencoder=ca),
+        monitor=EveryEpoch(measures={"jacobian_norm": jacobian_norm}),
+        model=named_parameters(autoencoder=ca),
         folder=options.out,
         data=data.provenance,
         settings=command_line.settings_of(options),

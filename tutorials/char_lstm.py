@@ -28,8 +28,11 @@ import graphlib.tensor as T
 import optimizers
 from graphlib.datasets import text
 from graphlib.nn import command_line, provenance, storage, training
+from graphlib.nn.progress import say
 from graphlib.nn.provenance import Provenance
+from graphlib.nn.run_folder import BEST_MODEL
 from graphlib.nn.storage import UserError
+from graphlib.nn.variables import named_parameters, set_model
 from graphlib.tensor.random import RandomStreams
 from lstm import LSTM
 
@@ -118,7 +121,7 @@ def parameters_of(model: CharacterLSTM) -> dict:
     """The parameters under the names they have in best_model.npz."""
     return {
         "embeddings": model.embeddings,
-        **training.named_parameters(lstm=model.layer),
+        **named_parameters(lstm=model.layer),
         "output.W": model.W,
         "output.b": model.b,
     }
@@ -181,8 +184,8 @@ class Writer:
 
     def write(self, parameters: Mapping[str, np.ndarray], beginning: str, seed: int) -> str:
         """`beginning`, which must not be empty, and --sample-length characters of the model's own."""
-        source = self.options.out / training.BEST_MODEL
-        training.set_model(parameters_of(self.model), parameters, source)
+        source = self.options.out / BEST_MODEL
+        set_model(parameters_of(self.model), parameters, source)
         self.streams.seed(seed)
         indices = text.encode(beginning, self.characters)
         temperature = np.asarray(self.options.temperature, graphlib.config.floatX)
@@ -210,7 +213,7 @@ class LanguageValidation:
     panels: Mapping[str, Sequence[str]] = {
         "loss (nats a character)": ["training_loss", "smooth_loss", "validation_loss"]
     }
-    keeps = training.BEST_MODEL
+    keeps = BEST_MODEL
     last_iteration = math.inf
 
     def __init__(self, every: int, smooth: Any, validate: Callable[[], float], passage: Callable[[int], str]):
@@ -222,8 +225,8 @@ class LanguageValidation:
 
     def measure(self, iteration: int, cost: float, where: str) -> tuple[dict[str, float], bool]:
         smooth, loss = float(self.smooth.get_value()), self.validate()
-        training.say(f"{where}, smooth loss {smooth:f}, {_losses(loss)}")
-        training.say("\n".join(f"    | {line}" for line in self.passage(iteration).split("\n")))
+        say(f"{where}, smooth loss {smooth:f}, {_losses(loss)}")
+        say("\n".join(f"    | {line}" for line in self.passage(iteration).split("\n")))
         is_best = loss < self.best
         if is_best:
             self.best, self.best_iteration = loss, iteration
@@ -261,15 +264,15 @@ def split(options: argparse.Namespace, indices: np.ndarray, origin: str) -> tupl
 
 def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
-    training.say("... loading the data")
+    say("... loading the data")
     data = text.load(options.data)
     streams = split(options, data.indices, data.origin)
-    training.say(
+    say(
         f"{data.origin}: {len(data.indices)} characters, {len(data.characters)} different ones; "
         f"{streams[0].size} to train on, {streams[1].size} to validate"
     )
 
-    training.say("... building the model")
+    say("... building the model")
     model = CharacterLSTM(np.random.RandomState(options.seed), len(data.characters), options.units)
     train_part, valid_part = (Streams(model, each, options.length) for each in streams)
     gradients = optimizers.clip_values(T.grad(train_part.cost, model.params), options.clip)
@@ -297,7 +300,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
         present = {name: value.get_value() for name, value in parameters.items()}
         return writer.write(present, first, number)
 
-    training.say("... training")
+    say("... training")
     return training.train(
         train_model,
         train_part.n_minibatches,
@@ -329,7 +332,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
 
 def sample(options: argparse.Namespace) -> None:
     """Prints how the trained model in `options.out` writes on from the text `options.sample`."""
-    arrays = classification.load_parameters(options.out / training.BEST_MODEL, "embeddings", "lstm.U")
+    arrays = classification.load_parameters(options.out / BEST_MODEL, "embeddings", "lstm.U")
     options = command_line.options_of_run(options, "seed", "temperature", "sample_length")
     characters = provenance.read(options.out).dictionary("characters")
     beginning = options.sample or characters[0]

@@ -12,9 +12,11 @@ import numpy as np
 
 import graphlib
 from graphlib.datasets.mnist import CLASSES, IMAGE_SHAPE, Dataset, load
-from graphlib.nn import command_line, provenance, storage, training
+from graphlib.nn import command_line, provenance, storage
 from graphlib.nn.images import read_digit
+from graphlib.nn.monitors import EarlyStopping, Validation
 from graphlib.nn.provenance import Provenance
+from graphlib.nn.run_folder import BEST_MODEL, CHECKPOINT
 from graphlib.nn.storage import UserError
 
 
@@ -89,7 +91,7 @@ def data_of_run(options: argparse.Namespace, pixels: int, doing: str) -> Dataset
     if "dataset" in options.given:
         dataset = load(options.dataset)
     else:
-        if (options.out / training.CHECKPOINT).exists():
+        if (options.out / CHECKPOINT).exists():
             options = command_line.options_of_run(options, *vars(options).keys() - {"dataset"})
         dataset = load(options.dataset)
         if learnt:
@@ -170,10 +172,10 @@ def descent(
 
 def validation(
     model: Any, y: Any, valid_set: SharedSet, test_set: SharedSet, batch_size: int, patience: int
-) -> training.Validation:
+) -> Validation:
     """Early stopping by the published programs' rule, after `patience` minibatches at the earliest."""
-    return training.Validation(
-        training.EarlyStopping(patience, patience_increase=2, improvement_threshold=0.995),
+    return Validation(
+        EarlyStopping(patience, patience_increase=2, improvement_threshold=0.995),
         mean_error(model, y, valid_set, batch_size, name="validate_model"),
         mean_error(model, y, test_set, batch_size, name="test_model"),
     )
@@ -206,7 +208,7 @@ def show_predictions(
     `predict` takes the path of best_model.npz and images (n, pixels); it returns the classes (n,) and the
     probabilities (n, classes).
     """
-    model = options.out / training.BEST_MODEL
+    model = options.out / BEST_MODEL
     load_parameters(model)
     learnt = provenance.find(options.out)
     classes = learnt.dictionary("classes") if learnt else dict(enumerate(map(str, range(CLASSES))))

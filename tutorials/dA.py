@@ -25,7 +25,10 @@ import graphlib
 import graphlib.tensor as T
 from autoencoder import Autoencoder, illustration, training_function
 from graphlib.nn import command_line, training
+from graphlib.nn.monitors import EveryEpoch
+from graphlib.nn.progress import say
 from graphlib.nn.storage import UserError
+from graphlib.nn.variables import named_parameters, random_states
 from graphlib.tensor.random import RandomStreams
 
 
@@ -66,12 +69,12 @@ def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
     if len({name_of(level) for level in options.corruption}) < len(options.corruption):
         raise UserError("--corruption: the levels must differ by one hundredth at least")
-    training.say("... loading the data")
+    say("... loading the data")
     data = classification.load_shared(options.dataset)
     train_set = data.train
     n_train_batches = classification.count_minibatches(train_set, options.batch_size)
 
-    training.say("... building the models")
+    say("... building the models")
     autoencoders, stages = {}, []
     for corruption in options.corruption:
         name = name_of(corruption)
@@ -85,18 +88,18 @@ def train(options: argparse.Namespace) -> training.Outcome:
                 start=lambda train_da=train_da: train_da,
                 n_minibatches=n_train_batches,
                 epochs=options.epochs,
-                monitor=training.EveryEpoch(column=name),
+                monitor=EveryEpoch(column=name),
                 name=f"corruption {corruption:g}",
                 illustrate=illustration(options.out / f"filters_{name}.png", f"{name}.W", data.image_shape),
             )
         )
         autoencoders[name] = da
 
-    training.say("... training")
+    say("... training")
     return training.train_stages(
         stages,
-        model=training.named_parameters(**autoencoders),
-        state=training.random_states(**{name: da.streams for name, da in autoencoders.items()}),
+        model=named_parameters(**autoencoders),
+        state=random_states(**{name: da.streams for name, da in autoencoders.items()}),
         folder=options.out,
         data=data.provenance,
         settings=command_line.settings_of(options),

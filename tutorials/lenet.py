@@ -23,7 +23,9 @@ import graphlib
 import graphlib.tensor as T
 from graphlib.datasets.mnist import CLASSES, IMAGE_SHAPE
 from graphlib.nn import command_line, images, storage, training
+from graphlib.nn.progress import say
 from graphlib.nn.storage import UserError
+from graphlib.nn.variables import named_parameters, set_model
 from graphlib.tensor.signal import pool
 from logistic_sgd import LogisticRegression
 from mlp import HiddenLayer
@@ -142,7 +144,7 @@ def _side_after(side: int) -> int:
 
 def parameters_of(classifier: LeNet) -> dict:
     """The parameters under the names they have in best_model.npz."""
-    return training.named_parameters(
+    return named_parameters(
         convolution_1=classifier.layer0,
         convolution_2=classifier.layer1,
         hidden=classifier.layer2,
@@ -161,7 +163,7 @@ def load_model(path: Path) -> LeNet:
         classification.image_shape_of(path),
         arrays["output.b"].size,
     )
-    training.set_model(parameters_of(classifier), arrays, path)
+    set_model(parameters_of(classifier), arrays, path)
     return classifier
 
 
@@ -231,13 +233,13 @@ class Pictures:
 
 def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
-    training.say("... loading the data")
+    say("... loading the data")
     data = classification.load_shared(options.dataset)
     train_set, valid_set, test_set, _ = data
     batch_size = options.batch_size
     n_train_batches = classification.count_minibatches(train_set, batch_size)
 
-    training.say("... building the model")
+    say("... building the model")
     x = T.matrix("x")
     y = T.ivector("y")
     classifier = LeNet(np.random.RandomState(options.seed), x, options.kernels, data.image_shape, data.n_out)
@@ -249,7 +251,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
     _, one_of_each_class = np.unique(test_y, return_index=True)
     pictures = Pictures(classifier, test_x[one_of_each_class], options.out, data.image_shape)
 
-    training.say("... training")
+    say("... training")
     return training.train(
         train_model,
         n_train_batches,

@@ -25,6 +25,8 @@ import classification
 import graphlib
 import graphlib.tensor as T
 from graphlib.nn import command_line, images, training
+from graphlib.nn.progress import say
+from graphlib.nn.variables import named_parameters, set_model
 
 
 class LogisticRegression:
@@ -69,7 +71,7 @@ class LogisticRegression:
 
 def parameters_of(classifier: LogisticRegression) -> dict:
     """The parameters under the names they have in best_model.npz."""
-    return training.named_parameters(output=classifier)
+    return named_parameters(output=classifier)
 
 
 def load_model(path: Path) -> LogisticRegression:
@@ -77,7 +79,7 @@ def load_model(path: Path) -> LogisticRegression:
     arrays = classification.load_parameters(path, "output.W")
     n_in, n_out = classification.matrix_shape(path, arrays, "output.W")
     classifier = LogisticRegression(input=T.matrix("x"), n_in=n_in, n_out=n_out)
-    training.set_model(parameters_of(classifier), arrays, path)
+    set_model(parameters_of(classifier), arrays, path)
     return classifier
 
 
@@ -89,13 +91,13 @@ def predict(path: Path, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
-    training.say("... loading the data")
+    say("... loading the data")
     data = classification.load_shared(options.dataset)
     train_set, valid_set, test_set, _ = data
     batch_size = options.batch_size
     n_train_batches = classification.count_minibatches(train_set, batch_size)
 
-    training.say("... building the model")
+    say("... building the model")
     x = T.matrix("x")
     y = T.ivector("y")
     classifier = LogisticRegression(input=x, n_in=data.n_in, n_out=data.n_out)
@@ -104,7 +106,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
         classifier, cost, y, train_set, batch_size, options.learning_rate, name="train_model"
     )
 
-    training.say("... training the model")
+    say("... training the model")
     return training.train(
         train_model,
         n_train_batches,

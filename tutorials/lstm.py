@@ -33,8 +33,12 @@ from graphlib.datasets import reviews
 from graphlib.datasets.sequences import bucketed_minibatches, pad
 from graphlib.nn import command_line, provenance, training
 from graphlib.nn.epochs import Epochs
+from graphlib.nn.monitors import Patience, Validation
+from graphlib.nn.progress import say
 from graphlib.nn.provenance import Provenance
+from graphlib.nn.run_folder import BEST_MODEL
 from graphlib.nn.storage import UserError
+from graphlib.nn.variables import named_parameters, random_states, set_model
 from graphlib.tensor.random import RandomStreams
 
 AT_ONCE = 64  # reviews evaluated together, as in the chapter
@@ -177,7 +181,7 @@ def parameters_of(model: SentimentLSTM) -> dict:
     """The parameters under the names they have in best_model.npz."""
     return {
         "embeddings": model.embeddings,
-        **training.named_parameters(lstm=model.layer),
+        **named_parameters(lstm=model.layer),
         "output.W": model.W,
         "output.b": model.b,
     }
@@ -250,10 +254,10 @@ def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
     if options.embedding_dropout == 1:
         raise UserError("--embedding-dropout 1 leaves nothing of any word: give less, such as 0.5")
-    training.say("... loading the data")
+    say("... loading the data")
     data = load_data(options)
     train_set = at_most(data.train, options.longest)
-    training.say(
+    say(
         f"{data.origin}: {len(train_set.x)} reviews to train on (of {len(data.train.x)}, those of at most "
         f"{options.longest} words), {len(data.valid.x)} to validate, {len(data.test.x)} to test"
     )
@@ -263,7 +267,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
             f"{options.longest} words (--longest)"
         )
 
-    training.say("... building the model")
+    say("... building the model")
     model = make_model(np.random.RandomState(options.seed), len(data.words), options)
     gradients = T.grad(model.cost, model.params)
     updates = OPTIMIZERS[options.optimizer](model.params, gradients, options.learning_rate)
@@ -278,13 +282,13 @@ def train(options: argparse.Namespace) -> training.Outcome:
     lengths = [len(review) for review in train_set.x]
     epochs = Epochs(partial(bucketed_minibatches, lengths, options.batch_size), options.seed)
 
-    training.say("... training")
+    say("... training")
     return training.train(
         lambda index: train_model(*as_minibatch(train_set, epochs[index])),
         len(epochs),
         epochs=options.epochs,
-        monitor=training.Validation(
-            training.Patience(options.patience),
+        monitor=Validation(
+            Patience(options.patience),
             partial(error, data.valid),
             partial(error, data.test),
             every=options.validate_every,
@@ -292,7 +296,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
         model=parameters_of(model),
         state={
             "epoch": epochs,
-            **training.random_states(dropout=model.streams),
+            **random_states(dropout=model.streams),
             **optimizers.state_of(updates, model.params),
         },
         folder=options.out,
@@ -304,12 +308,12 @@ def train(options: argparse.Namespace) -> training.Outcome:
 
 def predict(options: argparse.Namespace) -> None:
     """Prints what the model in `options.out` says of the texts `options.predict`, or of the test reviews."""
-    arrays = classification.load_parameters(options.out / training.BEST_MODEL, "embeddings", "lstm.U")
+    arrays = classification.load_parameters(options.out / BEST_MODEL, "embeddings", "lstm.U")
     options = command_line.options_of_run(options)
     learnt = provenance.read(options.out)
     dictionary = learnt.dictionary("words")
     model = make_model(np.random.RandomState(), len(dictionary), options)
-    training.set_model(parameters_of(model), arrays, options.out / training.BEST_MODEL)
+    set_model(parameters_of(model), arrays, options.out / BEST_MODEL)
     evaluate = classify(model)
     if options.predict:
         texts = [reviews.tokenise(text) for text in options.predict]

@@ -24,6 +24,8 @@ import classification
 import graphlib
 import graphlib.tensor as T
 from graphlib.nn import command_line, images, training
+from graphlib.nn.progress import say
+from graphlib.nn.variables import named_parameters, set_model
 from logistic_sgd import LogisticRegression
 
 
@@ -101,7 +103,7 @@ class MLP:
 
 def parameters_of(classifier: MLP) -> dict:
     """The parameters under the names they have in best_model.npz."""
-    return training.named_parameters(hidden=classifier.hidden_layer, output=classifier.log_regression_layer)
+    return named_parameters(hidden=classifier.hidden_layer, output=classifier.log_regression_layer)
 
 
 def load_model(path: Path) -> MLP:
@@ -110,7 +112,7 @@ def load_model(path: Path) -> MLP:
     n_in, n_hidden = classification.matrix_shape(path, arrays, "hidden.W")
     _, n_out = classification.matrix_shape(path, arrays, "output.W")
     classifier = MLP(np.random.RandomState(), T.matrix("x"), n_in=n_in, n_hidden=n_hidden, n_out=n_out)
-    training.set_model(parameters_of(classifier), arrays, path)
+    set_model(parameters_of(classifier), arrays, path)
     return classifier
 
 
@@ -122,13 +124,13 @@ def predict(path: Path, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
-    training.say("... loading the data")
+    say("... loading the data")
     data = classification.load_shared(options.dataset)
     train_set, valid_set, test_set, _ = data
     batch_size = options.batch_size
     n_train_batches = classification.count_minibatches(train_set, batch_size)
 
-    training.say("... building the model")
+    say("... building the model")
     x = T.matrix("x")
     y = T.ivector("y")
     rng = np.random.RandomState(options.seed)
@@ -142,7 +144,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
         classifier, cost, y, train_set, batch_size, options.learning_rate, name="train_model"
     )
 
-    training.say("... training")
+    say("... training")
     return training.train(
         train_model,
         n_train_batches,

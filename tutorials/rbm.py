@@ -29,7 +29,11 @@ import graphlib
 import graphlib.tensor as T
 from autoencoder import save_filters
 from graphlib.nn import command_line, images, storage, training
+from graphlib.nn.monitors import EveryEpoch
+from graphlib.nn.progress import say
+from graphlib.nn.run_folder import LATEST_MODEL
 from graphlib.nn.storage import UserError
+from graphlib.nn.variables import named_parameters, random_states, set_model
 from graphlib.tensor.random import RandomStreams
 
 
@@ -177,14 +181,14 @@ class RBM:
 
 def parameters_of(rbm: RBM) -> dict:
     """The parameters under the names they have in model.npz."""
-    return training.named_parameters(rbm=rbm)
+    return named_parameters(rbm=rbm)
 
 
 def load_model(path: Path) -> RBM:
     """The trained model of a model.npz."""
     arrays = classification.load_parameters(path, "rbm.hbias", "rbm.vbias")
     rbm = RBM(n_visible=arrays["rbm.vbias"].size, n_hidden=arrays["rbm.hbias"].size)
-    training.set_model(parameters_of(rbm), arrays, path)
+    set_model(parameters_of(rbm), arrays, path)
     return rbm
 
 
@@ -229,7 +233,7 @@ def save_samples(
     )
     storage.make_folder(options.out)
     images.save_image(options.out / "samples.png", tiles)
-    training.say(
+    say(
         f"{options.out / 'samples.png'} shows {options.chains} Gibbs chains, one a column, with "
         f"{options.plot_every} steps from row to row"
     )
@@ -237,21 +241,21 @@ def save_samples(
 
 def sample(options: argparse.Namespace) -> None:
     """Draws samples from the model in `options.out`, and writes them as samples.png."""
-    rbm = load_model(options.out / training.LATEST_MODEL)
+    rbm = load_model(options.out / LATEST_MODEL)
     dataset = classification.data_of_run(options, rbm.n_visible, "--sample, which begins at test images,")
     save_samples(rbm, starting_points(dataset.test.x, options), options, dataset.image_shape)
 
 
 def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
-    training.say("... loading the data")
+    say("... loading the data")
     data = classification.load_shared(options.dataset)
     train_set, _, test_set, _ = data
     batch_size = options.batch_size
     n_train_batches = classification.count_minibatches(train_set, batch_size)
     start = starting_points(test_set.x.get_value(borrow=True), options)
 
-    training.say("... building the model")
+    say("... building the model")
     index = T.lscalar("index")
     x = T.matrix("x")
     rng = np.random.RandomState(options.seed)
@@ -276,19 +280,19 @@ def train(options: argparse.Namespace) -> training.Outcome:
     def draw_filters(epoch: int, kept: Mapping[str, np.ndarray]) -> None:
         save_filters(options.out / f"filters_at_epoch_{epoch}.png", kept["rbm.W"], data.image_shape)
 
-    training.say("... training")
+    say("... training")
     monitored = "pseudo-likelihood" if options.persistent else "reconstruction cross-entropy"
     outcome = training.train(
         train_rbm,
         n_train_batches,
         epochs=options.epochs,
-        monitor=training.EveryEpoch(
+        monitor=EveryEpoch(
             column=monitored.replace("-", "_").replace(" ", "_"),
             panel=f"{monitored} (nats)",
             called=monitored,
         ),
         model=parameters_of(rbm),
-        state={**state, **training.random_states(gibbs=streams)},
+        state={**state, **random_states(gibbs=streams)},
         folder=options.out,
         data=data.provenance,
         settings=command_line.settings_of(options),
@@ -296,7 +300,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
         illustrate_epoch=draw_filters,
     )
     if outcome.reason == "finished":
-        training.say("... sampling from the model")
+        say("... sampling from the model")
         save_samples(rbm, start, options, data.image_shape)
     return outcome
 

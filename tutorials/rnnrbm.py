@@ -32,8 +32,12 @@ import optimizers
 from graphlib.datasets import music
 from graphlib.nn import command_line, provenance, training
 from graphlib.nn.epochs import Epochs
+from graphlib.nn.monitors import EveryEpoch, Monitor
+from graphlib.nn.progress import say
 from graphlib.nn.provenance import Provenance
+from graphlib.nn.run_folder import LATEST_MODEL
 from graphlib.nn.storage import UserError
+from graphlib.nn.variables import random_states, set_model
 from graphlib.tensor.random import RandomStreams
 
 N_KEYS = music.KEYS[1] - music.KEYS[0]
@@ -202,7 +206,7 @@ class Composer:
             self._model = make_model(self.options)
             piece, updates = self._model.generate(SAMPLED_STEPS, GIBBS_STEPS_OF_SAMPLES)
             self._generate = graphlib.function([], piece, updates=updates, name="generate")
-        training.set_model(parameters_of(self._model), parameters, self.folder / training.LATEST_MODEL)
+        set_model(parameters_of(self._model), parameters, self.folder / LATEST_MODEL)
         self._model.streams.seed(seed)
         rolls = {}
         for number in range(1, SAMPLES + 1):
@@ -269,15 +273,15 @@ def descent(options: argparse.Namespace, parameters: Sequence, gradients: Sequen
 
 def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
-    training.say("... loading the data")
+    say("... loading the data")
     data = music.load(options.data)
     pieces = Pieces(data.train, options.batch_size, options.seed)
-    training.say(
+    say(
         f"{data.origin}: {len(data.train)} pieces to train on, in {len(pieces)} parts of at most "
         f"{options.batch_size} steps; {len(data.valid)} to validate"
     )
 
-    training.say("... building the model")
+    say("... building the model")
     model = make_model(options)
     boltzmann = [model.W, model.bv, model.bh]
     learnt = [*model.params, model.u0] if options.learn_initial_state else model.params
@@ -302,7 +306,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
 
     panel = "log-likelihood (nats a step)"
 
-    def stage(compiled: Callable[[], Callable], epochs: int, monitor: training.Monitor, **about: Any):
+    def stage(compiled: Callable[[], Callable], epochs: int, monitor: Monitor, **about: Any):
         def start() -> Callable[[int], Any]:
             step = compiled()
             return lambda index: step(pieces[index])
@@ -311,11 +315,9 @@ def train(options: argparse.Namespace) -> training.Outcome:
 
     stages = []
     if options.pretraining_epochs:
-        monitor = training.EveryEpoch("pretraining_log_likelihood", panel, called="log-likelihood")
+        monitor = EveryEpoch("pretraining_log_likelihood", panel, called="log-likelihood")
         stages.append(stage(pretrain, options.pretraining_epochs, monitor, name="pre-training"))
-    monitor = training.EveryEpoch(
-        "log_likelihood", panel, called="log-likelihood", validate=validation_likelihood
-    )
+    monitor = EveryEpoch("log_likelihood", panel, called="log-likelihood", validate=validation_likelihood)
     composer = Composer(options, data.test)
     stages.append(
         stage(
@@ -327,13 +329,13 @@ def train(options: argparse.Namespace) -> training.Outcome:
         )
     )
 
-    training.say("... training")
+    say("... training")
     return training.train_stages(
         stages,
         model=parameters_of(model),
         state={
             "epoch": pieces.epochs,
-            **training.random_states(sampling=model.streams),
+            **random_states(sampling=model.streams),
             **{f"pretraining_{name}": value for name, value in pretraining_state.items()},
             **training_state,
         },
@@ -350,7 +352,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
 
 def sample(options: argparse.Namespace) -> None:
     """Writes other pieces by the trained model in `options.out`."""
-    arrays = classification.load_parameters(options.out / training.LATEST_MODEL, "W", "Wuu")
+    arrays = classification.load_parameters(options.out / LATEST_MODEL, "W", "Wuu")
     options = command_line.options_of_run(options)
     learnt = provenance.read(options.out)
     real = [as_roll(learnt.dictionary(name)) for name in learnt.dictionaries]

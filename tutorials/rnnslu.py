@@ -34,8 +34,11 @@ from graphlib.datasets import atis
 from graphlib.nn import command_line, provenance, storage, training
 from graphlib.nn.chunking import ChunkScores, conlleval
 from graphlib.nn.epochs import Epochs
+from graphlib.nn.progress import say
 from graphlib.nn.provenance import Provenance
+from graphlib.nn.run_folder import BEST_MODEL
 from graphlib.nn.storage import UserError
+from graphlib.nn.variables import named_parameters, set_model
 from lstm import LSTM
 
 #: Whose nearest neighbours are shown, where they are in the dictionary.
@@ -168,7 +171,7 @@ def parameters_of(model: SlotTagger) -> dict:
     """The parameters under the names they have in best_model.npz."""
     return {
         "embeddings": model.embeddings,
-        **training.named_parameters(recurrent=model.layer),
+        **named_parameters(recurrent=model.layer),
         "output.w": model.w,
         "output.b": model.b,
     }
@@ -228,7 +231,7 @@ class SlotValidation:
         "validation (%)": ["precision_percent", "recall_percent", "f1_percent"],
         "F1 of the best (%)": ["best_f1_percent", "test_f1_percent"],
     }
-    keeps = training.BEST_MODEL
+    keeps = BEST_MODEL
     lowest_rate = 1e-5
 
     def __init__(
@@ -248,7 +251,7 @@ class SlotValidation:
 
     def measure(self, iteration: int, cost: float, where: str) -> tuple[dict[str, float], bool]:
         found = self.validate()
-        training.say(f"{where}, cost {cost:f}, validation {_in_words(found)}")
+        say(f"{where}, cost {cost:f}, validation {_in_words(found)}")
         measured = {
             "training_cost": cost,
             **{f"{name}_percent": 100 * value for name, value in found._asdict().items()},
@@ -258,7 +261,7 @@ class SlotValidation:
         if is_best:
             self.best, self.best_test = found, self.test()
             self.best_iteration, self.failures = iteration, 0
-            training.say(f"     test of the best so far: {_in_words(self.best_test)}")
+            say(f"     test of the best so far: {_in_words(self.best_test)}")
             measured |= {"best_f1_percent": 100 * found.f1, "test_f1_percent": 100 * self.best_test.f1}
         else:
             self.failures += 1
@@ -269,7 +272,7 @@ class SlotValidation:
     def _halve(self, iteration: int) -> None:
         rate = self.learning_rate.get_value() / 2
         self.learning_rate.set_value(rate.astype(graphlib.config.floatX))
-        training.say(f"     no better for {self.failures} epochs: the learning rate is now {float(rate):g}")
+        say(f"     no better for {self.failures} epochs: the learning rate is now {float(rate):g}")
         if rate < self.lowest_rate:
             self.last_iteration = iteration
 
@@ -432,14 +435,14 @@ def load_data(options: argparse.Namespace) -> atis.Dataset:
 
 def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
-    training.say("... loading the data")
+    say("... loading the data")
     data = load_data(options)
-    training.say(
+    say(
         f"{data.origin}: {len(data.train.words)} sentences to train on, {len(data.valid.words)} to validate, "
         f"{len(data.test.words)} to test; {len(data.words)} words, {len(data.labels)} labels"
     )
 
-    training.say("... building the model")
+    say("... building the model")
     model = make_model(options, len(data.words), len(data.labels))
     rate = np.asarray(options.learning_rate, graphlib.config.floatX)
     learning_rate = graphlib.shared(rate, name="learning_rate")
@@ -455,7 +458,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
         sentence = epochs[index]
         return train_model(windows[sentence], data.train.labels[sentence])
 
-    training.say("... training")
+    say("... training")
     outcome = training.train(
         step,
         len(windows),
@@ -475,8 +478,8 @@ def train(options: argparse.Namespace) -> training.Outcome:
         illustrate=neighbours.draw,
     )
     if (options.out / NEIGHBOURS_TABLE).exists():
-        training.say("Nearest neighbours of some words:")
-        training.say((options.out / NEIGHBOURS_TABLE).read_text("utf-8").removesuffix("\n"))
+        say("Nearest neighbours of some words:")
+        say((options.out / NEIGHBOURS_TABLE).read_text("utf-8").removesuffix("\n"))
     return outcome
 
 
@@ -484,13 +487,13 @@ def predict(options: argparse.Namespace) -> None:
     """Prints the slots that the model in `options.out` finds in the words `options.predict`, or in the test
     set.
     """
-    path = options.out / training.BEST_MODEL
+    path = options.out / BEST_MODEL
     arrays = classification.load_parameters(path, "embeddings", "output.w")
     options = command_line.options_of_run(options)
     learnt = provenance.read(options.out)
     dictionary, labels = learnt.dictionary("words"), learnt.dictionary("labels")
     model = make_model(options, len(dictionary), len(labels))
-    training.set_model(parameters_of(model), arrays, path)
+    set_model(parameters_of(model), arrays, path)
     tag = tagger(model, options.window)
     if options.predict:
         sentence = " ".join(options.predict).split()

@@ -19,6 +19,9 @@ import graphlib
 import graphlib.tensor as T
 from autoencoder import illustration
 from graphlib.nn import command_line, training
+from graphlib.nn.monitors import EveryEpoch
+from graphlib.nn.progress import say
+from graphlib.nn.variables import SharedVariable, named_parameters, set_model
 from logistic_sgd import LogisticRegression
 from mlp import HiddenLayer
 
@@ -80,7 +83,7 @@ class StackedNetwork:
 def parameters_of(network: StackedNetwork) -> dict:
     """The parameters under the names they have in best_model.npz."""
     layers = {f"layer_{number}": layer for number, layer in enumerate(network.pretrained_layers, start=1)}
-    return training.named_parameters(**layers, output=network.logLayer)
+    return named_parameters(**layers, output=network.logLayer)
 
 
 #: Makes a new network of so many inputs, of the sizes of its hidden layers, and of so many outputs.
@@ -96,7 +99,7 @@ def load_model(make: Maker, path: Path) -> StackedNetwork:
     n_ins, _ = classification.matrix_shape(path, arrays, "layer_1.W")
     _, n_outs = classification.matrix_shape(path, arrays, "output.W")
     network = make(n_ins, sizes, n_outs)
-    training.set_model(parameters_of(network), arrays, path)
+    set_model(parameters_of(network), arrays, path)
     return network
 
 
@@ -134,7 +137,7 @@ def pretraining_stages(
             start=partial(compiled, number, cost, updates),
             n_minibatches=classification.count_minibatches(train_set, options.batch_size),
             epochs=options.pretraining_epochs,
-            monitor=training.EveryEpoch(
+            monitor=EveryEpoch(
                 column=f"layer_{number + 1}_cost", panel=f"pre-training cost of layer {number + 1}"
             ),
             name=f"pre-training layer {number + 1}",
@@ -184,14 +187,14 @@ def train(
     data: classification.SharedData,
     options: argparse.Namespace,
     patience_epochs: int,
-    state: Mapping[str, training.SharedVariable],
+    state: Mapping[str, SharedVariable],
 ) -> training.Outcome:
     """Pre-trains the layers by their (cost, updates) in `costs`, and fine-tunes; `state`: see `Run`."""
     stages = [
         *pretraining_stages(network, costs, data, options),
         finetuning_stage(network, data, options, patience_epochs),
     ]
-    training.say("... training")
+    say("... training")
     return training.train_stages(
         stages,
         model=parameters_of(network),

@@ -20,7 +20,7 @@ import graphlib
 from graphlib.errors import DeviceError
 
 from ..datasets import DataError, DataWarning
-from . import training
+from .run_folder import CHECKPOINT, read_checkpoint
 from .storage import UserError
 from .training import Outcome
 
@@ -287,7 +287,7 @@ def options_of_run(options: argparse.Namespace, *free: str) -> argparse.Namespac
     UserError if the run's checkpoint is missing, damaged, or another tutorial's, or if an option that was
     given contradicts it.
     """
-    path = options.out / training.CHECKPOINT
+    path = options.out / CHECKPOINT
     if not path.exists():
         raise UserError(f"{path} does not exist, which tells with what options the model was trained")
     saved = {name: value for name, value in _saved_settings(options).items() if name not in free}
@@ -302,8 +302,8 @@ def options_of_run(options: argparse.Namespace, *free: str) -> argparse.Namespac
 
 
 def _saved_settings(options: argparse.Namespace) -> dict[str, Any]:
-    path = options.out / training.CHECKPOINT
-    progress, _ = training.read_checkpoint(path)
+    path = options.out / CHECKPOINT
+    progress, _ = read_checkpoint(path)
     saved = progress["settings"]
     if saved.keys() != settings_of(options).keys():
         raise UserError(f"{path} was written by another tutorial: give the --out of the run to resume")

@@ -1,335 +1,37 @@
-"""The training loop that the tutorials share: stages of minibatches one after the other, progress, and a run
-that can be interrupted or killed at any moment and resumed with the same results as one left alone.
+"""The training loop: stages of minibatches one after the other, progress, and a run that can be
+interrupted or killed at any moment and resumed with the same results as one left alone.
 
-What is measured meanwhile, and when a stage ends, is a `Monitor`'s to say: early stopping by patience where
-there are labels to validate with, the mean cost of every epoch where there are none. The loop knows no model
-and no graphlib: what it trains is given as plain functions, and as shared variables that have ``get_value``
-and ``set_value``.
+What is measured meanwhile, and when a stage ends, is a `Monitor`'s to say. The loop knows no model: what it
+trains is given as plain functions, and as shared variables that have ``get_value`` and ``set_value``.
 """
 
 import json
 import math
-import signal
-import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from . import provenance, storage
 from .curves import LearningCurve
+from .interruption import Interruption
+from .monitors import Monitor
+from .progress import progress_bar, say
 from .provenance import Provenance
+from .run_folder import (
+    CHECKPOINT,
+    CURVE_IMAGE,
+    CURVE_TABLE,
+    check_like,
+    read_checkpoint,
+    set_earlier_run_aside,
+)
 from .storage import UserError
-
-CHECKPOINT = "checkpoint.npz"
-BEST_MODEL = "best_model.npz"
-LATEST_MODEL = "model.npz"
-CURVE_TABLE = "learning_curve.csv"
-CURVE_IMAGE = "learning_curve.png"
-
-
-class SharedVariable(Protocol):
-    """A value that outlives the call of a function, as graphlib's shared variables."""
-
-    def get_value(self, borrow: bool = False) -> np.ndarray: ...
-
-    def set_value(self, new_value: np.ndarray, borrow: bool = False) -> None: ...
-
-
-def named_parameters(**layers: Any) -> dict[str, SharedVariable]:
-    """The parameters of named layers (objects with a list `params`): ``{"hidden.W": W, "hidden.b": b}``."""
-    return {f"{layer}.{p.name}": p for layer, parts in layers.items() for p in parts.params}
-
-
-def random_states(**streams: Any) -> dict[str, SharedVariable]:
-    """The state of every draw of named RandomStreams, to go into checkpoints: ``{"noise.draw_0": state}``."""
-    return {
-        f"{name}.draw_{number}": state
-        for name, source in streams.items()
-        for number, state in enumerate(source.states)
-    }
-
-
-def set_values(
-    variables: Mapping[str, SharedVariable], arrays: Mapping[str, np.ndarray], source: Path
-) -> None:
-    """Gives each variable the array of its name; UserError, before any is set, where one does not fit."""
-    for name, variable in variables.items():
-        if name not in arrays:
-            raise UserError(f"{source} holds no {name}: it belongs to another model")
-        array, present = arrays[name], np.asarray(variable.get_value(borrow=True))
-        if array.shape != present.shape or array.dtype != present.dtype:
-            raise UserError(
-                f"{source} does not fit this model: its {name} is {array.dtype} of shape {array.shape}, "
-                f"the model's {present.dtype} of shape {present.shape}"
-            )
-    for name, variable in variables.items():
-        variable.set_value(arrays[name])
-
-
-def set_model(
-    parameters: Mapping[str, SharedVariable], arrays: Mapping[str, np.ndarray], source: Path
-) -> None:
-    """Gives a model's parameters the arrays of their names; UserError where one does not fit."""
-    for name in arrays:
-        if name not in parameters:
-            raise UserError(f"{source} holds a {name}, which this model has not: it belongs to another one")
-    set_values(parameters, arrays, source)
-
-
-def say(line: str) -> None:
-    """Prints a line, above the progress bar where there is one."""
-    tqdm.write(line, file=sys.stdout)
-    sys.stdout.flush()
-
-
-@dataclass
-class EarlyStopping:
-    """Early stopping by patience, after "Early-Stopping" in the Deep Learning Tutorials' "Getting Started".
-
-    Training goes on for `patience` minibatches, and for `patience_increase` times as many as it had seen
-    whenever the validation error falls below `improvement_threshold` times the best so far. Minibatches are
-    counted from 1; `best_iteration` is 0 until there is a best.
-    """
-
-    patience: int
-    patience_increase: int = 2
-    improvement_threshold: float = 0.995
-    best_error: float = math.inf
-    best_iteration: int = 0
-
-    @property
-    def last_iteration(self) -> int:
-        """The minibatch after which training stops, as things stand."""
-        return self.patience + 1
-
-    def observe(self, iteration: int, error: float) -> bool:
-        """Takes in the validation error after minibatch `iteration`; True if it is the best so far."""
-        if not error < self.best_error:
-            return False
-        if error < self.best_error * self.improvement_threshold:
-            # The published programs count from 0 here, and so the results agree only if this does too.
-            self.patience = max(self.patience, (iteration - 1) * self.patience_increase)
-        self.best_error, self.best_iteration = error, iteration
-        return True
-
-
-@dataclass
-class Patience:
-    """Stops training once more than `patience` validations in a row were no better than the best so far.
-
-    `best_iteration` is 0 until there is a best.
-    """
-
-    patience: int
-    best_error: float = math.inf
-    best_iteration: int = 0
-    failures: int = 0
-    last_iteration: float = math.inf
-
-    def observe(self, iteration: int, error: float) -> bool:
-        """Takes in the validation error after minibatch `iteration`; True if it is the best so far."""
-        if error < self.best_error:
-            self.best_error, self.best_iteration, self.failures = error, iteration, 0
-            return True
-        self.failures += 1
-        if self.failures > self.patience:
-            self.last_iteration = iteration
-        return False
-
-
-class Interruption:
-    """Turns Ctrl+C (and SIGTERM) into a request that the loop reads between two minibatches.
-
-    Thus a minibatch is never counted without having been learnt, nor learnt without having been counted. A
-    second Ctrl+C interrupts at once. Outside the main thread, which alone receives signals, it does
-    nothing.
-    """
-
-    signals = (signal.SIGINT, signal.SIGTERM)
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._previous: dict[int, Any] = {}
-
-    def __enter__(self) -> "Interruption":
-        if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._request) for number in self.signals}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._restore()
-
-    def _request(self, _number: int, _frame: object) -> None:
-        self.requested = True
-        self._restore()
-
-    def _restore(self) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-        self._previous = {}
-
-
-class Monitor(Protocol):
-    """What a stage measures while it trains, and when it ends.
-
-    Attributes:
-        panels: the learning curve's panels that it fills, as in `LearningCurve`.
-        keeps: the file of the parameters that it says are worth keeping.
-        last_iteration: the minibatch after which training stops, as things stand; infinity where only the
-            epochs end it.
-    """
-
-    panels: Mapping[str, Sequence[str]]
-    keeps: str
-
-    @property
-    def last_iteration(self) -> float: ...
-
-    def interval(self, n_minibatches: int) -> int:
-        """How many minibatches there are from one measurement to the next; an epoch has `n_minibatches`."""
-
-    def measure(self, iteration: int, cost: float, where: str) -> tuple[dict[str, float], bool]:
-        """Measures the model as it is after minibatch `iteration`, `cost` being the mean since the last time.
-
-        Returns what goes into the curve's columns, and whether this model is the one to keep; says it too.
-        """
-
-    def remember(self) -> dict[str, Any]:
-        """What a checkpoint must hold, as JSON can hold it, for `restore` to go on from."""
-
-    def restore(self, remembered: Mapping[str, Any]) -> None: ...
-
-    def summary(self) -> str:
-        """A sentence on what came out."""
-
-
-class Validation:
-    """Validates now and then, stops early, and tests whenever the model is the best so far.
-
-    Args:
-        stopping: when to stop.
-        validation_error, test_error: the present model's errors, as fractions in [0, 1].
-        every: how many minibatches there are between validations, at most an epoch; None for as many as
-            half the patience of `EarlyStopping`.
-
-    Attributes:
-        best_test_error: the test error of the model that was best in validation; NaN until there is one.
-    """
-
-    panels: Mapping[str, Sequence[str]] = {
-        "training cost": ["training_cost"],
-        "error (%)": ["validation_error_percent", "test_error_percent"],
-    }
-    keeps = BEST_MODEL
-
-    def __init__(
-        self,
-        stopping: EarlyStopping | Patience,
-        validation_error: Callable[[], float],
-        test_error: Callable[[], float],
-        every: int | None = None,
-    ):
-        self.stopping, self.validation_error, self.test_error = stopping, validation_error, test_error
-        self.best_test_error = math.nan
-        self._longest_interval = stopping.patience // 2 if every is None else every
-
-    @property
-    def last_iteration(self) -> float:
-        return self.stopping.last_iteration
-
-    def interval(self, n_minibatches: int) -> int:
-        return max(1, min(n_minibatches, self._longest_interval))
-
-    def measure(self, iteration: int, cost: float, where: str) -> tuple[dict[str, float], bool]:
-        error = float(self.validation_error())
-        say(f"{where}, validation error {100 * error:f} %")
-        measured = {"training_cost": cost, "validation_error_percent": 100 * error}
-        is_best = self.stopping.observe(iteration, error)
-        if is_best:
-            self.best_test_error = float(self.test_error())
-            say(f"     {where}, test error of best model {100 * self.best_test_error:f} %")
-            measured["test_error_percent"] = 100 * self.best_test_error
-        return measured, is_best
-
-    def remember(self) -> dict[str, Any]:
-        return {"stopping": asdict(self.stopping), "test_error": self.best_test_error}
-
-    def restore(self, remembered: Mapping[str, Any]) -> None:
-        self.stopping = type(self.stopping)(**remembered["stopping"])
-        self.best_test_error = remembered["test_error"]
-
-    def summary(self) -> str:
-        if not self.stopping.best_iteration:
-            return "There was no validation yet, and so there is no best model"
-        return (
-            f"Best validation score of {100 * self.stopping.best_error:f} % obtained at iteration "
-            f"{self.stopping.best_iteration}, with test performance {100 * self.best_test_error:f} %"
-        )
-
-
-class EveryEpoch:
-    """For learning without labels: the mean cost of every epoch, until the epochs run out.
-
-    Args:
-        column, panel: where the cost goes in the learning curve.
-        measures: other quantities to measure after every epoch, by name; each has a panel of its own.
-        called: what the printed lines call the cost.
-        validate: the same cost of examples that are not trained on, measured after every epoch; it goes into
-            the column "validation_<column>" of the same panel.
-    """
-
-    keeps = LATEST_MODEL
-    last_iteration = math.inf
-
-    def __init__(
-        self,
-        column: str = "training_cost",
-        panel: str = "training cost",
-        measures: Mapping[str, Callable[[], float]] | None = None,
-        called: str = "cost",
-        validate: Callable[[], float] | None = None,
-    ):
-        self.column, self.called = column, called
-        self.panels = {panel: [column]}
-        self._others = []
-        if validate:
-            self.panels[panel].append(f"validation_{column}")
-            self._others.append((f"validation_{column}", f"validation {called}", validate))
-        for name, evaluate in (measures or {}).items():
-            title = name.replace("_", " ")
-            self.panels[title] = [name]
-            self._others.append((name, title, evaluate))
-        self.cost = math.nan
-
-    def interval(self, n_minibatches: int) -> int:
-        return n_minibatches
-
-    def measure(self, iteration: int, cost: float, where: str) -> tuple[dict[str, float], bool]:
-        self.cost = cost
-        measured = {self.column: cost}
-        report = f"{where}, {self.called} {cost:f}"
-        for column, title, evaluate in self._others:
-            measured[column] = float(evaluate())
-            report += f", {title} {measured[column]:f}"
-        say(report)
-        return measured, True
-
-    def remember(self) -> dict[str, Any]:
-        return {"cost": self.cost}
-
-    def restore(self, remembered: Mapping[str, Any]) -> None:
-        self.cost = remembered["cost"]
-
-    def summary(self) -> str:
-        if math.isnan(self.cost):
-            return "There was no whole epoch yet"
-        return f"The last epoch's mean {self.called} is {self.cost:f}"
+from .variables import SharedVariable, set_values
 
 
 @dataclass
@@ -421,7 +123,7 @@ class Stage:
         """Continues from what `remember` gave; UserError where the data are others, ValueError where it never
         gave such a thing.
         """
-        _check_like(self.remember(), remembered)
+        check_like(self.remember(), remembered)
         if remembered["n_minibatches"] != self.n_minibatches:
             raise UserError(
                 f"{source} was made with {remembered['n_minibatches']} minibatches an epoch, and now there "
@@ -485,15 +187,7 @@ class Run:
         interval = stage.monitor.interval(stage.n_minibatches)
         last_save, last_draw = -math.inf, time.monotonic()
         step = None if stage.finished else stage.start()
-        bar = tqdm(
-            total=stage.last_iteration,
-            initial=stage.iteration,
-            unit=f" {stage.unit}",
-            leave=False,
-            dynamic_ncols=True,
-            disable=not sys.stderr.isatty(),
-        )
-        with bar:
+        with progress_bar(stage.last_iteration, stage.iteration, stage.unit) as bar:
             while not stage.finished:
                 if interruption.requested:
                     reason = "interrupted"
@@ -566,7 +260,7 @@ class Run:
         path = self.folder / CHECKPOINT
         progress, arrays = read_checkpoint(path)
         try:
-            _check_like({"stage": 0, "seconds": 0.0}, progress)
+            check_like({"stage": 0, "seconds": 0.0}, progress)
             for stage, remembered in zip(self.stages, progress["stages"], strict=True):
                 stage.restore(remembered, path)
             self.stage = self.stages[progress["stage"]]
@@ -587,48 +281,6 @@ class Run:
             self._seconds_before = progress["seconds"]
         except (AttributeError, KeyError, ValueError, IndexError, OverflowError, TypeError):
             raise UserError(f"{path} is no checkpoint of this program's") from None
-
-    def set_earlier_run_aside(self) -> None:
-        """Renames what an earlier run left in the folder: starting anew by mistake then loses nothing."""
-        kept = []
-        for name in (CHECKPOINT, BEST_MODEL, LATEST_MODEL, provenance.DATA):
-            path = self.folder / name
-            if path.exists():
-                path.replace(path.with_name(f"previous_{name}"))
-                kept.append(f"previous_{name}")
-        if kept:
-            say(f"... {self.folder} holds an earlier run; keeping its {' and '.join(kept)}")
-
-
-def _check_like(sample: Any, found: Any) -> None:
-    """ValueError unless `found` has what `sample` has: numbers for its numbers, and for its whole ones whole
-    ones not below 0; KeyError or TypeError where it is of another form.
-    """
-    if isinstance(sample, Mapping):
-        for name, each in sample.items():
-            _check_like(each, found[name])
-    elif isinstance(sample, (tuple, list)):
-        for each, one in zip(sample, found, strict=True):
-            _check_like(each, one)
-    elif isinstance(sample, int):
-        if type(found) is not int or not 0 <= found < 2**63:
-            raise ValueError(f"{found!r} is no count")
-    elif type(found) not in (int, float) or (abs(found) >= 2**63 and not math.isinf(found)):
-        raise ValueError(f"{found!r} is no number")
-
-
-def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """(progress, arrays) of a checkpoint; UserError where it is missing or damaged."""
-    if not path.exists():
-        raise UserError(f"there is nothing to resume: {path} does not exist; start the run without --resume")
-    arrays = storage.load_arrays(path)
-    try:
-        progress = json.loads(str(arrays["progress"]))
-        if not isinstance(progress["settings"], dict) or not isinstance(progress["stages"], list):
-            raise TypeError
-    except (KeyError, ValueError, TypeError, RecursionError):
-        raise UserError(f"{path} is no checkpoint of this program's") from None
-    return progress, arrays
 
 
 @dataclass
@@ -683,7 +335,7 @@ def train_stages(
         run.restore()
         say(f"... resuming after {run.stage.where}")
     else:
-        run.set_earlier_run_aside()
+        set_earlier_run_aside(folder)
     if data:
         data.write(folder)
     reason = "finished"

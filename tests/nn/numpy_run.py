@@ -15,6 +15,7 @@ if __name__ == "__main__":
     import _checkout  # noqa: F401
 
 from graphlib.nn import storage, training
+from graphlib.nn.monitors import EarlyStopping, Validation
 
 N_MINIBATCHES, BATCH_SIZE, N_IN, N_OUT = 23, 10, 6, 3
 
@@ -64,12 +65,12 @@ class Classifier:
 
 def run(classifier: Classifier, folder: Path, **options) -> training.Outcome:
     """Trains `classifier` for at most 40 epochs, saving at every validation."""
-    stopping = training.EarlyStopping(patience=150)
+    stopping = EarlyStopping(patience=150)
     settings = {"epochs": 40, "save_seconds": 0.0} | options
     return training.train(
         classifier.step,
         N_MINIBATCHES,
-        monitor=training.Validation(stopping, classifier.error, classifier.error),
+        monitor=Validation(stopping, classifier.error, classifier.error),
         model={"output.W": classifier.W},
         state={"momentum": classifier.momentum},
         folder=folder,

@@ -10,6 +10,7 @@ import graphlib
 from graphlib.datasets import DataError
 from graphlib.nn import command_line, training
 from graphlib.nn.command_line import at_least, make_parser, not_negative, settings_of
+from graphlib.nn.progress import say
 from graphlib.nn.training import Outcome
 from tests.nn.numpy_run import Classifier, run
 
@@ -141,7 +142,7 @@ def test_output_that_cannot_show_every_character(monkeypatch):
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
 
     def train(options):
-        training.say("the sea—the sea")
+        say("the sea—the sea")
         return outcome("finished")
 
     assert command_line.main(parser(), train, PREDICT, []) == 0

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from graphlib.nn import provenance, storage, training
+from graphlib.nn.monitors import EarlyStopping, EveryEpoch, Validation
 from graphlib.nn.provenance import Provenance, fingerprint
 from graphlib.nn.storage import UserError
 
@@ -94,7 +95,7 @@ def run(folder, data, **options):
         lambda index: 1.0,
         2,
         epochs=1,
-        monitor=training.EveryEpoch(),
+        monitor=EveryEpoch(),
         model={},
         folder=folder,
         data=data,
@@ -143,7 +144,7 @@ def changed(value, path, new):
 
 
 def early_stopping(folder, **options):
-    monitor = training.Validation(training.EarlyStopping(4), lambda: 0.5, lambda: 0.6)
+    monitor = Validation(EarlyStopping(4), lambda: 0.5, lambda: 0.6)
     return training.train(lambda index: 1.0, 2, epochs=4, monitor=monitor, model={}, folder=folder, **options)
 
 

@@ -24,8 +24,10 @@ from PIL import Image
 
 from graphlib.nn import storage, training
 from graphlib.nn.curves import LearningCurve
+from graphlib.nn.monitors import EarlyStopping, EveryEpoch, Patience, Validation
+from graphlib.nn.run_folder import read_checkpoint
 from graphlib.nn.storage import UserError
-from graphlib.nn.training import EarlyStopping, EveryEpoch, Patience, Stage, Validation
+from graphlib.nn.training import Stage
 from tests.nn import numpy_run
 from tests.nn.numpy_run import N_MINIBATCHES, Classifier, Shared, run
 
@@ -363,7 +365,7 @@ def test_divergence_ends_the_run_and_keeps_the_best_model(tmp_path, capsys):
     assert outcome.reason == "diverged"
     assert "lower the learning rate" in capsys.readouterr().out
     assert storage.load_arrays(tmp_path / "best_model.npz")["output.W"].shape == classifier.W.value.shape
-    progress, _ = training.read_checkpoint(tmp_path / "checkpoint.npz")
+    progress, _ = read_checkpoint(tmp_path / "checkpoint.npz")
     assert progress["stages"][0]["iteration"] == 2 * N_MINIBATCHES
 
 

@@ -10,6 +10,9 @@ import numpy as np
 
 import graphlib
 from graphlib.nn import command_line, storage, training
+from graphlib.nn.monitors import EveryEpoch
+from graphlib.nn.progress import say
+from graphlib.nn.variables import random_states
 from hmc.hmc import HMC_sampler
 
 SAMPLES = "samples.npz"
@@ -39,7 +42,7 @@ class Trace:
         self.drawn = int(np.isfinite(new_value).reshape(len(new_value), -1).all(axis=1).sum())
 
 
-class Draws(training.EveryEpoch):
+class Draws(EveryEpoch):
     """Measures acceptance and step size after every block of draws."""
 
     keeps = SAMPLES
@@ -76,7 +79,7 @@ def sample(
         if len(samples):
             illustrate(samples)
 
-    training.say("... sampling")
+    say("... sampling")
     outcome = training.train_stages(
         [
             training.Stage(
@@ -93,7 +96,7 @@ def sample(
             "positions": sampler.positions,
             "stepsize": sampler.stepsize,
             "avg_acceptance_rate": sampler.avg_acceptance_rate,
-            **training.random_states(hmc=sampler.s_rng),
+            **random_states(hmc=sampler.s_rng),
         },
         folder=options.out,
         settings=command_line.settings_of(options),
