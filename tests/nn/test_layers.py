@@ -332,7 +332,9 @@ class TestConfiguration:
     def test_round_trip(self):
         model = Sequential(
             [
-                Parallel({"a": [Dense(3, regularizer=L1(0.1) + L2(0.2))], "b": Maxout(2, pieces=3)}, split=[1, 3]),
+                Parallel(
+                    {"a": [Dense(3, regularizer=L1(0.1) + L2(0.2))], "b": Maxout(2, pieces=3)}, split=[1, 3]
+                ),
                 Dense(2, {"leaky_relu": {"alpha": 0.3}}, initializer=Normal(0.5), constraint=MaxNorm(1.0)),
             ],
             seed=3,
