@@ -180,6 +180,14 @@ def print_poly(p: Poly, atom: Callable[[Symbol | Expr], str]) -> str:
     return "".join(parts) or "0"
 
 
+def decimal(x: float, dtype: str) -> str:
+    """A finite number as a literal of its type, in parentheses where it has a sign."""
+    text = repr(x) if dtype == "float64" else f"{x:.9g}"
+    text += "" if any(c in text for c in ".en") else ".0"
+    text += "f" if dtype == "float32" else ""
+    return f"({text})" if text.startswith("-") else text
+
+
 def describe(variables: list[Variable]) -> str:
     """A comment that says what is computed and at which of the user's lines."""
     by_line: dict[str, list[str]] = {}
@@ -200,4 +208,4 @@ def comment(lines: Iterable[str]) -> str:
     return "/* " + "\n   ".join(plain).encode("utf-8", "backslashreplace").decode() + " */"
 
 
-__all__ = ["Printer", "Scope", "comment", "describe", "print_poly"]
+__all__ = ["Printer", "Scope", "comment", "decimal", "describe", "print_poly"]

@@ -15,6 +15,7 @@ from ..graph import Apply, Constant, Sized, Variable, toposort
 from ..ops.op import Op
 from ..scalar import expression as ex
 from ..scalar.expression import Expr
+from ..scalar.functions import is_cheap
 from ..scalar.integer import Poly, Symbol, flat_index, row_major
 from ..scalar.lowered import Call, Check, Loop, Operand, Piece, Product, Pull, Push, Reduction
 from .limits import AnyCheck, Claim, Limits, Sizes
@@ -22,31 +23,6 @@ from .limits import AnyCheck, Claim, Limits, Sizes
 #: the loop indices of all kernels, outermost first
 LOOP = tuple(Symbol(f"i{k}", is_index=True) for k in range(16))
 
-_CHEAP = frozenset(
-    [
-        "add",
-        "sub",
-        "mul",
-        "neg",
-        "cast",
-        "switch",
-        "maximum",
-        "minimum",
-        "abs",
-        "sqr",
-        "eq",
-        "neq",
-        "lt",
-        "le",
-        "gt",
-        "ge",
-        "and_",
-        "or_",
-        "xor",
-        "invert",
-        "identity",
-    ]
-)
 _CHEAP_COST = 2
 _SCALAR_COST = 12
 _VIEW_DEPTH = 24
@@ -505,7 +481,8 @@ def _cost(expr: Expr, limit: int) -> bool:
         e = stack.pop()
         if e.op in ("const", "int", "access"):
             continue
-        cost += 1 if e.op in _CHEAP or (e.op in ("true_div", "inv") and not e.free) else limit + 1
+        cheap = e.op == "cast" or is_cheap(e.op) or (e.op in ("true_div", "inv") and not e.free)
+        cost += 1 if cheap else limit + 1
         if cost > limit:
             return False
         stack.extend(e.args)

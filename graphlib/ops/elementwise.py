@@ -1,13 +1,14 @@
 """Elementwise operations, a row each: numpy reference, dtype rule, gradient and the values to try it on.
 
 Operands broadcast as in NumPy, but only along dimensions that are statically 1.  A row's name is also its
-name in the scalar language, which the backends' printers know; an operation is lowered by that alone.
+name in the scalar language, in which ``scalar.functions`` has its texts and cost; it is lowered by that
+alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from ..errors import DomainError, DTypeError
 from ..graph import Apply, Constant, TensorType, Variable
 from ..graph.types import INTEGERS, dtype_name, is_float, promote, weak_dtype
 from ..scalar import expression as ex
+from ..scalar.functions import CHEAP, COSTLY, MODERATE, Text, define, kind_of
 from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Pull
 from .op import (
@@ -31,7 +33,31 @@ from .op import (
 )
 
 ARITHMETIC, FLOATING, COMPARISON, LOGICAL = "arithmetic", "floating", "comparison", "logical"
+#: a condition, then operands of one dtype
+CHOICE = "choice"
 ALL = ("bool", *NUMBERS)
+#: the dtypes that the rules leave operands in
+_DTYPES = {
+    ARITHMETIC: NUMBERS,
+    COMPARISON: ALL,
+    LOGICAL: ("bool", *INTEGERS),
+    FLOATING: ("float32", "float64"),
+    CHOICE: ALL,
+}
+
+
+class Failure(NamedTuple):
+    """Which second operands of integers fail the call: the ``check`` of the scalar language that they are,
+    what ``is_wrong`` in numpy, the ``error`` and its ``message``."""
+
+    check: str
+    is_wrong: Callable[[Any], Any]
+    error: type[Exception]
+    message: str
+
+
+def _by_zero(message: str) -> Failure:
+    return Failure("checked_divisor", lambda d: d == 0, ZeroDivisionError, message)
 
 
 def broadcast_shape(operands: list[Operand], static: tuple, require: Callable) -> tuple[Poly, ...]:
@@ -63,22 +89,26 @@ def broadcast_at(operand: Operand, index: tuple[Poly, ...]) -> ex.Expr:
 
 
 class Elementwise(Op):
-    """A scalar function applied to each element; ``rule`` says which dtypes it takes and gives."""
+    """A scalar function applied to each element; ``rule`` says which dtypes it takes and gives, ``widens``
+    that bools become int8, and ``fails`` which integers fail the call."""
 
     def __init__(
         self,
         name: str,
         numpy: Callable,
         gradient: Callable | None,
-        rule: str = FLOATING,
-        arity: int = 1,
+        rule: str,
+        arity: int,
+        widens: bool,
+        fails: Failure | None,
     ) -> None:
         self.name = name
         self.numpy = numpy
         self.derivative = gradient
         self.rule = rule
         self.arity = arity
-        self.__doc__ = f"Elementwise {name}."
+        self.widens = widens
+        self.fails = fails
 
     def parameters(self) -> tuple:
         return (self.name,)
@@ -95,7 +125,7 @@ class Elementwise(Op):
                 f"T.{self.name} takes {self.arity} operand{'s' * (self.arity > 1)}, got {len(args)}"
             )
         operands = [a if is_number(a) else as_variable(a) for a in args]
-        free = self.name == "switch"
+        free = self.rule == CHOICE
         chosen = operands[1:] if free else operands
         common = self.operand_dtype(chosen) if dtype is None else dtype
         converted = [as_dtype(a, common) for a in chosen]
@@ -114,11 +144,7 @@ class Elementwise(Op):
                 if self.rule != COMPARISON:
                     raise
                 common = "int64"
-        if (
-            self.rule == ARITHMETIC
-            and common == "bool"
-            and self.name not in ("switch", "maximum", "minimum", "identity")
-        ):
+        if self.widens and common == "bool":
             common = "int8"
         if self.rule == FLOATING and not is_float(common):
             common = config.floatX
@@ -151,8 +177,8 @@ class Elementwise(Op):
     def reference(self, node: Apply, *arrays: np.ndarray) -> np.ndarray:
         check_broadcast(self, node.inputs, arrays)
         out = node.outputs[0]
-        if self.name in _CHECKED and not out.type.is_float and (arrays[0].size or arrays[1].size == 1):
-            _, is_wrong, error, message = _CHECKED[self.name]
+        if self.fails is not None and may_fail(node) and (arrays[0].size or arrays[1].size == 1):
+            _, is_wrong, error, message = self.fails
             if is_wrong(arrays[1]).any():
                 raise error(f"{message}: {node.inputs[1].describe()} in {out.describe()}")
         return np.asarray(self.numpy(*arrays), dtype=out.type.numpy_dtype)
@@ -160,14 +186,14 @@ class Elementwise(Op):
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
         out = node.outputs[0]
         shape = broadcast_shape(operands, out.type.shape, require)
-        check = _CHECKED[self.name][:2] if self.name in _CHECKED and not out.type.is_float else None
+        fails = self.fails if may_fail(node) else None
 
         def at(*index: Poly) -> ex.Expr:
             elements = [broadcast_at(o, index) for o in operands]
-            if check is not None:
+            if fails is not None:
                 number = ex.constant_value(elements[1])
-                if number is None or check[1](number):
-                    elements[1] = ex.checked(check[0], elements[1])
+                if number is None or fails.is_wrong(number):
+                    elements[1] = ex.checked(fails.check, elements[1])
             return ex.apply(self.name, out.dtype, *elements)
 
         return Pull(shape, at)
@@ -175,21 +201,7 @@ class Elementwise(Op):
 
 def may_fail(node: Apply) -> bool:
     """Whether an elementwise node fails the call for some operands: nothing may bring it before a choice."""
-    return node.op.name in _CHECKED and not node.outputs[0].type.is_float
-
-
-#: operations of integers that fail the call for some second operands: the check of the scalar language, which
-#: they are, the error and its message
-_CHECKED: dict[str, tuple[str, Callable, type, str]] = {
-    "floor_div": ("checked_divisor", lambda d: d == 0, ZeroDivisionError, "integer division by zero"),
-    "mod": ("checked_divisor", lambda d: d == 0, ZeroDivisionError, "integer modulo by zero"),
-    "pow": (
-        "checked_exponent",
-        lambda n: n < 0,
-        DomainError,
-        "an integer to the power of a negative one is no integer; cast it to a float first",
-    ),
-}
+    return node.op.fails is not None and not node.outputs[0].type.is_float
 
 
 class Cast(Op):
@@ -271,7 +283,7 @@ def _values(low: float, high: float, shape: tuple, dtype: str, seed: int) -> np.
     return random.uniform(low, high, shape).astype(dtype)
 
 
-def _row(
+def elementwise(
     name: str,
     numpy: Callable,
     gradient: Callable | None,
@@ -283,19 +295,31 @@ def _row(
     aliases: tuple = (),
     dtypes: tuple | None = None,
     smooth: bool = True,
+    fails: Failure | None = None,
+    *,
+    cost: int,
+    text: str | Text | None = None,
+    c: str | Text | None = None,
+    cuda: str | Text | None = None,
 ) -> Elementwise:
-    op = Elementwise(name, numpy, gradient, rule, arity)
+    """A new row: an operation of every stage, under ``name`` in graphs, in ``T`` and in the scalar language.
+
+    ``numpy`` is the reference. ``gradient`` gets the inputs, the output and the gradient of the output, and
+    gives that of the input, or one for each input; None for one that is zero everywhere, or in its own place
+    if all are. ``rule``: ``FLOATING`` (integers become floatX), ``ARITHMETIC`` (integers stay),
+    ``COMPARISON`` (gives bools), ``LOGICAL`` (takes bools and integers) or ``CHOICE`` (a bool, then operands
+    of one dtype). ``domain`` and ``domain2``: from where the tests draw the operands; ``dtypes``: other ones
+    than the rule's to try it with, of which ``ALL`` says that bools stay bools; ``smooth``: whether it is
+    tried to second order. ``fails``: which integers fail the call. ``cost``, ``text``, ``c`` and ``cuda``:
+    see ``scalar.functions``.
+
+    Errors: ValueError where a column is missing or the name is taken.
+    """
+    dtypes = dtypes or _DTYPES[rule]
+    define(name, arity, tuple(dict.fromkeys(map(kind_of, dtypes))), cost=cost, text=text, c=c, cuda=cuda)
+    op = Elementwise(name, numpy, gradient, rule, arity, rule == ARITHMETIC and "bool" not in dtypes, fails)
     op.__doc__ = doc or f"Elementwise {name}."
     _ROWS[name] = op
-    dtypes = (
-        dtypes
-        or {
-            ARITHMETIC: NUMBERS,
-            COMPARISON: ALL,
-            LOGICAL: ("bool", *INTEGERS),
-            FLOATING: ("float32", "float64"),
-        }[rule]
-    )
     smooth = smooth and gradient is not None
 
     def samples() -> list[Sample]:
@@ -411,41 +435,157 @@ def _no_third_derivative(x: Variable, o: Variable, g: Variable) -> None:
 
 
 A = ARITHMETIC
-identity = _row("identity", lambda x: x.copy(), lambda x, o, g: g, A, dtypes=ALL, doc="The value itself.")
-neg = _row("neg", np.negative, lambda x, o, g: -g, A)
-abs_ = _row(
-    "abs", np.abs, lambda x, o, g: g * sgn(x), A, domain=(0.3, 2), aliases=("abs_",), doc="Absolute value."
+identity = elementwise(
+    "identity",
+    lambda x: x.copy(),
+    lambda x, o, g: g,
+    A,
+    dtypes=ALL,
+    doc="The value itself.",
+    text="{0}",
+    cost=CHEAP,
 )
-sgn = _row("sgn", np.sign, None, A, doc="-1, 0 or 1 by the sign; NaN stays NaN.", aliases=("sign",))
-sqr = _row("sqr", np.square, lambda x, o, g: g * x * 2, A, doc="x squared.", aliases=("square",))
-inv = _row(
-    "inv", np.reciprocal, lambda x, o, g: -g * sqr(o), domain=(0.5, 2), doc="1/x.", aliases=("reciprocal",)
+neg = elementwise(
+    "neg",
+    np.negative,
+    lambda x, o, g: -g,
+    A,
+    c=Text("-{0}", "({t})(-{0})"),
+    cuda=Text("-{0}", "({t})(0 - ({u}){0})"),
+    cost=CHEAP,
 )
-sqrt = _row("sqrt", np.sqrt, lambda x, o, g: g * 0.5 / o, domain=(0.2, 3))
-exp = _row("exp", np.exp, lambda x, o, g: g * o)
-exp2 = _row("exp2", np.exp2, lambda x, o, g: g * o * float(np.log(2)))
-expm1 = _row("expm1", np.expm1, lambda x, o, g: g * (o + 1), doc="exp(x) - 1, exact near 0.")
-log = _row("log", np.log, lambda x, o, g: g / x, domain=(0.2, 3), doc="Natural logarithm.")
-log2 = _row("log2", np.log2, lambda x, o, g: g / (x * float(np.log(2))), domain=(0.2, 3))
-log10 = _row("log10", np.log10, lambda x, o, g: g / (x * float(np.log(10))), domain=(0.2, 3))
-log1p = _row(
-    "log1p", np.log1p, lambda x, o, g: g / (x + 1), domain=(-0.7, 2), doc="log(1 + x), exact near 0."
+abs_ = elementwise(
+    "abs",
+    np.abs,
+    lambda x, o, g: g * sgn(x),
+    A,
+    domain=(0.3, 2),
+    aliases=("abs_",),
+    doc="Absolute value.",
+    c=Text("fabs{f}({0})", "({t})({0} < 0 ? -{0} : {0})"),
+    cuda=Text("fabs{f}({0})", "({t})({0} < 0 ? 0 - ({u}){0} : ({u}){0})"),
+    cost=CHEAP,
 )
-sigmoid = _row("sigmoid", _sigmoid, lambda x, o, g: g * o * (1 - o), doc="1 / (1 + exp(-x)).")
-softplus = _row(
+sgn = elementwise(
+    "sgn",
+    np.sign,
+    None,
+    A,
+    doc="-1, 0 or 1 by the sign; NaN stays NaN.",
+    aliases=("sign",),
+    c=Text("gl_sgn_{s}({0})", "({t})(({0} > 0) - ({0} < 0))"),
+    cuda=Text("gl_sgn({0})", "({t})(({0} > 0) - ({0} < 0))"),
+    cost=MODERATE,
+)
+sqr = elementwise(
+    "sqr",
+    np.square,
+    lambda x, o, g: g * x * 2,
+    A,
+    doc="x squared.",
+    aliases=("square",),
+    c=Text("{0} * {0}", "({t})({0} * {0})"),
+    cuda=Text("{0} * {0}", "({t})(({u}){0} * ({u}){0})"),
+    cost=CHEAP,
+)
+inv = elementwise(
+    "inv",
+    np.reciprocal,
+    lambda x, o, g: -g * sqr(o),
+    domain=(0.5, 2),
+    doc="1/x.",
+    aliases=("reciprocal",),
+    text="1 / {0}",
+    cost=MODERATE,
+)
+sqrt = elementwise(
+    "sqrt", np.sqrt, lambda x, o, g: g * 0.5 / o, domain=(0.2, 3), text="sqrt{f}({0})", cost=MODERATE
+)
+exp = elementwise("exp", np.exp, lambda x, o, g: g * o, c="gl_exp_{s}({0})", cuda="exp{f}({0})", cost=COSTLY)
+exp2 = elementwise(
+    "exp2",
+    np.exp2,
+    lambda x, o, g: g * o * float(np.log(2)),
+    c="gl_exp2_{s}({0})",
+    cuda="exp2{f}({0})",
+    cost=COSTLY,
+)
+expm1 = elementwise(
+    "expm1",
+    np.expm1,
+    lambda x, o, g: g * (o + 1),
+    doc="exp(x) - 1, exact near 0.",
+    c="gl_expm1_{s}({0})",
+    cuda="expm1{f}({0})",
+    cost=COSTLY,
+)
+log = elementwise(
+    "log",
+    np.log,
+    lambda x, o, g: g / x,
+    domain=(0.2, 3),
+    doc="Natural logarithm.",
+    c="gl_log_{s}({0})",
+    cuda="log{f}({0})",
+    cost=COSTLY,
+)
+log2 = elementwise(
+    "log2",
+    np.log2,
+    lambda x, o, g: g / (x * float(np.log(2))),
+    domain=(0.2, 3),
+    c="gl_log2_{s}({0})",
+    cuda="log2{f}({0})",
+    cost=COSTLY,
+)
+log10 = elementwise(
+    "log10",
+    np.log10,
+    lambda x, o, g: g / (x * float(np.log(10))),
+    domain=(0.2, 3),
+    c="gl_log10_{s}({0})",
+    cuda="log10{f}({0})",
+    cost=COSTLY,
+)
+log1p = elementwise(
+    "log1p",
+    np.log1p,
+    lambda x, o, g: g / (x + 1),
+    domain=(-0.7, 2),
+    doc="log(1 + x), exact near 0.",
+    c="gl_log1p_{s}({0})",
+    cuda="log1p{f}({0})",
+    cost=COSTLY,
+)
+sigmoid = elementwise(
+    "sigmoid",
+    _sigmoid,
+    lambda x, o, g: g * o * (1 - o),
+    doc="1 / (1 + exp(-x)).",
+    c="gl_sigmoid_{s}({0})",
+    cuda="gl_sigmoid({0})",
+    cost=COSTLY,
+)
+softplus = elementwise(
     "softplus",
     lambda x: np.logaddexp(x, x.dtype.type(0)),
     lambda x, o, g: g * sigmoid(x),
     doc="log(1 + exp(x)).",
+    c="gl_softplus_{s}({0})",
+    cuda="gl_softplus({0})",
+    cost=COSTLY,
 )
-rectify = _row(
+rectify = elementwise(
     "rectify",
     lambda x: np.maximum(x, x.dtype.type(0)),
     lambda x, o, g: switch(gt(x, 0), g, switch(eq(x, 0), g * 0.5, 0)),
     A,
     doc="max(x, 0); NaN stays NaN.  The gradient at 0 is a half, as Theano's is.",
+    c=Text("gl_max_{s}(0, {0})", "({0} > 0 ? {0} : 0)"),
+    cuda="gl_max<{o}>(0, {0})",
+    cost=MODERATE,
 )
-leaky_rectify = _row(
+leaky_rectify = elementwise(
     "leaky_rectify",
     lambda x, a: np.where(x > 0, x, x * a),
     lambda x, a, o, g: (
@@ -455,71 +595,221 @@ leaky_rectify = _row(
     A,
     2,
     doc="x where positive, else x times the second operand.  The gradient at 0 is the mean of both sides'.",
+    c=Text("{0} > 0 ? {0} : {0} * {1}", "({t})({0} > 0 ? {0} : {0} * {1})"),
+    cuda=Text("{0} > 0 ? {0} : {0} * {1}", "({t})({0} > 0 ? ({u}){0} : ({u}){0} * ({u}){1})"),
+    cost=MODERATE,
 )
-tanh = _row("tanh", np.tanh, lambda x, o, g: g * (1 - sqr(o)))
-sin = _row("sin", np.sin, lambda x, o, g: g * cos(x))
-cos = _row("cos", np.cos, lambda x, o, g: -g * sin(x))
-tan = _row("tan", np.tan, lambda x, o, g: g * (1 + sqr(o)), domain=(-1, 1))
-sinh = _row("sinh", np.sinh, lambda x, o, g: g * cosh(x))
-cosh = _row("cosh", np.cosh, lambda x, o, g: g * sinh(x))
-arcsin = _row("arcsin", np.arcsin, lambda x, o, g: g / sqrt(1 - sqr(x)), domain=(-0.8, 0.8))
-arccos = _row("arccos", np.arccos, lambda x, o, g: -g / sqrt(1 - sqr(x)), domain=(-0.8, 0.8))
-arctan = _row("arctan", np.arctan, lambda x, o, g: g / (1 + sqr(x)))
-arcsinh = _row("arcsinh", np.arcsinh, lambda x, o, g: g / sqrt(sqr(x) + 1))
-arccosh = _row("arccosh", np.arccosh, lambda x, o, g: g / sqrt(sqr(x) - 1), domain=(1.3, 3))
-arctanh = _row("arctanh", np.arctanh, lambda x, o, g: g / (1 - sqr(x)), domain=(-0.8, 0.8))
-erf = _row(
+tanh = elementwise(
+    "tanh", np.tanh, lambda x, o, g: g * (1 - sqr(o)), c="gl_tanh_{s}({0})", cuda="tanh{f}({0})", cost=COSTLY
+)
+sin = elementwise(
+    "sin", np.sin, lambda x, o, g: g * cos(x), c="gl_sin_{s}({0})", cuda="sin{f}({0})", cost=COSTLY
+)
+cos = elementwise(
+    "cos", np.cos, lambda x, o, g: -g * sin(x), c="gl_cos_{s}({0})", cuda="cos{f}({0})", cost=COSTLY
+)
+tan = elementwise(
+    "tan",
+    np.tan,
+    lambda x, o, g: g * (1 + sqr(o)),
+    domain=(-1, 1),
+    c="gl_tan_{s}({0})",
+    cuda="tan{f}({0})",
+    cost=COSTLY,
+)
+sinh = elementwise(
+    "sinh", np.sinh, lambda x, o, g: g * cosh(x), c="gl_sinh_{s}({0})", cuda="sinh{f}({0})", cost=COSTLY
+)
+cosh = elementwise(
+    "cosh", np.cosh, lambda x, o, g: g * sinh(x), c="gl_cosh_{s}({0})", cuda="cosh{f}({0})", cost=COSTLY
+)
+arcsin = elementwise(
+    "arcsin",
+    np.arcsin,
+    lambda x, o, g: g / sqrt(1 - sqr(x)),
+    domain=(-0.8, 0.8),
+    c="gl_arcsin_{s}({0})",
+    cuda="asin{f}({0})",
+    cost=COSTLY,
+)
+arccos = elementwise(
+    "arccos",
+    np.arccos,
+    lambda x, o, g: -g / sqrt(1 - sqr(x)),
+    domain=(-0.8, 0.8),
+    c="gl_arccos_{s}({0})",
+    cuda="acos{f}({0})",
+    cost=COSTLY,
+)
+arctan = elementwise(
+    "arctan",
+    np.arctan,
+    lambda x, o, g: g / (1 + sqr(x)),
+    c="gl_arctan_{s}({0})",
+    cuda="atan{f}({0})",
+    cost=COSTLY,
+)
+arcsinh = elementwise(
+    "arcsinh",
+    np.arcsinh,
+    lambda x, o, g: g / sqrt(sqr(x) + 1),
+    c="gl_arcsinh_{s}({0})",
+    cuda="asinh{f}({0})",
+    cost=COSTLY,
+)
+arccosh = elementwise(
+    "arccosh",
+    np.arccosh,
+    lambda x, o, g: g / sqrt(sqr(x) - 1),
+    domain=(1.3, 3),
+    c="gl_arccosh_{s}({0})",
+    cuda="acosh{f}({0})",
+    cost=COSTLY,
+)
+arctanh = elementwise(
+    "arctanh",
+    np.arctanh,
+    lambda x, o, g: g / (1 - sqr(x)),
+    domain=(-0.8, 0.8),
+    c="gl_arctanh_{s}({0})",
+    cuda="atanh{f}({0})",
+    cost=COSTLY,
+)
+erf = elementwise(
     "erf",
     _special("erf"),
     lambda x, o, g: g * exp(-sqr(x)) * float(2 / np.sqrt(np.pi)),
     doc="The error function.",
+    c="gl_erf_{s}({0})",
+    cuda="erf{f}({0})",
+    cost=COSTLY,
 )
-erfc = _row(
-    "erfc", _special("erfc"), lambda x, o, g: -g * exp(-sqr(x)) * float(2 / np.sqrt(np.pi)), doc="1 - erf(x)."
+erfc = elementwise(
+    "erfc",
+    _special("erfc"),
+    lambda x, o, g: -g * exp(-sqr(x)) * float(2 / np.sqrt(np.pi)),
+    doc="1 - erf(x).",
+    c="gl_erfc_{s}({0})",
+    cuda="erfc{f}({0})",
+    cost=COSTLY,
 )
-gammaln = _row(
-    "gammaln", _special("gammaln"), lambda x, o, g: g * psi(x), domain=(0.4, 5), doc="log |gamma(x)|."
+gammaln = elementwise(
+    "gammaln",
+    _special("gammaln"),
+    lambda x, o, g: g * psi(x),
+    domain=(0.4, 5),
+    doc="log |gamma(x)|.",
+    c="gl_lgamma_{s}({0})",
+    cuda="lgamma{f}({0})",
+    cost=COSTLY,
 )
-psi = _row("psi", _special("psi"), lambda x, o, g: g * tri_gamma(x), domain=(0.4, 5), doc="Digamma function.")
-tri_gamma = _row(
+psi = elementwise(
+    "psi",
+    _special("psi"),
+    lambda x, o, g: g * tri_gamma(x),
+    domain=(0.4, 5),
+    doc="Digamma function.",
+    text="gl_digamma_{s}({0})",
+    cost=COSTLY,
+)
+tri_gamma = elementwise(
     "tri_gamma",
     _special("tri_gamma"),
     _no_third_derivative,
     domain=(0.4, 5),
     smooth=False,
     doc="Derivative of psi; itself without gradient.",
+    text="gl_trigamma_{s}({0})",
+    cost=COSTLY,
 )
-ceil = _row("ceil", np.ceil, None, doc="Smallest integer not below.")
-floor = _row("floor", np.floor, None, doc="Largest integer not above.")
-trunc = _row("trunc", np.trunc, None, doc="Toward zero.")
-round_half_to_even = _row(
-    "round_half_to_even", np.rint, None, doc="Nearest integer, ties to even: T.round and numpy's."
+ceil = elementwise(
+    "ceil", np.ceil, None, doc="Smallest integer not below.", text="ceil{f}({0})", cost=MODERATE
 )
-round_half_away_from_zero = _row(
-    "round_half_away_from_zero", _round_half_away, None, doc="Nearest integer, ties away from 0."
+floor = elementwise(
+    "floor", np.floor, None, doc="Largest integer not above.", text="floor{f}({0})", cost=MODERATE
 )
-isnan = _row("isnan", np.isnan, None, COMPARISON, dtypes=("float32", "float64"), doc="Whether NaN.")
-isinf = _row("isinf", np.isinf, None, COMPARISON, dtypes=("float32", "float64"), doc="Whether infinite.")
-invert = _row(
+trunc = elementwise("trunc", np.trunc, None, doc="Toward zero.", text="trunc{f}({0})", cost=MODERATE)
+round_half_to_even = elementwise(
+    "round_half_to_even",
+    np.rint,
+    None,
+    doc="Nearest integer, ties to even: T.round and numpy's.",
+    c="gl_round_half_even_{s}({0})",
+    cuda="rint{f}({0})",
+    cost=MODERATE,
+)
+round_half_away_from_zero = elementwise(
+    "round_half_away_from_zero",
+    _round_half_away,
+    None,
+    doc="Nearest integer, ties away from 0.",
+    c="gl_round_half_away_{s}({0})",
+    cuda="round{f}({0})",
+    cost=MODERATE,
+)
+isnan = elementwise(
+    "isnan",
+    np.isnan,
+    None,
+    COMPARISON,
+    dtypes=("float32", "float64"),
+    doc="Whether NaN.",
+    text="{0} != {0}",
+    cost=MODERATE,
+)
+isinf = elementwise(
+    "isinf",
+    np.isinf,
+    None,
+    COMPARISON,
+    dtypes=("float32", "float64"),
+    doc="Whether infinite.",
+    text="fabs{f}({0}) == {inf}",
+    cost=MODERATE,
+)
+invert = elementwise(
     "invert",
     np.invert,
     None,
     LOGICAL,
     aliases=("bitwise_not",),
     doc="Logical not of bools, bitwise not of integers.",
+    text=Text(integer="({t})~{0}", boolean="!{0}"),
+    cost=CHEAP,
 )
 
-add = _row("add", np.add, lambda x, y, o, g: (g, g), A, 2)
-sub = _row("sub", np.subtract, lambda x, y, o, g: (g, -g), A, 2)
-mul = _row(
+add = elementwise(
+    "add",
+    np.add,
+    lambda x, y, o, g: (g, g),
+    A,
+    2,
+    c=Text("{0} + {1}", "({t})({0} + {1})"),
+    cuda=Text("{0} + {1}", "({t})(({u}){0} + ({u}){1})"),
+    cost=CHEAP,
+)
+sub = elementwise(
+    "sub",
+    np.subtract,
+    lambda x, y, o, g: (g, -g),
+    A,
+    2,
+    c=Text("{0} - {1}", "({t})({0} - {1})"),
+    cuda=Text("{0} - {1}", "({t})(({u}){0} - ({u}){1})"),
+    cost=CHEAP,
+)
+mul = elementwise(
     "mul",
     np.multiply,
     lambda x, y, o, g: (None if _is_number_0(y) else g * y, None if _is_number_0(x) else g * x),
     A,
     2,
     doc="x times y.  What is multiplied by the number 0 has no gradient, also where it is infinite.",
+    c=Text("{0} * {1}", "({t})({0} * {1})"),
+    cuda=Text("{0} * {1}", "({t})(({u}){0} * ({u}){1})"),
+    cost=CHEAP,
 )
-true_div = _row(
+true_div = elementwise(
     "true_div",
     np.true_divide,
     lambda x, y, o, g: (g / y, -g * o / y),
@@ -527,8 +817,10 @@ true_div = _row(
     2,
     (0.5, 2),
     aliases=("divide",),
+    text="{0} / {1}",
+    cost=MODERATE,
 )
-floor_div = _row(
+floor_div = elementwise(
     "floor_div",
     np.floor_divide,
     None,
@@ -537,8 +829,12 @@ floor_div = _row(
     (1, 9),
     (1, 4),
     doc="Quotient rounded down; its gradient is zero.  ZeroDivisionError if an integer is divided by 0.",
+    fails=_by_zero("integer division by zero"),
+    c="gl_floordiv_{s}({0}, {1})",
+    cuda=Text("gl_floordiv_{s}({0}, {1})", "gl_floordiv(({o}){0}, ({o}){1})"),
+    cost=COSTLY,
 )
-mod = _row(
+mod = elementwise(
     "mod",
     np.mod,
     lambda x, y, o, g: (g, -g * floor_div(x, y)),
@@ -547,8 +843,12 @@ mod = _row(
     (2.1, 2.9),
     (1.1, 1.9),
     doc="Remainder with the divisor's sign.  ZeroDivisionError for an integer modulo 0.",
+    fails=_by_zero("integer modulo by zero"),
+    c="gl_mod_{s}({0}, {1})",
+    cuda=Text("gl_mod_{s}({0}, {1})", "gl_mod(({o}){0}, ({o}){1})"),
+    cost=COSTLY,
 )
-pow_ = _row(
+pow_ = elementwise(
     "pow",
     np.power,
     _power_gradient,
@@ -557,8 +857,17 @@ pow_ = _row(
     (0.5, 2),
     (0, 3),
     doc="x to the power y.  DomainError (a ValueError) for an integer to the power of a negative one.",
+    fails=Failure(
+        "checked_exponent",
+        lambda n: n < 0,
+        DomainError,
+        "an integer to the power of a negative one is no integer; cast it to a float first",
+    ),
+    c=Text("gl_pow_{s}({0}, {1})", "({t})gl_ipow_i64({0}, {1})"),
+    cuda=Text("pow{f}({0}, {1})", "({t})gl_ipow_i64({0}, {1})"),
+    cost=COSTLY,
 )
-maximum = _row(
+maximum = elementwise(
     "maximum",
     np.maximum,
     lambda x, y, o, g: (switch(ge(x, y), g, 0), switch(ge(x, y), 0, g)),
@@ -566,8 +875,11 @@ maximum = _row(
     2,
     dtypes=ALL,
     doc="The greater one; NaN if either is.  At a tie the gradient goes to the first operand.",
+    c=Text("gl_max_{s}({0}, {1})", "({0} > {1} ? {0} : {1})"),
+    cuda="gl_max<{o}>({0}, {1})",
+    cost=CHEAP,
 )
-minimum = _row(
+minimum = elementwise(
     "minimum",
     np.minimum,
     lambda x, y, o, g: (switch(le(x, y), g, 0), switch(le(x, y), 0, g)),
@@ -575,38 +887,53 @@ minimum = _row(
     2,
     dtypes=ALL,
     doc="The smaller one; NaN if either is.  At a tie the gradient goes to the first operand.",
+    c=Text("gl_min_{s}({0}, {1})", "({0} < {1} ? {0} : {1})"),
+    cuda="gl_min<{o}>({0}, {1})",
+    cost=CHEAP,
 )
-arctan2 = _row(
+arctan2 = elementwise(
     "arctan2",
     np.arctan2,
     lambda y, x, o, g: (g * x / (sqr(x) + sqr(y)), -g * y / (sqr(x) + sqr(y))),
     FLOATING,
     2,
     (0.5, 2),
+    c="gl_arctan2_{s}({0}, {1})",
+    cuda="atan2{f}({0}, {1})",
+    cost=COSTLY,
 )
-logaddexp = _row(
+logaddexp = elementwise(
     "logaddexp",
     np.logaddexp,
     lambda x, y, o, g: (g * exp(x - o), g * exp(y - o)),
     FLOATING,
     2,
     doc="log(exp(x) + exp(y)).",
+    c="gl_logaddexp_{s}({0}, {1})",
+    cuda="gl_logaddexp({0}, {1})",
+    cost=COSTLY,
 )
-log1mexp = _row(
+log1mexp = elementwise(
     "log1mexp",
     lambda x: np.where(x > -np.log(2), np.log(-np.expm1(x)), np.log1p(-np.exp(x))),
     lambda x, o, g: -g / expm1(-x),
     domain=(-3, -0.2),
     doc="log(1 - exp(x)) for x below 0 (Maechler, 2012).",
+    c="{0} > -0.6875f ? gl_log_{s}(-gl_expm1_{s}({0})) : gl_log1p_{s}(-gl_exp_{s}({0}))",
+    cuda="{0} > -0.6875f ? log{f}(-expm1{f}({0})) : log1p{f}(-exp{f}({0}))",
+    cost=COSTLY,
 )
-xlogx = _row(
+xlogx = elementwise(
     "xlogx",
     lambda x: _xlogy0(x, x),
     lambda x, o, g: g * (log(x) + 1),
     domain=(0.2, 3),
     doc="x log(x), 0 at 0; its derivative is log(x) + 1, -inf there.",
+    c="{0} == 0 ? 0 : {0} * gl_log_{s}({0})",
+    cuda="{0} == 0 ? 0 : {0} * log{f}({0})",
+    cost=COSTLY,
 )
-xlogy0 = _row(
+xlogy0 = elementwise(
     "xlogy0",
     lambda x, y: _xlogy0(x, y),
     lambda x, y, o, g: (g * log(y), g * switch(eq(x, 0), 0, x / y)),
@@ -614,20 +941,41 @@ xlogy0 = _row(
     2,
     (0.5, 2),
     doc="x log(y), 0 where x is 0; its derivatives are log(y) and x / y, which is 0 there.",
+    c="{0} == 0 ? 0 : {0} * gl_log_{s}({1})",
+    cuda="{0} == 0 ? 0 : {0} * log{f}({1})",
+    cost=COSTLY,
 )
-eq = _row("eq", np.equal, None, COMPARISON, 2, (0, 3))
-neq = _row("neq", np.not_equal, None, COMPARISON, 2, (0, 3))
-lt = _row("lt", np.less, None, COMPARISON, 2)
-le = _row("le", np.less_equal, None, COMPARISON, 2)
-gt = _row("gt", np.greater, None, COMPARISON, 2)
-ge = _row("ge", np.greater_equal, None, COMPARISON, 2)
-and_ = _row(
-    "and_", np.bitwise_and, None, LOGICAL, 2, (0, 9), aliases=("bitwise_and",), doc="Logical or bitwise and."
+eq = elementwise("eq", np.equal, None, COMPARISON, 2, (0, 3), text="{0} == {1}", cost=CHEAP)
+neq = elementwise("neq", np.not_equal, None, COMPARISON, 2, (0, 3), text="{0} != {1}", cost=CHEAP)
+lt = elementwise("lt", np.less, None, COMPARISON, 2, text="{0} < {1}", cost=CHEAP)
+le = elementwise("le", np.less_equal, None, COMPARISON, 2, text="{0} <= {1}", cost=CHEAP)
+gt = elementwise("gt", np.greater, None, COMPARISON, 2, text="{0} > {1}", cost=CHEAP)
+ge = elementwise("ge", np.greater_equal, None, COMPARISON, 2, text="{0} >= {1}", cost=CHEAP)
+and_ = elementwise(
+    "and_",
+    np.bitwise_and,
+    None,
+    LOGICAL,
+    2,
+    (0, 9),
+    aliases=("bitwise_and",),
+    doc="Logical or bitwise and.",
+    text="({t})({0} & {1})",
+    cost=CHEAP,
 )
-or_ = _row(
-    "or_", np.bitwise_or, None, LOGICAL, 2, (0, 9), aliases=("bitwise_or",), doc="Logical or bitwise or."
+or_ = elementwise(
+    "or_",
+    np.bitwise_or,
+    None,
+    LOGICAL,
+    2,
+    (0, 9),
+    aliases=("bitwise_or",),
+    doc="Logical or bitwise or.",
+    text="({t})({0} | {1})",
+    cost=CHEAP,
 )
-xor = _row(
+xor = elementwise(
     "xor",
     np.bitwise_xor,
     None,
@@ -636,17 +984,20 @@ xor = _row(
     (0, 9),
     aliases=("bitwise_xor",),
     doc="Logical or bitwise exclusive or.",
+    text="({t})({0} ^ {1})",
+    cost=CHEAP,
 )
 
-switch = _row(
+switch = elementwise(
     "switch",
     np.where,
     lambda c, x, y, o, g: (None, switch(c, g, 0), switch(c, 0, g)),
-    A,
+    CHOICE,
     3,
-    dtypes=ALL,
     aliases=("where",),
     doc="x where the condition holds, else y.",
+    text="{0} ? {1} : {2}",
+    cost=CHEAP,
 )
 register(
     "cast",

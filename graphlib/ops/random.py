@@ -18,6 +18,7 @@ from ..errors import DTypeError, ShapeError
 from ..graph import Apply, TensorType, Variable
 from ..graph.types import FLOATS, dtype_name
 from ..scalar import expression as ex
+from ..scalar.functions import COSTLY, INTEGER, define
 from ..scalar.integer import Poly, flat_index
 from ..scalar.lowered import Operand, Pull
 from .op import Op, Sample, as_variable, register
@@ -142,6 +143,10 @@ def _draw(distribution: str) -> Callable[..., Variable]:
 
     return draw
 
+
+# the three parts of the state and the number's place: what each element is in the scalar language
+for _name in ("random_uniform", "random_normal"):
+    define(_name, 4, (INTEGER,), text=f"gl_{_name}_{{r}}({{0}}, {{1}}, {{2}}, {{3}})", cost=COSTLY)
 
 random_uniform = _draw("uniform")
 random_normal = _draw("normal")

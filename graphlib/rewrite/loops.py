@@ -20,17 +20,10 @@ from ..ops.linalg import MatrixProduct
 from ..ops.reduce import sum as sum_
 from ..ops.scan import FirstRows, Scan, last_value, leaves_of
 from ..ops.shape import BroadcastTo, DimShuffle, ShapeI, constant_int, dimshuffle
+from ..scalar.functions import is_costly
 from .batching import batched, joined_rows
 from .loop_body import Body, Recurrence, Uses, each_loop, has_loops
 from .rules import Composite
-
-#: elementwise operations that are worth computing for all steps at once, away from their loop
-_SLOW = frozenset(
-    """exp exp2 expm1 log log2 log10 log1p sigmoid softplus tanh sin cos tan sinh cosh arcsin arccos arctan
-    arcsinh arccosh arctanh arctan2 erf erfc gammaln psi tri_gamma pow logaddexp log1mexp xlogx
-    xlogy0""".split()
-)
-
 
 # loops that are the same but for what they keep
 
@@ -276,7 +269,7 @@ def _worthwhile(node: Apply, lift: Lift) -> bool:
     if lift.body.condition is not None:
         # not for steps that may never be made
         return False
-    return isinstance(op, (MatrixProduct, Composite)) or (type(op) is Elementwise and op.name in _SLOW)
+    return isinstance(op, (MatrixProduct, Composite)) or (type(op) is Elementwise and is_costly(op.name))
 
 
 def sums(body: Body) -> None:

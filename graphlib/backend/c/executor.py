@@ -15,6 +15,7 @@ from ...compile.schedule import Schedule
 from ...errors import DomainError, GraphError
 from ...graph import Variable
 from ...graph.shared import as_compiled, itself
+from ...scalar.functions import COSTLY, is_costly
 from ..reference import explain_index
 from .render import Renderer
 from .runtime import start
@@ -198,9 +199,7 @@ class CExecutor:
 
 def _weight(node: Any) -> float:
     """A node's share of its fused loop's time, by what it costs an element."""
-    from .kernels import _SLOW_COST, SLOW
-
-    return _SLOW_COST if str(node.op) in SLOW else 1.0
+    return COSTLY if is_costly(str(node.op)) else 1.0
 
 
 __all__ = ["CExecutor"]

@@ -11,6 +11,7 @@ from ...compile.lowering import LOOP, Lowering, Placed, Value
 from ...compile.steps import Loops
 from ...graph import Variable
 from ...scalar.expression import integer, walk
+from ...scalar.functions import COSTLY, is_costly
 from ...scalar.integer import ZERO, Poly, Symbol, flat_index, product
 from ..expressions import describe
 from .expressions import Printer, Scope
@@ -37,53 +38,13 @@ _LIMITS = {
     "float32": ("-INFINITY", "INFINITY"),
     "float64": ("-INFINITY", "INFINITY"),
 }
-SLOW = frozenset(
-    [
-        "exp",
-        "exp2",
-        "expm1",
-        "log",
-        "log2",
-        "log10",
-        "log1p",
-        "sigmoid",
-        "softplus",
-        "tanh",
-        "sin",
-        "cos",
-        "tan",
-        "sinh",
-        "cosh",
-        "arcsin",
-        "arccos",
-        "arctan",
-        "arcsinh",
-        "arccosh",
-        "arctanh",
-        "erf",
-        "erfc",
-        "gammaln",
-        "psi",
-        "tri_gamma",
-        "pow",
-        "arctan2",
-        "logaddexp",
-        "log1mexp",
-        "xlogx",
-        "xlogy0",
-        "mod",
-        "floor_div",
-        "random_uniform",
-        "random_normal",
-    ]
-)
 #: draws that are computed a run at a time, before the loop that uses them, and the turns of a run
 _DRAWS = frozenset(["random_uniform", "random_normal"])
 _RUN = 512
 #: rows whose elements are added up in float32 before they are added to totals in double
 _ROWS = 64
-#: what an element's transcendental function, and its load or store, cost beside a plain operation
-_SLOW_COST, _MEMORY_COST = 12, 2
+#: what the load or store of an element costs, in additions
+_MEMORY_COST = 2
 #: elements that a row's own array may have on the stack
 _ROW_LIMIT = 4096
 
@@ -225,10 +186,10 @@ class KernelWriter:
         for value in self.partial:
             name, _ = self.printer.locals[value.variable]
             scope.lines.append(f"s->{self.partial_name(value)}[chunk] = {name};")
-        slow = sum(expr.op in SLOW for expr in self.printer.uses)
+        slow = sum(is_costly(expr.op) for expr in self.printer.uses)
         text = self.function(scope.lines, [v.variable for v in step.values])
         touched = len(self.pointers)
-        work = product(step.axes) * (len(step.values) + _MEMORY_COST * touched + _SLOW_COST * slow)
+        work = product(step.axes) * (len(step.values) + _MEMORY_COST * touched + COSTLY * slow)
         return Kernel(
             self.name,
             text,

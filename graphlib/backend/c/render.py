@@ -18,11 +18,12 @@ from ...compile.verify import verify
 from ...errors import ShapeError
 from ...graph import Constant, Variable
 from ...scalar.expression import CHECKS, Expr, integer, walk
+from ...scalar.functions import is_costly
 from ...scalar.integer import Poly, Symbol, product
 from ...scalar.lowered import Check
 from ..expressions import comment, describe
 from .expressions import Printer, Scope, print_poly
-from .kernels import SLOW, Kernel, KernelWriter, Memory, combine
+from .kernels import Kernel, KernelWriter, Memory, combine
 from .loops import LoopWriter
 from .scalar import C_TYPES, SUFFIXES
 
@@ -662,7 +663,7 @@ def _called(kernels: list[str]) -> list[str]:
     calls = Counter(call for text in kernels for call in re.findall(r"\bgl_([a-z0-9]+)_(f32|f64)\(", text))
     lines = []
     for (name, suffix), count in sorted(calls.items()):
-        if name not in SLOW - _NOT_CALLED or count < _CALLS:
+        if not is_costly(name) or name in _NOT_CALLED or count < _CALLS:
             continue
         c_type = "float" if suffix == "f32" else "double"
         names = ["x", "y"] if name in _BINARY else ["x"]

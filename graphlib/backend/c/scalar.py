@@ -1,12 +1,12 @@
-"""How each scalar operation is written in C.  One that is not in the table is a call of ``gl_<name>_<type>``
-of the header."""
+"""C's types, its literals, and how the functions of the scalar language are written in it."""
 
 from __future__ import annotations
 
 import math
 
 from ...scalar.expression import Expr
-from .. import operators
+from ...scalar.functions import FUNCTIONS
+from ..expressions import decimal
 
 C_TYPES = {
     "bool": "uint8_t",
@@ -30,51 +30,14 @@ SUFFIXES = {
     "float32": "f32",
     "float64": "f64",
 }
-
-# {t} is the C type of the result, {0}, {1}, … the operands; integers wrap as in NumPy because the result is
-# cast back
-_FLOAT = {
-    **operators.ANY,
-    **operators.FLOAT,
-    "abs": "{fabs}({0})",
-    "sqrt": "{sqrt}({0})",
-    "floor": "{floor}({0})",
-    "ceil": "{ceil}({0})",
-    "trunc": "{trunc}({0})",
-    "isinf": "{fabs}({0}) == INFINITY",
-    "sgn": "gl_sgn_{s}({0})",
-    "rectify": "gl_max_{s}(0, {0})",
-    "leaky_rectify": "{0} > 0 ? {0} : {0} * {1}",
-    "maximum": "gl_max_{s}({0}, {1})",
-    "minimum": "gl_min_{s}({0}, {1})",
-    "round_half_to_even": "gl_round_half_even_{s}({0})",
-    "round_half_away_from_zero": "gl_round_half_away_{s}({0})",
-    "floor_div": "gl_floordiv_{s}({0}, {1})",
-    "mod": "gl_mod_{s}({0}, {1})",
-    "log1mexp": "{0} > -0.6875f ? gl_log_{s}(-gl_expm1_{s}({0})) : gl_log1p_{s}(-gl_exp_{s}({0}))",
-    "xlogx": "{0} == 0 ? 0 : {0} * gl_log_{s}({0})",
-    "xlogy0": "{0} == 0 ? 0 : {0} * gl_log_{s}({1})",
-    "gammaln": "gl_lgamma_{s}({0})",
-    "psi": "gl_digamma_{s}({0})",
-    "tri_gamma": "gl_trigamma_{s}({0})",
+_UNSIGNED = {
+    "bool": "uint8_t",
+    "uint8": "uint8_t",
+    "int8": "uint8_t",
+    "int16": "uint16_t",
+    "int32": "uint32_t",
+    "int64": "uint64_t",
 }
-_INTEGER = {
-    **operators.ANY,
-    **{name: f"({{t}})({text})" for name, text in operators.ARITHMETIC.items()},
-    **operators.INTEGER,
-    "abs": "({t})({0} < 0 ? -{0} : {0})",
-    "rectify": "({0} > 0 ? {0} : 0)",
-    "leaky_rectify": "({t})({0} > 0 ? {0} : {0} * {1})",
-    "maximum": "({0} > {1} ? {0} : {1})",
-    "minimum": "({0} < {1} ? {0} : {1})",
-    "floor_div": "gl_floordiv_{s}({0}, {1})",
-    "mod": "gl_mod_{s}({0}, {1})",
-    "pow": "({t})gl_ipow_i64({0}, {1})",
-    "random_uniform": "gl_random_uniform_{r}({0}, {1}, {2}, {3})",
-    "random_normal": "gl_random_normal_{r}({0}, {1}, {2}, {3})",
-}
-_BOOL = {**_INTEGER, "invert": "!{0}"}
-_LIBM = {f: {"float32": f + "f", "float64": f} for f in ("fabs", "sqrt", "floor", "ceil", "trunc")}
 
 
 def literal(value: object, dtype: str) -> str:
@@ -85,7 +48,7 @@ def literal(value: object, dtype: str) -> str:
             return "NAN"
         if math.isinf(x):
             return "INFINITY" if x > 0 else "(-INFINITY)"
-        return operators.decimal(x, dtype)
+        return decimal(x, dtype)
     number = int(value)
     if dtype == "int64" and abs(number) > 2**31 - 1:
         return "INT64_MIN" if number == -(2**63) else f"INT64_C({number})"
@@ -97,17 +60,16 @@ def print_op(expr: Expr, args: list[str]) -> str:
     dtype = expr.args[-1].dtype
     if expr.op == "cast":
         return _cast(expr.args[0].dtype, expr.dtype, args[0])
-    table = _FLOAT if dtype in ("float32", "float64") else _BOOL if dtype == "bool" else _INTEGER
-    suffix = SUFFIXES[dtype]
-    template = (
-        table.get(expr.op) or f"gl_{expr.op}_{suffix}({', '.join(f'{{{k}}}' for k in range(len(args)))})"
-    )
+    template = FUNCTIONS[expr.op].c.of(dtype)
     return template.format(
         *args,
         t=C_TYPES[expr.dtype],
-        s=suffix,
+        o=C_TYPES[dtype],
+        u=_UNSIGNED.get(dtype),
+        s=SUFFIXES[dtype],
         r=SUFFIXES[expr.dtype],
-        **{f: names.get(dtype, f) for f, names in _LIBM.items()},
+        f="f" if dtype == "float32" else "",
+        inf="INFINITY",
     )
 
 
