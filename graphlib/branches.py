@@ -64,7 +64,7 @@ class Choices:
         if type(op) is not Elementwise:
             found = [(g, []) for g in op.gradient(node, grads, *cut)]
             return [(found[0][0], _seen_through(node, known)), *found[1:]] if known else found
-        passing = op.name in _PASSING or (op.name == "mul" and any(map(_is_constant, node.inputs)))
+        passing = _passes(node)
         limits = [c for c in known if not passing and (c.by_switch or op.name in _UNBOUNDED)]
 
         def limited(g: Variable) -> Variable:
@@ -104,8 +104,12 @@ def _seen_through(node: Apply, known: list[Choice]) -> list[Choice]:
     return [c._replace(condition=moved(c.condition)) for c in known]
 
 
-def _may_fail(branch: Variable) -> bool:
-    """Whether something elementwise in a branch may be infinite or NaN."""
+def _may_fail(branch: Variable, by_switch: bool) -> bool:
+    """Whether something elementwise in a branch may be infinite or NaN, or multiplies by what may be.
+
+    Behind a choice by the user that is anything that multiplies: what was chosen in place of NaN, as in
+    ``switch(missing, 0, x * switch(missing, 0, t))``, is seen through before the cost is differentiated.
+    """
     pending, seen = [branch], {branch}
     while pending and len(seen) < _SEARCHED:
         node = pending.pop().owner
@@ -115,10 +119,17 @@ def _may_fail(branch: Variable) -> bool:
         constant = name in ("true_div", "pow") and _is_constant(node.inputs[1])
         if name in _UNBOUNDED and not (constant and name == "true_div"):
             return True
+        if by_switch and type(node.op) is Elementwise and not constant and not _passes(node):
+            return True
         new = [v for v in node.inputs if v not in seen]
         pending += new
         seen.update(new)
     return bool(pending)
+
+
+def _passes(node: Apply) -> bool:
+    """Whether an elementwise operation's gradient is that of its output, or 0, times a constant at most."""
+    return node.op.name in _PASSING or (node.op.name == "mul" and any(map(_is_constant, node.inputs)))
 
 
 def _is_constant(v: Variable) -> bool:
@@ -130,7 +141,7 @@ def _is_constant(v: Variable) -> bool:
 def _made(g: Variable, v: Variable, by_switch: bool) -> list[Choice]:
     """The choice that the gradient by ``v`` is, if it is one between something and 0."""
     node = g.owner
-    if node is None or type(node.op) is not Elementwise or node.op.name != "switch" or not _may_fail(v):
+    if node is None or type(node.op) is not Elementwise or node.op.name != "switch" or not _may_fail(v, by_switch):
         return []
     condition, a, b = node.inputs
     return [] if is_zero(a) == is_zero(b) else [Choice(condition, is_zero(b), by_switch)]

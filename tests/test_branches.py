@@ -91,3 +91,22 @@ def test_other_factors_of_a_branch():
     cost = T.switch(x > 0, T.tanh(T.log(x) * y), 0.0).sum()
     got = graphlib.function([x, y], T.grad(cost, y))([-1.0, 0.0, 2.0], [1.0, 2.0, 3.0])
     np.testing.assert_allclose(got, [0, 0, np.log(2) * (1 - np.tanh(3 * np.log(2)) ** 2)], rtol=1e-13)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_chosen_in_place_of_nan_stays_chosen_in_gradients(mode):
+    """A missing target is replaced before it is used and its loss after; the second choice sees through the
+    first one, which the gradient still needs.
+    """
+    x, t = T.dvectors("x", "t")
+    missing = T.isnan(t)
+    present = T.switch(missing, 0, t)
+    p = T.nnet.sigmoid(x)
+    losses = [
+        T.switch(missing, 0, -(present * T.log(p) + (1 - present) * T.log(1 - p))),
+        T.switch(missing, 0, T.tanh(x * present)),
+    ]
+    got = compiled(mode, [x, t], [T.grad(loss.sum() / 2, x) for loss in losses])([1, 2, -3], [0, np.nan, 1])
+    s = 1 / (1 + np.exp(-np.array([1.0, 2, -3])))
+    np.testing.assert_allclose(got[0], [s[0] / 2, 0, (s[2] - 1) / 2], rtol=1e-12)
+    np.testing.assert_allclose(got[1], [0, 0, (1 - np.tanh(-3) ** 2) / 2], rtol=1e-12)
