@@ -141,7 +141,12 @@ def _is_constant(v: Variable) -> bool:
 def _made(g: Variable, v: Variable, by_switch: bool) -> list[Choice]:
     """The choice that the gradient by ``v`` is, if it is one between something and 0."""
     node = g.owner
-    if node is None or type(node.op) is not Elementwise or node.op.name != "switch" or not _may_fail(v, by_switch):
+    if (
+        node is None
+        or type(node.op) is not Elementwise
+        or node.op.name != "switch"
+        or not _may_fail(v, by_switch)
+    ):
         return []
     condition, a, b = node.inputs
     return [] if is_zero(a) == is_zero(b) else [Choice(condition, is_zero(b), by_switch)]

@@ -25,9 +25,9 @@ import numpy as np
 import classification
 import graphlib
 import graphlib.tensor as T
-import optimizers
 from graphlib.datasets import text
 from graphlib.nn import command_line, provenance, storage, training
+from graphlib.nn.optimizers import AdaGrad
 from graphlib.nn.progress import say
 from graphlib.nn.provenance import Provenance
 from graphlib.nn.run_folder import BEST_MODEL
@@ -275,8 +275,8 @@ def train(options: argparse.Namespace) -> training.Outcome:
     say("... building the model")
     model = CharacterLSTM(np.random.RandomState(options.seed), len(data.characters), options.units)
     train_part, valid_part = (Streams(model, each, options.length) for each in streams)
-    gradients = optimizers.clip_values(T.grad(train_part.cost, model.params), options.clip)
-    steps = optimizers.adagrad(model.params, gradients, options.learning_rate)
+    optimizer = AdaGrad(options.learning_rate, clip_value=options.clip)
+    steps = optimizer.updates(model.params, train_part.cost)
     at_chance = np.asarray(math.log(len(data.characters)), graphlib.config.floatX)
     smooth = graphlib.shared(at_chance, name="smooth")
     train_model = graphlib.function(
@@ -316,7 +316,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
             "h": train_part.h,
             "c": train_part.c,
             "smooth": smooth,
-            **optimizers.state_of(steps, model.params),
+            **optimizer.state,
         },
         folder=options.out,
         data=Provenance(

@@ -28,12 +28,12 @@ import numpy as np
 import classification
 import graphlib
 import graphlib.tensor as T
-import optimizers
 from graphlib.datasets import reviews
 from graphlib.datasets.sequences import bucketed_minibatches, pad
 from graphlib.nn import command_line, provenance, training
 from graphlib.nn.epochs import Epochs
 from graphlib.nn.monitors import Patience, Validation
+from graphlib.nn.optimizers import SGD, AdaDelta, AdaGrad, Optimizer, RMSprop
 from graphlib.nn.progress import say
 from graphlib.nn.provenance import Provenance
 from graphlib.nn.run_folder import BEST_MODEL
@@ -187,12 +187,12 @@ def parameters_of(model: SentimentLSTM) -> dict:
     }
 
 
-#: Of each choice of --optimizer: the updates for parameters, gradients and --learning-rate.
-OPTIMIZERS: dict[str, Callable[[Sequence, Sequence, float], optimizers.Updates]] = {
-    "adagrad": optimizers.adagrad,
-    "adadelta": lambda parameters, gradients, _: optimizers.adadelta(parameters, gradients),
-    "rmsprop": optimizers.rmsprop,
-    "sgd": optimizers.sgd,
+#: Of each choice of --optimizer: it, with --learning-rate.
+OPTIMIZERS: dict[str, Callable[[float], Optimizer]] = {
+    "adagrad": AdaGrad,
+    "adadelta": lambda _: AdaDelta(),
+    "rmsprop": lambda rate: RMSprop(rate, decay=0.95, momentum=0.9, centered=True, epsilon=1e-4),
+    "sgd": SGD,
 }
 
 
@@ -269,8 +269,8 @@ def train(options: argparse.Namespace) -> training.Outcome:
 
     say("... building the model")
     model = make_model(np.random.RandomState(options.seed), len(data.words), options)
-    gradients = T.grad(model.cost, model.params)
-    updates = OPTIMIZERS[options.optimizer](model.params, gradients, options.learning_rate)
+    optimizer = OPTIMIZERS[options.optimizer](options.learning_rate)
+    updates = optimizer.updates(model.params, model.cost)
     train_model = graphlib.function(
         [model.words, model.mask, model.y], model.cost, updates=updates, name="train_model"
     )
@@ -298,6 +298,8 @@ def train(options: argparse.Namespace) -> training.Outcome:
             "epoch": epochs,
             **random_states(dropout=model.streams),
             **optimizers.state_of(updates, model.params),
+            **training.random_states(dropout=model.streams),
+            **optimizer.state,
         },
         folder=options.out,
         data=provenance_of(data),

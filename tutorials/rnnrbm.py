@@ -28,11 +28,11 @@ import numpy as np
 import classification
 import graphlib
 import graphlib.tensor as T
-import optimizers
 from graphlib.datasets import music
 from graphlib.nn import command_line, provenance, training
 from graphlib.nn.epochs import Epochs
 from graphlib.nn.monitors import EveryEpoch, Monitor
+from graphlib.nn.optimizers import SGD, Optimizer
 from graphlib.nn.progress import say
 from graphlib.nn.provenance import Provenance
 from graphlib.nn.run_folder import LATEST_MODEL
@@ -245,30 +245,27 @@ def training_function(
     model: RNNRBM,
     parameters: Sequence[Any],
     divergence: tuple,
-    rule: Callable[[Sequence, Sequence], optimizers.Updates],
+    optimizer: Optimizer,
     name: str,
 ) -> tuple[Callable[[], Callable], dict[str, Any]]:
-    """A function that compiles the training step by `rule` on the `parameters`, and the rule's state by name.
+    """A function that compiles the training step by the `optimizer` on the `parameters`, and its state by
+    name.
 
     `divergence` is from `contrastive_divergence`; the step is given a piece and returns its log-likelihood.
     """
     cost, sample, likelihood, updates = divergence
     gradients = T.grad(cost, parameters, consider_constant=[sample])
-    steps = rule(parameters, gradients)
+    steps = optimizer.updates(parameters, gradients)
     every = [*updates.items(), *steps]
     compiled = partial(graphlib.function, [model.v], likelihood, updates=every, name=name)
-    return compiled, optimizers.state_of(steps, parameters)
+    return compiled, optimizer.state
 
 
-def descent(options: argparse.Namespace, parameters: Sequence, gradients: Sequence) -> optimizers.Updates:
-    """The updates that the options ask for: of plain descent, or clipped, or with Nesterov's momentum."""
-    if options.clip:
-        gradients = optimizers.clip_norm(gradients, options.clip)
-    if options.nesterov:
-        return optimizers.momentum(
-            parameters, gradients, options.learning_rate, options.nesterov, nesterov=True
-        )
-    return optimizers.sgd(parameters, gradients, options.learning_rate)
+def descent(options: argparse.Namespace) -> Optimizer:
+    """What the options ask for: plain descent, or clipped, or with Nesterov's momentum."""
+    return SGD(
+        options.learning_rate, momentum=options.nesterov or 0.0, nesterov=True, clip_norm=options.clip or None
+    )
 
 
 def train(options: argparse.Namespace) -> training.Outcome:
@@ -289,13 +286,11 @@ def train(options: argparse.Namespace) -> training.Outcome:
         model,
         boltzmann,
         model.contrastive_divergence(model.bv, model.bh, options.gibbs_steps),
-        partial(optimizers.sgd, learning_rate=options.pretraining_rate),
+        SGD(options.pretraining_rate),
         name="pretrain",
     )
     divergence = model.contrastive_divergence(*model.biases_over_time(), options.gibbs_steps)
-    train_model, training_state = training_function(
-        model, learnt, divergence, partial(descent, options), name="train"
-    )
+    train_model, training_state = training_function(model, learnt, divergence, descent(options), name="train")
     *_, likelihood, updates = divergence
     validate = graphlib.function([model.v], likelihood, updates=updates, name="validate")
     valid = [roll.astype(graphlib.config.floatX) for roll in data.valid]

@@ -29,11 +29,11 @@ import numpy as np
 import classification
 import graphlib
 import graphlib.tensor as T
-import optimizers
 from graphlib.datasets import atis
 from graphlib.nn import command_line, provenance, storage, training
 from graphlib.nn.chunking import ChunkScores, conlleval
 from graphlib.nn.epochs import Epochs
+from graphlib.nn.optimizers import SGD
 from graphlib.nn.progress import say
 from graphlib.nn.provenance import Provenance
 from graphlib.nn.run_folder import BEST_MODEL
@@ -161,7 +161,7 @@ class SlotTagger:
 
     def updates(self, learning_rate) -> list[tuple]:
         """A step of gradient descent on the cost, and embeddings of length 1 after it."""
-        descent = dict(optimizers.sgd(self.params, T.grad(self.cost, self.params), learning_rate))
+        descent = dict(SGD(learning_rate).updates(self.params, self.cost))
         moved = descent[self.embeddings]
         descent[self.embeddings] = moved / T.sqrt(T.sum(moved**2, axis=1))[:, None]
         return list(descent.items())

@@ -27,9 +27,10 @@ class DataError(ValueError):
 
 
 class Measure:
-    """What losses and metrics have in common: a value for each element of the targets, and how means are taken.
+    """What losses and metrics have in common: a value for each element of the targets, and means of them.
 
-    An *element* is what has a value of its own: an example, a position of a sequence, or one of several outputs.
+    An *element* is what has a value of its own: an example, a position of a sequence, or one of several
+    outputs.
 
     Attributes:
         missing: the target that means that there is none (NaN, or a label): neither value nor gradient; the
@@ -151,7 +152,9 @@ class _OfDistributions(Loss):
             missing = self._missing_of(target)
             if missing is not None:
                 target = T.switch(missing, 0, target)
-            values = self._of_classes(prediction, T.cast(target, "int64") if "int" not in target.dtype else target)
+            values = self._of_classes(
+                prediction, T.cast(target, "int64") if "int" not in target.dtype else target
+            )
         else:
             missing = self._missing_of(target)
             if missing is not None:
@@ -202,7 +205,7 @@ class Crossentropy(_OfDistributions):
 class KLDivergence(_OfDistributions):
     """Σ t (log t − log p), the divergence of the prediction p from the target t; 0 log 0 is 0.
 
-    Its gradient is that of `Crossentropy`; the value is 0 where both agree.  Shapes and `missing` as there.
+    Its gradient is that of `Crossentropy`; the value is 0 where both agree. Shapes and `missing` as there.
     """
 
     def _of_classes(self, prediction: Any, target: Any) -> Any:
@@ -304,7 +307,9 @@ class BinaryCrossentropy(_OfValues):
 
     def check(self, target: np.ndarray, shape: tuple[int | None, ...], name: str, layer: str) -> None:
         super().check(target, shape, name, layer)
-        _check_range(target, self._present_in(target), 0, 1, name, "a probability or one of the labels 0 and 1")
+        _check_range(
+            target, self._present_in(target), 0, 1, name, "a probability or one of the labels 0 and 1"
+        )
 
 
 @register("loss")
@@ -377,7 +382,7 @@ def _without(missing: Any | None, values: Any) -> tuple[Any, Any | None]:
 
 
 def is_classes(prediction: Any, target: Any, name: str) -> bool:
-    """Whether a target holds the classes of a prediction (batch, …, classes), rather than a value for each."""
+    """Whether a target holds the classes of a prediction (batch, …, classes), not a value for each."""
     if target.ndim == prediction.ndim:
         return False
     if target.ndim == prediction.ndim - 1:
@@ -389,7 +394,7 @@ def is_classes(prediction: Any, target: Any, name: str) -> bool:
 
 
 def aligned(prediction: Any, target: Any, name: str) -> tuple[Any, Any]:
-    """Both with the same number of axes: one of length 1, the last, is dropped from predictions (batch, 1)."""
+    """Both with the same number of axes: the last, of length 1, is dropped from predictions (batch, 1)."""
     prediction, target = as_variable(prediction), as_variable(target)
     for a, b in ((prediction, target), (target, prediction)):
         if a.ndim == b.ndim + 1 and a.type.shape[-1] == 1:
@@ -400,8 +405,8 @@ def aligned(prediction: Any, target: Any, name: str) -> tuple[Any, Any]:
         for m, n in zip(prediction.type.shape[1:], target.type.shape[1:], strict=True)
     ):
         raise ShapeError(
-            f"{name}: targets {target.describe()} for predictions {prediction.describe()}; they must have the "
-            "same shape"
+            f"{name}: targets {target.describe()} for predictions {prediction.describe()}; they must have "
+            "the same shape"
         )
     return prediction, target
 
@@ -447,8 +452,8 @@ def check_classes(
     if wrong.any():
         place, value = _first(target, wrong)
         raise DataError(
-            f"{name} is {value} at example {place}: the layer {layer} has {classes} outputs, so labels are 0 to "
-            f"{classes - 1 if classes is not None else 'the last'}; give it more outputs, or number the "
+            f"{name} is {value} at example {place}: the layer {layer} has {classes} outputs, so labels are 0 "
+            f"to {classes - 1 if classes is not None else 'the last'}; give it more outputs, or number the "
             "labels from 0"
         )
 
@@ -461,8 +466,8 @@ def _check_shape(target: np.ndarray, shape: tuple[int | None, ...], name: str, l
         n is not None and n != m for m, n in zip(target.shape[1:], wanted[1:], strict=True)
     ):
         raise DataError(
-            f"{name} has shape {target.shape}, but the layer {layer} gives {_written(shape)}: change the layer's "
-            "units, or give targets that fit"
+            f"{name} has shape {target.shape}, but the layer {layer} gives {_written(shape)}: change the "
+            "layer's units, or give targets that fit"
         )
 
 
@@ -473,11 +478,14 @@ def _check_range(
         wrong = present & ~((target >= low) & (target <= high))
     if wrong.any():
         place, value = _first(target, wrong)
-        raise DataError(f"{name} is {value} at example {place}, which is not {what}: give numbers in [{low}, {high}]")
+        raise DataError(
+            f"{name} is {value} at example {place}, which is not {what}: give numbers in [{low}, {high}]"
+        )
 
 
 def _written(shape: tuple[int | None, ...]) -> str:
-    return f"({', '.join('batch' if axis == 0 else '?' if n is None else str(n) for axis, n in enumerate(shape))})"
+    lengths = ["batch", *("?" if n is None else str(n) for n in shape[1:])]
+    return f"({', '.join(lengths)})"
 
 
 class Function(Measure):
@@ -504,4 +512,6 @@ def as_measure(value: Any) -> Measure:
         return value
     if callable(value):
         return Function(value)
-    raise TypeError(f"{value!r} is no loss or metric: give its name, an object, or a function of two variables")
+    raise TypeError(
+        f"{value!r} is no loss or metric: give its name, an object, or a function of two variables"
+    )

@@ -1,7 +1,7 @@
 """Metrics: what is reported beside the loss, such as the fraction of wrong classes.
 
-A metric is called like a loss, ``Error()(prediction, target)``, and gives the mean over the examples; any loss
-is a metric too.
+A metric is called like a loss, ``Error()(prediction, target)``, and gives the mean over the examples; any
+loss is a metric too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Error(Metric):
     """The fraction of examples whose class is predicted wrongly, in [0, 1].
 
     Predictions (batch, …, classes) say the class of their highest value; targets are classes (batch, …), or
-    distributions, whose class is their most probable one.  Predictions (batch,) or (batch, 1) say 1 where they
+    distributions, whose class is their most probable one. Predictions (batch,) or (batch, 1) say 1 where they
     are above `threshold`; targets are 0 and 1 (or −1 and 1 for scores, with threshold 0).
 
     Args:
@@ -93,7 +93,9 @@ class TopAccuracy(Metric):
     def elements(self, prediction: Any, target: Any) -> tuple[Any, Any | None]:
         prediction, target = as_variable(prediction), as_variable(target)
         if target.ndim != prediction.ndim - 1:
-            raise ShapeError(f"{name_of(self)}: {target.describe()} are no classes for {prediction.describe()}")
+            raise ShapeError(
+                f"{name_of(self)}: {target.describe()} are no classes for {prediction.describe()}"
+            )
         missing = self._missing_of(target)
         if missing is not None:
             target = T.switch(missing, 0, target)

@@ -1,14 +1,14 @@
-"""Rules of gradient descent.  Each makes the updates of a training step, a list of (shared variable, its new
+"""Rules of gradient descent. Each makes the updates of a training step, a list of (shared variable, its new
 value) for ``graphlib.function``:
 
     step = graphlib.function([x, y], cost, updates=Adam(0.001).updates(parameters, cost))
 
-In the rules below p is a parameter, g its gradient, ε the learning rate and μ the momentum.  Learning rate and
+In the rules below p is a parameter, g its gradient, ε the learning rate and μ the momentum. Learning rate and
 momentum are numbers, which become constants of the compiled function; symbolic variables; or schedules
 (`graphlib.nn.schedules`), whose values live in shared scalars.
 
-What a rule remembers beside the parameters (velocities, running means, counters, states of random numbers) are
-shared variables too: `Optimizer.state`, for a checkpoint.
+What a rule remembers beside the parameters (velocities, running means, counters, states of random numbers)
+are shared variables too: `Optimizer.state`, for a checkpoint.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class Optimizer:
 
     Args:
         learning_rate: ε, a number, a schedule, or a symbolic scalar.
-        clip_norm: all gradients are shortened alike so that together they are no longer than this (R. Pascanu,
-            T. Mikolov and Y. Bengio, "On the difficulty of training recurrent neural networks", 2013,
-            algorithm 1).
+        clip_norm: all gradients are shortened alike so that together they are no longer than this (R.
+            Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent neural networks",
+            2013, algorithm 1).
         clip_value: each value of a gradient is held between −clip_value and clip_value; before `clip_norm`.
-        gradient_noise: η; normal noise of variance η / (1 + t)^γ is added to each gradient at step t = 0, 1, …
-            (A. Neelakantan et al., "Adding gradient noise improves learning for very deep networks", 2015,
+        gradient_noise: η; normal noise of variance η / (1 + t)^γ is added to each gradient at step t = 0, 1,
+            … (A. Neelakantan et al., "Adding gradient noise improves learning for very deep networks", 2015,
             equation 1, where η is 0.01, 0.3 or 1), after clipping.
         gradient_noise_decay: γ.
         seed: of that noise.
@@ -130,7 +130,9 @@ class Optimizer:
         self._time = {"epoch": epoch, "step": step}
         for name, (schedule, scalar) in self._schedules.items():
             value = schedule(self._time[getattr(schedule, "every", "epoch")])
-            scalar.set_value(np.asarray(value * (self._factor if name == "learning_rate" else 1), scalar.dtype))
+            scalar.set_value(
+                np.asarray(value * (self._factor if name == "learning_rate" else 1), scalar.dtype)
+            )
 
     def make_adjustable(self) -> None:
         """Keeps the learning rate in a shared scalar even where it is a number, so that `factor` can change
@@ -180,7 +182,9 @@ class Optimizer:
         if self.gradient_noise:
             time = T.cast(self._steps(), graphlib.config.floatX)
             scale = math.sqrt(self.gradient_noise) * (1 + time) ** (-self.gradient_noise_decay / 2)
-            found = [g + T.cast(scale * self._noise(p), g.dtype) for p, g in zip(gradients, found, strict=True)]
+            found = [
+                g + T.cast(scale * self._noise(p), g.dtype) for p, g in zip(gradients, found, strict=True)
+            ]
         return dict(zip(gradients, found, strict=True))
 
     def _noise(self, p: Any) -> Any:
@@ -236,17 +240,21 @@ class SGD(Optimizer):
     networks", 2013, section 3.5).
 
     Args:
-        momentum: μ, a number in [0, 1) or a schedule.
+        momentum: μ, a number in [0, 1] or a schedule.
         **options: see `Optimizer`.
     """
 
     def __init__(
-        self, learning_rate: Scheduled = 0.01, momentum: Scheduled = 0.0, nesterov: bool = False, **options: Any
+        self,
+        learning_rate: Scheduled = 0.01,
+        momentum: Scheduled = 0.0,
+        nesterov: bool = False,
+        **options: Any,
     ):
         super().__init__(learning_rate, **options)
         self.momentum, self.nesterov = momentum, nesterov
-        if isinstance(momentum, int | float) and not 0 <= momentum < 1:
-            raise ValueError(f"momentum must be at least 0 and below 1, not {momentum}")
+        if isinstance(momentum, int | float) and not 0 <= momentum <= 1:
+            raise ValueError(f"momentum must be between 0 and 1, not {momentum}")
 
     def _rule(self, p: Any, g: Any, rate: Any) -> tuple[Any, Updates]:
         if isinstance(self.momentum, int | float) and not self.momentum:
@@ -278,9 +286,9 @@ class AdaGrad(Optimizer):
 
 @register("optimizer", "adadelta")
 class AdaDelta(Optimizer):
-    """Steps as long as the root of the steps' mean square, over that of the gradients (M. Zeiler, "ADADELTA: an
-    adaptive learning rate method", 2012, algorithm 1); these are multiplied by the learning rate, which the
-    paper has not.
+    """Steps as long as the root of the steps' mean square, over that of the gradients (M. Zeiler, "ADADELTA:
+    an adaptive learning rate method", 2012, algorithm 1); these are multiplied by the learning rate, which
+    the paper has not.
     """
 
     def __init__(
@@ -413,8 +421,9 @@ class AdamW(Adam):
 
 @register("optimizer")
 class Adamax(Adam):
-    """Adam's variant with the infinity norm: u ← max(β₂ u, |g|), p ← p − ε / (1 − β₁^t) · m / (u + `epsilon`) (the
-    same paper, algorithm 2, which has no epsilon; here a gradient that was always 0 moves nothing).
+    """Adam's variant with the infinity norm: u ← max(β₂ u, |g|), p ← p − ε / (1 − β₁^t) · m / (u +
+    `epsilon`) (the same paper, algorithm 2, which has no epsilon; here a gradient that was always 0 moves
+    nothing).
 
     Its usual learning rate is 0.002.
     """

@@ -1,12 +1,13 @@
 """Schedules of learning rates and momenta: functions of the time, in epochs or in steps, from 0.
 
-An optimizer takes one in place of a number.  Its value lives in a shared scalar that is set as training goes
-on (`Optimizer.set_time`), so that nothing is compiled again.  A plain function of the epoch will do, too.
+An optimizer takes one in place of a number. Its value lives in a shared scalar that is set as training goes
+on (`Optimizer.set_time`), so that nothing is compiled again. A plain function of the epoch will do, too.
 """
 
 from __future__ import annotations
 
 import bisect
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Literal
@@ -74,7 +75,7 @@ class PiecewiseLinear(Schedule):
     def __init__(self, points: Sequence[tuple[float, float]], every: Every = "epoch"):
         self.points, self.every = points, every
         times = [t for t, _ in points]
-        if not times or any(later <= earlier for earlier, later in zip(times, times[1:], strict=False)):
+        if not times or any(later <= earlier for earlier, later in itertools.pairwise(times)):
             raise ValueError(f"points must be (time, value) in the order of time, and are {points!r}")
 
     def __call__(self, t: float) -> float:

@@ -2,8 +2,8 @@
 
     python tests/nn/make_torch_optimizers.py      (with PyTorch; the file says which version wrote it)
 
-The cost is the sum of the fourth powers, in float64.  Epsilons are small where PyTorch has them outside of the
-root and graphlib under it.
+The cost is the sum of the fourth powers, in float64.  Epsilons are small where PyTorch has them outside of
+the root and graphlib under it.
 """
 
 import json
