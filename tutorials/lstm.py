@@ -297,8 +297,6 @@ def train(options: argparse.Namespace) -> training.Outcome:
         state={
             "epoch": epochs,
             **random_states(dropout=model.streams),
-            **optimizers.state_of(updates, model.params),
-            **training.random_states(dropout=model.streams),
             **optimizer.state,
         },
         folder=options.out,
