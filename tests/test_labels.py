@@ -165,7 +165,7 @@ def test_what_is_wrong_while_the_graph_is_built():
         assert loss(column, 1.0).type == column.type
         assert loss(T.dmatrix(), target).ndim == 2
     with pytest.raises(ShapeError, match="does not fit the output"):
-        T.nnet.categorical_crossentropy(T.TensorType("float64", (1, 3))(), T.dmatrix())
+        T.nnet.categorical_crossentropy(T.TensorType("float64", (1, 3))(), T.TensorType("float64", (2, 3))())
     assert T.nnet.categorical_crossentropy(p, y).type.shape == (4,)
 
 
@@ -177,6 +177,25 @@ def test_targets_of_another_length(mode):
     for lengths in ((3, 1), (1, 3), (3, 2)):
         with pytest.raises(ShapeError):
             f(*(np.full(n, 0.5) for n in lengths))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_targets_of_unknown_length_for_an_output_of_length_1(mode):
+    """What is known only at the call is judged there."""
+    p, t = T.TensorType("float64", (None, 1))("p"), T.dmatrix("t")
+    row = T.TensorType("float64", (1, None))("row")
+    losses = [
+        (p, T.nnet.binary_crossentropy(p, t)),
+        (p, T.nnet.sigmoid_binary_crossentropy(p, t)),
+        (row, T.nnet.categorical_crossentropy(row, t)),
+    ]
+    probability, truth = np.array([[0.25]]), np.array([[1.0]])
+    wanted = -np.log(0.25), np.log1p(np.exp(-0.25)), -np.log(0.25)
+    for (output, loss), value in zip(losses, wanted, strict=True):
+        f = compiled(mode, [output, t], loss)
+        np.testing.assert_allclose(f(probability, truth), np.full(loss.ndim * (1,), value))
+        with pytest.raises(ShapeError, match=r"crossentropy: axis . of t .* has length 2, axis . of (p|row)"):
+            f(probability, np.ones((2, 2)))
 
 
 @pytest.mark.parametrize("mode", MODES)

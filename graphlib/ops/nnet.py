@@ -19,7 +19,7 @@ from .op import Sample, as_variable, normalize_axes, normalize_axis, register
 from .reduce import max as max_
 from .reduce import mean as mean_
 from .reduce import sum as sum_
-from .shape import as_length, dimshuffle, shape_i, shape_of, specify_shape
+from .shape import SameLengths, as_length, dimshuffle, shape_i, shape_of, specify_shape
 
 sigmoid = ew.sigmoid
 softplus = ew.softplus
@@ -202,17 +202,23 @@ def batch_normalization_test(
     return (x - mean) * (gamma / ew.sqrt(var + epsilon)) + beta
 
 
-def _require_fits(target: Variable, output: Variable, what: str) -> None:
-    """Raise ShapeError where the output of a network would be repeated to the shape of its target: of outputs
-    (n, 1) and targets (n,) each would be held against each."""
-    repeated = any(
-        n == 1 and m != 1 for n, m in zip(output.type.shape[::-1], target.type.shape[::-1], strict=False)
-    )
-    if target.ndim > output.ndim or repeated:
+def _fitting(target: Variable, output: Variable, what: str) -> Variable:
+    """The target of a network's output; ShapeError where the output would be repeated to its shape: of outputs
+    (n, 1) and targets (n,) each would be held against each.
+
+    Where the output has length 1 along an axis and the target's length is unknown, the call tells.
+    """
+    missing = output.ndim - target.ndim
+    alone = [axis for axis, n in enumerate(output.type.shape[max(missing, 0) :]) if n == 1]
+    lengths = [target.type.shape[axis] for axis in alone] if missing >= 0 else []
+    unknown = [axis for axis, m in zip(alone, lengths, strict=False) if m is None]
+    if missing < 0 or any(m not in (1, None) for m in lengths) or (missing and unknown):
         raise ShapeError(
             f"{what}: the target {target.describe()} does not fit the output {output.describe()}; "
             "give both the same shape"
         )
+    pairs = tuple((axis, axis) for axis in unknown)
+    return SameLengths(pairs, what).make(target, output) if pairs else target
 
 
 def binary_crossentropy(output: Any, target: Any) -> Variable:
@@ -221,7 +227,7 @@ def binary_crossentropy(output: Any, target: Any) -> Variable:
     Errors: ShapeError if ``target`` has not the shape of ``output`` and does not broadcast to it.
     """
     output, target = as_variable(output), as_variable(target)
-    _require_fits(target, output, "T.nnet.binary_crossentropy")
+    target = _fitting(target, output, "T.nnet.binary_crossentropy")
     return -(target * ew.log(output) + (1 - target) * ew.log(1 - output))
 
 
@@ -231,7 +237,7 @@ def sigmoid_binary_crossentropy(output: Any, target: Any) -> Variable:
     Errors: ShapeError if ``target`` has not the shape of ``output`` and does not broadcast to it.
     """
     output, target = as_variable(output), as_variable(target)
-    _require_fits(target, output, "T.nnet.sigmoid_binary_crossentropy")
+    target = _fitting(target, output, "T.nnet.sigmoid_binary_crossentropy")
     return softplus(output) - target * output
 
 
@@ -244,7 +250,7 @@ def categorical_crossentropy(coding_dist: Any, true_dist: Any) -> Variable:
     """
     p, y = as_variable(coding_dist), as_variable(true_dist)
     if y.ndim == p.ndim:
-        _require_fits(y, p, "T.nnet.categorical_crossentropy")
+        y = _fitting(y, p, "T.nnet.categorical_crossentropy")
         return -sum_(y * ew.log(p), axis=p.ndim - 1)
     if p.ndim != 2:
         raise ShapeError(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ..errors import ShapeError
 from ..graph import Apply, TensorType, Variable, clone, toposort
 from ..graph.traverse import ancestors, rebuild
+from ..ops.op import as_variable
 from ..ops.scan import Scan, State, has_computed_lengths, row_lengths
 from ..ops.shape import constant_int
 
@@ -37,6 +38,18 @@ class Output:
     row: Variable
     lengths: list[Variable]
     outer: Variable | None
+
+    @property
+    def shape(self) -> list[int | Variable]:
+        """The row's lengths, known or not."""
+        lengths = iter(self.lengths)
+        return [next(lengths) if n is None else n for n in self.row.type.shape]
+
+    def become(self, row: Variable) -> None:
+        """Takes another row of the same shape, of which more may be known, or less."""
+        shape = zip(row.type.shape, self.shape, strict=True)
+        self.lengths = [as_variable(length, dtype="int64") for known, length in shape if known is None]
+        self.row = row
 
 
 @dataclass
@@ -94,7 +107,7 @@ class Body:
         for s in self.states:
             s.new = next(values)
         for o in self.mapped:
-            o.row = next(values)
+            o.become(next(values))
         if self.condition is not None:
             self.condition = next(values)
 

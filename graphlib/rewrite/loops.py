@@ -105,9 +105,7 @@ def _only_last(body: Body, uses: Uses) -> list[Recurrence]:
             or uses.back.get(o.outer, o.outer) in uses.results
         ):
             continue
-        lengths = iter(o.lengths)
-        shape = [next(lengths) if n is None else n for n in o.row.type.shape]
-        initial = alloc(Constant(0, dtype=o.row.dtype), 1, *shape)
+        initial = alloc(Constant(0, dtype=o.row.dtype), 1, *o.shape)
         last = o.row.type()
         body.mapped.remove(o)
         turned.append(Recurrence({-1: o.row.type()}, o.row, initial, None, last, False))

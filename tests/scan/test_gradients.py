@@ -327,3 +327,14 @@ def test_finite_differences(mode):
         return graphlib.scan(lambda row, h: T.tanh(T.dot(h, w) + row * b), x, h0)[0]
 
     graphlib.verify_grad(loop, arrays, mode="reference" if mode == "reference" else "fast_run")
+
+
+def test_a_step_whose_shape_rewriting_finds_out(mode):
+    """repeat leaves the length of its result unknown, and what it is rewritten to does not."""
+    x, steps = T.TensorType("float64", (1, 6))("x"), T.dvector("steps")
+    centre = T.nnet.logsoftmax(x, axis=0)  # 0 for a single row
+    y, _ = graphlib.scan(lambda a: T.repeat(T.sqr(centre - a), 2, axis=-1), steps)
+    slope = T.grad(T.sum(y**3), steps)
+    value, got = compiled(mode, [x, steps], [y, slope])(array(1, 6), np.array([1.0, 2.0]))
+    close(value, np.full((2, 1, 12), [[[1.0]], [[4.0]]]))
+    close(got, 12 * 6 * np.array([1.0, 2.0]) ** 5)
