@@ -139,7 +139,8 @@ class Run:
             f"modes {', '.join(self.modes)}, against {self.options.against}, {seconds:.0f} s",
             f"{len(t.operations)} kinds of operation; {t.results} results compared ({t.exact} exactly); "
             f"parts of {t.ill_conditioned} not compared as rounding alone may change them; {t.not_finite} "
-            f"not finite; {t.without_gradient} derivatives that do not exist",
+            f"not finite; {t.without_gradient} derivatives that do not exist; "
+            f"{t.refused} programs refused for loops whose steps need not give the same shape",
             f"{len(self.findings)} findings",
         ]  # fmt: skip
         lines += [f"{count:5} {kind}" for kind, count in self.seen.most_common()]

@@ -18,7 +18,7 @@ import numpy as np
 
 import graphlib
 import graphlib.tensor as T
-from graphlib.errors import GradientError
+from graphlib.errors import GradientError, ShapeError
 
 from . import in_numpy
 from .grow import evaluate
@@ -36,6 +36,8 @@ ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24}
 NOISE = {"float64": 1e-10, "float32": 2.0**-23}
 #: how much more than the measured effect of rounding errors is excused
 EXCUSE = 256
+#: how a loop is refused whose steps need not give the same shape, such as those that count what they found
+SAME_SHAPE = "all steps must give the same shape"
 #: a result that rounding may change by more than this part of it is not compared
 LOOSE = {"float64": 1e-4, "float32": 5e-2}
 
@@ -71,6 +73,7 @@ class Tally:
     ill_conditioned: int = 0
     not_finite: int = 0
     without_gradient: int = 0
+    refused: int = 0
     operations: dict[str, int] = field(default_factory=dict)
 
     def add(self, other: dict) -> None:
@@ -207,7 +210,7 @@ def by_torch(program: Program, floats: list[str], runs: int = 4) -> Wanted:
             exec(text, space)
             state = {name: v.detach() for name, v in state.items()}
             state.update({name: space[new].detach() for name, new in program.updates.items()})
-            results.append([v.detach().numpy().copy() for v in (*space["results"], *state.values())])
+            results.append([v.detach().numpy(force=True).copy() for v in (*space["results"], *state.values())])
         return results
 
     plain = run(0.0, 0)
@@ -319,7 +322,10 @@ def check(programs: Sequence[Program], modes: Sequence[str], against: str) -> tu
                 program.order -= 1
             keep.append(k)
         except Exception as problem:
-            error("building", program, problem)
+            if isinstance(problem, ShapeError) and SAME_SHAPE in str(problem):
+                tally.refused += 1
+            else:
+                error("building", program, problem)
     programs, floats = [programs[k] for k in keep], [floats[k] for k in keep]
     for program in programs:
         for name in program.operations():

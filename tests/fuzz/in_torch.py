@@ -197,9 +197,17 @@ def _one_by_one(function: Any) -> Any:
     return _over(reduce)
 
 
+def _product(x: torch.Tensor, axis: int, keep: bool) -> torch.Tensor:
+    """As products and nothing else: PyTorch's own derivative divides, which rounds, and by 0 it is a formula of its own."""
+    result = torch.ones_like(x.select(axis, 0)) if x.shape[axis] else torch.ones_like(x).prod(axis)
+    for part in x.unbind(axis):
+        result = result * part
+    return result.unsqueeze(axis) if keep else result
+
+
 sum = _over(lambda x, axes, keep: torch.sum(x, dim=axes, keepdim=keep))
 mean = _over(lambda x, axes, keep: torch.mean(x, dim=axes, keepdim=keep))
-prod = _one_by_one(lambda x, a, keep: torch.prod(x, dim=a, keepdim=keep))
+prod = _one_by_one(_product)
 max = _over(lambda x, axes, keep: torch.amax(x, dim=axes, keepdim=keep))
 min = _over(lambda x, axes, keep: torch.amin(x, dim=axes, keepdim=keep))
 any = _one_by_one(lambda x, a, keep: torch.any(x, dim=a, keepdim=keep))
@@ -424,8 +432,23 @@ def _rows(x: torch.Tensor) -> torch.Tensor:
     return x[None] if x.ndim == 1 else x
 
 
+class _Sigmoid(torch.autograd.Function):
+    """The sigmoid, whose derivative p (1 - p) is computed of a p that was rounded, as everywhere."""
+
+    @staticmethod
+    def forward(ctx, x, noise):
+        p = noise(torch.sigmoid(x))
+        ctx.save_for_backward(p)
+        return p
+
+    @staticmethod
+    def backward(ctx, g):
+        (p,) = ctx.saved_tensors
+        return g * p * (1 - p), None
+
+
 nnet = types.SimpleNamespace(
-    sigmoid=_noisy(torch.sigmoid), softplus=_noisy(lambda x: F.softplus(x, threshold=50)),
+    sigmoid=lambda x: _Sigmoid.apply(_n(x), _Current.noise), softplus=_noisy(lambda x: F.softplus(x, threshold=50)),
     softmax=lambda x, axis=-1: _n(torch.softmax(_rows(_n(x)), dim=axis)),
     logsoftmax=lambda x, axis=-1: _n(torch.log_softmax(_rows(_n(x)), dim=axis)),
     relu=lambda x, alpha=0: F.leaky_relu(x, alpha), elu=F.elu, selu=F.selu,
