@@ -128,14 +128,11 @@ class _Specified:
                 type = _specified(v.type, type)
                 if type != v.type:
                     memo[v] = Variable(type, name=v.name, origin=v.origin)
-        unknown = [[axis for axis, n in enumerate(o.row.type.shape) if n is None] for o in body.mapped]
         body.set_ends(self.of(body.ends(), memo))
         body.sequences = {memo.get(v, v): outer for v, outer in body.sequences.items()}
         body.invariants = {memo.get(v, v): outer for v, outer in body.invariants.items()}
         for s in body.states:
             s.taps = {tap: memo.get(v, v) for tap, v in s.taps.items()}
-        for o, axes in zip(body.mapped, unknown, strict=True):
-            o.lengths = [n for n, axis in zip(o.lengths, axes, strict=True) if o.row.type.shape[axis] is None]
         made = body.node()
         if root is None:
             self.loops[way] = memo, made.op

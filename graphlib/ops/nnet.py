@@ -203,8 +203,8 @@ def batch_normalization_test(
 
 
 def _fitting(target: Variable, output: Variable, what: str) -> Variable:
-    """The target of a network's output; ShapeError where the output would be repeated to its shape: of outputs
-    (n, 1) and targets (n,) each would be held against each.
+    """The target of a network's output; ShapeError where the output would be repeated to its shape: of
+    outputs (n, 1) and targets (n,) each would be held against each.
 
     Where the output has length 1 along an axis and the target's length is unknown, the call tells.
     """

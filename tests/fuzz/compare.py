@@ -210,7 +210,8 @@ def by_torch(program: Program, floats: list[str], runs: int = 4) -> Wanted:
             exec(text, space)
             state = {name: v.detach() for name, v in state.items()}
             state.update({name: space[new].detach() for name, new in program.updates.items()})
-            results.append([v.detach().numpy(force=True).copy() for v in (*space["results"], *state.values())])
+            values = *space["results"], *state.values()
+            results.append([v.detach().numpy(force=True).copy() for v in values])
         return results
 
     plain = run(0.0, 0)

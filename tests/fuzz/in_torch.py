@@ -198,7 +198,7 @@ def _one_by_one(function: Any) -> Any:
 
 
 def _product(x: torch.Tensor, axis: int, keep: bool) -> torch.Tensor:
-    """As products and nothing else: PyTorch's own derivative divides, which rounds, and by 0 it is a formula of its own."""
+    """As products and nothing else: PyTorch's own derivative divides."""
     result = torch.ones_like(x.select(axis, 0)) if x.shape[axis] else torch.ones_like(x).prod(axis)
     for part in x.unbind(axis):
         result = result * part
@@ -448,7 +448,8 @@ class _Sigmoid(torch.autograd.Function):
 
 
 nnet = types.SimpleNamespace(
-    sigmoid=lambda x: _Sigmoid.apply(_n(x), _Current.noise), softplus=_noisy(lambda x: F.softplus(x, threshold=50)),
+    sigmoid=lambda x: _Sigmoid.apply(_n(x), _Current.noise),
+    softplus=_noisy(lambda x: F.softplus(x, threshold=50)),
     softmax=lambda x, axis=-1: _n(torch.softmax(_rows(_n(x)), dim=axis)),
     logsoftmax=lambda x, axis=-1: _n(torch.log_softmax(_rows(_n(x)), dim=axis)),
     relu=lambda x, alpha=0: F.leaky_relu(x, alpha), elu=F.elu, selu=F.selu,
