@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -171,7 +173,8 @@ class Function:
         self._turn = together([s.turn for s in used])
         self._converters = [Converter(item, allow_input_downcast, program.title) for item in items]
         self._required = len(items)
-        self._executor = make_executor(program, mode, profile)
+        with _no_garbage_collection():
+            self._executor = make_executor(program, mode, profile)
         self._give = _result_form(form)
 
     @property
@@ -297,6 +300,19 @@ class Function:
         from ..printing.notebook import function_html
 
         return function_html(self)
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Compiling makes many objects that live on, among which the collector would search in vain again and
+    again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _result_form(form: Any) -> Callable[[list], Any]:

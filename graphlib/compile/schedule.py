@@ -9,7 +9,7 @@ written over the shared variable itself where every other reader can come first.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from ..graph import Apply, Constant, Shared, Variable
 from ..ops.elementwise import identity
@@ -278,7 +278,7 @@ class Schedule:
     def _check_indices_once(self) -> None:
         """What reads or writes at indices that another step looks at as well comes after that one."""
         for first, step, without in checked_once(self.steps, self.low):
-            if not self._reaches(first, step):
+            if not self._reach([first], step):
                 step.come_after([first])
                 without()
 
@@ -328,7 +328,7 @@ class Schedule:
             others = readers[base] - {step}
             if late or base in self.over or not reads_in_place(step, base, v, self.low):
                 continue
-            if not any(self._reaches(other, step) for other in others):
+            if not self._reach(others, step):
                 step.come_after(others)
                 self.over[base] = v
 
@@ -338,6 +338,12 @@ class Schedule:
         outputs = len(self.program.outputs)
         targets = list(self.program.updates)
         self._failing = self._may_fail() if any(isinstance(t, Shared) for t in targets) else set()
+        self._late_leaves = self._leaves_of_late_lengths()
+        #: the steps that read what is updated
+        readers = self._readers = {t: [] for t in targets}
+        for step in self.steps:
+            for v in step.reads() & readers.keys():
+                readers[v].append(step)
         order = [*range(outputs, len(self.program.results)), *range(outputs)]
         for k in order:
             v = self.program.results[k]
@@ -352,16 +358,18 @@ class Schedule:
                 step = Copy(len(self.steps), source=v, result=k)
                 step.come_after(self._makers([v]))
                 self.steps.append(step)
+                if v in readers:
+                    readers[v].append(step)
         written = {
             targets[k - outputs]: self.maker[self._begun_as(v)] for v, k in self.place.items() if k >= outputs
         }
         for step in self.steps:
-            if isinstance(step, Copy) and step.result >= outputs:
-                target = targets[step.result - outputs]
-                step.come_after(s for s in self.steps if target in s.reads())
-            for shared, writer in written.items():
-                if isinstance(step, Copy) and step.source is shared:
-                    writer.come_after([step])
+            if not isinstance(step, Copy):
+                continue
+            if step.result >= outputs:
+                step.come_after(readers[targets[step.result - outputs]])
+            if step.source in written:
+                written[step.source].come_after([step])
 
     def _may_fail(self) -> set[Step]:
         """The steps that may find an error, and those after which lengths are compared."""
@@ -376,20 +384,20 @@ class Schedule:
         reads it in place."""
         begun = self._begun_as(v)
         writer = self.maker[begun]
-        if shared in self._late_leaves():
+        if shared in self._late_leaves:
             return False
         if not reads_in_place(writer, shared, begun, self.low):
             return False
         if writer in self._failing and not isinstance(writer, Pushes):
             return False
         # what reads the old value, and what may fail: then no shared variable must have been written yet
-        before = {s for s in self.steps if s is not writer and (shared in s.reads() or s in self._failing)}
-        if any(self._reaches(reader, writer) for reader in before):
+        before = {*self._readers[shared], *self._failing} - {writer}
+        if self._reach(before, writer):
             return False
         writer.come_after(before)
         return True
 
-    def _late_leaves(self) -> set[Variable]:
+    def _leaves_of_late_lengths(self) -> set[Variable]:
         """Leaves that lengths computed in the middle of the call are read from."""
         return {
             u
@@ -399,9 +407,9 @@ class Schedule:
             if self.low.is_leaf(u)
         }
 
-    def _reaches(self, step: Step, target: Step) -> bool:
-        """Whether ``step`` has to run after ``target``."""
-        stack, seen = [step], {step}
+    def _reach(self, steps: Collection[Step], target: Step) -> bool:
+        """Whether any of ``steps`` has to run after ``target``."""
+        stack, seen = [s for s in steps if s.rank > target.rank], set(steps)
         while stack:
             for other in stack.pop().after:
                 if other is target:

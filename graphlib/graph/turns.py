@@ -46,9 +46,11 @@ def together(turns: Iterable[Turn]) -> Turn:
                 continue
             # who holds a lock asks for no other one, so these come free
             with first.lock, turn.lock:
-                everyone = first.others | turn.others
-                for one in everyone:
-                    one.lock, one.others = first.lock, everyone
+                few, many = sorted((first, turn), key=lambda one: len(one.others))
+                joining = list(few.others)
+                for one in joining:
+                    one.lock, one.others = many.lock, many.others
+                many.others.update(joining)
     return first
 
 

@@ -23,10 +23,22 @@ class Expr:
     """One scalar: ``op`` applied to ``args``, of ``dtype``; ``value`` is a constant, a polynomial or what is
     accessed.
 
-    ``free``: the loop indices it depends on.  ``uses``: the graph variables it reads.
+    ``free``: the loop indices it depends on.  ``uses``: the graph variables it reads.  ``children`` and
+    ``inside`` are what the functions ``children`` and ``walk`` have found, None before they were asked.
     """
 
-    __slots__ = ("__weakref__", "args", "dtype", "free", "op", "serial", "uses", "value")
+    __slots__ = (
+        "__weakref__",
+        "args",
+        "children",
+        "dtype",
+        "free",
+        "inside",
+        "op",
+        "serial",
+        "uses",
+        "value",
+    )
 
     def __repr__(self) -> str:
         if self.op in ("const", "int"):
@@ -60,6 +72,7 @@ def _make(op: str, dtype: str, args: tuple[Expr, ...] = (), value: Any = None, k
             free |= i.free
             uses |= i.uses
     expr.free, expr.uses = free, uses
+    expr.children = expr.inside = None
     _interned[identity] = expr
     return expr
 
@@ -198,21 +211,26 @@ def checked(check: str, expr: Expr) -> Expr:
 CHECKS = frozenset(("checked_index", "checked_divisor", "checked_exponent", "checked_truth"))
 
 
-def children(expr: Expr) -> list[Expr]:
+def children(expr: Expr) -> tuple[Expr, ...]:
     """What an expression is computed from, the opaque atoms of its indices included."""
-    polys = [expr.value] if expr.op == "int" else expr.value[1] if expr.op == "access" else ()
-    atoms = [a for p in polys for monomial in p.terms for a in monomial if isinstance(a, Expr)]
-    return [*expr.args, *atoms]
+    if expr.children is None:
+        polys = [expr.value] if expr.op == "int" else expr.value[1] if expr.op == "access" else ()
+        atoms = [a for p in polys for monomial in p.terms for a in monomial if isinstance(a, Expr)]
+        expr.children = (*expr.args, *atoms)
+    return expr.children
 
 
 def walk(expr: Expr) -> list[Expr]:
     """An expression and all that it is computed from."""
-    found, stack = {expr: None}, [expr]
-    while stack:
-        new = [e for e in children(stack.pop()) if e not in found]
-        found.update(dict.fromkeys(new))
-        stack.extend(new)
-    return list(found)
+    if expr.inside is None:
+        found, stack = {expr: None}, [expr]
+        while stack:
+            new = [e for e in children(stack.pop()) if e not in found]
+            found.update(dict.fromkeys(new))
+            stack.extend(new)
+        # without itself, which would then never be let go
+        expr.inside = tuple(found)[1:]
+    return [expr, *expr.inside]
 
 
 def replaced(expr: Expr, exchange: Mapping[Expr, Expr]) -> Expr:

@@ -7,6 +7,7 @@ quotient).
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable
 from typing import Any
@@ -37,13 +38,15 @@ class Poly:
 
     def __init__(self, terms: dict[tuple, int]) -> None:
         self.terms = terms
-        self._hash = hash(frozenset(terms.items()))
+        self._hash: int | None = None
         free: frozenset = frozenset()
         uses: frozenset = frozenset()
         for monomial in terms:
             for atom in monomial:
-                free |= atom.free
-                uses |= atom.uses
+                if atom.free:
+                    free |= atom.free
+                if atom.uses:
+                    uses |= atom.uses
         self.free = free
         self.uses = uses
 
@@ -53,15 +56,19 @@ class Poly:
         if isinstance(value, Poly):
             return value
         if isinstance(value, int):
-            return Poly({(): value} if value else {})
+            return _number(int(value)) if -2 <= value < 4096 else Poly({(): value})
         return Poly({(value,): 1})
 
     def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash(frozenset(self.terms.items()))
         return self._hash
 
     def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
         if isinstance(other, int):
-            other = Poly.of(other)
+            return self.constant == other
         return isinstance(other, Poly) and self.terms == other.terms
 
     @property
@@ -82,6 +89,10 @@ class Poly:
 
     def __add__(self, other: Any) -> Poly:
         other = Poly.of(other)
+        if not self.terms:
+            return other
+        if not other.terms:
+            return self
         terms = dict(self.terms)
         for monomial, coefficient in other.terms.items():
             total = terms.get(monomial, 0) + coefficient
@@ -104,6 +115,13 @@ class Poly:
 
     def __mul__(self, other: Any) -> Poly:
         other = Poly.of(other)
+        if self.constant is not None:
+            self, other = other, self
+        number = other.constant
+        if number is not None:
+            if number == 1:
+                return self
+            return Poly({m: c * number for m, c in self.terms.items()}) if number else ZERO
         terms: dict[tuple, int] = {}
         for (m1, c1), (m2, c2) in itertools.product(self.terms.items(), other.terms.items()):
             monomial = tuple(sorted(m1 + m2, key=lambda atom: atom.serial))
@@ -140,6 +158,11 @@ class Poly:
                 str(coefficient) if not monomial else names if coefficient == 1 else f"{coefficient}*{names}"
             )
         return " + ".join(parts) or "0"
+
+
+@functools.lru_cache(maxsize=4096)
+def _number(value: int) -> Poly:
+    return Poly({(): value} if value else {})
 
 
 ZERO, ONE = Poly.of(0), Poly.of(1)
