@@ -38,7 +38,7 @@ _MODULES = {
     "optimizer": ("optimizers",),
     "schedule": ("schedules",),
     "monitor": ("monitors",),
-    "data": ("data", "sources"),
+    "data": ("sources",),
 }
 KINDS = tuple(_MODULES)
 
