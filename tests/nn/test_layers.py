@@ -330,15 +330,9 @@ class TestContainers:
 
 class TestConfiguration:
     def test_round_trip(self):
-        model = Sequential(
-            [
-                Parallel(
-                    {"a": [Dense(3, regularizer=L1(0.1) + L2(0.2))], "b": Maxout(2, pieces=3)}, split=[1, 3]
-                ),
-                Dense(2, {"leaky_relu": {"alpha": 0.3}}, initializer=Normal(0.5), constraint=MaxNorm(1.0)),
-            ],
-            seed=3,
-        )  # fmt: skip
+        first = Dense(3, regularizer=L1(0.1) + L2(0.2))
+        last = Dense(2, {"leaky_relu": {"alpha": 0.3}}, initializer=Normal(0.5), constraint=MaxNorm(1.0))
+        model = Sequential([Parallel({"a": [first], "b": Maxout(2, pieces=3)}, split=[1, 3]), last], seed=3)
         again = build("layer", config_of(model))
         assert config_of(build("layer", config_of(again))) == config_of(again)
         np.testing.assert_array_equal(value_of(again, X), value_of(model, X))

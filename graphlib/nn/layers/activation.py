@@ -28,7 +28,7 @@ class Activation(Layer):
         function: Callable[[Any], Any] = resolve("activation", self.function)
         return function(x)
 
-    def output_mask(self, mask: Variable | None) -> Variable | None:
+    def output_mask(self, x: Variable, mask: Variable | None) -> Variable | None:
         return mask
 
 
@@ -56,5 +56,5 @@ class PReLU(Layer):
         alpha = self.alpha.dimshuffle(0, "x", "x") if x.ndim == 4 else self.alpha
         return switch(gt(x, 0), x, alpha * x)
 
-    def output_mask(self, mask: Variable | None) -> Variable | None:
+    def output_mask(self, x: Variable, mask: Variable | None) -> Variable | None:
         return mask

@@ -134,9 +134,14 @@ class Layer:
         """What the layer computes of `x`. `mask` is (batch, time), 0 where a sequence has ended."""
         raise NotImplementedError(f"{type(self).__name__} has no method output(x, training, mask)")
 
-    def output_mask(self, mask: Variable | None) -> Variable | None:
-        """The mask of the output: None where the output has no time axis as the input has."""
+    def output_mask(self, x: Any, mask: Variable | None) -> Variable | None:
+        """The mask of the output, of the input `x` and its mask: None where the output has not the input's
+        time axis."""
         return None
+
+    def masked_output(self, x: Any, training: bool, mask: Variable | None, **options: Any) -> tuple:
+        """(the output, its mask); a layer of layers defines this in place of the two."""
+        return self.output(x, training, mask, **options), self.output_mask(x, mask)
 
     @property
     def children(self) -> dict[str, Layer]:
@@ -235,6 +240,10 @@ class Layer:
 
         Errors: ShapeError and others, which name the layer and where it was made.
         """
+        return self.with_mask(x, training, mask, **options)[0]
+
+    def with_mask(self, x: Any, training: bool = False, mask: Any = None, **options: Any) -> tuple:
+        """(the output, its mask or None) of a call: for layers that pass masks on to others."""
         self._settle()
         x, mask = as_input(x), None if mask is None else as_variable(mask)
         calls, depth = _recorder.get(), _depth.get()
@@ -252,7 +261,7 @@ class Layer:
                     self._parameters, self._state = {}, {}
                     self.build(x)
                     self._built = True
-                y = self.output(x, training, mask, **options)
+                y, mask = self.masked_output(x, training, mask, **options)
         except GraphError as error:
             raise self._named(error) from error.__cause__
         finally:
@@ -260,7 +269,7 @@ class Layer:
                 _depth.reset(token)
         if calls is not None:
             calls[position] = replace(calls[position], y=y)
-        return y
+        return y, mask
 
     @property
     def label(self) -> str:

@@ -60,17 +60,10 @@ class Sequential(Layer):
     def children(self) -> dict[str, Layer]:
         return self._children
 
-    def output(self, x: Any, training: bool, mask: Variable | None) -> Any:
+    def masked_output(self, x: Any, training: bool, mask: Variable | None) -> tuple:
         for layer in self._layers:
-            following = layer.output_mask(mask)
-            x = layer(x, training, mask)
-            mask = following
-        return x
-
-    def output_mask(self, mask: Variable | None) -> Variable | None:
-        for layer in self._layers:
-            mask = layer.output_mask(mask)
-        return mask
+            x, mask = layer.with_mask(x, training, mask)
+        return x, mask
 
     def __len__(self) -> int:
         return len(self._layers)
@@ -141,21 +134,22 @@ class Parallel(Layer):
     def children(self) -> dict[str, Layer]:
         return self._children
 
-    def output(self, x: Any, training: bool, mask: Variable | None) -> Any:
+    def masked_output(self, x: Any, training: bool, mask: Variable | None) -> tuple:
         inputs = self._inputs(x)
-        outputs = {key: part(inputs[key], training, mask) for key, part in self._branches.items()}
+        outputs, masks = {}, []
+        for key, part in self._branches.items():
+            outputs[key], its = part.with_mask(inputs[key], training, mask)
+            masks.append(its)
+        # where branches do not agree on a time axis there is none
+        mask = masks[0] if all(each is masks[0] for each in masks) else None
         if self.merge is None:
-            return outputs if isinstance(self.branches, Mapping) else list(outputs.values())
+            return (outputs if isinstance(self.branches, Mapping) else list(outputs.values())), mask
         for key, each in outputs.items():
             if not isinstance(each, Variable):
                 raise ShapeError(
                     f"the branch {key!r} has several outputs, and merge={self.merge!r} takes one of each"
                 )
-        return _MERGES[self.merge](list(outputs.values()))
-
-    def output_mask(self, mask: Variable | None) -> Variable | None:
-        masks = [part.output_mask(mask) for part in self._branches.values()]
-        return mask if mask is not None and all(each is mask for each in masks) else None
+        return _MERGES[self.merge](list(outputs.values())), mask
 
     def _inputs(self, x: Any) -> dict[str | int, Any]:
         if isinstance(x, Variable):

@@ -48,7 +48,7 @@ class Dense(Layer):
         linear = linear if self.b is None else linear + self.b
         return linear if self.activation is None else resolve("activation", self.activation)(linear)
 
-    def output_mask(self, mask: Variable | None) -> Variable | None:
+    def output_mask(self, x: Variable, mask: Variable | None) -> Variable | None:
         return mask
 
 
@@ -91,5 +91,5 @@ class Maxout(Layer):
         *lead, _ = shape_of(linear)
         return max_(reshape(linear, [*lead, self.units, self.pieces]), axis=-1)
 
-    def output_mask(self, mask: Variable | None) -> Variable | None:
+    def output_mask(self, x: Variable, mask: Variable | None) -> Variable | None:
         return mask

@@ -38,7 +38,7 @@ class Dropout(Layer):
         kept = self.streams.binomial(size=size, n=1, p=keep, dtype=x.dtype)
         return ew.switch(kept, x / keep, 0)
 
-    def output_mask(self, mask: Variable | None) -> Variable | None:
+    def output_mask(self, x: Variable, mask: Variable | None) -> Variable | None:
         return mask
 
 
@@ -59,7 +59,7 @@ class GaussianNoise(Layer):
             return x
         return x + self.streams.normal(size=shape_of(x), std=self.std, dtype=x.dtype)
 
-    def output_mask(self, mask: Variable | None) -> Variable | None:
+    def output_mask(self, x: Variable, mask: Variable | None) -> Variable | None:
         return mask
 
 

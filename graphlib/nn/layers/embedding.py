@@ -1,0 +1,72 @@
+"""Embeddings: a learnt vector for each of many things."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...errors import DTypeError, InputError
+from ...graph import Shared, Variable
+from ...ops.elementwise import neq
+from ...ops.index import index
+from ..registry import register
+from ..schema import Constraint, Count, Initializer, Regularizer
+from .base import Layer
+
+
+@register("layer")
+@dataclass(eq=False, repr=False)
+class Embedding(Layer):
+    """The rows of a table by their numbers: integers (batch, …) become (batch, …, units).
+
+    Plain SGD and AdaGrad change the rows that were used, and no others.
+
+    Args:
+        size: rows of the table, above the greatest number; None for those of a given array.
+        units: values of a row; None for those of a given array.
+        initializer: of W, (size, units); an array of given vectors, which ``trainable=False`` keeps as they
+            are.
+        padding: the number that stands for no word: where it is, the mask is 0 that layers behind get.
+        regularizer, constraint: of W; of a constraint, ``axis=1`` is a row.
+
+    Errors at the call: IndexError for a number that is no row.
+    """
+
+    size: Count | None = None
+    units: Count | None = None
+    initializer: Initializer = "uniform"
+    padding: int | None = None
+    regularizer: Regularizer | None = None
+    constraint: Constraint | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.size is None or self.units is None) and len(self._given) != 2:
+            raise InputError("Embedding needs size and units, or the vectors themselves as initializer")
+
+    def build(self, x: Variable) -> None:
+        self.W = self.parameter(
+            "W",
+            (self.size or self._given[0], self.units or self._given[1]),
+            self.initializer,
+            regularizer=self.regularizer,
+            constraint=self.constraint,
+        )
+
+    @property
+    def _given(self) -> tuple[int, ...]:
+        """The shape of the vectors that are given; () if none are."""
+        given = self.initializer
+        return given.present_shape() if isinstance(given, Shared) else np.shape(given)
+
+    def output(self, x: Variable, training: bool, mask: Variable | None) -> Variable:
+        if x.type.is_float or x.dtype == "bool":
+            raise DTypeError(f"an embedding takes numbers of rows, of an integer dtype, not {x.describe()}")
+        return index(self.W, x)
+
+    def output_mask(self, x: Variable, mask: Variable | None) -> Variable | None:
+        if self.padding is None:
+            return mask
+        present = neq(x, self.padding)
+        return present if mask is None else present * mask
