@@ -18,13 +18,16 @@ import importlib
 import inspect
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 
 from graphlib.errors import GraphError
+from graphlib.graph.variable import Origin, fixed_origin
 
 #: kind -> the modules of graphlib.nn that register objects of it
 _MODULES = {
@@ -65,6 +68,33 @@ class ConfigError(GraphError, ValueError):
     def below(self, *keys: str | int) -> ConfigError:
         """The same mistake, seen from where these keys lead to the value."""
         return ConfigError(self.problem, (*keys, *self.path), self.names_key)
+
+
+_place: ContextVar[Path] = ContextVar("where the value that is built stands", default=())
+_locate: ContextVar[Callable[[Path], Origin | None] | None] = ContextVar("lines of values", default=None)
+
+
+@contextmanager
+def at(*keys: str | int) -> Iterator[None]:
+    """Builds what stands below these keys: mistakes are named with them, and objects know their line."""
+    token = _place.set((*_place.get(), *keys))
+    try:
+        yield
+    except ConfigError as error:
+        raise error.below(*keys) from error.__cause__
+    finally:
+        _place.reset(token)
+
+
+@contextmanager
+def located(locate: Callable[[Path], Origin | None]) -> Iterator[None]:
+    """What is built meanwhile takes for its `origin` the file and line that `locate` gives for its place."""
+    tokens = _place.set(()), _locate.set(locate)
+    try:
+        yield
+    finally:
+        _place.reset(tokens[0])
+        _locate.reset(tokens[1])
 
 
 @dataclass(frozen=True)
@@ -251,10 +281,8 @@ def build(kind: str, config: Any) -> Any:
     if isinstance(config, list | tuple) and kind in _OF_LISTS:
         objects = []
         for number, each in enumerate(config):
-            try:
+            with at(number):
                 objects.append(resolve(kind, each))
-            except ConfigError as error:
-                raise error.below(number) from error.__cause__
         if not objects:
             raise ConfigError(f"must have at least one {kind}")
         return _OF_LISTS[kind](objects)
@@ -268,10 +296,8 @@ def build(kind: str, config: Any) -> Any:
         found = entry(kind, name)
     except ConfigError as error:
         raise ConfigError(error.problem, (name,), names_key=True) from None
-    try:
+    with at(name):
         return instance(found, schema.arguments(found, given))
-    except ConfigError as error:
-        raise error.below(name) from error.__cause__
 
 
 def instance(found: Entry, arguments: Mapping[str, Any]) -> Any:
@@ -285,8 +311,10 @@ def instance(found: Entry, arguments: Mapping[str, Any]) -> Any:
         raise ConfigError(f"{found.name} needs {' and '.join(missing)}")
     if not found.called:
         return functools.partial(found.target, **arguments) if arguments else found.target
+    locate = _locate.get()
     try:
-        return found.target(**arguments)
+        with fixed_origin(locate(_place.get())) if locate else nullcontext():
+            return found.target(**arguments)
     except ConfigError:
         raise
     except (ValueError, TypeError) as error:

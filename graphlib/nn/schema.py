@@ -122,10 +122,8 @@ def arguments(found: Entry, given: Any) -> dict[str, Any]:
                 (name,),
                 names_key=True,
             )
-        try:
+        with registry.at(name):
             converted[name] = convert(value, types_of[name])
-        except ConfigError as error:
-            raise error.below(name) from error.__cause__
     return converted
 
 
@@ -217,10 +215,8 @@ def _is_kind(hint: Any) -> bool:
 
 
 def _element(key: str | int, value: Any, hint: Any) -> Any:
-    try:
+    with registry.at(key):
         return convert(value, hint)
-    except ConfigError as error:
-        raise error.below(key) from error.__cause__
 
 
 def _sequence(value: Any, container: type, of: tuple) -> Any:
@@ -249,9 +245,11 @@ def _integer(value: Any) -> int:
 
 
 def _number(value: Any) -> float:
+    if isinstance(value, str) and value.lower() == "nan":
+        return math.nan  # a target that is missing; no range has it
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise _WrongType("a number", value)
-    if not math.isfinite(value):
+    if math.isinf(value):
         raise _WrongType("a finite number", value)
     return value
 

@@ -71,6 +71,11 @@ class Document:
                 return f"{self.name}, line {line}" + (f", {written(path)}" if path else "")
         return f"{self.name}" + (f", {written(path)}" if path else "")
 
+    def line(self, path: Place) -> int:
+        """The line of a part's key, or of what it is below where it is not in the file itself."""
+        known = next((path[:n] for n in range(len(path), -1, -1) if path[:n] in self.lines), None)
+        return 1 if known is None else self.lines[known][0]
+
     def set(self, assignment: str) -> None:
         """Changes a part as ``--set`` asks: ``optimizer.sgd.learning_rate=0.1``, the value in YAML.
 
