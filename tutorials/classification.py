@@ -14,9 +14,10 @@ import graphlib
 from graphlib.datasets.mnist import CLASSES, IMAGE_SHAPE, Dataset, load
 from graphlib.nn import command_line, provenance, storage
 from graphlib.nn.images import read_digit
-from graphlib.nn.monitors import EarlyStopping, Validation
+from graphlib.nn.monitors import Patience
 from graphlib.nn.provenance import Provenance
 from graphlib.nn.run_folder import BEST_MODEL, CHECKPOINT
+from graphlib.nn.stage_monitors import Validation
 from graphlib.nn.storage import UserError
 
 
@@ -175,7 +176,7 @@ def validation(
 ) -> Validation:
     """Early stopping by the published programs' rule, after `patience` minibatches at the earliest."""
     return Validation(
-        EarlyStopping(patience, patience_increase=2, improvement_threshold=0.995),
+        Patience(patience),
         mean_error(model, y, valid_set, batch_size, name="validate_model"),
         mean_error(model, y, test_set, batch_size, name="test_model"),
     )

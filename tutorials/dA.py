@@ -25,8 +25,8 @@ import graphlib
 import graphlib.tensor as T
 from autoencoder import Autoencoder, illustration, training_function
 from graphlib.nn import command_line, training
-from graphlib.nn.monitors import EveryEpoch
 from graphlib.nn.progress import say
+from graphlib.nn.stage_monitors import EveryEpoch
 from graphlib.nn.storage import UserError
 from graphlib.nn.variables import named_parameters, random_states
 from graphlib.tensor.random import RandomStreams

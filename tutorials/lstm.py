@@ -32,11 +32,12 @@ from graphlib.datasets import reviews
 from graphlib.datasets.sequences import bucketed_minibatches, pad
 from graphlib.nn import command_line, provenance, training
 from graphlib.nn.epochs import Epochs
-from graphlib.nn.monitors import Patience, Validation
+from graphlib.nn.monitors import EarlyStopping
 from graphlib.nn.optimizers import SGD, AdaDelta, AdaGrad, Optimizer, RMSprop
 from graphlib.nn.progress import say
 from graphlib.nn.provenance import Provenance
 from graphlib.nn.run_folder import BEST_MODEL
+from graphlib.nn.stage_monitors import Validation
 from graphlib.nn.storage import UserError
 from graphlib.nn.variables import named_parameters, random_states, set_model
 from graphlib.tensor.random import RandomStreams
@@ -288,7 +289,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
         len(epochs),
         epochs=options.epochs,
         monitor=Validation(
-            Patience(options.patience),
+            EarlyStopping(options.patience),
             partial(error, data.valid),
             partial(error, data.test),
             every=options.validate_every,

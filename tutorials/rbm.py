@@ -29,9 +29,9 @@ import graphlib
 import graphlib.tensor as T
 from autoencoder import save_filters
 from graphlib.nn import command_line, images, storage, training
-from graphlib.nn.monitors import EveryEpoch
 from graphlib.nn.progress import say
 from graphlib.nn.run_folder import LATEST_MODEL
+from graphlib.nn.stage_monitors import EveryEpoch
 from graphlib.nn.storage import UserError
 from graphlib.nn.variables import named_parameters, random_states, set_model
 from graphlib.tensor.random import RandomStreams

@@ -31,11 +31,11 @@ import graphlib.tensor as T
 from graphlib.datasets import music
 from graphlib.nn import command_line, provenance, training
 from graphlib.nn.epochs import Epochs
-from graphlib.nn.monitors import EveryEpoch, Monitor
 from graphlib.nn.optimizers import SGD, Optimizer
 from graphlib.nn.progress import say
 from graphlib.nn.provenance import Provenance
 from graphlib.nn.run_folder import LATEST_MODEL
+from graphlib.nn.stage_monitors import EveryEpoch, StageMonitor
 from graphlib.nn.storage import UserError
 from graphlib.nn.variables import random_states, set_model
 from graphlib.tensor.random import RandomStreams
@@ -301,7 +301,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
 
     panel = "log-likelihood (nats a step)"
 
-    def stage(compiled: Callable[[], Callable], epochs: int, monitor: Monitor, **about: Any):
+    def stage(compiled: Callable[[], Callable], epochs: int, monitor: StageMonitor, **about: Any):
         def start() -> Callable[[int], Any]:
             step = compiled()
             return lambda index: step(pieces[index])

@@ -19,8 +19,8 @@ import graphlib
 import graphlib.tensor as T
 from autoencoder import illustration
 from graphlib.nn import command_line, training
-from graphlib.nn.monitors import EveryEpoch
 from graphlib.nn.progress import say
+from graphlib.nn.stage_monitors import EveryEpoch
 from graphlib.nn.variables import SharedVariable, named_parameters, set_model
 from logistic_sgd import LogisticRegression
 from mlp import HiddenLayer

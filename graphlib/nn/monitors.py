@@ -1,223 +1,205 @@
-"""What is measured while a model trains, and when training ends: early stopping by patience where there are
-labels to validate with, the mean cost of every epoch where there are none.
+"""What watches `Model.fit`: stops it early, changes the learning rate, keeps snapshots, draws and writes.
+
+    model.fit(x, y, validation=0.1, monitors=[EarlyStopping(5), ReduceOnPlateau(0.5)])
+
+A monitor of one's own is a subclass of `Monitor`.
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from __future__ import annotations
 
-from .progress import say
-from .run_folder import BEST_MODEL, LATEST_MODEL
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .registry import register
+from .schema import Count, NotNegative, Positive
 
 
 @dataclass
-class EarlyStopping:
-    """Early stopping by patience, after "Early-Stopping" in the Deep Learning Tutorials' "Getting Started".
+class Fit:
+    """A training that goes on, as monitors see it.
 
-    Training goes on for `patience` minibatches, and for `patience_increase` times as many as it had seen
-    whenever the validation error falls below `improvement_threshold` times the best so far. Minibatches are
-    counted from 1; `best_iteration` is 0 until there is a best.
+    Attributes:
+        model: what is trained.
+        folder: where its files go; None where it writes none.
+        watched: the name of the value by which models are compared, such as "validation_error".
+        iteration: minibatches seen so far.
+        n_minibatches: of an epoch.
+        values: what was measured last, by name ("loss", "validation_loss", …), in the order of the report.
+        say: prints a line.
     """
 
-    patience: int
-    patience_increase: int = 2
-    improvement_threshold: float = 0.995
-    best_error: float = math.inf
-    best_iteration: int = 0
+    model: Any
+    folder: Path | None
+    watched: str
+    n_minibatches: int
+    say: Any
+    iteration: int = 0
+    values: dict[str, float] = field(default_factory=dict)
+    maximized: frozenset[str] = frozenset()
 
     @property
-    def last_iteration(self) -> int:
-        """The minibatch after which training stops, as things stand."""
-        return self.patience + 1
+    def epoch(self) -> float:
+        """Epochs done, fractions included."""
+        return self.iteration / self.n_minibatches
 
-    def observe(self, iteration: int, error: float) -> bool:
-        """Takes in the validation error after minibatch `iteration`; True if it is the best so far."""
-        if not error < self.best_error:
-            return False
-        if error < self.best_error * self.improvement_threshold:
-            # The published programs count from 0 here, and so the results agree only if this does too.
-            self.patience = max(self.patience, (iteration - 1) * self.patience_increase)
-        self.best_error, self.best_iteration = error, iteration
-        return True
+    def cost_of(self, quantity: str | None = None) -> float | None:
+        """A measured value as a cost, the lower the better; None where it was not measured this time.
+
+        Args:
+            quantity: its name; None for the one that is `watched`.
+        """
+        name = quantity or self.watched
+        value = self.values.get(name)
+        if value is None:
+            return None
+        return -value if name in self.maximized else value
 
 
-@dataclass
-class Patience:
-    """Stops training once more than `patience` validations in a row were no better than the best so far.
+class Monitor:
+    """Base of monitors: each method may be overridden.
 
-    `best_iteration` is 0 until there is a best.
+    Attributes:
+        last_iteration: the minibatch after which training stops, as things stand.
+        adjusts_learning_rate: whether it sets `Optimizer.factor`.
     """
 
-    patience: int
-    best_error: float = math.inf
-    best_iteration: int = 0
-    failures: int = 0
     last_iteration: float = math.inf
+    adjusts_learning_rate = False
+
+    def start(self, fit: Fit) -> None:
+        """Called before the first minibatch, also of a training that is resumed."""
+
+    def measured(self, fit: Fit) -> None:
+        """Called whenever the model was measured, after every epoch; may add to ``fit.values``."""
+
+    def finish(self, fit: Fit) -> None:
+        """Called when training has ended."""
+
+    def interval(self, n_minibatches: int) -> int:
+        """How many minibatches there may be between measurements, at most an epoch's `n_minibatches`."""
+        return n_minibatches
+
+    def columns(self) -> list[str]:
+        """The values that it adds, by name."""
+        return []
+
+    def remember(self) -> dict[str, Any]:
+        """What a checkpoint must hold: numbers, and lists and mappings of them."""
+        return {}
+
+    def restore(self, remembered: Mapping[str, Any]) -> None:
+        """Goes on from what `remember` gave."""
+
+
+class Stopping(Monitor):
+    """A rule of when to stop; `best_error` is the lowest so far, at `best_iteration`, which is 0 before."""
+
+    quantity: str | None = None
+
+    def __init__(self) -> None:
+        self.best_error, self.best_iteration = math.inf, 0
 
     def observe(self, iteration: int, error: float) -> bool:
         """Takes in the validation error after minibatch `iteration`; True if it is the best so far."""
-        if error < self.best_error:
+        raise NotImplementedError
+
+    def measured(self, fit: Fit) -> None:
+        error = fit.cost_of(self.quantity)
+        if error is not None:
+            self.observe(fit.iteration, error)
+
+
+@register("monitor")
+class EarlyStopping(Stopping):
+    """Stops training once more than `rounds` validations in a row were no better than the best so far.
+
+    Args:
+        rounds: see above.
+        least: how much lower an error must be to count as better.
+        quantity: the name of what is validated; None for what models are compared by.
+    """
+
+    def __init__(self, rounds: Count = 10, least: NotNegative = 0.0, quantity: str | None = None):
+        super().__init__()
+        self.rounds, self.least, self.quantity = rounds, least, quantity
+        self.failures = 0
+
+    def observe(self, iteration: int, error: float) -> bool:
+        if error < self.best_error - self.least:
             self.best_error, self.best_iteration, self.failures = error, iteration, 0
             return True
         self.failures += 1
-        if self.failures > self.patience:
+        if self.failures > self.rounds:
             self.last_iteration = iteration
         return False
 
-
-class Monitor(Protocol):
-    """What a stage measures while it trains, and when it ends.
-
-    Attributes:
-        panels: the learning curve's panels that it fills, as in `LearningCurve`.
-        keeps: the file of the parameters that it says are worth keeping.
-        last_iteration: the minibatch after which training stops, as things stand; infinity where only the
-            epochs end it.
-    """
-
-    panels: Mapping[str, Sequence[str]]
-    keeps: str
-
-    @property
-    def last_iteration(self) -> float: ...
-
-    def interval(self, n_minibatches: int) -> int:
-        """How many minibatches there are from one measurement to the next; an epoch has `n_minibatches`."""
-
-    def measure(self, iteration: int, cost: float, where: str) -> tuple[dict[str, float], bool]:
-        """Measures the model as it is after minibatch `iteration`, `cost` being the mean since the last time.
-
-        Returns what goes into the curve's columns, and whether this model is the one to keep; says it too.
-        """
-
     def remember(self) -> dict[str, Any]:
-        """What a checkpoint must hold, as JSON can hold it, for `restore` to go on from."""
+        return {
+            "best_error": self.best_error,
+            "best_iteration": self.best_iteration,
+            "failures": self.failures,
+            "last_iteration": self.last_iteration,
+        }
 
-    def restore(self, remembered: Mapping[str, Any]) -> None: ...
+    def restore(self, remembered: Mapping[str, Any]) -> None:
+        self.best_error, self.best_iteration = remembered["best_error"], remembered["best_iteration"]
+        self.failures, self.last_iteration = remembered["failures"], remembered["last_iteration"]
 
-    def summary(self) -> str:
-        """A sentence on what came out."""
 
+@register("monitor")
+class Patience(Stopping):
+    """Early stopping by patience, after "Early-Stopping" in the Deep Learning Tutorials' "Getting Started".
 
-class Validation:
-    """Validates now and then, stops early, and tests whenever the model is the best so far.
+    Training goes on for so many minibatches, and for `increase` times as many as it had seen whenever the
+    validation error falls below `threshold` times the best so far. Minibatches are counted from 1.
 
     Args:
-        stopping: when to stop.
-        validation_error, test_error: the present model's errors, as fractions in [0, 1].
-        every: how many minibatches there are between validations, at most an epoch; None for as many as
-            half the patience of `EarlyStopping`.
+        minibatches: the patience at first.
+        increase, threshold: see above.
+        quantity: the name of what is validated; None for what models are compared by.
 
     Attributes:
-        best_test_error: the test error of the model that was best in validation; NaN until there is one.
+        patience: the minibatches that training goes on for at least, as things stand.
     """
-
-    panels: Mapping[str, Sequence[str]] = {
-        "training cost": ["training_cost"],
-        "error (%)": ["validation_error_percent", "test_error_percent"],
-    }
-    keeps = BEST_MODEL
 
     def __init__(
         self,
-        stopping: EarlyStopping | Patience,
-        validation_error: Callable[[], float],
-        test_error: Callable[[], float],
-        every: int | None = None,
+        minibatches: Count = 10_000,
+        increase: Positive = 2,
+        threshold: NotNegative = 0.995,
+        quantity: str | None = None,
     ):
-        self.stopping, self.validation_error, self.test_error = stopping, validation_error, test_error
-        self.best_test_error = math.nan
-        self._longest_interval = stopping.patience // 2 if every is None else every
+        super().__init__()
+        self.minibatches, self.increase, self.threshold = minibatches, increase, threshold
+        self.quantity = quantity
+        self.patience: float = minibatches
 
     @property
     def last_iteration(self) -> float:
-        return self.stopping.last_iteration
+        return self.patience + 1
 
     def interval(self, n_minibatches: int) -> int:
-        return max(1, min(n_minibatches, self._longest_interval))
+        return max(1, min(n_minibatches, self.minibatches // 2))
 
-    def measure(self, iteration: int, cost: float, where: str) -> tuple[dict[str, float], bool]:
-        error = float(self.validation_error())
-        say(f"{where}, validation error {100 * error:f} %")
-        measured = {"training_cost": cost, "validation_error_percent": 100 * error}
-        is_best = self.stopping.observe(iteration, error)
-        if is_best:
-            self.best_test_error = float(self.test_error())
-            say(f"     {where}, test error of best model {100 * self.best_test_error:f} %")
-            measured["test_error_percent"] = 100 * self.best_test_error
-        return measured, is_best
+    def observe(self, iteration: int, error: float) -> bool:
+        if not error < self.best_error:
+            return False
+        if error < self.best_error * self.threshold:
+            # The published programs count from 0 here, and so the results agree only if this does too.
+            self.patience = max(self.patience, (iteration - 1) * self.increase)
+        self.best_error, self.best_iteration = error, iteration
+        return True
 
     def remember(self) -> dict[str, Any]:
-        return {"stopping": asdict(self.stopping), "test_error": self.best_test_error}
+        return {
+            "best_error": self.best_error,
+            "best_iteration": self.best_iteration,
+            "patience": self.patience,
+        }
 
     def restore(self, remembered: Mapping[str, Any]) -> None:
-        self.stopping = type(self.stopping)(**remembered["stopping"])
-        self.best_test_error = remembered["test_error"]
-
-    def summary(self) -> str:
-        if not self.stopping.best_iteration:
-            return "There was no validation yet, and so there is no best model"
-        return (
-            f"Best validation score of {100 * self.stopping.best_error:f} % obtained at iteration "
-            f"{self.stopping.best_iteration}, with test performance {100 * self.best_test_error:f} %"
-        )
-
-
-class EveryEpoch:
-    """For learning without labels: the mean cost of every epoch, until the epochs run out.
-
-    Args:
-        column, panel: where the cost goes in the learning curve.
-        measures: other quantities to measure after every epoch, by name; each has a panel of its own.
-        called: what the printed lines call the cost.
-        validate: the same cost of examples that are not trained on, measured after every epoch; it goes into
-            the column "validation_<column>" of the same panel.
-    """
-
-    keeps = LATEST_MODEL
-    last_iteration = math.inf
-
-    def __init__(
-        self,
-        column: str = "training_cost",
-        panel: str = "training cost",
-        measures: Mapping[str, Callable[[], float]] | None = None,
-        called: str = "cost",
-        validate: Callable[[], float] | None = None,
-    ):
-        self.column, self.called = column, called
-        self.panels = {panel: [column]}
-        self._others = []
-        if validate:
-            self.panels[panel].append(f"validation_{column}")
-            self._others.append((f"validation_{column}", f"validation {called}", validate))
-        for name, evaluate in (measures or {}).items():
-            title = name.replace("_", " ")
-            self.panels[title] = [name]
-            self._others.append((name, title, evaluate))
-        self.cost = math.nan
-
-    def interval(self, n_minibatches: int) -> int:
-        return n_minibatches
-
-    def measure(self, iteration: int, cost: float, where: str) -> tuple[dict[str, float], bool]:
-        self.cost = cost
-        measured = {self.column: cost}
-        report = f"{where}, {self.called} {cost:f}"
-        for column, title, evaluate in self._others:
-            measured[column] = float(evaluate())
-            report += f", {title} {measured[column]:f}"
-        say(report)
-        return measured, True
-
-    def remember(self) -> dict[str, Any]:
-        return {"cost": self.cost}
-
-    def restore(self, remembered: Mapping[str, Any]) -> None:
-        self.cost = remembered["cost"]
-
-    def summary(self) -> str:
-        if math.isnan(self.cost):
-            return "There was no whole epoch yet"
-        return f"The last epoch's mean {self.called} is {self.cost:f}"
+        self.best_error, self.best_iteration = remembered["best_error"], remembered["best_iteration"]
+        self.patience = remembered["patience"]

@@ -1,8 +1,8 @@
 """The training loop: stages of minibatches one after the other, progress, and a run that can be
 interrupted or killed at any moment and resumed with the same results as one left alone.
 
-What is measured meanwhile, and when a stage ends, is a `Monitor`'s to say. The loop knows no model: what it
-trains is given as plain functions, and as shared variables that have ``get_value`` and ``set_value``.
+What is measured meanwhile, and when a stage ends, is a `StageMonitor`'s to say. The loop knows no model:
+what it trains is given as plain functions, and as shared variables that have ``get_value`` and ``set_value``.
 """
 
 import json
@@ -19,7 +19,6 @@ from tqdm import tqdm
 from . import provenance, storage
 from .curves import LearningCurve
 from .interruption import Interruption
-from .monitors import Monitor
 from .progress import progress_bar, say
 from .provenance import Provenance
 from .run_folder import (
@@ -30,6 +29,7 @@ from .run_folder import (
     read_checkpoint,
     set_earlier_run_aside,
 )
+from .stage_monitors import StageMonitor
 from .storage import UserError
 from .variables import SharedVariable, set_values
 
@@ -55,7 +55,7 @@ class Stage:
     start: Callable[[], Callable[[int], Any]]
     n_minibatches: int
     epochs: int
-    monitor: Monitor
+    monitor: StageMonitor
     name: str = ""
     illustrate: Callable[[Mapping[str, np.ndarray]], None] | None = None
     illustrate_epoch: Callable[[int, Mapping[str, np.ndarray]], None] | None = None
@@ -356,7 +356,7 @@ def train(
     n_minibatches: int,
     *,
     epochs: int,
-    monitor: Monitor,
+    monitor: StageMonitor,
     illustrate: Callable[[Mapping[str, np.ndarray]], None] | None = None,
     illustrate_epoch: Callable[[int, Mapping[str, np.ndarray]], None] | None = None,
     **run: Any,

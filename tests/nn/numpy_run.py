@@ -15,7 +15,8 @@ if __name__ == "__main__":
     import _checkout  # noqa: F401
 
 from graphlib.nn import storage, training
-from graphlib.nn.monitors import EarlyStopping, Validation
+from graphlib.nn.monitors import Patience
+from graphlib.nn.stage_monitors import Validation
 
 N_MINIBATCHES, BATCH_SIZE, N_IN, N_OUT = 23, 10, 6, 3
 
@@ -65,7 +66,7 @@ class Classifier:
 
 def run(classifier: Classifier, folder: Path, **options) -> training.Outcome:
     """Trains `classifier` for at most 40 epochs, saving at every validation."""
-    stopping = EarlyStopping(patience=150)
+    stopping = Patience(150)
     settings = {"epochs": 40, "save_seconds": 0.0} | options
     return training.train(
         classifier.step,

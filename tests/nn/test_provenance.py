@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from graphlib.nn import provenance, storage, training
-from graphlib.nn.monitors import EarlyStopping, EveryEpoch, Validation
+from graphlib.nn.monitors import Patience
 from graphlib.nn.provenance import Provenance, fingerprint
+from graphlib.nn.stage_monitors import EveryEpoch, Validation
 from graphlib.nn.storage import UserError
 
 
@@ -144,7 +145,7 @@ def changed(value, path, new):
 
 
 def early_stopping(folder, **options):
-    monitor = Validation(EarlyStopping(4), lambda: 0.5, lambda: 0.6)
+    monitor = Validation(Patience(4), lambda: 0.5, lambda: 0.6)
     return training.train(lambda index: 1.0, 2, epochs=4, monitor=monitor, model={}, folder=folder, **options)
 
 

@@ -24,8 +24,9 @@ from PIL import Image
 
 from graphlib.nn import storage, training
 from graphlib.nn.curves import LearningCurve
-from graphlib.nn.monitors import EarlyStopping, EveryEpoch, Patience, Validation
+from graphlib.nn.monitors import EarlyStopping, Patience
 from graphlib.nn.run_folder import read_checkpoint
+from graphlib.nn.stage_monitors import EveryEpoch, Validation
 from graphlib.nn.storage import UserError
 from graphlib.nn.training import Stage
 from tests.nn import numpy_run
@@ -35,7 +36,7 @@ from tests.nn.numpy_run import N_MINIBATCHES, Classifier, Shared, run
 
 
 def test_patience_grows_only_with_a_marked_improvement():
-    stopping = EarlyStopping(patience=10, patience_increase=2, improvement_threshold=0.9)
+    stopping = Patience(10, increase=2, threshold=0.9)
     # (minibatches seen, error, is it the best?, patience after it), worked out by hand:
     # twice the minibatches before this one, where the error is below 0.9 times the best
     for iteration, error, best, patience in [
@@ -54,7 +55,7 @@ def test_patience_grows_only_with_a_marked_improvement():
 def train_on_errors(folder: Path, errors, n_minibatches: int, patience: int, epochs: int, threshold=0.9):
     """Runs the loop on given validation errors (the last repeated): (indices trained on, its stopping)."""
     indices, waiting = [], list(errors)
-    stopping = EarlyStopping(patience, patience_increase=2, improvement_threshold=threshold)
+    stopping = Patience(patience, increase=2, threshold=threshold)
     training.train(
         lambda index: indices.append(index) or 1.0,
         n_minibatches,
@@ -79,7 +80,7 @@ def test_training_stops_where_patience_ends(tmp_path):
 
 def test_counted_patience_stops_behind_so_many_failures_in_a_row(tmp_path):
     waiting = iter([0.5, 0.6, 0.5, 0.4, 0.4, 0.41, 0.42, 0.1])
-    indices, stopping = [], Patience(2)
+    indices, stopping = [], EarlyStopping(2)
     outcome = training.train(
         lambda index: indices.append(index) or 1.0,
         5,
@@ -98,7 +99,7 @@ def test_counted_patience_is_remembered(tmp_path):
     errors = [0.5, 0.4, 0.6, 0.7, 0.8, 0.9]
 
     def run(epochs, waiting, **options):
-        stopping = Validation(Patience(2), lambda: waiting.pop(0), lambda: 0.5, every=4)
+        stopping = Validation(EarlyStopping(2), lambda: waiting.pop(0), lambda: 0.5, every=4)
         shared = {"W": Shared(np.zeros(1))}
         return training.train(
             lambda index: 1.0, 4, epochs=epochs, monitor=stopping, model=shared, folder=tmp_path, **options
@@ -191,7 +192,7 @@ def test_best_model_is_the_one_with_the_best_validation_error(tmp_path):
         step,
         5,
         epochs=4,
-        monitor=Validation(EarlyStopping(patience=1000), lambda: next(errors), lambda: 0.1),
+        monitor=Validation(Patience(1000), lambda: next(errors), lambda: 0.1),
         model={"W": weights},
         folder=tmp_path,
     )
@@ -207,7 +208,7 @@ def test_curve_as_table_and_picture(tmp_path):
         lambda index: next(costs),
         2,
         epochs=2,
-        monitor=Validation(EarlyStopping(patience=1000), lambda: next(errors), lambda: 0.25),
+        monitor=Validation(Patience(1000), lambda: next(errors), lambda: 0.25),
         model={"W": Shared(np.zeros(1))},
         folder=tmp_path,
     )
@@ -460,7 +461,7 @@ class TwoStages:
     def run(self, folder: Path, epochs: int = 3, **options) -> training.Outcome:
         monitors = {
             "first": EveryEpoch("first_cost"),
-            "second": Validation(EarlyStopping(1000), self.error, lambda: 0.25),
+            "second": Validation(Patience(1000), self.error, lambda: 0.25),
         }
         stages = [
             Stage(partial(self.start, name), 4, n, monitors[name], name)

@@ -10,8 +10,8 @@ import numpy as np
 
 import graphlib
 from graphlib.nn import command_line, storage, training
-from graphlib.nn.monitors import EveryEpoch
 from graphlib.nn.progress import say
+from graphlib.nn.stage_monitors import EveryEpoch
 from graphlib.nn.variables import random_states
 from hmc.hmc import HMC_sampler
 
