@@ -255,15 +255,15 @@ def _number(value: Any) -> float:
 
 
 def _truth(value: Any) -> bool:
-    if isinstance(value, str) and value.lower() in _TRUTHS:
-        return _TRUTHS[value.lower()]
+    if isinstance(value, str) and value.lower() in TRUTHS:
+        return TRUTHS[value.lower()]
     if not isinstance(value, bool):
         raise _WrongType("true or false", value)
     return value
 
 
 #: what people write in YAML, and what `yaml_text` leaves as text since it can be one as well
-_TRUTHS = {"yes": True, "on": True, "no": False, "off": False}
+TRUTHS = {"yes": True, "on": True, "no": False, "off": False}
 
 
 def _text(value: Any) -> str:
