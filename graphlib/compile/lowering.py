@@ -18,6 +18,7 @@ from ..scalar.expression import Expr
 from ..scalar.functions import is_cheap
 from ..scalar.integer import Poly, Symbol, flat_index, row_major
 from ..scalar.lowered import Call, Check, Loop, Operand, Piece, Product, Pull, Push, Reduction
+from ..scalar.reductions import REDUCERS
 from .limits import AnyCheck, Claim, Limits, Sizes
 
 #: the loop indices of all kernels, outermost first
@@ -426,9 +427,8 @@ class Lowering:
             return Value(v, tuple(shape[a] for a in real), index, lowered.at(*index))
         domain = tuple(self.named(n) for n in lowered.domain)
         real = [axis for axis, n in enumerate(domain) if n != 1]
-        if lowered.kind.startswith(
-            "arg"
-        ):  # the first extremum is kept in registers: the axis looked along comes last
+        if REDUCERS[lowered.kind].finds_index:
+            # the first extremum is kept in registers: the axis looked along comes last
             real.sort(key=lambda axis: axis in lowered.axes)
         place = {axis: LOOP[k] for k, axis in enumerate(real)}
         full = tuple(Poly.of(place.get(axis, 0)) for axis in range(len(domain)))

@@ -101,6 +101,7 @@ class Elementwise(Op):
         arity: int,
         widens: bool,
         fails: Failure | None,
+        commutative: bool,
     ) -> None:
         self.name = name
         self.numpy = numpy
@@ -109,6 +110,7 @@ class Elementwise(Op):
         self.arity = arity
         self.widens = widens
         self.fails = fails
+        self.commutative = commutative
 
     def parameters(self) -> tuple:
         return (self.name,)
@@ -296,6 +298,7 @@ def elementwise(
     dtypes: tuple | None = None,
     smooth: bool = True,
     fails: Failure | None = None,
+    commutative: bool = False,
     *,
     cost: int,
     text: str | Text | None = None,
@@ -310,14 +313,15 @@ def elementwise(
     ``COMPARISON`` (gives bools), ``LOGICAL`` (takes bools and integers) or ``CHOICE`` (a bool, then operands
     of one dtype). ``domain`` and ``domain2``: from where the tests draw the operands; ``dtypes``: other ones
     than the rule's to try it with, of which ``ALL`` says that bools stay bools; ``smooth``: whether it is
-    tried to second order. ``fails``: which integers fail the call. ``cost``, ``text``, ``c`` and ``cuda``:
-    see ``scalar.functions``.
+    tried to second order. ``commutative``: whether operands may change places. ``fails``: which integers
+    fail the call. ``cost``, ``text``, ``c`` and ``cuda``: see ``scalar.functions``.
 
     Errors: ValueError where a column is missing or the name is taken.
     """
     dtypes = dtypes or _DTYPES[rule]
     define(name, arity, tuple(dict.fromkeys(map(kind_of, dtypes))), cost=cost, text=text, c=c, cuda=cuda)
-    op = Elementwise(name, numpy, gradient, rule, arity, rule == ARITHMETIC and "bool" not in dtypes, fails)
+    widens = rule == ARITHMETIC and "bool" not in dtypes
+    op = Elementwise(name, numpy, gradient, rule, arity, widens, fails, commutative)
     op.__doc__ = doc or f"Elementwise {name}."
     _ROWS[name] = op
     smooth = smooth and gradient is not None
@@ -787,6 +791,7 @@ add = elementwise(
     c=Text("{0} + {1}", "({t})({0} + {1})"),
     cuda=Text("{0} + {1}", "({t})(({u}){0} + ({u}){1})"),
     cost=CHEAP,
+    commutative=True,
 )
 sub = elementwise(
     "sub",
@@ -808,6 +813,7 @@ mul = elementwise(
     c=Text("{0} * {1}", "({t})({0} * {1})"),
     cuda=Text("{0} * {1}", "({t})(({u}){0} * ({u}){1})"),
     cost=CHEAP,
+    commutative=True,
 )
 true_div = elementwise(
     "true_div",
@@ -878,6 +884,7 @@ maximum = elementwise(
     c=Text("gl_max_{s}({0}, {1})", "({0} > {1} ? {0} : {1})"),
     cuda="gl_max<{o}>({0}, {1})",
     cost=CHEAP,
+    commutative=True,
 )
 minimum = elementwise(
     "minimum",
@@ -890,6 +897,7 @@ minimum = elementwise(
     c=Text("gl_min_{s}({0}, {1})", "({0} < {1} ? {0} : {1})"),
     cuda="gl_min<{o}>({0}, {1})",
     cost=CHEAP,
+    commutative=True,
 )
 arctan2 = elementwise(
     "arctan2",
@@ -912,6 +920,7 @@ logaddexp = elementwise(
     c="gl_logaddexp_{s}({0}, {1})",
     cuda="gl_logaddexp({0}, {1})",
     cost=COSTLY,
+    commutative=True,
 )
 log1mexp = elementwise(
     "log1mexp",
@@ -945,8 +954,10 @@ xlogy0 = elementwise(
     cuda="{0} == 0 ? 0 : {0} * log{f}({1})",
     cost=COSTLY,
 )
-eq = elementwise("eq", np.equal, None, COMPARISON, 2, (0, 3), text="{0} == {1}", cost=CHEAP)
-neq = elementwise("neq", np.not_equal, None, COMPARISON, 2, (0, 3), text="{0} != {1}", cost=CHEAP)
+eq = elementwise("eq", np.equal, None, COMPARISON, 2, (0, 3), text="{0} == {1}", cost=CHEAP, commutative=True)
+neq = elementwise(
+    "neq", np.not_equal, None, COMPARISON, 2, (0, 3), text="{0} != {1}", cost=CHEAP, commutative=True
+)
 lt = elementwise("lt", np.less, None, COMPARISON, 2, text="{0} < {1}", cost=CHEAP)
 le = elementwise("le", np.less_equal, None, COMPARISON, 2, text="{0} <= {1}", cost=CHEAP)
 gt = elementwise("gt", np.greater, None, COMPARISON, 2, text="{0} > {1}", cost=CHEAP)
@@ -962,6 +973,7 @@ and_ = elementwise(
     doc="Logical or bitwise and.",
     text="({t})({0} & {1})",
     cost=CHEAP,
+    commutative=True,
 )
 or_ = elementwise(
     "or_",
@@ -974,6 +986,7 @@ or_ = elementwise(
     doc="Logical or bitwise or.",
     text="({t})({0} | {1})",
     cost=CHEAP,
+    commutative=True,
 )
 xor = elementwise(
     "xor",
@@ -986,6 +999,7 @@ xor = elementwise(
     doc="Logical or bitwise exclusive or.",
     text="({t})({0} ^ {1})",
     cost=CHEAP,
+    commutative=True,
 )
 
 switch = elementwise(

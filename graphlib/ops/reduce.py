@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,13 +18,58 @@ from ..errors import ShapeError
 from ..graph import Apply, TensorType, Variable
 from ..graph.types import dtype_name, is_float
 from ..scalar import expression as ex
+from ..scalar.functions import Text
 from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Reduction
+from ..scalar.reductions import HIGHEST, LOWEST, Reducer, define
 from .elementwise import ALL, cast, eq, exp, log, mul, sqr, sqrt, switch
 from .op import NUMBERS, Op, Sample, as_variable, normalize_axes, normalize_axis, not_differentiable, register
 
-_NUMPY = {"sum": np.sum, "prod": np.prod, "max": np.max, "min": np.min, "all": np.all, "any": np.any}
-_EMPTY_FAILS = ("max", "min", "argmax", "argmin")
+
+class Row(NamedTuple):
+    """What a reduction is beside what its name says in the scalar language (``scalar.reductions``).
+
+    ``numpy(x, axes, dtype)``; ``gradient(x, o, g, axes)``, where the reduced axes of the output and of its
+    gradient are back with length 1, or None where it is zero everywhere; ``empty``: whether no elements have
+    a value.
+    """
+
+    numpy: Callable[[np.ndarray, tuple[int, ...], np.dtype], Any]
+    gradient: Callable[[Variable, Variable, Variable, tuple[int, ...]], Variable] | None
+    empty: bool
+
+
+_ROWS: dict[str, Row] = {}
+
+
+def reduction(
+    reducer: Reducer,
+    numpy: Callable[[np.ndarray, tuple[int, ...], np.dtype], Any],
+    gradient: Callable[[Variable, Variable, Variable, tuple[int, ...]], Variable] | None,
+    *,
+    empty: bool = True,
+    dtypes: tuple[str, ...] = NUMBERS,
+    doc: str = "",
+    build: Callable[..., Variable] | None = None,
+) -> Callable[..., Variable]:
+    """A new row: a reduction of every stage, under its name in graphs and in ``T``.
+
+    ``reducer`` says how it is computed; ``numpy``, ``gradient`` and ``empty`` are as in ``Row``. ``dtypes``:
+    those that the tests try it with. ``build``: what users call, where it does more than to bring ``axis``
+    and ``keepdims`` into form.
+
+    Errors: ValueError where the name is taken.
+    """
+    kind = define(reducer).name
+    _ROWS[kind] = Row(numpy, gradient, empty)
+    if build is None:
+
+        def build(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
+            return _reduce(kind, x, axis, keepdims)
+
+        build.__name__, build.__doc__ = kind, doc
+    register(kind, build, _samples(build, dtypes, gradient is not None, empty), doc or build.__doc__ or "")
+    return build
 
 
 class Reduce(Op):
@@ -35,6 +80,10 @@ class Reduce(Op):
         self.kind = kind
         self.axes = axes
 
+    @property
+    def row(self) -> Row:
+        return _ROWS[self.kind]
+
     def parameters(self) -> tuple:
         return self.kind, self.axes
 
@@ -42,32 +91,24 @@ class Reduce(Op):
         return f"{self.kind}{{axis={', '.join(map(str, self.axes))}}}"
 
     def infer(self, x: Variable) -> list[TensorType]:
-        if self.kind in _EMPTY_FAILS and builtins.any(x.type.shape[a] == 0 for a in self.axes):
+        if not self.row.empty and builtins.any(x.type.shape[a] == 0 for a in self.axes):
             raise ShapeError(f"T.{self.kind} over an axis of length 0 of {x.describe()} has no value")
         return [TensorType(x.dtype, [n for i, n in enumerate(x.type.shape) if i not in self.axes])]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
         (x,), (g,) = node.inputs, grads
-        if self.kind in ("all", "any"):
+        if self.row.gradient is None:
             return [None]
-        g = restore_axes(g, self.axes, x.ndim)
-        if self.kind == "sum":
-            return [broadcast_like(g, x)]
-        if self.kind == "prod":
-            return [g * _products_of_others(x, self.axes)]
-        return [switch(eq(x, restore_axes(node.outputs[0], self.axes, x.ndim)), g, 0)]
+        o, g = (restore_axes(v, self.axes, x.ndim) for v in (node.outputs[0], g))
+        return [self.row.gradient(x, o, g, self.axes)]
 
     def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
         dtype = node.outputs[0].type.numpy_dtype
-        if self.kind == "sum" and dtype.kind == "f":
-            return np.asarray(exact_sum(x, self.axes), dtype=dtype)
-        if self.kind in ("sum", "prod"):
-            return np.asarray(_NUMPY[self.kind](x, axis=self.axes, dtype=dtype))
-        return np.asarray(_NUMPY[self.kind](x, axis=self.axes), dtype=dtype)
+        return np.asarray(self.row.numpy(x, self.axes, dtype), dtype=dtype)
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Reduction:
         (x,) = operands
-        if self.kind in _EMPTY_FAILS:
+        if not self.row.empty:
             require_elements(node, x, self.axes, require)
         return Reduction(self.kind, x.shape, self.axes, x.at)
 
@@ -343,11 +384,59 @@ def _arg_samples(build: Callable) -> Callable[[], list[Sample]]:
     return samples
 
 
-register("sum", sum, _samples(sum, ALL, True, True), sum.__doc__ or "")
-register("prod", prod, _samples(prod, NUMBERS, True, True), prod.__doc__ or "")
-register("max", max, _samples(max, ALL, True, False), max.__doc__ or "")
-register("min", min, _samples(min, ALL, True, False), min.__doc__ or "")
-register("all", all, _samples(all, ALL, False, True), all.__doc__ or "")
-register("any", any, _samples(any, ALL, False, True), any.__doc__ or "")
-register("argmax", argmax, _arg_samples(argmax), argmax.__doc__ or "")
-register("argmin", argmin, _arg_samples(argmin), argmin.__doc__ or "")
+def _sum(x: np.ndarray, axes: tuple[int, ...], dtype: np.dtype) -> Any:
+    return exact_sum(x, axes) if dtype.kind == "f" else np.sum(x, axis=axes, dtype=dtype)
+
+
+def _extremum_gradient(x: Variable, o: Variable, g: Variable, axes: tuple[int, ...]) -> Variable:
+    return switch(eq(x, o), g, 0)
+
+
+# The table of those that keep the dtype, and of those that find an index.
+
+reduction(
+    Reducer("sum", "add", 0, Text("+", "+")),
+    _sum,
+    lambda x, o, g, axes: broadcast_like(g, x),
+    dtypes=ALL,
+    build=sum,
+)
+reduction(
+    Reducer("prod", "mul", 1, Text("*", "*")),
+    lambda x, axes, dtype: np.prod(x, axis=axes, dtype=dtype),
+    lambda x, o, g, axes: g * _products_of_others(x, axes),
+    build=prod,
+)
+reduction(
+    Reducer("max", "maximum", LOWEST, Text(integer="max")),
+    lambda x, axes, dtype: np.max(x, axis=axes),
+    _extremum_gradient,
+    empty=False,
+    dtypes=ALL,
+    build=max,
+)
+reduction(
+    Reducer("min", "minimum", HIGHEST, Text(integer="min")),
+    lambda x, axes, dtype: np.min(x, axis=axes),
+    _extremum_gradient,
+    empty=False,
+    dtypes=ALL,
+    build=min,
+)
+reduction(
+    Reducer("all", "and_", 1, Text(integer="&"), truth=True),
+    lambda x, axes, dtype: np.all(x, axis=axes),
+    None,
+    dtypes=ALL,
+    build=all,
+)
+reduction(
+    Reducer("any", "or_", 0, Text(integer="|"), truth=True),
+    lambda x, axes, dtype: np.any(x, axis=axes),
+    None,
+    dtypes=ALL,
+    build=any,
+)
+for _kind, _ahead, _build in (("argmax", "gt", argmax), ("argmin", "lt", argmin)):
+    define(Reducer(_kind, _ahead, -1, finds_index=True))
+    register(_kind, _build, _arg_samples(_build), _build.__doc__ or "")

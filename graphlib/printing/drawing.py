@@ -39,7 +39,6 @@ _COLOURS = {
     "output": ("#fddcb0", "#c8700a"),
     "update": ("#ead6ee", "#84418f"),
 }
-_COMMUTATIVE = {"add", "mul", "maximum", "minimum", "eq", "neq", "and_", "or_", "xor", "logaddexp"}
 
 _POINT = 1 / 72
 _LABEL, _DETAIL, _SMALL = (FontProperties(family="DejaVu Sans", size=size) for size in (9, 7, 6))
@@ -227,9 +226,7 @@ def _diagram_of(subject: Subject, print_type: bool) -> _Diagram:
         source(variable, None)
     for node in subject.nodes():
         diagram.add(node, "operation", *_node_lines(node, print_type, named_below))
-        numbered = len(node.inputs) > 1 and not (
-            isinstance(node.op, Elementwise) and node.op.name in _COMMUTATIVE
-        )
+        numbered = len(node.inputs) > 1 and not (isinstance(node.op, Elementwise) and node.op.commutative)
         for i, variable in enumerate(node.inputs):
             link(variable, node, i if numbered else None)
     for i, variable in enumerate(subject.outputs):

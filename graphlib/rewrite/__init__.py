@@ -49,29 +49,27 @@ def _folded_early(node: Apply) -> bool:
     return not (type(node.op) is Elementwise and node.op.name in _ROUNDS_AWAY)
 
 
-_STABLE = (*SOFTMAX, *STABILIZE, *LOGARITHMS)
+_STABLE = (SOFTMAX, STABILIZE, LOGARITHMS)
 
 #: what changes nothing but stability
-_STABILIZING = (Phase([*STRUCTURE, *_STABLE], folds=lambda node: False),)
+_STABILIZING = (Phase(STRUCTURE, *_STABLE, folds=lambda node: False),)
 
 #: before loops are looked at: equal nodes are one, views are simple, logarithms of outputs have moved inside
 _PLAIN = (
-    Phase([], once=True, folds=_folded_early),
-    Phase([*STRUCTURE, *AFTER_GRADIENTS, *USELESS, *_STABLE], once=True, folds=_folded_early),
+    Phase(once=True, folds=_folded_early),
+    Phase(STRUCTURE, AFTER_GRADIENTS, USELESS, *_STABLE, once=True, folds=_folded_early),
 )
 
 _PHASES = (
     # equal nodes become one, so that it can be counted what is used once
-    Phase([], once=True, folds=_folded_early),
-    Phase([*STRUCTURE, *AFTER_GRADIENTS, *USELESS, *_STABLE], once=True, folds=_folded_early),
-    Phase([*STRUCTURE, *AFTER_GRADIENTS, *USELESS, *_STABLE, *CANONICAL, *BEFORE_SUMS]),
-    Phase([*STRUCTURE, *AFTER_GRADIENTS, *USELESS, *EXPAND], once=True, only_for=COMPOSITES),
-    Phase([*STRUCTURE, *AFTER_GRADIENTS, *USELESS, *CANONICAL, *SPECIALIZE]),
+    Phase(once=True, folds=_folded_early),
+    Phase(STRUCTURE, AFTER_GRADIENTS, USELESS, *_STABLE, once=True, folds=_folded_early),
+    Phase(STRUCTURE, AFTER_GRADIENTS, USELESS, *_STABLE, CANONICAL, BEFORE_SUMS),
+    Phase(STRUCTURE, AFTER_GRADIENTS, USELESS, EXPAND, once=True, only_for=COMPOSITES),
+    Phase(STRUCTURE, AFTER_GRADIENTS, USELESS, CANONICAL, SPECIALIZE),
 )
 #: for what is left of an expression where no row was added to a gradient; its rules are for that alone
-_WITHOUT_ROWS = (
-    Phase([*STRUCTURE, *AFTER_GRADIENTS, *USELESS, *_STABLE, *CANONICAL, *BEFORE_SUMS, *NOTHING_ADDED]),
-)
+_WITHOUT_ROWS = (Phase(STRUCTURE, AFTER_GRADIENTS, USELESS, *_STABLE, CANONICAL, BEFORE_SUMS, NOTHING_ADDED),)
 
 
 def stabilized(results: list[Variable], stop_at: Collection[Variable] = ()) -> list[Variable]:

@@ -22,7 +22,6 @@ from ..ops.create import ARange
 from ..ops.scan import Scan
 from ..ops.shape import BroadcastTo
 from .lengths import Lengths
-from .patterns import COMMUTATIVE
 from .rules import Composite, Phase, Rule
 
 #: elements of constants that are compared by value, and of those that folding may make, at most
@@ -250,7 +249,7 @@ def fold(node: Apply) -> Constant | None:
 def _identity(op: Any, inputs: Sequence[Variable]) -> tuple:
     """What equal nodes have in common."""
     operands = tuple(map(id, inputs))
-    if type(op) is ew.Elementwise and op.name in COMMUTATIVE and operands[0] > operands[1]:
+    if type(op) is ew.Elementwise and op.commutative and operands[0] > operands[1]:
         operands = operands[::-1]
     return op, operands
 

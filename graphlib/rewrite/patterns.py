@@ -16,8 +16,6 @@ from ..ops import elementwise as ew
 from ..ops.op import REGISTRY
 from ..ops.shape import BroadcastTo, DimShuffle
 
-COMMUTATIVE = frozenset(("add", "mul", "maximum", "minimum", "eq", "neq", "and_", "or_", "xor", "logaddexp"))
-
 Match = Callable[[Variable, dict], bool]
 
 #: kinds of operands that no operation made: a constant of one element without and with axes, anything else
@@ -28,6 +26,11 @@ _KNOWN_NUMBERS = {0: ("the number", 0), 1: ("the number", 1), -1: ("the number",
 
 #: operands that a signature describes at most; no pattern looks at more
 _DESCRIBED = 4
+
+
+def is_commutative(kind: Any) -> bool:
+    """Whether operands of an elementwise operation, by its name, may change places."""
+    return isinstance(kind, str) and REGISTRY[kind].build.commutative
 
 
 def kind_of(node: Apply) -> Any:
@@ -194,7 +197,7 @@ class Call(Pattern):
         if self.operands is None:
             return [Alternative(self, None, self._match(None))]
         orders = [self.operands]
-        if self.kind in COMMUTATIVE and self.operands[0] is not self.operands[1]:
+        if is_commutative(self.kind) and self.operands[0] is not self.operands[1]:
             orders.append(self.operands[::-1])
         return [
             Alternative(self, operands, self._match(chosen))

@@ -56,12 +56,15 @@ class RuleSet(list):
     def __init__(self, group: str) -> None:
         super().__init__()
         self.group = group
+        self.phases: list[Phase] = []
 
     def rule(self, name: str, *patterns: Call) -> Callable[[Callable], Callable]:
         """Make the function a rule called ``name`` that starts at any of the patterns."""
 
         def decorate(function: Callable) -> Callable:
             self.append(Rule(name, self.group, patterns, function))
+            for phase in self.phases:
+                phase.forget()
             return function
 
         return decorate
@@ -76,7 +79,7 @@ class Phase:
 
     def __init__(
         self,
-        rules: Iterable[Rule],
+        *sets: RuleSet,
         once: bool = False,
         only_for: Iterable[type] = (),
         folds: Callable[[Apply], bool] = lambda node: True,
@@ -84,8 +87,16 @@ class Phase:
         self.once = once
         self.folds = folds
         self.only_for = frozenset(only_for)
+        self._sets = sets
         self._candidates: dict[tuple, tuple[tuple[Rule, Alternative], ...]] = {}
-        self._alternatives = [(rule, alternative) for rule in rules for alternative in rule.alternatives]
+        for rules in sets:
+            rules.phases.append(self)
+        self.forget()
+
+    def forget(self) -> None:
+        """Look at the sets again, to which a rule was added."""
+        self._candidates.clear()
+        self._alternatives = [(rule, a) for rules in self._sets for rule in rules for a in rule.alternatives]
 
     def candidates(self, node: Apply) -> tuple[tuple[Rule, Alternative], ...]:
         """The rules that may fit a node, each with the form of its pattern that does."""

@@ -53,8 +53,7 @@ class Pull:
 
 @dataclass(frozen=True)
 class Reduction:
-    """A loop nest over ``domain`` whose ``axes`` are reduced by ``kind`` (sum, prod, max, min, all, any,
-    argmax, argmin)."""
+    """A loop nest over ``domain`` whose ``axes`` are reduced by ``kind``, a name of ``REDUCERS``."""
 
     kind: str
     domain: tuple[Poly, ...]

@@ -28,7 +28,7 @@ X = np.linspace(-2, 2, 12).reshape(3, 4)
 def phase(*patterns, function, once=False):
     rules = RuleSet("test")
     rules.rule("the rule under test", *patterns)(function)
-    return Phase(rules, once)
+    return Phase(rules, once=once)
 
 
 # Merging and folding

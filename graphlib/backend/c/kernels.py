@@ -13,31 +13,11 @@ from ...graph import Variable
 from ...scalar.expression import integer, walk
 from ...scalar.functions import COSTLY, is_costly
 from ...scalar.integer import ZERO, Poly, Symbol, flat_index, product
+from ...scalar.reductions import REDUCERS
 from ..expressions import describe
 from .expressions import Printer, Scope
-from .scalar import C_TYPES, LOCAL_TYPES, SUFFIXES, literal
+from .scalar import C_TYPES, LOCAL_TYPES, SUFFIXES, begun_at, print_function
 
-# the neutral element of a reduction, how a value is taken in, and the operator of OpenMP's reduction clause
-_NEUTRAL = {"sum": 0, "prod": 1, "all": 1, "any": 0}
-_COMBINE = {
-    "sum": "{acc} += {x};",
-    "prod": "{acc} *= {x};",
-    "all": "{acc} &= ({x} != 0);",
-    "any": "{acc} |= ({x} != 0);",
-    "max": "{acc} = {max}({acc}, {x});",
-    "min": "{acc} = {min}({acc}, {x});",
-}
-_CLAUSE = {"sum": "+", "prod": "*", "all": "&", "any": "|"}
-_LIMITS = {
-    "uint8": ("0", "255"),
-    "bool": ("0", "1"),
-    "int8": ("INT8_MIN", "INT8_MAX"),
-    "int16": ("INT16_MIN", "INT16_MAX"),
-    "int32": ("INT32_MIN", "INT32_MAX"),
-    "int64": ("INT64_MIN", "INT64_MAX"),
-    "float32": ("-INFINITY", "INFINITY"),
-    "float64": ("-INFINITY", "INFINITY"),
-}
 #: draws that are computed a run at a time, before the loop that uses them, and the turns of a run
 _DRAWS = frozenset(["random_uniform", "random_normal"])
 _RUN = 512
@@ -153,7 +133,7 @@ class KernelWriter:
                     chain = home.ancestors()
                     outer = next(b for b in chain if b.level == at)
                     self.accumulators.setdefault((outer, chain[chain.index(outer) - 1]), []).append(value)
-                if value.kind.startswith("arg") and value.reduced:
+                if finds_index(value) and value.reduced:
                     boundaries.add(value.reduced[0])
                     boundaries.add(value.reduced[0] + 1)
             else:
@@ -172,11 +152,7 @@ class KernelWriter:
             v for v in step.values if v.kind is not None and v.kept == 0 and step.axes and v.reduced
         ]
         in_memory = [v for v in step.values if v.kind is not None and v.kept is None]
-        self.splits = (
-            bool(step.axes)
-            and not in_memory
-            and not any((v.kind or "").startswith("arg") for v in self.partial)
-        )
+        self.splits = bool(step.axes) and not in_memory and not any(finds_index(v) for v in self.partial)
         for value in in_memory:
             scope.lines.append(f"{self.each(value)} = {self.neutral(value)};")
         totals = self.place_totals(in_memory, scope)
@@ -491,21 +467,18 @@ class KernelWriter:
         return kept[-1] + 1 if kept else 0
 
     def neutral(self, value: Value) -> str:
-        dtype = value.variable.dtype
-        if value.kind in _NEUTRAL:
-            return literal(_NEUTRAL[value.kind], dtype)
-        return _LIMITS[dtype][0 if value.kind == "max" else 1]
+        return begun_at(value.kind or "", value.variable.dtype)
 
     def declare(self, value: Value, scope: Scope) -> None:
         name = self.printer.name("r")
         self.printer.locals[value.variable] = (name, scope)
-        if value.kind in ("argmax", "argmin"):
+        if finds_index(value):
             scope.lines.append(f"{C_TYPES[value.element.dtype]} {name}_best = 0;")
             scope.lines.append(f"int64_t {name} = -1;")
         else:
             wide = self.sums_one_by_one(value) or self.sums_by_runs(value)
             c_type = "double" if wide else C_TYPES[value.variable.dtype]
-            start = f"{_NEUTRAL[value.kind]}" if wide else self.neutral(value)
+            start = f"{REDUCERS[value.kind].neutral}" if wide else self.neutral(value)
             scope.lines.append(f"{c_type} {name} = {start};")
 
     def sums_by_runs(self, value: Value) -> bool:
@@ -530,24 +503,17 @@ class KernelWriter:
                 return
             # nothing is reduced: the value itself
             name = self.printer.name("t")
-            single = (
-                "0"
-                if value.kind in ("argmax", "argmin")
-                else f"({x} != 0)"
-                if value.kind in ("all", "any")
-                else strip(x)
-            )
+            single = "0" if finds_index(value) else f"({x} != 0)" if REDUCERS[value.kind].truth else strip(x)
             scope.lines.append(f"const {LOCAL_TYPES[value.variable.dtype]} {name} = {single};")
             self.printer.locals[value.variable] = (name, scope)
             scope.lines.extend(self.kept(value, name))
             return
         name = self.printer.locals[value.variable][0]
-        if value.kind in ("argmax", "argmin"):
-            sign = ">" if value.kind == "argmax" else "<"
+        if finds_index(value):
+            reducer, dtype = REDUCERS[value.kind], value.element.dtype
+            ahead = print_function(reducer.combine, dtype, "bool", [x, f"{name}_best"])
             index = LOOP[value.reduced[0]].name
-            scope.lines.append(
-                f"if ({name} < 0 || {x} {sign} {name}_best || ({x} != {x} && {name}_best == {name}_best)) {{"
-            )
+            scope.lines.append(f"if ({name} < 0 || {ahead} || ({x} != {x} && {name}_best == {name}_best)) {{")
             scope.lines.append(f"    {name}_best = {x};")
             scope.lines.append(f"    {name} = {index};")
             scope.lines.append("}")
@@ -585,13 +551,11 @@ class KernelWriter:
                 continue
             if self.register_level(value) == len(value.axes):
                 continue
-            if value.kind in ("argmax", "argmin"):
+            if finds_index(value):
                 return []
             dtype = value.variable.dtype
             s = SUFFIXES[dtype]
-            operator = _CLAUSE.get(value.kind) or (
-                f"gl_{value.kind}_{s}" if dtype.startswith("float") else value.kind
-            )
+            operator = REDUCERS[value.kind].operator_of(dtype) or f"gl_{value.kind}_{s}"
             clauses.setdefault(operator, []).append(self.printer.locals[value.variable][0])
         if self.printer.checks:
             clauses["|"] = [*clauses.get("|", []), "bad"]
@@ -602,12 +566,21 @@ class KernelWriter:
         return f"{self.name}_part{self.partial.index(value)}"
 
 
+def finds_index(value: Value) -> bool:
+    """Whether a value is the index of an extremum."""
+    return value.kind is not None and REDUCERS[value.kind].finds_index
+
+
 def combine(value: Value, target: str, x: str) -> str:
     """The statement that takes ``x`` into a reduction."""
     dtype = value.variable.dtype
-    s = SUFFIXES[dtype]
-    names = {k: f"gl_{k}_{s}" if dtype.startswith("float") else f"gl_int_{k}" for k in ("max", "min")}
-    return _COMBINE[value.kind or ""].format(acc=target, x=x, **names)
+    reducer = REDUCERS[value.kind or ""]
+    operator = reducer.operator_of(dtype)
+    if reducer.truth:
+        x = f"({x} != 0)"
+    if operator is not None and not operator.isalpha():
+        return f"{target} {operator}= {x};"
+    return f"{target} = {print_function(reducer.combine, dtype, dtype, [target, x])};"
 
 
 def strip(text: str) -> str:

@@ -21,11 +21,12 @@ from ...scalar.expression import CHECKS, Expr, integer, walk
 from ...scalar.functions import is_costly
 from ...scalar.integer import Poly, Symbol, product
 from ...scalar.lowered import Check
+from ...scalar.reductions import REDUCERS
 from ..expressions import comment, describe
 from .expressions import Printer, Scope, print_poly
-from .kernels import Kernel, KernelWriter, Memory, combine
+from .kernels import Kernel, KernelWriter, Memory, combine, finds_index
 from .loops import LoopWriter
-from .scalar import C_TYPES, SUFFIXES
+from .scalar import C_TYPES, SUFFIXES, begun_at, print_function
 
 #: in front of every name that a user gave: nothing else in the file, in C's headers or among their macros
 #: begins like that
@@ -151,17 +152,18 @@ class Renderer:
         if any("gl_random_" in text or "gl_fill_" in text for text in kernels):
             headers.add("graphlib_random.h")
         head += [f'#include "{header}"' for header in sorted(headers)]
-        extrema = {
+        reduced = {
             (v.kind, v.variable.dtype)
             for s in steps
             if isinstance(s, Loops)
             for v in s.values
-            if v.kind in ("max", "min")
+            if v.kind is not None and not finds_index(v)
         }
         head += [
-            _declare_extremum(kind, dtype) for kind, dtype in sorted(extrema) if dtype.startswith("float")
+            _declare_reduction(kind, dtype)
+            for kind, dtype in sorted(reduced)
+            if REDUCERS[kind].operator_of(dtype) is None
         ]
-        head += [_INT_EXTREMA] if any(not d.startswith("float") for _, d in extrema) else []
         head += _called(kernels)
         source = "\n".join([*head, "", body, "", self.entry(self.shapes)]) + "\n"
         return Rendered(
@@ -644,10 +646,6 @@ const int64_t *gl_failure(State *s) {{ return s->wrong; }}
 double *gl_profile(State *s, int64_t *calls) {{ *calls = s->calls; return s->seconds; }}"""
 
 
-_INT_EXTREMA = """#define gl_int_max(a, b) ((a) > (b) ? (a) : (b))
-#define gl_int_min(a, b) ((a) < (b) ? (a) : (b))"""
-
-
 #: calls of a function from which on it is compiled once, as a vector function, and called; inlined, each
 #: costs the compiler some hundredths of a second
 _CALLS = 48
@@ -677,12 +675,12 @@ def _called(kernels: list[str]) -> list[str]:
     return ["#ifndef __clang__", *lines, "#endif"] if lines else []
 
 
-def _declare_extremum(kind: str, dtype: str) -> str:
+def _declare_reduction(kind: str, dtype: str) -> str:
     s, t = SUFFIXES[dtype], C_TYPES[dtype]
-    start = "-INFINITY" if kind == "max" else "INFINITY"
+    combined = print_function(REDUCERS[kind].combine, dtype, dtype, ["omp_out", "omp_in"])
     return (
-        f"#pragma omp declare reduction(gl_{kind}_{s} : {t} : omp_out = gl_{kind}_{s}(omp_out, omp_in)) "
-        f"initializer(omp_priv = {start})"
+        f"#pragma omp declare reduction(gl_{kind}_{s} : {t} : omp_out = {combined}) "
+        f"initializer(omp_priv = {begun_at(kind, dtype)})"
     )
 
 

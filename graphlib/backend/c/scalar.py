@@ -6,6 +6,7 @@ import math
 
 from ...scalar.expression import Expr
 from ...scalar.functions import FUNCTIONS
+from ...scalar.reductions import HIGHEST, REDUCERS
 from ..expressions import decimal
 
 C_TYPES = {
@@ -39,6 +40,17 @@ _UNSIGNED = {
     "int64": "uint64_t",
 }
 
+_LIMITS = {
+    "uint8": ("0", "255"),
+    "bool": ("0", "1"),
+    "int8": ("INT8_MIN", "INT8_MAX"),
+    "int16": ("INT16_MIN", "INT16_MAX"),
+    "int32": ("INT32_MIN", "INT32_MAX"),
+    "int64": ("INT64_MIN", "INT64_MAX"),
+    "float32": ("-INFINITY", "INFINITY"),
+    "float64": ("-INFINITY", "INFINITY"),
+}
+
 
 def literal(value: object, dtype: str) -> str:
     """A number as C."""
@@ -60,17 +72,30 @@ def print_op(expr: Expr, args: list[str]) -> str:
     dtype = expr.args[-1].dtype
     if expr.op == "cast":
         return _cast(expr.args[0].dtype, expr.dtype, args[0])
-    template = FUNCTIONS[expr.op].c.of(dtype)
+    return print_function(expr.op, dtype, expr.dtype, args)
+
+
+def print_function(name: str, dtype: str, result: str, args: list[str]) -> str:
+    """A function of the scalar language, of atoms of a dtype, with a result of another."""
+    template = FUNCTIONS[name].c.of(dtype)
     return template.format(
         *args,
-        t=C_TYPES[expr.dtype],
+        t=C_TYPES[result],
         o=C_TYPES[dtype],
         u=_UNSIGNED.get(dtype),
         s=SUFFIXES[dtype],
-        r=SUFFIXES[expr.dtype],
+        r=SUFFIXES[result],
         f="f" if dtype == "float32" else "",
         inf="INFINITY",
     )
+
+
+def begun_at(kind: str, dtype: str) -> str:
+    """The neutral element of a reduction."""
+    number = REDUCERS[kind].neutral
+    if isinstance(number, str):
+        return _LIMITS[dtype][number == HIGHEST]
+    return literal(number, dtype)
 
 
 def _cast(source: str, target: str, x: str) -> str:

@@ -27,6 +27,7 @@ from .compile import load_module
 from .driver import Memory, open_device, resident
 from .host import Evaluator
 from .kernels.kernel import Kernel, KernelMemory
+from .kernels.reductions import definitions
 from .loop import loop_of
 from .recording import Graph, Recording, Returned
 from .scalar import FORMATS
@@ -71,7 +72,7 @@ class CudaExecutor(Steps):
         memory = KernelMemory(self.low, storage, self.scalars, self.dynamic if self.captures else None)
         self._write(memory)
         kernels = self.kernels()
-        self.source = "\n".join(k.text for k in kernels)
+        self.source = definitions() + "\n".join(k.text for k in kernels)
         #: where in a piece of memory the values of a call are, if kernels do not get them as arguments
         self.table = memory.table
         #: bytes of the flags of wrong indices, in front of what is returned

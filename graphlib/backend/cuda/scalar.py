@@ -65,14 +65,19 @@ def print_op(expr: Expr, args: list[str]) -> str:
     dtype = expr.args[-1].dtype
     if expr.op == "cast":
         return _cast(dtype, expr.dtype, args[0])
-    template = FUNCTIONS[expr.op].cuda.of(dtype)
+    return print_function(expr.op, dtype, expr.dtype, args)
+
+
+def print_function(name: str, dtype: str, result: str, args: list[str]) -> str:
+    """A function of the scalar language, of atoms of a dtype, with a result of another."""
+    template = FUNCTIONS[name].cuda.of(dtype)
     return template.format(
         *args,
-        t=C_TYPES[expr.dtype],
+        t=C_TYPES[result],
         o=C_TYPES[dtype],
         u=_UNSIGNED.get(dtype),
         s=_SUFFIXES.get(dtype),
-        r=_SUFFIXES.get(expr.dtype),
+        r=_SUFFIXES.get(result),
         f="f" if dtype == "float32" else "",
         inf=_INFINITY.get(dtype),
     )
@@ -94,4 +99,4 @@ class Printer(expressions.Printer):
     print_op = staticmethod(print_op)
 
 
-__all__ = ["C_TYPES", "FORMATS", "Printer", "literal", "print_op"]
+__all__ = ["C_TYPES", "FORMATS", "Printer", "literal", "print_function", "print_op"]

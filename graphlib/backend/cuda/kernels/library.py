@@ -11,13 +11,13 @@ from ...expressions import Scope
 from ..grids import SORT, THREADS
 from ..scalar import C_TYPES
 from .kernel import Kernel
-from .reductions import OPERATIONS
+from .reductions import operation
 from .writer import KernelWriter
 
 #: functions of device.cuh, which do a line with a thread
 _RUNNING = {
-    "gl_cumsum": f"gl_cumulate<{OPERATIONS['sum']}>",
-    "gl_cumprod": f"gl_cumulate<{OPERATIONS['prod']}>",
+    "gl_cumsum": f"gl_cumulate<{operation('sum')}>",
+    "gl_cumprod": f"gl_cumulate<{operation('prod')}>",
     "gl_recurrence": "gl_recurrence<false>",
     "gl_recurrence_back": "gl_recurrence<true>",
 }

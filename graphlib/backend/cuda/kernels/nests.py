@@ -17,13 +17,13 @@ from . import tiles
 from .fours import by_fours
 from .kernel import Kernel
 from .reductions import (
-    OPERATIONS,
     columns,
     finds_index,
     found,
     held_type,
     neutral,
     of_one,
+    operation,
     second_pass,
     split,
     taken,
@@ -92,7 +92,7 @@ class RowWriter:
         for value in self.partial:
             name = writer.printer.locals[value.variable][0]
             part = writer.argument("partial", value.variable, held_type(value), written=True)
-            lines.append(f"{name} = gl_block_reduce<{OPERATIONS[value.kind]}>({name}, scratch);")
+            lines.append(f"{name} = gl_block_reduce<{operation(value.kind)}>({name}, scratch);")
             lines.append(f"if (threadIdx.x == 0 && threadIdx.y == 0) {part}[blockIdx.x] = {name};")
         if self.uses_scratch or self.partial:
             lines.insert(0, "__shared__ double2 scratch[32];")
@@ -206,7 +206,7 @@ class RowWriter:
         name = writer.printer.locals[value.variable][0]
         home = self.nest.home[value.variable]
         if not any(isinstance(e, Block) for e in home.entries):
-            scope.lines.append(f"{name} = gl_team_reduce<{OPERATIONS[value.kind]}>({name}, scratch);")
+            scope.lines.append(f"{name} = gl_team_reduce<{operation(value.kind)}>({name}, scratch);")
             self.uses_scratch = True
         if found(value, name) != name:
             name = writer.named(value, found(value, name), scope)

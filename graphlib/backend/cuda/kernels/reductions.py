@@ -11,15 +11,18 @@ from collections.abc import Iterable, Sequence
 from ....compile.loops import collapsible
 from ....compile.lowering import LOOP, Value
 from ....compile.steps import Loops, accesses
+from ....scalar.functions import FUNCTIONS
 from ....scalar.integer import product
+from ....scalar.reductions import REDUCERS
+from ....scalar.reductions import neutral as number_of_nothing
 from ...expressions import Scope
 from ..grids import REDUCE_PARTS, REDUCE_WIDTH, THREADS
-from ..scalar import C_TYPES, literal
+from ..scalar import C_TYPES, literal, print_function
 from .kernel import Kernel
 from .writer import KernelWriter, leaving
 
-#: what takes two parts of a reduction together, in ``device.cuh``
-OPERATIONS = {
+#: what takes two parts of a reduction together, in ``device.cuh``; of the others it is printed
+_IN_DEVICE = {
     "sum": "gl_sum",
     "prod": "gl_prod",
     "all": "gl_all",
@@ -29,22 +32,33 @@ OPERATIONS = {
     "argmax": "gl_argmax",
     "argmin": "gl_argmin",
 }
-_NEUTRAL = {"sum": 0, "prod": 1, "all": 1, "any": 0}
-_RANGES = {
-    "bool": (0, 1),
-    "uint8": (0, 255),
-    "int8": (-128, 127),
-    "int16": (-(2**15), 2**15 - 1),
-    "int32": (-(2**31), 2**31 - 1),
-    "int64": (-(2**63), 2**63 - 1),
-    "float32": (float("-inf"), float("inf")),
-    "float64": (float("-inf"), float("inf")),
-}
+
+
+def operation(kind: str) -> str:
+    """The name of the struct that takes two parts of a reduction together."""
+    return _IN_DEVICE.get(kind) or f"gl_reduce_{kind}"
+
+
+def definitions() -> str:
+    """The structs of reductions that ``device.cuh`` does not have."""
+    lines = []
+    for kind, reducer in REDUCERS.items():
+        if kind in _IN_DEVICE:
+            continue
+        lines.append(f"struct {operation(kind)} {{")
+        types = {C_TYPES[d]: d for d in C_TYPES if FUNCTIONS[reducer.combine].cuda.of(d) is not None}
+        for c_type, dtype in types.items():
+            text = print_function(reducer.combine, dtype, dtype, ["a", "b"])
+            lines.append(
+                f"    static GL_INLINE {c_type} combine({c_type} a, {c_type} b) {{ return {text}; }}"
+            )
+        lines.append("};\n")
+    return "\n".join(lines)
 
 
 def finds_index(value: Value) -> bool:
     """Whether a value is the index of an extremum."""
-    return value.kind in ("argmax", "argmin")
+    return value.kind is not None and REDUCERS[value.kind].finds_index
 
 
 def is_precise(value: Value) -> bool:
@@ -73,9 +87,7 @@ def neutral(value: Value) -> str:
     if is_precise(value):
         return "{0, 0}"
     dtype = value.variable.dtype
-    if value.kind in _NEUTRAL:
-        return literal(_NEUTRAL[value.kind], dtype)
-    return literal(_RANGES[dtype][0 if value.kind == "max" else 1], dtype)
+    return literal(number_of_nothing(value.kind or "", dtype), dtype)
 
 
 def taken(value: Value, name: str, x: str) -> str:
@@ -85,18 +97,18 @@ def taken(value: Value, name: str, x: str) -> str:
         x = f"{held}{{{x}, {LOOP[value.reduced[0]].name}}}"
     elif is_precise(value):
         x = f"{held}{{{x}, 0}}"
-    elif value.kind in ("all", "any"):
+    elif REDUCERS[value.kind].truth:
         x = f"({held})({x} != 0)"
     else:
         x = f"({held})({x})"
-    return f"{name} = {OPERATIONS[value.kind]}::combine({name}, {x});"
+    return f"{name} = {operation(value.kind)}::combine({name}, {x});"
 
 
 def of_one(value: Value, x: str) -> str:
     """A reduction of one element."""
     if finds_index(value):
         return "0"
-    return f"({x} != 0)" if value.kind in ("all", "any") else x
+    return f"({x} != 0)" if REDUCERS[value.kind].truth else x
 
 
 def into_memory(value: Value) -> bool:
@@ -138,7 +150,7 @@ def _columns(writer: KernelWriter, value: Value) -> Kernel:
     decode_reduced = writer.decode(value.axes, reduced, "term", scope)
     inner.lines.append(taken(value, "r", writer.printer.emit(value.element, inner)))
     target = writer.target(value, outer)
-    held, op = held_type(value), OPERATIONS[value.kind]
+    held, op = held_type(value), operation(value.kind)
     lines = [
         f"__shared__ {held} parts[{REDUCE_PARTS}][{REDUCE_WIDTH}];",
         *scope.lines,
@@ -170,7 +182,7 @@ def second_pass(name: str, values: Sequence[Value], flags: int) -> str:
     so many flags of wrong indices."""
     parameters, lines = [], ["__shared__ double2 scratch[32];"]
     for k, value in enumerate(values):
-        held, op = held_type(value), OPERATIONS[value.kind]
+        held, op = held_type(value), operation(value.kind)
         parameters += [f"const {held} *part{k}", f"{C_TYPES[value.variable.dtype]} *out{k}"]
         lines += [
             f"{held} r{k} = {neutral(value)};",
@@ -189,14 +201,15 @@ def second_pass(name: str, values: Sequence[Value], flags: int) -> str:
 
 
 __all__ = [
-    "OPERATIONS",
     "columns",
+    "definitions",
     "finds_index",
     "found",
     "held_type",
     "into_memory",
     "neutral",
     "of_one",
+    "operation",
     "second_pass",
     "split",
     "taken",
