@@ -110,3 +110,35 @@ def test_what_is_chosen_in_place_of_nan_stays_chosen_in_gradients(mode):
     s = 1 / (1 + np.exp(-np.array([1.0, 2, -3])))
     np.testing.assert_allclose(got[0], [s[0] / 2, 0, (s[2] - 1) / 2], rtol=1e-12)
     np.testing.assert_allclose(got[1], [0, 0, (1 - np.tanh(-3) ** 2) / 2], rtol=1e-12)
+
+
+#: what needs elements of other places than its own, in graphlib and in NumPy
+MIXING = {
+    "dot": (lambda v: T.dot(v, T.dot(v.T, v)), lambda v: v @ (v.T @ v)),
+    "cumsum": (lambda v: T.cumsum(v, axis=1), lambda v: np.cumsum(v, axis=1)),
+    "reversed": (lambda v: v[::-1, ::-1], lambda v: v[::-1, ::-1]),
+    "sum": (lambda v: T.sum(v, axis=1, keepdims=True) * 2, lambda v: np.sum(v, axis=1, keepdims=True) * 2),
+    "max": (lambda v: v - T.max(v, axis=0), lambda v: v - np.max(v, axis=0)),
+    "softmax": (T.nnet.softmax, lambda v: np.exp(v) / np.exp(v).sum(axis=1, keepdims=True)),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_branch_that_mixes_places_needs_both_sides_of_a_choice(mode):
+    """What is elementwise in the branch sees the side that was chosen there; a product of the whole does not."""
+    x, m = T.dmatrix("x"), T.TensorType("bool", (None, None))("m")
+    v = T.switch(m, x, 0.0)
+    results = [T.switch(m, T.cosh(v) + ours(v), -1.0) for ours, _ in MIXING.values()]
+    slope = T.grad(T.sinh(v).sum() + T.dot(v, T.dot(v.T, v)).sum(), x)
+    values = np.random.RandomState(0).normal(size=(3, 4))
+    mask = values > -0.3
+    got = compiled(mode, [x, m], results)(values, mask)
+    found = compiled(mode, [x, m], slope)(values, mask)  # alone: what others read too is not seen through
+    kept = np.where(mask, values, 0)
+    for name, result in zip(MIXING, got, strict=True):
+        wanted = np.where(mask, np.cosh(kept) + MIXING[name][1](kept), -1)
+        np.testing.assert_allclose(result, wanted, rtol=1e-12, err_msg=name)
+    ones = np.ones_like(kept)
+    # of sum(a b c) by a, by b and by c
+    product = ones @ (kept.T @ kept).T + kept @ (kept.T @ ones).T + kept @ kept.T @ ones
+    np.testing.assert_allclose(found, np.where(mask, np.cosh(kept) + product, 0), rtol=1e-12)

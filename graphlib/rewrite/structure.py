@@ -132,7 +132,7 @@ def _where(c: Variable, branch: int, root: Variable, graph: Sweep) -> Variable:
     It stops at what others need too, which would be computed twice, and after a few operations.
     """
     made: dict[Variable, Variable] = {}
-    order = [root]
+    order, entered = [root], []
     for v in order:
         node = v.owner
         if node is None or type(node.op) is not ew.Elementwise or ew.may_fail(node):
@@ -140,13 +140,14 @@ def _where(c: Variable, branch: int, root: Variable, graph: Sweep) -> Variable:
         if node.op.name == "switch" and node.inputs[0] is c:
             made[v] = node.inputs[branch]
         elif len(order) <= _SEEN_IN_A_BRANCH and (v is root or graph.used_once(v)):
+            entered.append(v)
             order += node.inputs
     if not made:
         return root
-    for v in reversed(order):
-        node = v.owner
-        if v not in made and node is not None and any(made.get(i, i) is not i for i in node.inputs):
-            made[v] = node.op.make(*(made.get(i, i) for i in node.inputs))
+    # a product of the choice as a whole needs the elements of the other branch, too: it was not entered
+    for v in reversed(entered):
+        if any(i in made for i in v.owner.inputs):
+            made[v] = v.owner.op.make(*(made.get(i, i) for i in v.owner.inputs))
     return made.get(root, root)
 
 
