@@ -616,3 +616,21 @@ def test_a_gradient_of_the_wrong_shape_is_named():
         ShapeError, match=r"the gradient rule of Wrong.* gives float64\(\) for its input x float64"
     ):
         graphlib.grad(Wrong(1)(x).sum(), x)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_second_derivative_of_an_element_taken_twice(axis):
+    """Of 2 L², L = log sum exp s: 4 L p, of whose square it is 32 L p (S + L (p - S)) with S = sum p²."""
+    s = T.dmatrix("s")
+    total = T.logsumexp(s, axis=[axis])
+    first = T.grad(T.sum(T.sqr(total[[0, 0]])), s)
+    second = T.grad(T.sum(T.sqr(first)), s)
+    values = np.array([[-0.805], [-0.099], [0.881]])
+    values = values if axis == 0 else values.T
+    L = np.log(np.sum(np.exp(values)))
+    p = np.exp(values - L)
+    S = np.sum(p**2)
+    for mode in ("fast_run", "reference"):
+        got = graphlib.function([s], [first, second], mode=mode)(values)
+        np.testing.assert_allclose(got[0], 4 * L * p, rtol=1e-12)
+        np.testing.assert_allclose(got[1], 32 * L * p * (S + L * (p - S)), rtol=1e-11)

@@ -267,6 +267,8 @@ def _scattered_quotient(v: Variable, p: Variable, graph: Sweep) -> Variable | No
     if node is None or type(node.op) not in _READS or node.op.mode != "add" or number_of(node.inputs[0]) != 0:
         return None
     base, added, *places = node.inputs
+    if graph.shape(base) != graph.shape(p):
+        return None  # repeated to the shape of p
     read = graph.make(_READS[type(node.op)](node.op.entries), p, *places)
     quotient = factors(added, graph)
     if read not in quotient.under:
