@@ -125,7 +125,7 @@ MIXING = {
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_branch_that_mixes_places_needs_both_sides_of_a_choice(mode):
-    """What is elementwise in the branch sees the side that was chosen there; a product of the whole does not."""
+    """What is elementwise in the branch sees the side that was chosen there, a product does not."""
     x, m = T.dmatrix("x"), T.TensorType("bool", (None, None))("m")
     v = T.switch(m, x, 0.0)
     results = [T.switch(m, T.cosh(v) + ours(v), -1.0) for ours, _ in MIXING.values()]
