@@ -1,20 +1,14 @@
-"""Reading a dataset's file, compressed or not, with errors that name it; writing one in a single step; and
-fetching one from its source with its checksum verified.
-"""
+"""Reading a data set's file, compressed or not, with errors that name it; writing one in a single step."""
 
 import codecs
 import glob
 import gzip
-import hashlib
 import io
 import os
-import urllib.request
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
-
-from tqdm import tqdm
+from typing import BinaryIO
 
 from . import DataError
 
@@ -117,48 +111,3 @@ def _is_running(process: int) -> bool:
     except (PermissionError, OverflowError):
         pass
     return True
-
-
-class Source(NamedTuple):
-    """Where a file is published, and the checksum of its content: `algorithm` as hashlib names it."""
-
-    url: str
-    algorithm: str
-    checksum: str
-
-
-def fetch(source: Source, path: Path) -> Path:
-    """Downloads a file to `path`, unless it is there already with the right checksum; returns `path`.
-
-    The file appears when it is complete and its checksum is the published one; until then there is none.
-
-    Raises:
-        DataError: there is no connection, or what arrived has another checksum.
-    """
-    digest = hashlib.new(source.algorithm)
-    if path.is_file() and hashlib.new(source.algorithm, path.read_bytes()).hexdigest() == source.checksum:
-        return path
-
-    def transfer(file: BinaryIO) -> None:
-        with urllib.request.urlopen(source.url, timeout=60) as response:
-            size = response.length
-            with tqdm(total=size, unit="B", unit_scale=True, desc=path.name, leave=False) as progress:
-                while chunk := response.read(1 << 16):
-                    digest.update(chunk)
-                    file.write(chunk)
-                    progress.update(len(chunk))
-        if digest.hexdigest() != source.checksum:
-            raise DataError(
-                f"{source.url}: its {source.algorithm.upper()} checksum is {digest.hexdigest()}, expected "
-                f"{source.checksum}; the file was changed or damaged on its way and has not been kept"
-            )
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, transfer)
-    except OSError as error:
-        raise DataError(
-            f"{source.url}: cannot be fetched and saved as {path} ({error}); check the connection and the "
-            "folder, or get the file by other means"
-        ) from error
-    return path

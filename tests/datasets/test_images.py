@@ -12,7 +12,8 @@ import pytest
 
 from graphlib.datasets import DataError, files
 from graphlib.datasets.archives import members
-from graphlib.datasets.mnist import SHIPPED, TEST_FILES, TRAIN_FILES, load
+from graphlib.datasets.location import CHECKOUT
+from graphlib.datasets.mnist import TEST_FILES, TRAIN_FILES, load
 from graphlib.datasets.npz import read_npz
 from tests.datasets.archives_of import targz, write_folder, zipped
 
@@ -320,4 +321,4 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
 def test_the_shipped_mnist_says_what_it_is():
     dataset = load()
     assert (dataset.image_shape, dataset.classes, dataset.origin) == ((28, 28), TEN, "MNIST")
-    assert {*TRAIN_FILES, *TEST_FILES} <= {path.stem for path in SHIPPED.iterdir()}
+    assert {*TRAIN_FILES, *TEST_FILES} <= {path.stem for path in (CHECKOUT / "mnist").iterdir()}

@@ -16,10 +16,11 @@ from hypothesis.extra import numpy as hnp
 
 import graphlib.datasets.mnist
 from graphlib.datasets import DataError
+from graphlib.datasets.location import CHECKOUT
 from graphlib.datasets.mnist import TEST_FILES, TRAIN_FILES, load
 from graphlib.datasets.mnist.idx import read_idx
 
-SHIPPED = graphlib.datasets.mnist.SHIPPED
+SHIPPED = CHECKOUT / "mnist"
 TRAIN_IMAGES, TRAIN_LABELS = TRAIN_FILES
 TEST_IMAGES, TEST_LABELS = TEST_FILES
 

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from graphlib.datasets import DataError, reviews
-from graphlib.datasets.files import Source
+from graphlib.datasets.fetching import Source
+from graphlib.datasets.location import CHECKOUT, find
 from graphlib.datasets.reviews import PADDING, UNKNOWN, tokenise
 from tests.datasets.archives_of import targz, write_folder, zipped
 
@@ -51,8 +52,8 @@ def test_shipped_sentences(shipped):
 
 
 def test_shipped_file_is_the_one_described():
-    readme = (reviews.SHIPPED.parent / "README.md").read_text(encoding="utf-8")
-    content = gzip.decompress(reviews.SHIPPED.read_bytes())
+    readme = (CHECKOUT / "reviews" / "README.md").read_text(encoding="utf-8")
+    content = gzip.decompress(find("reviews", reviews.FILE).read_bytes())
     assert hashlib.sha256(content).hexdigest() in readme
     lines = content.decode("utf-8").splitlines()
     signs = Counter(np.sign(float(line.split("\t")[0])) for line in lines)
@@ -91,12 +92,11 @@ def test_a_dictionary_needs_a_word(n_words):
 @pytest.mark.parametrize(
     "line", ["", "good", "1.5 good", "x\tgood", "nan\tgood", "1.5\t ", "1.5\t"], ids=repr
 )
-def test_a_bad_line_is_named(tmp_path, monkeypatch, line):
+def test_a_bad_line_is_named(tmp_path, line):
     path = tmp_path / "sentences.tsv.gz"
     path.write_bytes(gzip.compress(f"1\tgood\n{line}\n-1\tbad\n".encode()))
-    monkeypatch.setattr(reviews, "SHIPPED", path)
     with pytest.raises(DataError, match=rf"sentences\.tsv\.gz, line 2: {re.escape(repr(line))}"):
-        reviews.load()
+        reviews.load(path)
 
 
 # Words
@@ -323,6 +323,6 @@ def test_a_damaged_download_is_not_kept(tmp_path, server, monkeypatch):
     monkeypatch.setitem(
         reviews.SOURCES, "aclImdb_v1.tar.gz", source._replace(url=f"{address}/aclImdb_v1.tar.gz")
     )
-    with pytest.raises(DataError, match=r"MD5 checksum is .* expected 7c2ac02c.*has not been kept"):
+    with pytest.raises(DataError, match=r"SHA256 checksum is .* expected c40f74a1.*has not been kept"):
         reviews.fetch("aclImdb_v1.tar.gz", tmp_path / "new")
     assert not list((tmp_path / "new").iterdir())

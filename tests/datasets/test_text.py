@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphlib.datasets import DataError
-from graphlib.datasets.text import SHIPPED, decode, encode, load
+from graphlib.datasets.location import CHECKOUT, find
+from graphlib.datasets.text import FILE, decode, encode, load
 
 
 def test_shipped_novel():
@@ -26,8 +27,10 @@ def test_shipped_novel():
 
 
 def test_shipped_file_is_the_one_described():
-    content = gzip.decompress(SHIPPED.read_bytes())
-    assert hashlib.sha256(content).hexdigest() in (SHIPPED.parent / "README.md").read_text(encoding="utf-8")
+    content = gzip.decompress(find("text", FILE).read_bytes())
+    assert hashlib.sha256(content).hexdigest() in (CHECKOUT / "text" / "README.md").read_text(
+        encoding="utf-8"
+    )
 
 
 # Carriage returns become line feeds; zero bytes are refused, and a byte order mark is taken off.

@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import DataError
-from ..files import Source
-from ..files import fetch as fetch_file
+from ..fetching import Source
+from ..fetching import fetch as fetch_file
+from ..location import target
 from . import synthetic
 from .historic import read_pickle
 from .indexed import FILES, Sentence, read_folder
@@ -86,15 +87,19 @@ def load(source: str | os.PathLike | None = None) -> Dataset:
     return _from_pickle(path)
 
 
-def fetch(folder: str | os.PathLike) -> Path:
-    """Downloads the six files that `load` reads into `folder`, each verified by its SHA-256; returns it.
+def fetch(folder: str | os.PathLike | None = None, mirror: str | None = None) -> Path:
+    """Downloads the six files that `load` reads, each verified by its SHA-256; returns the folder for `load`.
+
+    Args:
+        folder: where to; None for the user's folder of data.
+        mirror: the address of a folder with the same files on another server.
 
     Raises:
         DataError: there is no connection, or a file's checksum is another.
     """
-    folder = Path(folder).expanduser()
+    folder = target(folder, "atis")
     for name in FILES:
-        fetch_file(Source(f"{_PUBLISHED_AT}/{name}", "sha256", _SHA256[name]), folder / name)
+        fetch_file(Source(f"{_PUBLISHED_AT}/{name}", "sha256", _SHA256[name]).at(mirror), folder / name)
     return folder
 
 

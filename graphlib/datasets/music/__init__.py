@@ -1,7 +1,7 @@
 """Polyphonic music as piano-rolls: which keys sound at which step, as the RNN-RBM tutorial uses it.
 
-Chorales by J. S. Bach are in this folder (README.md says where they come from); `load` also reads folders
-and archives of MIDI files.
+Chorales by J. S. Bach are in data/music (README.md there says where they come from), and `fetch` makes them
+of a published corpus; `load` also reads folders and archives of MIDI files.
 """
 
 import os
@@ -15,13 +15,13 @@ from tqdm import tqdm
 
 from .. import DataError, DataWarning
 from ..archives import members
-from ..location import CHECKOUT
+from ..location import find
+from ..npz import read_npz
+from .chorales import FILE, fetch
 from .midi import DT, KEYS, parse_midi, read_midi, write_midi
 from .pictures import save_rolls
 
-__all__ = ["DT", "KEYS", "SHIPPED", "Dataset", "load", "read_midi", "save_rolls", "write_midi"]
-
-SHIPPED = CHECKOUT / "music" / "chorales.npz"
+__all__ = ["DT", "FILE", "KEYS", "Dataset", "fetch", "load", "read_midi", "save_rolls", "write_midi"]
 
 _LISTED = 20  # files that a warning names
 
@@ -49,8 +49,8 @@ def load(source: str | os.PathLike | None = None, r: tuple[int, int] = KEYS, dt:
     tenth tests (of fewer than ten the last but one and the last).
 
     Args:
-        source: None for the chorales, whose step is an eighth note; else a folder of MIDI files, or a tar
-            (gzipped or not) or zip archive of them.
+        source: None for the chorales, whose step is an eighth note, see `graphlib.datasets.location`, or
+            their file; else a folder of MIDI files, or a tar (gzipped or not) or zip archive of them.
         r: the MIDI numbers of the lowest key of the roll, and of the one above its highest; not for the
             chorales, which have all 88 keys of a piano.
         dt: seconds a step, for MIDI files.
@@ -59,11 +59,11 @@ def load(source: str | os.PathLike | None = None, r: tuple[int, int] = KEYS, dt:
         DataError: nothing can be read, or there are too few pieces. A file among others that is no MIDI file
             or has no notes is left out, and one that is damaged mended: a `DataWarning` says which and why.
     """
-    if source is None:
+    path = find("music", FILE) if source is None else Path(source).expanduser()
+    if path.suffix == ".npz":
         if tuple(r) != KEYS:
             raise ValueError(f"r {r}: the chorales are rolls of the keys {KEYS}; cut columns from them")
-        return _split(SHIPPED, _read_rolls(SHIPPED), "chorales by J. S. Bach (music21)")
-    path = Path(source).expanduser()
+        return _split(path, _read_rolls(path), "chorales by J. S. Bach (music21)")
     files = members(path, lambda name: name.lower().endswith((".mid", ".midi")))
     if not files:
         raise DataError(f"{path}: holds no MIDI files (.mid, .midi); give a folder or an archive of them")
@@ -95,13 +95,13 @@ def _listed(remarks: Sequence[str]) -> str:
 
 
 def _read_rolls(path: Path) -> list[tuple[str, np.ndarray]]:
-    """The named rolls of a file by `make_chorales`: all rolls one below the other, and where each ends."""
+    """The named rolls of a file by `chorales`: all rolls one below the other, and where each ends."""
+    arrays = read_npz(path)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            names, ends = arrays["names"], arrays["ends"]
-            steps = np.unpackbits(arrays["keys"], axis=1, count=KEYS[1] - KEYS[0])
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error}); get it again") from error
+        names, ends = arrays["names"], arrays["ends"]
+        steps = np.unpackbits(arrays["keys"], axis=1, count=KEYS[1] - KEYS[0])
+    except (KeyError, ValueError, TypeError) as error:
+        raise DataError(f"{path}: holds no chorales ({error!r}); get it again") from error
     return [(str(name), roll) for name, roll in zip(names, np.split(steps, ends[:-1]), strict=True)]
 
 

@@ -1,7 +1,7 @@
 """Movie reviews, each positive or negative, as the sentiment tutorial uses them.
 
-Sentences from reviews with ratings are in this folder (README.md says where they come from); `load` also
-reads the Large Movie Review Dataset (Maas et al., 2011) and Keras's imdb.npz, and `fetch` downloads them.
+Sentences from reviews with ratings are in data/reviews (README.md there says where they come from); `load`
+also reads the Large Movie Review Dataset (Maas et al., 2011) and Keras's imdb.npz, and `fetch` gets them all.
 """
 
 import math
@@ -16,26 +16,28 @@ import numpy as np
 
 from .. import DataError
 from ..archives import members
-from ..files import Source, read_text
-from ..files import fetch as fetch_file
-from ..location import CHECKOUT
+from ..fetching import Source
+from ..fetching import fetch as fetch_file
+from ..files import read_text
+from ..location import find, target
+from . import sentences
 from .keras_imdb import WORD_INDEX, read_npz, read_word_index
-
-SHIPPED = CHECKOUT / "reviews" / "movie-reviews.tsv.gz"
 
 PADDING, UNKNOWN = 0, 1
 _RESERVED = {PADDING: "<PAD>", UNKNOWN: "<UNK>"}
 
 _KERAS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
+FILE = sentences.FILE
 SOURCES = {
     "imdb.npz": Source(
         f"{_KERAS}/imdb.npz", "sha256", "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f"
     ),
+    # The publisher gives no other checksum of this one.
     WORD_INDEX: Source(f"{_KERAS}/{WORD_INDEX}", "md5", "bfafd718b763782e994055a2d397834f"),
     "aclImdb_v1.tar.gz": Source(
         "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",
-        "md5",
-        "7c2ac02c03563afcf9b574c7e56c153a",
+        "sha256",
+        "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe",
     ),
 }
 
@@ -70,13 +72,13 @@ class Dataset(NamedTuple):
 def load(source: str | os.PathLike | None = None, n_words: int = 10_000, seed: int = 123) -> Dataset:
     """The training, validation and test reviews.
 
-    Of the sentences shipped here, 80 % are trained on, 10 % validate and 10 % test; the other two have a
+    Of the rated sentences, 80 % are trained on, 10 % validate and 10 % test; the other two have a
     test set, and a twentieth of their training set validates. Which reviews these are depends on nothing
     but `seed`. Words are counted in the training reviews only.
 
     Args:
-        source: None for the sentences shipped here; else the folder aclImdb of the Large Movie Review
-            Dataset or its archive, or Keras's imdb.npz.
+        source: None for the rated sentences, see `graphlib.datasets.location`, or their file; else the folder
+            aclImdb of the Large Movie Review Dataset or its archive, or Keras's imdb.npz.
         n_words: the size of the dictionary, padding and the unknown word included.
         seed: of the random split.
 
@@ -88,14 +90,14 @@ def load(source: str | os.PathLike | None = None, n_words: int = 10_000, seed: i
             f"n_words {n_words}: at least one word is needed beside padding and the unknown word"
         )
     rng = np.random.RandomState(seed)
-    if source is None:
-        reviews, positive = _read_sentences(SHIPPED)
+    path = find("reviews", FILE) if source is None else Path(source).expanduser()
+    if path.name.endswith((".tsv", ".tsv.gz")):
+        reviews, positive = _read_sentences(path)
         order = rng.permutation(len(reviews))
         tenth = len(order) // 10
         parts = [order[2 * tenth :], order[tenth : 2 * tenth], order[:tenth]]
         sets = [([reviews[i] for i in part], positive[part]) for part in parts]
         return _index(sets, n_words, "sentences from movie reviews (vaderSentiment)")
-    path = Path(source).expanduser()
     if path.suffix == ".npz":
         train, test = read_npz(path)
         sets = [*_hold_out(*train, rng), test]
@@ -104,19 +106,27 @@ def load(source: str | os.PathLike | None = None, n_words: int = 10_000, seed: i
     return _index([*_hold_out(*train, rng), test], n_words, f"Large Movie Review Dataset, {path}")
 
 
-def fetch(name: str, folder: str | os.PathLike) -> Path:
-    """Downloads one of the files `SOURCES` into `folder`, verified by its published checksum.
+def fetch(name: str = FILE, folder: str | os.PathLike | None = None, mirror: str | None = None) -> Path:
+    """Downloads one of the files `SOURCES`, or what the rated sentences are made of, verified by the
+    published checksum.
+
+    Args:
+        name: of the file. With "imdb.npz" comes its dictionary of words.
+        folder: where to; None for where `load` finds the sentences.
+        mirror: the address of a folder with the same file on another server.
 
     Returns:
-        The path of the file, for `load`. With "imdb.npz" comes its dictionary of words.
+        The path of the file, for `load`.
 
     Raises:
         DataError: there is no connection, or the checksum is another.
     """
-    folder = Path(folder).expanduser()
+    folder = target(folder, "reviews")
+    if name == FILE:
+        return sentences.fetch(folder, mirror)
     if name == "imdb.npz":
-        fetch_file(SOURCES[WORD_INDEX], folder / WORD_INDEX)
-    return fetch_file(SOURCES[name], folder / name)
+        fetch_file(SOURCES[WORD_INDEX].at(mirror), folder / WORD_INDEX)
+    return fetch_file(SOURCES[name].at(mirror), folder / name)
 
 
 def tokenise(text: str) -> list[str]:

@@ -1,7 +1,7 @@
 """A text as a sequence of characters, as the character-level language model of the tutorials uses it.
 
-Herman Melville's "Moby-Dick" is in this folder (README.md says where it comes from); `load` also reads any
-other text in UTF-8.
+Herman Melville's "Moby-Dick" is in data/text (README.md there says where it comes from), and `fetch` gets it;
+`load` also reads any other text in UTF-8.
 """
 
 import os
@@ -13,9 +13,10 @@ import numpy as np
 
 from .. import DataError
 from ..files import read_text
-from ..location import CHECKOUT
+from ..location import find
+from .moby_dick import FILE, fetch
 
-SHIPPED = CHECKOUT / "text" / "moby-dick.txt.gz"
+__all__ = ["FILE", "Text", "decode", "encode", "fetch", "load"]
 
 
 class Text(NamedTuple):
@@ -33,12 +34,13 @@ def load(source: str | os.PathLike | None = None) -> Text:
     """The text in a file, with every kind of line end as "\\n" and no byte order mark.
 
     Args:
-        source: None for the novel shipped here; else a text file in UTF-8, gzipped or not.
+        source: None for the novel, see `graphlib.datasets.location`; else a text file in UTF-8, gzipped or
+            not.
 
     Raises:
         DataError: the file cannot be read, is empty, or is no text in UTF-8.
     """
-    path = SHIPPED if source is None else Path(source).expanduser()
+    path = find("text", FILE) if source is None else Path(source).expanduser()
     text = read_text(path)
     if "\0" in text:
         raise DataError(f"{path}: has zero bytes, so it is no text; give a text file in UTF-8")
