@@ -14,16 +14,13 @@ from typing import Any, Literal
 import numpy as np
 
 import graphlib.tensor as T
+from graphlib.datasets import DataError
 from graphlib.errors import ShapeError
 from graphlib.ops.op import as_variable
 
 from .registry import register
 
 Reduction = Literal["mean", "sum"]
-
-
-class DataError(ValueError):
-    """Data that a model cannot learn from or be tested on; the message says where, and what to do."""
 
 
 class Measure:
@@ -36,10 +33,14 @@ class Measure:
         missing: the target that means that there is none (NaN, or a label): neither value nor gradient; the
             mean is over the others. None: all are there.
         greater_is_better: for a metric to be maximized.
+        of_probabilities: whether predictions are probabilities.
+        of_classes: whether `decide` gives classes.
     """
 
     missing: float | None = None
     greater_is_better = False
+    of_probabilities = False
+    of_classes = False
 
     def elements(self, prediction: Any, target: Any) -> tuple[Any, Any | None]:
         """(values, present): the values, (batch, …), 0 where the target is missing, and 1 where it is
@@ -64,23 +65,23 @@ class Measure:
             target: see the class.
             weights: of the examples, (batch,), or of their elements; the mean is Σ w l / Σ w.
         """
-        total, count = self.total(prediction, target, weights)
-        if weights is None and self.missing is None:
-            return total / count
-        return T.switch(count > 0, total / T.switch(count > 0, count, 1), 0)
+        return self.mean_and_count(prediction, target, weights)[0]
 
-    def total(self, prediction: Any, target: Any, weights: Any = None) -> tuple[Any, Any]:
-        """(Σ w l, Σ w) over the present elements: from several batches' sums comes the mean over all."""
+    def mean_and_count(self, prediction: Any, target: Any, weights: Any = None) -> tuple[Any, Any]:
+        """(the mean, Σ w over the present elements): with these, batches' means give the mean over all."""
         values, present = self.elements(prediction, target)
-        if weights is None:
-            count = _size(values) if present is None else T.sum(present)
-            return T.sum(values), count
-        weights = as_variable(weights)
-        if weights.ndim > values.ndim:
-            raise ShapeError(f"{name_of(self)}: {weights.describe()} as weights of {values.describe()}")
-        weights = T.shape_padright(weights, values.ndim - weights.ndim)
-        counted = weights if present is None else weights * present
-        return T.sum(weights * values), T.sum(counted * T.ones_like(values))
+        if weights is None and present is None:
+            return T.mean(values), _size(values)
+        if weights is not None:
+            weights = as_variable(weights)
+            if weights.ndim > values.ndim:
+                raise ShapeError(f"{name_of(self)}: {weights.describe()} as weights of {values.describe()}")
+            weights = T.shape_padright(weights, values.ndim - weights.ndim)
+            values = weights * values
+            present = weights * (T.ones_like(values) if present is None else present)
+        count = T.sum(present)
+        some = count > 0
+        return T.switch(some, T.sum(values) / T.switch(some, count, 1), 0), count
 
     def decide(self, prediction: np.ndarray) -> np.ndarray:
         """What a prediction says, as targets are written: classes, or the values themselves."""
@@ -145,6 +146,8 @@ class _OfDistributions(Loss):
     The targets of predictions (batch, …, classes) are integers (batch, …), each in [0, classes), or
     probabilities (batch, …, classes).
     """
+
+    of_probabilities = of_classes = True
 
     def elements(self, prediction: Any, target: Any) -> tuple[Any, Any | None]:
         prediction, target = as_variable(prediction), as_variable(target)
@@ -298,6 +301,8 @@ class BinaryCrossentropy(_OfValues):
         missing: the target that means that there is none, such as NaN or −1, for each output on its own.
     """
 
+    of_probabilities = of_classes = True
+
     def _of(self, prediction: Any, target: Any) -> Any:
         return T.nnet.binary_crossentropy(prediction, target)
 
@@ -326,6 +331,8 @@ class Hinge(Loss):
         squared: the square of each of these terms.
         missing: the label that means that there is none.
     """
+
+    of_classes = True
 
     def __init__(self, margin: float = 1.0, squared: bool = False, missing: float | None = None):
         super().__init__(missing)

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 import graphlib.tensor as T
+from graphlib.datasets import DataError
 from graphlib.errors import ShapeError
 from graphlib.ops.op import as_variable
 
-from .losses import DataError, Measure, aligned, is_classes, name_of
+from .losses import Measure, aligned, is_classes, name_of
 from .registry import register
 
 

@@ -8,7 +8,7 @@ A monitor of one's own is a subclass of `Monitor`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,20 +25,23 @@ class Fit:
         model: what is trained.
         folder: where its files go; None where it writes none.
         watched: the name of the value by which models are compared, such as "validation_error".
-        iteration: minibatches seen so far.
         n_minibatches: of an epoch.
-        values: what was measured last, by name ("loss", "validation_loss", …), in the order of the report.
+        maximized: the names of values that are the better the higher they are.
         say: prints a line.
+        iteration: minibatches seen so far.
+        values: what was measured last, by name ("loss", "validation_loss", …), in the order of the report.
+        is_best: whether the model is the best so far by what is watched.
     """
 
     model: Any
     folder: Path | None
     watched: str
     n_minibatches: int
-    say: Any
+    maximized: frozenset[str]
+    say: Callable[[str], None]
     iteration: int = 0
     values: dict[str, float] = field(default_factory=dict)
-    maximized: frozenset[str] = frozenset()
+    is_best: bool = False
 
     @property
     def epoch(self) -> float:
@@ -69,6 +72,9 @@ class Monitor:
     last_iteration: float = math.inf
     adjusts_learning_rate = False
 
+    def reset(self) -> None:
+        """Forgets what it saw: called when another training begins."""
+
     def start(self, fit: Fit) -> None:
         """Called before the first minibatch, also of a training that is resumed."""
 
@@ -82,8 +88,8 @@ class Monitor:
         """How many minibatches there may be between measurements, at most an epoch's `n_minibatches`."""
         return n_minibatches
 
-    def columns(self) -> list[str]:
-        """The values that it adds, by name."""
+    def columns(self, model: Any) -> list[str]:
+        """The names of the values that it adds."""
         return []
 
     def remember(self) -> dict[str, Any]:
@@ -99,7 +105,7 @@ class Stopping(Monitor):
 
     quantity: str | None = None
 
-    def __init__(self) -> None:
+    def reset(self) -> None:
         self.best_error, self.best_iteration = math.inf, 0
 
     def observe(self, iteration: int, error: float) -> bool:
@@ -123,9 +129,12 @@ class EarlyStopping(Stopping):
     """
 
     def __init__(self, rounds: Count = 10, least: NotNegative = 0.0, quantity: str | None = None):
-        super().__init__()
         self.rounds, self.least, self.quantity = rounds, least, quantity
-        self.failures = 0
+        self.reset()
+
+    def reset(self) -> None:
+        super().reset()
+        self.failures, self.last_iteration = 0, math.inf
 
     def observe(self, iteration: int, error: float) -> bool:
         if error < self.best_error - self.least:
@@ -172,10 +181,13 @@ class Patience(Stopping):
         threshold: NotNegative = 0.995,
         quantity: str | None = None,
     ):
-        super().__init__()
         self.minibatches, self.increase, self.threshold = minibatches, increase, threshold
         self.quantity = quantity
-        self.patience: float = minibatches
+        self.reset()
+
+    def reset(self) -> None:
+        super().reset()
+        self.patience: float = self.minibatches
 
     @property
     def last_iteration(self) -> float:

@@ -154,9 +154,15 @@ class Optimizer:
         self.set_time(**self._time)
 
     @property
+    def changes_rate(self) -> bool:
+        """Whether the learning rate is in a shared scalar, as a schedule or `factor` may change it."""
+        return "learning_rate" in self._schedules or callable(resolve("schedule", self.learning_rate))
+
+    @property
     def stepwise(self) -> bool:
         """Whether a schedule counts steps, so that `set_time` is to be called before each."""
-        return any(getattr(schedule, "every", "epoch") == "step" for schedule, _ in self._schedules.values())
+        given = (resolve("schedule", getattr(self, name, None)) for name in ("learning_rate", "momentum"))
+        return any(getattr(schedule, "every", None) == "step" for schedule in given)
 
     @property
     def rate(self) -> float:

@@ -11,7 +11,7 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def progress_bar(total: float, done: int, unit: str) -> tqdm:
+def progress_bar(total: float, done: int, unit: str, shown: bool = True) -> tqdm:
     """A bar of `total` steps, `done` of them already; it shows nothing where stderr is no terminal."""
     return tqdm(
         total=total,
@@ -19,5 +19,5 @@ def progress_bar(total: float, done: int, unit: str) -> tqdm:
         unit=f" {unit}",
         leave=False,
         dynamic_ncols=True,
-        disable=not sys.stderr.isatty(),
+        disable=not (shown and sys.stderr.isatty()),
     )

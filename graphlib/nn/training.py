@@ -141,8 +141,10 @@ class Run:
         stages: what is trained, one after the other.
         model: the model's parameters by name; `kept` holds a copy of those that the stage's monitor keeps.
         state: whatever else training changes (momenta, random states), by name.
-        folder: where the files go.
+        folder: where the files go; None for no files.
         settings: what the run was started with, as JSON can hold it; kept in the checkpoint.
+        about: other arrays by name that the file of the model that is kept holds, such as its architecture.
+        verbose: whether lines and a progress bar are shown.
         save_seconds, draw_seconds: the least time between two checkpoints, and between two sets of pictures.
     """
 
@@ -152,14 +154,17 @@ class Run:
         *,
         model: Mapping[str, SharedVariable],
         state: Mapping[str, SharedVariable],
-        folder: Path,
+        folder: Path | None,
         settings: Mapping[str, Any],
+        about: Mapping[str, np.ndarray],
+        verbose: bool,
         save_seconds: float,
         draw_seconds: float,
     ):
         self.stages, self.stage = stages, stages[0]
         self.model, self.state = model, state
-        self.folder, self.settings = folder, settings
+        self.folder, self.settings, self.about = folder, settings, about
+        self.verbose = verbose
         self.save_seconds, self.draw_seconds = save_seconds, draw_seconds
         panels: dict[str, list[str]] = {}
         for stage in stages:
@@ -187,7 +192,7 @@ class Run:
         interval = stage.monitor.interval(stage.n_minibatches)
         last_save, last_draw = -math.inf, time.monotonic()
         step = None if stage.finished else stage.start()
-        with progress_bar(stage.last_iteration, stage.iteration, stage.unit) as bar:
+        with progress_bar(stage.last_iteration, stage.iteration, stage.unit, self.verbose) as bar:
             while not stage.finished:
                 if interruption.requested:
                     reason = "interrupted"
@@ -227,12 +232,16 @@ class Run:
 
     def save_results(self) -> None:
         """Writes the model that is kept and the curve's table."""
+        if self.folder is None:
+            return
         if self.kept:
-            storage.save_arrays(self.folder / self.stage.monitor.keeps, self.kept)
+            storage.save_arrays(self.folder / self.stage.monitor.keeps, {**self.about, **self.kept})
         self.curve.write_csv(self.folder / CURVE_TABLE)
 
     def draw(self) -> None:
         """Draws the curve, and what the stage has to show of the model that is kept."""
+        if self.folder is None:
+            return
         if self.curve.rows:
             self.curve.draw(self.folder / CURVE_IMAGE)
         if self.kept and self.stage.illustrate:
@@ -240,6 +249,8 @@ class Run:
 
     def save_checkpoint(self) -> None:
         """Writes all that `restore` needs."""
+        if self.folder is None:
+            return
         progress = {
             "settings": dict(self.settings),
             "seconds": self.seconds,
@@ -285,22 +296,29 @@ class Run:
 
 @dataclass
 class Outcome:
-    """How a run ended: the reason is "finished", "interrupted" or "diverged"."""
+    """How a run ended: the reason is "finished", "interrupted" or "diverged".
+
+    `kept` are the parameters that the last stage's monitor said are worth keeping, `curve` what was measured.
+    """
 
     reason: str
     epochs: float
     seconds: float
+    kept: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
+    curve: LearningCurve | None = field(default=None, repr=False)
 
 
 def train_stages(
     stages: Sequence[Stage],
     *,
     model: Mapping[str, SharedVariable],
-    folder: Path,
+    folder: Path | None,
     data: Provenance | None = None,
     state: Mapping[str, SharedVariable] | None = None,
     settings: Mapping[str, Any] | None = None,
+    about: Mapping[str, np.ndarray] | None = None,
     resume: bool = False,
+    verbose: bool = True,
     save_seconds: float = 2.0,
     draw_seconds: float = 60.0,
 ) -> Outcome:
@@ -311,20 +329,23 @@ def train_stages(
     parameters now and then (`draw_seconds`) and at its end.
 
     Args:
-        model, state, folder, settings: see `Run`.
+        model, state, folder, settings, about, verbose: see `Run`.
         data: what is learnt from, kept in the folder as data.json; None where nothing is loaded.
         resume: continue from the folder's checkpoint, which must have come from the same functions and data.
 
     Raises:
         UserError: a checkpoint cannot be read or does not fit, or a file cannot be written.
     """
-    storage.make_folder(folder)
+    if folder is not None:
+        storage.make_folder(folder)
     run = Run(
         stages,
         model=model,
         state=state or {},
         folder=folder,
         settings=settings or {},
+        about=about or {},
+        verbose=verbose,
         save_seconds=save_seconds,
         draw_seconds=draw_seconds,
     )
@@ -333,8 +354,9 @@ def train_stages(
         if data and earlier:
             earlier.check(data, "--resume")
         run.restore()
-        say(f"... resuming after {run.stage.where}")
-    else:
+        if verbose:
+            say(f"... resuming after {run.stage.where}")
+    elif folder is not None:
         set_earlier_run_aside(folder)
     if data:
         data.write(folder)
@@ -346,8 +368,9 @@ def train_stages(
             reason = run.train(stage, interruption)
             if reason != "finished":
                 break
-    outcome = Outcome(reason, run.epochs, run.seconds)
-    _report(outcome, run)
+    outcome = Outcome(reason, run.epochs, run.seconds, run.kept, run.curve)
+    if verbose:
+        _report(outcome, run)
     return outcome
 
 
@@ -383,4 +406,5 @@ def _report(outcome: Outcome, run: Run) -> None:
     say(f"{opening[outcome.reason]} {run.stage.monitor.summary()}")
     rate = outcome.epochs / outcome.seconds
     say(f"The code ran for {outcome.epochs:.4g} epochs in {outcome.seconds:.1f} s, with {rate:f} epochs/sec")
-    say(f"The results are in {run.folder}")
+    if run.folder is not None:
+        say(f"The results are in {run.folder}")

@@ -1,0 +1,217 @@
+"""Examples as models take them: minibatches, parts of a data set, labels as rows of zeros and a one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from graphlib.datasets import DataError
+
+from .epochs import Epochs
+
+
+class Batches:
+    """The minibatches of examples, in another order in every epoch: ``batches[i]`` for i in
+    ``range(len(batches))``.
+
+    What `Model.fit` takes in place of arrays is such an object, or any other that has ``len`` and ``[i]``;
+    index 0 begins an epoch.
+
+    Args:
+        x: an array whose first axis is that of the examples, or a mapping or tuple of such.
+        y: targets, likewise; None for a minibatch of x alone.
+        batch_size: examples of a minibatch, of which the last may have fewer; None for all.
+        shuffle: whether each epoch has another order, which depends on nothing but seed and epoch.
+        seed: of the orders.
+    """
+
+    def __init__(
+        self, x: Any, y: Any = None, batch_size: int | None = None, shuffle: bool = True, seed: int = 0
+    ):
+        self.x, self.y = x, y
+        self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
+        n = count(x if y is None else (x, y))
+        self.order = Epochs(rows_of_minibatches(np.arange(n), batch_size, shuffle), seed)
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, index: int) -> Any:
+        if not 0 <= index < len(self):
+            raise IndexError(f"minibatch {index} of {len(self)}")
+        rows = self.order[index]
+        x = each(self.x, lambda array: np.asarray(array)[rows])
+        return x if self.y is None else (x, each(self.y, lambda array: np.asarray(array)[rows]))
+
+
+def rows_of_minibatches(
+    rows: np.ndarray, batch_size: int | None, shuffle: bool, whole: bool = False
+) -> Callable[[np.random.RandomState], list[np.ndarray]]:
+    """What `Epochs` deals: the rows of each minibatch, of all these `rows`, int64.
+
+    whole: leave out a last minibatch with fewer examples.
+    """
+    n = len(rows)
+    size = n if batch_size is None else batch_size
+    stop = n - n % size if whole else n
+
+    def minibatches(rng: np.random.RandomState) -> list[np.ndarray]:
+        order = rng.permutation(rows) if shuffle else rows
+        return [order[first : first + size] for first in range(0, stop, size)]
+
+    return minibatches
+
+
+def split(
+    *arrays: Any, share: float = 0.1, shuffle: bool = True, stratify: Any = None, seed: int = 0
+) -> tuple[tuple, tuple]:
+    """Two parts of arrays with the same first axis: ``(x, y), (x_valid, y_valid) = split(x, y, share=0.1)``.
+
+    Args:
+        arrays: arrays, or mappings or tuples of them.
+        share: of the examples in the second part, between 0 and 1; rounded to the nearest whole number.
+        shuffle: whether the second part is drawn at random; else it is the end.
+        stratify: labels (n,) of which both parts are to have the same shares, as nearly as can be.
+        seed: of the draw.
+
+    Raises:
+        DataError: lengths differ, or a part would be empty.
+    """
+    n = count(arrays)
+    first, second = split_rows(n, share, shuffle, stratify, seed)
+
+    def part(rows: np.ndarray) -> tuple:
+        return tuple(each(a, lambda array: np.asarray(array)[rows]) for a in arrays)
+
+    return part(first), part(second)
+
+
+def split_rows(
+    n: int, share: float, shuffle: bool = True, stratify: Any = None, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of both parts of `split`, each in ascending order."""
+    if not 0 < share < 1:
+        raise DataError(f"a share of {share} of the examples is asked for: give one between 0 and 1")
+    rng = np.random.RandomState(seed)
+    if stratify is None:
+        taken = round(n * share)
+        order = rng.permutation(n) if shuffle else np.arange(n)
+        second = order[n - taken :]
+    else:
+        labels = np.asarray(stratify)
+        groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+        second = np.concatenate([rng.permutation(group)[: round(len(group) * share)] for group in groups])
+    if not 0 < len(second) < n:
+        raise DataError(
+            f"{share} of {n} examples are {len(second)}, which leaves a part empty: give another share"
+        )
+    chosen = np.zeros(n, bool)
+    chosen[second] = True
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def one_hot(labels: Any, classes: int | None = None, dtype: Any = "float32") -> np.ndarray:
+    """Labels (…) as rows of zeros with a one in the label's column, (…, classes).
+
+    Args:
+        classes: None for the largest label and 1.
+
+    Raises:
+        DataError: a label is no whole number in [0, classes).
+    """
+    labels = np.asarray(labels)
+    whole = labels.astype("int64") if labels.dtype.kind in "iubf" else None
+    if whole is None or not np.array_equal(whole, labels):
+        raise DataError(f"labels are whole numbers, from 0; these are {labels.dtype}")
+    n = int(whole.max(initial=-1)) + 1 if classes is None else classes
+    wrong = whole[(whole < 0) | (whole >= n)]
+    if wrong.size:
+        raise DataError(f"label {wrong[0]} is not among the {n} classes, 0 to {n - 1}")
+    hot = np.zeros((*whole.shape, n), dtype)
+    np.put_along_axis(hot, whole[..., None], 1, axis=-1)
+    return hot
+
+
+def from_one_hot(rows: Any) -> np.ndarray:
+    """The labels of rows as `one_hot` gives them, or of probabilities: the column of the largest, int64."""
+    return np.asarray(rows).argmax(axis=-1).astype("int64")
+
+
+def each(arrays: Any, function: Callable[[Any], Any]) -> Any:
+    """A function of each array of a mapping or tuple of arrays, or of the one array."""
+    if isinstance(arrays, Mapping):
+        return {name: each(a, function) for name, a in arrays.items()}
+    if isinstance(arrays, tuple):
+        return tuple(each(a, function) for a in arrays)
+    return function(arrays)
+
+
+def by_name(arrays: Any, name: str) -> dict[str, Any]:
+    """Arrays by names for messages: ``{"x": …}``, or ``{"x['words']": …}``, ``{"x[0]": …}`` of several."""
+    if isinstance(arrays, Mapping):
+        return {f"{name}[{key!r}]": a for key, a in arrays.items()}
+    if isinstance(arrays, tuple):
+        return {f"{name}[{number}]": a for number, a in enumerate(arrays)}
+    return {name: arrays}
+
+
+def count(arrays: Any, name: str = "x") -> int:
+    """How many examples there are; DataError where arrays have different lengths, or none."""
+    lengths: dict[str, int] = {}
+
+    def note(array: Any, called: str) -> None:
+        if isinstance(array, (Mapping, tuple)):
+            for inner, a in by_name(array, called).items():
+                note(a, inner)
+        else:
+            lengths[called] = len(array)
+
+    note(arrays, name)
+    check_lengths(lengths)
+    return next(iter(lengths.values()))
+
+
+def check_lengths(lengths: Mapping[str, int]) -> None:
+    """DataError unless all arrays have the same number of examples, and at least one."""
+    if len(set(lengths.values())) > 1:
+        found = ", ".join(f"{name} has {n}" for name, n in lengths.items())
+        raise DataError(f"there must be as many targets as examples: {found}")
+    if not next(iter(lengths.values()), 0):
+        raise DataError(f"{' and '.join(lengths)} have no examples")
+
+
+def check_finite(array: np.ndarray, name: str) -> None:
+    """DataError, with the places, if an array has NaN or infinity in it."""
+    if array.dtype.kind != "f":
+        return
+    rows = max(1, 2**22 // max(1, array[:1].size))  # so that no second array as large as the data is made
+    for first in range(0, len(array), rows):
+        finite = np.isfinite(array[first : first + rows])
+        if finite.all():
+            continue
+        place = np.argwhere(~finite)[0]
+        place[0] += first
+        value = array[tuple(place)]
+        where = f"example {place[0]}"
+        if len(place) > 1:
+            where += f", position {', '.join(map(str, place[1:]))}"
+        raise DataError(
+            f"{name} has {'NaN' if np.isnan(value) else 'infinity'} in {where} (counted from 0): fill such "
+            "values or leave the examples out"
+        )
+
+
+def as_array(values: Any, name: str) -> np.ndarray:
+    """Numbers as an array; DataError for anything else, and for lists of unequal lengths."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        array = None
+    if array is None or array.dtype.kind not in "iubf":
+        kind = "lists of unequal lengths" if array is None else f"of dtype {array.dtype}"
+        raise DataError(f"{name} must be numbers in an array, and is {kind}: turn it into numbers first")
+    if not array.ndim:
+        raise DataError(f"{name} is the single number {array}: give an array, an example a row")
+    return array
