@@ -22,9 +22,10 @@ from typing import Any
 
 import numpy as np
 
-import classification
 import stacked
 from graphlib.nn import command_line, training
+from graphlib.nn.image_classifiers import show_predictions
+from graphlib.nn.image_data import load_shared
 from graphlib.nn.progress import say
 from graphlib.nn.variables import random_states
 from graphlib.tensor.random import RandomStreams
@@ -90,7 +91,7 @@ def predict(path: Path, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
     say("... loading the data")
-    data = classification.load_shared(options.dataset)
+    data = load_shared(options.dataset)
 
     say("... building the model")
     dbn = DBN(
@@ -131,9 +132,7 @@ def make_parser() -> command_line.Parser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the tutorial from `arguments`, or from those of the process, and returns its exit code."""
-    return command_line.main(
-        make_parser(), train, {"predict": partial(classification.show_predictions, predict)}, arguments
-    )
+    return command_line.main(make_parser(), train, {"predict": partial(show_predictions, predict)}, arguments)
 
 
 if __name__ == "__main__":

@@ -21,10 +21,11 @@ from typing import Any
 
 import numpy as np
 
-import classification
 import stacked
 from dA import dA
 from graphlib.nn import command_line, training
+from graphlib.nn.image_classifiers import show_predictions
+from graphlib.nn.image_data import load_shared
 from graphlib.nn.progress import say
 from graphlib.nn.storage import UserError
 from graphlib.nn.variables import random_states
@@ -110,7 +111,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
             "give one level a layer"
         )
     say("... loading the data")
-    data = classification.load_shared(options.dataset)
+    data = load_shared(options.dataset)
 
     say("... building the model")
     sda = SdA(
@@ -157,9 +158,7 @@ def make_parser() -> command_line.Parser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the tutorial from `arguments`, or from those of the process, and returns its exit code."""
-    return command_line.main(
-        make_parser(), train, {"predict": partial(classification.show_predictions, predict)}, arguments
-    )
+    return command_line.main(make_parser(), train, {"predict": partial(show_predictions, predict)}, arguments)
 
 
 if __name__ == "__main__":

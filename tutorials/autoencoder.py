@@ -5,7 +5,6 @@ After section 4.6 of Y. Bengio, "Learning deep architectures for AI", 2009.
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -65,23 +64,6 @@ class Autoencoder:
         """The updates that make one step down the gradient of `cost`."""
         gradients = T.grad(cost, self.params)
         return [(p, p - learning_rate * g) for p, g in zip(self.params, gradients, strict=True)]
-
-
-def training_function(
-    autoencoder: Autoencoder, cost, updates, examples, batch_size: int, name: str
-) -> Callable[[int], Any]:
-    """A compiled function of a minibatch's index that trains on it and returns the cost.
-
-    `examples` is a shared matrix, (size, n_visible).
-    """
-    index = T.lscalar("index")
-    return graphlib.function(
-        inputs=[index],
-        outputs=cost,
-        updates=updates,
-        givens={autoencoder.x: examples[index * batch_size : (index + 1) * batch_size]},
-        name=name,
-    )
 
 
 def save_filters(path: Path, W: np.ndarray, image_shape: tuple[int, int] = IMAGE_SHAPE) -> None:

@@ -22,11 +22,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-import classification
 import graphlib
 import graphlib.tensor as T
-from autoencoder import Autoencoder, illustration, training_function
+from autoencoder import Autoencoder, illustration
 from graphlib.nn import command_line, training
+from graphlib.nn.image_data import load_shared
+from graphlib.nn.minibatches import by_minibatch, count_minibatches
 from graphlib.nn.progress import say
 from graphlib.nn.stage_monitors import EveryEpoch
 from graphlib.nn.variables import named_parameters
@@ -64,17 +65,16 @@ class cA(Autoencoder):
 def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
     say("... loading the data")
-    data = classification.load_shared(options.dataset)
-    train_set, valid_set = data.train, data.valid
-    n_train_batches = classification.count_minibatches(train_set, options.batch_size)
+    data = load_shared(options.dataset)
+    n_train_batches = count_minibatches(data.train, options.batch_size)
 
     say("... building the model")
     rng = np.random.RandomState(options.seed)
     ca = cA(rng, input=T.matrix("x"), n_visible=data.n_in, n_hidden=options.hidden)
     cost, updates = ca.get_cost_updates(options.contraction, options.learning_rate)
-    train_ca = training_function(ca, cost, updates, train_set.x, options.batch_size, name="train_ca")
+    train_ca = by_minibatch(cost, {ca.x: data.train.x}, options.batch_size, updates=updates, name="train_ca")
     jacobian_norm = graphlib.function(
-        [], T.mean(T.sqrt(ca.L_jacob)), givens={ca.x: valid_set.x}, name="jacobian_norm"
+        [], T.mean(T.sqrt(ca.L_jacob)), givens={ca.x: data.valid.x}, name="jacobian_norm"
     )
 
     say("... training")
@@ -84,11 +84,9 @@ def train(options: argparse.Namespace) -> training.Outcome:
         epochs=options.epochs,
         monitor=EveryEpoch(measures={"jacobian_norm": jacobian_norm}),
         model=named_parameters(autoencoder=ca),
-        folder=options.out,
         data=data.provenance,
-        settings=command_line.settings_of(options),
-        resume=options.resume,
         illustrate=illustration(options.out / "filters.png", "autoencoder.W", data.image_shape),
+        **command_line.run_of(options),
     )
 
 

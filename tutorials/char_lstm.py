@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 
-import classification
 import graphlib
 import graphlib.tensor as T
 from graphlib.datasets import text
@@ -30,7 +29,7 @@ from graphlib.nn import command_line, provenance, storage, training
 from graphlib.nn.optimizers import AdaGrad
 from graphlib.nn.progress import say
 from graphlib.nn.provenance import Provenance
-from graphlib.nn.run_folder import BEST_MODEL
+from graphlib.nn.run_folder import BEST_MODEL, load_parameters
 from graphlib.nn.storage import UserError
 from graphlib.nn.variables import named_parameters, set_model
 from graphlib.tensor.random import RandomStreams
@@ -318,21 +317,19 @@ def train(options: argparse.Namespace) -> training.Outcome:
             "smooth": smooth,
             **optimizer.state,
         },
-        folder=options.out,
         data=Provenance(
             data.origin,
             provenance.fingerprint(data.indices, data.characters),
             {"characters": provenance.symbols(data.characters)},
         ),
-        settings=command_line.settings_of(options),
-        resume=options.resume,
         illustrate=partial(writer.save, beginning=first),
+        **command_line.run_of(options),
     )
 
 
 def sample(options: argparse.Namespace) -> None:
     """Prints how the trained model in `options.out` writes on from the text `options.sample`."""
-    arrays = classification.load_parameters(options.out / BEST_MODEL, "embeddings", "lstm.U")
+    arrays = load_parameters(options.out / BEST_MODEL, "embeddings", "lstm.U")
     options = command_line.options_of_run(options, "seed", "temperature", "sample_length")
     characters = provenance.read(options.out).dictionary("characters")
     beginning = options.sample or characters[0]

@@ -20,11 +20,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-import classification
 import graphlib
 import graphlib.tensor as T
-from autoencoder import Autoencoder, illustration, training_function
+from autoencoder import Autoencoder, illustration
 from graphlib.nn import command_line, training
+from graphlib.nn.image_data import load_shared
+from graphlib.nn.minibatches import by_minibatch, count_minibatches
 from graphlib.nn.progress import say
 from graphlib.nn.stage_monitors import EveryEpoch
 from graphlib.nn.storage import UserError
@@ -70,9 +71,8 @@ def train(options: argparse.Namespace) -> training.Outcome:
     if len({name_of(level) for level in options.corruption}) < len(options.corruption):
         raise UserError("--corruption: the levels must differ by one hundredth at least")
     say("... loading the data")
-    data = classification.load_shared(options.dataset)
-    train_set = data.train
-    n_train_batches = classification.count_minibatches(train_set, options.batch_size)
+    data = load_shared(options.dataset)
+    n_train_batches = count_minibatches(data.train, options.batch_size)
 
     say("... building the models")
     autoencoders, stages = {}, []
@@ -82,7 +82,9 @@ def train(options: argparse.Namespace) -> training.Outcome:
         streams = RandomStreams(rng.randint(2**30))
         da = dA(rng, streams, input=T.matrix("x"), n_visible=data.n_in, n_hidden=options.hidden)
         cost, updates = da.get_cost_updates(corruption, options.learning_rate)
-        train_da = training_function(da, cost, updates, train_set.x, options.batch_size, name=f"train_{name}")
+        train_da = by_minibatch(
+            cost, {da.x: data.train.x}, options.batch_size, updates=updates, name=f"train_{name}"
+        )
         stages.append(
             training.Stage(
                 start=lambda train_da=train_da: train_da,
@@ -100,10 +102,8 @@ def train(options: argparse.Namespace) -> training.Outcome:
         stages,
         model=named_parameters(**autoencoders),
         state=random_states(**{name: da.streams for name, da in autoencoders.items()}),
-        folder=options.out,
         data=data.provenance,
-        settings=command_line.settings_of(options),
-        resume=options.resume,
+        **command_line.run_of(options),
     )
 
 

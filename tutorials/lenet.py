@@ -12,18 +12,18 @@ import _checkout  # noqa: F401
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-import classification
 import graphlib
 import graphlib.tensor as T
 from graphlib.datasets.mnist import CLASSES, IMAGE_SHAPE
-from graphlib.nn import command_line, images, storage, training
-from graphlib.nn.progress import say
+from graphlib.nn import command_line, image_classifiers, images, storage, training
+from graphlib.nn.image_data import SharedData, image_shape_of
+from graphlib.nn.run_folder import load_parameters
 from graphlib.nn.storage import UserError
 from graphlib.nn.variables import named_parameters, set_model
 from graphlib.tensor.signal import pool
@@ -154,13 +154,13 @@ def parameters_of(classifier: LeNet) -> dict:
 
 def load_model(path: Path) -> LeNet:
     """The trained model of a best_model.npz, as a function of its symbolic `input`."""
-    arrays = classification.load_parameters(path, "convolution_1.b", "convolution_2.b", "output.b")
+    arrays = load_parameters(path, "convolution_1.b", "convolution_2.b", "output.b")
     nkerns = [arrays["convolution_1.b"].size, arrays["convolution_2.b"].size]
     classifier = LeNet(
         np.random.RandomState(),
         T.matrix("x"),
         nkerns,
-        classification.image_shape_of(path),
+        image_shape_of(path),
         arrays["output.b"].size,
     )
     set_model(parameters_of(classifier), arrays, path)
@@ -233,36 +233,19 @@ class Pictures:
 
 def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
-    say("... loading the data")
-    data = classification.load_shared(options.dataset)
-    train_set, valid_set, test_set, _ = data
-    batch_size = options.batch_size
-    n_train_batches = classification.count_minibatches(train_set, batch_size)
 
-    say("... building the model")
-    x = T.matrix("x")
-    y = T.ivector("y")
-    classifier = LeNet(np.random.RandomState(options.seed), x, options.kernels, data.image_shape, data.n_out)
-    cost = classifier.negative_log_likelihood(y)
-    train_model = classification.descent(
-        classifier, cost, y, train_set, batch_size, options.learning_rate, name="train_model"
-    )
-    test_x, test_y = test_set.x.get_value(borrow=True), test_set.y.get_value(borrow=True)
-    _, one_of_each_class = np.unique(test_y, return_index=True)
-    pictures = Pictures(classifier, test_x[one_of_each_class], options.out, data.image_shape)
+    def pictures(classifier: LeNet, data: SharedData) -> Callable[[Mapping[str, np.ndarray]], None]:
+        test_x, test_y = data.test.x.get_value(borrow=True), data.test.y.get_value(borrow=True)
+        _, one_of_each_class = np.unique(test_y, return_index=True)
+        return Pictures(classifier, test_x[one_of_each_class], options.out, data.image_shape).draw
 
-    say("... training")
-    return training.train(
-        train_model,
-        n_train_batches,
-        epochs=options.epochs,
-        monitor=classification.validation(classifier, y, valid_set, test_set, batch_size, patience=10000),
-        model=parameters_of(classifier),
-        folder=options.out,
-        data=data.provenance,
-        settings=command_line.settings_of(options),
-        resume=options.resume,
-        illustrate=pictures.draw,
+    return image_classifiers.train(
+        options,
+        lambda x, data, rng: LeNet(rng, x, options.kernels, data.image_shape, data.n_out),
+        cost=lambda classifier, y: classifier.negative_log_likelihood(y),
+        parameters_of=parameters_of,
+        illustrate=pictures,
+        patience=10000,
     )
 
 
@@ -337,7 +320,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="N",
         help="filters of the first and of the second layer",
     )
-    tasks = {"predict": partial(classification.show_predictions, predict), "demonstrate": demonstrate}
+    tasks = {"predict": partial(image_classifiers.show_predictions, predict), "demonstrate": demonstrate}
     return command_line.main(parser, train, tasks, arguments)
 
 

@@ -15,17 +15,16 @@ import _checkout  # noqa: F401
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-import classification
 import graphlib
 import graphlib.tensor as T
-from graphlib.nn import command_line, images, training
-from graphlib.nn.progress import say
+from graphlib.nn import command_line, image_classifiers, images, training
+from graphlib.nn.run_folder import load_parameters, matrix_shape
 from graphlib.nn.variables import named_parameters, set_model
 
 
@@ -76,8 +75,8 @@ def parameters_of(classifier: LogisticRegression) -> dict:
 
 def load_model(path: Path) -> LogisticRegression:
     """The trained model of a best_model.npz, as a function of its symbolic `input`."""
-    arrays = classification.load_parameters(path, "output.W")
-    n_in, n_out = classification.matrix_shape(path, arrays, "output.W")
+    arrays = load_parameters(path, "output.W")
+    n_in, n_out = matrix_shape(path, arrays, "output.W")
     classifier = LogisticRegression(input=T.matrix("x"), n_in=n_in, n_out=n_out)
     set_model(parameters_of(classifier), arrays, path)
     return classifier
@@ -91,36 +90,19 @@ def predict(path: Path, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
-    say("... loading the data")
-    data = classification.load_shared(options.dataset)
-    train_set, valid_set, test_set, _ = data
-    batch_size = options.batch_size
-    n_train_batches = classification.count_minibatches(train_set, batch_size)
-
-    say("... building the model")
-    x = T.matrix("x")
-    y = T.ivector("y")
-    classifier = LogisticRegression(input=x, n_in=data.n_in, n_out=data.n_out)
-    cost = classifier.negative_log_likelihood(y)
-    train_model = classification.descent(
-        classifier, cost, y, train_set, batch_size, options.learning_rate, name="train_model"
+    return image_classifiers.train(
+        options,
+        lambda x, data, rng: LogisticRegression(x, n_in=data.n_in, n_out=data.n_out),
+        cost=LogisticRegression.negative_log_likelihood,
+        parameters_of=parameters_of,
+        illustrate=lambda classifier, data: partial(draw_filters, options.out, data.image_shape),
+        patience=5000,
     )
 
-    say("... training the model")
-    return training.train(
-        train_model,
-        n_train_batches,
-        epochs=options.epochs,
-        monitor=classification.validation(classifier, y, valid_set, test_set, batch_size, patience=5000),
-        model=parameters_of(classifier),
-        folder=options.out,
-        data=data.provenance,
-        settings=command_line.settings_of(options),
-        resume=options.resume,
-        illustrate=lambda best: images.save_filters(
-            options.out / "filters.png", best["output.W"].T, data.image_shape
-        ),
-    )
+
+def draw_filters(folder: Path, image_shape: tuple[int, int], best: Mapping[str, np.ndarray]) -> None:
+    """Draws what each class looks for."""
+    images.save_filters(folder / "filters.png", best["output.W"].T, image_shape)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -129,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         __doc__, name="logistic_sgd", epochs=1000, batch_size=600, learning_rate=0.13
     )
     return command_line.main(
-        parser, train, {"predict": partial(classification.show_predictions, predict)}, arguments
+        parser, train, {"predict": partial(image_classifiers.show_predictions, predict)}, arguments
     )
 
 

@@ -25,7 +25,6 @@ from pathlib import Path
 
 import numpy as np
 
-import classification
 import graphlib
 import graphlib.tensor as T
 from graphlib.datasets import reviews
@@ -36,7 +35,7 @@ from graphlib.nn.monitors import EarlyStopping
 from graphlib.nn.optimizers import SGD, AdaDelta, AdaGrad, Optimizer, RMSprop
 from graphlib.nn.progress import say
 from graphlib.nn.provenance import Provenance
-from graphlib.nn.run_folder import BEST_MODEL
+from graphlib.nn.run_folder import BEST_MODEL, load_parameters
 from graphlib.nn.stage_monitors import Validation
 from graphlib.nn.storage import UserError
 from graphlib.nn.variables import named_parameters, random_states, set_model
@@ -300,16 +299,14 @@ def train(options: argparse.Namespace) -> training.Outcome:
             **random_states(dropout=model.streams),
             **optimizer.state,
         },
-        folder=options.out,
         data=provenance_of(data),
-        settings=command_line.settings_of(options),
-        resume=options.resume,
+        **command_line.run_of(options),
     )
 
 
 def predict(options: argparse.Namespace) -> None:
     """Prints what the model in `options.out` says of the texts `options.predict`, or of the test reviews."""
-    arrays = classification.load_parameters(options.out / BEST_MODEL, "embeddings", "lstm.U")
+    arrays = load_parameters(options.out / BEST_MODEL, "embeddings", "lstm.U")
     options = command_line.options_of_run(options)
     learnt = provenance.read(options.out)
     dictionary = learnt.dictionary("words")

@@ -24,13 +24,14 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-import classification
 import graphlib
 import graphlib.tensor as T
 from autoencoder import save_filters
 from graphlib.nn import command_line, images, storage, training
+from graphlib.nn.image_data import data_of_run, load_shared
+from graphlib.nn.minibatches import by_minibatch, count_minibatches
 from graphlib.nn.progress import say
-from graphlib.nn.run_folder import LATEST_MODEL
+from graphlib.nn.run_folder import LATEST_MODEL, load_parameters
 from graphlib.nn.stage_monitors import EveryEpoch
 from graphlib.nn.storage import UserError
 from graphlib.nn.variables import named_parameters, random_states, set_model
@@ -186,7 +187,7 @@ def parameters_of(rbm: RBM) -> dict:
 
 def load_model(path: Path) -> RBM:
     """The trained model of a model.npz."""
-    arrays = classification.load_parameters(path, "rbm.hbias", "rbm.vbias")
+    arrays = load_parameters(path, "rbm.hbias", "rbm.vbias")
     rbm = RBM(n_visible=arrays["rbm.vbias"].size, n_hidden=arrays["rbm.hbias"].size)
     set_model(parameters_of(rbm), arrays, path)
     return rbm
@@ -242,21 +243,19 @@ def save_samples(
 def sample(options: argparse.Namespace) -> None:
     """Draws samples from the model in `options.out`, and writes them as samples.png."""
     rbm = load_model(options.out / LATEST_MODEL)
-    dataset = classification.data_of_run(options, rbm.n_visible, "--sample, which begins at test images,")
+    dataset = data_of_run(options, rbm.n_visible, "--sample, which begins at test images,")
     save_samples(rbm, starting_points(dataset.test.x, options), options, dataset.image_shape)
 
 
 def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
     say("... loading the data")
-    data = classification.load_shared(options.dataset)
-    train_set, _, test_set, _ = data
+    data = load_shared(options.dataset)
     batch_size = options.batch_size
-    n_train_batches = classification.count_minibatches(train_set, batch_size)
-    start = starting_points(test_set.x.get_value(borrow=True), options)
+    n_train_batches = count_minibatches(data.train, batch_size)
+    start = starting_points(data.test.x.get_value(borrow=True), options)
 
     say("... building the model")
-    index = T.lscalar("index")
     x = T.matrix("x")
     rng = np.random.RandomState(options.seed)
     streams = RandomStreams(rng.randint(2**30))
@@ -269,13 +268,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
     cost, updates = rbm.get_cost_updates(options.learning_rate, persistent_chain, options.k)
     if options.persistent:
         state = {"persistent_chain": persistent_chain, "bit_i_idx": rbm.bit_i_idx}
-    train_rbm = graphlib.function(
-        [index],
-        cost,
-        updates=updates,
-        givens={x: train_set.x[index * batch_size : (index + 1) * batch_size]},
-        name="train_rbm",
-    )
+    train_rbm = by_minibatch(cost, {x: data.train.x}, batch_size, updates=updates, name="train_rbm")
 
     def draw_filters(epoch: int, kept: Mapping[str, np.ndarray]) -> None:
         save_filters(options.out / f"filters_at_epoch_{epoch}.png", kept["rbm.W"], data.image_shape)
@@ -293,11 +286,9 @@ def train(options: argparse.Namespace) -> training.Outcome:
         ),
         model=parameters_of(rbm),
         state={**state, **random_states(gibbs=streams)},
-        folder=options.out,
         data=data.provenance,
-        settings=command_line.settings_of(options),
-        resume=options.resume,
         illustrate_epoch=draw_filters,
+        **command_line.run_of(options),
     )
     if outcome.reason == "finished":
         say("... sampling from the model")

@@ -25,7 +25,6 @@ from typing import Any
 
 import numpy as np
 
-import classification
 import graphlib
 import graphlib.tensor as T
 from graphlib.datasets import music
@@ -34,7 +33,7 @@ from graphlib.nn.epochs import Epochs
 from graphlib.nn.optimizers import SGD, Optimizer
 from graphlib.nn.progress import say
 from graphlib.nn.provenance import Provenance
-from graphlib.nn.run_folder import LATEST_MODEL
+from graphlib.nn.run_folder import LATEST_MODEL, load_parameters
 from graphlib.nn.stage_monitors import EveryEpoch, StageMonitor
 from graphlib.nn.storage import UserError
 from graphlib.nn.variables import random_states, set_model
@@ -334,20 +333,18 @@ def train(options: argparse.Namespace) -> training.Outcome:
             **{f"pretraining_{name}": value for name, value in pretraining_state.items()},
             **training_state,
         },
-        folder=options.out,
         data=Provenance(
             data.origin,
             provenance.fingerprint(data.train, data.valid, data.test),
             {_real_piece(number): as_text(roll) for number, roll in enumerate(composer.real, start=1)},
         ),
-        settings=command_line.settings_of(options),
-        resume=options.resume,
+        **command_line.run_of(options),
     )
 
 
 def sample(options: argparse.Namespace) -> None:
     """Writes other pieces by the trained model in `options.out`."""
-    arrays = classification.load_parameters(options.out / LATEST_MODEL, "W", "Wuu")
+    arrays = load_parameters(options.out / LATEST_MODEL, "W", "Wuu")
     options = command_line.options_of_run(options)
     learnt = provenance.read(options.out)
     real = [as_roll(learnt.dictionary(name)) for name in learnt.dictionaries]

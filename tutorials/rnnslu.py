@@ -26,7 +26,6 @@ from typing import Any
 
 import numpy as np
 
-import classification
 import graphlib
 import graphlib.tensor as T
 from graphlib.datasets import atis
@@ -36,7 +35,7 @@ from graphlib.nn.epochs import Epochs
 from graphlib.nn.optimizers import SGD
 from graphlib.nn.progress import say
 from graphlib.nn.provenance import Provenance
-from graphlib.nn.run_folder import BEST_MODEL
+from graphlib.nn.run_folder import BEST_MODEL, load_parameters
 from graphlib.nn.storage import UserError
 from graphlib.nn.variables import named_parameters, set_model
 from lstm import LSTM
@@ -471,11 +470,9 @@ def train(options: argparse.Namespace) -> training.Outcome:
         ),
         model=parameters_of(model),
         state={"epoch": epochs, "learning_rate": learning_rate},
-        folder=options.out,
         data=provenance_of(data),
-        settings=command_line.settings_of(options),
-        resume=options.resume,
         illustrate=neighbours.draw,
+        **command_line.run_of(options),
     )
     if (options.out / NEIGHBOURS_TABLE).exists():
         say("Nearest neighbours of some words:")
@@ -488,7 +485,7 @@ def predict(options: argparse.Namespace) -> None:
     set.
     """
     path = options.out / BEST_MODEL
-    arrays = classification.load_parameters(path, "embeddings", "output.w")
+    arrays = load_parameters(path, "embeddings", "output.w")
     options = command_line.options_of_run(options)
     learnt = provenance.read(options.out)
     dictionary, labels = learnt.dictionary("words"), learnt.dictionary("labels")

@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 
-import classification
 import graphlib
 import graphlib.tensor as T
 from autoencoder import illustration
 from graphlib.nn import command_line, training
+from graphlib.nn.image_data import SharedData
+from graphlib.nn.minibatches import by_minibatch, count_minibatches, descent, validation
 from graphlib.nn.progress import say
+from graphlib.nn.run_folder import load_parameters, matrix_shape
 from graphlib.nn.stage_monitors import EveryEpoch
 from graphlib.nn.variables import SharedVariable, named_parameters, set_model
 from logistic_sgd import LogisticRegression
@@ -92,12 +94,12 @@ Maker = Callable[[int, Sequence[int], int], StackedNetwork]
 
 def load_model(make: Maker, path: Path) -> StackedNetwork:
     """The trained model of a best_model.npz."""
-    arrays = classification.load_parameters(path, "layer_1.W", "output.W")
+    arrays = load_parameters(path, "layer_1.W", "output.W")
     sizes = [
         array.size for name, array in arrays.items() if name.startswith("layer_") and name.endswith(".b")
     ]
-    n_ins, _ = classification.matrix_shape(path, arrays, "layer_1.W")
-    _, n_outs = classification.matrix_shape(path, arrays, "output.W")
+    n_ins, _ = matrix_shape(path, arrays, "layer_1.W")
+    _, n_outs = matrix_shape(path, arrays, "output.W")
     network = make(n_ins, sizes, n_outs)
     set_model(parameters_of(network), arrays, path)
     return network
@@ -112,7 +114,7 @@ def predict(make: Maker, path: Path, x: np.ndarray) -> tuple[np.ndarray, np.ndar
 def pretraining_stages(
     network: StackedNetwork,
     costs: Sequence[tuple[Any, Any]],
-    data: classification.SharedData,
+    data: SharedData,
     options: argparse.Namespace,
 ) -> Iterator[training.Stage]:
     """A stage for each layer, which trains by its (cost, updates) in `costs`, functions of the examples `x`.
@@ -120,22 +122,20 @@ def pretraining_stages(
     It compiles when it starts, when the layers below are trained.
     """
     train_set = data.train
-    index = T.lscalar("index")
-    rows = slice(index * options.batch_size, (index + 1) * options.batch_size)
 
     def compiled(number: int, cost, updates) -> Callable[[int], Any]:
         if options.map_dataset_once:
             below, examples = network.sigmoid_layers[number].input, network.mapped(number, train_set.x)
         else:
             below, examples = network.x, train_set.x
-        return graphlib.function(
-            [index], cost, updates=updates, givens={below: examples[rows]}, name=f"pretrain_{number + 1}"
+        return by_minibatch(
+            cost, {below: examples}, options.batch_size, updates=updates, name=f"pretrain_{number + 1}"
         )
 
     for number, (cost, updates) in enumerate(costs):
         yield training.Stage(
             start=partial(compiled, number, cost, updates),
-            n_minibatches=classification.count_minibatches(train_set, options.batch_size),
+            n_minibatches=count_minibatches(train_set, options.batch_size),
             epochs=options.pretraining_epochs,
             monitor=EveryEpoch(
                 column=f"layer_{number + 1}_cost", panel=f"pre-training cost of layer {number + 1}"
@@ -149,7 +149,7 @@ def pretraining_stages(
 
 def finetuning_stage(
     network: StackedNetwork,
-    data: classification.SharedData,
+    data: SharedData,
     options: argparse.Namespace,
     patience_epochs: int,
 ) -> training.Stage:
@@ -159,10 +159,10 @@ def finetuning_stage(
     """
     train_set, valid_set, test_set, _ = data
     batch_size = options.batch_size
-    n_train_batches = classification.count_minibatches(train_set, batch_size)
+    n_train_batches = count_minibatches(train_set, batch_size)
     return training.Stage(
         start=partial(
-            classification.descent,
+            descent,
             network,
             network.finetune_cost,
             network.y,
@@ -173,7 +173,7 @@ def finetuning_stage(
         ),
         n_minibatches=n_train_batches,
         epochs=options.epochs,
-        monitor=classification.validation(
+        monitor=validation(
             network, network.y, valid_set, test_set, batch_size, patience_epochs * n_train_batches
         ),
         name="fine-tuning",
@@ -184,7 +184,7 @@ def finetuning_stage(
 def train(
     network: StackedNetwork,
     costs: Sequence[tuple[Any, Any]],
-    data: classification.SharedData,
+    data: SharedData,
     options: argparse.Namespace,
     patience_epochs: int,
     state: Mapping[str, SharedVariable],
@@ -199,10 +199,8 @@ def train(
         stages,
         model=parameters_of(network),
         state=state,
-        folder=options.out,
         data=data.provenance,
-        settings=command_line.settings_of(options),
-        resume=options.resume,
+        **command_line.run_of(options),
     )
 
 

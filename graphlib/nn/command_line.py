@@ -254,6 +254,13 @@ def settings_of(options: argparse.Namespace) -> dict:
     return {name: value for name, value in vars(options).items() if name not in NO_SETTINGS}
 
 
+def run_of(options: argparse.Namespace) -> dict[str, Any]:
+    """What `training.train` and `train_stages` need of the options: the folder, the settings, and whether to
+    resume.
+    """
+    return {"folder": options.out, "settings": settings_of(options), "resume": options.resume}
+
+
 def parse(parser: Parser, arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The options, a preset's where one is chosen; with --resume those of the run in --out, which the others
     must not contradict. `given` is the set of the names of those that are not just defaults.

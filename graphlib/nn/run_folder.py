@@ -1,4 +1,4 @@
-"""The folder of a training run: the names of its files, and reading its checkpoint."""
+"""The folder of a training run: the names of its files, reading its checkpoint and its model."""
 
 import json
 import math
@@ -60,3 +60,21 @@ def check_like(sample: Any, found: Any) -> None:
             raise ValueError(f"{found!r} is no count")
     elif type(found) not in (int, float) or (abs(found) >= 2**63 and not math.isinf(found)):
         raise ValueError(f"{found!r} is no number")
+
+
+def load_parameters(path: Path, *needed: str) -> dict[str, np.ndarray]:
+    """The parameters of a trained model by name; UserError if the file or a `needed` one is missing."""
+    if not path.exists():
+        raise UserError(f"{path} does not exist: train a model first, or say with --out where one is")
+    arrays = storage.load_arrays(path)
+    for name in needed:
+        if name not in arrays:
+            raise UserError(f"{path} holds no {name}: it belongs to another model")
+    return arrays
+
+
+def matrix_shape(path: Path, arrays: Mapping[str, np.ndarray], name: str) -> tuple[int, int]:
+    """The shape of a matrix among the parameters in the file `path`; UserError if it is none."""
+    if arrays[name].ndim != 2:
+        raise UserError(f"{path} does not fit this model: its {name} has shape {arrays[name].shape}")
+    return arrays[name].shape

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-import classification
 import graphlib
 import graphlib.tensor as T
+from graphlib.nn.minibatches import SharedSet, mean_error
 from logistic_sgd import LogisticRegression
 from mlp import MLP, HiddenLayer
 
@@ -149,8 +149,8 @@ def test_error_is_that_of_the_whole_minibatches(rng, size, batch_size):
     model = LogisticRegression(x, n_in=4, n_out=3)
     W, b = randomise(model, rng)
     examples, labels = rng.normal(size=(size, 4)).astype(FLOATX), rng.integers(0, 3, size).astype("int32")
-    shared = classification.SharedSet(graphlib.shared(examples), graphlib.shared(labels), size)
-    error = classification.mean_error(model, y, shared, batch_size, name="error")
+    shared = SharedSet(graphlib.shared(examples), graphlib.shared(labels), size)
+    error = mean_error(model, y, shared, batch_size, name="error")
     used = size // batch_size * batch_size
     wrong = ((examples @ W + b).argmax(axis=1) != labels)[:used]
     assert error() == wrong.sum() / used

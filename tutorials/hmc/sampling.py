@@ -98,9 +98,7 @@ def sample(
             "avg_acceptance_rate": sampler.avg_acceptance_rate,
             **random_states(hmc=sampler.s_rng),
         },
-        folder=options.out,
-        settings=command_line.settings_of(options),
-        resume=options.resume,
+        **command_line.run_of(options),
     )
     if outcome.reason == "finished":
         print(f"final step size: {sampler.stepsize.get_value():.4f}")
