@@ -19,7 +19,7 @@ from ..ops.index import BasicIndex, basic_index
 from ..ops.linalg import MatrixProduct
 from ..ops.reduce import sum as sum_
 from ..ops.scan import FirstRows, Scan, last_value, leaves_of
-from ..ops.shape import BroadcastTo, DimShuffle, ShapeI, constant_int, dimshuffle
+from ..ops.shape import BroadcastTo, DimShuffle, ShapeI, constant_int, dimshuffle, shape_i
 from ..scalar.functions import is_costly
 from .batching import batched, joined_rows
 from .loop_body import Body, Recurrence, Uses, each_loop, has_loops
@@ -159,6 +159,8 @@ class Lift:
             **{v: (x, True) for v, x in body.sequences.items()},
             **{v: (x, False) for v, x in body.invariants.items()},
         }
+        #: states, none of which changes its shape from step to step
+        self.initial = {v: s.initial for s in body.states for v in s.taps.values()}
         steps = [(v, x) for v, x in body.sequences.items() if not self.spans(x)]
         for v, x in steps:
             self.outer[v] = (basic_index(x, [slice(None, body.n)]), True)
@@ -175,6 +177,10 @@ class Lift:
 
     def add(self, node: Apply) -> bool:
         """Note what a node is outside, if all its operands are known and it has such a form."""
+        if isinstance(node.op, ShapeI) and node.inputs[0] in self.initial:
+            length = shape_i(self.initial[node.inputs[0]], node.op.axis + 1)
+            self.outer[node.outputs[0]] = length, False
+            return True
         known = [self.get(v) for v in node.inputs]
         if any(k is None for k in known):
             return False

@@ -38,6 +38,8 @@ NOISE = {"float64": 1e-10, "float32": 2.0**-23}
 EXCUSE = 256
 #: how a loop is refused whose steps need not give the same shape, such as those that count what they found
 SAME_SHAPE = "all steps must give the same shape"
+#: in float64 this is what is left where values around 1 cancel; another order leaves another rest, or none
+NOTHING = 32 * 2.0**-53
 #: a result that rounding may change by more than this part of it is not compared
 LOOSE = {"float64": 1e-4, "float32": 5e-2}
 
@@ -186,6 +188,8 @@ def _bounded(arrays: list[np.ndarray], disturbed: list[list[np.ndarray]], floatX
             moved = np.where(np.isnan(moved), np.inf, moved)
             least = np.max(moved[np.isfinite(moved)], initial=0.0) * 1e-2
             bound = EXCUSE * (np.maximum(moved, least) * ratio + ROUNDOFF[floatX] * np.abs(array)) + 1e-300
+            rest = np.where(np.abs(array) <= NOTHING, EXCUSE * ROUNDOFF[floatX], 0)
+            bound = np.maximum(bound, rest)
         found.append((array, bound))
     return found
 

@@ -6,6 +6,7 @@ The same number gives the same program, whatever graphlib does with it.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -61,6 +62,9 @@ class Grower:
         self.depth = 0
         self.names = 0
         self.stream = [0]
+        #: names of what draws make: a loop's step that closes over such a one draws anew in each step, as in
+        #: Theano, and NumPy and PyTorch do not; so steps are given them instead
+        self.drawn: set[str] = set()
         lengths = [0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 6]
         #: lengths that axes share, for each call
         self.lengths = [
@@ -75,7 +79,8 @@ class Grower:
     def child(self) -> Grower:
         other = object.__new__(Grower)
         other.__dict__.update(self.__dict__)
-        other.pool = self.rng.sample(self.pool, min(3, len(self.pool)))
+        known = [v for v in self.pool if v.name not in self.drawn]
+        other.pool = self.rng.sample(known, min(3, len(known)))
         other.rows = []
         other.parent = self
         other.depth = self.depth + 1
@@ -314,6 +319,8 @@ class Grower:
             results.append([space[name] for name in outs])
         row_lines(row, False, self.root.stream)
         self.rows.append(row)
+        if not {"rng", *self.drawn}.isdisjoint(re.findall(r"\w+", lines)):
+            self.drawn.update(outs)
         for k, name in enumerate(outs):
             arrays = [r[k] for r in results]
             if len({a.ndim for a in arrays}) > 1 or len({a.dtype for a in arrays}) > 1:

@@ -100,9 +100,9 @@ def grad(cost: torch.Tensor, wrt: list, disconnected_inputs: str = "ignore") -> 
     return [torch.zeros_like(w) if g is None else g for w, g in zip(wrt, found, strict=True)]
 
 
-exp, log, sqrt, tanh, sin, cos, tan, arctan, arcsin, arccos, sinh, cosh, arcsinh, arccosh, arctanh = (
+exp, log, sqrt, sin, cos, tan, arctan, arcsin, arccos, sinh, cosh, arcsinh, arccosh, arctanh = (
     _noisy(getattr(torch, name))
-    for name in "exp log sqrt tanh sin cos tan arctan arcsin arccos sinh cosh arcsinh arccosh arctanh".split()
+    for name in "exp log sqrt sin cos tan arctan arcsin arccos sinh cosh arcsinh arccosh arctanh".split()
 )
 erf, erfc, log1p, expm1, exp2, log2, log10, arctan2, logaddexp, outer = (
     _noisy(getattr(torch, name))
@@ -445,6 +445,25 @@ class _Sigmoid(torch.autograd.Function):
     def backward(ctx, g):
         (p,) = ctx.saved_tensors
         return g * p * (1 - p), None
+
+
+class _Tanh(torch.autograd.Function):
+    """The hyperbolic tangent, whose derivative 1 - t² is computed of a t that was rounded, too."""
+
+    @staticmethod
+    def forward(ctx, x, noise):
+        t = noise(torch.tanh(x))
+        ctx.save_for_backward(t)
+        return t
+
+    @staticmethod
+    def backward(ctx, g):
+        (t,) = ctx.saved_tensors
+        return g * (1 - t * t), None
+
+
+def tanh(x: torch.Tensor) -> torch.Tensor:
+    return _Tanh.apply(_n(x), _Current.noise)
 
 
 nnet = types.SimpleNamespace(

@@ -635,3 +635,16 @@ def test_outputs_as_long_as_what_is_computed_of_a_state(mode):
         np.testing.assert_allclose(got, [np.tile(np.tanh(h), 3) for h in states], rtol=1e-12)
         by_hand = sum(6 * np.tanh(k * at) * (1 - np.tanh(k * at) ** 2) * k for k in (1.0, 2.0))
         np.testing.assert_allclose(slope, by_hand, rtol=1e-10)
+
+
+def test_rows_of_a_state_that_a_mask_from_outside_picks(mode):
+    """How many there are is the same in each step, since a state keeps its shape."""
+    start, mask = T.dmatrix("start"), T.TensorType("bool", (None,))("mask")
+    (states, picked), _ = graphlib.scan(
+        lambda h: [2 * h, h[mask]], outputs_info=[start, None], n_steps=3, return_list=True
+    )
+    slope = T.grad(T.sqr(picked).sum(), start)
+    values, chosen = np.arange(6.0).reshape(3, 2), np.array([True, False, True])
+    got, found = compiled(mode, [start, mask], [picked, slope])(values, chosen)
+    np.testing.assert_array_equal(got, [values[chosen], 2 * values[chosen], 4 * values[chosen]])
+    np.testing.assert_array_equal(found, 2 * (1 + 4 + 16) * values * chosen[:, None])
