@@ -640,7 +640,7 @@ def test_outputs_as_long_as_what_is_computed_of_a_state(mode):
 def test_rows_of_a_state_that_a_mask_from_outside_picks(mode):
     """How many there are is the same in each step, since a state keeps its shape."""
     start, mask = T.dmatrix("start"), T.TensorType("bool", (None,))("mask")
-    (states, picked), _ = graphlib.scan(
+    (_, picked), _ = graphlib.scan(
         lambda h: [2 * h, h[mask]], outputs_info=[start, None], n_steps=3, return_list=True
     )
     slope = T.grad(T.sqr(picked).sum(), start)
