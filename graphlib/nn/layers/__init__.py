@@ -2,6 +2,7 @@
 
 from .activation import Activation, PReLU
 from .base import Layer, Parameter
+from .bias import Bias
 from .containers import Parallel, Sequential
 from .convolution import Conv1D, Conv2D
 from .dense import Dense, Maxout
@@ -19,6 +20,7 @@ __all__ = [
     "Activation",
     "AveragePool2D",
     "BatchNormalization",
+    "Bias",
     "Bidirectional",
     "Conv1D",
     "Conv2D",

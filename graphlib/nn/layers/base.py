@@ -507,6 +507,7 @@ def as_input(x: Any) -> Any:
 
 def as_float(x: Variable) -> Variable:
     """x, or x as config.floatX where it is of whole numbers, such as bytes of images."""
+    x = as_variable(x)
     return x if x.type.is_float else cast(x, config.floatX)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...graph import Variable
 from ...ops import elementwise as ew
+from ...ops.op import normalize_axes
 from ...ops.shape import shape_of
 from ..registry import register
 from ..schema import NotNegative, Rate
@@ -33,7 +33,8 @@ class Dropout(Layer):
         if not training or self.rate == 0:
             return x
         keep = 1 - self.rate
-        together = _axes(self.shared_axes, x.ndim)
+        axes = () if self.shared_axes is None else self.shared_axes
+        together = normalize_axes(axes, x.ndim, "shared_axes")
         size = [1 if axis in together else n for axis, n in enumerate(shape_of(x))]
         kept = self.streams.binomial(size=size, n=1, p=keep, dtype=x.dtype)
         return ew.switch(kept, x / keep, 0)
@@ -61,9 +62,3 @@ class GaussianNoise(Layer):
 
     def output_mask(self, x: Variable, mask: Variable | None) -> Variable | None:
         return mask
-
-
-def _axes(axes: int | Sequence[int] | None, ndim: int) -> set[int]:
-    if axes is None:
-        return set()
-    return {axis % ndim for axis in ([axes] if isinstance(axes, int) else axes)}

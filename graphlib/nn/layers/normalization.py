@@ -10,7 +10,7 @@ from ...configuration import config
 from ...graph import Variable
 from ...ops.elementwise import sqr, sqrt
 from ...ops.nnet import batch_normalization_test, batch_normalization_train
-from ...ops.op import as_variable
+from ...ops.op import as_variable, normalize_axes
 from ...ops.reduce import mean as mean_
 from ...ops.reduce import sum as sum_
 from ..registry import register
@@ -133,5 +133,4 @@ class LayerNormalization(_Normalization):
         return (x - mean) / sqrt(variance + self.epsilon) * gamma + beta
 
     def _axes(self, x: Variable) -> tuple[int, ...]:
-        axes = (self.axis,) if isinstance(self.axis, int) else self.axis
-        return tuple(sorted({axis % x.ndim for axis in axes}))
+        return normalize_axes(self.axis, x.ndim, "the normalisation")
