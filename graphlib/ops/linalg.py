@@ -21,7 +21,16 @@ from ..scalar.lowered import Operand, Product, Reduction
 from .elementwise import cast, mul
 from .op import NUMBERS, Op, Sample, as_variable, normalize_axis, register
 from .reduce import sum as sum_
-from .shape import SameLengths, broadcast_to, dimshuffle, reshape, shape_i, shape_padleft, swapaxes
+from .shape import (
+    SameLengths,
+    broadcast_to,
+    constant_int,
+    dimshuffle,
+    reshape,
+    shape_i,
+    shape_padleft,
+    swapaxes,
+)
 
 
 class MatrixProduct(Op):
@@ -272,9 +281,11 @@ def _size(x: Variable, axes: Sequence[int]) -> Any:
 
 
 def _product(lengths: Sequence[Variable]) -> Any:
+    """A number where all are known, so that static shapes go on."""
     total: Any = 1
     for n in lengths:
-        total = n * total
+        known = constant_int(n) if isinstance(total, int) else None
+        total = (n if known is None else known) * total
     return total
 
 

@@ -117,6 +117,8 @@ class Layer:
         self._seeds: np.random.SeedSequence | None = None
         self._streams: RandomStreams | None = None
         self._built = False
+        #: type of the first call's input; of several, each
+        self.first_input: Any = None
         self._parameters: dict[str, Parameter] = {}
         self._state: dict[str, Shared] = {}
         self._updates: dict[Shared, Variable] = {}
@@ -259,6 +261,7 @@ class Layer:
             with fixed_origin(self.origin if ours else None):
                 if not self._built:
                     self._parameters, self._state = {}, {}
+                    self.first_input = _types_of(x)
                     self.build(x)
                     self._built = True
                 y, mask = self.masked_output(x, training, mask, **options)
@@ -288,11 +291,21 @@ class Layer:
                 "input tells their shapes"
             )
         found, seen = {}, set()
-        for path, parameter in self._own_parameters():
+        for path, parameter in self._all_parameters():
             if parameter.variable not in seen:
                 seen.add(parameter.variable)
                 found[path] = parameter
         return found
+
+    @property
+    def own_parameters(self) -> dict[str, Parameter]:
+        """Those that are none of its parts'."""
+        return dict(self._options_applied())
+
+    @property
+    def own_state(self) -> dict[str, Shared]:
+        """The `state` that is none of its parts'."""
+        return dict(self._state)
 
     @property
     def params(self) -> list[Shared]:
@@ -412,7 +425,14 @@ class Layer:
             path = name if label is None else f"{label}.{name}"
             child._settle(path, _spawned(self._seeds, (_PARTS, position)), streams)
 
-    def _own_parameters(self) -> Iterator[tuple[str, Parameter]]:
+    def _options_applied(self) -> Iterator[tuple[str, Parameter]]:
+        for name, parameter in self._parameters.items():
+            yield (
+                name,
+                replace(parameter, trainable=self.trainable, learning_rate_multiplier=self._multiplier(name)),
+            )
+
+    def _all_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """(path, parameter), a shared one more than once."""
         for name, parameter in self._parameters.items():
             yield (
@@ -420,7 +440,7 @@ class Layer:
                 replace(parameter, trainable=self.trainable, learning_rate_multiplier=self._multiplier(name)),
             )
         for name, child in self.children.items():
-            for path, parameter in child._own_parameters():
+            for path, parameter in child._all_parameters():
                 path = f"{name}.{path}"
                 yield (
                     path,
@@ -491,6 +511,12 @@ def numbered(layers: Sequence[Layer]) -> list[tuple[str, Layer]]:
         else:
             found.append((layer.name or "", layer))
     return found
+
+
+def _types_of(x: Any) -> Any:
+    if isinstance(x, Mapping):
+        return {name: _types_of(each) for name, each in x.items()}
+    return [_types_of(each) for each in x] if isinstance(x, list) else x.type
 
 
 def as_input(x: Any) -> Any:
