@@ -4,16 +4,16 @@ source line."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from .graph import Apply
+from .schedule.plan import Source
 
 
 class Profile:
-    """Rows of (nodes with their shares of the step, seconds, calls): a fused step's time is divided among its
-    nodes."""
+    """Rows of (the operations of a step with their shares of it, seconds, calls): a fused step's time is
+    divided among its operations."""
 
-    def __init__(self, title: str, rows: Sequence[tuple[Sequence[tuple[Apply, float]], float, int]]) -> None:
+    def __init__(self, title: str, rows: Sequence[tuple[Sequence[Source], float, int]]) -> None:
         self.title = title
         self.rows = list(rows)
 
@@ -24,18 +24,18 @@ class Profile:
 
     def by_op(self) -> dict[str, float]:
         """Seconds by operation, greatest first."""
-        return self._grouped(lambda node: str(node.op))
+        return self._grouped(lambda source: source.op)
 
     def by_line(self) -> dict[str, float]:
         """Seconds by 'file:line' of the user's source, greatest first."""
-        return self._grouped(lambda node: str(node.outputs[0].origin or "?"))
+        return self._grouped(lambda source: source.line)
 
-    def _grouped(self, key: object) -> dict[str, float]:
+    def _grouped(self, key: Callable[[Source], str]) -> dict[str, float]:
         total: dict[str, float] = defaultdict(float)
-        for nodes, seconds, _ in self.rows:
-            weight = sum(share for _, share in nodes) or 1.0
-            for node, share in nodes:
-                total[key(node)] += seconds * share / weight
+        for sources, seconds, _ in self.rows:
+            weight = sum(source.share for source in sources) or 1.0
+            for source in sources:
+                total[key(source)] += seconds * source.share / weight
         return dict(sorted(total.items(), key=lambda item: -item[1]))
 
     def __str__(self) -> str:

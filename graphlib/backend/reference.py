@@ -69,10 +69,14 @@ class ReferenceExecutor:
 
     def profile(self) -> Any:
         from ..profile import Profile
+        from ..schedule.plan import Source
 
         if self.timings is None:
             return None
-        rows = [([(node, 1.0)], seconds, calls) for node, (seconds, calls) in self.timings.items()]
+        rows = [
+            ([Source(str(node.op), str(node.outputs[0].origin or "?"))], seconds, calls)
+            for node, (seconds, calls) in self.timings.items()
+        ]
         return Profile(self.program.title, rows)
 
 

@@ -16,13 +16,13 @@ from ..ops.op import Op
 from ..scalar import expression as ex
 from ..scalar.expression import Expr
 from ..scalar.functions import is_cheap
-from ..scalar.integer import Poly, Symbol, flat_index, row_major
+from ..scalar.integer import Poly, Symbol, flat_index, row_major, symbol
 from ..scalar.lowered import Call, Check, Loop, Operand, Piece, Product, Pull, Push, Reduction
 from ..scalar.reductions import REDUCERS
 from .limits import AnyCheck, Claim, Limits, Sizes
 
 #: the loop indices of all kernels, outermost first
-LOOP = tuple(Symbol(f"i{k}", is_index=True) for k in range(16))
+LOOP = tuple(symbol(f"i{k}", True, k - 100) for k in range(16))
 
 _CHEAP_COST = 2
 _SCALAR_COST = 12

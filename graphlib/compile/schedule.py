@@ -308,7 +308,7 @@ class Schedule:
 
     def _begun_as(self, v: Variable) -> Variable:
         """The variable at the beginning of those."""
-        while (base := _base(self.maker[v])) is not None and self.over.get(base) is v:
+        while (base := base_of(self.maker[v])) is not None and self.over.get(base) is v:
             v = base
         return v
 
@@ -320,7 +320,7 @@ class Schedule:
                 readers.setdefault(v, set()).add(step)
         needed = {*self.program.results, *(u for n in self.low.dims.values() for u in n.uses)}
         for step in self.steps:
-            base = _base(step)
+            base = base_of(step)
             if not isinstance(self.maker.get(base), (Loops, Pushes, MatMul)) or base in needed:
                 continue
             (v,) = step.writes()
@@ -350,7 +350,7 @@ class Schedule:
             free = v in self.maker and v not in self.place
             if free and k >= outputs:
                 free = self._overwritable(targets[k - outputs], v)
-                if not free and self.over.pop(_base(self.maker[v]), None) is not None:
+                if not free and self.over.pop(base_of(self.maker[v]), None) is not None:
                     free = self._overwritable(targets[k - outputs], v)
             if free:
                 self.place[v] = k
@@ -449,7 +449,7 @@ def with_own_values(program: Program) -> Program:
     return program.with_results(results)
 
 
-def _base(step: Step) -> Variable | None:
+def base_of(step: Step) -> Variable | None:
     """What a step adds to, or sets parts of."""
     base = step.base if isinstance(step, Pushes) else step.c if isinstance(step, MatMul) else None
     return base if isinstance(base, Variable) else None

@@ -1,8 +1,9 @@
 """Typed scalar expressions, hash-consed: equal expressions are the same object, so common ones are computed
 once.
 
-``Expr.op`` is 'const', 'int' (a polynomial), 'access' (an element of a graph variable), one of
-``CHECKS`` or the name of an elementwise operation; the backends' printers know each name.
+``Expr.op`` is 'const', 'int' (a polynomial), 'access' (an element of an array), one of ``CHECKS`` or the
+name of an elementwise operation; in a plan's kernels also 'load' (what lies at an offset in memory) and
+'local' (a register).  The renderers' tables know each name.
 """
 
 from __future__ import annotations
@@ -43,9 +44,15 @@ class Expr:
     def __repr__(self) -> str:
         if self.op in ("const", "int"):
             return repr(self.value)
-        if self.op == "access":
+        if self.op in ("access", "load"):
             return f"{self.value[0]}[{', '.join(map(repr, self.value[1]))}]"
+        if self.op == "local":
+            return self.value
         return f"{self.op}({', '.join(map(repr, self.args))})"
+
+    def __reduce__(self) -> tuple:
+        key = np.asarray(self.value, self.dtype).tobytes() if self.op == "const" else None
+        return _make, (self.op, self.dtype, self.args, self.value, key)
 
 
 _interned: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
@@ -65,7 +72,7 @@ def _make(op: str, dtype: str, args: tuple[Expr, ...] = (), value: Any = None, k
         uses |= arg.uses
     if op == "int":
         free, uses = value.free, value.uses
-    elif op == "access":
+    elif op in ("access", "load"):
         variable, index = value
         uses |= {variable}
         for i in index:
@@ -101,6 +108,21 @@ def poly(expr: Expr) -> Poly:
 def access(variable: Any, dtype: str, index: Sequence[Poly]) -> Expr:
     """The element of a graph variable at an index."""
     return _make("access", dtype, value=(variable, tuple(index)))
+
+
+def load(memory: Any, dtype: str, offset: Poly) -> Expr:
+    """What lies so many elements behind the beginning of an array, or of a kernel's own."""
+    return _make("load", dtype, value=(memory, (offset,)))
+
+
+def local(name: str, dtype: str) -> Expr:
+    """A register of a kernel."""
+    return _make("local", dtype, value=name)
+
+
+def node(op: str, dtype: str, *args: Expr, value: Any = None) -> Expr:
+    """An operation as it stands, without any arithmetic."""
+    return _make(op, dtype, args, value)
 
 
 def cast(expr: Expr, dtype: str) -> Expr:
@@ -214,7 +236,7 @@ CHECKS = frozenset(("checked_index", "checked_divisor", "checked_exponent", "che
 def children(expr: Expr) -> tuple[Expr, ...]:
     """What an expression is computed from, the opaque atoms of its indices included."""
     if expr.children is None:
-        polys = [expr.value] if expr.op == "int" else expr.value[1] if expr.op == "access" else ()
+        polys = [expr.value] if expr.op == "int" else expr.value[1] if expr.op in ("access", "load") else ()
         atoms = [a for p in polys for monomial in p.terms for a in monomial if isinstance(a, Expr)]
         expr.children = (*expr.args, *atoms)
     return expr.children
@@ -282,9 +304,12 @@ __all__ = [
     "floor_div",
     "integer",
     "less",
+    "load",
+    "local",
     "maximum",
     "minimum",
     "mod",
+    "node",
     "poly",
     "replaced",
     "select",

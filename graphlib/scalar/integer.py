@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import weakref
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,19 +17,37 @@ _serial = itertools.count()
 
 
 class Symbol:
-    """A named integer: a length known at the call, or a loop's index."""
+    """A named integer: a length known at the call, or a loop's index.
 
-    __slots__ = ("free", "is_index", "name", "serial", "uses")
+    Monomials are sorted by ``serial``: the order in which symbols were made, or the one given.
+    """
 
-    def __init__(self, name: str, is_index: bool = False) -> None:
+    __slots__ = ("__weakref__", "free", "is_index", "name", "serial", "uses")
+
+    def __init__(self, name: str, is_index: bool = False, serial: int | None = None) -> None:
         self.name = name
         self.is_index = is_index
-        self.serial = next(_serial)
+        self.serial = next(_serial) if serial is None else serial
         self.free: frozenset[Symbol] = frozenset([self]) if is_index else frozenset()
         self.uses: frozenset[Any] = frozenset()
 
     def __repr__(self) -> str:
         return self.name
+
+    def __reduce__(self) -> tuple:
+        return symbol, (self.name, self.is_index, self.serial)
+
+
+_known: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
+
+
+def symbol(name: str, is_index: bool, serial: int) -> Symbol:
+    """The symbol of that name and place in the order, which is the same wherever it is asked for."""
+    key = name, is_index, serial
+    found = _known.get(key)
+    if found is None:
+        found = _known[key] = Symbol(*key)
+    return found
 
 
 class Poly:
@@ -58,6 +77,9 @@ class Poly:
         if isinstance(value, int):
             return _number(int(value)) if -2 <= value < 4096 else Poly({(): value})
         return Poly({(value,): 1})
+
+    def __reduce__(self) -> tuple:
+        return Poly, (self.terms,)
 
     def __hash__(self) -> int:
         if self._hash is None:

@@ -126,7 +126,7 @@ class Loop:
     shapes: tuple[tuple[Poly, ...], ...]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Check:
     """A condition on lengths that must hold at a call: two polynomials that must be equal, and the sentence
     if not.

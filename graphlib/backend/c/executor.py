@@ -15,9 +15,9 @@ from ...compile.schedule import Schedule
 from ...errors import DomainError, GraphError
 from ...graph import Variable
 from ...graph.shared import as_compiled, itself
-from ...scalar.functions import COSTLY, is_costly
+from ...render.c import render
+from ...schedule.planning import plan_for_c
 from ..reference import explain_index
-from .render import Renderer
 from .runtime import start
 from .toolchain import shared_object
 
@@ -44,24 +44,24 @@ class CExecutor:
         self.user_program = rewritten(program)
         self.program, self.resized = self.user_program.with_resized_as_outputs()
         program = self.program
-        self.rendered = Renderer(Schedule(self.program), profile).render()
-        self.source = self.rendered.source
+        self.plan = plan_for_c(Schedule(self.program), profile)
+        self.source = render(self.plan).source
         self.library = shared_object(self.source, functions=tuple(_SIGNATURES))
         self._declare()
         self.state = self.library.gl_new(start())
         self._finalizer = weakref.finalize(self, self.library.gl_free, self.state)
         self.inputs = len(program.inputs)
         self.numbered_shareds = [(k, itself(s)) for k, s in enumerate(program.shareds, self.inputs)]
-        leaves = self.inputs + len(program.shareds) + len(self.rendered.constants)
+        leaves = len(self.plan.arguments)
         self.count = leaves + len(program.outputs)
         self.args = (ctypes.c_void_p * max(self.count, 1))()
         self._kept: list[Any] = [None] * self.count
-        self._keep(self.inputs + len(program.shareds), [c.data for c in self.rendered.constants])
+        self._keep(self.inputs + len(program.shareds), [c.array for c in self.plan.constants])
         self.first_output = leaves
         self.outputs = [
             (k, shape, v.type.numpy_dtype, borrow)
             for k, (v, shape, borrow) in enumerate(
-                zip(program.outputs, self.rendered.output_shapes, program.borrow, strict=True)
+                zip(program.outputs, self._shapes(), program.borrow, strict=True)
             )
         ]
         self.simple = not self.resized and all(
@@ -78,6 +78,14 @@ class CExecutor:
         #: the arrays that updates write over: an input that is one of them, or a part of it, is copied
         self._overwritten: set[int] = set()
         self._borrowed: dict[int, np.ndarray] = {}
+
+    def _shapes(self) -> list[tuple | str | None]:
+        """The shape of each output; None where ``gl_prepare`` finds it, "late" where the call does."""
+        shapes = [tuple(n.constant for n in shape) for shape in self.plan.shapes]
+        return [
+            "late" if k in self.plan.late else shape if None not in shape else None
+            for k, shape in enumerate(shapes)
+        ]
 
     def _declare(self) -> None:
         for name, (result, arguments) in _SIGNATURES.items():
@@ -161,7 +169,7 @@ class CExecutor:
     def _fail(self, code: int, inputs: list[np.ndarray]) -> None:
         title = self.program.title
         if code > 0:
-            check = self.rendered.checks[code - 1]
+            check = self.plan.all_checks[code - 1]
             lengths = (ctypes.c_int64 * len(check.polys)).from_address(self.library.gl_failure(self.state))
             raise check.failure(list(lengths), f"{title}: ")
         if code == -2:
@@ -184,22 +192,15 @@ class CExecutor:
     def profile(self) -> Any:
         from ...profile import Profile
 
-        if not self.rendered.profiled:
+        if not self.plan.profiled:
             return None
         calls = ctypes.c_int64()
         address = self.library.gl_profile(self.state, ctypes.byref(calls))
-        seconds = (ctypes.c_double * max(len(self.rendered.steps), 1)).from_address(address)
+        seconds = (ctypes.c_double * max(len(self.plan.steps), 1)).from_address(address)
         rows = [
-            ([(node, _weight(node)) for node in step.nodes], seconds[k], calls.value)
-            for k, step in enumerate(self.rendered.steps)
-            if step.nodes
+            (step.sources, seconds[k], calls.value) for k, step in enumerate(self.plan.steps) if step.sources
         ]
         return Profile(self.program.title, rows)
-
-
-def _weight(node: Any) -> float:
-    """A node's share of its fused loop's time, by what it costs an element."""
-    return COSTLY if is_costly(str(node.op)) else 1.0
 
 
 __all__ = ["CExecutor"]

@@ -351,11 +351,16 @@ class CudaExecutor(Steps):
     def profile(self) -> Any:
         """Where the time went, each step waited for; None of a function compiled without ``profile``."""
         from ...profile import Profile
+        from ...schedule.plan import Source
 
         if not self.profiled:
             return None
         rows = [
-            ([(node, 1.0) for node in step.nodes], seconds, self.calls)
+            (
+                [Source(str(node.op), str(node.outputs[0].origin or "?")) for node in step.nodes],
+                seconds,
+                self.calls,
+            )
             for (step, _), seconds in zip(self.steps, self.seconds, strict=True)
             if step.nodes
         ]

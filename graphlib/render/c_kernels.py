@@ -1,0 +1,243 @@
+"""Kernels as C functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ..backend.c.scalar import (
+    C_TYPES,
+    LOCAL_TYPES,
+    SUFFIXES,
+    begun_at,
+    literal,
+    print_function,
+    print_op,
+)
+from ..scalar.integer import Symbol
+from ..scalar.reductions import REDUCERS
+from ..schedule.arrays import Memory
+from ..schedule.plan import Kernel
+from ..schedule.statements import (
+    Accumulator,
+    Add,
+    AddRows,
+    Begin,
+    Draw,
+    Evaluate,
+    Lanes,
+    Leave,
+    Let,
+    Loop,
+    OwnArray,
+    Part,
+    Store,
+    Take,
+    TakeInto,
+    TakeTotals,
+    Target,
+    Totals,
+    Watch,
+)
+from .text import Text, comment, indented
+
+
+class Body:
+    """Statements as lines of C.
+
+    pointer: the name by which a piece of memory is known here; length: that of a length.
+    """
+
+    def __init__(self, pointer: Callable[[Memory], str], length: Callable[[Symbol], str]) -> None:
+        self.pointer, self.length = pointer, length
+        self.kernel = ""
+        self.text = Text(print_op, literal, self._load, self._symbol)
+        self.writers = {
+            Let: self._let,
+            Accumulator: self._accumulator,
+            Take: self._take,
+            Add: lambda s: [f"{s.name} += {s.value};"],
+            Store: self._store,
+            TakeInto: self._take_into,
+            Evaluate: lambda s: [f"(void)({self.text.operand(s.value)});"],
+            Watch: lambda s: ["int64_t bad = 0;"],
+            Leave: lambda s: ["if (bad) return -2;"],
+            Begin: lambda s: [f"{self._each(s.target, s)} = {begun_at(s.kind, s.dtype)};"],
+            OwnArray: lambda s: [f"{C_TYPES[s.dtype]} {s.name}[{s.size}];"],
+            Draw: self._draw,
+            Totals: self._totals,
+            AddRows: self._add_rows,
+            TakeTotals: self._take_totals,
+            Part: lambda s: [f"s->{self.kernel}_part{s.number}[chunk] = {s.name};"],
+            Loop: self._loop,
+        }
+
+    def lines(self, body: Iterable[Any]) -> list[str]:
+        return [line for one in body for line in self.writers[type(one)](one)]
+
+    def _load(self, target: Target, dtype: str, offset: str) -> str:
+        return f"{self.target(target)}[{offset}]"
+
+    def _symbol(self, symbol: Symbol) -> str:
+        return symbol.name if symbol.is_index else self.length(symbol)
+
+    def target(self, target: Target, written: bool = False) -> str:
+        return target if isinstance(target, str) else self.pointer(target.memory)
+
+    def _let(self, s: Let) -> list[str]:
+        return [f"const {LOCAL_TYPES[s.dtype]} {s.name} = {self.text.whole(s.value)};"]
+
+    def _accumulator(self, s: Accumulator) -> list[str]:
+        if REDUCERS[s.kind].finds_index:
+            return [f"{C_TYPES[s.dtype]} {s.name}_best = 0;", f"int64_t {s.name} = -1;"]
+        return [f"{C_TYPES[s.dtype]} {s.name} = {begun_at(s.kind, s.dtype)};"]
+
+    def _take(self, s: Take) -> list[str]:
+        name, x = s.name, self.text.operand(s.value)
+        if s.index is None:
+            return [combine(s.kind, s.dtype, name, x)]
+        ahead = print_function(REDUCERS[s.kind].combine, s.dtype, "bool", [x, f"{name}_best"])
+        return [
+            f"if ({name} < 0 || {ahead} || ({x} != {x} && {name}_best == {name}_best)) {{",
+            f"    {name}_best = {x};",
+            f"    {name} = {s.index.name};",
+            "}",
+        ]
+
+    def _store(self, s: Store) -> list[str]:
+        place = f"{self.target(s.target, True)}[{self.text.poly(s.offset)}]"
+        assign = f"{place} {'+=' if s.add else '='} {self.text.operand(s.value)};"
+        return [f"if (!bad) {assign}" if s.guarded else assign]
+
+    def _take_into(self, s: TakeInto) -> list[str]:
+        place = f"{self.target(s.target, True)}[{self.text.poly(s.offset)}]"
+        return [combine(s.kind, s.dtype, place, self.text.operand(s.value))]
+
+    def _each(self, target: Target, s: Begin | Totals) -> str:
+        """The beginning of a statement for each element of an array."""
+        return f"for (int64_t k = 0; k < {self.text.poly(s.size)}; k++) {self.target(target, True)}[k]"
+
+    def _draw(self, s: Draw) -> list[str]:
+        given = ", ".join(map(self.text.operand, (*s.state, s.position)))
+        function = f"gl_fill_{s.op.removeprefix('random_')}_{SUFFIXES[s.dtype]}"
+        return [
+            f"{C_TYPES[s.dtype]} {s.name}[{s.length}];",
+            f"{function}({s.name}, {given} + run, turns - run);",
+        ]
+
+    # long sums into memory
+
+    def _totals(self, s: Totals) -> list[str]:
+        start = f"double *const restrict {s.name} = (double *)s->totals + {self.text.poly(s.offset)};"
+        if s.by_rows:
+            return [start, f"int64_t {s.name}_rows = 0, {s.name}_runs = 0;"]
+        return [start, f"{self._each(s.name, s)} = 0;"]
+
+    def _add_rows(self, s: AddRows) -> list[str]:
+        t = s.totals
+        name, size = t.name, self.text.poly(t.size)
+        return [
+            f"{name}_rows += turns - run;",
+            f"if ({name}_rows >= {s.least}) {{",
+            f"    gl_add_rows({name}, {self.target(t.target, True)}, {size}, {name}_runs++);",
+            f"    {name}_rows = 0;",
+            "}",
+        ]
+
+    def _take_totals(self, s: TakeTotals) -> list[str]:
+        t = s.totals
+        if not t.by_rows:
+            return [f"{self._each(t.target, t)} = (float){t.name}[k];"]
+        place = self.target(t.target, True)
+        return [f"if ({t.name}_runs) {self._each(t.target, t)} = (float)({t.name}[k] + {place}[k]);"]
+
+    # loops
+
+    def _loop(self, s: Loop) -> list[str]:
+        i = s.index.name
+        start, stop = ("begin", "end") if s.split else ("0", self.text.poly(s.length))
+        pragmas = [self._pragma(s.lanes)] if s.lanes is not None else []
+        body = indented(self.lines(s.body))
+        if s.run is None:
+            return [*pragmas, f"for (int64_t {i} = {start}; {i} < {stop}; {i}++) {{", *body, "}"]
+        one_run = [
+            f"const int64_t turns = run + {s.run} < {stop} ? run + {s.run} : {stop};",
+            *self.lines(s.before),
+            *pragmas,
+            f"for (int64_t {i} = run; {i} < turns; {i}++) {{",
+            *body,
+            "}",
+            *self.lines(s.after),
+        ]
+        return [f"for (int64_t run = {start}; run < {stop}; run += {s.run}) {{", *indented(one_run), "}"]
+
+    def _pragma(self, lanes: Lanes) -> str:
+        clauses: dict[str, list[str]] = {}
+        for kind, dtype, name in lanes.reductions:
+            operator = REDUCERS[kind].operator_of(dtype) or f"gl_{kind}_{SUFFIXES[dtype]}"
+            clauses.setdefault(operator, []).append(name)
+        if lanes.checks:
+            clauses["|"] = [*clauses.get("|", []), "bad"]
+        text = "".join(f" reduction({op}:{', '.join(names)})" for op, names in clauses.items())
+        return f"#pragma omp simd{text}"
+
+
+class KernelBody(Body):
+    """The inside of a kernel, which has the pointers and lengths that it uses as variables of its own."""
+
+    def __init__(self, kernel: Kernel, pointer: Callable[[Memory], str], length: Callable[[Symbol], str]):
+        super().__init__(pointer, length)
+        self.kernel = kernel.name
+        #: the type of each pointer, and whether anything is written through it
+        self.pointers: dict[str, tuple[str, bool]] = {}
+        self.lengths: dict[str, None] = {}
+
+    def target(self, target: Target, written: bool = False) -> str:
+        name = super().target(target, written)
+        if not isinstance(target, str):
+            before = self.pointers.get(name, ("", False))[1]
+            self.pointers[name] = C_TYPES[target.dtype], before or written
+        return name
+
+    def _symbol(self, symbol: Symbol) -> str:
+        name = super()._symbol(symbol)
+        if not symbol.is_index:
+            self.lengths[name] = None
+        return name
+
+
+def function(
+    kernel: Kernel, state: str, pointer: Callable[[Memory], str], length: Callable[[Symbol], str]
+) -> str:
+    """The C function of a kernel; ``state`` is the type of the struct that has all pointers and lengths."""
+    body = KernelBody(kernel, pointer, length)
+    lines = body.lines(kernel.body)
+    turns = body.text.factor(kernel.turns) if kernel.turns is not None else None
+    head = ["gl_loop *const loop = context;", f"{state} *const s = loop->state;"]
+    head += [f"const int64_t {name} = s->{name};" for name in body.lengths]
+    for name, (c_type, written) in body.pointers.items():
+        head.append(f"{'' if written else 'const '}{c_type} *const restrict {name} = s->{name};")
+    if kernel.checks:
+        head.append("int64_t bad = 0;")
+        lines.append("if (bad) s->bad_index = 1;")
+    if turns is not None:
+        chunk = f"{turns} * chunk / loop->chunks, end = {turns} * (chunk + 1) / loop->chunks"
+        head.append(f"const int64_t begin = {chunk};")
+    text = "\n".join(indented([*head, *lines]))
+    return (
+        f"{comment(kernel.comment)}\nstatic void {kernel.name}(void *context, int64_t chunk) {{\n{text}\n}}\n"
+    )
+
+
+def combine(kind: str, dtype: str, target: str, x: str) -> str:
+    """The statement that takes ``x`` into a reduction."""
+    reducer = REDUCERS[kind]
+    operator = reducer.operator_of(dtype)
+    if reducer.truth:
+        x = f"({x} != 0)"
+    if operator is not None and not operator.isalpha():
+        return f"{target} {operator}= {x};"
+    return f"{target} = {print_function(reducer.combine, dtype, dtype, [target, x])};"
+
+
+__all__ = ["Body", "combine", "function"]

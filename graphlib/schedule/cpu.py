@@ -1,0 +1,482 @@
+"""Loop nests for a processor: a fused group, or a piece of a pushed output, becomes one kernel, whose innermost
+loops are computed in vectors and whose outermost one is cut into chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..compile.loops import Block, Nest, build, collapsible
+from ..compile.lowering import LOOP, Placed, Value
+from ..scalar.expression import Expr, integer, load, local, node, walk
+from ..scalar.functions import COSTLY, is_costly
+from ..scalar.integer import ZERO, Poly, Symbol, flat_index, product, symbol
+from ..scalar.reductions import REDUCERS
+from .arrays import Array
+from .builder import Builder, Scope
+from .plan import Kernel
+from .statements import (
+    Accumulator,
+    Add,
+    AddRows,
+    Begin,
+    Draw,
+    Evaluate,
+    Lanes,
+    Let,
+    Loop,
+    OwnArray,
+    Part,
+    Statement,
+    Store,
+    Take,
+    TakeInto,
+    TakeTotals,
+    Totals,
+    expressions,
+    statements,
+)
+
+#: draws that are computed a run at a time, before the loop that uses them, and the turns of a run
+_DRAWS = frozenset(["random_uniform", "random_normal"])
+_RUN = 512
+#: rows whose elements are added up in float32 before they are added to totals in double
+_ROWS = 64
+#: what the load or store of an element costs, in additions
+_MEMORY_COST = 2
+#: elements that a row's own array may have on the stack
+_ROW_LIMIT = 4096
+#: the first turn of a run
+RUN = symbol("run", True, -1)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A small array for a value that several loops of a block at ``level`` share; its element is at
+    ``offset``."""
+
+    name: str
+    level: int
+    size: int
+    offset: Poly
+
+
+def to_memory(values: Sequence[Value]) -> set[Any]:
+    """Of the values of a nest, what several loops need that is too large for a small array of a row's own."""
+    nest, by_variable = build(list(values)), {v.variable: v for v in values}
+    return {v for v, level in nest.crossing.items() if _row_size(by_variable[v], level) is None}
+
+
+def _row_size(value: Value, level: int) -> int | None:
+    """How many elements the own array of a row at ``level`` has; None where it is to be in memory."""
+    size = product(value.axes[level : value.depth]).constant
+    return None if level == 0 or size is None or size > _ROW_LIMIT else size
+
+
+def nest(
+    name: str, comment: Sequence[str], axes: tuple[Poly, ...], values: Sequence[Value], stored: set[Array]
+) -> Kernel:
+    """The kernel of a fused group, which computes ``values`` and puts those in ``stored`` into memory."""
+    return _Nest(axes, list(values), stored).kernel(name, tuple(comment))
+
+
+def _builder(axes_merged: set[int]) -> Builder:
+    builder = Builder({i: k + 1 for k, i in enumerate(LOOP)})
+    builder.merged = {LOOP[k] for k in axes_merged}
+    return builder
+
+
+def _turns(axes: Sequence[Poly], merged: set[int], axis: int) -> Poly:
+    """How often the loop runs that ``axis`` is in, the axes merged into it counted in."""
+    first = last = axis
+    while first - 1 in merged:
+        first -= 1
+    while last in merged:
+        last += 1
+    return product(axes[first : last + 1])
+
+
+class _Nest:
+    def __init__(self, axes: tuple[Poly, ...], values: list[Value], stored: set[Array]) -> None:
+        self.axes, self.values, self.stored = axes, values, stored
+        self.tree: Nest = build(values)
+        self.home = self.tree.home
+        self.rows = self._rows()
+        self.totals: dict[Array, Totals] = {}
+        self.total_axes: dict[Array, int] = {}
+        self.accumulators: dict[tuple[Block, Block], list[Value]] = {}
+        self.merged = self._merged()
+        self.partial = [v for v in values if v.kind is not None and v.kept == 0 and axes and v.reduced]
+        self.in_memory = [v for v in values if v.kind is not None and v.kept is None]
+        self.splits = bool(axes) and not self.in_memory and not any(finds_index(v.kind) for v in self.partial)
+        self.by_array = {v.variable: v for v in values}
+        self.builder = _builder(self.merged)
+        self.builder.staged = self._staged
+        self.builder.count_uses([v.element for v in values])
+
+    def _rows(self) -> dict[Array, Row]:
+        """The small arrays for values that several loops of a row need."""
+        rows: dict[Array, Row] = {}
+        values = {v.variable: v for v in self.values}
+        for array, level in self.tree.crossing.items():
+            if array in self.stored:
+                continue
+            value = values[array]
+            size = _row_size(value, level)
+            lengths = value.axes[level : value.depth]
+            indices = [Poly.of(i) for i in LOOP[level : level + len(lengths)]]
+            rows[array] = Row(f"row{len(rows)}", level, size, flat_index(indices, lengths))
+        return rows
+
+    def _merged(self) -> set[int]:
+        """The axes merged into the next one; notes which accumulators belong to which loop."""
+        boundaries: set[int] = set()
+        offsets: list[Poly] = []
+        for value in self.values:
+            if value.kind is not None:
+                at = register_level(value)
+                boundaries.add(at)
+                if at < len(value.axes):
+                    chain = self.home[value.variable].ancestors()
+                    outer = next(b for b in chain if b.level == at)
+                    self.accumulators.setdefault((outer, chain[chain.index(outer) - 1]), []).append(value)
+                if finds_index(value.kind) and value.reduced:
+                    boundaries |= {value.reduced[0], value.reduced[0] + 1}
+            else:
+                boundaries.add(len(value.axes))
+            if value.variable in self.stored:
+                offsets.append(_offset(value))
+            if value.variable in self.rows:
+                offsets.append(self.rows[value.variable].offset)
+                boundaries.add(self.rows[value.variable].level)
+        boundaries.discard(len(self.axes))
+        elements = [v.element for v in self.values]
+        return collapsible(self.axes, elements, offsets, boundaries, lambda array: array.shape)
+
+    def _staged(self, array: Array, offset: Poly) -> Expr | None:
+        row = self.rows.get(array)
+        return None if row is None else load(row.name, array.dtype, self.builder.poly(row.offset))
+
+    def kernel(self, name: str, comment: tuple[str, ...]) -> Kernel:
+        scope = Scope(None, 0)
+        for value in self.in_memory:
+            scope.body.append(Begin(value.variable, value.kind, value.variable.dtype, self._size(value)))
+        totals = self._place_totals(scope)
+        self._block(self.tree.root, scope)
+        scope.body += [
+            TakeTotals(self.totals[v.variable]) for v in self.in_memory if v.variable in self.totals
+        ]
+        parts = []
+        for k, value in enumerate(self.partial):
+            register, _ = self.builder.locals[value.variable]
+            parts.append((value.variable, value.kind))
+            scope.body.append(Part(k, register.value, value.variable.dtype))
+        slow = sum(is_costly(expr.op) for expr in self.builder.uses)
+        body = tuple(scope.body)
+        touched = len(memories(body))
+        work = product(self.axes) * (len(self.values) + _MEMORY_COST * touched + COSTLY * slow)
+        return Kernel(
+            name,
+            comment,
+            body,
+            turns=_turns(self.axes, self.merged, 0) if self.splits else None,
+            work=work,
+            checks=self.builder.checks,
+            partial=tuple(parts),
+            totals=totals,
+        )
+
+    def _size(self, value: Value) -> Poly:
+        return product(value.variable.shape)
+
+    def _place_totals(self, scope: Scope) -> Poly:
+        """Give long sums of float32 into memory their totals in double; how many elements those have.
+
+        A row's terms are added to the result, as ever, and after each run of rows that to the totals.  That
+        costs next to nothing; to add each term to a double would.
+        """
+        used = ZERO
+        for value in self.in_memory:
+            outer = [k for k in value.reduced if k < register_level(value)]
+            terms, size = product(value.axes[k] for k in outer), self._size(value)
+            few = terms.constant is not None and terms.constant < _ROWS
+            if value.kind != "sum" or value.variable.dtype != "float32" or few or size == 0:
+                continue
+            last, level = outer[-1], register_level(value)
+            vectorised = not any(isinstance(e, Block) for e in self.home[value.variable].entries)
+            by_rows = level == len(value.axes) and vectorised and outer == list(range(last + 1))
+            total = Totals(f"total{len(self.totals)}", value.variable, used, size, by_rows)
+            self.totals[value.variable] = total
+            if by_rows:
+                self.total_axes[value.variable] = last
+            scope.body.append(total)
+            used = used + size
+        return used
+
+    # blocks
+
+    def _block(self, block: Block, scope: Scope) -> None:
+        stores: list[Statement] = []
+        for array, row in self.rows.items():
+            if row.level == block.level and self.home[array] in _inside(block):
+                scope.body.append(OwnArray(row.name, array.dtype, row.size))
+        for entry in block.entries:
+            if isinstance(entry, Block):
+                self._inner_loop(block, entry, scope)
+            elif entry.kind is None:
+                self._map_value(entry, scope, stores)
+            else:
+                self._take_in(entry, scope)
+        scope.body.extend(stores)
+
+    def _inner_loop(self, block: Block, entry: Block, scope: Scope) -> None:
+        locals = self.builder.locals
+        finished = self.accumulators.get((block, entry), [])
+        for value in finished:
+            self._declare(value, scope)
+        inner = Scope(scope, entry.level)
+        axis = entry.level - 1
+        deepest = not any(isinstance(e, Block) for e in entry.entries)
+        before = self._draws(entry, scope, inner) if deepest and axis not in self.merged else []
+        # a sum of many terms is one of sums of runs, which rounds as little as a vector of sums does
+        whole = {
+            v: locals[v.variable]
+            for v in entry.entries
+            if isinstance(v, Value) and self._sums_by_runs(v) and v.variable in locals
+        }
+        for value, (register, home) in whole.items():
+            name = f"{register.value}_run"
+            before.append(Accumulator(name, "sum", "float32"))
+            locals[value.variable] = local(name, "float32"), home
+        self._block(entry, inner)
+        after: list[Statement] = [Add(r.value, f"{r.value}_run") for r, _ in whole.values()]
+        by_rows = [
+            array
+            for array, total_axis in self.total_axes.items()
+            if total_axis == axis and entry in self.home[array].ancestors()
+        ]
+        after += [AddRows(self.totals[array], _ROWS) for array in by_rows]
+        if axis in self.merged:
+            scope.body.extend(inner.body)
+        else:
+            first = axis
+            while first - 1 in self.merged:
+                first -= 1
+            scope.body.append(
+                Loop(
+                    LOOP[axis],
+                    _turns(self.axes, self.merged, axis),
+                    tuple(inner.body),
+                    self._lanes(entry) if deepest else None,
+                    split=self.splits and first == 0,
+                    run=(_ROWS if by_rows else _RUN) if before or after else None,
+                    before=tuple(before),
+                    after=tuple(after),
+                )
+            )
+        for value, register in whole.items():
+            locals[value.variable] = register
+        for value in finished:
+            self._finish(value, scope)
+
+    def _draws(self, entry: Block, scope: Scope, inner: Scope) -> list[Statement]:
+        """Statements that compute the random draws of a run of turns of an innermost loop, where they are
+        consecutive elements: all words of a block of random bits are used then."""
+        index, builder = LOOP[entry.level - 1], self.builder
+        found: list[Statement] = []
+        for expr in dict.fromkeys(
+            e for value in entry.entries if isinstance(value, Value) for e in walk(value.element)
+        ):
+            if expr.op not in _DRAWS or expr in inner.known:
+                continue
+            *state, position = expr.args
+            linear = position.value.linear_in([index]) if position.op == "int" else None
+            if linear is None or linear[0][0] != 1 or builder.level(linear[1], scope) > scope.level:
+                continue
+            state = tuple(builder.emit(e, scope) for e in state)
+            name = f"u{len(found)}"
+            first = builder.emit(integer(linear[1]), scope)
+            found.append(Draw(name, expr.op, expr.dtype, state, first, _RUN))
+            inner.known[expr] = load(name, expr.dtype, Poly.of(index) - RUN)
+        return found
+
+    def _map_value(self, value: Value, scope: Scope, stores: list[Statement]) -> None:
+        made = self.builder.emit(value.element, scope)
+        if not _is_name(made):
+            name = self.builder.name("t")
+            scope.body.append(Let(name, value.variable.dtype, made))
+            made = local(name, value.variable.dtype)
+        self.builder.locals[value.variable] = made, scope
+        stores.extend(self._kept(value, made))
+
+    def _kept(self, value: Value, made: Expr) -> list[Statement]:
+        """The statement that keeps a value for what cannot read its register."""
+        array = value.variable
+        if array in self.stored:
+            return [Store(array, array.dtype, self.builder.poly(_offset(value)), made)]
+        if array in self.rows:
+            row = self.rows[array]
+            return [Store(row.name, array.dtype, self.builder.poly(row.offset), made)]
+        return []
+
+    # reductions
+
+    def _declare(self, value: Value, scope: Scope) -> None:
+        name = self.builder.name("r")
+        wide = self._sums_one_by_one(value) or self._sums_by_runs(value)
+        dtype = "float64" if wide else value.variable.dtype
+        self.builder.locals[value.variable] = local(name, dtype), scope
+        held = value.element.dtype if finds_index(value.kind) else dtype
+        scope.body.append(Accumulator(name, value.kind, held))
+
+    def _sums_by_runs(self, value: Value) -> bool:
+        """Whether a float32 sum in a vectorised loop has so many terms that those of runs are added up."""
+        if value.kind != "sum" or value.variable.dtype != "float32" or self._sums_one_by_one(value):
+            return False
+        terms = product(value.axes[k] for k in value.reduced).constant
+        return bool(value.reduced) and (terms is None or terms > _RUN)
+
+    def _sums_one_by_one(self, value: Value) -> bool:
+        """Whether a float32 sum is taken outside the vectorised loops, where double costs nothing and many
+        terms would round many times."""
+        home = self.home[value.variable]
+        vectorised = not any(isinstance(entry, Block) for entry in home.entries)
+        return value.kind in ("sum", "prod") and value.variable.dtype == "float32" and not vectorised
+
+    def _take_in(self, value: Value, scope: Scope) -> None:
+        x = self.builder.emit(value.element, scope)
+        array, kind = value.variable, value.kind
+        if array not in self.builder.locals:
+            if value.kept is None:
+                scope.body.append(self._into(value, x))
+                return
+            # nothing is reduced: the value itself
+            name = self.builder.name("t")
+            scope.body.append(Let(name, array.dtype, of_one(kind, array.dtype, x)))
+            register = local(name, array.dtype)
+            self.builder.locals[array] = register, scope
+            scope.body.extend(self._kept(value, register))
+            return
+        name = self.builder.locals[array][0].value
+        index = LOOP[value.reduced[0]] if finds_index(kind) else None
+        scope.body.append(Take(name, kind, x.dtype if index is not None else array.dtype, x, index))
+
+    def _into(self, value: Value, x: Expr) -> TakeInto:
+        """What takes a term into a reduction in memory."""
+        total = self.totals.get(value.variable)
+        target = total.name if total is not None and not total.by_rows else value.variable
+        return TakeInto(target, value.kind, value.variable.dtype, self.builder.poly(_offset(value)), x)
+
+    def _finish(self, value: Value, scope: Scope) -> None:
+        array, locals = value.variable, self.builder.locals
+        register = locals[array][0]
+        if array in self.totals:
+            scope.body.append(self._into(value, register))
+            del locals[array]
+            return
+        if self._sums_one_by_one(value) or self._sums_by_runs(value):
+            rounded = local(f"{register.value}_rounded", "float32")
+            scope.body.append(Let(rounded.value, "float32", node("cast", "float32", register)))
+            register = rounded
+            locals[array] = register, scope
+        if value.kept is None:
+            scope.body.append(self._into(value, register))
+            del locals[array]
+        elif value.kept:
+            scope.body.extend(self._kept(value, register))
+
+    def _lanes(self, entry: Block) -> Lanes | None:
+        """The reductions of a vectorised loop; None where an index of an extremum is looked for in it."""
+        found = []
+        for value in entry.entries:
+            if isinstance(value, Block) or value.kind is None or value.variable not in self.builder.locals:
+                continue
+            if register_level(value) == len(value.axes):
+                continue
+            if finds_index(value.kind):
+                return None
+            name = self.builder.locals[value.variable][0].value
+            found.append((value.kind, value.variable.dtype, name))
+        return Lanes(tuple(found), self.builder.checks)
+
+
+def piece(name: str, comment: Sequence[str], array: Array, placed: Placed, only_checks: bool) -> Kernel:
+    """The kernel of one piece of a pushed output, or one that only looks for wrong indices."""
+    axes = placed.axes
+    merged = collapsible(axes, [placed.element], [placed.offset], set(), lambda array: array.shape)
+    builder = _builder(merged)
+    where = integer(placed.offset)
+    builder.count_uses([placed.element, where])
+    scopes = [Scope(None, 0)]
+    for k in range(len(axes)):
+        scopes.append(Scope(scopes[-1], k + 1))
+    inner = scopes[-1]
+    element = builder.emit(placed.element, inner)
+    place = builder.emit(where, inner)
+    if only_checks:
+        inner.body += [Evaluate(element), Evaluate(place)]
+    else:
+        offset = place.value if place.op == "int" else Poly.of(place)
+        inner.body.append(
+            Store(array, array.dtype, offset, element, add=placed.mode != "set", guarded=builder.checks)
+        )
+    levels = [k for k in range(len(axes)) if k not in merged]
+    for k in reversed(range(len(axes))):
+        if k in merged:
+            scopes[k].body.extend(scopes[k + 1].body)
+            continue
+        vector = k == levels[-1] and not placed.collides and not builder.checks
+        lanes = Lanes((), False) if vector else None
+        scopes[k].body.append(Loop(LOOP[k], _turns(axes, merged, k), tuple(scopes[k + 1].body), lanes))
+    return Kernel(name, tuple(comment), tuple(scopes[0].body), checks=builder.checks)
+
+
+def finds_index(kind: str | None) -> bool:
+    """Whether a reduction gives the index of an extremum."""
+    return kind is not None and REDUCERS[kind].finds_index
+
+
+def register_level(value: Value) -> int:
+    """The level at which a reduction has a register: below the last axis that it keeps."""
+    kept = [k for k in range(len(value.axes)) if k not in value.reduced]
+    return kept[-1] + 1 if kept else 0
+
+
+def of_one(kind: str, dtype: str, x: Expr) -> Expr:
+    """A reduction of one element."""
+    if finds_index(kind):
+        return integer(0)
+    return node("cast", "bool", x) if REDUCERS[kind].truth else x
+
+
+def memories(body: tuple[Statement, ...]) -> set[Any]:
+    """The pieces of memory that statements read and write."""
+    found = set()
+    for one in statements(body):
+        targets = [getattr(one, "target", None)]
+        targets += [e.value[0] for e in expressions(one) if e.op == "load"]
+        found |= {t.memory for t in targets if isinstance(t, Array)}
+    return found
+
+
+def _offset(value: Value) -> Poly:
+    return flat_index(value.index, value.variable.shape)
+
+
+def _inside(block: Block) -> list[Block]:
+    """A block and those of the loops in it."""
+    found, stack = [], [block]
+    while stack:
+        found.append(stack.pop())
+        stack.extend(e for e in found[-1].entries if isinstance(e, Block))
+    return found
+
+
+def _is_name(made: Expr) -> bool:
+    """Whether it is a register, or a length or an index by its name."""
+    atom = made.value.atom if made.op == "int" else made
+    return isinstance(atom, Symbol) or (atom is not None and atom.op == "local")
+
+
+__all__ = ["RUN", "finds_index", "memories", "nest", "of_one", "piece", "to_memory"]

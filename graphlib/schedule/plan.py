@@ -1,0 +1,342 @@
+"""The plan of a function: everything that is decided before text is written, and nothing of how it is written.
+
+A plan is frozen: it can be printed, compared and pickled.  It knows no variables of a graph, only arrays, their
+memory, and lengths by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ..scalar.expression import Expr
+from ..scalar.integer import ZERO, Poly, Symbol
+from .arrays import Array, Memory
+
+
+class Data:
+    """A constant's values, compared by what they are."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Data):
+            return NotImplemented
+        a, b = self.array, other.array
+        return a is b or (a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())
+
+    def __hash__(self) -> int:
+        return hash((self.array.shape, str(self.array.dtype)))
+
+    def __repr__(self) -> str:
+        return f"{self.array.dtype}{list(self.array.shape)}"
+
+
+@dataclass(frozen=True)
+class Length:
+    """A length by its symbol: that of an ``axis`` of argument number ``argument``, or a ``value`` computed
+    from others after the statements ``lets``.
+
+    late: it depends on what is computed in the call, so it is known only after a step.
+    """
+
+    symbol: Symbol
+    argument: int | None = None
+    axis: int = 0
+    lets: tuple[Any, ...] = ()
+    value: Expr | None = None
+    late: bool = False
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A part of the arena, as large as the largest of ``sizes`` (bytes), and the memories that share it."""
+
+    sizes: tuple[Poly, ...]
+    memories: tuple[Memory, ...]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is to be done when lengths that depend on data become known: the lengths themselves, by their
+    symbols; checks, by their numbers; arrays that memory is taken for; outputs whose shapes are reported."""
+
+    lengths: tuple[Symbol, ...] = ()
+    checks: tuple[int, ...] = ()
+    arrays: tuple[Array, ...] = ()
+    outputs: tuple[int, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.lengths or self.checks or self.arrays or self.outputs)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A part of an array in memory: element (i, j, …) of it is at ``offset + i * strides[0] + …``."""
+
+    array: Array
+    offset: Poly
+    strides: tuple[Poly, ...]
+
+
+# kernels and the other things that a step does
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A loop nest: a function of its own.
+
+    turns: how often its outermost loop runs, which is cut into chunks; None: it is not.  work: about how many
+    operations it takes.  checks: whether it may fail the call.  partial: results of which each chunk makes a
+    part, with the kind of reduction that takes the parts together.  totals: how many doubles it needs beside
+    its results.
+    """
+
+    name: str
+    comment: tuple[str, ...]
+    body: tuple[Any, ...]
+    turns: Poly | None = None
+    work: Poly = ZERO
+    checks: bool = False
+    partial: tuple[tuple[Array, str], ...] = ()
+    totals: Poly = ZERO
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A kernel run."""
+
+    kernel: Kernel
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Registers that the following actions of the step need."""
+
+    body: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class CopyArray:
+    """``size`` elements copied from one array to another."""
+
+    source: Array
+    target: Array
+    size: Poly
+
+
+@dataclass(frozen=True)
+class Fill:
+    """The ``size`` elements of an array set to one scalar."""
+
+    target: Array
+    size: Poly
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A factor of a product: the array at ``offset``, ``leading`` elements from row to row, or from column to
+    column if ``transposed``; ``batch`` elements from one of a batch to the next."""
+
+    array: Array
+    offset: Poly
+    leading: Poly
+    transposed: bool
+    batch: Poly
+
+
+@dataclass(frozen=True)
+class Product:
+    """target = alpha * a·b + beta * target, ``m`` by ``n`` with sums of ``k`` terms; ``batch``: so many
+    products, None of one."""
+
+    target: Array
+    a: Factor
+    b: Factor
+    m: Poly
+    n: Poly
+    k: Poly
+    batch: Poly | None
+    alpha: Expr | None
+    beta: Expr | None
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function of the library on whole arrays, then integers."""
+
+    function: str
+    header: str
+    team: bool
+    operands: tuple[Array, ...]
+    outputs: tuple[Array, ...]
+    integers: tuple[Poly, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a step of a loop is given or gives: argument number ``argument`` or result number ``result`` of
+    the inner plan; at step t it lies at ``offset + t * by`` of ``array``."""
+
+    array: Array
+    offset: Poly
+    by: Poly
+    shape: tuple[Poly, ...]
+    argument: int | None = None
+    result: int | None = None
+
+
+@dataclass(frozen=True)
+class StateOf:
+    """A state of a loop: it begins as ``depth`` rows of ``row`` elements at ``initial``; ``target`` has all
+    its rows if it is ``kept``, else the last; ``taps`` are the inner arguments that read it, each so many
+    rows behind; ``result``: the inner result that is its new value; ``last``: where its last row is copied
+    to in the end."""
+
+    initial: Place
+    target: Array
+    shape: tuple[Poly, ...]
+    row: Poly
+    depth: int
+    kept: bool
+    taps: tuple[tuple[int, int], ...]
+    result: int | None
+    last: Array | None
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A loop of ``n`` steps, each a run of the inner plan; with ``until`` a result of it may end the loop.
+
+    grown: arrays that have as many rows as steps are made, so that memory for them is taken on the way: each
+    with the elements of a row and how many rows there are before the first step.  ``done``: where the number
+    of steps is written.
+    """
+
+    plan: Plan
+    n: Poly
+    lets: tuple[Any, ...]
+    sequences: tuple[Row, ...]
+    states: tuple[StateOf, ...]
+    invariants: tuple[Row, ...]
+    mapped: tuple[Row, ...]
+    until: int | None
+    grown: tuple[tuple[Array, Poly, int], ...]
+    done: Array | None
+
+
+Action = Launch | Compute | CopyArray | Fill | Product | Call | Scan
+
+
+@dataclass(frozen=True)
+class Source:
+    """An operation that a step computes: its name, the user's line, and its share of the step's time."""
+
+    op: str
+    line: str
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that a function does.
+
+    guards: lengths that must not be 0 where the second of the pair, how often elements of such an axis are
+    taken, is more than that.  reads, writes: the arrays.
+    """
+
+    kind: str
+    comment: tuple[str, ...]
+    sources: tuple[Source, ...]
+    guards: tuple[tuple[Poly, Poly], ...]
+    actions: tuple[Action, ...]
+    reads: tuple[Array, ...]
+    writes: tuple[Array, ...]
+    what: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A function, or the step of a loop: what is done, in order, and where everything lies.
+
+    arguments: inputs, shared variables and constants, in the order in which a call is given them; ``inputs``
+    and ``shared`` say how many are the former.  results:
+    the memory that each is in at the end, outputs first; ``outputs`` says how many those are.  shapes: of
+    each output; ``late``: numbers of those whose shape is found during the call.  first: what is known of
+    lengths that depend on data before the first step; after: after each step.
+    """
+
+    title: str
+    target: str
+    prefix: str
+    arguments: tuple[Array, ...]
+    inputs: int
+    shared: int
+    constants: tuple[Data, ...]
+    results: tuple[Array, ...]
+    outputs: int
+    shapes: tuple[tuple[Poly, ...], ...]
+    late: tuple[int, ...]
+    places: tuple[Memory, ...]
+    arrays: tuple[Array, ...]
+    lengths: tuple[Length, ...]
+    checks: tuple[Any, ...]
+    slots: tuple[Slot, ...]
+    steps: tuple[Step, ...]
+    first: Found
+    after: tuple[Found, ...]
+    profiled: bool = False
+
+    def inner(self) -> tuple[Plan, ...]:
+        """The plans of the loops' steps."""
+        return tuple(a.plan for step in self.steps for a in step.actions if isinstance(a, Scan))
+
+    def all(self) -> tuple[Plan, ...]:
+        """This plan and those of the loops in it, however deep."""
+        return (self, *(p for inner in self.inner() for p in inner.all()))
+
+    @property
+    def all_checks(self) -> tuple[Any, ...]:
+        """The checks of the plan and of those in it, in the order of the numbers that a call returns."""
+        return (*self.checks, *(c for inner in self.inner() for c in inner.all_checks))
+
+    @property
+    def chains(self) -> tuple[tuple[Array, ...], ...]:
+        """The arrays that are written one over the other, each chain from its beginning."""
+        by_memory: dict[Memory, list[Array]] = {}
+        for array in self.arrays:
+            if array.memory is not None:
+                by_memory.setdefault(array.memory, []).append(array)
+        return tuple(tuple(arrays) for arrays in by_memory.values() if len(arrays) > 1)
+
+
+__all__ = [
+    "Action",
+    "Array",
+    "Call",
+    "Compute",
+    "CopyArray",
+    "Data",
+    "Factor",
+    "Fill",
+    "Found",
+    "Kernel",
+    "Launch",
+    "Length",
+    "Memory",
+    "Place",
+    "Plan",
+    "Product",
+    "Row",
+    "Scan",
+    "Slot",
+    "Source",
+    "StateOf",
+    "Step",
+    "field",
+    "replace",
+]

@@ -1,0 +1,253 @@
+"""What kernels are made of: a small loop language, whose expressions are those of ``graphlib.scalar``.
+
+Statements are data and say all there is to know; renderers only write them down.  In expressions 'local' is a
+register of the kernel and 'load' what lies at an offset in memory; ``Target`` is such memory: an array of the
+plan, or by its name one that the kernel has for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ..scalar.expression import Expr, walk
+from ..scalar.integer import Poly, Symbol
+from .arrays import Array
+
+Target = Array | str
+
+
+@dataclass(frozen=True)
+class Let:
+    """A register ``name`` for a value."""
+
+    name: str
+    dtype: str
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Accumulator:
+    """A register that a reduction of ``kind`` is taken into, and what it begins with: that of nothing.
+
+    ``dtype`` may be wider than the result's.  Of an argmax or argmin ``dtype`` is the extremum's.
+    """
+
+    name: str
+    kind: str
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Take:
+    """A term taken into an accumulator, ``index`` being its place for an argmax or argmin."""
+
+    name: str
+    kind: str
+    dtype: str
+    value: Expr
+    index: Symbol | None = None
+
+
+@dataclass(frozen=True)
+class Add:
+    """What one accumulator has found added to another."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Store:
+    """A value written to memory; with ``add`` to what is there; with ``guarded`` only if no check failed."""
+
+    target: Target
+    dtype: str
+    offset: Poly
+    value: Expr
+    add: bool = False
+    guarded: bool = False
+
+
+@dataclass(frozen=True)
+class TakeInto:
+    """A term taken into a reduction that lies in memory."""
+
+    target: Target
+    kind: str
+    dtype: str
+    offset: Poly
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """A value looked at for its checks only."""
+
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Watch:
+    """From here on checks note whether they fail."""
+
+
+@dataclass(frozen=True)
+class Leave:
+    """The call fails here if a check has failed."""
+
+
+@dataclass(frozen=True)
+class Begin:
+    """The ``size`` elements of an array set to what a reduction of ``kind`` of nothing is."""
+
+    target: Array
+    kind: str
+    dtype: str
+    size: Poly
+
+
+@dataclass(frozen=True)
+class OwnArray:
+    """A small array of the kernel's own."""
+
+    name: str
+    dtype: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A run of random numbers, drawn at once: those at ``position`` and behind, as many as the run has
+    turns."""
+
+    name: str
+    op: str
+    dtype: str
+    state: tuple[Expr, ...]
+    position: Expr
+    length: int
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Where a long sum of float32 into ``target`` is added up in double: ``size`` elements from ``offset`` of
+    the kernel's totals.
+
+    ``by_rows``: the target takes the sums of runs of rows, which are added to the totals; else each term
+    is.
+    """
+
+    name: str
+    target: Array
+    offset: Poly
+    size: Poly
+    by_rows: bool
+
+
+@dataclass(frozen=True)
+class AddRows:
+    """After a run of rows: when there have been ``least``, their sums go to the totals."""
+
+    totals: Totals
+    least: int
+
+
+@dataclass(frozen=True)
+class TakeTotals:
+    """The result of a sum that has totals."""
+
+    totals: Totals
+
+
+@dataclass(frozen=True)
+class Part:
+    """The accumulator ``name`` is this chunk's part of a result: number ``number`` of the kernel's."""
+
+    number: int
+    name: str
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """That a loop's turns are computed side by side: the reductions that are made in it, each (kind, dtype,
+    register), and whether a check in it may fail."""
+
+    reductions: tuple[tuple[str, str, str], ...]
+    checks: bool
+
+
+@dataclass(frozen=True)
+class Loop:
+    """``body`` for every ``index`` below ``length``.
+
+    split: the kernel is called for a chunk of the turns only.  run: turns are taken in runs of so many, with
+    ``before`` and ``after`` around each.
+    """
+
+    index: Symbol
+    length: Poly
+    body: tuple[Statement, ...]
+    lanes: Lanes | None = None
+    split: bool = False
+    run: int | None = None
+    before: tuple[Statement, ...] = ()
+    after: tuple[Statement, ...] = ()
+
+
+Statement = (
+    Let
+    | Accumulator
+    | Take
+    | Add
+    | Store
+    | TakeInto
+    | Evaluate
+    | Watch
+    | Leave
+    | Begin
+    | OwnArray
+    | Draw
+    | Totals
+    | AddRows
+    | TakeTotals
+    | Part
+    | Loop
+)
+
+
+def statements(body: Iterable[Any]) -> Iterator[Any]:
+    """Every statement in order, those inside loops after the loop itself."""
+    for one in body:
+        yield one
+        for field in fields(one):
+            inside = getattr(one, field.name)
+            if isinstance(inside, tuple) and inside and is_statement(inside[0]):
+                yield from statements(inside)
+
+
+def is_statement(thing: Any) -> bool:
+    return getattr(thing, "__module__", "").startswith(__package__) and hasattr(thing, "__dataclass_fields__")
+
+
+def expressions(one: Any) -> Iterator[Expr]:
+    """The expressions that a statement itself has, those in its lengths and offsets included."""
+    for field in fields(one):
+        for thing in _flat(getattr(one, field.name)):
+            if isinstance(thing, Expr):
+                yield from walk(thing)
+            elif isinstance(thing, Poly):
+                for monomial in thing.terms:
+                    for atom in monomial:
+                        if isinstance(atom, Expr):
+                            yield from walk(atom)
+
+
+def _flat(thing: Any) -> Iterator[Any]:
+    if isinstance(thing, tuple):
+        for part in thing:
+            yield from _flat(part)
+    else:
+        yield thing

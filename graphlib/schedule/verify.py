@@ -1,0 +1,374 @@
+"""Proof, before anything runs, of what renderers rely on.
+
+The steps of a plan are gone through in order with a note of which array each place in memory holds: a part of
+the arena, a result's memory, an argument's.  What a step reads and writes is found in its actions, in every
+load and store of its kernels.  Whatever has gone wrong before, a missing edge between two steps, an array
+written over its own readers, two arrays alive in one part of the arena, shows here as a place that holds
+something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from ..errors import ScheduleError
+from ..scalar.expression import CHECKS, Expr, walk
+from ..scalar.integer import Poly, Symbol
+from .arrays import Array, Memory
+from .plan import Call, CopyArray, Fill, Found, Kernel, Launch, Plan, Product, Scan, Step
+from .statements import Begin, Let, Loop, Store, TakeInto, TakeTotals, expressions, statements
+
+
+def verify(plan: Plan) -> None:
+    """Raise ScheduleError unless a plan, and those of its loops, can be carried out and gives its results."""
+    _Verifier(plan).verify()
+    for inner in plan.inner():
+        verify(inner)
+
+
+class _Verifier:
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.slot = {m: k for k, slot in enumerate(plan.slots) for m in slot.memories}
+        #: place -> the array that it holds
+        self.holds: dict[Any, Array] = {self._place(a): a for a in plan.arguments}
+        self.written: set[int] = set()
+        self.lengths = {length.symbol: length for length in plan.lengths}
+        self.known: set[Symbol] = {s for s, length in self.lengths.items() if length.argument is not None}
+        self.checked: list[int] = []
+        #: memory whose size is found on the way, and that of it which is there
+        self.awaited = {a.memory for found in (plan.first, *plan.after) for a in found.arrays}
+        self.there: set[Memory] = set()
+        #: the first shared variable whose value has changed
+        self.changed: Array | None = None
+
+    def verify(self) -> None:
+        plan = self.plan
+        for length in plan.lengths:
+            if length.value is not None and not length.late:
+                self._length(length.symbol)
+        self._found(plan.first, "before the first step")
+        for step, found in zip(plan.steps, plan.after, strict=True):
+            self._step(step)
+            self._found(found, f"after {self._name(step)}")
+        for k, array in enumerate(plan.results):
+            held = self.holds.get(self._place(array))
+            if held is None or held.number != array.number:
+                self._fail(f"result {k}, {array.describe()}, is not in its place at the end")
+        late = {k for found in (plan.first, *plan.after) for k in found.checks}
+        for k, check in enumerate(plan.checks):
+            for symbol in _symbols(check.polys):
+                if k not in late and not self._is_early(symbol):
+                    self._fail(f"the check {k} is made before the length {symbol!r} is computed")
+        if sorted(self.checked) != sorted(set(self.checked)):
+            self._fail("a check is made twice")
+        for slot in plan.slots:
+            for symbol in _symbols(slot.sizes):
+                if not self._is_early(symbol):
+                    self._fail(f"the arena needs the length {symbol!r} before it is computed")
+
+    def _is_early(self, symbol: Symbol) -> bool:
+        return symbol in self.lengths and not self.lengths[symbol].late
+
+    # places
+
+    def _place(self, array: Array) -> Any:
+        memory = array.memory
+        return ("part", self.slot[memory]) if memory in self.slot else memory
+
+    def _demand(self, array: Array, what: str) -> None:
+        if array.memory is None:
+            self._fail(f"{what} reads {array.describe()}, which is in no memory")
+        held = self.holds.get(self._place(array))
+        if held is not None and held.number == array.number:
+            return
+        if held is not None and (array.number in self.written or array.memory.kind == "argument"):
+            self._fail(f"{what} reads {array.describe()} after {held.describe()} was written over it")
+        self._fail(f"{what} reads {array.describe()} before it is written")
+
+    def _begun(self, array: Array, what: str) -> None:
+        """What is added to, or written in parts, begins as something."""
+        held = self.holds.get(self._place(array))
+        if held is None or held.number not in (array.number, array.over):
+            self._fail(f"{what} adds to {array.describe()}, which begins as nothing")
+
+    def _write(self, array: Array, what: str) -> None:
+        if array.memory is None:
+            self._fail(f"{what} writes {array.describe()}, which has no memory")
+        if array.memory in self.awaited and array.memory not in self.there:
+            self._fail(f"{what} writes {array.describe()} before there is memory for it")
+        self.holds[self._place(array)] = array
+        self.written.add(array.number)
+        index, plan = array.memory.index, self.plan
+        if array.memory.kind == "argument" and plan.inputs <= index < plan.inputs + plan.shared:
+            self.changed = plan.arguments[index]
+
+    # steps
+
+    def _name(self, step: Step) -> str:
+        operations = ", ".join(source.op for source in step.sources)
+        if not step.sources:
+            return f"the copy of {', '.join(a.describe() for a in step.reads)}"
+        return f"{step.kind} of {operations} ({step.sources[0].line})"
+
+    def _step(self, step: Step) -> None:
+        what, before = self._name(step), self.changed
+        if before is not None and _may_fail(step):
+            self._fail(f"{what} may fail after {before.describe()} has been changed")
+        for n in (n for pair in step.guards for n in pair):
+            self._lengths([n], what)
+        for action in step.actions:
+            self._lengths(_polys(action), what)
+            if isinstance(action, Launch):
+                self._kernel(action.kernel, what)
+            elif isinstance(action, Scan):
+                self._scan(action, what)
+            else:
+                self._whole(action, what)
+        for array in step.writes:
+            held = self.holds.get(self._place(array))
+            if held is None or held.number != array.number:
+                self._fail(f"{what} does not write {array.describe()}")
+
+    def _whole(self, action: Any, what: str) -> None:
+        """What reads and writes whole arrays."""
+        reads = [e.value[0] for e in _expressions(action) if e.op == "load"]
+        writes: list[Array] = []
+        if isinstance(action, CopyArray):
+            reads, writes = [*reads, action.source], [action.target]
+        elif isinstance(action, Fill):
+            writes = [action.target]
+        elif isinstance(action, Product):
+            reads, writes = [*reads, action.a.array, action.b.array], [action.target]
+        elif isinstance(action, Call):
+            reads, writes = [*reads, *action.operands], list(action.outputs)
+        for array in reads:
+            self._demand(array, what)
+        if isinstance(action, Product) and action.beta is not None:
+            self._begun(action.target, what)
+        for array in writes:
+            self._apart(array, reads, what)
+            self._write(array, what)
+
+    def _apart(self, array: Array, reads: Iterable[Array], what: str) -> None:
+        place = self._place(array)
+        for other in reads:
+            if self._place(other) == place:
+                self._fail(
+                    f"{what} writes {array.describe()} over {other.describe()} while it still reads that"
+                )
+
+    def _scan(self, scan: Scan, what: str) -> None:
+        rows = [*scan.sequences, *scan.invariants]
+        read = [row.array for row in rows]
+        for array in (*read, *(state.initial.array for state in scan.states)):
+            self._demand(array, what)
+        for state in scan.states:
+            # it may begin as the value itself, where that is all there is to read of it
+            others = [s.initial.array for s in scan.states if s is not state]
+            here = state.initial.array
+            if self._place(here) == self._place(state.target) and (state.kept or state.initial.offset != 0):
+                others.append(here)
+            self._apart(state.target, [*read, *others], what)
+        written = [state.target for state in scan.states] + [row.array for row in scan.mapped]
+        written += [state.last for state in scan.states if state.last is not None]
+        written += [scan.done] if scan.done is not None else []
+        for array in written[len(scan.states) :]:
+            self._apart(array, [*read, *(state.initial.array for state in scan.states)], what)
+        places = [self._place(array) for array in written]
+        if len(set(places)) != len(places):
+            self._fail(f"{what} writes two arrays to one place")
+        for array in written:
+            self._write(array, what)
+
+    def _kernel(self, kernel: Kernel, what: str) -> None:
+        """What a loop nest reads must be there, or have been written by itself before."""
+        accesses = list(_accesses(kernel.body))
+        own = {a.array.number for a in accesses if a.written}
+        done: set[int] = set()
+        for access in accesses:
+            array = access.array
+            if access.written:
+                if access.adds and array.number not in done:
+                    self._begun(array, what)
+                done.add(array.number)
+            elif array.number not in own:
+                self._demand(array, what)
+            elif array.number not in done:
+                self._fail(f"{what} reads {array.describe()} before it is computed there")
+        stores = [a for a in accesses if a.written]
+        for store in stores:
+            place = self._place(store.array)
+            for other in accesses:
+                if other.array.number == store.array.number or self._place(other.array) != place:
+                    continue
+                in_place = (
+                    not other.written
+                    and other.position < store.position
+                    and store.offset is not None
+                    and other.offset == store.offset
+                )
+                if not in_place:
+                    self._fail(
+                        f"{what} writes {store.array.describe()} over {other.array.describe()} while it still "
+                        f"reads that"
+                    )
+        for array in dict.fromkeys(store.array for store in stores):
+            self._write(array, what)
+        for array, _ in kernel.partial:
+            self._write(array, what)
+        self._registers(kernel.body, set(), what)
+
+    def _registers(self, body: Iterable[Any], known: set[str], what: str) -> None:
+        """Every register is there before it is used; what accumulates begins as something."""
+        known = set(known)
+        for one in body:
+            if isinstance(one, Loop):
+                inner = known | set(_declared(one.before))
+                self._registers(one.before, known, what)
+                self._registers((*one.body,), inner, what)
+                self._registers(one.after, inner, what)
+                continue
+            used = {e.value for e in expressions(one) if e.op == "local"}
+            used |= set(_taken(one))
+            for name in used - known:
+                self._fail(f"{what} uses the register {name} before it is there")
+            known |= set(_declared([one]))
+
+    # lengths
+
+    def _found(self, found: Found, when: str) -> None:
+        for symbol in found.lengths:
+            self._length(symbol)
+        if found.checks and self.changed is not None:
+            self._fail(f"{when} lengths are checked, when {self.changed.describe()} has been changed")
+        for k in found.checks:
+            self._lengths(self.plan.checks[k].polys, f"a check {when}")
+            self.checked.append(k)
+        for array in found.arrays:
+            self._lengths(array.shape, f"the memory of {array.describe()}")
+            self.there.add(array.memory)
+
+    def _length(self, symbol: Symbol) -> None:
+        """A length is computed: what it is computed from is there."""
+        length = self.lengths[symbol]
+        parts = [*(e for let in length.lets for e in expressions(let)), *walk(length.value)]
+        for e in parts:
+            if e.op == "load":
+                self._demand(e.value[0], f"the length {symbol!r}")
+        self._lengths(_polys(length.lets) + _polys(length.value), f"the length {symbol!r}")
+        self.known.add(symbol)
+
+    def _lengths(self, polys: Iterable[Poly], what: str) -> None:
+        for symbol in _symbols(polys):
+            if symbol not in self.known:
+                self._fail(f"{what} needs the length {symbol!r} before it is computed")
+
+    def _fail(self, what: str) -> None:
+        raise ScheduleError(
+            f"{self.plan.title}: {what}. This is a bug of graphlib's, found before anything was computed; "
+            f"mode='reference' runs the function without a schedule"
+        )
+
+
+class Access:
+    """A load or a store: of which array, where, and at which position in the text."""
+
+    __slots__ = ("adds", "array", "offset", "position", "written")
+
+    def __init__(self, array: Array, offset: Poly | None, position: int, written: bool, adds: bool = False):
+        self.array, self.offset, self.position = array, offset, position
+        self.written, self.adds = written, adds
+
+
+def _accesses(body: Iterable[Any]) -> Iterator[Access]:
+    """The loads and stores of a kernel, in order: those of a statement before what it writes."""
+    for position, one in enumerate(statements(body)):
+        if isinstance(one, Loop):
+            continue
+        for e in expressions(one):
+            if e.op == "load" and isinstance(e.value[0], Array):
+                yield Access(e.value[0], e.value[1][0], position, False)
+        if isinstance(one, (Store, TakeInto)) and isinstance(one.target, Array):
+            yield Access(one.target, one.offset, position, True, isinstance(one, TakeInto) or one.add)
+        elif isinstance(one, Begin):
+            yield Access(one.target, None, position, True)
+        elif isinstance(one, TakeTotals):
+            yield Access(one.totals.target, None, position, True)
+
+
+def _declared(body: Iterable[Any]) -> list[str]:
+    """The registers that statements declare."""
+    return [one.name for one in body if isinstance(one, Let) or type(one).__name__ == "Accumulator"]
+
+
+def _taken(one: Any) -> list[str]:
+    """The accumulators that a statement changes or reads by name."""
+    kind = type(one).__name__
+    if kind == "Add":
+        return [one.name, one.value]
+    return [one.name] if kind in ("Take", "Part") else []
+
+
+def _may_fail(step: Step) -> bool:
+    """Whether a step looks at a value that may fail the call, as an index that is out of range."""
+    return bool(step.guards) or any(map(_action_may_fail, step.actions))
+
+
+def _action_may_fail(action: Any) -> bool:
+    if isinstance(action, Scan):
+        return any(_may_fail(step) for step in action.plan.steps)
+    if isinstance(action, Launch):
+        return action.kernel.checks
+    return any(e.op in CHECKS for e in _expressions(action))
+
+
+def _expressions(thing: Any) -> Iterator[Expr]:
+    """The expressions in anything that plans are made of, but for the plans of loops."""
+    for one in _flat(thing):
+        if isinstance(one, Expr):
+            yield from walk(one)
+
+
+def _polys(thing: Any) -> list[Poly]:
+    """The polynomials in anything that plans are made of, but for arrays and the plans of loops."""
+    found = []
+    for one in _flat(thing):
+        if isinstance(one, Poly):
+            found.append(one)
+        elif isinstance(one, Expr):
+            for e in walk(one):
+                found += [e.value] if e.op == "int" else e.value[1] if e.op == "load" else ()
+    return found
+
+
+def _symbols(polys: Iterable[Poly]) -> set[Symbol]:
+    """The lengths in polynomials; loop indices are none."""
+    found: set[Symbol] = set()
+    for p in polys:
+        p = Poly.of(p)
+        for monomial in p.terms:
+            for atom in monomial:
+                if isinstance(atom, Symbol):
+                    found |= set() if atom.is_index else {atom}
+                else:
+                    found |= _symbols(_polys(atom))
+    return found
+
+
+def _flat(thing: Any) -> Iterator[Any]:
+    if isinstance(thing, (Array, Plan)):
+        return
+    if isinstance(thing, (tuple, list)):
+        for part in thing:
+            yield from _flat(part)
+    elif is_dataclass(thing):
+        for field in fields(thing):
+            yield from _flat(getattr(thing, field.name))
+    else:
+        yield thing
+
+
+__all__ = ["verify"]
