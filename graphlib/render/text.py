@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from ..schedule.statements import Target
 from ..scalar.expression import CHECKS, Expr
 from ..scalar.integer import Poly, Symbol
+from ..schedule.statements import Target
 
 
 class Text:

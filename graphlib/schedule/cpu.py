@@ -1,5 +1,5 @@
-"""Loop nests for a processor: a fused group, or a piece of a pushed output, becomes one kernel, whose innermost
-loops are computed in vectors and whose outermost one is cut into chunks."""
+"""Loop nests for a processor: a fused group, or a piece of a pushed output, becomes one kernel, whose
+innermost loops are computed in vectors and whose outermost one is cut into chunks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The plan of a function: everything that is decided before text is written, and nothing of how it is written.
+"""The plan of a function: everything that is decided before text is written, nothing of how it is written.
 
-A plan is frozen: it can be printed, compared and pickled.  It knows no variables of a graph, only arrays, their
-memory, and lengths by name.
+A plan is frozen: it can be printed, compared and pickled.  It knows no variables of a graph, only arrays,
+their memory, and lengths by name.
 """
 
 from __future__ import annotations

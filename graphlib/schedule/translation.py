@@ -1,4 +1,4 @@
-"""From a graph's variables to a plan's arrays: the same steps and expressions, in terms that need no graph."""
+"""From a graph's variables to a plan's arrays: the same steps and expressions, without a graph."""
 
 from __future__ import annotations
 

@@ -212,8 +212,8 @@ class _Verifier:
                 )
                 if not in_place:
                     self._fail(
-                        f"{what} writes {store.array.describe()} over {other.array.describe()} while it still "
-                        f"reads that"
+                        f"{what} writes {store.array.describe()} over {other.array.describe()} while it "
+                        f"still reads that"
                     )
         for array in dict.fromkeys(store.array for store in stores):
             self._write(array, what)
