@@ -20,7 +20,7 @@ from .ops.shape import BroadcastTo, DimShuffle, Reshape, SpecifyShape
 #: elementwise functions that some number, or their derivative, is infinite or NaN for
 _UNBOUNDED = frozenset(
     """log log2 log10 log1p sqrt inv true_div pow exp exp2 expm1 sinh cosh tan arcsin arccos arccosh arctanh
-    arctan2 gammaln psi logaddexp log1mexp xlogx xlogy0""".split()
+    arctan2 erfcx log_erfc gammaln psi logaddexp log1mexp xlogx xlogy0""".split()
 )
 
 #: whose gradient is that of their output, or 0: nothing is multiplied

@@ -69,6 +69,7 @@ TRUTH = {
     "arctanh": np.arctanh,
     "erf": scipy.special.erf,
     "erfc": scipy.special.erfc,
+    "erfcx": scipy.special.erfcx,
     "lgamma": lambda x: np.where(np.isinf(x), np.inf, scipy.special.gammaln(x)),  # scipy: -inf at -inf
     "digamma": scipy.special.psi,
 }
@@ -98,12 +99,14 @@ EXACT = {
     "arctanh": (mp.atanh, [(-1, 1)], 0),
     "erf": (mp.erf, [(-6, 6)], 0),
     "erfc": (mp.erfc, [(-6, 27.2)], 0),
+    "erfcx": (lambda x: mp.exp(mp.mpf(x) ** 2) * mp.erfc(x), [(-26.6, 30), (0, 1e5), (27.5, 29)], 0),
     "lgamma": (lambda x: mp.re(mp.loggamma(x)), [(0, 10), (0, 1e5)], 1),
     "digamma": (lambda x: mp.psi(0, x), [(0, 10), (0, 1e5)], mpmath.mpf("1.4616321449683623412626595423")),
 }
 # What scipy does at the edges in float64 is not always right.
 EDGES = {
     "erfc": {np.inf: 0, -np.inf: 2, 0: 1, np.nan: np.nan, 30: 0, -30: 2, 5e-324: 1},
+    "erfcx": {np.inf: 0, -np.inf: np.inf, 0: 1, np.nan: np.nan, -30: np.inf},
     "lgamma": {
         np.inf: np.inf,
         -np.inf: np.inf,

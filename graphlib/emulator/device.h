@@ -303,6 +303,13 @@ static inline double rsqrt(double a) { return 1. / sqrt(a); }
 static inline float rsqrt(float a) { return rsqrtf(a); }
 static inline void sincos(float x, float *sine, float *cosine) { sincosf(x, sine, cosine); }
 static inline float rcbrtf(float a) { return 1.f / cbrtf(a); }
+static inline double erfcx(double x) {
+  if (x < 25.) return exp(x * x) * erfc(x);
+  double w = .5 / (x * x), y = 1.;
+  for (int k = 13; k > 0; k -= 2) y = 1. - k * w * y;
+  return y / (x * sqrt(M_PI));
+}
+static inline float erfcxf(float a) { return (float)erfcx((double)a); }
 static inline double normcdf(double a) { return 0.5 * erfc(-a * M_SQRT1_2); }
 static inline float normcdff(float a) { return (float)normcdf((double)a); }
 

@@ -357,12 +357,36 @@ def _special(name: str) -> Callable:
     scalar = {
         "erf": math.erf,
         "erfc": math.erfc,
+        "erfcx": _erfcx,
+        "log_erfc": _log_erfc,
         "gammaln": _lgamma,
         "psi": _digamma,
         "tri_gamma": _trigamma,
     }[name]
     vectorized = np.vectorize(scalar, otypes=["float64"])
     return lambda x: vectorized(x).astype(x.dtype) if x.size else x.copy()
+
+
+def _erfcx(x: float) -> float:
+    """By its definition, and from 25 on Abramowitz and Stegun 7.1.23."""
+    import math
+
+    if x < -27:
+        return math.inf
+    if x < 25:
+        near = round(x * 16) / 16  # whose square is exact
+        return math.exp(near * near) * math.exp((x - near) * (x + near)) * math.erfc(x)
+    series = term = 1.0
+    for k in range(1, 8):
+        term *= (1 - 2 * k) / (2 * x * x)
+        series += term
+    return series / (x * math.sqrt(math.pi))
+
+
+def _log_erfc(x: float) -> float:
+    import math
+
+    return math.log1p(-math.erf(x)) if x < 0.5 else math.log(_erfcx(x)) - x * x
 
 
 def _lgamma(x: float) -> float:
@@ -695,6 +719,24 @@ erfc = elementwise(
     doc="1 - erf(x).",
     c="gl_erfc_{s}({0})",
     cuda="erfc{f}({0})",
+    cost=COSTLY,
+)
+erfcx = elementwise(
+    "erfcx",
+    _special("erfcx"),
+    lambda x, o, g: g * (2 * x * o - float(2 / np.sqrt(np.pi))),
+    doc="exp(x²) erfc(x), which goes to 0 as 1 / (x sqrt(pi)).",
+    c="gl_erfcx_{s}({0})",
+    cuda="erfcx{f}({0})",
+    cost=COSTLY,
+)
+log_erfc = elementwise(
+    "log_erfc",
+    _special("log_erfc"),
+    lambda x, o, g: g * float(-2 / np.sqrt(np.pi)) / erfcx(x),
+    doc="log(erfc(x)), finite where erfc(x) is 0.",
+    c="gl_log_erfc_{s}({0})",
+    cuda="{0} < 0.5f ? log1p{f}(-erf{f}({0})) : log{f}(erfcx{f}({0})) - {0} * {0}",
     cost=COSTLY,
 )
 gammaln = elementwise(

@@ -100,7 +100,7 @@ def is_positive(v: Variable, depth: int = _DEPTH) -> bool:
     node, name = v.owner, name_of(v)
     if node is None:
         return False
-    if name in ("exp", "sigmoid", "softplus") or is_softmax(v):
+    if name in ("exp", "sigmoid", "softplus", "erfc") or is_softmax(v):
         return True
     if name in ("add", "sub") and _one_and(v, depth):
         return True

@@ -137,6 +137,24 @@ def _(x: Variable) -> Variable:
     return ew.log1mexp(x)
 
 
+# The error function
+
+
+@rule("log(erfc(x)) is log_erfc(x)", P.log(P.erfc(x)))
+def _(x: Variable) -> Variable:
+    return ew.log_erfc(x)
+
+
+@rule("log(1 - erf(x)) is log_erfc(x)", P.log1p(-P.erf(x)))
+def _(x: Variable) -> Variable:
+    return ew.log_erfc(x)
+
+
+@rule("log(1 + erf(x)) is log_erfc(-x)", P.log1p(P.erf(x)))
+def _(x: Variable) -> Variable:
+    return ew.log_erfc(ew.neg(x))
+
+
 # Quotients, wherever they stand in a product
 
 

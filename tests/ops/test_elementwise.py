@@ -58,6 +58,8 @@ UNARY = {
     "arctanh": (np.arctanh, (-1.2, 1.2)),
     "erf": (special.erf, EVERYWHERE),
     "erfc": (special.erfc, EVERYWHERE),
+    "erfcx": (special.erfcx, (-5, 1e3)),
+    "log_erfc": (lambda x: special.log_ndtr(-np.sqrt(2) * np.float64(x)) + np.log(2), (-5, 1e3)),
     "gammaln": (special.gammaln, POSITIVE),
     "psi": (special.psi, POSITIVE),
     "tri_gamma": (lambda x: special.polygamma(1, x), POSITIVE),

@@ -347,6 +347,9 @@ CASES: dict[str, list[Case]] = {
         Case(lambda x: T.log(1 - T.tanh(x) * T.tanh(x)), "tanh", "softplus"),
     ],
     "log(1 - exp(x)) is log1mexp(x)": [Case(lambda p: T.log(1 - T.exp(-p)), "exp log1p", "log1mexp")],
+    "log(erfc(x)) is log_erfc(x)": [Case(lambda x: T.log(T.erfc(x)), "log erfc", "log_erfc")],
+    "log(1 - erf(x)) is log_erfc(x)": [Case(lambda x: T.log(1 - T.erf(x)), "log1p erf", "log_erfc")],
+    "log(1 + erf(x)) is log_erfc(-x)": [Case(lambda x: T.log(1 + T.erf(x)), "log1p erf", "log_erfc")],
     # logarithms
     "the logarithm of a product of positive numbers is a sum": [
         Case(lambda x, y: T.log(T.exp(x) * T.nnet.sigmoid(y)), "log", "softplus"),

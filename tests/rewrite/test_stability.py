@@ -40,7 +40,25 @@ def minus_sigmoid(x):
     return sp.expit(-x)
 
 
+def log_erfc(x):
+    return np.where(
+        x < 0.5, np.log1p(-sp.erf(np.minimum(x, 0.5))), np.log(sp.erfcx(np.maximum(x, 0.5))) - x**2
+    )
+
+
+def minus_erfcx(x):
+    """The derivative of log(erfc(x)), -2 / sqrt(pi) exp(-x²) / erfc(x)."""
+    return -2 / np.sqrt(np.pi) / sp.erfcx(x)
+
+
 ELEMENTWISE = {
+    "log erfc": (lambda x: T.log(T.erfc(x)), log_erfc, minus_erfcx),
+    "log of the normal distribution's upper tail": (
+        lambda x: T.log((1 - T.erf(x)) / 2),
+        lambda x: log_erfc(x) - np.log(2),
+        minus_erfcx,
+    ),
+    "log(1 + erf)": (lambda x: T.log(1 + T.erf(-x)), log_erfc, minus_erfcx),
     "sigmoid": (lambda x: 1 / (1 + T.exp(-x)), sp.expit, lambda x: sp.expit(x) * sp.expit(-x)),
     "sigmoid of exp": (lambda x: T.exp(x) / (1 + T.exp(x)), sp.expit, None),
     "softplus": (lambda x: T.log(1 + T.exp(x)), lambda x: np.logaddexp(0, x), sp.expit),

@@ -844,9 +844,8 @@ GL_INLINE double gl_erf_unit(double x) {
     return x + x * p;
 }
 
-/* erfc(a) for a >= 0 = exp(-a^2) g(t) / (1 + 2a), t = (a - 4)/(a + 4), after Schonfelder (1978). */
-GL_INLINE double gl_erfc_positive(double a) {
-    a = a > 28.0 ? 28.0 : a;
+/* exp(a^2) erfc(a) for a in [0, 28] = g(t) / (1 + 2a), t = (a - 4)/(a + 4), after Schonfelder (1978). */
+GL_INLINE double gl_erfcx_near(double a) {
     double t = (a - 4.0) / (a + 4.0);
     /* g on a in [0, 27.4], 6.1e-17 */
     double g = -0x1.eb886d417f1eap-30;
@@ -872,10 +871,30 @@ GL_INLINE double gl_erfc_positive(double a) {
     g = 0x1.f7f5df66fd7d9p-7 + t * g;
     g = -0x1.1df1ad154a29bp-3 + t * g;
     g = 0x1.3ba5916e9fd7fp+0 + t * g;
+    return g / (1.0 + 2.0 * a);
+}
+
+/* erfc(a) for a >= 0 */
+GL_INLINE double gl_erfc_positive(double a) {
+    a = a > 28.0 ? 28.0 : a;
     gl_dd z = gl_two_prod(a, a);
-    g = g / (1.0 + 2.0 * a);
+    double g = gl_erfcx_near(a);
     return gl_exp_f64(-z.hi) * (g - g * z.lo);
 }
+
+/* exp(x^2) erfc(x): far out the asymptotic series (Abramowitz & Stegun 7.1.23), and 2 exp(x^2) - that of -x below 0. */
+GL_INLINE double gl_erfcx_f64(double x) {
+    double a = __builtin_fabs(x), b = a > 28.0 ? 28.0 : a, w = a > 28.0 ? 0.5 / (a * a) : 0.0;
+    double series = 1.0 - 9.0 * w * (1.0 - 11.0 * w * (1.0 - 13.0 * w));
+    series = 1.0 - w * (1.0 - 3.0 * w * (1.0 - 5.0 * w * (1.0 - 7.0 * w * series)));
+    double far = 0x1.20dd750429b6dp-1 / a * series, y = a > 28.0 ? far : gl_erfcx_near(b);
+    gl_dd z = gl_two_prod(b, b);
+    double e = gl_exp_f64(z.hi), near = e * (1.0 - gl_erf_unit(x));
+    y = x < 0.0 ? 2.0 * e * (1.0 + z.lo) - y : y;
+    return a < 0.5 ? near : y;
+}
+
+GL_INLINE float gl_erfcx_f32(float x) { return (float)gl_erfcx_f64(x); }
 
 GL_INLINE double gl_erf_f64(double x) {
     double a = __builtin_fabs(x), y = gl_erf_unit(a), far = 1.0 - gl_erfc_positive(a);
@@ -889,6 +908,12 @@ GL_INLINE double gl_erfc_f64(double x) {
 }
 
 GL_INLINE float gl_erfc_f32(float x) { return (float)gl_erfc_f64(x); }
+
+GL_INLINE double gl_log_erfc_f64(double x) {
+    return x < 0.5 ? gl_log1p_f64(-gl_erf_f64(x)) : gl_log_f64(gl_erfcx_f64(x)) - x * x;
+}
+
+GL_INLINE float gl_log_erfc_f32(float x) { return (float)gl_log_erfc_f64(x); }
 
 /* ---- gamma ------------------------------------------------------------------------------------------------------ */
 
