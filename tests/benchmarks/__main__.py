@@ -15,7 +15,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from tests.benchmarks import bare, memory, probes, report
+from tests.benchmarks import bare, by_layers, memory, probes, report
 from tests.benchmarks.contest import contest
 from tests.benchmarks.contestants import (
     ROOT,
@@ -103,11 +103,29 @@ def _weighing(name: str, peers: Sequence[Contestant], arguments: argparse.Namesp
     )
 
 
+def _by_layers(arguments: argparse.Namespace) -> Outcome:
+    """The MLP, LeNet and the LSTM built by layers, beside the same as formulas: steps and compilations."""
+    limits = {
+        "patience": arguments.patience,
+        "budget": arguments.budget,
+        "build_limit": arguments.build_limit,
+    }
+    compilations = 1 if arguments.quick else 5
+    found = {
+        name: by_layers.compare(name, arguments.rounds, compilations, **limits) for name in by_layers.NAMES
+    }
+    right = all(
+        JOBS[name]().agrees(losses) for name, each in found.items() for losses in each.contest.losses.values()
+    )
+    return Outcome(by_layers.report(found), {name: asdict(each) for name, each in found.items()}, right)
+
+
 PROBES: dict[str, Callable[[argparse.Namespace], Outcome]] = {
     "call": _call,
     "compile": _compile,
     "import": _import,
     "memory": _memory,
+    "by_layers": _by_layers,
 }
 
 

@@ -87,12 +87,13 @@ def _import_all(modules: Sequence[str]) -> None:
         importlib.import_module(name)
 
 
-def _compile(modules: Sequence[str]) -> dict[str, float]:
+def _compile(argument: dict) -> dict[str, float]:
     """Seconds from the first variable to a compiled function, and of its first call; imports done before."""
-    _import_all(modules)
-    job = JOBS[WORKLOAD]()
+    _import_all(argument["modules"])
+    job = JOBS[argument["workload"]]()
+    make = job.by_layers if argument["by_layers"] else job.build
     start = time.perf_counter()
-    run = job.build()
+    run = make()
     built = time.perf_counter()
     run(0, 1)
     return {"build": built - start, "first_call": time.perf_counter() - built}
@@ -108,13 +109,16 @@ def needed_modules() -> list[str]:
     return _fresh("modules")
 
 
-def compile_time(modules: Sequence[str], repeats: int) -> dict[str, list[dict[str, float]]]:
+def compile_time(
+    modules: Sequence[str], repeats: int, workload: str = WORKLOAD, by_layers: bool = False
+) -> dict[str, list[dict[str, float]]]:
     """`_compile` with an empty cache folder ("cold") and again with the same one ("warm")."""
+    argument = {"modules": modules, "workload": workload, "by_layers": by_layers}
     figures: dict[str, list[dict[str, float]]] = {"cold": [], "warm": []}
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as folder:
             for state in figures:
-                figures[state].append(_fresh("compile", modules, GRAPHLIB_FLAGS=cache_flag(Path(folder))))
+                figures[state].append(_fresh("compile", argument, GRAPHLIB_FLAGS=cache_flag(Path(folder))))
     return figures
 
 

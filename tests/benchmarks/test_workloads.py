@@ -3,9 +3,10 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
+import numpy as np
 import pytest
 
-from tests.benchmarks import peers
+from tests.benchmarks import by_layers, peers
 from tests.benchmarks.contestants import module_contestants
 from tests.benchmarks.workloads import JOBS, WORKLOADS
 from tests.benchmarks.workloads.layers import LAYERS
@@ -33,3 +34,12 @@ def test_the_programs_of_a_module_are_contestants_where_their_library_is_install
 def test_a_workload_is_called_as_on_the_command_line():
     assert all(make.__name__ == name and make.__doc__ for name, make in JOBS.items())
     assert list(WORKLOADS) == list(JOBS)
+
+
+def test_layers_give_the_losses_of_the_graph():
+    job = JOBS["mlp"]()
+    np.testing.assert_allclose(job.by_layers()(0, 3), job.build()(0, 3), rtol=1e-6)
+
+
+def test_what_is_compared_with_layers_can_be_built_of_them():
+    assert [name for name, make in JOBS.items() if make().by_layers] == list(by_layers.NAMES)

@@ -27,8 +27,10 @@ JOBS: dict[str, Make] = (
 
 
 def _enter(name: str, variant: str) -> Runner:
-    """A contestant's run(first, steps): "graphlib", or the bare work on "<number> threads"."""
+    """A contestant's run(first, steps): "graphlib", "layers", or the bare work on "<number> threads"."""
     job = JOBS[name]()
+    if variant == "layers":
+        return job.by_layers()
     return job.build() if variant == "graphlib" else bare.runner(job.bare(), int(variant.split()[0]))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from tests.benchmarks import bare
 from tests.benchmarks.workloads.data import digits, glorot, nbytes, zeros
 from tests.benchmarks.workloads.job import Job, Runner, jobs
-from tests.benchmarks.workloads.training import descend, negative_log_likelihood, over_minibatches
+from tests.benchmarks.workloads.training import descend, learn, negative_log_likelihood, over_minibatches
 
 BATCH = 500
 
@@ -65,8 +65,19 @@ def lenet() -> Job:
 
         return descend(cost, variables, 0.1, BATCH, images, labels)
 
+    def by_layers() -> Runner:
+        from graphlib.nn.layers import Bias, Conv2D, Dense, Flatten, MaxPool2D, Reshape, Sequential
+
+        first, _, second, _, hidden, *_ = parameters()
+        convolutions = [Conv2D(len(W), 5, bias=None, flip=False, initializer=W) for W in (first, second)]
+        pooled = [[each, MaxPool2D(2), Bias("tanh")] for each in convolutions]
+        dense = [Dense(500, "tanh", initializer=hidden), Dense(10, "softmax", initializer=0.0)]
+        model = Sequential([Reshape([1, 28, 28]), *pooled, Flatten(), *dense])
+        return learn(model, BATCH, 0.1, images, labels)
+
     resident = nbytes(images, labels, *parameters())
-    return Job(10, (2.302585, 2.130582), build, partial(_products, True), resident)
+    losses = (2.302585, 2.130582)
+    return Job(10, losses, build, partial(_products, True), resident, by_layers=by_layers)
 
 
 def lenet_forward() -> Job:

@@ -7,7 +7,7 @@ import numpy as np
 from tests.benchmarks import bare
 from tests.benchmarks.workloads.data import digits, glorot, minibatches, nbytes, small, zeros
 from tests.benchmarks.workloads.job import Job, Runner, jobs
-from tests.benchmarks.workloads.training import descend, negative_log_likelihood, variables
+from tests.benchmarks.workloads.training import descend, learn, negative_log_likelihood, variables
 
 
 def logreg() -> Job:
@@ -59,6 +59,13 @@ def mlp() -> Job:
 
         return descend(cost, parameters, rate, size, images, labels)
 
+    def by_layers() -> Runner:
+        from graphlib.nn.layers import Dense, Sequential
+
+        hidden = Dense(500, "tanh", initializer=initial()["W1"], regularizer={"l2": decay})
+        output = Dense(10, "softmax", initializer=0.0, regularizer={"l2": decay})
+        return learn(Sequential([hidden, output]), size, rate, images, labels)
+
     def products() -> list[bare.Product]:
         W1, _, W2, _ = initial().values()
         hidden, d_hidden = zeros(size, 500), zeros(size, 500)
@@ -73,7 +80,7 @@ def mlp() -> Job:
         ]
 
     resident = nbytes(images, labels, *initial().values())
-    return Job(500, (2.36367, 1.00902), build, products, resident)
+    return Job(500, (2.36367, 1.00902), build, products, resident, by_layers=by_layers)
 
 
 def dA() -> Job:

@@ -20,7 +20,8 @@ class Job:
     all contestants must agree. build: compiles the step with graphlib and returns run(first, steps) -> the
     steps' losses. bare: makes the step's matrix products, or copies. resident: bytes of the data, of the
     parameters and of the optimiser's state. peers: the module of tests/benchmarks/peers that other libraries
-    run; None for the programs of --peer-code.
+    run; None for the programs of --peer-code. by_layers: as `build`, with the layers of graphlib.nn in place
+    of formulas; None where they are not compared.
     """
 
     steps: int
@@ -30,6 +31,7 @@ class Job:
     resident: int
     tolerance: float = TOLERANCE
     peers: str | None = None
+    by_layers: Callable[[], Runner] | None = None
 
     def agrees(self, losses: Sequence[float | None]) -> bool | None:
         """Whether a contestant's losses are the right ones; None where it computes none."""

@@ -118,6 +118,19 @@ def lstm() -> Job:
         V = (0.01 * rng.standard_normal((units, 2))).astype(np.float32)
         return [embeddings, W, U, zeros(4 * units), V, zeros(2)]
 
+    def adadelta(cost, parameters: list) -> list:
+        import graphlib
+        import graphlib.tensor as T
+
+        updates = []
+        for p, g in zip(parameters, T.grad(cost, parameters), strict=True):
+            gradient_square, step_square = (graphlib.shared(np.zeros_like(p.get_value())) for _ in range(2))
+            new_square = decay * gradient_square + (1 - decay) * g**2
+            dx = -T.sqrt(step_square + epsilon) / T.sqrt(new_square + epsilon) * g
+            new_step = decay * step_square + (1 - decay) * dx**2
+            updates += [(gradient_square, new_square), (step_square, new_step), (p, p + dx)]
+        return updates
+
     def build() -> Runner:
         import graphlib
         import graphlib.tensor as T
@@ -136,15 +149,35 @@ def lstm() -> Job:
         (h, _), _ = graphlib.scan(step, [T.dot(embeddings[x], W) + b, mask], [start, start])
         mean = (h * mask[:, :, None]).sum(axis=0) / mask.sum(axis=0)[:, None]
         cost = negative_log_likelihood(T.dot(mean, V) + a, y)
-        updates = []
-        for p, g in zip(parameters, T.grad(cost, parameters), strict=True):
-            gradient_square, step_square = (graphlib.shared(np.zeros_like(p.get_value())) for _ in range(2))
-            new_square = decay * gradient_square + (1 - decay) * g**2
-            dx = -T.sqrt(step_square + epsilon) / T.sqrt(new_square + epsilon) * g
-            new_step = decay * step_square + (1 - decay) * dx**2
-            updates += [(gradient_square, new_square), (step_square, new_step), (p, p + dx)]
         givens = {x: X[index], mask: M[index], y: Y[index]}
-        train = graphlib.function([index], cost, updates=updates, givens=givens, name="train")
+        train = graphlib.function(
+            [index], cost, updates=adadelta(cost, parameters), givens=givens, name="train"
+        )
+        return over_minibatches(train, count)
+
+    def by_layers() -> Runner:
+        import graphlib
+        import graphlib.tensor as T
+        from graphlib.nn.layers import LSTM, Dense, Embedding, GlobalAveragePool, Sequential
+
+        batches = (np.ascontiguousarray(a.swapaxes(1, 2)) for a in (words, masks))
+        X, M, Y = (graphlib.shared(a, borrow=True) for a in (*batches, classes))
+        embeddings, W, U, b, V, _ = initial()
+        model = Sequential(
+            [
+                Embedding(initializer=embeddings),
+                LSTM(units, initializer=W, recurrent_initializer=U, bias=b, return_sequences=True),
+                GlobalAveragePool(),
+                Dense(2, "softmax", initializer=V),
+            ]
+        )
+        index, x, mask, y = T.lscalar("index"), T.imatrix("x"), T.matrix("mask"), T.ivector("y")
+        p = model(x, training=True, mask=mask)
+        cost = -T.mean(T.log(p)[T.arange(y.shape[0]), y])
+        givens = {x: X[index], mask: M[index], y: Y[index]}
+        train = graphlib.function(
+            [index], cost, updates=adadelta(cost, model.params), givens=givens, name="train"
+        )
         return over_minibatches(train, count)
 
     def products() -> list[bare.Product]:
@@ -158,7 +191,7 @@ def lstm() -> Job:
         ]
 
     resident = nbytes(words, masks, classes) + 3 * nbytes(*initial())
-    return Job(20, (0.693153, 0.692809), build, products, resident)
+    return Job(20, (0.693153, 0.692809), build, products, resident, by_layers=by_layers)
 
 
 CHARACTERS = SimpleNamespace(count=81, units=256, size=50, length=50, rate=0.01, clip=5.0)

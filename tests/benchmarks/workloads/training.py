@@ -31,6 +31,19 @@ def over_minibatches(train: Callable[[int], object], count: int) -> Runner:
     return lambda first, steps: [train(i % count) for i in range(first, first + steps)]
 
 
+def learn(model, size: int, rate: float, images: np.ndarray, labels: np.ndarray) -> Runner:
+    """`descend` of a layer's cross-entropy and penalty."""
+    import graphlib.tensor as T
+
+    model(T.matrix(shape=(None, images.shape[1])))  # makes the parameters
+
+    def cost(x, y):
+        p = model(x, training=True)
+        return -T.mean(T.log(p)[T.arange(y.shape[0]), y]) + model.penalty
+
+    return descend(cost, model.params, rate, size, images, labels)
+
+
 def descend(
     cost: Callable,
     parameters: list,
