@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ..configuration import config
 from ..errors import GraphError, InputError
 from ..graph import TensorType, Variable
@@ -54,15 +52,17 @@ def rows(layer: Layer, shape: Any = None, dtype: str | None = None) -> list[Row]
     """A row for each call of a layer within `layer`, outer ones first.
 
     Args:
-        shape: lengths of an example, None for those not known; a mapping or list of shapes where there are
-            several inputs; None for what the layer was first called with.
+        shape: of a minibatch, such as (None, 784), with None for lengths that are not known; a mapping or
+            list of shapes where there are several inputs; None for what the layer was first called with.
         dtype: of the input: None for that of the first call, or config.floatX.
 
     Errors: InputError if there is no shape, and what the layers themselves say of it.
     """
     given = layer.first_input if shape is None else _types(shape, dtype)
     if given is None:
-        raise InputError(f"{layer.label} has not been called yet: give the shape of an example, as in (784,)")
+        raise InputError(
+            f"{layer.label} has not been called yet: give the shape of its input, as in (None, 784)"
+        )
     calls = _calls(layer, given, batch=None, unknown=None)
     try:
         counted: Sequence[Call | None] = _calls(layer, given, batch=_EXAMPLES, unknown=1)
@@ -181,11 +181,9 @@ def _calls(layer: Layer, given: Any, batch: int | None, unknown: int | None) -> 
 def _types(shape: Any, dtype: str | None) -> Any:
     if isinstance(shape, Mapping):
         return {name: _types(each, dtype) for name, each in shape.items()}
-    if isinstance(shape, (int, np.integer)):
-        shape = (shape,)
     if shape and all(isinstance(each, (list, tuple)) for each in shape):
         return [_types(each, dtype) for each in shape]
-    return TensorType(dtype_name(dtype or config.floatX), (None, *shape))
+    return TensorType(dtype_name(dtype or config.floatX), shape)
 
 
 def _inputs_of(layer: Layer, shape: Any, dtype: str | None) -> list[tuple]:

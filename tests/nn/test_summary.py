@@ -36,7 +36,7 @@ class TestRows:
             [Reshape([1, 28, 28]), Conv2D(20, 5), MaxPool2D(2), Conv2D(50, 5, "tanh"), MaxPool2D(2),
              Flatten(), Dense(500, "tanh"), Dense(10, "softmax", trainable=False)]
         )  # fmt: skip
-        found = of(lenet, (784,))
+        found = of(lenet, (None, 784))
         assert found["conv2d_1"].multiply_adds == 20 * 24 * 24 * 25
         assert found["conv2d_2"].multiply_adds == 50 * 8 * 8 * 20 * 25
         assert found["dense_1"].multiply_adds == 800 * 500
@@ -51,35 +51,35 @@ class TestRows:
 
     def test_recurrent_layers(self):
         model = Sequential([Embedding(50, 8), Bidirectional(LSTM(6, return_sequences=True)), GRU(4)])
-        found = of(model, (20,), "int32")
+        found = of(model, (None, 20), "int32")
         of_lstm = 20 * (8 * 24 + 6 * 24)
         assert found["forward"].multiply_adds == found["backward"].multiply_adds == of_lstm
         assert found["gru_1"].multiply_adds == 20 * (12 * 12 + 4 * 12)
         assert found["sequential"].multiply_adds == 2 * of_lstm + found["gru_1"].multiply_adds
         assert found["bidirectional_1"].output == (None, 20, 12)
-        of_unknown_length = of(model, (None,), "int32")
+        of_unknown_length = of(model, (None, None), "int32")
         assert of_unknown_length["forward"].multiply_adds == of_lstm / 20
         assert of_unknown_length["bidirectional_1"].output == (None, None, 12)
-        assert "of lengths that are not known" in model.summary((None,), "int32")
+        assert "of lengths that are not known" in model.summary((None, None), "int32")
 
     def test_what_is_kept_and_what_is_shared(self):
         shared = Dense(4, bias=None)
         model = Sequential([shared, BatchNormalization(), shared])
-        found = rows(model, (4,))
+        found = rows(model, (None, 4))
         assert [row.parameters for row in found] == [0, 16, 8, 0]
         assert [row.bytes for row in found] == [0, 64, 64, 0]
         assert [row.multiply_adds for row in found] == [32, 16, 0, 16]
 
     def test_the_mixing_of_rows_and_columns(self):
-        found = of(RowColumnMixing(), (784,))["row_column_mixing"]
+        found = of(RowColumnMixing(), (None, 784))["row_column_mixing"]
         assert (found.parameters, found.multiply_adds) == (2 * 784, 2 * 28 * 784)
 
     def test_several_inputs_and_outputs(self):
         model = Parallel({"left": Dense(2), "right": Dense(3)}, merge=None)
-        found = of(model, {"left": (5,), "right": (7,)})
+        found = of(model, {"left": (None, 5), "right": (None, 7)})
         assert found["parallel"].output == {"left": (None, 2), "right": (None, 3)}
         assert found["parallel"].multiply_adds == 5 * 2 + 7 * 3
-        assert of(Parallel([Dense(2), Dense(3)]), [(5,), (7,)])["parallel"].output == (None, 5)
+        assert of(Parallel([Dense(2), Dense(3)]), [(None, 5), (None, 7)])["parallel"].output == (None, 5)
 
     def test_a_layer_of_ones_own(self):
         class Twice(Layer):
@@ -89,12 +89,12 @@ class TestRows:
             def output(self, x, training, mask):
                 return T.dot(self.inner(x), np.ones((3, 7), "float32"))
 
-        found = of(Twice(), (4,))
+        found = of(Twice(), (None, 4))
         assert found["twice"].multiply_adds == 4 * 3 + 3 * 7
         assert found["inner"].multiply_adds == 4 * 3
 
     def test_a_length_of_one_may_be_too_little(self):
-        assert rows(Conv1D(4, 5), (None, 3))[0].multiply_adds is None
+        assert rows(Conv1D(4, 5), (None, None, 3))[0].multiply_adds is None
 
 
 class TestText:
@@ -123,7 +123,7 @@ class TestText:
         with pytest.raises(InputError, match=r"dense has not been called yet: give the shape"):
             Dense(3).summary()
         with pytest.raises(ShapeError, match=r"layer dense_2 \(Dense, made at .*test_summary"):
-            Sequential([Dense(3), Dense(3, initializer=np.ones((4, 3)))]).summary((5,))
+            Sequential([Dense(3), Dense(3, initializer=np.ones((4, 3)))]).summary((None, 5))
 
 
 def test_lengths_go_through_products():
