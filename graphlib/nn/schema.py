@@ -29,7 +29,7 @@ class _WrongType(ConfigError):
 
     def __init__(self, wanted: str, value: Any, advice: str = ""):
         self.wanted, self.advice = wanted, advice
-        super().__init__(f"must be {wanted}, not {_said(value)}{advice}")
+        super().__init__(f"must be {wanted}, not {said(value)}{advice}")
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def convert(value: Any, hint: Any) -> Any:
         return _one_of(value, typing.get_args(hint))
     if origin is Literal:
         if not any(value == choice and type(value) is type(choice) for choice in typing.get_args(hint)):
-            raise _WrongType(" or ".join(map(_said, typing.get_args(hint))), value)
+            raise _WrongType(" or ".join(map(said, typing.get_args(hint))), value)
         return value
     if hint in (None, type(None)):
         if value is not None:
@@ -268,7 +268,7 @@ TRUTHS = {"yes": True, "on": True, "no": False, "off": False}
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        quoted = f'; write "{_said(value)}" in quotes' if isinstance(value, bool | int | float) else ""
+        quoted = f'; write "{said(value)}" in quotes' if isinstance(value, bool | int | float) else ""
         raise _WrongType("text", value, quoted)
     return value
 
@@ -276,7 +276,7 @@ def _text(value: Any) -> str:
 _SIMPLE = {int: _integer, float: _number, bool: _truth, str: _text, Any: lambda value: value}
 
 
-def _said(value: Any) -> str:
+def said(value: Any) -> str:
     """A value as a message shows it, in the words of a run file."""
     if value is None:
         return "null"

@@ -116,8 +116,6 @@ def _range(array: np.ndarray) -> str:
 class Source:
     """Base of sources: where data are, and how they are divided."""
 
-    path: str | None = None
-
     def load(self, seed: int) -> DataSet:
         """Reads the data; what is random in dividing them depends on the seed alone.
 
@@ -128,7 +126,7 @@ class Source:
 
     def located(self, folder: Path) -> Source:
         """The same source, with its path, if relative, from this folder."""
-        if self.path is None:
+        if getattr(self, "path", None) is None:
             return self
         return replace(self, path=str((folder / Path(self.path).expanduser()).absolute()))
 

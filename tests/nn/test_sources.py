@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_iris
 
 from graphlib.datasets import DataError
-from graphlib.nn.registry import build
+from graphlib.nn.registry import ConfigError, build
 
 
 def load(kind, seed=0, **parameters):
@@ -153,6 +153,12 @@ def test_arrays_that_cannot_be_learnt_from_are_named(tmp_path, arrays, message):
 def test_a_missing_file_is_named(tmp_path, kind):
     with pytest.raises(DataError, match=r"path: there is no .*none"):
         load(kind, path=str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize("kind", ["npz", "csv"])
+def test_a_file_must_be_given(kind):
+    with pytest.raises(ConfigError, match=f"{kind} needs path"):
+        build("data", kind)
 
 
 def test_a_path_is_from_the_files_folder(tmp_path):
