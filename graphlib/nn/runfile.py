@@ -24,6 +24,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from ..configuration import config
 from ..datasets import DataError
 from ..graph.variable import Origin
 from . import registry, schema, yaml_text
@@ -44,6 +45,8 @@ class Training:
         shuffle: whether each epoch has another order.
         validate_every: epochs from one validation to the next.
         keep: whether the model is at the end the best in validation or the last.
+        watch: the name of the measured value by which models are compared, such as validation_loss; null for
+            the first metric's, or the loss.
         monitors: what else is watched, and what ends training early.
         class_weight: the weight of the examples of each class, by its number; "balanced": such that all
             classes weigh alike.
@@ -54,6 +57,7 @@ class Training:
     shuffle: bool = True
     validate_every: Count = 1
     keep: Literal["best", "last"] = "best"
+    watch: str | None = None
     monitors: list[Monitor] = field(default_factory=list)
     class_weight: Literal["balanced"] | dict[str, NotNegative] | None = None
 
@@ -132,10 +136,15 @@ class RunFile:
     description: Description
     name: str
 
+    def again(self) -> Description:
+        """The same description in new objects, of which none has been used."""
+        return _objects(self.path, self.document)
+
     def resolved(self) -> dict[str, Any]:
         """The content with every default and override, and with a path that is good from any folder."""
         return {each.name: self._resolved(getattr(self.description, each.name)) for each in _order()} | {
-            "name": self.name
+            "name": self.name,
+            "floatX": self.description.floatX or config.floatX,
         }
 
     def _resolved(self, value: Any) -> Any:
@@ -181,13 +190,19 @@ def load(path: Path, overrides: Sequence[str] = ()) -> RunFile:
     document = yaml_text.parse(text, str(path))
     for each in overrides:
         document.set(each)
+    description = _objects(path, document)
+    return RunFile(path, text, document, description, description.name or path.stem)
+
+
+def _objects(path: Path, document: yaml_text.Document) -> Description:
+    """What a document describes; every object knows its line."""
     try:
         with registry.located(lambda place: Origin((str(path), document.line(place)))):
             description = _described(document.content)
     except ConfigError as error:
         raise document.mistake(error) from None
     description.data = description.data.located(path.parent)
-    return RunFile(path, text, document, description, description.name or path.stem)
+    return description
 
 
 def _described(content: Any) -> Description:

@@ -22,7 +22,7 @@ from ..datasets.files import read_text
 from ..datasets.npz import read_npz
 from .provenance import fingerprint
 from .registry import nearest, register, snake_case
-from .schema import Count, Range
+from .schema import Count, Positive, Range
 
 Arrays = np.ndarray | dict[str, np.ndarray]
 Share = Annotated[float, Range(0, 1, below=True)]
@@ -49,6 +49,42 @@ class Examples:
         return Examples(_each(self.x, lambda array: array[rows]), _each(self.y, lambda array: array[rows]))
 
 
+def together(*parts: Examples | None) -> Examples:
+    """The examples of several parts, one after the other."""
+    present = [part for part in parts if part is not None]
+
+    def joined(arrays: Sequence[Arrays]) -> Arrays:
+        if isinstance(arrays[0], Mapping):
+            return {name: np.concatenate([each[name] for each in arrays]) for name in arrays[0]}
+        return np.concatenate(arrays)
+
+    return Examples(joined([part.x for part in present]), joined([part.y for part in present]))
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Takes its mean from each feature, and divides it by its standard deviation."""
+
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        if x.shape[1:] != self.mean.shape:
+            raise DataError(f"x has shape {x.shape}, and was standardized in shape (any, {self.mean.shape})")
+        return _float((x - self.mean) / self.deviation)
+
+
+def scaling(x: Arrays) -> Scaling:
+    """The scaling that gives each feature of x mean 0 and deviation 1 (0 where it is constant).
+
+    DataError where x is not one array of numbers with fractions.
+    """
+    if isinstance(x, Mapping) or x.dtype.kind != "f":
+        raise DataError("standardize: x must be one array of numbers with fractions")
+    mean, deviation = x.mean(axis=0, dtype="float64"), x.std(axis=0, dtype="float64")
+    return Scaling(mean, np.where(deviation == 0, 1.0, deviation))
+
+
 def _each(arrays: Arrays, function: Callable[[np.ndarray], np.ndarray]) -> Arrays:
     if isinstance(arrays, Mapping):
         return {name: function(array) for name, array in arrays.items()}
@@ -67,7 +103,8 @@ class DataSet:
             several.
         symbols: what whole numbers in x stand for, such as characters or words.
         image_shape: rows and columns of the images that x holds as rows.
-        scaling: what was taken from each feature and what it was then divided by: "mean" and "deviation".
+        features: the names of the columns of x, where they have such.
+        scaling: what was done to x.
     """
 
     train: Examples
@@ -77,7 +114,8 @@ class DataSet:
     classes: dict[str, list[str]] = field(default_factory=dict)
     symbols: list[str] | None = None
     image_shape: tuple[int, int] | None = None
-    scaling: dict[str, list[float]] | None = None
+    features: list[str] | None = None
+    scaling: Scaling | None = None
 
     def fingerprint(self) -> str:
         """SHA-256 of all arrays, in hexadecimal."""
@@ -160,7 +198,7 @@ def finite(array: np.ndarray, name: str, columns: Sequence[str] | None = None) -
 
 
 @dataclass(kw_only=True)
-class _Divided(Source):
+class Divided(Source):
     """A source that is divided here.
 
     Args:
@@ -194,22 +232,12 @@ class _Divided(Source):
     def _standardized(self, data: DataSet) -> DataSet:
         if not self.standardize:
             return data
-        x = data.train.x
-        if isinstance(x, Mapping) or x.dtype.kind != "f":
-            raise DataError("standardize: x must be one array of numbers with fractions")
-        mean, deviation = x.mean(axis=0, dtype="float64"), x.std(axis=0, dtype="float64")
-        deviation[deviation == 0] = 1.0
-
-        def scaled(part: Examples | None) -> Examples | None:
-            return part and Examples(_float((part.x - mean) / deviation), part.y)
-
-        return replace(
-            data,
-            train=scaled(data.train),
-            validation=scaled(data.validation),
-            test=scaled(data.test),
-            scaling={"mean": mean.tolist(), "deviation": deviation.tolist()},
-        )
+        change = scaling(data.train.x)
+        parts = {
+            name: part and Examples(change(part.x), part.y)
+            for name, part in (("train", data.train), ("validation", data.validation), ("test", data.test))
+        }
+        return replace(data, **parts, scaling=change)
 
 
 @register("data")
@@ -341,7 +369,7 @@ class Text(Source):
 
 @register("data")
 @dataclass
-class Npz(_Divided):
+class Npz(Divided):
     """Arrays of an .npz file (of numbers only; nothing in it is executed).
 
     The arrays x and y are divided by shares, unless there are such as x_train, x_validation (or x_valid,
@@ -398,7 +426,7 @@ class Npz(_Divided):
 
 @register("data", "arrays")
 @dataclass
-class Inline(_Divided):
+class Inline(Divided):
     """Numbers in the run file itself: ``arrays: {x: [[0, 0], [0, 1]], y: [0, 1]}``.
 
     Args:
@@ -447,7 +475,7 @@ def _examples(x: Arrays, y: Arrays, place: str, ending: str = "") -> Examples:
 
 
 @dataclass(kw_only=True)
-class _Columns(_Divided):
+class _Columns(Divided):
     """A source of columns with names.
 
     Args:
@@ -456,11 +484,13 @@ class _Columns(_Divided):
         features: the columns to learn from; None for all others.
         classes: whether a target's values are classes, to be numbered from 0 in their order; None: where they
             are text.
+        target_unit: what numbers of a target that are no classes are divided by.
     """
 
     target: str | int | dict[str, str | int] = -1
     features: list[str | int] | None = None
     classes: bool | None = None
+    target_unit: Positive = 1.0
 
     def _chosen(self, columns: Mapping[str, np.ndarray], seed: int, origin: str, **more: Any) -> DataSet:
         names = list(columns)
@@ -488,7 +518,7 @@ class _Columns(_Divided):
             if known:
                 classes[key] = known
         examples = Examples(_float(x), y if several else y["y"])
-        return self._divide(examples, seed, origin=origin, classes=classes, **more)
+        return self._divide(examples, seed, origin=origin, classes=classes, features=chosen, **more)
 
     def _name(self, wanted: str | int, names: Sequence[str], key: str) -> str:
         if isinstance(wanted, int):
@@ -508,6 +538,8 @@ class _Columns(_Divided):
             raise DataError(
                 f"target: holds text, such as {str(column[0])!r}, which classes: false does not take"
             )
+        if self.target_unit != 1:
+            return _float(column / self.target_unit), []
         if np.isfinite(column).all() and (column == np.floor(column)).all() and (abs(column) < 2**31).all():
             return column.astype("int32"), []
         return _float(column), []
@@ -540,31 +572,37 @@ class Csv(_Columns):
 
     def load(self, seed: int) -> DataSet:
         path = self._existing()
-        reader = csv.reader(io.StringIO(read_text(path)), delimiter=self.delimiter, skipinitialspace=True)
-        rows: list[list[str]] = []
-        lines: list[int] = []
-        try:
-            for row in reader:
-                if row:
-                    rows.append([cell.strip() for cell in row])
-                    lines.append(reader.line_num)
-        except csv.Error as error:
-            raise DataError(f"{path}, line {reader.line_num}: {error}") from None
-        first = rows[0]
-        header = self.header
-        if header is None:
-            header = all(_number(cell) is None for cell in first)
-        names = first if header else [str(n) for n in range(len(first))]
-        if len(set(names)) != len(names):
-            raise DataError(f"{path}, line {lines[0]}: two columns have the same name")
-        rows, lines = (rows[1:], lines[1:]) if header else (rows, lines)
-        if not rows:
-            raise DataError(f"{path} has no rows of data")
-        for row, line in zip(rows, lines, strict=True):
-            if len(row) != len(names):
-                raise DataError(f"{path}, line {line}: {len(row)} cells, where {len(names)} are expected")
-        columns = {name: _column(cells) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}
-        return self._chosen(columns, seed, str(path))
+        return self._chosen(read_table(path, self.header, self.delimiter), seed, str(path))
+
+
+def read_table(path: Path, header: bool | None = None, delimiter: str = ",") -> dict[str, np.ndarray]:
+    """The columns of a table by name, or number where there is no header: float64, or text.
+
+    DataError, with the line, where it is no table.
+    """
+    reader = csv.reader(io.StringIO(read_text(path)), delimiter=delimiter, skipinitialspace=True)
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    try:
+        for row in reader:
+            if row:
+                rows.append([cell.strip() for cell in row])
+                lines.append(reader.line_num)
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num}: {error}") from None
+    first = rows[0]
+    if header is None:
+        header = all(_number(cell) is None for cell in first)
+    names = first if header else [str(n) for n in range(len(first))]
+    if len(set(names)) != len(names):
+        raise DataError(f"{path}, line {lines[0]}: two columns have the same name")
+    rows, lines = (rows[1:], lines[1:]) if header else (rows, lines)
+    if not rows:
+        raise DataError(f"{path} has no rows of data")
+    for row, line in zip(rows, lines, strict=True):
+        if len(row) != len(names):
+            raise DataError(f"{path}, line {line}: {len(row)} cells, where {len(names)} are expected")
+    return {name: _column(cells) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}
 
 
 _ABSENT = {"", "na", "n/a", "nan", "null"}

@@ -66,6 +66,7 @@ def test_resolved_has_every_default_and_describes_the_same(load, tmp_path):
         "shuffle": True,
         "validate_every": 1,
         "keep": "best",
+        "watch": None,
         "monitors": [],
         "class_weight": None,
     }

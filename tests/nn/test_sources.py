@@ -69,7 +69,7 @@ def test_standardizing_uses_the_training_examples_alone(tmp_path):
     for part in (data.train, data.validation, data.test):
         expected = (x[part.y] - train.mean(0)) / [train[:, 0].std(), 1]
         np.testing.assert_allclose(part.x, expected, rtol=1e-4, atol=1e-6)
-    assert data.scaling["deviation"][1] == 1.0
+    assert data.scaling.deviation[1] == 1.0
 
 
 def test_a_table_is_read_with_names_classes_and_gaps(tmp_path):
@@ -106,6 +106,8 @@ def test_a_table_without_a_header_has_numbers_for_names(tmp_path):
     np.testing.assert_array_equal(data.train.x, [[2, 30], [4, 10], [6, 30]])
     np.testing.assert_array_equal(data.train.y, [0, 1, 2])
     assert data.classes == {"y": ["1", "3", "5"]}
+    data = load("csv", path=str(path), delimiter="\t", target_unit=20, validation=0, test=0)
+    np.testing.assert_array_equal(data.train.y, [1.5, 0.5, 1.5])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,174 @@
+"""``python -m graphlib.nn``: runs, checks and converts run files, uses the models that come out, and tells
+what can be written in a run file."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..datasets import DataError
+from ..errors import DeviceError
+from . import listing, registry, runfile
+from .command_line import choose_device
+from .convert import convert
+from .storage import UserError, write_atomically
+
+PROGRAM = "python -m graphlib.nn"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    whole = argparse.ArgumentParser(
+        prog=PROGRAM, description="Trains models that are described in run files (see docs/run-files.md)."
+    )
+    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="train and test what a run file describes")
+    check = commands.add_parser("check", help="check a run file, and print its model and data")
+    for each in (run, check):
+        each.add_argument("file", type=Path, nargs="?" if each is run else None, metavar="FILE.yaml")
+        each.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="KEY.KEY=VALUE",
+            dest="overrides",
+            help="another value for a part of the file, such as optimizer.sgd.learning_rate=0.1 or "
+            "model.0.dense.units=50; may be given several times",
+        )
+        _with(each)
+    run.add_argument(
+        "--out", type=Path, default=Path("runs"), metavar="FOLDER", help="where folders of runs go (runs)"
+    )
+    run.add_argument("--resume", type=Path, metavar="FOLDER", help="go on with the run in this folder")
+    run.add_argument("--device", help="where to compute, such as cpu or cuda")
+
+    turn = commands.add_parser("convert", help="make a run file of one of Hebel's")
+    turn.add_argument("file", type=Path, metavar="HEBEL.yml")
+    turn.add_argument("--out", type=Path, metavar="FILE.yaml", help="where it goes; otherwise it is printed")
+
+    use = commands.add_parser("predict", help="what the model of a run says of new examples")
+    use.add_argument("folder", type=Path, metavar="FOLDER", help="of the run")
+    use.add_argument("data", type=Path, metavar="DATA", help="an .npz file with an array x, or a .csv table")
+    use.add_argument(
+        "--out", type=Path, metavar="FILE", help="a .csv or .npz file; otherwise the predictions are printed"
+    )
+    use.add_argument("--device", help="where to compute, such as cpu or cuda")
+    _with(use)
+
+    tell = commands.add_parser("names", help="what can be written in a run file")
+    tell.add_argument("name", nargs="?", help="a kind (layer, loss, …) or a name (dense, adam, …)")
+    _with(tell)
+    return whole
+
+
+def _with(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--with",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="MODULE.py",
+        dest="modules",
+        help="a module of your own that registers layers, losses, …; it is executed",
+    )
+
+
+def execute(path: Path) -> None:
+    """Runs a module that the user has named; UserError where it cannot be read or fails."""
+    name = f"graphlib_nn_with_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or not path.is_file():
+        raise UserError(f"--with {path}: there is no such module (a file that ends in .py)")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise UserError(f"--with {path}: {type(error).__name__}: {error}") from error
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs from `arguments`, or those of the process, and returns the exit code.
+
+    0: done; 1: training diverged; 2: something that was given cannot be used; 130: stopped by Ctrl+C.
+    """
+    options = parser().parse_args(arguments)
+    try:
+        for path in getattr(options, "modules", []):
+            execute(path)
+        choose_device(getattr(options, "device", None))
+        return {"run": _run, "check": _check, "convert": _convert, "predict": _predict, "names": _names}[
+            options.command
+        ](options)
+    except (UserError, DataError, DeviceError) as problem:
+        print(f"{PROGRAM}: error: {problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"\n{PROGRAM}: interrupted", file=sys.stderr)
+        return 130
+
+
+def _run(options: argparse.Namespace) -> int:
+    from . import runs
+
+    if options.resume is not None:
+        if options.file is not None or options.overrides:
+            raise UserError(
+                "--resume goes on with what the run was started with: leave the file and --set out"
+            )
+        file, folder = runs.resumed(options.resume), options.resume
+    elif options.file is None:
+        raise UserError("which run file? Give it, or --resume and the folder of a run")
+    else:
+        file = runfile.load(options.file, options.overrides)
+        folder = runs.new_folder(options.out, file.name)
+    code = runs.run(file, folder, resume=options.resume is not None)
+    if code == runs.INTERRUPTED:
+        more = "".join(f" --with {path}" for path in options.modules)
+        print(f"Continue with: {PROGRAM} run --resume {folder}{more}")
+    return code
+
+
+def _check(options: argparse.Namespace) -> int:
+    from . import runs
+
+    print(runs.check(runfile.load(options.file, options.overrides)))
+    return 0
+
+
+def _convert(options: argparse.Namespace) -> int:
+    found = convert(options.file)
+    if options.out is None:
+        print(found.text(), end="")
+    else:
+        write_atomically(options.out, lambda file: file.write(found.text().encode("utf-8")))
+        for note in found.notes:
+            print(note)
+        print(f"{options.out} is written; see what it makes with: {PROGRAM} check {options.out}")
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from . import predictions
+
+    text = predictions.predict(options.folder, options.data, options.out)
+    print(text)
+    return 0
+
+
+def _names(options: argparse.Namespace) -> int:
+    if options.name is None:
+        print(listing.kinds())
+    elif options.name in registry.KINDS and options.name not in registry.names(options.name):
+        print(listing.kind(options.name))
+    else:
+        print(listing.name(options.name))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
