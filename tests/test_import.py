@@ -1,4 +1,6 @@
-"""The import name: graphlib is this package wherever it is installed, and in a checkout where it is not."""
+"""Installing: graphlib is this package wherever it is installed, and in a checkout where it is not; the wheel
+alone trains a user's own models.
+"""
 
 import os
 import pickle
@@ -10,6 +12,7 @@ import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import graphlib
@@ -178,6 +181,90 @@ def test_pytest_in_a_checkout(checkout, way, loaded_first):
     start += "import graphlib; " if loaded_first else ""
     start += "import pytest; raise SystemExit(pytest.main(['-q', '-p', 'no:cacheprovider']))"
     assert "1 passed" in run(sys.executable, "-c", start, cwd=checkout)
+
+
+# A user's own model, with the wheel and nothing of the checkout
+
+OWN_MODEL = """
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import graphlib
+import graphlib.tensor as T
+from graphlib.nn import Dense, Model, Sequential
+from graphlib.nn.minibatches import by_minibatch
+from graphlib.nn.stage_monitors import EveryEpoch
+from graphlib.nn.training import train
+
+rng = np.random.RandomState(0)
+x = rng.normal(size=(60, 5)).astype("float32")
+y = (x[:, 0] > x[:, 1]).astype("int32")
+out, epochs = Path(sys.argv[1]), int(sys.argv[2])
+resume = "--resume" in sys.argv
+
+layers = Sequential([Dense(4, "tanh"), Dense(2, "softmax")], seed=0)
+model = Model(layers, "crossentropy", "adam", ["error"])
+history = model.fit(x, y, epochs=epochs, validation=0.2, out=out / "model", resume=resume)
+print("own model:", len(history["loss"]), history["loss"][-1] < history["loss"][0])
+
+# the loop without layers, as the tutorials use it
+X, w = T.matrix("x"), graphlib.shared(np.zeros(5, "float32"), name="w")
+cost = T.mean((T.dot(X, w) - X[:, 0]) ** 2)
+updates = [(w, w - 0.1 * T.grad(cost, w))]
+step = by_minibatch(cost, {X: graphlib.shared(x)}, 10, updates=updates)
+run = {"epochs": epochs, "folder": out / "loop", "resume": resume}
+outcome = train(step, 6, monitor=EveryEpoch(), model={"w": w}, **run)
+print("own loop:", outcome.reason, outcome.epochs)
+print(graphlib.__file__)
+"""
+
+
+@pytest.fixture(scope="module")
+def with_wheel(wheels, tmp_path_factory) -> Path:
+    """The interpreter of a fresh environment with the wheel, beside what it depends on."""
+    folder = tmp_path_factory.mktemp("wheel-environment")
+    venv.create(folder, with_pip=True, symlinks=os.name != "nt")
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    pip = ("-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--no-index", "--no-deps")
+    run(python, *pip, wheels["wheel"], cwd=folder)
+    site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder))
+    # NumPy and the like are this environment's. Its own .pth files, as of an editable graphlib, do not count.
+    (site / "dependencies.pth").write_text(str(Path(np.__file__).parents[1]) + "\n")
+    return python
+
+
+def test_the_wheel_trains_a_users_own_model(with_wheel, elsewhere):
+    (elsewhere / "own.py").write_text(OWN_MODEL)
+    printed = run(with_wheel, "own.py", "stopped", "3", cwd=elsewhere).splitlines()
+    assert {"own model: 3 True", "own loop: finished 3.0"} <= set(printed)
+    assert Path(printed[-1]).is_relative_to(with_wheel.parents[1])
+
+    # Resumed, both end as left alone, to the last bit.
+    resumed = run(with_wheel, "own.py", "stopped", "6", "--resume", cwd=elsewhere)
+    assert resumed.count("... resuming after epoch 3") == 2 and "own loop: finished 6.0" in resumed
+    run(with_wheel, "own.py", "alone", "6", cwd=elsewhere)
+    files = "model/best_model.npz model/learning_curve.csv loop/model.npz loop/learning_curve.csv"
+    for name in files.split():
+        assert (elsewhere / "stopped" / name).read_bytes() == (elsewhere / "alone" / name).read_bytes()
+
+
+def test_the_wheel_finds_data_where_the_user_says(with_wheel, elsewhere):
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "GRAPHLIB"))
+    }
+    load = [with_wheel, "-c", "from graphlib.datasets import text; print(len(text.load().indices))"]
+
+    def outcome(command: list, **more: str) -> subprocess.CompletedProcess:
+        where = environment | {"XDG_DATA_HOME": str(elsewhere)} | more
+        return subprocess.run(command, cwd=elsewhere, env=where, capture_output=True, text=True)
+
+    missing = outcome(load)
+    assert missing.returncode == 1 and "`python -m graphlib.datasets fetch text` gets it" in missing.stderr
+    assert outcome(load, GRAPHLIB_DATA=str(ROOT / "data")).stdout == "1191295\n"
+    listed = outcome([with_wheel, "-m", "graphlib.datasets"])
+    assert listed.returncode == 0 and listed.stdout.count("not here: python -m graphlib.datasets fetch") == 7
 
 
 # The public names

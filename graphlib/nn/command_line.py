@@ -376,12 +376,7 @@ def main(
 
     0: done; 1: training diverged; 2: an option, a file or a device cannot be used; 130: stopped by Ctrl+C.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal or a file of another encoding than UTF-8 has no place for every character of a text.
-        sys.stdout.reconfigure(errors="backslashreplace")
-    with warnings.catch_warnings():
-        warnings.showwarning = partial(_show_warning, parser.prog, warnings.showwarning)
-        return _run(parser, train, tasks, arguments)
+    return guarded(parser, lambda: _run(parser, train, tasks, arguments))
 
 
 def _show_warning(
@@ -405,17 +400,35 @@ def _run(
     tasks: Mapping[str, Callable[[argparse.Namespace], None]],
     arguments: Sequence[str] | None,
 ) -> int:
+    options = parse(parser, arguments)
+    choose_device(options.device)
+    for name, perform in tasks.items():
+        if getattr(options, name) is not None:
+            perform(options)
+            return 0
+    return exit_code(parser, options, train(options).reason)
+
+
+def exit_code(parser: Parser, options: argparse.Namespace, reason: str) -> int:
+    """The exit code of a training that ended for this reason; says how to go on where it was interrupted."""
+    if reason == "interrupted":
+        print(f"Continue with: python {_resume_command(parser, options)}")
+    return EXIT_CODES[reason]
+
+
+def guarded(parser: Parser, program: Callable[[], int]) -> int:
+    """Runs a program and returns its exit code; what the user can mend is told in one line, with code 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal or a file of another encoding than UTF-8 has no place for every character of a text.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    with warnings.catch_warnings():
+        warnings.showwarning = partial(_show_warning, parser.prog, warnings.showwarning)
+        return _with_errors_in_one_line(parser, program)
+
+
+def _with_errors_in_one_line(parser: Parser, program: Callable[[], int]) -> int:
     try:
-        options = parse(parser, arguments)
-        choose_device(options.device)
-        for name, perform in tasks.items():
-            if getattr(options, name) is not None:
-                perform(options)
-                return 0
-        outcome = train(options)
-        if outcome.reason == "interrupted":
-            print(f"Continue with: python {_resume_command(parser, options)}")
-        return EXIT_CODES[outcome.reason]
+        return program()
     except (UserError, DataError, DeviceError) as problem:
         print(f"{parser.prog}: error: {problem}", file=sys.stderr)
         return 2
