@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import numpy as np
+
 from .graph import Apply, Constant, Variable
 from .ops.control import GradientBarrier
 from .ops.elementwise import Cast, Elementwise, switch
@@ -133,9 +135,10 @@ def _passes(node: Apply) -> bool:
 
 
 def _is_constant(v: Variable) -> bool:
+    """Whether a factor is a constant and finite, so that it makes 0 of 0."""
     while v.owner is not None and isinstance(v.owner.op, BroadcastTo):
         v = v.owner.inputs[0]
-    return isinstance(v, Constant)
+    return isinstance(v, Constant) and bool(np.isfinite(v.data).all())
 
 
 def _made(g: Variable, v: Variable, by_switch: bool) -> list[Choice]:

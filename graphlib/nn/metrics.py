@@ -36,12 +36,14 @@ class Error(Metric):
 
     Args:
         threshold: see above.
+        binary: predictions (batch, …) of any shape say 0 or 1 for each value, and targets have their shape:
+            labels that do not exclude each other.
         missing: the target that means that there is none (NaN, or a label); it is not counted.
     """
 
-    def __init__(self, threshold: float = 0.5, missing: float | None = None):
+    def __init__(self, threshold: float = 0.5, binary: bool = False, missing: float | None = None):
         super().__init__(missing)
-        self.threshold = threshold
+        self.threshold, self.binary = threshold, binary
 
     def elements(self, prediction: Any, target: Any) -> tuple[Any, Any | None]:
         wrong, missing = self._wrong(as_variable(prediction), as_variable(target))
@@ -52,9 +54,9 @@ class Error(Metric):
 
     def _wrong(self, prediction: Any, target: Any) -> tuple[Any, Any | None]:
         missing = self._missing_of(target)
-        if is_classes(prediction, target, name_of(self)):
+        if not self.binary and is_classes(prediction, target, name_of(self)):
             return T.neq(T.argmax(prediction, axis=-1), target), missing
-        if prediction.ndim > 1 and prediction.type.shape[-1] != 1:
+        if not self.binary and prediction.ndim > 1 and prediction.type.shape[-1] != 1:
             truth = T.argmax(target, axis=-1)
             missing = missing if missing is None else T.any(missing, axis=-1)
             return T.neq(T.argmax(prediction, axis=-1), truth), missing

@@ -16,13 +16,20 @@ from tests.benchmarks.workloads import (
     elementwise,
     energy,
     feed_forward,
+    fitting,
     layers,
     sequences,
 )
 from tests.benchmarks.workloads.job import Make, Runner
 
 JOBS: dict[str, Make] = (
-    feed_forward.JOBS | convolutional.JOBS | energy.JOBS | sequences.JOBS | layers.JOBS | elementwise.JOBS
+    feed_forward.JOBS
+    | fitting.JOBS
+    | convolutional.JOBS
+    | energy.JOBS
+    | sequences.JOBS
+    | layers.JOBS
+    | elementwise.JOBS
 )
 
 
