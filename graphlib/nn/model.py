@@ -23,7 +23,7 @@ import numpy as np
 import graphlib
 import graphlib.tensor as T
 from graphlib.datasets import DataError
-from graphlib.errors import InputError, ShapeError
+from graphlib.errors import GraphError, InputError, ShapeError
 from graphlib.graph import Variable
 
 from . import data, provenance, saved_models, training
@@ -134,7 +134,7 @@ class Model:
         self.layer = as_layer(layer)
         self._graphs: dict[Any, Graph] = {}
         self._types: Any = None
-        self._loaded_state: dict[str, np.ndarray] = {}
+        self._loaded: tuple[dict[str, np.ndarray], Path] | None = None
         self.compile(loss, optimizer, metrics, loss_weights)
 
     def compile(
@@ -573,7 +573,10 @@ class Model:
                 f"{path} holds arrays but no architecture: make the model, and give it "
                 "these with load_parameters"
             )
-        model = cls._of(architecture)
+        try:
+            model = cls._of(architecture)
+        except GraphError as error:
+            raise UserError(f"{path} holds an architecture that cannot be built: {error}") from error
         model._set(arrays, path)
         return model
 
@@ -635,18 +638,17 @@ class Model:
     def _set(self, arrays: Mapping[str, np.ndarray], source: Path) -> None:
         variables = self.variables()
         prefix = "optimizer/"
-        self._loaded_state = {
-            name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)
-        }
+        state = {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
         own = {name: array for name, array in arrays.items() if not name.startswith(prefix)}
         set_model(variables, own, source)
-        self._restore_optimizer(source)
+        self._loaded = (state, source) if state else None
+        self._restore_optimizer()
 
-    def _restore_optimizer(self, source: Path = Path("the saved model")) -> None:
+    def _restore_optimizer(self) -> None:
         """Gives the optimizer the state that was loaded, as soon as it has one."""
-        if self._loaded_state and self.optimizer.state:
-            loaded, self._loaded_state = self._loaded_state, {}
-            set_values(self.optimizer.state, loaded, source)
+        if self._loaded and self.optimizer.state:
+            (state, source), self._loaded = self._loaded, None
+            set_values(self.optimizer.state, state, source)
 
     def _build(self, types: Any) -> None:
         self._types = types
@@ -664,13 +666,7 @@ class Model:
             raise InputError("the model has no parameters yet: call build with the input's shape, or fit")
         key = json.dumps(_written(types))
         if key not in self._graphs:
-            if isinstance(types, Mapping):
-                inputs: Any = {name: each.variable(name) for name, each in types.items()}
-            elif isinstance(types, tuple):
-                inputs = [each.variable(f"x_{number}") for number, each in enumerate(types)]
-            else:
-                inputs = types.variable("x")
-            self._graphs[key] = Graph(self.layer, inputs)
+            self._graphs[key] = Graph(self.layer, _variables_of(types))
         return self._graphs[key]
 
     def _fitting_graph(self, inputs: Sequence[np.ndarray]) -> Graph:
@@ -694,10 +690,13 @@ class Model:
                     str(array.dtype),
                 )
             )
-        if relaxed == types:
-            return self._graph()
+        wanted = _in_structure(self._types, relaxed)
+        if relaxed == types or json.dumps(_written(wanted)) in self._graphs:
+            return self._graph(wanted)
         try:
-            return self._graph(_in_structure(self._types, relaxed))
+            # First with these very lengths: what cannot change is found while the graph is built.
+            self.layer(_variables_of(_types_of(self._types, inputs, None)))
+            return self._graph(wanted)
         except ShapeError as error:
             name, array, kind = next(
                 (name, array, kind)
@@ -1104,6 +1103,15 @@ def _config_of_several(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_config_of_several(each) for each in value]
     return config_of(value)
+
+
+def _variables_of(types: Any) -> Any:
+    """Symbolic inputs of these types."""
+    if isinstance(types, Mapping):
+        return {name: each.variable(name) for name, each in types.items()}
+    if isinstance(types, tuple):
+        return [each.variable(f"x_{number}") for number, each in enumerate(types)]
+    return types.variable("x")
 
 
 def _types_of(structure: Any, inputs: Sequence[np.ndarray], batch_size: int | None) -> Any:

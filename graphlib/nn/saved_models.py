@@ -24,7 +24,7 @@ FORMAT = 1
 def write(path: Path, arrays: Mapping[str, np.ndarray], architecture: str) -> None:
     """Writes a model, atomically, in the format that the name's ending says."""
     # In C order: safetensors 0.8.0 writes the memory of a transposed array as if it were not transposed.
-    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     if _is_safetensors(path):
         content = _safetensors().save(arrays, metadata={ARCHITECTURE: architecture})
         storage.write_atomically(path, lambda file: file.write(content))

@@ -1,12 +1,24 @@
 """Models: training, prediction, files, and what they say of data and files that do not fit."""
 
+import json
+import os
+import pickle
+import signal
+
 import numpy as np
 import pytest
 
-from graphlib.nn import Dense, Model, Sequential
-from graphlib.nn.data import Batches
+import graphlib
+import graphlib.tensor as T
+from graphlib.datasets import DataError
+from graphlib.errors import InputError
+from graphlib.nn import Dense, Dropout, Model, Parallel, Sequential, registry, saved_models
+from graphlib.nn.data import Batches, split_rows
+from graphlib.nn.fitting import Diverged
 from graphlib.nn.monitors import EarlyStopping
 from graphlib.nn.optimizers import SGD, Adam
+from graphlib.nn.schedules import Exponential
+from graphlib.nn.storage import UserError
 
 RNG = np.random.RandomState(4)
 CENTRES = RNG.normal(size=(3, 5)) * 2
@@ -149,7 +161,349 @@ def test_early_stopping_and_the_best_model():
     best = int(np.argmin(losses))
     assert len(losses) == best + 1 + 4 < 100
     assert (history.best, history.best_epoch) == (losses[best], best + 1)
-    from graphlib.nn.data import split_rows
-
     _, held = split_rows(240, 0.5, True, seed=0)
     assert model.evaluate(POINTS[held], noise[held])["loss"] == pytest.approx(losses[best], rel=1e-5)
+
+
+# --- files ---
+
+
+def checks(a: Model, b: Model) -> None:
+    """Both predict the same and have the same fingerprint."""
+    np.testing.assert_array_equal(a.predict_proba(POINTS), b.predict_proba(POINTS))
+    assert a.fingerprint() == b.fingerprint()
+
+
+@pytest.mark.parametrize("ending", [".npz", ".safetensors"])
+def test_saved_models_are_the_same(trained, tmp_path, ending):
+    model, _ = trained
+    path = tmp_path / f"model{ending}"
+    model.save(path)
+    again = Model.load(path)
+    checks(model, again)
+    assert again.to_json() == model.to_json()
+    # and go on as the one that was saved: Adam's means and count are in the file
+    losses = [
+        m.fit(POINTS, LABELS, epochs=1, batch_size=40, seed=9, verbose=False)["loss"] for m in (model, again)
+    ]
+    assert losses[0] == losses[1]
+    checks(model, again)
+    fresh = classifier().load_parameters(path)
+    assert fresh.fingerprint() == model.fingerprint()
+
+
+@pytest.mark.parametrize("ending", [".npz", ".safetensors"])
+def test_arrays_of_every_layout_are_saved_as_they_are(tmp_path, ending):
+    """safetensors 0.8.0 writes a transposed array's memory as if it were not transposed."""
+    whole = np.arange(24, dtype="float32").reshape(2, 3, 4)
+    arrays = {
+        "c": whole,
+        "transposed": whole.T,
+        "fortran": np.asfortranarray(whole),
+        "swapped": whole.swapaxes(0, 1),
+        "strided": whole[:, ::2, 1::2],
+        "reversed": whole[::-1],
+        "broadcast": np.broadcast_to(np.float32(3), (2, 2)),
+        "scalar": np.array(7, "int64"),
+        "empty": np.zeros((0, 3), "float64"),
+    }
+    path = tmp_path / f"arrays{ending}"
+    saved_models.write(path, arrays, json.dumps({"format": 1}))
+    found, architecture = saved_models.read_model(path)
+    assert architecture == {"format": 1} and set(found) == set(arrays)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array, err_msg=name)
+        assert found[name].dtype == array.dtype
+
+
+def test_models_are_pickled_and_copied_by_their_arrays(trained):
+    checks(trained[0], pickle.loads(pickle.dumps(trained[0])))
+
+
+def test_the_fingerprint_is_of_the_architecture():
+    def model(units=4, activation="relu", shape=(None, 5)):
+        return Model([Dense(units, activation), Dense(2)], "squared_error").build(shape)
+
+    assert model().fingerprint() == model().fingerprint()
+    others = {
+        model(5).fingerprint(),
+        model(activation="tanh").fingerprint(),
+        model(shape=(None, 6)).fingerprint(),
+    }
+    assert len({model().fingerprint(), *others}) == 4
+
+
+def test_json_of_what_has_no_name():
+    def mine(p, t):
+        return T.sum((p - t) ** 2, axis=1)
+
+    model = Model(Dense(2), mine).build((None, 3))
+    with pytest.raises(registry.ConfigError, match="has no name to be written under"):
+        model.to_json()
+    assert "nothing" not in Model.from_json(Model(Dense(2), "hinge").to_json()).to_json()
+
+
+def damaged(path, how):
+    content = path.read_bytes()
+    if how == "truncated":
+        path.write_bytes(content[: len(content) // 2])
+    elif how == "object array":
+        np.savez(path, architecture=np.array("{}"), W=np.array([{}, []], dtype=object))
+    elif how == "no model":
+        np.savez(path, W=np.zeros(3))
+    elif how == "another format":
+        np.savez(path, architecture=np.array('{"format": 2}'))
+    elif how == "an unknown layer":
+        text = json.dumps({"format": 1, "layer": {"dens": 3}})
+        np.savez(path, architecture=np.array(text))
+    elif how == "a wrong parameter":
+        text = json.dumps({"format": 1, "layer": {"dense": {"units": "many"}}})
+        np.savez(path, architecture=np.array(text))
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("truncated", "is damaged, or is no .npz file"),
+        ("object array", "Python objects, which are not read"),
+        (
+            "no model",
+            "holds arrays but no architecture: make the model, and give it these with load_parameters",
+        ),
+        ("another format", "is no model of this version: its entry architecture is no JSON of format 1"),
+        ("an unknown layer", "there is no layer 'dens'; did you mean dense"),
+        ("a wrong parameter", "dense.units: must be a whole number, not 'many'"),
+    ],
+)
+def test_files_that_are_no_models(tmp_path, how, message):
+    path = tmp_path / "model.npz"
+    Model(Dense(2), "squared_error").build((None, 3)).save(path)
+    damaged(path, how)
+    with pytest.raises((UserError, registry.ConfigError), match=message) as error:
+        Model.load(path)
+    assert "model.npz" in str(error.value)
+
+
+def test_damaged_safetensors(tmp_path):
+    path = tmp_path / "model.safetensors"
+    Model(Dense(2), "squared_error").build((None, 3)).save(path)
+    damaged(path, "truncated")
+    with pytest.raises(UserError, match=r"model.safetensors is damaged, or is no .safetensors file"):
+        Model.load(path)
+    with pytest.raises(UserError, match=r"none.safetensors does not exist"):
+        Model.load(tmp_path / "none.safetensors")
+    with pytest.raises(UserError, match=r"model.pkl: a model's file is called .npz or .safetensors"):
+        Model.load(tmp_path / "model.pkl")
+
+
+def test_a_saved_model_of_another_shape(tmp_path):
+    path = tmp_path / "model.npz"
+    Model([Dense(4), Dense(2)], "squared_error").build((None, 3)).save(path)
+    with pytest.raises(
+        UserError,
+        match=r"model.npz does not fit this model: its dense_1.W is float32 of shape \(3, 4\), the model's",
+    ):
+        Model([Dense(5), Dense(2)]).build((None, 3)).load_parameters(path)
+    with pytest.raises(UserError, match=r"model.npz holds a dense_2.W, which this model has not"):
+        Model([Dense(4)]).build((None, 3)).load_parameters(path)
+
+
+# --- runs ---
+
+
+def test_a_resumed_run_is_the_same_to_the_last_byte(tmp_path):
+    """Dropout, gradient noise, a schedule, momentum, shuffling and early stopping's counts all go on."""
+
+    def run(folder, epochs, resume=False):
+        layers = Sequential([Dense(8, "tanh"), Dropout(0.3), Dense(3, "softmax")], seed=2)
+        rule = SGD(Exponential(0.1, 0.9), momentum=0.9, gradient_noise=0.001)
+        model = Model(layers, "crossentropy", rule, ["error"])
+        history = model.fit(
+            POINTS, LABELS, epochs=epochs, batch_size=32, validation=0.2, out=folder, resume=resume,
+            monitors=[EarlyStopping(30)], verbose=False,
+        )  # fmt: skip
+        return model, history
+
+    whole, expected = run(tmp_path / "whole", 6)
+    run(tmp_path / "parts", 2)
+    parts, history = run(tmp_path / "parts", 6, resume=True)
+    assert dict(history) == dict(expected) and history.epochs == expected.epochs
+    checks(whole, parts)
+    for name in ("best_model.npz", "learning_curve.csv"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
+    a, b = (np.load(tmp_path / each / "checkpoint.npz") for each in ("whole", "parts"))
+    assert {"state/order", "state/totals", "state/random.draw_0", "state/optimizer.steps"} <= set(a)
+    for name in set(a) - {"progress"}:
+        assert a[name].tobytes() == b[name].tobytes(), name
+    kept = Model.load(tmp_path / "whole" / "best_model.npz")
+    checks(whole, kept)
+
+
+def test_what_is_resumed_with_other_settings_or_data(tmp_path):
+    classifier().fit(POINTS, LABELS, epochs=1, out=tmp_path, verbose=False)
+    again = {"epochs": 2, "out": tmp_path, "resume": True, "verbose": False}
+    with pytest.raises(UserError, match="was started with batch_size 32, and not 16: resume it with what"):
+        classifier().fit(POINTS, LABELS, batch_size=16, **again)
+    with pytest.raises(UserError, match=r"the data are not those that the run in .* was started with"):
+        classifier().fit(POINTS + 1, LABELS, **again)
+    with pytest.raises(UserError, match="was started with model"):
+        Model(Dense(3, "softmax"), "crossentropy").fit(POINTS, LABELS, **again)
+    with pytest.raises(UserError, match="resume needs the folder"):
+        classifier().fit(POINTS, LABELS, resume=True)
+
+
+def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(tmp_path):
+    class Stop(Batches):
+        def __getitem__(self, index):
+            if self.order.get_value() == 2 and index == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().__getitem__(index)
+
+    def run(kind, folder, **options):
+        model = classifier()
+        history = model.fit(
+            kind(POINTS, LABELS, batch_size=30, seed=1), epochs=4, out=folder, verbose=False, **options
+        )
+        return model, history
+
+    whole, _ = run(Batches, tmp_path / "whole")
+    _, stopped = run(Stop, tmp_path / "stopped")
+    assert stopped.reason == "interrupted" and stopped.epochs == [1]
+    resumed, history = run(Batches, tmp_path / "stopped", resume=True)
+    assert history.reason == "finished" and history.epochs == [1, 2, 3, 4]
+    checks(whole, resumed)
+
+
+# --- data that do not fit ---
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (np.where(np.arange(10)[:, None] == 7, np.nan, POINTS[:10]), LABELS[:10],
+         r"x has NaN in example 7, position 0 \(counted from 0\): fill such values or leave"),
+        (np.where(np.arange(10)[:, None] == 7, np.inf, POINTS[:10]), LABELS[:10],
+         "x has infinity in example 7"),
+        (POINTS[:10], LABELS[:9], "as many targets as examples: x has 10, y has 9"),
+        (POINTS[:10], np.arange(10), "y is 3 at example 3: the layer dense_2 has 3 outputs, so labels are"),
+        (POINTS[:10], np.full((10, 4), 0.25),
+         r"y has shape \(10, 4\), but the layer dense_2 gives \(batch, 3\)"),
+        (POINTS[:10], np.full((10, 3), np.nan), "y has NaN in example 0"),
+        (POINTS[:0], LABELS[:0], "x has no examples|have no examples"),
+        ([[1.0, 2.0], [3.0]], [0, 1], "x must be numbers in an array, and is lists of unequal lengths"),
+        (np.array([["a"], ["b"]]), [0, 1], "x must be numbers in an array, and is of dtype <U1"),
+        (POINTS[:10], list("ababababab"), "y must be numbers in an array"),
+        (3.0, [1], "x is the single number 3.0: give an array, an example a row"),
+        (POINTS[:10], None, "there are no targets: give y"),
+    ],
+)  # fmt: skip
+def test_data_that_cannot_be_learnt_from(x, y, message):
+    with pytest.raises(DataError, match=message):
+        classifier().fit(x, y, verbose=False)
+
+
+def test_data_of_another_shape_than_the_model_was_built_for(trained):
+    model, _ = trained
+    with pytest.raises(DataError, match=r"x has shape \(4, 6\), but the model was built for \(any, 5\)"):
+        model.predict(np.zeros((4, 6)))
+    with pytest.raises(DataError, match=r"x has shape \(4,\), but the model takes \(any, 5\)"):
+        model.predict(np.zeros(4))
+    with pytest.raises(DataError, match=r"sample_weight has shape \(3,\), and y has \(240,\)"):
+        model.evaluate(POINTS, LABELS, sample_weight=[1, 2, 3])
+    with pytest.raises(DataError, match="class_weight has no weight for class 2, which is in y"):
+        model.fit(POINTS, LABELS, class_weight={0: 1.0, 1: 2.0})
+    with pytest.raises(DataError, match=r"a share of 1.5 of the examples"):
+        model.fit(POINTS, LABELS, validation=1.5)
+    with pytest.raises(
+        UserError, match="watch: nothing called 'validation_error' is measured; there are loss, error"
+    ):
+        model.fit(POINTS, LABELS, watch="validation_error")
+    with pytest.raises(InputError, match="the model has no loss yet"):
+        Model(Dense(2)).fit(POINTS, LABELS)
+
+
+def test_a_loss_that_is_not_finite_any_more():
+    model = Model(Dense(1), "squared_error", SGD(1e30))
+    with pytest.raises(
+        Diverged, match=r"not finite any more at epoch 1.*: lower the learning rate \(now 1e\+30\)"
+    ):
+        model.fit(POINTS, POINTS[:, 0], epochs=3, verbose=False)
+
+
+# --- several outputs ---
+
+
+def test_the_weight_of_a_task_scales_its_own_gradients_too():
+    """Two outputs on one hidden layer: the parameters after a step are those of NumPy's gradients."""
+    rng = np.random.default_rng(0)
+    x, a, b = rng.normal(size=(6, 3)), rng.normal(size=(6, 2)), rng.integers(0, 2, 6)
+    H, A, B = rng.normal(size=(3, 4)), rng.normal(size=(4, 2)), rng.normal(size=(4, 1))
+    with graphlib.config.change(floatX="float64"):
+        layers = [
+            Dense(4, None, initializer=H, bias=None),
+            Parallel(
+                {
+                    "value": Dense(2, None, initializer=A, bias=None),
+                    "yes": Dense(1, "sigmoid", initializer=B, bias=None),
+                },
+                merge=None,
+            ),
+        ]
+        model = Model(
+            Sequential(layers, name="net"),
+            {"value": "squared_error", "yes": "binary_crossentropy"},
+            SGD(0.1),
+            {"yes": ["accuracy"]},
+            loss_weights={"value": 0.5, "yes": 2.0},
+        )
+        history = model.fit(
+            x, {"yes": b, "value": a}, epochs=1, batch_size=None, validation=(x, {"value": a, "yes": b}),
+            verbose=False, keep="last",
+        )  # fmt: skip
+        found = [parameter.variable.get_value() for parameter in model.parameters.values()]
+        predicted = model.predict(x)
+    h = x @ H
+    p = 1 / (1 + np.exp(-h @ B))
+    d_a, d_b = 0.5 * 2 * (h @ A - a) / 12, 2 * (p - b[:, None]) / 6
+    expected = [H - 0.1 * x.T @ (d_a @ A.T + d_b @ B.T), A - 0.1 * h.T @ d_a, B - 0.1 * h.T @ d_b]
+    for value, wanted in zip(found, expected, strict=True):
+        np.testing.assert_allclose(value, wanted, rtol=1e-10)
+    loss_a = ((h @ A - a) ** 2).mean()
+    loss_b = -np.where(b[:, None] == 1, np.log(p), np.log(1 - p)).mean()
+    assert history["loss"] == pytest.approx([0.5 * loss_a + 2 * loss_b])
+    assert history["value_loss"] == pytest.approx([loss_a])
+    assert history["yes_loss"] == pytest.approx([loss_b])
+    assert history["yes_accuracy"] == pytest.approx([((p[:, 0] > 0.5) == b).mean()])
+    assert {"validation_loss", "validation_value_loss", "validation_yes_accuracy"} <= set(history)
+    assert set(predicted) == {"value", "yes"} and set(np.unique(predicted["yes"])) <= {0, 1}
+
+
+def test_several_outputs_that_do_not_fit():
+    def model(loss, **more):
+        return Model(Parallel({"a": Dense(2), "b": Dense(1)}, merge=None), loss, **more)
+
+    x, y = POINTS[:6], {"a": np.zeros((6, 2)), "b": np.zeros(6)}
+    with pytest.raises(InputError, match="there is no loss for the output 'b'"):
+        model({"a": "squared_error"}).fit(x, y)
+    with pytest.raises(InputError, match="loss names 'c', and the outputs are a, b"):
+        model({"a": "squared_error", "c": "squared_error"}).fit(x, y)
+    with pytest.raises(DataError, match="y has 1 targets, but the model has 2 outputs: give a mapping"):
+        model("squared_error").fit(x, y["a"])
+    with pytest.raises(DataError, match="y has the targets a, c, but the model has the outputs a, b"):
+        model("squared_error").fit(x, {"a": y["a"], "c": y["b"]})
+    with pytest.raises(DataError, match=r"y\['a'\] has shape \(6, 3\), but the layer"):
+        model("squared_error").fit(x, {**y, "a": np.zeros((6, 3))})
+
+
+def test_several_inputs():
+    parts = Parallel({"left": Dense(2, "tanh"), "right": Dense(2, "tanh")})
+    model = Model([parts, Dense(3, "softmax")], "crossentropy", Adam(0.05), ["error"])
+    x = {"right": POINTS[:, 2:], "left": POINTS[:, :2]}
+    model.fit(x, LABELS, epochs=30, validation=0.2, verbose=False)
+    assert model.score(x, LABELS) > 0.8
+    again = Model.from_json(model.to_json())
+    assert again.fingerprint() == model.fingerprint()
+    with pytest.raises(DataError, match="x has the inputs left, middle, but the model takes right, left"):
+        model.predict({"left": x["left"], "middle": x["right"]})
+    with pytest.raises(DataError, match=r"examples: .*x\['left'\] has 1"):
+        model.predict({"left": x["left"][:1], "right": x["right"]})
