@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import ShapeError
@@ -10,7 +10,13 @@ from ..graph import Apply, TensorType, Variable, clone, toposort
 from ..graph.traverse import ancestors, rebuild
 from ..ops.op import as_variable
 from ..ops.scan import Scan, State, has_computed_lengths, row_lengths
-from ..ops.shape import constant_int
+from ..ops.shape import constant_int, specify_shape
+
+
+def as_known(x: Variable, shape: Sequence[int | None]) -> Variable:
+    """What takes the place of a variable of lengths known to be ``shape``, with those that it has lost:
+    a 1 says what is repeated."""
+    return specify_shape(x, [m if n is None else n for n, m in zip(x.type.shape, shape, strict=True)])
 
 
 @dataclass
@@ -206,7 +212,7 @@ def each_loop(
         if isinstance(node.op, Scan):
             back = dict(zip(current.outputs, node.outputs, strict=True))
             for old, new in (change(current, uses.through(back)) or {}).items():
-                memo[back.get(old, old)] = new
+                memo[back.get(old, old)] = as_known(new, old.type.shape)
     return [memo.get(v, v) for v in results]
 
 

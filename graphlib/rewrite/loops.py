@@ -22,7 +22,7 @@ from ..ops.scan import FirstRows, Scan, last_value, leaves_of
 from ..ops.shape import BroadcastTo, DimShuffle, ShapeI, constant_int, dimshuffle, shape_i
 from ..scalar.functions import is_costly
 from .batching import batched, joined_rows
-from .loop_body import Body, Recurrence, Uses, each_loop, has_loops
+from .loop_body import Body, Recurrence, Uses, as_known, each_loop, has_loops
 from .rules import Composite
 
 # loops that are the same but for what they keep
@@ -187,7 +187,8 @@ class Lift:
         outputs, moves = batched(node, [v for v, _ in known], [m for _, m in known], self.body.n)
         if outputs is None:
             return False
-        self.outer.update((v, (x, moves)) for v, x in zip(node.outputs, outputs, strict=True))
+        for v, x in zip(node.outputs, outputs, strict=True):
+            self.outer[v] = as_known(x, [None, *v.type.shape] if moves else v.type.shape), moves
         return True
 
 
@@ -361,6 +362,10 @@ class _Rows:
 
     def kept(self, v: Variable) -> Variable | None:
         """Where the loop keeps a variable already."""
+        found = self._kept(v)
+        return None if found is None else as_known(found, [None, *v.type.shape])
+
+    def _kept(self, v: Variable) -> Variable | None:
         found = self.lift.get(v)
         if found is not None:
             return found[0] if found[1] else None

@@ -35,7 +35,7 @@ MODES = {
 ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24}
 NOISE = {"float64": 1e-10, "float32": 2.0**-23}
 #: how much more than the measured effect of rounding errors is excused
-EXCUSE = 256
+EXCUSE = {"float64": 1024, "float32": 256}
 #: how a loop is refused whose steps need not give the same shape, such as those that count what they found
 SAME_SHAPE = "all steps must give the same shape"
 #: in float64 this is what is left where values around 1 cancel; another order leaves another rest, or none
@@ -187,8 +187,11 @@ def _bounded(arrays: list[np.ndarray], disturbed: list[list[np.ndarray]], floatX
                     moved = np.fmax(moved, np.abs(run[k] - array)) + 0 * run[k]
             moved = np.where(np.isnan(moved), np.inf, moved)
             least = np.max(moved[np.isfinite(moved)], initial=0.0) * 1e-2
-            bound = EXCUSE * (np.maximum(moved, least) * ratio + ROUNDOFF[floatX] * np.abs(array)) + 1e-300
-            rest = np.where(np.abs(array) <= NOTHING, EXCUSE * ROUNDOFF[floatX], 0)
+            bound = (
+                EXCUSE[floatX] * (np.maximum(moved, least) * ratio + ROUNDOFF[floatX] * np.abs(array))
+                + 1e-300
+            )
+            rest = np.where(np.abs(array) <= NOTHING, EXCUSE[floatX] * ROUNDOFF[floatX], 0)
             bound = np.maximum(bound, rest)
         found.append((array, bound))
     return found

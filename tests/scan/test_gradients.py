@@ -338,3 +338,25 @@ def test_a_step_whose_shape_rewriting_finds_out(mode):
     value, got = compiled(mode, [x, steps], [y, slope])(array(1, 6), np.array([1.0, 2.0]))
     close(value, np.full((2, 1, 12), [[[1.0]], [[4.0]]]))
     close(got, 12 * 6 * np.array([1.0, 2.0]) ** 5)
+
+
+def test_a_state_that_the_step_makes_a_single_row(mode):
+    """The product of (1, 1) and h is one row, and so h is: it stays one where it leaves the loop."""
+    w, h0 = T.TensorType("float64", (1, 1))("w"), T.TensorType("float64", (None, 3))("h0")
+    h, _ = graphlib.scan(lambda h: T.tanh(T.dot(w, h)), outputs_info=[h0 / (1 + w**2)], n_steps=4)
+    slope = T.grad(T.sqr(h).sum(), w)
+    f = compiled(mode, [w, h0], [slope, T.grad(T.sin(slope).sum(), w)])
+    start = array(1, 3)
+
+    def cost(w):
+        value, total = start / (1 + w**2), 0
+        for _ in range(4):
+            value = np.tanh(w * value)
+            total += np.sum(value**2)
+        return total
+
+    first, second = f([[0.3]], start)
+    e = 1e-5
+    close(first, [[(cost(0.3 + e) - cost(0.3 - e)) / (2 * e)]], 1e-8)
+    curvature = (cost(0.3 + e) - 2 * cost(0.3) + cost(0.3 - e)) / e**2
+    close(second, np.cos(first) * curvature, 1e-4)
