@@ -199,6 +199,7 @@ def _one_by_one(function: Any) -> Any:
 
 def _product(x: torch.Tensor, axis: int, keep: bool) -> torch.Tensor:
     """As products and nothing else: PyTorch's own derivative divides."""
+    x = x if torch.is_floating_point(x) else x.to(torch.int64)
     result = torch.ones_like(x.select(axis, 0)) if x.shape[axis] else torch.ones_like(x).prod(axis)
     for part in x.unbind(axis):
         result = result * part
