@@ -433,6 +433,13 @@ def _rows(x: torch.Tensor) -> torch.Tensor:
     return x[None] if x.ndim == 1 else x
 
 
+def _softmax(x: torch.Tensor, axis: int = -1) -> torch.Tensor:
+    """By exponentials that are rounded: what cancels in its gradients does so but for that."""
+    x = _rows(_n(x))
+    e = exp(x - x.detach().amax(axis, keepdim=True)) if x.shape[axis] else x
+    return _n(e / _n(e.sum(axis, keepdim=True)))
+
+
 class _Sigmoid(torch.autograd.Function):
     """The sigmoid, whose derivative p (1 - p) is computed of a p that was rounded, as everywhere."""
 
@@ -470,7 +477,7 @@ def tanh(x: torch.Tensor) -> torch.Tensor:
 nnet = types.SimpleNamespace(
     sigmoid=lambda x: _Sigmoid.apply(_n(x), _Current.noise),
     softplus=_noisy(lambda x: F.softplus(x, threshold=50)),
-    softmax=lambda x, axis=-1: _n(torch.softmax(_rows(_n(x)), dim=axis)),
+    softmax=_softmax,
     logsoftmax=lambda x, axis=-1: _n(torch.log_softmax(_rows(_n(x)), dim=axis)),
     relu=lambda x, alpha=0: F.leaky_relu(x, alpha), elu=F.elu, selu=F.selu,
     hard_sigmoid=lambda x: torch.clamp(x * 0.2 + 0.5, 0, 1), softsign=F.softsign,
