@@ -182,6 +182,11 @@ class Planner:
         self.in_memory = {v for step in self.schedule.steps for v in step.writes()}
         self.slots = arena(self.schedule, self.in_arena)
         self.slot_of = {v: k for k, slot in enumerate(self.slots) for v in slot.variables}
+        # Numbered in the order of the steps, not in that of the sets that they read: equal graphs are then
+        # equal C, which the cache has.
+        for step in self.schedule.steps:
+            for v in step.writes():
+                self.tr.array(v)
 
     def _result(self, k: int, v: Variable) -> Array:
         array = self.tr.array(v)
