@@ -23,13 +23,12 @@ _NAMES_OF = {
         "hessian",
         "consider_constant",
         "disconnected_grad",
-        "verify_grad",
     ),
+    ".gradient_check": ("verify_grad",),
     ".graph": ("Variable", "Constant"),
     ".graph.substitution": ("clone",),
     ".graph.shared": ("shared", "Shared"),
-    ".conditional": ("ifelse",),
-    ".loops": ("scan", "map", "reduce", "foldl", "foldr", "until"),
+    ".control": ("ifelse", "scan", "map", "reduce", "foldl", "foldr", "until"),
     ".printing": ("debugprint", "draw", "pp"),
 }
 _HOME = {name: module for module, names in _NAMES_OF.items() for name in names}
@@ -52,6 +51,8 @@ def _standard_library():
 
 def __getattr__(name: str) -> object:
     if name in _HOME:
+        if name != "config":
+            importlib.import_module(".tensor", __name__)  # which gives variables their operators
         globals()[name] = getattr(importlib.import_module(_HOME[name], __name__), name)
     elif name in _SUBMODULES:
         globals()[name] = importlib.import_module(f".{name}", __name__)

@@ -274,6 +274,13 @@ def test_numpy_is_not_loaded_for_the_standard_librarys_names():
     assert run(sys.executable, "-c", SORTS_WITHOUT_NUMPY, cwd=ROOT) == "True False"
 
 
+def test_a_variable_has_its_operators_whatever_is_imported_first():
+    assert (
+        run(sys.executable, "-c", "import graphlib; print((graphlib.shared(1.0) + 1).eval())", cwd=ROOT)
+        == "2.0"
+    )
+
+
 def test_the_standard_librarys_classes_pickle():
     assert pickle.loads(pickle.dumps(graphlib.TopologicalSorter)) is graphlib.TopologicalSorter
     assert pickle.loads(pickle.dumps(graphlib.CycleError("a"))).args == ("a",)

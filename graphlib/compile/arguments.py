@@ -10,10 +10,9 @@ import numpy as np
 
 from ..errors import DTypeError, InputError, ShapeError
 from ..graph import Constant, Shared, Variable, toposort
-from ..graph.types import promote
 from ..graph.variable import warn_user
-from ..ops.elementwise import cast
-from ..ops.op import as_variable, is_symbolic
+from ..ops.fitting import fitting
+from ..ops.op import as_variable
 
 
 class In:
@@ -133,27 +132,6 @@ def normalize_updates(updates: Any, where: str) -> dict[Shared, Variable]:
             )
         result[target] = fitting(value, target, f"{where}: the update of {target.describe()}")
     return result
-
-
-def fitting(value: Any, target: Variable, what: str, otherwise: str = "") -> Variable:
-    """``value`` as a variable that may stand in place of ``target``: cast where that loses nothing, else an
-    error, which says what to do about the dtype: cast it, or ``otherwise``."""
-    if not is_symbolic(value):
-        try:
-            value = Constant(target.type.convert(value))
-        except (DTypeError, ShapeError) as error:
-            raise type(error)(f"{what}, a value, {error}") from None
-    variable = as_variable(value)
-    if variable.dtype != target.dtype:
-        if promote([variable.dtype, target.dtype]) != target.dtype:
-            raise DTypeError(
-                f"{what} is of dtype {variable.dtype}: {variable.describe()}; cast it with "
-                f".astype('{target.dtype}')" + (f", {otherwise}" if otherwise else "")
-            )
-        variable = cast(variable, target.dtype)
-    if not target.type.accepts(variable.type):
-        raise ShapeError(f"{what} has another shape: {variable.describe()}")
-    return variable
 
 
 def normalize_givens(givens: Any, where: str) -> dict[Variable, Variable]:

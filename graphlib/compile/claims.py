@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from ..graph import Constant, Variable, toposort
 from ..ops.elementwise import add, mul
+from ..ops.lengths import Lengths
 from ..ops.shape import ShapeI
 from ..rewrite import rewrite
-from ..rewrite.lengths import Lengths
 from .limits import Claim
 from .program import Program
 

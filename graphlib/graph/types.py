@@ -287,3 +287,20 @@ def shape_text(shape: Sequence[int | None]) -> str:
     return (
         "(" + ", ".join("?" if n is None else str(n) for n in shape) + ("," if len(shape) == 1 else "") + ")"
     )
+
+
+def normalize_axis(axis: int, ndim: int, what: str) -> int:
+    if not -ndim <= axis < ndim:
+        raise ShapeError(f"{what}: axis {axis} does not exist in a tensor of {ndim} dimensions")
+    return axis % ndim
+
+
+def normalize_axes(axis: Any, ndim: int, what: str) -> tuple[int, ...]:
+    """None (all), an int or several as sorted, non-negative axes; each once."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
+    result = tuple(sorted(normalize_axis(int(a), ndim, what) for a in axes))
+    if len(set(result)) != len(result):
+        raise ShapeError(f"{what}: an axis is named twice in {axes}")
+    return result

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import tensor as T
 from ..graph import Variable
-from ..ops import elementwise as ew
-from ..ops import nnet
-from ..ops.op import as_variable
+from ..tensor import as_tensor_variable as as_variable
+from ..tensor import nnet
 from .registry import register
 
 __all__ = [
@@ -57,7 +57,7 @@ def hard_sigmoid(x: Variable) -> Variable:
 @register("activation")
 def tanh(x: Variable) -> Variable:
     """The hyperbolic tangent."""
-    return ew.tanh(x)
+    return T.tanh(x)
 
 
 @register("activation")
@@ -65,7 +65,7 @@ def lecun_tanh(x: Variable) -> Variable:
     """1.7159 tanh(2 x / 3), which is ±1 at ±1 (Y. LeCun, L. Bottou, G. Orr and K.-R. Müller, "Efficient
     BackProp", 1998, section 4.4).
     """
-    return 1.7159 * ew.tanh(as_variable(x) * (2 / 3))
+    return 1.7159 * T.tanh(as_variable(x) * (2 / 3))
 
 
 @register("activation")
@@ -98,7 +98,7 @@ def selu(x: Variable) -> Variable:
 def gelu(x: Variable) -> Variable:
     """x Φ(x), Φ being the normal distribution's function (D. Hendrycks and K. Gimpel, 2016), as it is."""
     x = as_variable(x)
-    return 0.5 * x * (1 + ew.erf(x * float(np.sqrt(0.5))))
+    return 0.5 * x * (1 + T.erf(x * float(np.sqrt(0.5))))
 
 
 @register("activation")
@@ -111,7 +111,7 @@ def silu(x: Variable) -> Variable:
 @register("activation")
 def exponential(x: Variable) -> Variable:
     """exp(x)."""
-    return ew.exp(x)
+    return T.exp(x)
 
 
 @register("activation")

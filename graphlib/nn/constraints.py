@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .. import tensor as T
 from ..graph import Variable
-from ..ops import elementwise as ew
-from ..ops.reduce import sum as sum_
+from ..tensor import sum as sum_
 from .registry import register
 from .schema import Positive
 
@@ -32,7 +32,7 @@ def _norms(value: Variable, axis: int | Sequence[int] | None) -> Variable:
     if axis is None:
         axis = tuple(range(1, value.ndim)) if value.ndim > 2 else 0
     axis = (axis,) if isinstance(axis, int) else tuple(axis)
-    return ew.sqrt(sum_(ew.sqr(value), axis=axis, keepdims=True))
+    return T.sqrt(sum_(T.sqr(value), axis=axis, keepdims=True))
 
 
 @register("constraint")
@@ -45,7 +45,7 @@ class MaxNorm(Constraint):
 
     def __call__(self, value: Variable) -> Variable:
         # the norm itself may be 0, whose quotient has no value
-        return value * (self.limit / ew.maximum(_norms(value, self.axis), self.limit))
+        return value * (self.limit / T.maximum(_norms(value, self.axis), self.limit))
 
 
 @register("constraint")
@@ -56,7 +56,7 @@ class UnitNorm(Constraint):
     axis: int | list[int] | None = None
 
     def __call__(self, value: Variable) -> Variable:
-        return value / ew.maximum(_norms(value, self.axis), _TINY)
+        return value / T.maximum(_norms(value, self.axis), _TINY)
 
 
 @register("constraint")
@@ -65,4 +65,4 @@ class NonNegative(Constraint):
     """Negative weights become 0."""
 
     def __call__(self, value: Variable) -> Variable:
-        return ew.maximum(value, 0)
+        return T.maximum(value, 0)

@@ -13,7 +13,7 @@ import numpy as np
 import graphlib.tensor as T
 from graphlib.datasets import DataError
 from graphlib.errors import ShapeError
-from graphlib.ops.op import as_variable
+from graphlib.tensor import as_tensor_variable as as_variable
 
 from .losses import Measure, aligned, is_classes, name_of
 from .registry import register

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..graph import Variable
-from ..ops.elementwise import sqr
-from ..ops.reduce import sum as sum_
+from ..tensor import sqr
+from ..tensor import sum as sum_
 from .registry import register
 from .schema import NotNegative
 

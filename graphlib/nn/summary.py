@@ -12,10 +12,6 @@ from ..errors import GraphError, InputError
 from ..graph import TensorType, Variable
 from ..graph.traverse import toposort
 from ..graph.types import dtype_name
-from ..ops.convolution import Convolution
-from ..ops.linalg import MatrixProduct
-from ..ops.scan import Scan
-from ..ops.shape import constant_int
 from .layers.base import Call, Layer, recorded
 
 _EXAMPLES = 2  # a batch for counting; with one example, its axis would broadcast
@@ -133,7 +129,7 @@ def summary(layer: Layer, shape: Any = None, dtype: str | None = None) -> str:
 def multiply_adds(outputs: Iterable[Variable], inputs: Iterable[Variable] = ()) -> int:
     """The multiplications of the matrix products and convolutions between `inputs` and `outputs`, of whose
     lengths those not known count as 1."""
-    return sum(_cost(node) for node in toposort(list(outputs), stop_at=set(inputs)))
+    return sum(node.op.multiply_adds(node) for node in toposort(list(outputs), stop_at=set(inputs)))
 
 
 def memory(size: float) -> str:
@@ -144,20 +140,6 @@ def memory(size: float) -> str:
             return f"{size:.{digits}f} {unit}"
         size /= 1024
     raise AssertionError("unreachable")
-
-
-def _cost(node: Any) -> int:
-    if isinstance(node.op, MatrixProduct):
-        return _size(node.outputs[0].static_shape) * (node.inputs[0].static_shape[-1] or 1)
-    if isinstance(node.op, Convolution):
-        return _size(node.outputs[0].static_shape) * _size(node.inputs[1].static_shape[1:])
-    if isinstance(node.op, Scan):
-        steps = constant_int(node.inputs[0])
-        if steps is None:
-            lengths = [v.static_shape[0] for v in node.inputs[1 : 1 + node.op.sequences]]
-            steps = min((n for n in lengths if n is not None), default=1)
-        return steps * multiply_adds(node.op.outputs)
-    return 0
 
 
 def _size(shape: Iterable[int | None]) -> int:

@@ -3,13 +3,13 @@ test it on.
 
 ``op`` says what an operation is and holds the registry; ``elementwise``, ``reduce``, ``shape``, ``create``,
 ``join``, ``index``, ``write``, ``linalg``, ``along_axis``, ``convolution``, ``pool``, ``random``, ``scan``,
-``valid`` and ``control`` hold the operations, ``nnet`` what is composed of them, ``operators`` what variables
-get.
+``valid`` and ``barriers`` hold the operations, ``nnet`` what is composed of them, ``operators`` what
+variables get.
 """
 
 from . import (
     along_axis,
-    control,
+    barriers,
     convolution,
     create,
     elementwise,
@@ -36,7 +36,7 @@ __all__ = [
     "Sample",
     "along_axis",
     "as_variable",
-    "control",
+    "barriers",
     "convolution",
     "create",
     "elementwise",

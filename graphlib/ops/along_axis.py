@@ -6,28 +6,21 @@ They are calls of the backend's small library rather than expressions of one ele
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..errors import ShapeError
 from ..graph import Apply, TensorType, Variable
+from ..graph.types import normalize_axis
 from ..scalar import expression as ex
 from ..scalar.integer import Poly, product
 from ..scalar.lowered import Call, Operand, Pull
 from .elementwise import cast, neq
-from .op import (
-    NUMBERS,
-    Op,
-    Sample,
-    as_variable,
-    broadcast_static,
-    normalize_axis,
-    not_differentiable,
-    register,
-)
+from .op import NUMBERS, Op, Sample, as_variable, not_differentiable, register
 from .shape import dimshuffle, flatten, shape_i
+from .shape_rules import Known, Length, Shapes, same_shape
 
 
 class Cumulative(Op):
@@ -44,6 +37,8 @@ class Cumulative(Op):
 
     def __repr__(self) -> str:
         return f"{self.kind}{{axis={self.axis}}}"
+
+    shape_rule = same_shape
 
     def infer(self, x: Variable) -> list[TensorType]:
         return [x.type]
@@ -79,8 +74,10 @@ class Recurrence(Op):
     def parameters(self) -> tuple:
         return self.axis, self.backwards
 
+    shape_rule = same_shape
+
     def infer(self, x: Variable, a: Variable) -> list[TensorType]:
-        return [TensorType(x.dtype, broadcast_static((x, a), self))]
+        return [TensorType(x.dtype, list(Known(self).broadcast((x, a))))]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
         (_, a), (y,) = node.inputs, node.outputs
@@ -174,6 +171,8 @@ class Sort(Op):
     def __repr__(self) -> str:
         return f"{self.kind}{{axis={self.axis}}}"
 
+    shape_rule = same_shape
+
     def infer(self, x: Variable) -> list[TensorType]:
         return [x.type if self.kind == "sort" else x.type.with_dtype("int64")]
 
@@ -225,6 +224,9 @@ def argsort(x: Any, axis: int | None = -1) -> Variable:
 class Nonzero(Op):
     """The flat indices of true elements, given the mask and their count, which is the output's length."""
 
+    def shape_rule(self, of: Shapes, mask: Variable, count: Variable) -> Sequence[Length]:
+        return [of.scalar(count)]
+
     def infer(self, mask: Variable, count: Variable) -> list[TensorType]:
         return [TensorType("int64", [None])]
 
@@ -247,6 +249,8 @@ class Unravel(Op):
 
     def parameters(self) -> tuple:
         return (self.axis,)
+
+    shape_rule = same_shape
 
     def infer(self, flat: Variable, *lengths: Variable) -> list[TensorType]:
         return [flat.type]

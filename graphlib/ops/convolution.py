@@ -23,6 +23,7 @@ from ..scalar.lowered import Call, Operand
 from .elementwise import cast
 from .op import Op, Sample, as_variable, register
 from .shape import constant_int, shape_i, specify_shape
+from .shape_rules import elements_of
 
 Pair = tuple[int, int]
 
@@ -154,6 +155,9 @@ class Convolution(Convolutional, Op):
             self.like(ConvolutionByImages).make(g, w, shape_i(x, 2), shape_i(x, 3)),
             self.like(ConvolutionByFilters).make(x, g, shape_i(w, 2), shape_i(w, 3)),
         ]
+
+    def multiply_adds(self, node: Apply) -> int:
+        return elements_of(node.outputs[0].type.shape) * elements_of(node.inputs[1].type.shape[1:])
 
     def reference(self, node: Apply, x: np.ndarray, w: np.ndarray) -> np.ndarray:
         if x.shape[1] != w.shape[1]:

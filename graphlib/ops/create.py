@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ..scalar.lowered import Operand, Pull
 from .elementwise import cast
 from .op import Op, Sample, as_variable, ramp, register, register_cases
 from .shape import broadcast_to, count_of, dimshuffle, shape_argument, shape_i, shape_of
+from .shape_rules import Length, Shapes, constant_int
 from .valid import valid
 
 
@@ -68,6 +69,11 @@ class ARange(Op):
 
     def __repr__(self) -> str:
         return "arange"
+
+    def shape_rule(self, of: Shapes, start: Variable, stop: Variable, step: Variable) -> Sequence[Length]:
+        counts = constant_int(start) == 0 and constant_int(step) == 1
+        length = of.count(stop) if counts else None
+        return [of.own(0) if length is None else length]
 
     def infer(self, start: Variable, stop: Variable, step: Variable) -> list[TensorType]:
         known = [c.data for c in (start, stop, step) if isinstance(c, Constant)]

@@ -7,7 +7,7 @@ alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,12 +25,12 @@ from .op import (
     Op,
     Sample,
     as_variable,
-    broadcast_static,
     check_broadcast,
     is_number,
     not_differentiable,
     register,
 )
+from .shape_rules import Length, Shapes, known_shape, lowered_shape, same_shape
 
 ARITHMETIC, FLOATING, COMPARISON, LOGICAL = "arithmetic", "floating", "comparison", "logical"
 #: a condition, then operands of one dtype
@@ -58,28 +58,6 @@ class Failure(NamedTuple):
 
 def _by_zero(message: str) -> Failure:
     return Failure("checked_divisor", lambda d: d == 0, ZeroDivisionError, message)
-
-
-def broadcast_shape(operands: list[Operand], static: tuple, require: Callable) -> tuple[Poly, ...]:
-    """The lengths of operands broadcast together; requires at the call that unknown ones agree."""
-    shape = []
-    for axis in range(len(static), 0, -1):
-        if static[-axis] == 1:
-            shape.append(Poly.of(1))
-            continue
-        lengths = [
-            (o.variable, o.shape[-axis])
-            for o in operands
-            if o.ndim >= axis and o.variable.type.shape[-axis] != 1
-        ]
-        first, length = next(((v, n) for v, n in lengths if n.constant is not None), lengths[0])
-        for variable, n in lengths:
-            if n != length:
-                require(
-                    length, n, f"axis {-axis} of {{0}} has length {{a}}, of {{1}} {{b}}", (first, variable)
-                )
-        shape.append(length)
-    return tuple(shape)
 
 
 def broadcast_at(operand: Operand, index: tuple[Poly, ...]) -> ex.Expr:
@@ -155,9 +133,12 @@ class Elementwise(Op):
             raise DTypeError(f"T.{self.name} takes bools or integers, not {names}")
         return common
 
+    def shape_rule(self, of: Shapes, *operands: Variable) -> Sequence[Length]:
+        return of.broadcast(operands)
+
     def infer(self, *inputs: Variable) -> list[TensorType]:
         dtype = "bool" if self.rule == COMPARISON else inputs[-1].dtype
-        return [TensorType(dtype, broadcast_static(inputs, self))]
+        return [TensorType(dtype, known_shape(self, *inputs))]
 
     def gradient(
         self,
@@ -187,7 +168,7 @@ class Elementwise(Op):
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
         out = node.outputs[0]
-        shape = broadcast_shape(operands, out.type.shape, require)
+        shape = lowered_shape(node, operands, require)
         fails = self.fails if may_fail(node) else None
 
         def at(*index: Poly) -> ex.Expr:
@@ -217,6 +198,8 @@ class Cast(Op):
 
     def __repr__(self) -> str:
         return f"cast{{{self.dtype}}}"
+
+    shape_rule = same_shape
 
     def infer(self, x: Variable) -> list[TensorType]:
         return [TensorType(self.dtype, x.type.shape)]

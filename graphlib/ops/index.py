@@ -12,22 +12,13 @@ import numpy as np
 
 from ..errors import DTypeError, InputError, ShapeError
 from ..graph import Apply, Constant, TensorType, Variable
-from ..graph.types import INTEGERS
+from ..graph.types import INTEGERS, normalize_axis
 from ..scalar import expression as ex
 from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Pull
 from .create import ARange, zeros_like
-from .elementwise import broadcast_at, broadcast_shape, cast, ge, switch
-from .op import (
-    NUMBERS,
-    Op,
-    as_variable,
-    broadcast_static,
-    check_broadcast,
-    normalize_axis,
-    ramp,
-    register_cases,
-)
+from .elementwise import broadcast_at, cast, ge, switch
+from .op import NUMBERS, Op, as_variable, check_broadcast, ramp, register_cases
 from .shape import (
     as_length,
     broadcast_to,
@@ -39,6 +30,7 @@ from .shape import (
     shape_of,
     shape_padleft,
 )
+from .shape_rules import Known, Length, Lowered, Shapes, known_shape
 
 # One entry an axis of a basic index: None keeps the whole axis, "index" takes one element (one input), and a
 # slice is
@@ -60,25 +52,28 @@ class BasicIndex(Op):
     def __repr__(self) -> str:
         return f"index{{{entries_text(self.entries)}}}"
 
+    def shape_rule(self, of: Shapes, x: Variable, *bounds: Variable) -> Sequence[Length]:
+        rest = iter(bounds)
+        result: list[Length] = []
+        for entry, n in zip(self.entries, of.shape(x), strict=True):
+            if entry is None:
+                result.append(n)
+            elif entry == "index":
+                next(rest)
+            else:
+                result.append(of.part(n, entry, [next(rest) for given in entry[:2] if given]))
+        return result
+
     def infer(self, x: Variable, *bounds: Variable) -> list[TensorType]:
         rest = iter(bounds)
-        shape: list[int | None] = []
         for axis, (entry, n) in enumerate(zip(self.entries, x.type.shape, strict=True)):
-            if entry is None:
-                shape.append(n)
-            elif entry == "index":
-                i = constant_int(next(rest))
-                if i is not None and n is not None and not -n <= i < n:
-                    raise ShapeError(f"index {i} is out of range for axis {axis} of {x.describe()}")
-            else:
-                start, stop = (constant_int(next(rest)) if given else None for given in entry[:2])
-                known = (
-                    n is not None
-                    and (start is not None or not entry[0])
-                    and (stop is not None or not entry[1])
-                )
-                shape.append(len(range(n)[slice(start, stop, entry[2])]) if known else None)
-        return [TensorType(x.dtype, shape)]
+            i = constant_int(next(rest)) if entry == "index" else None
+            if i is not None and n is not None and not -n <= i < n:
+                raise ShapeError(f"index {i} is out of range for axis {axis} of {x.describe()}")
+            if isinstance(entry, tuple):
+                for _ in range(entry[0] + entry[1]):
+                    next(rest)
+        return [TensorType(x.dtype, known_shape(self, x, *bounds))]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
         from .write import BasicWrite
@@ -208,6 +203,10 @@ class AdvancedIndex(Op):
         where = [i for i, e in enumerate(self.entries) if e]
         return where[0] if where == list(range(where[0], where[-1] + 1)) else 0
 
+    def shape_rule(self, of: Shapes, x: Variable, *arrays: Variable) -> Sequence[Length]:
+        kept = [n for n, e in zip(of.shape(x), self.entries, strict=True) if not e]
+        return [*kept[: self.front], *of.broadcast(arrays), *kept[self.front :]]
+
     def infer(self, x: Variable, *arrays: Variable) -> list[TensorType]:
         for v in arrays:
             if v.dtype not in INTEGERS:
@@ -221,9 +220,7 @@ class AdvancedIndex(Op):
                 and not (-n <= v.data.min() and v.data.max() < n)
             ):
                 raise ShapeError(f"an index is out of range for axis {axis} (length {n}) of {x.describe()}")
-        indexed = broadcast_static(arrays, "indexing")
-        kept = [n for n, e in zip(x.type.shape, self.entries, strict=True) if not e]
-        return [TensorType(x.dtype, [*kept[: self.front], *indexed, *kept[self.front :]])]
+        return [TensorType(x.dtype, list(self.shape_rule(Known("indexing"), x, *arrays)))]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
         from .write import AdvancedWrite
@@ -244,11 +241,9 @@ class AdvancedIndex(Op):
         self, x: Operand, arrays: list[Operand], require: Callable
     ) -> tuple[tuple[Poly, ...], Callable]:
         """The shape of the part, and for an index into it the position in the tensor."""
-        static = broadcast_static([a.variable for a in arrays], "indexing")
-        indexed = broadcast_shape(arrays, static, require)
-        kept = [n for n, e in zip(x.shape, self.entries, strict=True) if not e]
-        front, rank = self.front, len(indexed)
-        shape = (*kept[:front], *indexed, *kept[front:])
+        given = [x, *arrays]
+        shape = tuple(self.shape_rule(Lowered(given, require), *(o.variable for o in given)))
+        front, rank = self.front, max(a.ndim for a in arrays)
 
         def position(*index: Poly) -> list[Poly]:
             here = index[front : front + rank]

@@ -9,13 +9,14 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..graph import Apply, Constant, TensorType, Variable
-from ..graph.types import promote
+from ..graph.types import normalize_axis, promote
 from ..scalar import expression as ex
 from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Piece, Pull, Push
 from .elementwise import cast
-from .op import Op, Sample, as_variable, normalize_axis, ramp, register, register_cases
+from .op import Op, Sample, as_variable, ramp, register, register_cases
 from .shape import constant_int, count_of, expand_dims, shape_argument, shape_i, shape_padleft
+from .shape_rules import Length, Shapes, known_shape, lowered_shape, same_shape
 
 
 class Join(Op):
@@ -29,6 +30,12 @@ class Join(Op):
 
     def __repr__(self) -> str:
         return f"concatenate{{axis={self.axis}}}"
+
+    def shape_rule(self, of: Shapes, *parts: Variable) -> Sequence[Length]:
+        shapes = [of.shape(v) for v in parts]
+        result = list(shapes[0])
+        result[self.axis] = of.total([s[self.axis] for s in shapes])
+        return result
 
     def infer(self, *inputs: Variable) -> list[TensorType]:
         first = inputs[0]
@@ -47,8 +54,7 @@ class Join(Op):
                             f"{source[axis].describe()} and {n} in {v.describe()}"
                         )
                     shape[axis], source[axis] = n, v
-        lengths = [v.type.shape[self.axis] for v in inputs]
-        shape[self.axis] = None if None in lengths else int_sum(lengths)
+        shape[self.axis] = known_shape(self, *inputs)[self.axis]
         return [TensorType(first.dtype, shape)]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
@@ -67,8 +73,7 @@ class Join(Op):
         return np.concatenate(arrays, axis=self.axis)
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Push:
-        static = node.outputs[0].type.shape
-        shape = [Poly.of(n) if n is not None else operands[0].shape[a] for a, n in enumerate(static)]
+        shape = lowered_shape(node, operands, require)
         pieces = []
         start = Poly.of(0)
         for o in operands:
@@ -86,11 +91,7 @@ class Join(Op):
 
             pieces.append(Piece(o.shape, o.at, position))
             start = start + o.shape[self.axis]
-        shape[self.axis] = start
-        return Push(tuple(shape), "nothing", tuple(pieces))
-
-
-int_sum = sum
+        return Push(shape, "nothing", tuple(pieces))
 
 
 def concatenate(tensors: Sequence[Any], axis: int = 0) -> Variable:
@@ -146,6 +147,8 @@ class Parts(Op):
     def __repr__(self) -> str:
         return f"parts{{axis={self.axis}}}"
 
+    shape_rule = same_shape
+
     def infer(self, x: Variable, *sizes: Variable) -> list[TensorType]:
         return [x.type]
 
@@ -153,7 +156,7 @@ class Parts(Op):
         return [grads[0], *[None] * (len(node.inputs) - 1)]
 
     def reference(self, node: Apply, x: np.ndarray, *sizes: np.ndarray) -> np.ndarray:
-        total = int_sum(map(int, sizes))
+        total = sum(map(int, sizes))
         if total != x.shape[self.axis]:
             raise ShapeError(
                 self._sentence(node).format(node.inputs[0].describe(), a=total, b=x.shape[self.axis])
@@ -162,7 +165,7 @@ class Parts(Op):
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
         x, *sizes = operands
-        total = int_sum((ex.poly(n.scalar) for n in sizes), Poly.of(0))
+        total = sum((ex.poly(n.scalar) for n in sizes), Poly.of(0))
         require(total, x.shape[self.axis], self._sentence(node), (x.variable,))
         return Pull(x.shape, x.at)
 
@@ -189,10 +192,9 @@ def split(x: Any, splits_size: Any, n_splits: int | None = None, axis: int = 0) 
     known, n = [constant_int(size) for size in sizes], x.type.shape[axis]
     if None in known or n is None:
         x = Parts(axis).make(x, *sizes)
-    elif int_sum(known) != n:
+    elif sum(known) != n:
         raise ShapeError(
-            f"T.split: the sizes {known} sum to {int_sum(known)}, axis {axis} of {x.describe()} has length "
-            f"{n}"
+            f"T.split: the sizes {known} sum to {sum(known)}, axis {axis} of {x.describe()} has length {n}"
         )
     start: Any = 0
     pieces = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Pull
 from .op import Op
 from .shape import constant_int
+from .shape_rules import Length, Shapes
 
 _TOO_MANY_OR_FEW = "{1} are {b} labels for {a} rows"
 
@@ -22,6 +23,9 @@ class Labels(Op):
     """A vector of labels as int64, required to be as many as there are ``rows`` and each in [0, classes)."""
 
     view = True
+
+    def shape_rule(self, of: Shapes, y: Variable, rows: Variable, classes: Variable) -> Sequence[Length]:
+        return [of.scalar(rows)]
 
     def infer(self, y: Variable, rows: Variable, classes: Variable) -> list[TensorType]:
         known, wanted = y.type.shape[0], constant_int(rows)

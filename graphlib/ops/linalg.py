@@ -14,23 +14,15 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..graph import Apply, TensorType, Variable
-from ..graph.types import promote
+from ..graph.types import normalize_axis, promote
 from ..scalar import expression as ex
 from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Product, Reduction
 from .elementwise import cast, mul
-from .op import NUMBERS, Op, Sample, as_variable, normalize_axis, register
+from .op import NUMBERS, Op, Sample, as_variable, register
 from .reduce import sum as sum_
-from .shape import (
-    SameLengths,
-    broadcast_to,
-    constant_int,
-    dimshuffle,
-    reshape,
-    shape_i,
-    shape_padleft,
-    swapaxes,
-)
+from .shape import SameLengths, broadcast_to, dimshuffle, reshape, shape_i, shape_padleft, swapaxes
+from .shape_rules import Length, Shapes, constant_int, elements_of, known_shape, lowered_shape
 
 
 class MatrixProduct(Op):
@@ -46,6 +38,9 @@ class MatrixProduct(Op):
 
     def __repr__(self) -> str:
         return "batched_dot" if self.batched else "dot"
+
+    def shape_rule(self, of: Shapes, a: Variable, b: Variable) -> Sequence[Length]:
+        return [*of.shape(a)[:-1], of.shape(b)[-1]]
 
     def infer(self, a: Variable, b: Variable) -> list[TensorType]:
         what = "batched_dot" if self.batched else "dot"
@@ -64,12 +59,17 @@ class MatrixProduct(Op):
                 f"T.{what}: the last axis of {a.describe()} has length {inner[0]}, the one it meets in "
                 f"{b.describe()} {inner[1]}"
             )
-        batch = [a.type.shape[0] if a.type.shape[0] is not None else b.type.shape[0]] if self.batched else []
-        return [TensorType(a.dtype, [*batch, a.type.shape[-2], b.type.shape[-1]])]
+        shape = known_shape(self, a, b)
+        if self.batched and shape[0] is None:
+            shape[0] = b.type.shape[0]
+        return [TensorType(a.dtype, shape)]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
         (a, b), (g,) = node.inputs, grads
         return [self.make(g, swapaxes(b, -1, -2)), self.make(swapaxes(a, -1, -2), g)]
+
+    def multiply_adds(self, node: Apply) -> int:
+        return elements_of(node.outputs[0].type.shape) * (node.inputs[0].type.shape[-1] or 1)
 
     def reference(self, node: Apply, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         if self.batched and a.shape[0] != b.shape[0]:
@@ -94,8 +94,7 @@ def lower_product(node: Apply, a: Operand, b: Operand, batched: bool, require: C
     )
     if batched:
         require(a.shape[0], b.shape[0], "batched_dot: {0} holds {a} matrices, {1} {b}", both)
-    batch = (a.shape[0],) if batched else ()
-    shape = (*batch, a.shape[-2], b.shape[-1])
+    shape = lowered_shape(node, (a, b), require)
     if node.outputs[0].type.is_float:
         return Product(0, 1, batched=batched, shape=shape)
 
@@ -113,6 +112,11 @@ class Gemm(Op):
     def __repr__(self) -> str:
         return "gemm"
 
+    def shape_rule(
+        self, of: Shapes, c: Variable, alpha: Variable, a: Variable, b: Variable, beta: Variable
+    ) -> Sequence[Length]:
+        return [of.shape(a)[0], of.shape(b)[1]]
+
     def infer(
         self, c: Variable, alpha: Variable, a: Variable, b: Variable, beta: Variable
     ) -> list[TensorType]:
@@ -121,6 +125,9 @@ class Gemm(Op):
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
         (c, alpha, a, b, beta), (g,) = node.inputs, grads
         return [beta * g, sum_(g * dot(a, b)), alpha * dot(g, b.T), alpha * dot(a.T, g), sum_(g * c)]
+
+    def multiply_adds(self, node: Apply) -> int:
+        return elements_of(node.outputs[0].type.shape) * (node.inputs[2].type.shape[-1] or 1)
 
     def reference(
         self, node: Apply, c: np.ndarray, alpha: np.ndarray, a: np.ndarray, b: np.ndarray, beta: np.ndarray

@@ -10,12 +10,12 @@ import numpy as np
 
 from ..errors import InputError, ShapeError
 from ..graph import Variable
-from ..graph.types import dtype_name
+from ..graph.types import dtype_name, normalize_axes, normalize_axis
 from . import elementwise as ew
 from .create import arange
 from .index import index
 from .labels import labels
-from .op import Sample, as_variable, normalize_axes, normalize_axis, register
+from .op import Sample, as_variable, register
 from .reduce import max as max_
 from .reduce import mean as mean_
 from .reduce import sum as sum_

@@ -17,9 +17,17 @@ import numpy as np
 from ..configuration import config
 from ..errors import DTypeError, GradientError, GraphError, InputError, ShapeError
 from ..graph import Apply, Constant, TensorType, Variable
-from ..graph.types import FLOATS, INTEGERS, held_by, is_float, plain_array, weak_dtype
+from ..graph.types import (
+    FLOATS,
+    INTEGERS,
+    held_by,
+    is_float,
+    plain_array,
+    weak_dtype,
+)
 from ..graph.variable import warn_user
 from ..scalar.lowered import Operand
+from .shape_rules import Shapes
 
 NUMBERS = (*INTEGERS, *FLOATS)
 #: what makes other values of the outputs of each node that numpy computes, those in loops included; used to
@@ -53,6 +61,10 @@ class Entry:
 
 
 REGISTRY: dict[str, Entry] = {}
+
+
+#: gradients of operations whose rule differentiates a graph of its own, and so belongs to a later stage
+GRADIENT_RULES: dict[type[Op], Callable[..., list[Variable | None]]] = {}
 
 
 def register(
@@ -103,6 +115,11 @@ class Op:
         """Types of the outputs; raises ShapeError or DTypeError on inputs that do not fit."""
         raise NotImplementedError
 
+    def shape_rule(self, of: Shapes, *inputs: Variable) -> Sequence | None:
+        """The lengths of the output's axes (of several outputs, those of each) from what is known ``of`` the
+        inputs; None where nothing but the output itself has them."""
+        return None
+
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
         """For each input the gradient of the cost, given those of the outputs; None where it is zero
         everywhere."""
@@ -118,6 +135,11 @@ class Op:
         ``require(left, right, message)`` notes lengths that must be equal at a call.
         """
         raise NotImplementedError
+
+    def multiply_adds(self, node: Apply) -> int:
+        """How many products of elements a node adds up, with 1 for each length not known: what products,
+        convolutions and loops of them take."""
+        return 0
 
     def make(self, *inputs: Variable) -> Any:
         """A node of this operation on variables; its output, or a list of several."""
@@ -243,31 +265,9 @@ def holds_variable(value: Any) -> bool:
     return isinstance(value, Variable)
 
 
-def broadcast_static(inputs: Sequence[Variable], what: Any) -> tuple[int | None, ...]:
-    """The static shape of operands broadcast together (aligned at the right; only a static 1 broadcasts)."""
-    ndim = max((v.ndim for v in inputs), default=0)
-    shape: list[int | None] = [1] * ndim
-    for axis in range(1, ndim + 1):
-        known = None
-        unknown = False
-        for v in inputs:
-            n = v.type.shape[-axis] if v.ndim >= axis else 1
-            if n is None:
-                unknown = True
-            elif n != 1:
-                if known is not None and known != n:
-                    raise ShapeError(
-                        f"{what}: lengths {known} and {n} do not fit in axis {-axis} of "
-                        + " and ".join(x.describe() for x in inputs)
-                    )
-                known = n
-        shape[-axis] = known if known is not None else None if unknown else 1
-    return tuple(shape)
-
-
 def check_broadcast(what: Any, inputs: Sequence[Variable], arrays: Sequence[np.ndarray]) -> None:
     """Raises ShapeError where numpy would broadcast a length of 1 that is not statically known (see
-    ``broadcast_static``)."""
+    ``shape_rules.Shapes.broadcast``)."""
     for axis in range(1, max((a.ndim for a in arrays), default=0) + 1):
         lengths = [
             (v, a.shape[-axis])
@@ -282,20 +282,3 @@ def check_broadcast(what: Any, inputs: Sequence[Variable], arrays: Sequence[np.n
                     + " (a length of 1 broadcasts only where it is known while the graph is built)"
                     * (1 in (n, length))
                 )
-
-
-def normalize_axis(axis: int, ndim: int, what: str) -> int:
-    if not -ndim <= axis < ndim:
-        raise ShapeError(f"{what}: axis {axis} does not exist in a tensor of {ndim} dimensions")
-    return axis % ndim
-
-
-def normalize_axes(axis: Any, ndim: int, what: str) -> tuple[int, ...]:
-    """None (all), an int or several as sorted, non-negative axes; each once."""
-    if axis is None:
-        return tuple(range(ndim))
-    axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
-    result = tuple(sorted(normalize_axis(int(a), ndim, what) for a in axes))
-    if len(set(result)) != len(result):
-        raise ShapeError(f"{what}: an axis is named twice in {axes}")
-    return result

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..graph import Variable
 from . import create, linalg, reduce, shape, write
 from . import elementwise as ew
@@ -164,20 +162,6 @@ def _reshape_method(self: Variable, *lengths: Any, ndim: int | None = None) -> V
     return shape.reshape(self, lengths[0] if len(lengths) == 1 else lengths, ndim)
 
 
-def _eval(self: Variable, inputs_to_values: dict | None = None) -> np.ndarray:
-    """The value, given those of the inputs as ``{variable: value}``; compiled once for each set of inputs."""
-    from ..compile.function import evaluate
-
-    return evaluate(self, inputs_to_values or {})
-
-
-def _notebook(self: Variable) -> str:
-    """What a notebook shows: the formula, and a drawing of a small graph."""
-    from ..printing.notebook import variable_html
-
-    return variable_html(self)
-
-
 def install() -> None:
     """Give Variable its operators and methods."""
     for name, operator in _OPERATORS.items():
@@ -193,8 +177,6 @@ def install() -> None:
     Variable.__getitem__ = ix.index
     Variable.__setitem__ = _no_assignment
     Variable.reshape = _reshape_method
-    Variable.eval = _eval
-    Variable._repr_html_ = _notebook
     Variable.T = property(shape.transpose)
     Variable.shape = property(shape.shape_of)
     Variable.size = property(lambda self: reduce.count(self, tuple(range(self.ndim)), "int64"))

@@ -8,7 +8,7 @@ the counter (number of the block of four words, 64 bits; draw, 64 bits).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,8 @@ from ..scalar.functions import COSTLY, INTEGER, define
 from ..scalar.integer import Poly, flat_index
 from ..scalar.lowered import Operand, Pull
 from .op import Op, Sample, as_variable, register
-from .shape import as_length, constant_int, lengths_at_call
+from .shape import as_length, lengths_at_call
+from .shape_rules import Length, Shapes, known_shape, lowered_shape
 
 _MULTIPLIERS = 0xD2511F53, 0xCD9E8D57
 _WEYL = 0x9E3779B9, 0xBB67AE85
@@ -103,12 +104,15 @@ class Draw(Op):
     def parameters(self) -> tuple:
         return self.distribution, self.dtype
 
+    def shape_rule(self, of: Shapes, state: Variable, *lengths: Variable) -> Sequence[Length]:
+        return [of.scalar(n) for n in lengths]
+
     def infer(self, state: Variable, *lengths: Variable) -> list[TensorType]:
         if state.dtype != "int64" or state.ndim != 1 or state.type.shape[0] not in (3, None):
             raise ShapeError(
                 f"the state of a random draw is an int64 vector (seed, stream, draw), not {state.describe()}"
             )
-        return [TensorType(self.dtype, [constant_int(n) for n in lengths])]
+        return [TensorType(self.dtype, known_shape(self, state, *lengths))]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
         return [None] * len(node.inputs)
@@ -119,11 +123,8 @@ class Draw(Op):
         return numbers.astype(self.dtype).reshape(shape)
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
-        state, *lengths = operands
-        static = node.outputs[0].type.shape
-        shape = tuple(
-            Poly.of(n) if n is not None else ex.poly(o.scalar) for n, o in zip(static, lengths, strict=True)
-        )
+        state, *_ = operands
+        shape = lowered_shape(node, operands, require)
         parts = [state.at(k) for k in range(3)]
 
         def at(*index: Poly) -> ex.Expr:

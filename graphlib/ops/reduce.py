@@ -8,7 +8,7 @@ Each lowers to a loop nest over its input with the reduced axes marked; ``mean``
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,14 +16,15 @@ import numpy as np
 from ..configuration import config
 from ..errors import ShapeError
 from ..graph import Apply, TensorType, Variable
-from ..graph.types import dtype_name, is_float
+from ..graph.types import dtype_name, is_float, normalize_axes, normalize_axis
 from ..scalar import expression as ex
 from ..scalar.functions import Text
 from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Reduction
 from ..scalar.reductions import HIGHEST, LOWEST, Reducer, define
 from .elementwise import ALL, cast, eq, exp, log, mul, sqr, sqrt, switch
-from .op import NUMBERS, Op, Sample, as_variable, normalize_axes, normalize_axis, not_differentiable, register
+from .op import NUMBERS, Op, Sample, as_variable, not_differentiable, register
+from .shape_rules import Length, Shapes, known_shape
 
 
 class Row(NamedTuple):
@@ -90,10 +91,13 @@ class Reduce(Op):
     def __repr__(self) -> str:
         return f"{self.kind}{{axis={', '.join(map(str, self.axes))}}}"
 
+    def shape_rule(self, of: Shapes, x: Variable) -> Sequence[Length]:
+        return [n for i, n in enumerate(of.shape(x)) if i not in self.axes]
+
     def infer(self, x: Variable) -> list[TensorType]:
         if not self.row.empty and builtins.any(x.type.shape[a] == 0 for a in self.axes):
             raise ShapeError(f"T.{self.kind} over an axis of length 0 of {x.describe()} has no value")
-        return [TensorType(x.dtype, [n for i, n in enumerate(x.type.shape) if i not in self.axes])]
+        return [TensorType(x.dtype, known_shape(self, x))]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
         (x,), (g,) = node.inputs, grads
@@ -127,7 +131,7 @@ class Top(Reduce):
         super().__init__("max", axes)
 
     def infer(self, x: Variable) -> list[TensorType]:
-        return [TensorType(x.dtype, [n for i, n in enumerate(x.type.shape) if i not in self.axes])]
+        return [TensorType(x.dtype, known_shape(self, x))]
 
     def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
         return np.asarray(np.max(x, axis=self.axes, initial=-np.inf), dtype=x.dtype)
@@ -151,10 +155,13 @@ class ArgReduce(Op):
     def __repr__(self) -> str:
         return f"{self.kind}{{axis={self.axis}}}"
 
+    def shape_rule(self, of: Shapes, x: Variable) -> Sequence[Length]:
+        return [n for i, n in enumerate(of.shape(x)) if i != self.axis]
+
     def infer(self, x: Variable) -> list[TensorType]:
         if x.type.shape[self.axis] == 0:
             raise ShapeError(f"T.{self.kind} over an axis of length 0 of {x.describe()} has no value")
-        return [TensorType("int64", [n for i, n in enumerate(x.type.shape) if i != self.axis])]
+        return [TensorType("int64", known_shape(self, x))]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
         raise not_differentiable(node, "an index does not change continuously with the values")

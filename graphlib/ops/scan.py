@@ -1,7 +1,7 @@
 """The loop: an inner graph applied step after step, with states that go from each step to the next.
 
-What the user's ``scan`` makes of a function (see ``graphlib.loops``), and what its gradient is
-(``scan_gradient``).
+What the user's ``scan`` makes of a function (see ``control.scan``), and what its gradient is
+(``gradient.scan``).
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from ..scalar.lowered import Loop, Operand, Pull
 from .create import zeros_like
 from .elementwise import Elementwise, maximum, minimum, switch
 from .index import AdvancedIndex, BasicIndex
-from .op import Op, by_reference
+from .lengths import Lengths
+from .op import GRADIENT_RULES, Op, by_reference
 from .shape import ShapeI, constant_int, shape_i
+from .shape_rules import Length, Shapes, known_shape, same_shape
 from .write import AdvancedWrite, BasicWrite
 
 
@@ -173,7 +175,10 @@ class Scan(Op):
     # roles of the node's variables
 
     def parts(self, node: Apply) -> Parts:
-        n, *rest = node.inputs
+        return self.parts_of(node.inputs)
+
+    def parts_of(self, inputs: Sequence[Variable]) -> Parts:
+        n, *rest = inputs
         cuts = [0]
         for count in (self.sequences, len(self.states), len(self.unknown_lengths())):
             cuts.append(cuts[-1] + count)
@@ -213,6 +218,20 @@ class Scan(Op):
 
     # the operation
 
+    def shape_rule(self, of: Shapes, *inputs: Variable) -> Any:
+        parts = self.parts_of(inputs)
+        n = of.own_scalar(-1) if self.until else of.scalar(parts.n)
+        unknown = iter(parts.lengths)
+        shapes: list[list[Length]] = []
+        for state, initial in zip(self.states, parts.initial, strict=True):
+            if state.kept:
+                shapes.append([of.total([n, state.depth]), *of.shape(initial)[1:]])
+        for row in self.mapped_rows:
+            shapes.append([n, *(of.scalar(next(unknown)) if m is None else m for m in row.type.shape)])
+        shapes += [list(of.shape(initial)[1:]) for initial in parts.initial]
+        shapes += [[]] if self.until else []
+        return shapes if len(shapes) > 1 else shapes[0]
+
     def infer(self, *inputs: Variable) -> list[TensorType]:
         n = None if self.until else constant_int(inputs[0])
         first = 1 + self.sequences
@@ -229,6 +248,12 @@ class Scan(Op):
             last.append(TensorType(row.dtype, row.shape))
         result += [TensorType(row.dtype, [n, *row.type.shape]) for row in self.mapped_rows]
         return [*result, *last, *([TensorType("int64")] if self.until else [])]
+
+    def multiply_adds(self, node: Apply) -> int:
+        parts = self.parts(node)
+        lengths = [constant_int(parts.n), *(v.type.shape[0] for v in parts.sequences)]
+        steps = min((n for n in lengths if n is not None), default=1)
+        return steps * sum(n.op.multiply_adds(n) for n in toposort(self.outputs))
 
     def reference(self, node: Apply, n: np.ndarray, *arrays: np.ndarray) -> Any:
         n = _steps(node.inputs[0], n)
@@ -334,9 +359,7 @@ class Scan(Op):
 
     def gradient(self, node: Apply, grads: list[Variable], cuts: Sequence[Any] = ()) -> list[Variable | None]:
         """``cuts``: rows of outputs that count as constants, also for the other outputs of the same step."""
-        from .scan_gradient import Backward
-
-        return Backward(self, node, grads, cuts).results()
+        return GRADIENT_RULES[Scan](self, node, grads, cuts)
 
     def make_node(self, *inputs: Variable) -> Apply:
         """The node of this loop on its outer inputs."""
@@ -348,8 +371,11 @@ class FirstRows(Op):
 
     view = True
 
+    def shape_rule(self, of: Shapes, x: Variable, n: Variable) -> Sequence[Length]:
+        return [of.scalar(n), *of.shape(x)[1:]]
+
     def infer(self, x: Variable, n: Variable) -> list[TensorType]:
-        return [TensorType(x.dtype, [constant_int(n), *x.type.shape[1:]])]
+        return [TensorType(x.dtype, known_shape(self, x, n))]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
         x, n = node.inputs
@@ -368,6 +394,8 @@ class LastValue(Op):
     """The last value of a loop that must make a step: of n, or of as many as it made."""
 
     view = True
+
+    shape_rule = same_shape
 
     def infer(self, x: Variable, n: Variable) -> list[TensorType]:
         return [x.type]
@@ -392,8 +420,11 @@ class OfLengths(Op):
 
     view = True
 
+    def shape_rule(self, of: Shapes, x: Variable, *lengths: Variable) -> Sequence[Length]:
+        return [of.scalar(n) for n in lengths]
+
     def infer(self, x: Variable, *lengths: Variable) -> list[TensorType]:
-        given = (constant_int(n) for n in lengths)
+        given = known_shape(self, x, *lengths)
         return [
             TensorType(x.dtype, [m if n is None else n for n, m in zip(x.type.shape, given, strict=True)])
         ]
@@ -424,8 +455,6 @@ _OTHER = (
 def settled(v: Variable, like: Variable) -> Variable:
     """``v``, which must have the shape of ``like``, with its lengths where those of its own depend on the
     values of a step."""
-    from ..rewrite.lengths import Lengths
-
     if not has_computed_lengths(v):
         return v
     lengths = Lengths()
@@ -434,8 +463,6 @@ def settled(v: Variable, like: Variable) -> Variable:
 
 def one_of_its_shapes(v: Variable) -> Variable:
     """A row whose lengths depend on a condition, with those of one branch: all steps must have the same."""
-    from ..rewrite.lengths import Lengths
-
     if None not in v.type.shape:
         return v
     lengths = Lengths()
@@ -459,13 +486,11 @@ def one_of_its_shapes(v: Variable) -> Variable:
 
 def has_computed_lengths(v: Variable) -> bool:
     """Whether some length of ``v`` takes more to know than lengths of leaves."""
-    from ..rewrite.lengths import Lengths
-
     return None in v.type.shape and any(map(is_computed, Lengths().shape(v)))
 
 
 def is_computed(length: Any) -> bool:
-    """Whether a length (of ``rewrite.lengths``) takes more to know than lengths of leaves."""
+    """Whether a length (of ``ops.lengths``) takes more to know than lengths of leaves."""
     if isinstance(length, int):
         return False
     pending = [length if isinstance(length, Variable) else length[0]]
@@ -595,8 +620,6 @@ def row_lengths(
 
     Errors: ShapeError if a length depends on what the loop computes.
     """
-    from ..rewrite.lengths import Lengths
-
     lengths = Lengths()
     unknown = [
         lengths.length(n) if not isinstance(n, Variable) else n
@@ -626,6 +649,40 @@ def row_lengths(
             f"that the loop computes or goes through ({names}); all steps must give the same shape"
         )
     return result
+
+
+def outer_of(op: Scan, node: Apply) -> tuple[dict[Variable, Variable], set[Variable]]:
+    """The outer variables of a loop's inner inputs, and which of these have a leading axis of steps there."""
+    parts = op.parts(node)
+    outer = dict(zip(op.rows, parts.sequences, strict=True))
+    for taps, initial in zip(op.taps, parts.initial, strict=True):
+        outer.update(dict.fromkeys(taps, initial))
+    moving = set(outer)
+    outer.update(zip(op.invariants, parts.invariants, strict=True))
+    return outer, moving
+
+
+def extended(op: Scan, node: Apply, extra: Sequence[Variable]) -> Apply:
+    """The same loop with more inner variables as mapped outputs."""
+    parts = op.parts(node)
+    lengths = row_lengths(list(extra), *outer_of(op, node))
+    cut = len(op.states) + op.mapped
+    more = Scan(
+        op.inputs,
+        [*op.outputs[:cut], *extra, *op.outputs[cut:]],
+        op.sequences,
+        op.states,
+        op.mapped + len(extra),
+        op.until,
+        op.truncate,
+        op,
+        op.carries,
+        op.name,
+        op.lazy,
+    )
+    return more.make_node(
+        parts.n, *parts.sequences, *parts.initial, *parts.lengths, *lengths, *parts.invariants
+    )
 
 
 __all__ = [

@@ -14,19 +14,13 @@ import numpy as np
 
 from ..errors import DTypeError, ShapeError
 from ..graph import Apply, Constant, TensorType, Variable
-from ..graph.types import shape_text
+from ..graph.types import normalize_axis, shape_text
 from ..scalar import expression as ex
 from ..scalar.integer import Poly, flat_index, product
 from ..scalar.lowered import Operand, Pull
 from .elementwise import Cast, Elementwise, cast
-from .op import Op, as_variable, is_number, normalize_axis, ramp, register_cases
-
-
-def constant_int(v: Any) -> int | None:
-    """The number that an integer argument is, if it is known."""
-    if isinstance(v, Constant):
-        return int(v.data) if v.data.size == 1 else None
-    return None if isinstance(v, Variable) else int(v)
+from .op import Op, as_variable, is_number, ramp, register_cases
+from .shape_rules import Length, Shapes, constant_int, known_shape, lowered_shape, same_shape
 
 
 def as_length(v: Any, what: str) -> Variable:
@@ -212,6 +206,10 @@ class DimShuffle(Op):
     def __repr__(self) -> str:
         return f"dimshuffle{{{', '.join(map(str, self.order))}}}"
 
+    def shape_rule(self, of: Shapes, x: Variable) -> Sequence[Length]:
+        own = of.shape(x)
+        return [1 if a == "x" else own[a] for a in self.order]
+
     def infer(self, x: Variable) -> list[TensorType]:
         for axis in set(range(x.ndim)) - {a for a in self.order if a != "x"}:
             if x.type.shape[axis] not in (1, None):
@@ -219,7 +217,7 @@ class DimShuffle(Op):
                     f"dimshuffle{self.order}: axis {axis} of {x.describe()} cannot be dropped, its length "
                     f"is not 1"
                 )
-        return [TensorType(x.dtype, [1 if a == "x" else x.type.shape[a] for a in self.order])]
+        return [TensorType(x.dtype, known_shape(self, x))]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
         (x,) = node.inputs
@@ -249,7 +247,7 @@ class DimShuffle(Op):
                     inner[a] = i
             return x.at(*inner)
 
-        return Pull(tuple(Poly.of(1) if a == "x" else x.shape[a] for a in self.order), at)
+        return Pull(lowered_shape(node, operands, require), at)
 
 
 def dimshuffle(x: Any, *order: Any) -> Variable:
@@ -350,8 +348,11 @@ class Reshape(Op):
     def __repr__(self) -> str:
         return "reshape"
 
+    def shape_rule(self, of: Shapes, x: Variable, *lengths: Variable) -> Sequence[Length]:
+        return [of.own(a) if a == self.infer_axis else of.scalar(n) for a, n in enumerate(lengths)]
+
     def infer(self, x: Variable, *lengths: Variable) -> list[TensorType]:
-        shape = [None if i == self.infer_axis else constant_int(n) for i, n in enumerate(lengths)]
+        shape = known_shape(self, x, *lengths)
         total = int(np.prod(x.type.shape)) if None not in x.type.shape else None
         if self.infer_axis is None:
             if total is not None and None not in shape and int(np.prod(shape)) != total:
@@ -503,8 +504,11 @@ class BroadcastTo(Op):
     def __repr__(self) -> str:
         return "broadcast_to"
 
+    def shape_rule(self, of: Shapes, x: Variable, *lengths: Variable) -> Sequence[Length]:
+        return [of.scalar(n) for n in lengths]
+
     def infer(self, x: Variable, *lengths: Variable) -> list[TensorType]:
-        shape = [constant_int(n) for n in lengths]
+        shape = known_shape(self, x, *lengths)
         if x.ndim > len(shape):
             raise ShapeError(f"{x.describe()} cannot be broadcast to {len(shape)} dimensions")
         for axis in range(1, x.ndim + 1):
@@ -541,11 +545,8 @@ class BroadcastTo(Op):
         return np.broadcast_to(x, shape)
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
-        x, *lengths = operands
-        static = node.outputs[0].type.shape
-        shape = [
-            Poly.of(n) if n is not None else ex.poly(o.scalar) for n, o in zip(static, lengths, strict=True)
-        ]
+        x, *_ = operands
+        shape = lowered_shape(node, operands, require)
         own_static = x.variable.type.shape
         for axis in range(1, x.ndim + 1):
             if own_static[-axis] != 1:
@@ -560,7 +561,7 @@ class BroadcastTo(Op):
             own = index[len(index) - x.ndim :]
             return x.at(*(0 if n == 1 else i for i, n in zip(own, own_static, strict=True)))
 
-        return Pull(tuple(shape), at)
+        return Pull(shape, at)
 
 
 def broadcast_to(x: Any, shape: Sequence[Any]) -> Variable:
@@ -593,6 +594,8 @@ class SpecifyShape(Op):
 
     def parameters(self) -> tuple:
         return self.shape
+
+    shape_rule = same_shape
 
     def infer(self, x: Variable) -> list[TensorType]:
         if len(self.shape) != x.ndim or not TensorType(x.dtype, self.shape).accepts(x.type):
@@ -653,6 +656,8 @@ class SameLengths(Op):
 
     def message(self, i: int, j: int) -> str:
         return f"{self.what}: axis {i} of {{0}} has length {{a}}, axis {j} of {{1}} {{b}}"
+
+    shape_rule = same_shape
 
     def infer(self, x: Variable, other: Variable) -> list[TensorType]:
         shape = list(x.type.shape)

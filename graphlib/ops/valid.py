@@ -13,6 +13,7 @@ from ..scalar import expression as ex
 from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Pull
 from .op import Op, Sample, as_variable, register
+from .shape_rules import same_shape
 
 #: kind -> (what must be, by numpy, in the scalar language); NaN is no probability, but shows itself elsewhere
 _KINDS: dict[str, tuple[str, Callable, Callable[[ex.Expr], ex.Expr]]] = {
@@ -50,6 +51,8 @@ class Valid(Op):
 
     def parameters(self) -> tuple:
         return self.kind, self.what
+
+    shape_rule = same_shape
 
     def infer(self, x: Variable) -> list[TensorType]:
         return [x.type]

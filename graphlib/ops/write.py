@@ -6,7 +6,7 @@ rewrite, of the tensor itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from .index import (
 )
 from .op import NUMBERS, Op, as_variable, check_broadcast, ramp, register_cases
 from .shape import broadcast_to, constant_int, dimshuffle, reshape, shape_i, shape_of
+from .shape_rules import Length, Shapes, same_shape
 
 
 class _Write:
@@ -63,6 +64,8 @@ class BasicWrite(_Write, Op):
     broadcasts to it."""
 
     reading = BasicIndex
+
+    shape_rule = same_shape
 
     def infer(self, x: Variable, y: Variable, *bounds: Variable) -> list[TensorType]:
         part = BasicIndex(self.entries).infer(x, *bounds)[0]
@@ -135,6 +138,8 @@ class AdvancedWrite(_Write, Op):
     """
 
     reading = AdvancedIndex
+
+    shape_rule = same_shape
 
     def infer(self, x: Variable, y: Variable, *arrays: Variable) -> list[TensorType]:
         check_fits(AdvancedIndex(self.entries).infer(x, *arrays)[0], y, self.mode, x)
@@ -218,6 +223,9 @@ class LastPlaces(Op):
 
     def __repr__(self) -> str:
         return "last_places"
+
+    def shape_rule(self, of: Shapes, numbers: Variable, n: Variable) -> Sequence[Length]:
+        return [of.scalar(n)]
 
     def infer(self, numbers: Variable, n: Variable) -> list[TensorType]:
         return [TensorType("int32", [constant_int(n)])]

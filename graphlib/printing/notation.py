@@ -13,7 +13,7 @@ import numpy as np
 
 from ..graph import Apply, Constant, Variable
 from ..ops.along_axis import Cumulative, Nonzero, Recurrence, Sort, Unravel
-from ..ops.control import GradientBarrier
+from ..ops.barriers import GradientBarrier
 from ..ops.convolution import Convolution, ConvolutionByFilters, ConvolutionByImages
 from ..ops.create import ARange
 from ..ops.elementwise import Cast, Elementwise

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from ..graph import Apply, Shared, Variable, toposort
+
+
+@runtime_checkable
+class Compiled(Protocol):
+    """What is shown of a compiled function: ``optimized`` has the outputs, then the values of the updates."""
+
+    inputs: list[Variable]
+    outputs: list[Variable]
+    updates: list[Shared]
+    optimized: list[Variable]
+    name: str | None
 
 
 @dataclass
@@ -42,9 +53,7 @@ def subject_of(obj: Any, caller: str) -> Subject:
                     f"{caller}: the list holds {type(item).__name__} {item!r}; it may hold only variables"
                 )
         return Subject(list(obj))
-    from ..compile.function import Function
-
-    if isinstance(obj, Function):
+    if isinstance(obj, Compiled):
         results = obj.optimized
         count = len(obj.outputs)
         updates = list(zip(obj.updates, results[count:], strict=True))

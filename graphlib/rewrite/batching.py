@@ -10,7 +10,7 @@ from typing import Any
 
 from ..graph import Apply, Variable
 from ..graph.variable import fixed_origin
-from ..ops.control import GradientBarrier
+from ..ops.barriers import GradientBarrier
 from ..ops.create import arange
 from ..ops.elementwise import Cast, Elementwise
 from ..ops.index import AdvancedIndex, BasicIndex

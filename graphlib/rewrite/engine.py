@@ -19,9 +19,9 @@ from ..graph.traverse import clone, rebuild
 from ..graph.variable import fixed_origin, user_origin
 from ..ops import elementwise as ew
 from ..ops.create import ARange
+from ..ops.lengths import Lengths
 from ..ops.scan import Scan
 from ..ops.shape import BroadcastTo
-from .lengths import Lengths
 from .rules import Composite, Phase, Rule
 
 #: elements of constants that are compared by value, and of those that folding may make, at most

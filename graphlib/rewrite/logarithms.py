@@ -13,12 +13,11 @@ from collections.abc import Callable
 
 from ..graph import Apply, Constant, Variable
 from ..ops import elementwise as ew
-from ..ops.control import GradientBarrier
+from ..ops.barriers import GradientBarrier
 from ..ops.index import BasicIndex
 from ..ops.join import Join
 from ..ops.reduce import Reduce
-from ..ops.scan import Scan
-from ..ops.scan_gradient import extended
+from ..ops.scan import Scan, extended
 from ..ops.shape import BroadcastTo, ShapeI, constant_int
 from ..ops.write import AdvancedWrite, BasicWrite
 from .engine import Sweep, rewrite_with

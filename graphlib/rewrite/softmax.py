@@ -8,6 +8,8 @@ Higham, "Accurately computing the log-sum-exp and softmax functions" (2021), equ
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..graph import Apply, Constant, TensorType, Variable
@@ -17,10 +19,10 @@ from ..ops.index import AdvancedIndex, BasicIndex
 from ..ops.labels import Labels
 from ..ops.reduce import Reduce, Top, restore_axes, sum_keeping
 from ..ops.shape import BroadcastTo, DimShuffle, dimshuffle
+from ..ops.shape_rules import Length, Shapes, known_shape
 from ..ops.write import AdvancedWrite, BasicWrite
 from .canonical import CANONICAL, sign_leaves
 from .engine import Sweep
-from .lengths import lengths_rule
 from .patterns import Capture, P, node, number_of
 from .rules import Composite, RuleSet
 from .terms import Product, factors, two_terms
@@ -42,6 +44,9 @@ class AlongAxes(Composite):
 
     def parameters(self) -> tuple:
         return self.axes
+
+    def shape_rule(self, of: Shapes, *inputs: Variable) -> Sequence[Length]:
+        return of.shape(inputs[-1])
 
     def infer(self, *inputs: Variable) -> list[TensorType]:
         return [inputs[-1].type]
@@ -73,9 +78,11 @@ class LogSoftmax(AlongAxes):
 class LogSumExp(AlongAxes):
     """log(sum(exp(x))); the axes vanish."""
 
+    def shape_rule(self, of: Shapes, *inputs: Variable) -> Sequence[Length]:
+        return [n for i, n in enumerate(of.shape(inputs[0])) if i not in self.axes]
+
     def infer(self, *inputs: Variable) -> list[TensorType]:
-        (x,) = inputs
-        return [TensorType(x.dtype, [n for i, n in enumerate(x.type.shape) if i not in self.axes])]
+        return [TensorType(inputs[0].dtype, known_shape(self, *inputs))]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
         (x,) = node.inputs
@@ -114,13 +121,6 @@ class LogSoftmaxGradient(AlongAxes):
 
 
 COMPOSITES = (Softmax, LogSoftmax, LogSumExp, SoftmaxGradient, LogSoftmaxGradient)
-
-for _cls in (Softmax, LogSoftmax, SoftmaxGradient, LogSoftmaxGradient):
-    lengths_rule(_cls, lambda lengths, node: lengths.shape(node.inputs[-1]))
-lengths_rule(
-    LogSumExp,
-    lambda lengths, node: [n for i, n in enumerate(lengths.shape(node.inputs[0])) if i not in node.op.axes],
-)
 
 
 def is_op(v: Variable, cls: type) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from ..graph import Apply, Constant, Variable
 from ..graph.types import DTYPES
 from ..ops import elementwise as ew
-from ..ops.control import GradientBarrier
+from ..ops.barriers import GradientBarrier
 from ..ops.index import AdvancedIndex, BasicIndex
 from ..ops.join import Join
 from ..ops.reduce import Reduce

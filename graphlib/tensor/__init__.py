@@ -7,11 +7,12 @@ here.
 
 from __future__ import annotations
 
-from ..gradient import Lop, Rop, grad, hessian, jacobian, verify_grad
+from ..gradient import Lop, Rop, grad, hessian, jacobian
+from ..gradient_check import verify_grad
 from ..graph import Constant, TensorType, Variable
 from ..ops import REGISTRY
 from ..ops.along_axis import flatnonzero
-from ..ops.control import disconnected_grad, zero_grad
+from ..ops.barriers import disconnected_grad, zero_grad
 from ..ops.create import alloc, fill, full, full_like, identity_like, ones, ones_like, zeros, zeros_like
 from ..ops.elementwise import clip
 from ..ops.index import tri, triu
@@ -30,7 +31,7 @@ from ..ops.shape import (
     swapaxes,
     transpose,
 )
-from . import extra_ops, nnet, numpy_functions, random, shared_randomstreams, signal, xlogx
+from . import extra_ops, nnet, numpy_functions, random, shared_randomstreams, signal, variables, xlogx
 from .constructors import *  # noqa: F403
 from .constructors import __all__ as _constructors
 
@@ -40,6 +41,7 @@ as_tensor = as_tensor_variable
 iround = round
 
 numpy_functions.install()
+variables.install()
 
 for _entry in REGISTRY.values():
     for _name in (_entry.name, *_entry.aliases):

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 import graphlib.tensor as T
+from graphlib.control import scan
 from graphlib.gradient import consider_constant, grad
 from graphlib.graph import TensorType
-from graphlib.loops import scan
 from graphlib.ops.elementwise import Cast, cast, identity, inv
 from graphlib.ops.join import Join
 from graphlib.ops.scan import OfLengths

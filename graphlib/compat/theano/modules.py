@@ -34,7 +34,7 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.gof": (_OWN + "gof",),
     "theano.gof.graph": (_OWN + "gof",),
     "theano.gof.op": (_OWN + "gof",),
-    "theano.gradient": ("graphlib.gradient",),
+    "theano.gradient": ("graphlib.gradient", "graphlib.gradient_check"),
     "theano.gpuarray": (_OWN + "cuda",),
     "theano.ifelse": ("graphlib",),
     "theano.printing": (_OWN + "printing", "graphlib.printing"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...graph import Variable
-from ...ops.elementwise import gt, switch
+from ...tensor import gt, switch
 from ..registry import register, resolve
 from ..schema import Initializer
 from .base import Layer, as_float

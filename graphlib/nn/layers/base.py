@@ -32,8 +32,8 @@ from ...errors import GraphError, InputError, ShapeError
 from ...graph import Shared, Variable
 from ...graph.shared import shared
 from ...graph.variable import Origin, fixed_origin, user_origin
-from ...ops.elementwise import cast
-from ...ops.op import as_variable
+from ...tensor import as_tensor_variable as as_variable
+from ...tensor import cast
 from ...tensor.random import RandomStreams
 from .. import schema
 from ..initializers import Constant, Fans, fans_of

@@ -9,9 +9,7 @@ from typing import Any, Literal
 
 from ...errors import InputError, ShapeError
 from ...graph import Variable
-from ...ops.elementwise import maximum
-from ...ops.index import index
-from ...ops.join import concatenate
+from ...tensor import concatenate, index, maximum
 from ..registry import register, resolve
 from .activation import Activation
 from .base import Layer, named, numbered

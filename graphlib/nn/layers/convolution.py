@@ -8,7 +8,7 @@ from typing import Literal
 
 from ...errors import ShapeError
 from ...graph import Variable
-from ...ops.convolution import conv2d
+from ...tensor import conv2d
 from ..registry import register, resolve
 from ..schema import Activation, Constraint, Count, Initializer, Regularizer
 from .base import Layer, as_float

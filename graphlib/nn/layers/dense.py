@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...graph import Variable
-from ...ops.linalg import dot
-from ...ops.reduce import max as max_
-from ...ops.shape import reshape, shape_of
+from ...tensor import dot, reshape
+from ...tensor import max as max_
+from ...tensor import shape as shape_of
 from ..registry import register, resolve
 from ..schema import Activation, Constraint, Count, Initializer, Regularizer
 from .base import Layer, as_float

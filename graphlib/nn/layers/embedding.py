@@ -8,8 +8,7 @@ import numpy as np
 
 from ...errors import DTypeError, InputError
 from ...graph import Shared, Variable
-from ...ops.elementwise import neq
-from ...ops.index import index
+from ...tensor import index, neq
 from ..registry import register
 from ..schema import Constraint, Count, Initializer, Regularizer
 from .base import Layer

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ... import tensor as T
 from ...errors import ShapeError
 from ...graph import Variable
-from ...ops import elementwise as ew
-from ...ops.create import arange
-from ...ops.linalg import dot
-from ...ops.reduce import argmax
-from ...ops.reduce import max as max_
-from ...ops.reduce import sum as sum_
-from ...ops.shape import reshape, shape_of
+from ...tensor import arange, argmax, dot, reshape
+from ...tensor import max as max_
+from ...tensor import shape as shape_of
+from ...tensor import sum as sum_
 from ..initializers import Fans, Initializer
 from ..registry import register
 from ..schema import Count, NotNegative, Positive
@@ -73,10 +71,10 @@ class RowColumnMixing(Layer):
         """The matrix P that A stands for."""
         largest = argmax(A, axis=1)
         distance = abs(arange(A.static_shape[0]).dimshuffle("x", 0) - largest.dimshuffle(0, "x"))
-        kept = ew.switch(ew.le(distance, self.window // 2), A, 0)
+        kept = T.switch(T.le(distance, self.window // 2), A, 0)
         total = sum_(kept, axis=1, keepdims=True)
-        usable = ew.and_(ew.gt(max_(A, axis=1, keepdims=True), 0), ew.gt(total, 0))
-        return ew.switch(usable, kept * (self.gain / ew.switch(usable, total, 1)), 0)
+        usable = T.and_(T.gt(max_(A, axis=1, keepdims=True), 0), T.gt(total, 0))
+        return T.switch(usable, kept * (self.gain / T.switch(usable, total, 1)), 0)
 
     def _sides(self, x: Variable) -> tuple[int, int]:
         self.dimensions(x, 2, 3, 4)

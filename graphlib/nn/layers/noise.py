@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ... import tensor as T
 from ...graph import Variable
-from ...ops import elementwise as ew
-from ...ops.op import normalize_axes
-from ...ops.shape import shape_of
+from ...graph.types import normalize_axes
+from ...tensor import shape as shape_of
 from ..registry import register
 from ..schema import NotNegative, Rate
 from .base import Layer, as_float
@@ -37,7 +37,7 @@ class Dropout(Layer):
         together = normalize_axes(axes, x.ndim, "shared_axes")
         size = [1 if axis in together else n for axis, n in enumerate(shape_of(x))]
         kept = self.streams.binomial(size=size, n=1, p=keep, dtype=x.dtype)
-        return ew.switch(kept, x / keep, 0)
+        return T.switch(kept, x / keep, 0)
 
     def output_mask(self, x: Variable, mask: Variable | None) -> Variable | None:
         return mask

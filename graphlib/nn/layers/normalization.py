@@ -8,11 +8,11 @@ import numpy as np
 
 from ...configuration import config
 from ...graph import Variable
-from ...ops.elementwise import sqr, sqrt
-from ...ops.nnet import batch_normalization_test, batch_normalization_train
-from ...ops.op import as_variable, normalize_axes
-from ...ops.reduce import mean as mean_
-from ...ops.reduce import sum as sum_
+from ...graph.types import normalize_axes
+from ...tensor import as_tensor_variable as as_variable
+from ...tensor import batch_normalization_test, batch_normalization_train, sqr, sqrt
+from ...tensor import mean as mean_
+from ...tensor import sum as sum_
 from ..registry import register
 from ..schema import Fraction, Initializer, Positive
 from .base import Layer, as_float

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...graph import Variable
-from ...ops.elementwise import switch
-from ...ops.pool import pool_2d
-from ...ops.reduce import max as max_
-from ...ops.reduce import mean
-from ...ops.reduce import sum as sum_
+from ...tensor import max as max_
+from ...tensor import mean, pool_2d, switch
+from ...tensor import sum as sum_
 from ..registry import register
 from ..schema import Count
 from .base import Layer, as_float

@@ -13,15 +13,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ... import scan
 from ...errors import InputError, ShapeError
 from ...graph import Variable
-from ...loops import scan
-from ...ops.create import alloc, zeros
-from ...ops.elementwise import switch
-from ...ops.join import concatenate
-from ...ops.linalg import dot
-from ...ops.op import as_variable
-from ...ops.shape import shape_of
+from ...tensor import alloc, concatenate, dot, switch, zeros
+from ...tensor import as_tensor_variable as as_variable
+from ...tensor import shape as shape_of
 from ..initializers import Constant, Fans, Initializer, fans_of
 from ..registry import register, resolve
 from ..schema import Activation, Constraint, Count, Regularizer

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ...errors import ShapeError
 from ...graph import Variable
-from ...ops.shape import dimshuffle, flatten, reshape, shape_of
+from ...tensor import dimshuffle, flatten, reshape
+from ...tensor import shape as shape_of
 from ..registry import register
 from ..schema import Count
 from .base import Layer

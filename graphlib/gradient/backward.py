@@ -11,45 +11,20 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
-import numpy as np
-
-from .branches import Choices
-from .errors import DisconnectedInputError, GradientError, ShapeError
-from .graph import Apply, Constant, Shared, Variable, toposort
-from .graph.substitution import literal, note_literal
-from .graph.traverse import ancestors
-from .graph.variable import warn_user
-from .ops.control import (
+from ..errors import DisconnectedInputError, GradientError, ShapeError
+from ..graph import Apply, Constant, Variable, toposort
+from ..graph.substitution import literal, note_literal
+from ..graph.traverse import ancestors
+from ..graph.variable import warn_user
+from ..ops.barriers import (
     GradientBarrier,
-    consider_constant,
-    disconnected_grad,
-    grad_clip,
-    grad_scale,
-    zero_grad,
 )
-from .ops.create import zeros_like
-from .ops.elementwise import neq, switch
-from .ops.join import stack
-from .ops.op import as_variable
-from .ops.scan_gradient import Cut, cuts_of
-from .ops.shape import reshape, shape_of
-from .rewrite import stabilized
-
-__all__ = [
-    "Lop",
-    "Rop",
-    "consider_constant",
-    "disconnected_grad",
-    "grad",
-    "grad_clip",
-    "grad_scale",
-    "hessian",
-    "jacobian",
-    "subgraph_grad",
-    "verify_grad",
-    "zero_grad",
-]
-
+from ..ops.create import zeros_like
+from ..ops.elementwise import neq, switch
+from ..ops.op import as_variable
+from ..rewrite import stabilized
+from .branches import Choices
+from .cuts import Cut, cuts_of
 
 _DISCONNECT = GradientBarrier("disconnect")
 
@@ -61,7 +36,7 @@ def _stable(results: list[Variable], stop_at: Collection[Variable]) -> list[Vari
     return stabilized(results, stop_at) if _sees_through.get() else results
 
 
-def _listed(value: Any) -> list:
+def listed(value: Any) -> list:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
@@ -207,7 +182,7 @@ def grad(
         seeds.setdefault(cost, _one(cost))
     elif not seeds:
         raise GradientError("grad: pass a cost, or known_grads")
-    constants = _listed(consider_constant) if consider_constant is not None else []
+    constants = listed(consider_constant) if consider_constant is not None else []
     results = _gradients(
         seeds,
         targets,
@@ -277,7 +252,7 @@ def _gradients(
                 results.append(None)
                 continue
         results.append(_nothing(v))
-    _note_literal(
+    note_derivation(
         results,
         [*seeds, *seeds.values(), *targets, *constants, *known, *end],
         lambda to: _gradients(
@@ -293,7 +268,7 @@ def _gradients(
     return results
 
 
-def _note_literal(
+def note_derivation(
     results: Sequence[Variable | None],
     given: Iterable[Variable],
     derive: Callable[[Mapping[Variable, Variable]], Sequence[Variable | None]],
@@ -376,15 +351,15 @@ def Lop(
 ) -> Any:
     """The transposed Jacobian of ``f`` by ``wrt`` times ``eval_points`` (shaped as ``f``): a row vector times
     the Jacobian."""
-    outputs = _listed(f)
-    points = [as_variable(p) for p in _listed(eval_points)]
+    outputs = listed(f)
+    points = [as_variable(p) for p in listed(eval_points)]
     if len(points) != len(outputs):
         raise GradientError(f"Lop: {len(outputs)} outputs need as many eval_points, got {len(points)}")
     seeds: dict[Variable, Variable] = {}
     for v, p in zip(outputs, points, strict=True):
         seeds[v] = seeds[v] + p if v in seeds else p
-    constants = _listed(consider_constant) if consider_constant is not None else []
-    result = _gradients(seeds, _listed(wrt), constants, disconnected_inputs)
+    constants = listed(consider_constant) if consider_constant is not None else []
+    result = _gradients(seeds, listed(wrt), constants, disconnected_inputs)
     return result if isinstance(wrt, (list, tuple)) else result[0]
 
 
@@ -392,8 +367,8 @@ def Rop(
     f: Any, wrt: Any, eval_points: Any, disconnected_outputs: str = "raise", consider_constant: Any = None
 ) -> Any:
     """The Jacobian of ``f`` by ``wrt`` times ``eval_points`` (shaped as ``wrt``)."""
-    inputs, points = _listed(wrt), [as_variable(p) for p in _listed(eval_points)]
-    written = _listed(f)
+    inputs, points = listed(wrt), [as_variable(p) for p in listed(eval_points)]
+    written = listed(f)
     outputs = _stable(written, stop_at=inputs)
     if len(points) != len(inputs):
         raise GradientError(f"Rop: {len(inputs)} variables need as many eval_points, got {len(points)}")
@@ -409,7 +384,7 @@ def Rop(
         u = zeros_like(out)
         dummy = _free(u)
         rows, connected = backward(
-            {out: dummy}, inputs, _listed(consider_constant) if consider_constant is not None else ()
+            {out: dummy}, inputs, listed(consider_constant) if consider_constant is not None else ()
         )
         pairs = [(rows[v], p) for v, p in zip(inputs, points, strict=True) if v in rows]
         if not pairs:
@@ -424,8 +399,8 @@ def Rop(
             seeds[row] = seeds[row] + point if row in seeds else point
         total, _ = backward(seeds, [dummy])
         results.append(total.get(dummy, zeros_like(out)))
-    constants = _listed(consider_constant) if consider_constant is not None else []
-    _note_literal(
+    constants = listed(consider_constant) if consider_constant is not None else []
+    note_derivation(
         results,
         [*written, *inputs, *points, *constants],
         lambda to: Rop(
@@ -441,137 +416,6 @@ def Rop(
 
 def _free(u: Variable) -> Variable:
     """A variable of its own with the value of ``u``, to differentiate by."""
-    from .ops.elementwise import identity
+    from ..ops.elementwise import identity
 
     return identity(u)
-
-
-def jacobian(
-    expression: Variable, wrt: Any, consider_constant: Any = None, disconnected_inputs: str = "raise"
-) -> Any:
-    """The derivatives of each element of a vector (or scalar) by each element of ``wrt``: shape (n,
-    *wrt.shape).
-
-    The rows are built one by one where n is known while the graph is built, else in a loop over them, in
-    which only products with the transposed Jacobian are computed.
-    """
-    single = isinstance(wrt, Variable)
-    targets = _listed(wrt)
-    if expression.ndim == 0:
-        return grad(expression, wrt, consider_constant, disconnected_inputs)
-    if expression.ndim != 1:
-        raise ShapeError(
-            f"jacobian: the expression must be a vector, not {expression.describe()}; flatten it"
-        )
-    n = expression.type.shape[0]
-    if n is None:
-        result = _rows_in_a_loop(expression, targets, consider_constant, disconnected_inputs)
-    elif n:
-        rows = [grad(expression[i], targets, consider_constant, disconnected_inputs) for i in range(n)]
-        result = [stack([row[k] for row in rows]) for k in range(len(targets))]
-    else:
-        result = [zeros_like(reshape(v, (1, *shape_of(v))))[:0] for v in targets]
-    constants = _listed(consider_constant) if consider_constant is not None else []
-    _note_literal(
-        result,
-        [expression, *targets, *constants],
-        lambda to: jacobian(to[expression], [to[v] for v in targets], [to[v] for v in constants], "ignore"),
-    )
-    return result[0] if single else result
-
-
-def _rows_in_a_loop(
-    expression: Variable, targets: list[Variable], consider_constant: Any, disconnected_inputs: str
-) -> list[Variable]:
-    from .loops import scan
-    from .ops.create import arange
-
-    # all rows are of one value, so random draws in it are passed on: what a step closes over is drawn anew
-    drawn = [
-        v
-        for node in toposort([expression])
-        if any(isinstance(i, Shared) and i.default_update is not None for i in node.inputs)
-        for v in node.outputs
-    ]
-
-    def row(i: Variable, *_: Variable) -> list[Variable]:
-        return grad(expression[i], targets, consider_constant, disconnected_inputs)
-
-    rows, _ = scan(row, arange(expression.shape[0]), non_sequences=drawn, name="jacobian", return_list=True)
-    return rows
-
-
-def hessian(
-    cost: Variable, wrt: Any, consider_constant: Any = None, disconnected_inputs: str = "raise"
-) -> Any:
-    """The matrix of second derivatives of a scalar cost by a vector (or each of several vectors)."""
-    single = isinstance(wrt, Variable)
-    results = []
-    for v in _listed(wrt):
-        if v.ndim != 1:
-            raise ShapeError(f"hessian: {v.describe()} must be a vector; flatten it")
-        results.append(
-            jacobian(grad(cost, v, consider_constant, disconnected_inputs), v, consider_constant, "ignore")
-        )
-    return results[0] if single else results
-
-
-def verify_grad(
-    fun: Callable[..., Variable],
-    pt: Sequence[Any],
-    n_tests: int = 2,
-    rng: Any = None,
-    eps: float | None = None,
-    out_type: str | None = None,
-    abs_tol: float | None = None,
-    rel_tol: float | None = None,
-    mode: str | None = None,
-) -> None:
-    """Hold the gradient of ``fun`` at the point ``pt`` (arrays) against central differences along random
-    projections.
-
-    Raises GradientError with both numbers where they differ by more than the tolerances (defaults by dtype).
-    """
-    from .compile.function import function
-    from .graph import TensorType
-
-    rng = rng if rng is not None else np.random.RandomState(0)
-    points = [np.array(p) for p in pt]
-    points = [p.astype("float64") if p.dtype.kind == "f" and p.dtype.itemsize < 4 else p for p in points]
-    single = any(p.dtype == np.float32 for p in points)
-    step = eps if eps is not None else 1e-2 if single else 1e-6
-    abs_tol = abs_tol if abs_tol is not None else 1e-2 if single else 1e-6
-    rel_tol = rel_tol if rel_tol is not None else 1e-2 if single else 1e-6
-    inputs = [TensorType(p.dtype, p.shape)(f"input {i}") for i, p in enumerate(points)]
-    output = fun(*inputs)
-    if isinstance(output, (list, tuple)):
-        raise GradientError("verify_grad: the function must return one variable")
-    projection = TensorType(output.dtype, (None,) * output.ndim)("projection")
-    cost = (output * projection).sum()
-    floats = [i for i, p in enumerate(points) if p.dtype.kind == "f"]
-    value = function(inputs, output, mode=mode, on_unused_input="ignore")
-    gradient = function(
-        [*inputs, projection],
-        grad(cost, [inputs[i] for i in floats], disconnected_inputs="ignore"),
-        mode=mode,
-        on_unused_input="ignore",
-    )
-    for _ in range(n_tests):
-        weights = np.asarray(rng.uniform(0.5, 1.5, value(*points).shape), dtype=output.dtype)
-        symbolic = gradient(*points, weights)
-        for i, g in zip(floats, symbolic, strict=True):
-            flat = points[i].reshape(-1)
-            for k in range(flat.size):
-                moved = []
-                for sign in (1, -1):
-                    shifted = [p.copy() for p in points]
-                    shifted[i].reshape(-1)[k] += sign * step
-                    moved.append(np.sum(value(*shifted).astype("float64") * weights))
-                numeric = (moved[0] - moved[1]) / (2 * step)
-                got = float(np.asarray(g).reshape(-1)[k])
-                if not abs(got - numeric) <= abs_tol + rel_tol * max(abs(got), abs(numeric)):
-                    raise GradientError(
-                        f"verify_grad: the gradient of {output.describe()} by element {k} of input {i} is "
-                        f"{got}, "
-                        f"finite differences (step {step}) give {numeric}"
-                    )

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .errors import InputError, ShapeError
-from .graph import Apply, Constant, Variable, clone, toposort
-from .graph.types import promote
-from .ops.create import alloc
-from .ops.elementwise import cast, switch
-from .ops.join import concatenate
-from .ops.op import as_variable
-from .ops.scan import OfLengths, Scan, State, has_computed_lengths, is_computed, settled
-from .ops.shape import reshape
-from .rewrite import stabilized
+from ..errors import InputError, ShapeError
+from ..graph import Apply, Constant, Variable, clone, toposort
+from ..graph.types import promote
+from ..ops.create import alloc
+from ..ops.elementwise import cast, switch
+from ..ops.join import concatenate
+from ..ops.lengths import Lengths
+from ..ops.op import as_variable
+from ..ops.scan import OfLengths, Scan, State, has_computed_lengths, is_computed, settled
+from ..ops.shape import reshape
+from ..rewrite import stabilized
 
 __all__ = ["ifelse"]
 
@@ -87,8 +88,6 @@ def _shapes(
     Lengths that must be computed are computed in their branch, if that is taken, as shapes are compared
     and indices looked at for them.
     """
-    from .rewrite.lengths import Lengths
-
     lengths = Lengths()
     named = [[lengths.shape(v) for v in pair] for pair in pairs]
     wanted: list[list[Variable]] = [[], []]
@@ -138,8 +137,6 @@ class Branch:
 
     def values(self) -> tuple[Variable, ...]:
         """The results, of the same shapes; zeros where the branch is not taken."""
-        from .rewrite.lengths import Lengths
-
         lengths = Lengths()
         shapes = [lengths.shape(v) for v in self.results]
         found = iter(self.numbers([lengths.length(n) for shape in shapes for n in shape if is_computed(n)]))

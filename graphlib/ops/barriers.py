@@ -11,6 +11,7 @@ import numpy as np
 from ..graph import Apply, TensorType, Variable
 from ..scalar.lowered import Operand, Pull
 from .op import Op, Sample, as_variable, register
+from .shape_rules import same_shape
 
 
 class GradientBarrier(Op):
@@ -25,6 +26,8 @@ class GradientBarrier(Op):
 
     def parameters(self) -> tuple:
         return (self.kind, *self.settings)
+
+    shape_rule = same_shape
 
     def infer(self, x: Variable) -> list[TensorType]:
         return [x.type]

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .conditional import Branch
-from .errors import InputError, ShapeError
-from .graph import Apply, Constant, Shared, Variable, clone, graph_inputs, toposort
-from .graph.variable import newest
-from .ops.elementwise import cast, minimum
-from .ops.index import basic_index
-from .ops.op import as_variable
-from .ops.scan import (
+from ..errors import InputError, ShapeError
+from ..graph import Apply, Constant, Shared, Variable, clone, graph_inputs, toposort
+from ..graph.variable import newest
+from ..ops.elementwise import cast, minimum
+from ..ops.fitting import fitting
+from ..ops.index import basic_index
+from ..ops.op import as_variable
+from ..ops.scan import (
     FirstRows,
     Scan,
     State,
@@ -29,8 +29,9 @@ from .ops.scan import (
     row_lengths,
     settled,
 )
-from .ops.shape import as_length, constant_int, dimshuffle, shape_i
-from .rewrite import stabilized
+from ..ops.shape import as_length, constant_int, dimshuffle, shape_i
+from ..rewrite import stabilized
+from .ifelse import Branch
 
 __all__ = ["foldl", "foldr", "map", "reduce", "scan", "until"]
 
@@ -267,8 +268,6 @@ def _taken_apart(returned: Any, what: str) -> tuple[list[Variable], dict[Shared,
 def _same_as_initial(v: Variable, info: _Output, k: int, what: str) -> Variable:
     if not info.inner:
         return one_of_its_shapes(v)
-    from .compile.arguments import fitting
-
     last = info.inner[0]
     v = fitting(
         v,
@@ -320,8 +319,6 @@ class _Builder:
         name: str | None,
         mark: int,
     ) -> None:
-        from .compile.arguments import fitting
-
         self.n, self.rows, self.outer_rows = n, rows, outer_rows
         self.infos, self.outputs, self.stop, self.truncate = infos, outputs, stop, truncate
         self.name, self.mark = name, mark

@@ -5,74 +5,32 @@ It goes over the rows that the forward loop kept, and over values that it is mad
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from ..errors import ShapeError
-from ..graph import Apply, Constant, Variable, clone, toposort
-from .create import arange, zeros, zeros_like
-from .elementwise import cast, eq, lt, minimum, neq, switch
-from .index import BasicIndex, basic_index
-from .join import concatenate
-from .scan import Results, Scan, State, has_computed_lengths, leaves_of, row_lengths, settled
-from .shape import BroadcastTo, constant_int, dimshuffle
-from .write import BasicWrite
-
-
-@dataclass(frozen=True)
-class Cut:
-    """The row of an output, or with None all of its rows, that a gradient does not go through."""
-
-    of_state: bool
-    number: int
-    row: Variable | None
-
-    def leaves(self, steps: Variable) -> Variable:
-        """For each step whether its row is left as it is."""
-        if self.row is None:
-            return zeros((steps,), "bool")
-        return neq(arange(steps), switch(lt(self.row, 0), self.row + steps, self.row))
-
-
-def cuts_of(constants: Iterable[Variable]) -> dict[Apply, list[Cut]]:
-    """The loops that some of ``constants`` are outputs of, or rows of them such as ``samples[-1]``."""
-    found: dict[Apply, list[Cut]] = {}
-    for v in constants:
-        row: Variable | None = None
-        if _is_index(v, "index"):
-            v, row = v.owner.inputs
-        history = v
-        start = 0
-        if _is_index(v, (True, False, 1)):
-            history, start = v.owner.inputs[0], constant_int(v.owner.inputs[1])
-        node = history.owner
-        if node is None or not isinstance(node.op, Scan):
-            continue
-        results = node.op.results(node)
-        if history in results.last and row is None:
-            cut = Cut(True, results.last.index(history), Constant(-1, dtype="int64"))
-        elif history in results.mapped and start == 0:
-            cut = Cut(False, results.mapped.index(history), row)
-        elif history in results.histories and start == node.op.states[results.histories.index(history)].depth:
-            cut = Cut(True, results.histories.index(history), row)
-        else:
-            continue
-        found.setdefault(node, []).append(cut)
-    return found
-
-
-def _is_index(v: Variable, first: Any) -> bool:
-    """Whether a variable is an index of the first axis alone, with that entry."""
-    op = v.owner.op if v.owner is not None else None
-    return isinstance(op, BasicIndex) and op.entries[0] == first and not any(op.entries[1:])
-
-
-def is_zero(v: Variable) -> bool:
-    """Whether a variable is seen to be zero everywhere."""
-    while v.owner is not None and isinstance(v.owner.op, BroadcastTo):
-        v = v.owner.inputs[0]
-    return isinstance(v, Constant) and v.data.size == 1 and not v.data.any()
+from ..graph import Apply, Variable, clone, toposort
+from ..ops.create import zeros_like
+from ..ops.elementwise import cast, eq, minimum, switch
+from ..ops.index import basic_index
+from ..ops.join import concatenate
+from ..ops.lengths import Lengths
+from ..ops.op import GRADIENT_RULES
+from ..ops.scan import (
+    Results,
+    Scan,
+    State,
+    extended,
+    has_computed_lengths,
+    leaves_of,
+    outer_of,
+    row_lengths,
+    settled,
+)
+from ..ops.shape import constant_int, dimshuffle
+from ..ops.write import BasicWrite
+from .backward import backward
+from .cuts import Cut, is_zero
 
 
 def _fresh(v: Variable, name: str | None = None) -> Variable:
@@ -111,8 +69,6 @@ class Backward:
             self.own.update(n.outputs)
 
     def results(self) -> list[Variable | None]:
-        from ..gradient import backward
-
         op = self.op
         wrt = [v for v in op.inputs if v.type.is_float]
         history_rows = [
@@ -310,8 +266,6 @@ def _add_seed(seeds: dict[Variable, Variable], v: Variable, terms: list[Variable
 
 
 def _is_length_of(n: Variable, x: Variable) -> bool:
-    from ..rewrite.lengths import Lengths
-
     lengths = Lengths()
     return lengths.of_scalar(n) == lengths.shape(x)[0]
 
@@ -353,50 +307,25 @@ def loop(
     )
 
 
-def _outer_of(op: Scan, node: Apply) -> tuple[dict[Variable, Variable], set[Variable]]:
-    """The outer variables of a loop's inner inputs, and which of these have a leading axis of steps there."""
-    parts = op.parts(node)
-    outer = dict(zip(op.rows, parts.sequences, strict=True))
-    for taps, initial in zip(op.taps, parts.initial, strict=True):
-        outer.update(dict.fromkeys(taps, initial))
-    moving = set(outer)
-    outer.update(zip(op.invariants, parts.invariants, strict=True))
-    return outer, moving
-
-
 def _has_steady_shape(v: Variable, op: Scan, node: Apply) -> bool:
     """Whether an inner variable has the same shape at each step, known before the first one, so that the
     loop can keep its values."""
     if has_computed_lengths(v):
         return False
     try:
-        row_lengths([v], *_outer_of(op, node))
+        row_lengths([v], *outer_of(op, node))
     except ShapeError:
         return False
     return True
 
 
-def extended(op: Scan, node: Apply, extra: Sequence[Variable]) -> Apply:
-    """The same loop with more inner variables as mapped outputs."""
-    parts = op.parts(node)
-    lengths = row_lengths(list(extra), *_outer_of(op, node))
-    cut = len(op.states) + op.mapped
-    more = Scan(
-        op.inputs,
-        [*op.outputs[:cut], *extra, *op.outputs[cut:]],
-        op.sequences,
-        op.states,
-        op.mapped + len(extra),
-        op.until,
-        op.truncate,
-        op,
-        op.carries,
-        op.name,
-        op.lazy,
-    )
-    return more.make_node(
-        parts.n, *parts.sequences, *parts.initial, *parts.lengths, *lengths, *parts.invariants
-    )
+def _gradient(
+    op: Scan, node: Apply, grads: list[Variable], cuts: Sequence[Cut] = ()
+) -> list[Variable | None]:
+    """For each input of a loop its gradient, given those of the outputs."""
+    return Backward(op, node, grads, cuts).results()
 
 
-__all__ = ["Backward", "Cut", "cuts_of"]
+GRADIENT_RULES[Scan] = _gradient
+
+__all__ = ["Backward"]

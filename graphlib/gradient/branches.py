@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .graph import Apply, Constant, Variable
-from .ops.control import GradientBarrier
-from .ops.elementwise import Cast, Elementwise, switch
-from .ops.reduce import Reduce, broadcast_like
-from .ops.scan_gradient import is_zero
-from .ops.shape import BroadcastTo, DimShuffle, Reshape, SpecifyShape
+from ..graph import Apply, Constant, Variable
+from ..ops.barriers import GradientBarrier
+from ..ops.elementwise import Cast, Elementwise, switch
+from ..ops.reduce import Reduce, broadcast_like
+from ..ops.shape import BroadcastTo, DimShuffle, Reshape, SpecifyShape
+from .cuts import is_zero
 
 #: elementwise functions that some number, or their derivative, is infinite or NaN for
 _UNBOUNDED = frozenset(
