@@ -51,7 +51,7 @@ def check_size(decompressed: int, name: str) -> None:
     """DataError if so many bytes are more than `MOST`."""
     if decompressed > MOST:
         raise DataError(
-            f"{name}: more than {MOST >> 30} GiB after decompression; that is no data set of these tutorials"
+            f"{name}: more than {MOST >> 30} GiB after decompression; no data set here is so large"
         )
 
 

@@ -1,4 +1,4 @@
-"""The command line that the tutorials share: its options and their checks, continuing a run with the
+"""The command line of programs that train: its options and their checks, continuing a run with the
 settings it was started with, and errors as one line a person understands (exit code 2) in place of a
 traceback.
 """
@@ -157,10 +157,10 @@ PREDICTIONS = """
   {program} --predict four.png    ask it which digit a picture shows"""
 
 
-#: The option --dataset of the tutorials on MNIST, and its help.
+#: The option --dataset of programs on MNIST, and its help.
 MNIST = (
     "--dataset",
-    "other images than the MNIST that comes with the tutorials: a folder or archive of four IDX files "
+    "other images than MNIST: a folder or archive of four IDX files "
     "(Fashion-MNIST, EMNIST, QMNIST), mnist.npz, mnist.pkl.gz, or a table (.csv) with a label and pixels in "
     "each row; of any size, and of any classes",
 )
@@ -181,17 +181,19 @@ def make_parser(
     files: str = "best_model.npz (the parameters that were best in validation), filters.png (what the units "
     "of the first layer look for)",
 ) -> Parser:
-    """The parser of the tutorial `name`, with the options every tutorial has; add the model's own to it.
+    """The parser of a program that trains, with the options that all have; add the model's own to it.
+
+    Without --out the results go to the folder output/`name`.
 
     Args:
         epochs, batch_size, learning_rate: defaults; None where there is no such option.
         data: the name of the option that says where the data are, and its help; None for no such option.
         predicts: whether the model names digits, so that --predict is an option.
-        does: what the tutorial does, a verb.
-        examples: more lines of examples, where ``{program}`` stands for how the tutorial is started.
-        files: the files in the folder --out that the tutorial writes besides those that all write.
+        does: what the program does, a verb.
+        examples: more lines of examples, where ``{program}`` stands for how the program is started.
+        files: the files in the folder --out that the program writes besides those that all write.
     """
-    program = f"python tutorials/{name}.py"
+    program = f"python {sys.argv[0]}"
     more = (PREDICTIONS * predicts + examples).format(program=program)
     results = (
         f"The folder --out holds {files}, learning_curve.png and .csv, checkpoint.npz (for --resume)"
@@ -291,7 +293,7 @@ def options_of_run(options: argparse.Namespace, *free: str) -> argparse.Namespac
     Args:
         free: names of options that do not concern the model, and stay as they are.
 
-    UserError if the run's checkpoint is missing, damaged, or another tutorial's, or if an option that was
+    UserError if the run's checkpoint is missing, damaged, or another program's, or if an option that was
     given contradicts it.
     """
     path = options.out / CHECKPOINT
@@ -313,7 +315,7 @@ def _saved_settings(options: argparse.Namespace) -> dict[str, Any]:
     progress, _ = read_checkpoint(path)
     saved = progress["settings"]
     if saved.keys() != settings_of(options).keys():
-        raise UserError(f"{path} was written by another tutorial: give the --out of the run to resume")
+        raise UserError(f"{path} was written by another program: give the --out of the run to resume")
     for action in options.parser.options():
         if action.dest in saved and not _is_value(action, saved[action.dest]):
             raise UserError(
@@ -370,7 +372,7 @@ def main(
     tasks: Mapping[str, Callable[[argparse.Namespace], None]],
     arguments: Sequence[str] | None = None,
 ) -> int:
-    """Runs a tutorial from its command line and returns its exit code.
+    """Runs a program from its command line and returns its exit code.
 
     It trains, unless one of the `tasks` is asked for, which are named after their options.
 

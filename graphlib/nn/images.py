@@ -1,4 +1,4 @@
-"""Pictures in and out of the tutorials: filters tiled into one image, a photograph, and a user's own picture
+"""Pictures in and out of programs: filters tiled into one image, a photograph, and a user's own picture
 made into a digit as MNIST's were made. Uses NumPy and Pillow only.
 """
 

@@ -41,7 +41,7 @@ class Provenance:
     def dictionary(self, name: str) -> dict[int, str]:
         """The symbols of a dictionary by their indices; UserError if the run has none of this name."""
         if name not in self.dictionaries:
-            raise UserError(f"the run on {self.origin} has no {name}: it belongs to another tutorial")
+            raise UserError(f"the run on {self.origin} has no {name}: it belongs to another program")
         return dict(enumerate(self.dictionaries[name]))
 
     def check(self, loaded: "Provenance", doing: str) -> None:

@@ -1,6 +1,4 @@
-"""What the tutorials read and write: arrays in .npz files, and any file written so that a kill never leaves
-half of one. The other shared parts of the tutorials build on it.
-"""
+"""What runs read and write: arrays in .npz files, and any file such that a kill never leaves half of one."""
 
 import os
 from collections.abc import Callable, Mapping

@@ -304,8 +304,8 @@ class Outcome:
     reason: str
     epochs: float
     seconds: float
-    kept: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
-    curve: LearningCurve | None = field(default=None, repr=False)
+    kept: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    curve: LearningCurve | None = field(default=None, repr=False, compare=False)
 
 
 def train_stages(

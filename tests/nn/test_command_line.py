@@ -217,7 +217,7 @@ def test_other_options_of_a_resumed_run_may_not_change(folder, capsys, arguments
 def test_checkpoint_of_another_tutorial(folder, capsys):
     plain = make_parser("", name="logistic_sgd", epochs=1, batch_size=600, learning_rate=0.13)
     assert command_line.main(plain, no_call, PREDICT, ["--resume", "--out", str(folder)]) == 2
-    assert "written by another tutorial" in capsys.readouterr().err
+    assert "written by another program" in capsys.readouterr().err
 
 
 def test_nothing_to_resume(tmp_path, capsys):

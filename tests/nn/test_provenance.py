@@ -18,7 +18,7 @@ def test_what_was_written_is_read(tmp_path):
     read = provenance.read(tmp_path)
     assert (read.origin, read.fingerprint, [*read.image_shape]) == ("a text", "0f", [5, 3])
     assert read.dictionary("characters") == {0: "\n", 1: "é", 2: "“"}
-    with pytest.raises(UserError, match="the run on a text has no words: it belongs to another tutorial"):
+    with pytest.raises(UserError, match="the run on a text has no words: it belongs to another program"):
         read.dictionary("words")
 
 

@@ -7,6 +7,7 @@ import fcntl
 import math
 import os
 import pty
+import shutil
 import signal
 import struct
 import subprocess
@@ -338,6 +339,21 @@ def test_killed_twice(tmp_path, undisturbed):
     killed(tmp_path, "step=50")
     killed(tmp_path, "step=50", "--resume")
     assert finish(tmp_path) == undisturbed
+
+
+def test_run_of_an_older_version_goes_on(tmp_path):
+    """old_run was killed at minibatch 100 when the loop was the tutorials' own (commit bc18351:
+    ``python tests/tutorials/numpy_run.py old_run step=100``). To the last digits, as machines may round alike
+    or not."""
+    shutil.copytree(Path(__file__).with_name("old_run"), tmp_path, dirs_exist_ok=True)
+    assert 0 < len((tmp_path / "learning_curve.csv").read_text().splitlines()) < 300
+    finish(tmp_path)
+    run(Classifier(), tmp_path / "alone")
+    for name in ("checkpoint.npz", "best_model.npz"):
+        with np.load(tmp_path / name) as resumed, np.load(tmp_path / "alone" / name) as alone:
+            assert resumed.files == alone.files
+            for each in set(alone.files) - {"progress"}:
+                np.testing.assert_allclose(resumed[each], alone[each], rtol=1e-4, atol=1e-6)
 
 
 def test_finished_run_can_be_prolonged(tmp_path, undisturbed):

@@ -22,6 +22,7 @@ SMALL = {
     "mnist_perceptron": ("--limit 300 --batch-size 50", {"loss", "error"}),
     "mnist_mixing": ("--limit 300 --batch-size 50", {"loss", "error"}),
     "mnist_tanh": ("--limit 300", {"loss", "error"}),
+    "regression": ("", {"loss"}),
     "multitask": ("", {"loss", "kind_loss", "width_loss", "kind_error"}),
     "digits_perceptron": ("", {"loss", "error"}),
     "digits_cnn": ("--limit 300", {"loss", "error"}),
@@ -36,7 +37,7 @@ SMALL = {
 
 def test_every_program_is_tested():
     programs = {path.stem for path in FOLDER.glob("*.py")} - {"_checkout"}
-    # The deep net's ten million weights take too long for a test; its run is in docs/layers-results.md.
+    # The deep net's ten million weights take too long for a test; its run is in docs/layer-programs.md.
     assert programs == {name.split()[0] for name in SMALL} | {"mnist_deep"}
 
 

@@ -532,4 +532,4 @@ def test_model_of_another_tutorial(trained, capsys):
     for tutorial, task in ((rnnslu, "--predict"), (char_lstm, "--sample"), (rnnrbm, "--sample")):
         assert tutorial.main([task, "--out", str(folder)]) == 2
         err = capsys.readouterr().err
-        assert "model.npz" in err or "was written by another tutorial" in err
+        assert "model.npz" in err or "was written by another program" in err

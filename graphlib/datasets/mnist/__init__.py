@@ -57,10 +57,10 @@ SOURCES = [
 def load(source: str | os.PathLike | None = None) -> Dataset:
     """The training, validation and test set: of MNIST, 50,000, 10,000 and 10,000 digits.
 
-    A pixel of a byte is divided by 256, as in the tutorials' mnist.pkl.gz (so the largest is 255/256): either
-    source gives the same numbers, and the division is exact. Where the source has no validation set of its
-    own, it is the end of the training set, as long as the test set (the tutorials' split) or, where that is
-    more than half, a sixth of it; of tables it is drawn at random, always the same.
+    A pixel of a byte is divided by 256, as in the Deep Learning Tutorials' mnist.pkl.gz (so the largest is
+    255/256): either source gives the same numbers, and the division is exact. Where the source has no
+    validation set of its own, it is the end of the training set, as long as the test set (those tutorials'
+    split) or, where that is more than half, a sixth of it; of tables it is drawn at random, always the same.
 
     Args:
         source: None for MNIST, see `graphlib.datasets.location`; else
