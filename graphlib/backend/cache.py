@@ -79,6 +79,32 @@ def kept(name: str, load: Callable[[Path], Loaded], make: Callable[[Path], Loade
         ) from error
 
 
+def found(name: str) -> Path | None:
+    """The whole file of that name in the cache, if there is one; it counts as used."""
+    cache = _cache(name[:2])
+    path = cache / name if cache else None
+    if path is None or not _is_whole(path):
+        return None
+    _note_use(path)
+    return path
+
+
+def noted(name: str) -> bytes | None:
+    """What ``note`` has noted under a name, if it is there."""
+    path = found(name)
+    return None if path is None else unsealed(path)
+
+
+def note(name: str, data: bytes) -> None:
+    """Keep a few bytes in the cache, where there is one: without them things are made anew."""
+    cache = _cache(name[:2])
+    with contextlib.suppress(OSError):
+        if cache:
+            for folder in (cache.parent, cache):
+                folder.mkdir(mode=0o700, exist_ok=True)
+            write(cache / name, data)
+
+
 def sealed(data: bytes) -> bytes:
     """A file's content with its hash at the end."""
     return data + hashlib.sha256(data).digest()
@@ -197,4 +223,4 @@ def _is_whole(path: Path) -> bool:
     return hashlib.sha256(data[:-_HASH]).digest() == data[-_HASH:]
 
 
-__all__ = ["kept", "key_of", "sealed", "unsealed", "write"]
+__all__ = ["found", "kept", "key_of", "note", "noted", "sealed", "unsealed", "write"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from ..backend.c.scalar import (
@@ -14,6 +16,7 @@ from ..backend.c.scalar import (
     print_function,
     print_op,
 )
+from ..scalar.functions import is_costly
 from ..scalar.integer import Symbol
 from ..scalar.reductions import REDUCERS
 from ..schedule.arrays import Memory
@@ -38,8 +41,11 @@ from ..schedule.statements import (
     Target,
     Totals,
     Watch,
+    expressions,
+    statements,
 )
-from .text import Text, comment, indented
+from .text import Text, indented
+from .units import Unit
 
 
 class Body:
@@ -68,7 +74,7 @@ class Body:
             Totals: self._totals,
             AddRows: self._add_rows,
             TakeTotals: self._take_totals,
-            Part: lambda s: [f"s->{self.kernel}_part{s.number}[chunk] = {s.name};"],
+            Part: lambda s: [f"{self.part(s)}[chunk] = {s.name};"],
             Loop: self._loop,
         }
 
@@ -128,7 +134,7 @@ class Body:
     # long sums into memory
 
     def _totals(self, s: Totals) -> list[str]:
-        start = f"double *const restrict {s.name} = (double *)s->totals + {self.text.poly(s.offset)};"
+        start = f"double *const restrict {s.name} = {self.totals()} + {self.text.poly(s.offset)};"
         if s.by_rows:
             return [start, f"int64_t {s.name}_rows = 0, {s.name}_runs = 0;"]
         return [start, f"{self._each(s.name, s)} = 0;"]
@@ -183,49 +189,131 @@ class Body:
 
 
 class KernelBody(Body):
-    """The inside of a kernel, which has the pointers and lengths that it uses as variables of its own."""
+    """The inside of a kernel, which names what it is handed: arrays p0, p1, … and lengths n0, n1, …
+
+    Those are ``arrays``, each with its C type and whether anything is written to it, and ``lengths``, by what
+    they are to the caller.
+    """
 
     def __init__(self, kernel: Kernel, pointer: Callable[[Memory], str], length: Callable[[Symbol], str]):
         super().__init__(pointer, length)
         self.kernel = kernel.name
-        #: the type of each pointer, and whether anything is written through it
-        self.pointers: dict[str, tuple[str, bool]] = {}
-        self.lengths: dict[str, None] = {}
+        self.arrays: dict[str, tuple[int, str, bool]] = {}
+        self.lengths: dict[str, int] = {}
+
+    def given(self, array: str, c_type: str, written: bool) -> str:
+        """The kernel's own name of an array that it is handed."""
+        number, _, before = self.arrays.get(array, (len(self.arrays), c_type, False))
+        self.arrays[array] = number, c_type, before or written
+        return f"p{number}"
 
     def target(self, target: Target, written: bool = False) -> str:
-        name = super().target(target, written)
-        if not isinstance(target, str):
-            before = self.pointers.get(name, ("", False))[1]
-            self.pointers[name] = C_TYPES[target.dtype], before or written
-        return name
+        if isinstance(target, str):
+            return target
+        return self.given(self.pointer(target.memory), C_TYPES[target.dtype], written)
+
+    def totals(self) -> str:
+        """The memory in which totals are kept."""
+        return self.given("s->totals", "double", True)
+
+    def part(self, s: Part) -> str:
+        """The array of the chunks' parts of a result."""
+        return self.given(f"s->{self.kernel}_part{s.number}", C_TYPES[s.dtype], True)
 
     def _symbol(self, symbol: Symbol) -> str:
-        name = super()._symbol(symbol)
-        if not symbol.is_index:
-            self.lengths[name] = None
-        return name
+        if symbol.is_index:
+            return symbol.name
+        name = self.length(symbol)
+        return f"n{self.lengths.setdefault(name, len(self.lengths))}"
 
 
-def function(
-    kernel: Kernel, state: str, pointer: Callable[[Memory], str], length: Callable[[Symbol], str]
-) -> str:
-    """The C function of a kernel; ``state`` is the type of the struct that has all pointers and lengths."""
+@dataclass(frozen=True)
+class Nest:
+    """A kernel as a C function, and what whoever calls it hands over."""
+
+    unit: Unit
+    arrays: tuple[str, ...]
+    lengths: tuple[str, ...]
+
+
+def nest(kernel: Kernel, pointer: Callable[[Memory], str], length: Callable[[Symbol], str]) -> Nest:
+    """The C function of a kernel; ``pointer`` and ``length`` say what the caller has them as."""
     body = KernelBody(kernel, pointer, length)
     lines = body.lines(kernel.body)
     turns = body.text.factor(kernel.turns) if kernel.turns is not None else None
-    head = ["gl_loop *const loop = context;", f"{state} *const s = loop->state;"]
-    head += [f"const int64_t {name} = s->{name};" for name in body.lengths]
-    for name, (c_type, written) in body.pointers.items():
-        head.append(f"{'' if written else 'const '}{c_type} *const restrict {name} = s->{name};")
+    head = ["const gl_loop *const loop = context;"]
+    head += [f"const int64_t n{k} = loop->lengths[{k}];" for k in body.lengths.values()]
+    for number, c_type, written in body.arrays.values():
+        constant = "" if written else "const "
+        head.append(f"{constant}{c_type} *const restrict p{number} = loop->arrays[{number}];")
     if kernel.checks:
         head.append("int64_t bad = 0;")
-        lines.append("if (bad) s->bad_index = 1;")
+        lines.append("if (bad) *loop->bad = 1;")
     if turns is not None:
         chunk = f"{turns} * chunk / loop->chunks, end = {turns} * (chunk + 1) / loop->chunks"
         head.append(f"const int64_t begin = {chunk};")
-    text = "\n".join(indented([*head, *lines]))
+    text = "\n".join(
+        ["static void KERNEL(void *context, int64_t chunk) {", *indented([*head, *lines]), "}\n"]
+    )
+    return Nest(_unit(kernel, text), tuple(body.arrays), tuple(body.lengths))
+
+
+#: calls of functions in one kernel from which on they are compiled once, as vector functions, and called;
+#: inlined, each costs the compiler more than a hundredth of a second
+_CALLS = 16
+_NOT_CALLED = frozenset(["mod", "floor_div", "random_uniform", "random_normal"])
+_BINARY = frozenset(["pow", "arctan2", "logaddexp"])
+
+
+def _unit(kernel: Kernel, text: str) -> Unit:
+    """A kernel's text with what it needs to be compiled by itself."""
+    declarations = ['#include "graphlib_runtime.h"', '#include "graphlib_math.h"']
+    body = list(statements(kernel.body))
+    operations = Counter((e.op, e.args[-1].dtype) for s in body for e in expressions(s) if e.args)
+    drawn = any(isinstance(s, Draw) for s in body)
+    if drawn or any(op.startswith("random_") for op, _ in operations):
+        declarations.append('#include "graphlib_random.h"')
+    reduced = {(s.kind, s.dtype) for s in body if isinstance(s, (Take, TakeInto))}
+    reduced |= {found[:2] for s in body if isinstance(s, Loop) and s.lanes for found in s.lanes.reductions}
+    declarations += [
+        _declare_reduction(kind, dtype)
+        for kind, dtype in sorted(reduced)
+        if not REDUCERS[kind].finds_index and REDUCERS[kind].operator_of(dtype) is None
+    ]
+    costly = {
+        (name, dtype): count
+        for (name, dtype), count in operations.items()
+        if is_costly(name) and name not in _NOT_CALLED and dtype.startswith("float")
+    }
+    calls = sum(costly.values())
+    if calls < _CALLS:
+        return Unit(tuple(declarations), text, calls=calls)
+    named = sorted((name, SUFFIXES[dtype], C_TYPES[dtype]) for name, dtype in costly)
+    declarations += [_called(*one) for one in named]
+    before = "".join(f"#define gl_{name}_{s} gl_called_{name}_{s}\n" for name, s, _ in named)
+    after = "".join(f"#undef gl_{name}_{s}\n" for name, s, _ in named)
+    return Unit(tuple(declarations), f"{before}{text}{after}", calls=len(named))
+
+
+def _called(name: str, suffix: str, c_type: str) -> str:
+    """A function that is called rather than inlined; clang, which does not vectorise loops with calls, goes
+    on inlining."""
+    names = ["x", "y"] if name in _BINARY else ["x"]
+    parameters = ", ".join(f"{c_type} {x}" for x in names)
     return (
-        f"{comment(kernel.comment)}\nstatic void {kernel.name}(void *context, int64_t chunk) {{\n{text}\n}}\n"
+        "#ifndef __clang__\n#pragma omp declare simd notinbranch\n"
+        f"static __attribute__((noinline)) {c_type} gl_called_{name}_{suffix}({parameters}) "
+        f"{{ return gl_{name}_{suffix}({', '.join(names)}); }}\n"
+        f"#else\n#define gl_called_{name}_{suffix} gl_{name}_{suffix}\n#endif"
+    )
+
+
+def _declare_reduction(kind: str, dtype: str) -> str:
+    s, t = SUFFIXES[dtype], C_TYPES[dtype]
+    combined = print_function(REDUCERS[kind].combine, dtype, dtype, ["omp_out", "omp_in"])
+    return (
+        f"#pragma omp declare reduction(gl_{kind}_{s} : {t} : omp_out = {combined}) "
+        f"initializer(omp_priv = {begun_at(kind, dtype)})"
     )
 
 
@@ -240,4 +328,4 @@ def combine(kind: str, dtype: str, target: str, x: str) -> str:
     return f"{target} = {print_function(reducer.combine, dtype, dtype, [target, x])};"
 
 
-__all__ = ["Body", "combine", "function"]
+__all__ = ["Body", "Nest", "combine", "nest"]

@@ -453,7 +453,8 @@ class _ForC(Planner):
 
     def _loops(self, name: str, step: Loops) -> tuple[Sequence[str], list[Any]]:
         tr = self.tr
-        stored = {tr.array(v) for v in step.stored}
+        # in the order of the values: arrays are numbered as they come
+        stored = {tr.array(v.variable) for v in step.values if v.variable in step.stored}
         comment = described([v.variable for v in step.values])
         return (), [Launch(cpu.nest(name, comment, tr.polys(step.axes), tr.of(step.values), stored))]
 

@@ -19,7 +19,7 @@ from ...render.c import render
 from ...schedule.planning import plan_for_c
 from ..reference import explain_index
 from .runtime import start
-from .toolchain import shared_object
+from .units import linked
 
 _P = ctypes.c_void_p
 #: the functions of a generated file: what they give and take
@@ -45,8 +45,9 @@ class CExecutor:
         self.program, self.resized = self.user_program.with_resized_as_outputs()
         program = self.program
         self.plan = plan_for_c(Schedule(self.program), profile)
-        self.source = render(self.plan).source
-        self.library = shared_object(self.source, functions=tuple(_SIGNATURES))
+        rendered = render(self.plan)
+        self.source = rendered.source
+        self.library = linked(rendered.driver, rendered.units, tuple(_SIGNATURES))
         self._declare()
         self.state = self.library.gl_new(start())
         self._finalizer = weakref.finalize(self, self.library.gl_free, self.state)

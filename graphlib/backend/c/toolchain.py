@@ -22,7 +22,7 @@ from pathlib import Path
 
 from ...configuration import config
 from ...errors import CompileError
-from ..cache import kept, key_of, sealed
+from ..cache import found, kept, key_of, sealed
 
 HERE = Path(__file__).parent
 #: the folders of headers: those of C alone, and those that the CUDA backend reads, too
@@ -114,12 +114,36 @@ def shared_object(
     if compiler is None:
         raise CompileError("no C compiler was found")
     flags = (*FLAGS, f"-DGL_OBJECT_HEAD={object.__basicsize__}", *extra_flags)
-    key = key_of(source, _headers(), "\n".join(flags), _identity(compiler))
     return kept(
-        f"{key}.so",
+        f"{key_of_object(source, extra_flags)}.so",
         lambda path: _loaded(path, functions),
         lambda path: _compile(compiler, flags, source, path, functions),
     )
+
+
+def key_of_object(source: str = "", extra_flags: tuple[str, ...] = ()) -> str:
+    """The name in the cache of the object of a source; of none, of all that such objects have in common."""
+    head = f"-DGL_OBJECT_HEAD={object.__basicsize__}"
+    return key_of(
+        source, _headers(), "\n".join((*FLAGS, head, *extra_flags)), _identity(find_compiler() or ())
+    )
+
+
+def load_object(key: str) -> ctypes.CDLL | None:
+    """The object of that name in the cache, loaded, if there is one."""
+    path = found(f"{key}.so")
+    try:
+        return None if path is None else ctypes.CDLL(str(path))
+    except OSError:
+        return None
+
+
+def cores() -> int:
+    """As many compilers may run side by side."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
 
 
 def _loaded(path: Path, functions: tuple[str, ...]) -> ctypes.CDLL:

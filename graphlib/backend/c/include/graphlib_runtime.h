@@ -39,8 +39,12 @@ typedef struct {
 #define GL_MAX_CHUNKS 16
 #define GL_CHUNK_WORK 131072
 
+/* What a loop nest is handed: the arrays and lengths that it names p0, p1, ... and n0, n1, ..., where it notes that a check
+   has failed, and in how many chunks it is called. */
 typedef struct {
-    void *state;
+    void *const *arrays;
+    const int64_t *lengths;
+    int64_t *bad;
     int64_t chunks;
 } gl_loop;
 
@@ -51,8 +55,8 @@ static inline int64_t gl_chunks(int64_t length, int64_t work) {
     return chunks < 1 ? 1 : chunks;
 }
 
-static inline void gl_run_loop(const gl_runtime *rt, gl_task task, void *state, int64_t length, int64_t work) {
-    gl_loop loop = {state, gl_chunks(length, work)};
+static inline void gl_run_loop(const gl_runtime *rt, gl_task task, gl_loop loop, int64_t length, int64_t work) {
+    loop.chunks = gl_chunks(length, work);
     if (loop.chunks == 1)
         task(&loop, 0);
     else

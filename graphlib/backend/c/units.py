@@ -1,0 +1,110 @@
+"""Compiles the units of a function and its driver, the part that calls them.
+
+Each unit is kept in the cache by itself.  Those that are not there are divided into as many files as there
+are processors, which are compiled side by side, together with the driver.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+
+from ...render.units import Unit
+from ..cache import key_of, note, noted
+from .toolchain import cores, key_of_object, load_object, shared_object
+
+#: about what a file costs the compiler before it comes to the nests, in characters of these
+_FILE_COST = 4000
+#: and a call that is inlined
+_CALL_COST = 400
+#: The driver goes straight on, calls and copies: to optimise a long one costs more than it ever gains.  What
+#: it computes itself, a few scalars, is contracted as in nests.
+_SHORT = 60_000
+_SHORT_FLAGS = ("-O1", "-fexpensive-optimizations", "-ftree-vectorize", "-ftree-loop-distribute-patterns")
+_LONG_FLAGS = ("-O0",)
+
+
+def _key(unit: Unit) -> str:
+    """The name of a unit in the cache."""
+    return key_of("\n".join(unit.declarations), unit.text, unit.symbol, key_of_object())
+
+
+def _cost(unit: Unit) -> int:
+    """About how much work it is for the compiler."""
+    return len(unit.text) + _CALL_COST * unit.calls
+
+
+@lru_cache(maxsize=1)
+def pool() -> ThreadPoolExecutor:
+    """Those who wait for compilers, of which as many run as there are processors."""
+    return ThreadPoolExecutor(cores(), "graphlib-compiler")
+
+
+#: the units that this process has loaded: their addresses, and what keeps them there
+_loaded: dict[str, tuple[int, ctypes.CDLL]] = {}
+
+
+def linked(driver: str, units: Sequence[Unit], functions: tuple[str, ...]) -> ctypes.CDLL:
+    """The loaded driver, which has ``functions`` and ``gl_link``, with its units.
+
+    Errors: CompileError with the compiler's words, or of what is missing.
+    """
+    keys = {_key(unit): unit for unit in units}
+    missing = {key: unit for key, unit in keys.items() if key not in _loaded and not _load(key)}
+    jobs: list[Future] = [pool().submit(_compile, group) for group in _divided(missing)]
+    flags = _SHORT_FLAGS if len(driver) < _SHORT else _LONG_FLAGS
+    library = pool().submit(shared_object, driver, flags, ("gl_link", *functions))
+    for job in jobs:
+        _loaded.update(job.result())
+    made = library.result()
+    addresses = [_loaded[key][0] for key in keys]
+    made.gl_link((ctypes.c_void_p * max(len(addresses), 1))(*addresses))
+    return made
+
+
+def _divided(missing: dict[str, Unit]) -> list[dict[str, Unit]]:
+    """Groups of units, about equally expensive, as many as pay."""
+    total = sum(_cost(unit) for unit in missing.values())
+    count = max(1, min(cores(), len(missing), total // _FILE_COST))
+    groups: list[dict[str, Unit]] = [{} for _ in range(count)]
+    costs = [0] * count
+    for key, unit in sorted(missing.items(), key=lambda item: -_cost(item[1])):
+        k = costs.index(min(costs))
+        groups[k][key] = unit
+        costs[k] += _cost(unit)
+    return [group for group in groups if group]
+
+
+def _compile(group: dict[str, Unit]) -> dict[str, tuple[int, ctypes.CDLL]]:
+    """The units' addresses in an object that is compiled now."""
+    declarations = dict.fromkeys(line for unit in group.values() for line in unit.declarations)
+    parts = [*declarations, ""]
+    for key, unit in group.items():
+        symbol = f"gl_kernel_{key}" if unit.text else unit.symbol
+        parts += [unit.text.replace(unit.symbol, symbol), f"void *const gl_unit_{key} = (void *){symbol};"]
+    source = "\n".join(parts) + "\n"
+    library = shared_object(source)
+    for key in group:
+        note(f"{key}.unit", key_of_object(source).encode())
+    return {key: (_address(library, key), library) for key in group}
+
+
+def _load(key: str) -> bool:
+    """Load a unit from the object that the cache has it in, if it does."""
+    found = noted(f"{key}.unit")
+    if found is None:
+        return False
+    library = load_object(found.decode())
+    if library is None or not hasattr(library, f"gl_unit_{key}"):
+        return False
+    _loaded[key] = _address(library, key), library
+    return True
+
+
+def _address(library: ctypes.CDLL, key: str) -> int:
+    return ctypes.c_void_p.in_dll(library, f"gl_unit_{key}").value or 0
+
+
+__all__ = ["linked", "pool"]
