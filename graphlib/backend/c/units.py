@@ -85,7 +85,7 @@ def _compile(group: dict[str, Unit]) -> dict[str, tuple[int, ctypes.CDLL]]:
         symbol = f"gl_kernel_{key}" if unit.text else unit.symbol
         parts += [unit.text.replace(unit.symbol, symbol), f"void *const gl_unit_{key} = (void *){symbol};"]
     source = "\n".join(parts) + "\n"
-    library = shared_object(source)
+    library = shared_object(source, functions=tuple(f"gl_unit_{key}" for key in group))
     for key in group:
         note(f"{key}.unit", key_of_object(source).encode())
     return {key: (_address(library, key), library) for key in group}
