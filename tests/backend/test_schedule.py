@@ -34,7 +34,7 @@ def both(inputs, outputs, *calls, **kwargs):
 
 def nests(f):
     """How many loop nests a function has."""
-    return len(re.findall(r"^static void loops_", f.source, re.MULTILINE))
+    return len(re.findall(r"^#define loops_", f.source, re.MULTILINE))
 
 
 def normal(*shape, seed=0):
