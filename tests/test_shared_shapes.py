@@ -177,9 +177,7 @@ def test_other_lengths_are_compiled_once(monkeypatch):
 
     made = []
     compile_it = executor.linked
-    monkeypatch.setattr(
-        executor, "linked", lambda *args, **more: made.append(1) or compile_it(*args, **more)
-    )
+    monkeypatch.setattr(executor, "linked", lambda *args, **more: made.append(1) or compile_it(*args, **more))
     W, data = graphlib.shared(ramp(3, 2), "W"), graphlib.shared(ramp(4, 3), "data")
     f = compiled("c", [], T.dot(data, W).sum(), updates=[(W, W - T.dot(data.T, T.dot(data, W)))])
     own = W.get_value(borrow=True)
