@@ -41,8 +41,7 @@ def compare(name: str, rounds: int, compilations: int, **limits: float) -> Compa
     modules = [*probes.needed_modules(), "graphlib.nn.layers"]
     compiled = []
     for _ in range(compilations):
-        both = (probes.compile_time(modules, 1, name, by_layers) for by_layers in (False, True))
-        compiled.append(tuple(each["cold"][0]["build"] for each in both))
+        compiled.append(tuple(probes.cold_compilation(modules, name, layers) for layers in (False, True)))
     return Comparison(result, compiled)
 
 

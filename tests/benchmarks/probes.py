@@ -109,11 +109,16 @@ def needed_modules() -> list[str]:
     return _fresh("modules")
 
 
-def compile_time(
-    modules: Sequence[str], repeats: int, workload: str = WORKLOAD, by_layers: bool = False
-) -> dict[str, list[dict[str, float]]]:
-    """`_compile` with an empty cache folder ("cold") and again with the same one ("warm")."""
+def cold_compilation(modules: Sequence[str], workload: str, by_layers: bool) -> float:
+    """Seconds to compile a workload, as formulas or by layers, with an empty cache folder; see `_compile`."""
     argument = {"modules": modules, "workload": workload, "by_layers": by_layers}
+    with tempfile.TemporaryDirectory() as folder:
+        return _fresh("compile", argument, GRAPHLIB_FLAGS=cache_flag(Path(folder)))["build"]
+
+
+def compile_time(modules: Sequence[str], repeats: int) -> dict[str, list[dict[str, float]]]:
+    """`_compile` with an empty cache folder ("cold") and again with the same one ("warm")."""
+    argument = {"modules": modules, "workload": WORKLOAD, "by_layers": False}
     figures: dict[str, list[dict[str, float]]] = {"cold": [], "warm": []}
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as folder:
