@@ -279,3 +279,19 @@ def test_a_forked_process_goes_on_without_the_threads():
     root = os.path.dirname(os.path.dirname(graphlib.__file__))
     environment = {**os.environ, "GRAPHLIB_FLAGS": "threads=4", "PYTHONPATH": root}
     subprocess.run([sys.executable, "-c", FORKED], env=environment, check=True, timeout=100)
+
+
+def test_chosen_rows_are_gathered_once_for_both_products_of_a_layer():
+    """The minibatch of given rows, for the layer's output and, transposed, for its weights' gradient."""
+    rng = np.random.default_rng(5)
+    x, w = rng.normal(size=(40, 33)).astype("float32"), rng.normal(size=(33, 17)).astype("float32")
+    data, weights = shared(x, name="data"), shared(w, name="weights")
+    rows = T.lvector("rows")
+    hidden = T.tanh(T.dot(data[rows], weights))
+    step = function([rows], [hidden, T.grad(hidden.sum(), weights)], mode="fast_run")
+    assert step.source.count("index{array") == 1 and "dimshuffle" not in step.source
+    chosen = np.array([3, 39, 0, 3, -1])
+    expected = np.tanh(x[chosen] @ w)
+    found = step(chosen)
+    np.testing.assert_allclose(found[0], expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found[1], x[chosen].T @ (1 - expected**2), rtol=1e-4, atol=1e-5)

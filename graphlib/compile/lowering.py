@@ -200,6 +200,17 @@ class Lowering:
         """Where a variable lies in memory, if its elements are those of another at regular steps."""
         if v in self.forced or v not in self.inline:
             return Strided(v, Poly.of(0), tuple(row_major(self.shape(v))))
+        found = self._regular(v)
+        held = {source for source in v.owner.inputs if source in self.forced and source in self.inline}
+        if found is None and held:
+            # a view of what is in memory though it need not be, such as chosen rows that a product reads
+            self.inline -= held
+            found = self._regular(v)
+            self.inline |= held
+        return found
+
+    def _regular(self, v: Variable) -> Strided | None:
+        """Where a variable lies, by the expression of one of its elements."""
         indices = [Symbol(f"k{axis}", is_index=True) for axis in range(v.ndim)]
         expr = self.at(v, indices)
         if expr.op != "access" or expr.dtype != v.dtype:
