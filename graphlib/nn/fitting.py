@@ -140,11 +140,11 @@ class Watch:
         fit.is_best = watched is not None and watched < self.best
         if fit.is_best:
             self.best, self.best_iteration = watched, iteration
-        for monitor in self.monitors:
-            monitor.measured(fit)
         place = where if part else f"epoch {whole}/{self.last_epoch}"
         said = ", ".join(f"{name} {value:.6g}" for name, value in fit.values.items())
         fit.say(f"{place}: {said}{' *' if fit.is_best and self.keep_best else ''}")
+        for monitor in self.monitors:
+            monitor.measured(fit)
         return fit.values, fit.is_best if self.keep_best else True
 
     def remember(self) -> dict[str, Any]:

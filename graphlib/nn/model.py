@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -85,6 +85,7 @@ class Graph:
         self.inputs = inputs
         with recorded() as calls:
             self.output = layer(inputs)
+        self.carried = dict(layer.carried)
         self.makers = {name: _maker(calls, y) for name, y in outputs_of(self.output).items()}
         before = len(layer.streams.states)
         self.training_output = layer(inputs, training=True)
@@ -120,6 +121,7 @@ class Model:
 
     Attributes:
         layer: the layer.
+        symbols: what whole numbers in its inputs stand for, such as characters, if the user says so.
         input, output: symbolic variables, after `build`: ordinary graphlib variables.
     """
 
@@ -132,8 +134,10 @@ class Model:
         loss_weights: Any = None,
     ):
         self.layer = as_layer(layer)
+        self.symbols: Sequence[str] | None = None
         self._graphs: dict[Any, Graph] = {}
         self._types: Any = None
+        self._streams = 0
         self._loaded: tuple[dict[str, np.ndarray], Path] | None = None
         self.compile(loss, optimizer, metrics, loss_weights)
 
@@ -304,7 +308,8 @@ class Model:
         self._require_loss()
         n = examples.count
         size = n if batch_size is None else min(batch_size, n)
-        self._build_for(examples, size if self._stateful else None)
+        self._build_for(examples)
+        self._streams = size
         examples = self._checked(examples)
 
         held_out, rows = None, np.arange(n)
@@ -359,6 +364,8 @@ class Model:
             nonlocal iteration
             iteration = stage.iteration
             optimizer.set_time(iteration // n_minibatches, iteration)
+            for monitor in watched:
+                monitor.start(fit)
             return train
 
         scheduled = optimizer.changes_rate
@@ -370,15 +377,14 @@ class Model:
         if scheduled:
             panels["learning rate"] = ["learning_rate"]
         for monitor in watched:
-            for column in monitor.columns(self):
-                panels[column] = [column]
+            panels |= monitor.panels(self)
         keep_best = keep == "best" and held_out is not None
         if watch is not None and watch not in [c for columns in panels.values() for c in columns]:
             known = ", ".join(c for columns in panels.values() for c in columns)
             raise UserError(f"watch: nothing called {watch!r} is measured; there are {known}")
 
         def validate() -> dict[str, float]:
-            found = self._measure(held_out, max(size, AT_ONCE))
+            found = self._measure(held_out, None if self._stateful else max(size, AT_ONCE))
             return {f"validation_{name}": value for name, value in found.items()}
 
         watching = Watch(
@@ -418,9 +424,8 @@ class Model:
                 check_resumed(folder, settings)
         for monitor in watched:
             monitor.reset()
+            monitor.check(fit)
         try:
-            for monitor in watched:
-                monitor.start(fit)
             outcome = training.train_stages(
                 [stage],
                 model=variables,
@@ -433,9 +438,9 @@ class Model:
             )
             if outcome.kept and (keep_best or outcome.reason == "diverged"):
                 set_values(variables, outcome.kept, Path("the model that was kept"))
+        finally:
             for monitor in watched:
                 monitor.finish(fit)
-        finally:
             self._release()
         if outcome.reason == "diverged":
             kept = "the model of the epoch before is kept" if outcome.kept else "no model was kept"
@@ -447,12 +452,13 @@ class Model:
 
     # using what was learnt
 
-    def outputs(self, x: Any, batch_size: int = AT_ONCE) -> Any:
+    def outputs(self, x: Any, batch_size: int | None = None) -> Any:
         """The layer's output for inputs x, as arrays: one, or a mapping or list of several.
 
         Args:
             x: as in `fit`.
-            batch_size: examples that are computed at a time.
+            batch_size: examples that are computed at a time; where layers are stateful, each is the next
+                piece of the sequence of the one so many examples before.
         """
         inputs = self._inputs(x, "x")
         graph = self._fitting_graph(inputs)
@@ -460,14 +466,12 @@ class Model:
         key = ("predict", id(graph))
         if key not in self._functions:
             self._functions[key] = graphlib.function(
-                graph.input_list, list(outputs_of(graph.output).values()), name="predict"
+                graph.input_list,
+                list(outputs_of(graph.output).values()),
+                updates=list(graph.carried.items()),
+                name="predict",
             )
-        function = self._functions[key]
-        n = len(inputs[0])
-        parts = [
-            function(*(array[first : first + batch_size] for array in inputs))
-            for first in range(0, n, batch_size)
-        ]
+        parts = list(self._in_pieces(self._functions[key], inputs, batch_size))
         found = {
             name: parts[0][k] if len(parts) == 1 else np.concatenate([part[k] for part in parts])
             for k, name in enumerate(names)
@@ -476,12 +480,12 @@ class Model:
             return found
         return list(found.values()) if isinstance(graph.output, (list, tuple)) else found[""]
 
-    def predict(self, x: Any, batch_size: int = AT_ONCE) -> Any:
+    def predict(self, x: Any, batch_size: int | None = None) -> Any:
         """What the model says of inputs x, as targets are written: the most probable classes for losses of
         classes, 0 or 1 for the binary cross-entropy, else the output itself; of several outputs, each."""
         return self._each_output(self.outputs(x, batch_size), lambda task, p: task.loss.decide(p))
 
-    def predict_proba(self, x: Any, batch_size: int = AT_ONCE) -> Any:
+    def predict_proba(self, x: Any, batch_size: int | None = None) -> Any:
         """The probabilities that the model gives; InputError where its loss is not one of probabilities."""
 
         def of(task: Task, p: np.ndarray) -> np.ndarray:
@@ -495,7 +499,7 @@ class Model:
         return self._each_output(self.outputs(x, batch_size), of)
 
     def evaluate(
-        self, x: Any, y: Any, sample_weight: Any = None, batch_size: int = AT_ONCE
+        self, x: Any, y: Any, sample_weight: Any = None, batch_size: int | None = None
     ) -> dict[str, float]:
         """The loss and the metrics, by name, as means over the examples.
 
@@ -505,7 +509,7 @@ class Model:
         """
         self._require_loss()
         examples = self._examples(x, y, sample_weight)
-        self._build_for(examples, None)
+        self._build_for(examples)
         return self._measure(self._checked(examples), batch_size)
 
     def score(self, x: Any, y: Any, sample_weight: Any = None) -> float:
@@ -619,6 +623,7 @@ class Model:
             "optimizer": config_of(self.optimizer),
             "metrics": _config_of_several(self.metrics),
             "input": _written(self._types),
+            "symbols": None if self.symbols is None else list(self.symbols),
         }
 
     @classmethod
@@ -630,6 +635,7 @@ class Model:
             architecture.get("metrics") or (),
             architecture.get("loss_weights"),
         )
+        model.symbols = architecture.get("symbols")
         types = _input_types(architecture.get("input"))
         if types is not None:
             model._build(types)
@@ -672,7 +678,7 @@ class Model:
     def _fitting_graph(self, inputs: Sequence[np.ndarray]) -> Graph:
         """The graph for arrays: the one that was built, or one in which lengths that differ may change."""
         if self._types is None:
-            self._build(_types_of(self._structure, inputs, None))
+            self._build(_types_of(self._structure, inputs))
         types = list(data.by_name(self._types, "x").values())
         called = list(data.by_name(self._types, "x"))
         relaxed = []
@@ -695,7 +701,7 @@ class Model:
             return self._graph(wanted)
         try:
             # First with these very lengths: what cannot change is found while the graph is built.
-            self.layer(_variables_of(_types_of(self._types, inputs, None)))
+            self.layer(_variables_of(_types_of(self._types, inputs)))
             return self._graph(wanted)
         except ShapeError as error:
             name, array, kind = next(
@@ -796,9 +802,9 @@ class Model:
             x, inputs, y, list(targets.values()), list(targets), sample_weight, class_weight, called
         )
 
-    def _build_for(self, examples: Examples, batch_size: int | None) -> None:
+    def _build_for(self, examples: Examples) -> None:
         if self._types is None:
-            self._build(_types_of(examples.structure, examples.inputs, batch_size))
+            self._build(_types_of(examples.structure, examples.inputs))
         else:
             self._fitting_graph(examples.inputs)
 
@@ -855,9 +861,7 @@ class Model:
                     for array, v in zip(arrays, inputs, strict=True)
                 ]
                 rows = T.lvector("rows")
-                givens = {
-                    v: _rows_of(held, rows, v) for v, held in zip(inputs, self._resident[key], strict=True)
-                }
+                givens = {v: held[rows] for v, held in zip(inputs, self._resident[key], strict=True)}
                 inputs = [rows]
             self._functions[key] = graphlib.function(
                 inputs,
@@ -896,7 +900,7 @@ class Model:
             cost = cost + self.layer.penalty
         return cost, totals
 
-    def _measure(self, examples: Examples, batch_size: int) -> dict[str, float]:
+    def _measure(self, examples: Examples, batch_size: int | None) -> dict[str, float]:
         graph = self._fitting_graph(examples.inputs)
         kinds = [(a.dtype.str, a.ndim) for a in examples.targets]
         weighted = [None if w is None else w.ndim for w in examples.weights]
@@ -907,14 +911,39 @@ class Model:
             self._functions[key] = graphlib.function(
                 [*graph.input_list, *targets, *(w for w in weights if w is not None)],
                 T.stack([T.cast(each, graphlib.config.floatX) for each in totals]),
+                updates=list(graph.carried.items()),
                 name="evaluate",
             )
-        function = self._functions[key]
         sums = Totals(2 * len(self._reported()))
-        arrays = examples.arrays()
-        for first in range(0, examples.count, batch_size):
-            sums.sums += function(*(array[first : first + batch_size] for array in arrays))
+        for found in self._in_pieces(self._functions[key], examples.arrays(), batch_size):
+            sums.sums += found
         return dict(zip(self._reported(), sums.take_means().tolist(), strict=True))
+
+    def _in_pieces(self, function: Callable, arrays: Sequence[np.ndarray], batch_size: int) -> Iterator[Any]:
+        """What a function gives for each `batch_size` examples.
+
+        Stateful layers begin at zero and go on from piece to piece; their states are as before at the end.
+        """
+        n, stateful = len(arrays[0]), self._stateful
+        size = min(batch_size or (stateful and self._streams) or AT_ONCE, n)
+        if not stateful:
+            for first in range(0, n, size):
+                yield function(*(array[first : first + size] for array in arrays))
+            return
+        if n % size:
+            raise DataError(
+                f"{n} examples are no whole number of minibatches of {size}, in which stateful layers go on "
+                "from one to the next: leave examples out, or give another batch_size"
+            )
+        states = self.layer.carried
+        before = {state: state.get_value() for state in states}
+        try:
+            self.layer.reset_states(size)
+            for first in range(0, n, size):
+                yield function(*(array[first : first + size] for array in arrays))
+        finally:
+            for state, value in before.items():
+                state.set_value(value)
 
     def _each_output(self, found: Any, function: Callable[[Task, np.ndarray], Any]) -> Any:
         self._require_loss()
@@ -1030,12 +1059,6 @@ def _target_variables(
     return targets, weights
 
 
-def _rows_of(held: Any, rows: Variable, v: Variable) -> Variable:
-    """Some rows of a shared variable, in the type of the variable that they stand for."""
-    taken = held[rows]
-    return taken if v.type.shape[0] is None else T.specify_shape(taken, v.type.shape)
-
-
 def _weights(
     examples: Examples, task: Task, target: np.ndarray, name: str, several: bool
 ) -> np.ndarray | None:
@@ -1114,8 +1137,8 @@ def _variables_of(types: Any) -> Any:
     return types.variable("x")
 
 
-def _types_of(structure: Any, inputs: Sequence[np.ndarray], batch_size: int | None) -> Any:
-    types = [InputType((batch_size, *array.shape[1:]), str(array.dtype)) for array in inputs]
+def _types_of(structure: Any, inputs: Sequence[np.ndarray]) -> Any:
+    types = [InputType((None, *array.shape[1:]), str(array.dtype)) for array in inputs]
     return _in_structure(structure, types)
 
 

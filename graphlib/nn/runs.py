@@ -228,6 +228,7 @@ def make_model(file: RunFile, data: DataSet) -> Model:
     new = file.again()
     new.model.seed = new.seed
     model = Model(new.model, new.loss, new.optimizer, new.metrics, new.loss_weights)
+    model.symbols = data.symbols
     x = data.train.x
     if isinstance(x, Mapping):
         shapes = {name: (None, *array.shape[1:]) for name, array in x.items()}

@@ -12,7 +12,7 @@ import graphlib
 import graphlib.tensor as T
 from graphlib.datasets import DataError
 from graphlib.errors import InputError
-from graphlib.nn import Dense, Dropout, Model, Parallel, Sequential, registry, saved_models
+from graphlib.nn import Dense, Dropout, Model, Parallel, Sequential, SimpleRNN, registry, saved_models
 from graphlib.nn.data import Batches, split_rows
 from graphlib.nn.fitting import Diverged
 from graphlib.nn.monitors import EarlyStopping
@@ -507,3 +507,52 @@ def test_several_inputs():
         model.predict({"left": x["left"], "middle": x["right"]})
     with pytest.raises(DataError, match=r"examples: .*x\['left'\] has 1"):
         model.predict({"left": x["left"][:1], "right": x["right"]})
+
+
+# --- sequences ---
+
+
+def test_stateful_layers_go_on_from_minibatch_to_minibatch():
+    """Pieces of a sequence are predicted as the whole is; a validation between does not disturb training."""
+    rng = np.random.RandomState(2)
+    x = rng.normal(size=(4, 12, 2)).astype("float32")  # four sequences of twelve steps
+    y = np.cumsum(x.sum(axis=2), axis=1)[..., None].astype("float32") / 4
+    pieces = [np.ascontiguousarray(a.reshape(4, 3, 4, -1).swapaxes(0, 1).reshape(12, 4, -1)) for a in (x, y)]
+
+    def model(stateful):
+        layers = [SimpleRNN(5, return_sequences=True, stateful=stateful, truncate_gradient=4), Dense(1)]
+        return Model(Sequential(layers, seed=3), "squared_error", SGD(0.05))
+
+    learnt = []
+    for validation in (None, tuple(pieces)):
+        stateful = model(True)
+        history = stateful.fit(
+            *pieces, epochs=3, batch_size=4, shuffle=False, validation=validation, keep="last", verbose=False
+        )
+        learnt.append(history["loss"])
+    assert learnt[0] == learnt[1]
+    whole = model(False).build((None, 12, 2))
+    for path, parameter in stateful.parameters.items():
+        whole.parameters[path].variable.set_value(parameter.variable.get_value())
+    expected = whole.predict(x)
+    found = stateful.predict(pieces[0], batch_size=4).reshape(3, 4, 4, 1).swapaxes(0, 1).reshape(4, 12, 1)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    measured = stateful.evaluate(*pieces, batch_size=4)["loss"]
+    assert measured == pytest.approx(((expected - y) ** 2).mean(), rel=1e-4)
+    assert history["validation_loss"][-1] == pytest.approx(measured, rel=1e-5)
+    with pytest.raises(DataError, match="12 examples are no whole number of minibatches of 5"):
+        stateful.predict(pieces[0], batch_size=5)
+
+
+def test_sequences_of_other_lengths_than_in_training():
+    layers = [SimpleRNN(4, return_sequences=True), Dense(3, "softmax")]
+    model = Model(layers, "crossentropy", Adam(0.01), ["error"])
+    rng = np.random.RandomState(0)
+    x, y = rng.normal(size=(30, 6, 2)), rng.randint(3, size=(30, 6))
+    model.fit(x, y, epochs=1, verbose=False, sample_weight=rng.rand(30, 6), class_weight={0: 1, 1: 2, 2: 1})
+    assert model.predict(x[:, :3]).shape == (30, 3)
+    np.testing.assert_allclose(model.predict_proba(x)[:, :3], model.predict_proba(x[:, :3]), rtol=1e-5)
+    for n in (1, 4, 9):
+        model.predict(np.zeros((2, n, 2)))
+    assert sum(kind == "predict" for kind, *_ in model._functions) == 2
+    assert 0 <= model.score(x, y) <= 1

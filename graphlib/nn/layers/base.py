@@ -122,6 +122,7 @@ class Layer:
         self._parameters: dict[str, Parameter] = {}
         self._state: dict[str, Shared] = {}
         self._updates: dict[Shared, Variable] = {}
+        self._carried: dict[Shared, Variable] = {}
         return self
 
     def __post_init__(self) -> None:
@@ -326,6 +327,15 @@ class Layer:
         found = dict(self._updates)
         for child in self.children.values():
             found.update(child.updates)
+        return found
+
+    @property
+    def carried(self) -> dict[Shared, Variable]:
+        """The states of recurrent layers after the latest call, also one without ``training=True``: what a
+        prediction of the next piece of the same sequences begins with."""
+        found = dict(self._carried)
+        for child in self.children.values():
+            found.update(child.carried)
         return found
 
     @property

@@ -149,9 +149,11 @@ class Recurrent(Layer):
             return_list=True,
         )
         final = [each[-1] for each in outputs]
-        if self.stateful and training:
-            for kept, value in zip(self._initial, final, strict=True):
-                self.update(kept, value)
+        if self.stateful:
+            self._carried = dict(zip(self._initial, final, strict=True))
+            if training:
+                for kept, value in self._carried.items():
+                    self.update(kept, value)
         y = final[0]
         if self.return_sequences:
             values = outputs[0][::-1] if self.go_backwards else outputs[0]
