@@ -369,6 +369,8 @@ def _erfcx(x: float) -> float:
 def _log_erfc(x: float) -> float:
     import math
 
+    if x == math.inf:
+        return -math.inf
     return math.log1p(-math.erf(x)) if x < 0.5 else math.log(_erfcx(x)) - x * x
 
 
