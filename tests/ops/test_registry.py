@@ -37,7 +37,7 @@ class Case:
 
     def __init__(self, name, number, sample, dtype, known):
         self.title = f"{name}[{number}] {dtype}, static shape {'known' if known else 'unknown'}"
-        self.sample = sample
+        self.sample, self.dtype = sample, dtype
         self.arrays = [values(a, dtype) for a in sample.inputs]
         self.inputs = [
             T.TensorType(a.dtype, [n if known or n == 1 else None for n in a.shape])(f"x{i}")

@@ -1,0 +1,1 @@
+"""What is to be done on the day a GPU is lent: see run.sh."""
