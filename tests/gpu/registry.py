@@ -10,8 +10,7 @@ SMALL = ("tanh", "dot")
 
 
 def check(name: str, device: str, dtypes: tuple[str, ...] = ()) -> str:
-    """What differs between C and the device for an operation and its gradients, in some dtypes or all; "" where
-    nothing does."""
+    """What differs between C and the device for an operation and its gradients; "" where nothing does."""
     import graphlib
     from tests.ops.test_registry import cases_in_turn, first_gradients, mismatches
 
