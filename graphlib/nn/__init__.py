@@ -13,7 +13,7 @@ import importlib
 #: submodule -> the public names that come from it
 _NAMES_OF = {
     ".constraints": ("MaxNorm", "UnitNorm"),
-    ".data": ("Batches", "one_hot", "split"),
+    ".data": ("Batches", "from_one_hot", "one_hot", "split"),
     ".estimators": ("Classifier", "Regressor"),
     ".initializers": ("Constant", "Normal", "Orthogonal", "Uniform", "VarianceScaling"),
     ".layers": (
@@ -41,6 +41,7 @@ _NAMES_OF = {
         "SimpleRNN",
     ),
     ".losses": (
+        "AbsoluteError",
         "BinaryCrossentropy",
         "Crossentropy",
         "Hellinger",
@@ -48,6 +49,7 @@ _NAMES_OF = {
         "KLDivergence",
         "SquaredError",
     ),
+    ".metrics": ("Accuracy", "Error", "TopAccuracy"),
     ".model": ("History", "Model"),
     ".monitors": (
         "EarlyStopping",

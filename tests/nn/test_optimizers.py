@@ -278,3 +278,15 @@ def test_schedule(schedule, values):
 def test_points_out_of_order():
     with pytest.raises(ValueError, match="in the order of time"):
         schedules.PiecewiseLinear([(0, 0.1), (0, 0.2)])
+
+
+def test_nesterov_is_the_neural_net_librarys_too():
+    """There: v ← μ v − η g, p ← p − μ v_before + (1 + μ) v, in other words the same step."""
+    p = graphlib.shared(np.array([1.0, -2.0]), name="p")
+    step = graphlib.function([], updates=SGD(0.1, momentum=0.9, nesterov=True).updates([p], T.sum(p**4) / 4))
+    value, v = np.array([1.0, -2.0]), np.zeros(2)
+    for _ in range(5):
+        step()
+        before, v = v, 0.9 * v - 0.1 * value**3
+        value = value - 0.9 * before + 1.9 * v
+        np.testing.assert_allclose(p.get_value(), value, rtol=1e-12)
