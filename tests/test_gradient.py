@@ -7,7 +7,7 @@ from scipy import optimize
 import graphlib
 import graphlib.tensor as T
 from graphlib.errors import DisconnectedInputError, GradientError, ShapeError
-from graphlib.graph import TensorType
+from graphlib.graph import TensorType, toposort
 from graphlib.ops import Op
 from graphlib.tensor.shared_randomstreams import RandomStreams
 from tests.ops.backends import MODES, assert_same, compiled
@@ -496,6 +496,23 @@ def test_jacobian(mode):
     assert_same(results[3], 2 * V)
     empty = graphlib.jacobian(x[:0] * 2, x)
     assert at(empty, {x: V}, mode).shape == (0, 3)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_jacobian_of_many_known_rows_is_a_loop(mode):
+    """Of 30 rows and a Hessian of 30: written out, each row would be a graph of its own to compile."""
+    x, w = T.dvector("x", shape=(30,)), T.dmatrix("w", shape=(30, 30))
+    rng = np.random.RandomState(0)
+    values, weights = rng.normal(size=30), rng.normal(size=(30, 30))
+    y = T.tanh(T.dot(w, x))
+    rows = graphlib.jacobian(y, x)
+    second = graphlib.hessian((T.dot(w, x) ** 3).sum(), x)
+    assert rows.type.shape == second.type.shape == (30, 30)
+    assert len(toposort([rows, second])) < 200
+    by_hand = (1 - np.tanh(weights @ values) ** 2)[:, None] * weights
+    results = at([rows, second], {x: values, w: weights}, mode)
+    assert_same(results[0], by_hand)
+    assert_same(results[1], weights.T @ np.diag(6 * (weights @ values)) @ weights)
 
 
 @pytest.mark.parametrize("mode", MODES)

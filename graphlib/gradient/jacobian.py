@@ -12,6 +12,9 @@ from ..ops.join import stack
 from ..ops.shape import reshape, shape_of
 from .backward import grad, listed, note_derivation
 
+#: so few rows are written out: a loop would take longer for them than it saves the compiler
+_FEW = 8
+
 
 def jacobian(
     expression: Variable, wrt: Any, consider_constant: Any = None, disconnected_inputs: str = "raise"
@@ -19,8 +22,8 @@ def jacobian(
     """The derivatives of each element of a vector (or scalar) by each element of ``wrt``: shape (n,
     *wrt.shape).
 
-    The rows are built one by one where n is known while the graph is built, else in a loop over them, in
-    which only products with the transposed Jacobian are computed.
+    The rows are computed in a loop, in which only products with the transposed Jacobian are computed; a few,
+    of which n is known while the graph is built, one after the other.
     """
     single = isinstance(wrt, Variable)
     targets = listed(wrt)
@@ -31,7 +34,7 @@ def jacobian(
             f"jacobian: the expression must be a vector, not {expression.describe()}; flatten it"
         )
     n = expression.type.shape[0]
-    if n is None:
+    if n is None or n > _FEW:
         result = _rows_in_a_loop(expression, targets, consider_constant, disconnected_inputs)
     elif n:
         rows = [grad(expression[i], targets, consider_constant, disconnected_inputs) for i in range(n)]
