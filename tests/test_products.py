@@ -48,15 +48,15 @@ def gemm(dtype: str):
         length,
         scalar,
     )
-    table = Table.from_address(runtime.start())
+    table = Table.from_address(runtime.start("float32", "float64"))
     address = table.sgemm if dtype == "float32" else table.dgemm
     return ctypes.CFUNCTYPE(None, *arguments, ctypes.c_void_p, length)(address)
 
 
 def use(found: runtime.Blas | None) -> None:
     """Has products done with that BLAS, or without one."""
-    table = runtime.start()
-    _, single, double = runtime.libraries()
+    table = runtime.start("float32", "float64")
+    single, double = map(runtime.library, ("float32", "float64"))
     single.gl_products(table, runtime.thread_count(), found and found.sgemm, found.vector if found else 0)
     double.gl_products(table, runtime.thread_count(), found and found.dgemm, found.vector if found else 0)
 

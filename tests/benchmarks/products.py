@@ -75,9 +75,8 @@ def measure(dtype: str, rounds: int) -> list[tuple[str, float, float]]:
     found = runtime.blas()
     if found is None:
         raise SystemExit("there is no BLAS to compare with: pip install scipy-openblas32")
-    team, *products = runtime.libraries()
-    table = team.gl_start(1)
-    products[0 if single else 1].gl_products(table, 1, None, 0)
+    table = runtime.library("team").gl_start(1)
+    runtime.library(dtype).gl_products(table, 1, None, 0)
     call = ctypes.cast(table, ctypes.POINTER(ctypes.c_void_p))[
         1 if single else 2
     ]  # gl_runtime: parallel, sgemm, dgemm

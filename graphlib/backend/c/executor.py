@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,20 @@ from ...compile.claims import rewritten
 from ...compile.program import Program
 from ...compile.schedule import Schedule
 from ...errors import DomainError, GraphError
-from ...graph import Variable
+from ...graph import Variable, toposort
 from ...graph.shared import as_compiled, itself
+from ...ops.convolution import Convolutional
+from ...ops.linalg import Gemm, MatrixProduct
+from ...ops.scan import Scan
 from ...render.c import render
+from ...schedule.plan import Call, Plan, Product
 from ...schedule.planning import plan_for_c
 from ..reference import explain_index
-from .runtime import start
+from .runtime import begin, start
 from .units import linked
 
+#: operations that need products
+_WITH_PRODUCTS = (MatrixProduct, Gemm, Convolutional)
 _P = ctypes.c_void_p
 #: the functions of a generated file: what they give and take
 _SIGNATURES: dict[str, tuple[Any, list]] = {
@@ -35,12 +42,32 @@ _SIGNATURES: dict[str, tuple[Any, list]] = {
 }
 
 
+def _foreseen(results: Sequence[Variable]) -> set[str]:
+    """The dtypes of products that will be needed, as far as is seen before anything is rewritten."""
+    found: set[str] = set()
+    for node in toposort(results):
+        if isinstance(node.op, Scan):
+            found |= _foreseen([*node.op.new, *node.op.outputs])
+        elif isinstance(node.op, _WITH_PRODUCTS) and node.outputs[0].dtype.startswith("float"):
+            found.add(node.outputs[0].dtype)
+    return found
+
+
+def _precisions(plan: Plan) -> list[str]:
+    """The dtypes of products that are needed."""
+    actions = [a for part in plan.all() for step in part.steps for a in step.actions]
+    found = {a.target.dtype for a in actions if isinstance(a, Product)}
+    found |= {a.operands[0].dtype for a in actions if isinstance(a, Call) and a.team}
+    return sorted(found & {"float32", "float64"})
+
+
 class CExecutor:
     """The compiled form of a program.  Calling it is one call of C, or two where the lengths of outputs must
     be known first."""
 
     def __init__(self, program: Program, profile: bool) -> None:
         self.original = program
+        begin("team", *_foreseen(program.results))
         self.user_program = rewritten(program)
         self.program, self.resized = self.user_program.with_resized_as_outputs()
         program = self.program
@@ -49,7 +76,7 @@ class CExecutor:
         self.source = rendered.source
         self.library = linked(rendered.driver, rendered.units, tuple(_SIGNATURES))
         self._declare()
-        self.state = self.library.gl_new(start())
+        self.state = self.library.gl_new(start(*_precisions(self.plan)))
         self._finalizer = weakref.finalize(self, self.library.gl_free, self.state)
         self.inputs = len(program.inputs)
         self.numbered_shareds = [(k, itself(s)) for k, s in enumerate(program.shareds, self.inputs)]

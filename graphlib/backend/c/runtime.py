@@ -8,13 +8,14 @@ import ctypes.util
 import functools
 import os
 import warnings
+from concurrent.futures import Future
 from typing import NamedTuple
 
 import numpy as np
 
 from ...configuration import config
 from ...errors import GraphError
-from .toolchain import HERE, shared_object
+from .toolchain import HERE, pool, shared_object
 
 _SYMBOLS = ("cblas_sgemm", "cblas_dgemm", "openblas_set_num_threads", "openblas_get_corename")
 
@@ -88,42 +89,61 @@ def _blas_libraries() -> list[ctypes.CDLL]:
     return found
 
 
-@functools.lru_cache(maxsize=1)
-def libraries() -> tuple[ctypes.CDLL, ctypes.CDLL, ctypes.CDLL]:
-    """The team of threads and the products in float and double, compiled at the same time and not started."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    parts = (
-        ("runtime.c", (), "gl_start"),
-        ("products.c", ("-DGL_DOUBLE=0",), "gl_products"),
-        ("products.c", ("-DGL_DOUBLE=1",), "gl_products"),
-    )
-    with ThreadPoolExecutor(len(parts)) as pool:
-        # the loops that matter are written out, so -O3 would only take longer to compile them
-        compiled = pool.map(
-            lambda part: shared_object((HERE / part[0]).read_text("utf-8"), ("-O2", *part[1]), part[2:]),
-            parts,
-        )
-        team, single, double = compiled
-    team.gl_start.restype = ctypes.c_void_p
-    team.gl_start.argtypes = [ctypes.c_int]
-    for products in (single, double):
-        products.gl_products.restype = None
-        products.gl_products.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_int]
-    return team, single, double
+#: of each library its source, flags and function; the products of a precision are compiled if it is used
+_PARTS = {
+    "team": ("runtime.c", (), "gl_start"),
+    "float32": ("products.c", ("-DGL_DOUBLE=0",), "gl_products"),
+    "float64": ("products.c", ("-DGL_DOUBLE=1",), "gl_products"),
+}
 
 
-@functools.lru_cache(maxsize=1)
-def start() -> int:
-    """The address of the table of runtime functions; starts the team of threads on the first call."""
-    _check_array_layout()
-    team, single, double = libraries()
-    threads = thread_count()
-    table = team.gl_start(threads)
-    found = blas()
-    single.gl_products(table, threads, found and found.sgemm, found.vector if found else 0)
-    double.gl_products(table, threads, found and found.dgemm, found.vector if found else 0)
+def begin(*parts: str) -> None:
+    """Have the team of threads ("team"), or the products of a dtype, compiled while other things are done."""
+    for part in parts:
+        _begun(part, os.getpid())
+
+
+@functools.lru_cache(maxsize=len(_PARTS))
+def _begun(part: str, process: int) -> Future:
+    # of a fork, which has none of the threads that wait for compilers, another one
+    source, flags, function = _PARTS[part]
+    # the loops that matter are written out, so -O3 would only take longer to compile them
+    return pool().submit(shared_object, (HERE / source).read_text("utf-8"), ("-O2", *flags), (function,))
+
+
+@functools.lru_cache(maxsize=len(_PARTS))
+def library(part: str) -> ctypes.CDLL:
+    """The library of the team of threads, which is not started, or of the products of a dtype."""
+    loaded = _begun(part, os.getpid()).result()
+    if part == "team":
+        loaded.gl_start.restype = ctypes.c_void_p
+        loaded.gl_start.argtypes = [ctypes.c_int]
+    else:
+        loaded.gl_products.restype = None
+        loaded.gl_products.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_int]
+    return loaded
+
+
+def start(*dtypes: str) -> int:
+    """The address of the table of runtime functions, with the products of these dtypes; starts the team of
+    threads on the first call."""
+    table = _started()
+    for dtype in dtypes:
+        _with_products(dtype, table)
     return table
+
+
+@functools.lru_cache(maxsize=1)
+def _started() -> int:
+    _check_array_layout()
+    return library("team").gl_start(thread_count())
+
+
+@functools.lru_cache(maxsize=2)
+def _with_products(dtype: str, table: int) -> None:
+    found = blas()
+    address = found and (found.sgemm if dtype == "float32" else found.dgemm)
+    library(dtype).gl_products(table, thread_count(), address, found.vector if found else 0)
 
 
 def _check_array_layout() -> None:

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ...configuration import config
@@ -144,6 +145,17 @@ def cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:
         return os.cpu_count() or 1
+
+
+def pool() -> ThreadPoolExecutor:
+    """Those who wait for compilers, of which as many run as there are processors."""
+    return _pool(os.getpid())
+
+
+@functools.lru_cache(maxsize=1)
+def _pool(process: int) -> ThreadPoolExecutor:
+    # a fork has none of the threads
+    return ThreadPoolExecutor(cores(), "graphlib-compiler")
 
 
 def _loaded(path: Path, functions: tuple[str, ...]) -> ctypes.CDLL:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
+from concurrent.futures import Future
 
 from ...render.units import Unit
 from ..cache import key_of, note, noted
-from .toolchain import cores, key_of_object, load_object, shared_object
+from .toolchain import cores, key_of_object, load_object, pool, shared_object
 
 #: about what a file costs the compiler before it comes to the nests, in characters of these
 _FILE_COST = 4000
@@ -34,12 +33,6 @@ def _key(unit: Unit) -> str:
 def _cost(unit: Unit) -> int:
     """About how much work it is for the compiler."""
     return len(unit.text) + _CALL_COST * unit.calls
-
-
-@lru_cache(maxsize=1)
-def pool() -> ThreadPoolExecutor:
-    """Those who wait for compilers, of which as many run as there are processors."""
-    return ThreadPoolExecutor(cores(), "graphlib-compiler")
 
 
 #: the units that this process has loaded: their addresses, and what keeps them there
@@ -107,4 +100,4 @@ def _address(library: ctypes.CDLL, key: str) -> int:
     return ctypes.c_void_p.in_dll(library, f"gl_unit_{key}").value or 0
 
 
-__all__ = ["linked", "pool"]
+__all__ = ["linked"]
