@@ -6,6 +6,7 @@ from __future__ import annotations
 import ctypes
 import weakref
 from collections.abc import Sequence
+from concurrent.futures import wait
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from ...compile.claims import rewritten
 from ...compile.program import Program
 from ...compile.schedule import Schedule
-from ...errors import DomainError, GraphError
+from ...errors import CompileError, DomainError, GraphError
 from ...graph import Variable, toposort
 from ...graph.shared import as_compiled, itself
 from ...ops.convolution import Convolutional
@@ -67,14 +68,18 @@ class CExecutor:
 
     def __init__(self, program: Program, profile: bool) -> None:
         self.original = program
-        begin("team", *_foreseen(program.results))
+        begun = begin("team", *_foreseen(program.results))
         self.user_program = rewritten(program)
         self.program, self.resized = self.user_program.with_resized_as_outputs()
         program = self.program
         self.plan = plan_for_c(Schedule(self.program), profile)
         rendered = render(self.plan)
         self.source = rendered.source
-        self.library = linked(rendered.driver, rendered.units, tuple(_SIGNATURES))
+        try:
+            self.library = linked(rendered.driver, rendered.units, tuple(_SIGNATURES))
+        except CompileError:
+            wait(begun)
+            raise
         self._declare()
         self.state = self.library.gl_new(start(*_precisions(self.plan)))
         self._finalizer = weakref.finalize(self, self.library.gl_free, self.state)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...configuration import config
 from ...errors import GraphError
-from .toolchain import HERE, pool, shared_object
+from .toolchain import HERE, shared_object, side_by_side
 
 _SYMBOLS = ("cblas_sgemm", "cblas_dgemm", "openblas_set_num_threads", "openblas_get_corename")
 
@@ -97,24 +97,29 @@ _PARTS = {
 }
 
 
-def begin(*parts: str) -> None:
+def begin(*parts: str) -> list[Future]:
     """Have the team of threads ("team"), or the products of a dtype, compiled while other things are done."""
-    for part in parts:
-        _begun(part, os.getpid())
+    return [_begun(part, os.getpid()) for part in parts]
 
 
 @functools.lru_cache(maxsize=len(_PARTS))
 def _begun(part: str, process: int) -> Future:
     # of a fork, which has none of the threads that wait for compilers, another one
+    return side_by_side(_compiled, part)
+
+
+def _compiled(part: str) -> ctypes.CDLL:
     source, flags, function = _PARTS[part]
     # the loops that matter are written out, so -O3 would only take longer to compile them
-    return pool().submit(shared_object, (HERE / source).read_text("utf-8"), ("-O2", *flags), (function,))
+    return shared_object((HERE / source).read_text("utf-8"), ("-O2", *flags), (function,))
 
 
 @functools.lru_cache(maxsize=len(_PARTS))
 def library(part: str) -> ctypes.CDLL:
     """The library of the team of threads, which is not started, or of the products of a dtype."""
-    loaded = _begun(part, os.getpid()).result()
+    begun = _begun(part, os.getpid())
+    # what failed may have been begun with other settings, such as another compiler
+    loaded = begun.result() if begun.exception() is None else _compiled(part)
     if part == "team":
         loaded.gl_start.restype = ctypes.c_void_p
         loaded.gl_start.argtypes = [ctypes.c_int]

@@ -18,8 +18,11 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
+from typing import Any
 
 from ...configuration import config
 from ...errors import CompileError
@@ -147,9 +150,10 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
-def pool() -> ThreadPoolExecutor:
-    """Those who wait for compilers, of which as many run as there are processors."""
-    return _pool(os.getpid())
+def side_by_side(function: Callable[..., Any], *arguments: Any) -> Future:
+    """A call that waits for a compiler, of which as many run as there are processors, with the settings of
+    the caller."""
+    return _pool(os.getpid()).submit(copy_context().run, function, *arguments)
 
 
 @functools.lru_cache(maxsize=1)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 
 from ...render.units import Unit
 from ..cache import key_of, note, noted
-from .toolchain import cores, key_of_object, load_object, pool, shared_object
+from .toolchain import cores, key_of_object, load_object, shared_object, side_by_side
 
 #: about what a file costs the compiler before it comes to the nests, in characters of these
 _FILE_COST = 4000
@@ -46,9 +46,10 @@ def linked(driver: str, units: Sequence[Unit], functions: tuple[str, ...]) -> ct
     """
     keys = {_key(unit): unit for unit in units}
     missing = {key: unit for key, unit in keys.items() if key not in _loaded and not _load(key)}
-    jobs: list[Future] = [pool().submit(_compile, group) for group in _divided(missing)]
+    jobs: list[Future] = [side_by_side(_compile, group) for group in _divided(missing)]
     flags = _SHORT_FLAGS if len(driver) < _SHORT else _LONG_FLAGS
-    library = pool().submit(shared_object, driver, flags, ("gl_link", *functions))
+    library = side_by_side(shared_object, driver, flags, ("gl_link", *functions))
+    wait([*jobs, library])  # whether or not one of them fails, nothing is left that still writes
     for job in jobs:
         _loaded.update(job.result())
     made = library.result()
