@@ -18,6 +18,7 @@ class ReferenceExecutor:
     """Runs a program by the operations' numpy references."""
 
     source = "# the reference backend runs numpy and generates no source"
+    plan = None
 
     def __init__(self, program: Any, profile: bool) -> None:
         self.program = program

@@ -74,6 +74,10 @@ class _Delegating:
     def source(self) -> str:
         return self.fast.source
 
+    @property
+    def plan(self) -> Any:
+        return self.fast.plan
+
     def profile(self) -> Any:
         return self.fast.profile()
 

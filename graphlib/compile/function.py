@@ -194,8 +194,17 @@ class Function:
 
     @property
     def source(self) -> str:
-        """The generated C."""
+        """The generated C, or CUDA C."""
         return self._executor.source
+
+    @property
+    def plan(self) -> Any:
+        """What the function does in which order and in which memory: ``print(function.plan)``.
+
+        A frozen ``graphlib.schedule.plan.Plan``, which can be compared and pickled; None of the mode
+        'reference', which has no plan.
+        """
+        return self._executor.plan
 
     @property
     def profile(self) -> Any:

@@ -47,6 +47,10 @@ class ForPresentLengths:
     def source(self) -> str:
         return self.executor.source
 
+    @property
+    def plan(self) -> Any:
+        return self.executor.plan
+
     def profile(self) -> Any:
         return self.executor.profile()
 

@@ -170,9 +170,9 @@ class Writer:
         types = {a.memory: C_TYPES[a.dtype] for a in (*plan.results, *plan.arrays)}
         lines += [f"{types[memory]} *{name};" for memory, name in self.names.items()]
         lines += [
-            f"{C_TYPES[array.dtype]} {kernel.name}_part{k}[GL_MAX_CHUNKS];"
+            f"{C_TYPES[part.dtype]} {kernel.name}_part{k}[GL_MAX_CHUNKS];"
             for kernel in self.kernels()
-            for k, (array, _) in enumerate(kernel.partial)
+            for k, part in enumerate(kernel.partial)
         ]
         lines += [f"{inner.struct} {inner.plan.prefix}state;" for inner in self.nested.values()]
         return "\n".join(["typedef struct {", *indented(lines), f"}} {self.struct};"])
@@ -321,11 +321,11 @@ class Writer:
         else:
             turns, work = self.poly(kernel.turns), self.poly(kernel.work)
             lines.append(f"gl_run_loop(s->rt, {kernel.name}, {given}, {turns}, {work});")
-        for k, (array, kind) in enumerate(kernel.partial):
-            place, part = f"{self.address(array)}[0]", f"s->{kernel.name}_part{k}"
+        for k, one in enumerate(kernel.partial):
+            place, part = f"{self.address(one.array)}[0]", f"s->{kernel.name}_part{k}"
             lines.append(f"{place} = {part}[0];")
             if kernel.turns is not None:
-                text = combine(kind, array.dtype, place, f"{part}[k]")
+                text = combine(one.kind, one.dtype, place, f"{part}[k]")
                 lines.append(f"for (int64_t k = 1; k < gl_chunks({turns}, {work}); k++) {text}")
         if kernel.checks:
             lines.append("if (s->bad_index) return -2;")

@@ -20,6 +20,7 @@ from ..scalar.functions import is_costly
 from ..scalar.integer import Symbol
 from ..scalar.reductions import REDUCERS
 from ..schedule.arrays import Memory
+from ..schedule.parts import expressions
 from ..schedule.plan import Kernel
 from ..schedule.statements import (
     Accumulator,
@@ -41,7 +42,6 @@ from ..schedule.statements import (
     Target,
     Totals,
     Watch,
-    expressions,
     statements,
 )
 from .text import Text, indented
@@ -269,7 +269,7 @@ def _unit(kernel: Kernel, text: str) -> Unit:
     """A kernel's text with what it needs to be compiled by itself."""
     declarations = ['#include "graphlib_runtime.h"', '#include "graphlib_math.h"']
     body = list(statements(kernel.body))
-    operations = Counter((e.op, e.args[-1].dtype) for s in body for e in expressions(s) if e.args)
+    operations = Counter((e.op, e.args[-1].dtype) for e in expressions(kernel.body) if e.args)
     drawn = any(isinstance(s, Draw) for s in body)
     if drawn or any(op.startswith("random_") for op, _ in operations):
         declarations.append('#include "graphlib_random.h"')

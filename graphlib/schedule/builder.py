@@ -62,11 +62,13 @@ class Builder:
     """Puts the expressions of one kernel into statements.
 
     levels: at which level each index is known.  merged: indices of axes that are merged into the next one.
+    opaque: lengths that take a load each.
     """
 
     def __init__(self, levels: Mapping[Symbol, int]) -> None:
         self.levels = levels
         self.merged: Collection[Symbol] = ()
+        self.opaque: Collection[Symbol] = ()
         self.uses: dict[Expr, int] = {}
         self.count = 0
         #: whether anything so far may fail the call
@@ -163,14 +165,16 @@ class Builder:
 
     def is_atom(self, made: Expr) -> bool:
         """Whether an expression is no more than a name or a number."""
-        if made.op == "int":
-            atom = made.value.atom
-            return (
-                made.value.constant is not None
-                or isinstance(atom, Symbol)
-                or (atom is not None and atom.op == "local")
-            )
-        return made.op in ("const", "local")
+        return (
+            made.op == "const" or self.is_name(made) or (made.op == "int" and made.value.constant is not None)
+        )
+
+    def is_name(self, made: Expr) -> bool:
+        """Whether it is a register, or a length or an index by its name."""
+        atom = made.value.atom if made.op == "int" else made
+        if isinstance(atom, Symbol):
+            return atom not in self.opaque
+        return atom is not None and atom.op == "local"
 
     def poly(self, p: Poly, done: Mapping[Expr, Expr] | None = None) -> Poly:
         """An index polynomial, whose opaque parts are in ``done``, without indices of merged axes."""

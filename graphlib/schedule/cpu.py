@@ -11,11 +11,12 @@ from ..compile.loops import Block, Nest, build, collapsible
 from ..compile.lowering import LOOP, Placed, Value
 from ..scalar.expression import Expr, integer, load, local, node, walk
 from ..scalar.functions import COSTLY, is_costly
-from ..scalar.integer import ZERO, Poly, Symbol, flat_index, product, symbol
+from ..scalar.integer import ZERO, Poly, flat_index, product, symbol
 from ..scalar.reductions import REDUCERS
 from .arrays import Array
 from .builder import Builder, Scope
-from .plan import Kernel
+from .parts import expressions
+from .plan import Kernel, Partial
 from .statements import (
     Accumulator,
     Add,
@@ -34,7 +35,6 @@ from .statements import (
     TakeInto,
     TakeTotals,
     Totals,
-    expressions,
     statements,
 )
 
@@ -170,7 +170,7 @@ class _Nest:
         parts = []
         for k, value in enumerate(self.partial):
             register, _ = self.builder.locals[value.variable]
-            parts.append((value.variable, value.kind))
+            parts.append(Partial(value.variable, value.kind, value.variable.dtype))
             scope.body.append(Part(k, register.value, value.variable.dtype))
         slow = sum(is_costly(expr.op) for expr in self.builder.uses)
         body = tuple(scope.body)
@@ -303,7 +303,7 @@ class _Nest:
 
     def _map_value(self, value: Value, scope: Scope, stores: list[Statement]) -> None:
         made = self.builder.emit(value.element, scope)
-        if not _is_name(made):
+        if not self.builder.is_name(made):
             name = self.builder.name("t")
             scope.body.append(Let(name, value.variable.dtype, made))
             made = local(name, value.variable.dtype)
@@ -454,10 +454,10 @@ def memories(body: tuple[Statement, ...]) -> set[Any]:
     """The pieces of memory that statements read and write."""
     found = set()
     for one in statements(body):
-        targets = [getattr(one, "target", None)]
-        targets += [e.value[0] for e in expressions(one) if e.op == "load"]
-        found |= {t.memory for t in targets if isinstance(t, Array)}
-    return found
+        target = getattr(one, "target", None)
+        found |= {target.memory} if isinstance(target, Array) else set()
+    read = (e.value[0] for e in expressions(body) if e.op == "load")
+    return found | {array.memory for array in read if isinstance(array, Array)}
 
 
 def _offset(value: Value) -> Poly:
@@ -471,12 +471,6 @@ def _inside(block: Block) -> list[Block]:
         found.append(stack.pop())
         stack.extend(e for e in found[-1].entries if isinstance(e, Block))
     return found
-
-
-def _is_name(made: Expr) -> bool:
-    """Whether it is a register, or a length or an index by its name."""
-    atom = made.value.atom if made.op == "int" else made
-    return isinstance(atom, Symbol) or (atom is not None and atom.op == "local")
 
 
 __all__ = ["RUN", "finds_index", "memories", "nest", "of_one", "piece", "to_memory"]

@@ -6,14 +6,15 @@ their memory, and lengths by name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..scalar.expression import Expr
-from ..scalar.integer import ZERO, Poly, Symbol
+from ..scalar.integer import ONE, ZERO, Poly, Symbol
 from .arrays import Array, Memory
+from .show import shown
 
 
 class Data:
@@ -40,7 +41,8 @@ class Length:
     """A length by its symbol: that of an ``axis`` of argument number ``argument``, or a ``value`` computed
     from others after the statements ``lets``.
 
-    late: it depends on what is computed in the call, so it is known only after a step.
+    late: it depends on what is computed in the call, so it is known only after a step.  varies: it depends
+    on values, not only on the lengths of arguments.
     """
 
     symbol: Symbol
@@ -49,6 +51,7 @@ class Length:
     lets: tuple[Any, ...] = ()
     value: Expr | None = None
     late: bool = False
+    varies: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,16 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Partial:
+    """A result of which parts are made apart: the reduction of ``kind``, whose parts hold a ``dtype``, takes
+    them together."""
+
+    array: Array
+    kind: str
+    dtype: str
+
+
+@dataclass(frozen=True)
 class Kernel:
     """A loop nest: a function of its own.
 
@@ -101,8 +114,36 @@ class Kernel:
     turns: Poly | None = None
     work: Poly = ZERO
     checks: bool = False
-    partial: tuple[tuple[Array, str], ...] = ()
+    partial: tuple[Partial, ...] = ()
     totals: Poly = ZERO
+
+
+@dataclass(frozen=True)
+class DeviceKernel(Kernel):
+    """A kernel for a device, and what its launch is computed from.
+
+    shape: 'rows' (a team a row), 'reduce' (``rows`` results), 'tiles' (rows by inner by batch), 'one' (one
+    block), 'single' (one thread), 'transpose' (``rows`` times tiles of two inner axes), 'threads' (a thread
+    a row), 'sort' (``rows`` elements in lines of ``inner``) and 'merge' (the same, as often as needed).
+    each: of the rows, how many a thread takes at once.  scratch: bytes of its 'partial' memory, if that is
+    not for a full reduction.  least: lengths that must be so large for it to be launched; with
+    ``otherwise`` one of them must not be.  earlier: how many flags of wrong indices it looks at, to do
+    ``nothing`` if one is up; flag: the one of its own.
+    """
+
+    shape: str = "threads"
+    rows: Poly = ZERO
+    inner: tuple[Poly, ...] = ()
+    batch: Poly = ONE
+    team: bool = False
+    each: int = 1
+    scratch: Poly | None = None
+    least: tuple[tuple[Poly, int], ...] = ()
+    otherwise: bool = False
+    threads: int | None = None
+    earlier: int = 0
+    flag: int | None = None
+    nothing: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -152,7 +193,8 @@ class Factor:
 @dataclass(frozen=True)
 class Product:
     """target = alpha * a·b + beta * target, ``m`` by ``n`` with sums of ``k`` terms; ``batch``: so many
-    products, None of one."""
+    products, None of one; ``on_device``: a kernel before it has put alpha and beta into the target's scratch
+    memory."""
 
     target: Array
     a: Factor
@@ -163,6 +205,7 @@ class Product:
     batch: Poly | None
     alpha: Expr | None
     beta: Expr | None
+    on_device: bool = False
 
 
 @dataclass(frozen=True)
@@ -214,7 +257,7 @@ class Scan:
 
     grown: arrays that have as many rows as steps are made, so that memory for them is taken on the way: each
     with the elements of a row and how many rows there are before the first step.  ``done``: where the number
-    of steps is written.
+    of steps is written.  ``copying``: the kernel of copies that must not be made after a wrong index.
     """
 
     plan: Plan
@@ -227,6 +270,7 @@ class Scan:
     until: int | None
     grown: tuple[tuple[Array, Poly, int], ...]
     done: Array | None
+    copying: Kernel | None = None
 
 
 Action = Launch | Compute | CopyArray | Fill | Product | Call | Scan
@@ -290,6 +334,13 @@ class Plan:
     first: Found
     after: tuple[Found, ...]
     profiled: bool = False
+    values: tuple[Array, ...] = ()
+    table: tuple[Any, ...] = ()
+    captures: bool = False
+    flags: int = 0
+
+    def __str__(self) -> str:
+        return shown(self)
 
     def inner(self) -> tuple[Plan, ...]:
         """The plans of the loops' steps."""
@@ -321,6 +372,7 @@ __all__ = [
     "Compute",
     "CopyArray",
     "Data",
+    "DeviceKernel",
     "Factor",
     "Fill",
     "Found",
@@ -328,6 +380,7 @@ __all__ = [
     "Launch",
     "Length",
     "Memory",
+    "Partial",
     "Place",
     "Plan",
     "Product",
@@ -337,6 +390,4 @@ __all__ = [
     "Source",
     "StateOf",
     "Step",
-    "field",
-    "replace",
 ]

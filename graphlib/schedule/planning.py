@@ -216,13 +216,10 @@ class Planner:
             if v in self.leaves and symbol in self._needed
         ]
         for symbol, poly in self.low.dims.items():
-            host = Host()
+            host = self.host()
             value = host.scalar(tr.expr(integer(poly)))
-            found.append(
-                Length(
-                    tr.symbols[symbol], lets=host.body(), value=value, late=symbol in set(self.late_symbols)
-                )
-            )
+            late, varies = symbol in self.late_symbols, bool(self.schedule.reads_for(symbol))
+            found.append(Length(tr.symbols[symbol], lets=host.body(), value=value, late=late, varies=varies))
         return tuple(found)
 
     def _found(self) -> tuple[Found, tuple[Found, ...]]:
@@ -299,6 +296,10 @@ class Planner:
             tuple(writes),
             step.nodes[0].outputs[0].describe() if step.nodes else "",
         )
+
+    def host(self) -> Host:
+        """What takes the scalars that are computed outside kernels."""
+        return Host()
 
     def share(self, node: Any) -> float:
         """A node's share of its fused loop's time, by what it costs an element."""
@@ -522,7 +523,7 @@ class _ForC(Planner):
     def _scan(self, name: str, step: ScanStep) -> tuple[Sequence[str], list[Any]]:
         inner = plan_for_c(step.inner, False, f"{name}_")
         refuse_late(step.inner, inner)
-        made = self.scan(step, inner, Host())
+        made = self.scan(step, inner, self.host())
         return described(list(step.results.last) or step.outputs), [made]
 
     def _copy(self, name: str, step: Copy) -> tuple[Sequence[str], list[Any]]:

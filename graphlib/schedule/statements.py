@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ..scalar.expression import Expr, walk
+from ..scalar.expression import Expr
 from ..scalar.integer import Poly, Symbol
 from .arrays import Array
 
@@ -229,25 +229,5 @@ def statements(body: Iterable[Any]) -> Iterator[Any]:
 
 
 def is_statement(thing: Any) -> bool:
-    return getattr(thing, "__module__", "").startswith(__package__) and hasattr(thing, "__dataclass_fields__")
-
-
-def expressions(one: Any) -> Iterator[Expr]:
-    """The expressions that a statement itself has, those in its lengths and offsets included."""
-    for field in fields(one):
-        for thing in _flat(getattr(one, field.name)):
-            if isinstance(thing, Expr):
-                yield from walk(thing)
-            elif isinstance(thing, Poly):
-                for monomial in thing.terms:
-                    for atom in monomial:
-                        if isinstance(atom, Expr):
-                            yield from walk(atom)
-
-
-def _flat(thing: Any) -> Iterator[Any]:
-    if isinstance(thing, tuple):
-        for part in thing:
-            yield from _flat(part)
-    else:
-        yield thing
+    """Whether it is a statement of this language, or of that of teams of threads."""
+    return type(thing).__module__.endswith((".statements", ".teams"))

@@ -9,16 +9,17 @@ something else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterable
+from dataclasses import fields
 from typing import Any
 
 from ..errors import ScheduleError
-from ..scalar.expression import CHECKS, Expr, walk
+from ..scalar.expression import CHECKS
 from ..scalar.integer import Poly, Symbol
 from .arrays import Array, Memory
-from .plan import Call, CopyArray, Fill, Found, Kernel, Launch, Plan, Product, Scan, Step
-from .statements import Begin, Let, Loop, Store, TakeInto, TakeTotals, expressions, statements
+from .parts import expressions, polys
+from .plan import Call, CopyArray, DeviceKernel, Fill, Found, Kernel, Launch, Plan, Product, Scan, Step
+from .statements import Begin, Store, TakeInto, TakeTotals, is_statement
 
 
 def verify(plan: Plan) -> None:
@@ -39,7 +40,10 @@ class _Verifier:
         self.known: set[Symbol] = {s for s, length in self.lengths.items() if length.argument is not None}
         self.checked: list[int] = []
         #: memory whose size is found on the way, and that of it which is there
-        self.awaited = {a.memory for found in (plan.first, *plan.after) for a in found.arrays}
+        grown = {
+            a.memory for step in plan.steps for s in step.actions if isinstance(s, Scan) for a, *_ in s.grown
+        }
+        self.awaited = {a.memory for a in (*plan.arrays, *plan.results) if self._is_awaited(a.memory)} - grown
         self.there: set[Memory] = set()
         #: the first shared variable whose value has changed
         self.changed: Array | None = None
@@ -71,6 +75,12 @@ class _Verifier:
 
     def _is_early(self, symbol: Symbol) -> bool:
         return symbol in self.lengths and not self.lengths[symbol].late
+
+    def _is_awaited(self, memory: Memory | None) -> bool:
+        """Whether memory is only taken when its size is found."""
+        if memory is None:
+            return False
+        return memory.kind == "allocated" or (memory.kind == "result" and memory.index in self.plan.late)
 
     # places
 
@@ -120,7 +130,7 @@ class _Verifier:
         for n in (n for pair in step.guards for n in pair):
             self._lengths([n], what)
         for action in step.actions:
-            self._lengths(_polys(action), what)
+            self._lengths(polys(action), what)
             if isinstance(action, Launch):
                 self._kernel(action.kernel, what)
             elif isinstance(action, Scan):
@@ -134,7 +144,7 @@ class _Verifier:
 
     def _whole(self, action: Any, what: str) -> None:
         """What reads and writes whole arrays."""
-        reads = [e.value[0] for e in _expressions(action) if e.op == "load"]
+        reads = [e.value[0] for e in expressions(action) if e.op in ("load", "access")]
         writes: list[Array] = []
         if isinstance(action, CopyArray):
             reads, writes = [*reads, action.source], [action.target]
@@ -185,24 +195,29 @@ class _Verifier:
 
     def _kernel(self, kernel: Kernel, what: str) -> None:
         """What a loop nest reads must be there, or have been written by itself before."""
-        accesses = list(_accesses(kernel.body))
-        own = {a.array.number for a in accesses if a.written}
-        done: set[int] = set()
+        accesses = _Accesses(kernel.body).found
+        own = {a.array for a in accesses if a.written}
+        done: set[Array] = set()
+        region = 0
         for access in accesses:
             array = access.array
+            if access.region != region:
+                region, done = access.region, set()
             if access.written:
-                if access.adds and array.number not in done:
+                if access.adds and array not in done:
                     self._begun(array, what)
-                done.add(array.number)
-            elif array.number not in own:
+                done.add(array)
+            elif array not in own:
                 self._demand(array, what)
-            elif array.number not in done:
+            elif array not in done:
                 self._fail(f"{what} reads {array.describe()} before it is computed there")
         stores = [a for a in accesses if a.written]
         for store in stores:
             place = self._place(store.array)
             for other in accesses:
-                if other.array.number == store.array.number or self._place(other.array) != place:
+                if other.array == store.array or self._place(other.array) != place:
+                    continue
+                if other.region != store.region and other.offset is not None:
                     continue
                 in_place = (
                     not other.written
@@ -217,25 +232,24 @@ class _Verifier:
                     )
         for array in dict.fromkeys(store.array for store in stores):
             self._write(array, what)
-        for array, _ in kernel.partial:
-            self._write(array, what)
-        self._registers(kernel.body, set(), what)
+        for part in kernel.partial:
+            self._write(part.array, what)
+        self._registers(kernel.body, {"product"} if isinstance(kernel, DeviceKernel) else set(), what)
 
-    def _registers(self, body: Iterable[Any], known: set[str], what: str) -> None:
+    def _registers(self, body: Iterable[Any], known: set[str], what: str) -> set[str]:
         """Every register is there before it is used; what accumulates begins as something."""
         known = set(known)
         for one in body:
-            if isinstance(one, Loop):
-                inner = known | set(_declared(one.before))
-                self._registers(one.before, known, what)
-                self._registers((*one.body,), inner, what)
-                self._registers(one.after, inner, what)
-                continue
-            used = {e.value for e in expressions(one) if e.op == "local"}
-            used |= set(_taken(one))
-            for name in used - known:
+            bodies = _bodies(one)
+            own = [getattr(one, f.name) for f in fields(one) if getattr(one, f.name) not in bodies]
+            inside = known
+            for part in bodies:
+                inside = inside | self._registers(part, inside, what)
+            used = {e.value for e in expressions(own) if e.op == "local"} | set(_taken(one))
+            for name in used - inside - {"r"}:
                 self._fail(f"{what} uses the register {name} before it is there")
             known |= set(_declared([one]))
+        return known
 
     # lengths
 
@@ -254,15 +268,14 @@ class _Verifier:
     def _length(self, symbol: Symbol) -> None:
         """A length is computed: what it is computed from is there."""
         length = self.lengths[symbol]
-        parts = [*(e for let in length.lets for e in expressions(let)), *walk(length.value)]
-        for e in parts:
-            if e.op == "load":
+        for e in expressions((length.lets, length.value)):
+            if e.op in ("load", "access"):
                 self._demand(e.value[0], f"the length {symbol!r}")
-        self._lengths(_polys(length.lets) + _polys(length.value), f"the length {symbol!r}")
+        self._lengths(polys((length.lets, length.value)), f"the length {symbol!r}")
         self.known.add(symbol)
 
-    def _lengths(self, polys: Iterable[Poly], what: str) -> None:
-        for symbol in _symbols(polys):
+    def _lengths(self, lengths: Iterable[Poly], what: str) -> None:
+        for symbol in _symbols(lengths):
             if symbol not in self.known:
                 self._fail(f"{what} needs the length {symbol!r} before it is computed")
 
@@ -274,42 +287,130 @@ class _Verifier:
 
 
 class Access:
-    """A load or a store: of which array, where, and at which position in the text."""
+    """A load or a store: of which array, where, and at which position in the text; accesses of two
+    ``region`` are to different elements."""
 
-    __slots__ = ("adds", "array", "offset", "position", "written")
+    __slots__ = ("adds", "array", "offset", "position", "region", "written")
 
-    def __init__(self, array: Array, offset: Poly | None, position: int, written: bool, adds: bool = False):
-        self.array, self.offset, self.position = array, offset, position
+    def __init__(
+        self, array: Array, offset: Poly | None, position: int, written: bool, adds: bool, region: int
+    ) -> None:
+        self.array, self.offset, self.position, self.region = array, offset, position, region
         self.written, self.adds = written, adds
 
 
-def _accesses(body: Iterable[Any]) -> Iterator[Access]:
+class _Accesses:
     """The loads and stores of a kernel, in order: those of a statement before what it writes."""
-    for position, one in enumerate(statements(body)):
-        if isinstance(one, Loop):
-            continue
-        for e in expressions(one):
-            if e.op == "load" and isinstance(e.value[0], Array):
-                yield Access(e.value[0], e.value[1][0], position, False)
-        if isinstance(one, (Store, TakeInto)) and isinstance(one.target, Array):
-            yield Access(one.target, one.offset, position, True, isinstance(one, TakeInto) or one.add)
+
+    def __init__(self, body: Iterable[Any]) -> None:
+        self.found: list[Access] = []
+        self.position = self.region = 0
+        self.body(body)
+
+    def add(self, array: Any, offset: Poly | None, written: bool = False, adds: bool = False) -> None:
+        if isinstance(array, Array):
+            self.found.append(Access(array, offset, self.position, written, adds, self.region))
+
+    def loads(self, thing: Any) -> None:
+        for e in expressions(thing):
+            if e.op == "load":
+                self.add(e.value[0], e.value[1][0])
+
+    def body(self, body: Iterable[Any]) -> None:
+        for one in body:
+            self.position += 1
+            special = _INSIDE.get(type(one).__name__)
+            if special is not None:
+                special(self, one)
+            elif any(is_statement(part) for part in getattr(one, "body", ())):
+                for part in (getattr(one, "before", ()), one.body, getattr(one, "after", ())):
+                    self.body(part)
+            else:
+                self.simple(one)
+
+    def simple(self, one: Any) -> None:
+        self.loads(one)
+        if isinstance(one, (Store, TakeInto)):
+            self.add(one.target, one.offset, True, isinstance(one, TakeInto) or one.add)
         elif isinstance(one, Begin):
-            yield Access(one.target, None, position, True)
+            self.add(one.target, None, True)
         elif isinstance(one, TakeTotals):
-            yield Access(one.totals.target, None, position, True)
+            self.add(one.totals.target, None, True)
+
+    def float4(self, one: Any) -> None:
+        """Elements that are done by fours are others than those that are done one by one."""
+        self.region += 1
+        index = Poly.of(one.index)
+        for run in one.runs:
+            if not run.written:
+                self.add(run.array, run.offset + index)
+        self.body(one.body)
+        self.position += 1
+        for run in one.runs:
+            if run.written:
+                self.add(run.array, run.offset + index, True)
+        self.region += 1
+
+    def columns(self, one: Any) -> None:
+        self.body(one.outer)
+        self.body(one.inner)
+        self.position += 1
+        self.add(one.target, one.offset, True)
+
+    def transposed(self, one: Any) -> None:
+        for tile in one.tiles:
+            self.add(tile.array, tile.offset)
+        self.body(one.body)
+
+    def product(self, one: Any) -> None:
+        for factor in (one.a, one.b):
+            self.add(factor.array, None)
+            self.loads((factor.offset, factor.leading))
+        self.loads((one.alpha, one.beta, one.c))
+        self.add(one.c, one.place)
+        self.body(one.before)
+        self.position += 1
+        if one.target is not None:
+            self.add(one.target, one.place, True)
+        self.body(one.element)
+
+    def call(self, one: Any) -> None:
+        self.loads(one.arguments)
+        for array in one.arguments:
+            if array not in one.written:
+                self.add(array, None)
+        self.position += 1
+        for array in one.written:
+            self.add(array, None, True)
+
+
+_INSIDE = {
+    "Float4": _Accesses.float4,
+    "Columns": _Accesses.columns,
+    "Transposed": _Accesses.transposed,
+    "ProductTiles": _Accesses.product,
+    "DeviceCall": _Accesses.call,
+}
+
+
+def _bodies(one: Any) -> list[tuple[Any, ...]]:
+    """The statements inside a statement, in the order in which they are carried out."""
+    names = ("outer", "before", "inner", "body", "element", "after")
+    found = [getattr(one, name, ()) for name in names]
+    return [part for part in found if isinstance(part, tuple) and part and is_statement(part[0])]
 
 
 def _declared(body: Iterable[Any]) -> list[str]:
     """The registers that statements declare."""
-    return [one.name for one in body if isinstance(one, Let) or type(one).__name__ == "Accumulator"]
+    return [one.name for one in body if type(one).__name__ in ("Let", "Accumulator", "Result")]
 
 
 def _taken(one: Any) -> list[str]:
     """The accumulators that a statement changes or reads by name."""
     kind = type(one).__name__
-    if kind == "Add":
-        return [one.name, one.value]
-    return [one.name] if kind in ("Take", "Part") else []
+    if kind in ("Add", "Result"):
+        return [one.name, one.value] if kind == "Add" else [one.of]
+    return [one.name] if kind in ("Take", "Part", "TeamReduce", "BlockPart") else []
 
 
 def _may_fail(step: Step) -> bool:
@@ -322,53 +423,19 @@ def _action_may_fail(action: Any) -> bool:
         return any(_may_fail(step) for step in action.plan.steps)
     if isinstance(action, Launch):
         return action.kernel.checks
-    return any(e.op in CHECKS for e in _expressions(action))
+    return any(e.op in CHECKS for e in expressions(action))
 
 
-def _expressions(thing: Any) -> Iterator[Expr]:
-    """The expressions in anything that plans are made of, but for the plans of loops."""
-    for one in _flat(thing):
-        if isinstance(one, Expr):
-            yield from walk(one)
-
-
-def _polys(thing: Any) -> list[Poly]:
-    """The polynomials in anything that plans are made of, but for arrays and the plans of loops."""
-    found = []
-    for one in _flat(thing):
-        if isinstance(one, Poly):
-            found.append(one)
-        elif isinstance(one, Expr):
-            for e in walk(one):
-                found += [e.value] if e.op == "int" else e.value[1] if e.op == "load" else ()
-    return found
-
-
-def _symbols(polys: Iterable[Poly]) -> set[Symbol]:
-    """The lengths in polynomials; loop indices are none."""
+def _symbols(lengths: Iterable[Any]) -> set[Symbol]:
+    """The symbols in lengths; loop indices are none."""
     found: set[Symbol] = set()
-    for p in polys:
-        p = Poly.of(p)
-        for monomial in p.terms:
-            for atom in monomial:
-                if isinstance(atom, Symbol):
-                    found |= set() if atom.is_index else {atom}
-                else:
-                    found |= _symbols(_polys(atom))
+    for p in map(Poly.of, lengths):
+        for atom in (a for monomial in p.terms for a in monomial):
+            if not isinstance(atom, Symbol):
+                found |= _symbols(polys(atom))
+            elif not atom.is_index:
+                found.add(atom)
     return found
-
-
-def _flat(thing: Any) -> Iterator[Any]:
-    if isinstance(thing, (Array, Plan)):
-        return
-    if isinstance(thing, (tuple, list)):
-        for part in thing:
-            yield from _flat(part)
-    elif is_dataclass(thing):
-        for field in fields(thing):
-            yield from _flat(getattr(thing, field.name))
-    else:
-        yield thing
 
 
 __all__ = ["verify"]

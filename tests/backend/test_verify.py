@@ -68,7 +68,6 @@ def test_two_values_alive_in_one_part_of_the_arena(function, monkeypatch):
         ]
 
     monkeypatch.setattr("graphlib.schedule.planning.arena", one)
-    monkeypatch.setattr("graphlib.backend.cuda.steps.plan", one)
     with pytest.raises(ScheduleError, match=r"was written over it|while it still reads that"):
         function(*layers())
 
@@ -98,7 +97,7 @@ def test_a_value_that_a_nest_computes_in_one_loop_and_reads_in_another(function,
         return nest
 
     monkeypatch.setattr("graphlib.schedule.cpu.build", forgetful)
-    monkeypatch.setattr("graphlib.backend.cuda.kernels.nests.build", forgetful)
+    monkeypatch.setattr("graphlib.schedule.gpu.nests.build", forgetful)
     x = T.ftensor3("x")
     with pytest.raises(
         ScheduleError,

@@ -15,8 +15,9 @@ import pytest
 import graphlib
 import graphlib.tensor as T
 from graphlib import emulator
-from graphlib.backend.cuda import driver, grids
+from graphlib.backend.cuda import driver
 from graphlib.errors import ShapeError
+from graphlib.schedule.gpu import grids
 
 
 @pytest.fixture(autouse=True)

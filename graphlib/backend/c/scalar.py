@@ -7,7 +7,7 @@ import math
 from ...scalar.expression import Expr
 from ...scalar.functions import FUNCTIONS
 from ...scalar.reductions import HIGHEST, REDUCERS
-from ..expressions import decimal
+from ..literals import decimal
 
 C_TYPES = {
     "bool": "uint8_t",

@@ -7,8 +7,9 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from ...compile.steps import MatMul
 from ...errors import GraphError
+from ...scalar.integer import Poly
+from ...schedule.plan import Product
 from .compile import first_library, wheel_libraries
 from .recording import Patch
 
@@ -33,20 +34,26 @@ def _check(status: int) -> None:
         raise GraphError(f"cuBLAS failed with status {status}")
 
 
-def product(run: Any, step: MatMul, scalars: int | None) -> tuple[Callable[[], None], list[Patch]]:
+def lengths_of(step: Product) -> list[Poly]:
+    """The lengths and offsets that a product needs."""
+    factors = [p for f in (step.a, step.b) for p in (f.offset, f.leading, f.batch)]
+    return [step.m, step.n, step.k, *factors, *([step.batch] if step.batch is not None else [])]
+
+
+def product(run: Any, step: Product, scalars: int | None) -> tuple[Callable[[], None], list[Patch]]:
     """What does a product with cuBLAS, and the pointers that it uses.
 
     ``scalars``: the address of alpha and beta on the device, where they are.
     """
-    letter, real = _TYPES[step.variable.dtype]
+    letter, real = _TYPES[step.target.dtype]
     value = run.evaluator.poly
-    (m, k), n = map(value, step.shape_a[-2:]), value(step.shape_b[-1])
-    batch = value(step.shape_a[0]) if step.batched else 1
+    m, k, n = value(step.m), value(step.k), value(step.n)
+    batch = value(step.batch) if step.batch is not None else 1
     pointers: list[Patch] = []
 
-    def pointer(key: Any, offset: int = 0) -> ctypes.c_void_p:
-        made = ctypes.c_void_p(run.address[key] + offset)
-        pointers.append(Patch.of_pointer(made, key, offset))
+    def pointer(place: Any, offset: int = 0) -> ctypes.c_void_p:
+        made = ctypes.c_void_p(run.address[place] + offset)
+        pointers.append(Patch.of_pointer(made, place, offset))
         return made
 
     if not m or not n or not batch:
@@ -54,23 +61,23 @@ def product(run: Any, step: MatMul, scalars: int | None) -> tuple[Callable[[], N
     if scalars is not None:
         alpha, beta = ctypes.c_void_p(scalars), ctypes.c_void_p(scalars + ctypes.sizeof(real))
     else:
-        alpha = ctypes.byref(real(float(run.evaluator.scalar(step.alpha)) if step.alpha is not None else 1.0))
-        has_beta = step.beta is not None and step.c is not None
-        beta = ctypes.byref(real(float(run.evaluator.scalar(step.beta)) if has_beta else 0.0))
+        given = (run.evaluator.scalar(e) if e is not None else None for e in (step.alpha, step.beta))
+        alpha, beta = (
+            ctypes.byref(real(float(default if e is None else e)))
+            for e, default in zip(given, (1.0, 0.0), strict=True)
+        )
     factors = []
-    for side, shape, rows, columns in ((step.a, step.shape_a, m, k), (step.b, step.shape_b, k, n)):
-        steps = side.strides[-2:]
-        plain = steps[1] == 1 or shape[-1] == 1
-        leading = max(value(steps[0] if plain else steps[1]), columns if plain else rows, 1)
-        address = pointer(run.storage(side.base), value(side.offset) * ctypes.sizeof(real))
-        factors.append((int(not plain), address, leading, value(side.strides[0]) if step.batched else 0))
+    for side, rows, columns in ((step.a, m, k), (step.b, k, n)):
+        leading = max(value(side.leading), rows if side.transposed else columns, 1)
+        address = pointer(side.array.memory, value(side.offset) * ctypes.sizeof(real))
+        factors.append((int(side.transposed), address, leading, value(side.batch)))
     # cuBLAS stores by columns: what it takes for the transposed product b'a' is our product by rows
     (ta, a, lda, stride_a), (tb, b, ldb, stride_b) = factors
     head = (_handle(), tb, ta, n, m, k, alpha)
-    tail = (beta, pointer(run.storage(step.variable)), n)
+    tail = (beta, pointer(step.target.memory), n)
     cublas, stream = run.cublas, ctypes.c_void_p(run.stream.handle)
     big = ctypes.c_longlong
-    if step.batched:
+    if step.batch is not None:
         function = getattr(cublas, f"cublas{letter}gemmStridedBatched")
         arguments = (*head, b, ldb, big(stride_b), a, lda, big(stride_a), *tail, big(m * n), batch)
     else:
@@ -85,4 +92,4 @@ def product(run: Any, step: MatMul, scalars: int | None) -> tuple[Callable[[], N
     return run_it, pointers
 
 
-__all__ = ["library", "product"]
+__all__ = ["lengths_of", "library", "product"]

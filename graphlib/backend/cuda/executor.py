@@ -17,18 +17,19 @@ from ...compile.claims import rewritten
 from ...compile.program import Program
 from ...compile.schedule import Schedule
 from ...configuration import config
-from ...graph import Constant, Shared, Variable
+from ...graph import Variable
 from ...graph.shared import as_compiled, itself
+from ...render.cuda import kernels, render
 from ...scalar.expression import Expr
-from ...scalar.integer import Poly, Symbol
+from ...scalar.integer import Poly, Symbol, product
+from ...schedule.arrays import Array
+from ...schedule.gpu.planning import plan_for_cuda
 from ..reference import explain_index
 from . import blas
 from .compile import load_module
 from .driver import Memory, open_device, resident
 from .host import Evaluator
-from .kernels.kernel import Kernel, KernelMemory
-from .kernels.reductions import definitions
-from .loop import loop_of
+from .loop import Loop
 from .recording import Graph, Recording, Returned
 from .scalar import FORMATS
 from .steps import Steps, aligned
@@ -40,13 +41,12 @@ _RECORDINGS = 256
 class CudaExecutor(Steps):
     """The compiled form of a program on a device ('cuda' or 'cuda-emulated')."""
 
-    loop_of = staticmethod(loop_of)
+    loop_of = staticmethod(Loop)
 
     def __init__(self, program: Program, profile: bool, device: str) -> None:
         self.original = program
         self.user_program = rewritten(program)
         self.program, self.resized = self.user_program.with_resized_as_outputs()
-        program = self.program
         self.device = open_device(device)
         self.device_name = device
         #: what only a current context can let go of
@@ -56,39 +56,34 @@ class CudaExecutor(Steps):
             self._compile(profile)
 
     def _compile(self, profile: bool) -> None:
-        program = self.program
         # what refers to the executor does so weakly: its memory is given back as soon as nobody needs it
         self.root = self.weakly = weakref.proxy(self)
         self.cublas = blas.library() if config.cublas else None
-        schedule = Schedule(program)
-        self.constants = {v: self._constant(v) for v in schedule.constants()}
-        self.on_host = {*program.inputs, *self.constants}
-        self._plan(schedule)
+        plan = plan_for_cuda(Schedule(self.program), profile, self.cublas is not None, config.cuda_graph)
+        self._take(plan)
+        rendered = render(plan)
+        self.source, self.arguments = rendered.source, rendered.arguments
         self.varying_lengths = self.dynamic
-        self.scalars = {v for v in program.inputs if v.ndim == 0}
-        self.captures = config.cuda_graph and not profile and not self.late_symbols
+        self.captures = plan.captures
         self.stream = self.driver_objects["stream"] = self.device.driver.Stream()
-        storage = partial(CudaExecutor.storage, self.weakly)
-        memory = KernelMemory(self.low, storage, self.scalars, self.dynamic if self.captures else None)
-        self._write(memory)
-        kernels = self.kernels()
-        self.source = definitions() + "\n".join(k.text for k in kernels)
         #: where in a piece of memory the values of a call are, if kernels do not get them as arguments
-        self.table = memory.table
+        self.table = {what: k for k, what in enumerate(plan.table)}
         #: bytes of the flags of wrong indices, in front of what is returned
-        self.flags = -(-4 * memory.flags.count // 16) * 16
-        self._load(kernels)
-        self.in_memory = (
-            {a.of for _, own in self.steps for k in own for a in k.arguments if a.kind == "pointer"}
-            | {source for source, _ in self.driver_copies.values()}
-            | {u for step in self.by_cublas for u in (step.a.base, step.b.base, step.c) if u is not None}
-            | {place.base for loop in self.loops.values() for place in loop.places}
-        )
-        self.uploaded = [v for v in program.inputs if v in self.in_memory]
+        self.flags = -(-4 * plan.flags // 16) * 16
+        self._load([kernel for _, kernel in kernels(plan)])
+        self._constants()
+        shared = plan.arguments[plan.inputs : plan.inputs + plan.shared]
+        #: the shared variables with the memory of each
+        self.shareds = [(s, array.memory) for s, array in zip(self.program.shareds, shared, strict=True)]
+        pointers = {a.of for given in self.arguments.values() for a in given if a.kind == "pointer"}
+        pointers |= {a.source.memory for a in self.copied}
+        pointers |= {u.memory for a in self.products for u in (a.a.array, a.b.array, a.target)}
+        pointers |= {place.memory for loop in self.loops.values() for place in loop.given}
+        self.uploaded = [a for a in self.inputs if a.memory in pointers]
         self.evaluator = Evaluator(partial(CudaExecutor._read, self.weakly))
         self._sort_values()
         #: whether what is launched follows from what is known before the first launch
-        self.repeatable = not self.late_symbols and all(loop.repeatable for loop in self.loops.values())
+        self.repeatable = not self.late and all(loop.repeatable for loop in self.loops.values())
         #: for the lengths, addresses and values that decide what is launched: what was
         self.recordings: dict[tuple, Recording] = {}
         self.known_lengths: Any = None
@@ -96,63 +91,61 @@ class CudaExecutor(Steps):
         self.table_memory = self.device.allocate(8 * len(self.table)) if self.table else None
         self.table_host = np.zeros(len(self.table), np.int64)
         self._make_room(self.flags)
-        self.input_memory: dict[Variable, Memory] = {}
+        self.input_memory: dict[Array, Memory] = {}
         self.profiled = profile
-        self.seconds = [0.0] * len(self.steps)
+        self.seconds = [0.0] * len(plan.steps)
         self.calls = 0
 
-    # planning
+    # what is there before the first call
 
-    def outlives(self, target: Any) -> bool:
-        """Whether what a storage has matters after the call."""
-        return isinstance(target, Shared)
-
-    def moves(self, key: Any) -> bool:
-        """Whether a storage may lie elsewhere when a recording is repeated."""
+    def moves(self, place: Any) -> bool:
+        """Whether memory may lie elsewhere when a recording is repeated."""
         return False
 
-    def _constant(self, v: Constant) -> Memory:
-        memory = self.device.allocate(v.data.nbytes)
-        if v.data.nbytes:
-            self.device.driver.memcpy_htod(memory.address, np.ascontiguousarray(v.data))
-        return memory
+    def _constants(self) -> None:
+        """The constants in memory."""
+        self.constant_memory = []
+        for array, values in self.constants.items():
+            memory = self.device.allocate(values.nbytes)
+            if values.nbytes:
+                self.device.driver.memcpy_htod(memory.address, np.ascontiguousarray(values))
+            self.constant_memory.append(memory)
+            self.address[array.memory] = memory.address
 
-    def _load(self, kernels: list[Kernel]) -> None:
+    def _load(self, made: list[Any]) -> None:
         self.functions: dict[str, Any] = {}
         self.driver_objects["functions"] = self.functions
-        if not kernels:
+        if not made:
             return
         self.driver_objects["module"] = load_module(
             self.device.driver, self.source, self.device.arch, self.device.emulated
         )
-        for kernel in kernels:
+        for kernel in made:
             for name in [kernel.name, *([f"{kernel.name}_end"] if kernel.partial else [])]:
                 self.functions[name] = self.driver_objects["module"].get_function(name)
 
     def _sort_values(self) -> None:
         """Which values of a call decide what is launched; the other ones are only arguments of kernels."""
+        plan = self.plan
         polys = [
-            *(size for slot in self.slots for size in slot.sizes),
-            *(n for v in self.program.outputs for n in self.low.shape(v)),
-            *(n for v, _ in self.driver_copies.values() for n in self.low.shape(v)),
-            *(p for _, kernels in self.steps for k in kernels for p in (k.rows, *k.inner, k.batch)),
-            *(n for _, kernels in self.steps for k in kernels for n, _ in k.least),
+            *(size for slot in plan.slots for size in slot.sizes),
+            *(n for shape in plan.shapes for n in shape),
+            *(n for a in self.copied for n in a.source.shape),
+            *(p for k in self.kernels for p in (k.rows, *k.inner, k.batch)),
+            *(n for k in self.kernels for n, _ in k.least),
             *(p for loop in self.loops.values() for p in loop.lengths),
         ]
         atoms = dict.fromkeys(a for p in polys for monomial in p.terms for a in monomial)
         self.key_symbols = [a for a in atoms if isinstance(a, Symbol) and a in self.dynamic]
         self.key_values = [a for a in atoms if isinstance(a, Expr) and self.varies(Poly.of(a))]
-        self.varying_checks = {
-            k
-            for k, check in enumerate(self.checks)
-            if k not in self.late_checks and any(map(self.varies, check.polys))
-        }
-        self.dynamic_dims = [s for s in self.low.dims if s in self.dynamic]
+        self.varying_checks = {k for k in self.first_checks if any(map(self.varies, plan.checks[k].polys))}
+        self.dynamic_lengths = [s for s in self.computed if s in self.dynamic]
+        inputs = set(self.inputs)
         self.varying_products = {
-            step
-            for step in self.by_cublas
-            if any(map(self.varies, step.polys()))
-            or any(e.uses & set(self.program.inputs) for e in (step.alpha, step.beta) if e is not None)
+            a
+            for a in self.products
+            if any(map(self.varies, blas.lengths_of(a)))
+            or any(e.uses & inputs for e in (a.alpha, a.beta) if e is not None)
         }
 
     def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
@@ -160,7 +153,7 @@ class CudaExecutor(Steps):
             return self._call(inputs)
 
     def _call(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
-        self.arrays = dict(zip(self.program.inputs, inputs, strict=True))
+        self.arrays = dict(zip(self.inputs, inputs, strict=True))
         self.late_memory: dict[Any, Memory] = {}
         try:
             key = self._lengths()
@@ -226,7 +219,7 @@ class CudaExecutor(Steps):
         """
         lengths = self.evaluator.lengths
         arrays = self.arrays
-        self.copies = {s: resident(itself(s), self.device) for s in self.program.shareds}
+        self.copies = {place: resident(itself(s), self.device) for s, place in self.shareds}
         known = (
             *(a.shape for a in arrays.values()),
             *((c.address, c.shape) for c in self.copies.values()),
@@ -236,19 +229,19 @@ class CudaExecutor(Steps):
             self.known_lengths = None
             for s in self.program.shareds:
                 as_compiled(s)
-            for (v, axis), symbol in self.low.leaf_dims.items():
-                if v in arrays:
-                    lengths[symbol] = arrays[v].shape[axis]
-                elif v in self.copies:
-                    lengths[symbol] = self.copies[v].shape[axis]
-        for symbol in self.dynamic_dims if again else self.first_dims:
-            lengths[symbol] = self.evaluator.poly(self.low.dims[symbol])
+            for length in self.plan.lengths:
+                if length.argument is not None:
+                    array = self.plan.arguments[length.argument]
+                    value = arrays[array] if array in arrays else self.copies[array.memory]
+                    lengths[length.symbol] = value.shape[length.axis]
+        for symbol in self.dynamic_lengths if again else self.first_lengths:
+            self._length(symbol)
         for k in self.varying_checks if again else self.first_checks:
             self._check(k)
         self.known_lengths = known
         self.values = {s: lengths[s] for s in self.dynamic}
-        for v in self.scalars:
-            self.values[v] = arrays[v].item()
+        for array in self.plan.values:
+            self.values[array] = arrays[array].item()
         if not self.repeatable or self.profiled:
             return None
         evaluator = self.evaluator
@@ -263,18 +256,19 @@ class CudaExecutor(Steps):
         self._make_arena()
         place = self.flags
         self.returns: list[Returned] = []
-        for k, v in enumerate(self.program.outputs):
-            if k not in self.late_outputs:
-                shape = tuple(self.evaluator.poly(n) for n in self.low.shape(v))
-                self.returns.append(Returned(k, place, shape, v.type.numpy_dtype))
-                place += -(-self._bytes(v) // 16) * 16
+        for k, lengths in enumerate(self.plan.shapes):
+            if k not in self.plan.late:
+                shape = tuple(map(self.evaluator.poly, lengths))
+                dtype = np.dtype(self.plan.results[k].dtype)
+                self.returns.append(Returned(k, place, shape, dtype))
+                place += -(-self.evaluator.poly(product(lengths)) * dtype.itemsize // 16) * 16
         self.return_size = place
         if place > self.returned.size:
             self._make_room(place)
         for result in self.returns:
-            self.address["result", result.number] = self.returned.address + result.place
-        for shared, copy in self.copies.items():
-            self.address[shared] = copy.address
+            self.address[self.plan.results[result.number].memory] = self.returned.address + result.place
+        for place, copy in self.copies.items():
+            self.address[place] = copy.address
 
     def _make_room(self, size: int) -> None:
         """Memory for what is returned, here and there, with all flags down."""
@@ -292,7 +286,7 @@ class CudaExecutor(Steps):
         table if the launches are those of a graph."""
         if self.table_memory is not None:
             for what, k in self.table.items():
-                letter = FORMATS[what.dtype] if isinstance(what, Variable) else "q"
+                letter = FORMATS[what.dtype] if isinstance(what, Array) else "q"
                 struct.pack_into(f"@{letter}", self.table_host, 8 * k, self.values[what])
             self.device.driver.memcpy_htod_async(self.table_memory.address, self.table_host, self.stream)
         for v in self.uploaded:
@@ -303,22 +297,22 @@ class CudaExecutor(Steps):
             if memory is None or memory.size < array.nbytes:
                 memory = self.input_memory[v] = self.device.allocate(array.nbytes)
                 self.recordings.clear()
-            self.address[v] = memory.address
+            self.address[v.memory] = memory.address
             if array.nbytes:
                 # from pageable memory, so the array has been read when this returns
                 self.device.driver.memcpy_htod_async(memory.address, array, self.stream)
 
     def _results(self, recording: Recording, inputs: list[np.ndarray]) -> list[np.ndarray]:
         """What is returned, after one copy of it all; raises if a kernel met a wrong index."""
-        results: list[Any] = [None] * self.outputs
-        if not self.flags and not self.outputs:
+        results: list[Any] = [None] * self.plan.outputs
+        if not self.flags and not self.plan.outputs:
             self.device.leave(self.stream)
             return results
-        for k in self.late_outputs:
-            v = self.program.outputs[k]
-            array = np.empty(tuple(self.evaluator.poly(n) for n in self.low.shape(v)), v.type.numpy_dtype)
+        for k in self.plan.late:
+            result = self.plan.results[k]
+            array = np.empty(tuple(map(self.evaluator.poly, self.plan.shapes[k])), result.dtype)
             if array.nbytes:
-                self.device.driver.memcpy_dtoh_async(array, self.address["result", k], self.stream)
+                self.device.driver.memcpy_dtoh_async(array, self.address[result.memory], self.stream)
             results[k] = array
         self.stream.synchronize()
         buffer = self.driver_objects["buffer"]
@@ -351,18 +345,13 @@ class CudaExecutor(Steps):
     def profile(self) -> Any:
         """Where the time went, each step waited for; None of a function compiled without ``profile``."""
         from ...profile import Profile
-        from ...schedule.plan import Source
 
         if not self.profiled:
             return None
         rows = [
-            (
-                [Source(str(node.op), str(node.outputs[0].origin or "?")) for node in step.nodes],
-                seconds,
-                self.calls,
-            )
-            for (step, _), seconds in zip(self.steps, self.seconds, strict=True)
-            if step.nodes
+            (step.sources, seconds, self.calls)
+            for step, seconds in zip(self.plan.steps, self.seconds, strict=True)
+            if step.sources
         ]
         return Profile(self.program.title, rows)
 

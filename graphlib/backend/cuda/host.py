@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ...errors import DomainError
-from ...graph import Variable
 from ...ops import elementwise
 from ...scalar.expression import CHECKS, Expr
 from ...scalar.integer import Poly, Symbol
@@ -18,11 +17,11 @@ from ...scalar.integer import Poly, Symbol
 class Evaluator:
     """Values of polynomials and scalar expressions.
 
-    ``lengths`` has the symbols' values; ``read(variable, index)`` gives an element of an array, wherever
+    ``lengths`` has the symbols' values; ``read(array, index)`` gives an element of an array, wherever
     that is.
     """
 
-    def __init__(self, read: Callable[[Variable, tuple[int, ...]], Any]) -> None:
+    def __init__(self, read: Callable[[Any, tuple[int, ...]], Any]) -> None:
         self.lengths: dict[Symbol, int] = {}
         self.read = read
         #: for each expression that was asked for, its parts in order: a function and which parts it takes
@@ -74,8 +73,8 @@ class Evaluator:
         if e.op == "int":
             return lambda: self.poly(e.value)
         if e.op == "access":
-            variable, index = e.value
-            return lambda: self.read(variable, tuple(map(self.poly, index)))
+            array, index = e.value
+            return lambda: self.read(array, tuple(map(self.poly, index)))
         if e.op in CHECKS:
             return _CHECKS[e.op]
         plain = _PLAIN.get(e.op)

@@ -9,21 +9,16 @@ from __future__ import annotations
 
 import struct
 import weakref
-from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...compile.lowering import Strided
-from ...compile.steps import ScanStep
-from ...errors import ShapeError
-from ...graph import Constant, Variable
-from ...scalar.integer import Poly, product
-from .grids import MAX_BLOCKS, THREADS
+from ...scalar.integer import Poly
+from ...schedule.arrays import Array
+from ...schedule.gpu.grids import MAX_BLOCKS, THREADS
+from ...schedule.plan import Row, Scan
 from .host import Evaluator
-from .kernels.kernel import Argument, Flags, Kernel, KernelMemory
-from .kernels.writer import leaving
 from .recording import Patch, Recording, write_in
 from .steps import Steps
 
@@ -37,25 +32,16 @@ _FIRST_ROWS = 16
 class Body(Steps):
     """The step of a loop, whose inputs and outputs lie where ``address`` says: elsewhere at each step."""
 
-    def __init__(self, outer: Steps, step: ScanStep, prefix: str, flags: Flags) -> None:
+    def __init__(self, outer: Steps, scan: Scan) -> None:
         self.root, self.device, self.cublas = outer.root, outer.device, outer.cublas
-        self.prefix, self.constants, self.on_host = prefix, outer.constants, set(outer.constants)
-        self._plan(step.inner)
-        for k in self.late_outputs:
-            raise ShapeError(
-                f"the shape of {self.program.outputs[k].describe()}, computed in a step of a loop, depends "
-                "on values that are computed there"
-            )
-        self.inputs = set(self.program.inputs)
+        self._take(scan.plan)
         self.varying_lengths = self.varying_products = frozenset()
         self.profiled = False
-        weakly = weakref.proxy(self)
-        self._write(KernelMemory(self.low, partial(Body.storage, weakly), set(), None, flags))
-        self.evaluator = Evaluator(partial(Body._read, weakly))
-        self.arrays: dict[Variable, np.ndarray] = {}
+        self.evaluator = Evaluator(partial(Body._read, weakref.proxy(self)))
+        self.arrays: dict[Array, np.ndarray] = {}
         self.copies: dict[Any, Any] = {}
         #: whether all steps are alike, but for what moves
-        self.steady = not self.late_symbols and all(loop.fixed for loop in self.loops.values())
+        self.steady = not self.late and all(loop.fixed for loop in self.loops.values())
 
     @property
     def functions(self) -> dict[str, Any]:
@@ -65,23 +51,16 @@ class Body(Steps):
     def stream(self) -> Any:
         return self.root.stream
 
-    def outlives(self, target: Any) -> bool:
-        """Whether what a storage has matters after the step."""
-        return isinstance(target, tuple) or target in self.inputs
+    def moves(self, place: Any) -> bool:
+        """Whether memory may lie elsewhere at the next step or in the next run of the loop: what it has
+        matters after the step."""
+        return place.kind == "result" or (place.kind == "argument" and place.index < self.plan.inputs)
 
-    def moves(self, key: Any) -> bool:
-        """Whether a storage may lie elsewhere at the next step or in the next run of the loop."""
-        return self.outlives(key)
-
-    def copies_by_kernels(self, target: Any, flags: Flags) -> bool:
-        """The driver's copies know no addresses that move."""
-        return True
-
-    def begin(self, address: dict[Any, int], arrays: dict[Variable, np.ndarray]) -> None:
+    def begin(self, address: dict[Any, int], arrays: dict[Array, np.ndarray]) -> None:
         """Lengths, checks of lengths, and memory, for the steps that follow."""
         self.address, self.arrays = address, arrays
-        for symbol in self.first_dims:
-            self.evaluator.lengths[symbol] = self.evaluator.poly(self.low.dims[symbol])
+        for symbol in self.first_lengths:
+            self._length(symbol)
         for k in self.first_checks:
             self._check(k)
         self._make_arena()
@@ -97,42 +76,23 @@ class Body(Steps):
 class Loop:
     """A loop of ``outer``, its step's kernels being ``body``'s."""
 
-    def __init__(self, outer: Steps, step: ScanStep, prefix: str, flags: Flags) -> None:
-        self.outer, self.step = weakref.proxy(outer), step
-        self.body = body = Body(outer, step, prefix, flags)
+    def __init__(self, outer: Steps, scan: Scan) -> None:
+        self.outer, self.scan = weakref.proxy(outer), scan
+        self.body = body = Body(outer, scan)
+        rows = [*scan.sequences, *scan.invariants]
         #: where it begins to read what it is given
-        self.places = [*step.sequences, *step.initial, *step.invariants]
-        shapes = [n for group in step.shapes.values() for shape in group for n in shape]
+        self.given = [*(r.array for r in rows), *(s.initial.array for s in scan.states)]
+        shapes = [n for part in (*rows, *scan.states, *scan.mapped) for n in part.shape]
+        steps = [*(r.by for r in rows), *(n for s in scan.states for n in s.initial.strides)]
         #: what decides which launches there are
-        self.lengths = [step.n, *shapes, *(s for place in self.places for s in place.strides)]
-        polys = [*self.lengths, *(place.offset for place in self.places)]
-        late = any(map(outer.low.late, polys))
+        self.lengths = [scan.n, *shapes, *steps]
+        polys = [*self.lengths, *(r.offset for r in rows), *(s.initial.offset for s in scan.states)]
+        late = any(map(outer.is_late, polys))
         #: whether what it launches follows from what is known before the first launch of a function
         self.repeatable = body.steady and not body.dynamic and not late
         #: whether it launches the same each time that ``outer``'s steps are done
         self.fixed = self.repeatable and not any(map(outer.varies, polys))
-        self.copying = self._copying(outer, prefix, flags.earlier)
-        self.own = outer.device.allocate(_OWN) if step.results.done is not None else None
-
-    def _copying(self, outer: Steps, prefix: str, flags: int) -> Kernel | None:
-        """The kernel that copies to what outlives the steps around, after a look at the flags, if there are
-        any."""
-        results = self.step.results
-        written = [outer.storage(v) for v in (*results.last, results.done) if v in self.step.outputs]
-        if not flags or not any(map(outer.outlives, written)):
-            return None
-        name = f"{prefix}copy"
-        text = (
-            f'\nextern "C" __global__ void __launch_bounds__({THREADS}) {name}(unsigned char *to, '
-            "const unsigned char *from, long long size, const int *failed) {\n"
-            f"    {leaving(flags)}\n    GL_EACH_THREAD(k, size) to[k] = from[k];\n}}\n"
-        )
-        return Kernel(name, text, [Argument("failed", None)], "threads", Poly.of(1))
-
-    def kernels(self) -> Iterator[Kernel]:
-        yield from self.body.kernels()
-        if self.copying is not None:
-            yield self.copying
+        self.own = outer.device.allocate(_OWN) if scan.until is not None else None
 
     def run(self) -> None:
         """Do the loop, noting what there is to repeat."""
@@ -184,102 +144,93 @@ class Run:
     """A loop that is done for certain lengths, and done again when it is called again."""
 
     def __init__(self, loop: Loop) -> None:
-        outer, step, body = loop.outer, loop.step, loop.body
+        outer, scan, body = loop.outer, loop.scan, loop.body
         self.body, self.own, self.root = body, loop.own, outer.root
         self.device, self.stream = outer.device, outer.stream
         self.value = outer.evaluator.poly
-        self.until = step.op.until
-        self.n = self.value(step.n)
+        self.until = scan.until is not None
+        self.n = self.value(scan.n)
         self.around = outer.address
-        self.address: dict[Any, int] = {v: m.address for v, m in body.constants.items()}
+        self.address: dict[Any, int] = {}
         self.recording: Recording | None = None
         self.repeats = not self.until
         self.still: list[Place] = []
         self.moving: list[Place] = []
         self.first: list[FirstCopy] = []
         self.last: list[LastCopy] = []
-        self.grown: list[Grown] = []
+        self.grown = [Grown(a.memory, self.value(row) * _size(a), depth) for a, row, depth in scan.grown]
         #: where memory of the steps around is held until their next call
         self.memory = outer.late_memory
+        ends = [*(s.last or s.target for s in scan.states), *([scan.done] if scan.done is not None else [])]
         #: targets of copies that a kernel must do, as the driver would after a wrong index, too
-        self.guarded = {
-            outer.storage(v)
-            for v in (*step.results.last, step.results.done)
-            if loop.copying is not None and v in step.outputs and outer.outlives(outer.storage(v))
-        }
-        self.copy_kernel = body.functions[loop.copying.name] if loop.copying is not None else None
-        self.arrays: dict[Variable, np.ndarray] = {}
-        self._lay_out(outer, step)
-        self.done_at = outer.storage(step.results.done) if step.results.done in step.outputs else None
+        self.guarded = {a.memory for a in ends if scan.copying is not None and _outlives(outer, a.memory)}
+        self.copy_kernel = body.functions[scan.copying.name] if scan.copying is not None else None
+        self.arrays: dict[Array, np.ndarray] = {}
+        self._lay_out(outer, scan)
+        self.done_at = scan.done.memory if scan.done is not None else None
         self.still_patches: list[Patch] = []
         self.moving_patches: list[Patch] = []
 
     # where everything lies
 
-    def _offset(self, outer: Any, place: Strided, size: int) -> int | Poly:
+    def _offset(self, outer: Any, offset: Poly, size: int) -> int | Poly:
         """How far behind its base's beginning something lies: to be computed at each call if that varies."""
-        if outer.varies(place.offset):
+        if outer.varies(offset):
             self.repeats = False
-            return place.offset * size
-        return self.value(place.offset) * size
+            return offset * size
+        return self.value(offset) * size
 
-    def _lengths(self, variables: Any, shapes: list[tuple[Poly, ...]]) -> list[int]:
-        """Tell the body the lengths of its inputs; how many elements each has."""
-        found = []
-        for v, shape in zip(variables, shapes, strict=True):
-            for axis, n in enumerate(shape):
-                symbol = self.body.low.leaf_dims.get((v, axis)) if v is not None else None
-                if symbol is not None:
-                    self.body.evaluator.lengths[symbol] = self.value(n)
-            found.append(self.value(product(shape)))
-        return found
+    def _lengths(self, argument: int, shape: tuple[Poly, ...]) -> None:
+        """Tell the body the lengths of an argument."""
+        for length in self.body.plan.lengths:
+            if length.argument == argument:
+                self.body.evaluator.lengths[length.symbol] = self.value(shape[length.axis])
 
-    def _lay_out(self, outer: Any, step: ScanStep) -> None:
-        op, results, shapes = step.op, step.results, step.shapes
-        self._lengths(op.rows, shapes["sequences"])
-        for v, place in zip(op.rows, step.sequences, strict=True):
-            size = v.type.numpy_dtype.itemsize
-            move = self.value(place.strides[0]) * size
-            begin = self._offset(outer, place, size)
-            self.moving.append(Place(v, outer.storage(place.base), begin, move))
-        number = 0
-        for k, (state, place) in enumerate(zip(op.states, step.initial, strict=True)):
-            history, last = results.histories[k], results.last[k]
-            shape = shapes["states"][k]
-            self._lengths(op.taps[k], [shape] * len(state.taps))
-            size = last.type.numpy_dtype.itemsize
-            row = self.value(product(shape)) * size
-            target = outer.storage(last if history is None else history)
-            if history in step.grown:
-                self.grown.append(Grown(target, row, state.depth))
-            begin = self._offset(outer, place, size)
-            self.first.append(FirstCopy(target, outer.storage(place.base), begin, state.depth * row))
-            if history is None:
-                self.still += [Place(v, target, 0) for v in op.taps[k]]
-                continue
-            for tap, v in zip(state.taps, op.taps[k], strict=True):
-                self.moving.append(Place(v, target, (state.depth + tap) * row, row))
-            self.moving.append(Place(("result", number), target, state.depth * row, row))
-            number += 1
-            if last in step.outputs:
-                self.last.append(LastCopy(outer.storage(last), target, row, state.depth - 1))
-        sizes = self._lengths(op.invariants, shapes["invariants"])
-        read = {u for p in self.body.low.dims.values() for u in p.uses}
-        for v, place, count in zip(op.invariants, step.invariants, sizes, strict=True):
-            offset = self._offset(outer, place, v.type.numpy_dtype.itemsize)
-            self.still.append(Place(v, outer.storage(place.base), offset))
-            base = place.base.data if isinstance(place.base, Constant) else outer.arrays.get(place.base)
-            if v in read and base is not None:
-                begin = self.value(place.offset)
-                shape = tuple(map(self.value, step.shapes["invariants"][op.invariants.index(v)]))
-                self.arrays[v] = base.reshape(-1)[begin : begin + count].reshape(shape)
-        for k, (y, shape) in enumerate(zip(results.mapped, shapes["mapped"], strict=True), number):
-            row = self.value(product(shape)) * y.type.numpy_dtype.itemsize
-            self.moving.append(Place(("result", k), outer.storage(y), 0, row))
-            if y in step.grown:
-                self.grown.append(Grown(outer.storage(y), row, 0))
-        if op.until:
-            self.address["result", number + op.mapped] = self.own.address
+    def _lay_out(self, outer: Any, scan: Scan) -> None:
+        inner = self.body.plan
+        for row in scan.sequences:
+            self._lengths(row.argument, row.shape)
+            size = _size(row.array)
+            begin, move = self._offset(outer, row.offset, size), self.value(row.by) * size
+            self.moving.append(Place(inner.arguments[row.argument].memory, row.array.memory, begin, move))
+        for state in scan.states:
+            size, target = _size(state.target), state.target.memory
+            row, initial = self.value(state.row) * size, state.initial
+            begin = self._offset(outer, initial.offset, size)
+            self.first.append(FirstCopy(target, initial.array.memory, begin, state.depth * row))
+            for argument, tap in state.taps:
+                self._lengths(argument, state.shape)
+                place = inner.arguments[argument].memory
+                if state.kept:
+                    self.moving.append(Place(place, target, (state.depth + tap) * row, row))
+                else:
+                    self.still.append(Place(place, target, 0))
+            if state.kept:
+                place = inner.results[state.result].memory
+                self.moving.append(Place(place, target, state.depth * row, row))
+            if state.last is not None:
+                self.last.append(LastCopy(state.last.memory, target, row, state.depth - 1))
+        read = {u for length in inner.lengths if length.value is not None for u in length.value.uses}
+        for row in scan.invariants:
+            self._invariant(outer, row, read)
+        for row in scan.mapped:
+            move = self.value(row.by) * _size(row.array)
+            self.moving.append(Place(inner.results[row.result].memory, row.array.memory, 0, move))
+        if self.until:
+            self.address[inner.results[scan.until].memory] = self.own.address
+
+    def _invariant(self, outer: Any, row: Row, read: set[Array]) -> None:
+        """What is the same at each step; where lengths are computed from it, as the host has it."""
+        self._lengths(row.argument, row.shape)
+        inner, array = self.body.plan.arguments[row.argument], row.array
+        offset = self._offset(outer, row.offset, _size(array))
+        self.still.append(Place(inner.memory, array.memory, offset))
+        base = outer.constants.get(array)
+        base = outer.arrays.get(array) if base is None else base
+        if inner in read and base is not None:
+            begin, shape = self.value(row.offset), tuple(map(self.value, row.shape))
+            count = int(np.prod(shape, dtype=np.int64))
+            self.arrays[inner] = base.reshape(-1)[begin : begin + count].reshape(shape)
 
     # the steps
 
@@ -369,20 +320,17 @@ class Run:
         self.copy_kernel._launch_kernel(grid, (THREADS, 1, 1), packed, 0, self.stream)
 
 
-def loop_of(outer: Steps, step: ScanStep, prefix: str, flags: Flags) -> Loop:
-    """The loop of a step of ``outer``.
-
-    Where kernels of it check indices it is written twice: only then it is known how many flags those at its
-    beginning must look at.
-    """
-    before = flags.count
-    loop = Loop(outer, step, prefix, flags)
-    if flags.count > before:
-        around = flags.all_in_loop
-        flags.count, flags.all_in_loop = before, flags.earlier
-        loop = Loop(outer, step, prefix, flags)
-        flags.all_in_loop = around
-    return loop
+def _size(array: Array) -> int:
+    return np.dtype(array.dtype).itemsize
 
 
-__all__ = ["Loop", "loop_of"]
+def _outlives(outer: Any, place: Any) -> bool:
+    """Whether what memory has matters after the steps around: that of shared variables, or of the inputs and
+    outputs of a loop's step."""
+    plan = outer.plan
+    if plan.prefix:
+        return outer.moves(place)
+    return place.kind == "argument" and plan.inputs <= place.index < plan.inputs + plan.shared
+
+
+__all__ = ["Loop"]

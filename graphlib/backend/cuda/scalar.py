@@ -6,8 +6,7 @@ import math
 
 from ...scalar.expression import Expr
 from ...scalar.functions import FUNCTIONS
-from .. import expressions
-from ..expressions import decimal
+from ..literals import decimal
 
 C_TYPES = {
     "bool": "unsigned char",
@@ -91,12 +90,4 @@ def _cast(source: str, target: str, x: str) -> str:
     return f"({C_TYPES[target]}){x}"
 
 
-class Printer(expressions.Printer):
-    """Prints expressions of one kernel in CUDA C."""
-
-    types = C_TYPES
-    literal = staticmethod(literal)
-    print_op = staticmethod(print_op)
-
-
-__all__ = ["C_TYPES", "FORMATS", "Printer", "literal", "print_function", "print_op"]
+__all__ = ["C_TYPES", "FORMATS", "literal", "print_function", "print_op"]

@@ -15,7 +15,7 @@ from ...compile.schedule import Schedule
 from ...compile.steps import Loops, MatMul, Step, accesses
 from ...graph import Variable
 from ...scalar.integer import Poly
-from .kernels.reductions import into_memory
+from .reductions import into_memory
 
 
 @dataclass(eq=False)

@@ -3,13 +3,15 @@ its threads."""
 
 from __future__ import annotations
 
-from ....compile.steps import LibraryCall
-from ....scalar.integer import Poly, product
-from ...expressions import Scope
-from ..grids import GEMM_REGISTERS, TILE
-from ..scalar import C_TYPES
-from .kernel import Kernel
-from .writer import KernelWriter
+from dataclasses import replace
+
+from ...compile.steps import LibraryCall
+from ...scalar.integer import Poly, product
+from ..builder import Scope
+from ..plan import DeviceKernel
+from .grids import GEMM_REGISTERS, TILE
+from .kernel import KernelPlanner, own
+from .teams import DeviceCall
 
 #: the library's functions that are kernels of ``convolution.cuh``; each has a thread for every element of its
 #: output
@@ -33,21 +35,18 @@ _LEAST_BY_FILTERS = 1, 256, 1
 PARTS = 16
 
 
-def kernels(writer: KernelWriter, step: LibraryCall) -> list[Kernel]:
+def kernels(planner: KernelPlanner, step: LibraryCall) -> list[DeviceKernel]:
     """The kernels of one call; where lengths decide between two ways at the call, those of both."""
     sizes = _product_of(step)
     numbers = _LEAST_BY_FILTERS if step.call.function == "gl_convolve_by_filters" else _LEAST
-    least = list(zip(sizes, numbers, strict=True)) if sizes else []
+    least = tuple(zip(sizes, numbers, strict=True)) if sizes else ()
     if not sizes or any(n.constant is not None and n.constant < number for n, number in least):
-        return [_direct(writer, step)]
-    by_tiles = _by_tiles(writer.after("_tiles"), step, *sizes)
+        return [_direct(planner, step)]
+    by_tiles = _by_tiles(planner.after("_tiles"), step, *sizes)
     if all(n.constant is not None for n in sizes):
         return by_tiles
-    direct = _direct(writer, step)
-    direct.otherwise = True
-    for kernel in (direct, *by_tiles):
-        kernel.least = least
-    return [direct, *by_tiles]
+    direct = replace(_direct(planner, step), otherwise=True)
+    return [replace(kernel, least=least) for kernel in (direct, *by_tiles)]
 
 
 def _product_of(step: LibraryCall) -> tuple[Poly, Poly, Poly] | None:
@@ -62,47 +61,44 @@ def _product_of(step: LibraryCall) -> tuple[Poly, Poly, Poly] | None:
     return (c, f * kh * kw, n * h * w) if sh == 1 and sw == 1 else None
 
 
-def _direct(writer: KernelWriter, step: LibraryCall) -> Kernel:
+def _direct(planner: KernelPlanner, step: LibraryCall) -> DeviceKernel:
     """A thread an element: pointers to operands and output, then the call's integers."""
     scope = Scope(None, 0)
     (out,) = step.outputs
-    arguments = [writer.pointer(v) for v in step.operands] + [writer.pointer(out, written=True)]
-    arguments += [writer.poly(p, scope) for p in step.call.integers]
-    lines = [*scope.lines, f"{step.call.function}({', '.join(arguments)});"]
-    return writer.kernel(lines, [out], "threads", product(writer.low.shape(out)))
+    lengths = [planner.length(p, scope) for p in step.call.integers]
+    one = DeviceCall(step.call.function, (), (*step.operands, out, *lengths), (out,))
+    return planner.kernel([*scope.body, one], "threads", product(out.shape))
 
 
 def _by_tiles(
-    writer: KernelWriter, step: LibraryCall, rows: Poly, terms: Poly, columns: Poly
-) -> list[Kernel]:
+    planner: KernelPlanner, step: LibraryCall, rows: Poly, terms: Poly, columns: Poly
+) -> list[DeviceKernel]:
     """A product whose patches are gathered into tiles in shared memory."""
     scope = Scope(None, 0)
     (out,) = step.outputs
-    c_type, registers = C_TYPES[out.dtype], GEMM_REGISTERS[out.dtype]
+    registers = GEMM_REGISTERS[out.dtype]
     in_parts = step.call.function == "gl_convolve_by_filters"
-    arguments = [writer.pointer(v) for v in step.operands]
-    arguments.append(
-        writer.argument("partial", out, c_type, True) if in_parts else writer.pointer(out, written=True)
-    )
-    arguments += [writer.poly(p, scope) for p in step.call.integers]
-    line = f"{step.call.function}_tiles<{registers}>({', '.join(arguments)});"
-    lines, inner = [*scope.lines, line], [columns, Poly.of(TILE * registers)]
+    lengths = [planner.length(p, scope) for p in step.call.integers]
+    to = own("partial", out) if in_parts else out
+    one = DeviceCall(f"{step.call.function}_tiles", (str(registers),), (*step.operands, to, *lengths), (out,))
+    inner = (columns, Poly.of(TILE * registers))
     if not in_parts:
-        return [writer.kernel(lines, [out], "tiles", rows, inner=inner)]
+        return [planner.kernel([*scope.body, one], "tiles", rows, inner=inner)]
     size = rows * columns
-    scratch = size * (PARTS * out.type.numpy_dtype.itemsize)
-    parts = Poly.of(PARTS)
-    first = writer.kernel(lines, [out], "tiles", rows, inner=inner, batch=parts, scratch=scratch)
-    return [first, _sums(writer.after("_sums"), step, size, scratch)]
+    scratch = size * (PARTS * (4 if out.dtype == "float32" else 8))
+    first = planner.kernel(
+        [*scope.body, one], "tiles", rows, inner=inner, batch=Poly.of(PARTS), scratch=scratch
+    )
+    return [first, _sums(planner.after("_sums"), step, size, scratch)]
 
 
-def _sums(writer: KernelWriter, step: LibraryCall, size: Poly, scratch: Poly) -> Kernel:
+def _sums(planner: KernelPlanner, step: LibraryCall, size: Poly, scratch: Poly) -> DeviceKernel:
     """What adds up the parts of the gradient by the filters."""
     scope = Scope(None, 0)
     (out,) = step.outputs
-    parts = writer.argument("partial", out, C_TYPES[out.dtype])
-    line = f"gl_add_parts({parts}, {writer.pointer(out, written=True)}, {writer.poly(size, scope)}, {PARTS});"
-    return writer.kernel([*scope.lines, line], [out], "threads", size, scratch=scratch)
+    given = (own("partial", out), out, planner.length(size, scope), Poly.of(PARTS))
+    one = DeviceCall("gl_add_parts", (), given, (out,))
+    return planner.kernel([*scope.body, one], "threads", size, scratch=scratch)
 
 
 __all__ = ["FUNCTIONS", "kernels"]

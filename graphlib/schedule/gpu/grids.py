@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...scalar.integer import Poly
-from .kernels.kernel import Kernel
+from ..plan import DeviceKernel
 
 THREADS = 256
 #: blocks that are to fit on a multiprocessor: told fewer than the default, ptxas spills no registers for more
@@ -28,7 +28,7 @@ SORT = 1024
 FOUR = 4
 
 
-def grid_of(kernel: Kernel, rows: int, poly: Callable[[Poly], int]) -> tuple[tuple, tuple]:
+def grid_of(kernel: DeviceKernel, rows: int, poly: Callable[[Poly], int]) -> tuple[tuple, tuple]:
     """The grid (empty where there is nothing to do) and the block."""
     block: tuple[int, ...]
     if kernel.partial:

@@ -1,0 +1,84 @@
+"""What goes along an axis and is no loop nest: running sums and products, sorting, and what is not zero.
+
+The work is done by functions of ``device.cuh``; a kernel here calls one.
+"""
+
+from __future__ import annotations
+
+from ...compile.steps import LibraryCall
+from ...scalar.integer import ONE, product
+from ..builder import Scope
+from ..plan import DeviceKernel
+from .grids import SORT, THREADS
+from .kernel import KernelPlanner, own
+from .teams import DeviceCall
+
+#: functions of device.cuh, which do a line with a thread, with their template parameter
+_RUNNING = {
+    "gl_cumsum": ("gl_cumulate", "sum"),
+    "gl_cumprod": ("gl_cumulate", "prod"),
+    "gl_recurrence": ("gl_recurrence", "false"),
+    "gl_recurrence_back": ("gl_recurrence", "true"),
+}
+
+
+def kernels(planner: KernelPlanner, step: LibraryCall) -> list[DeviceKernel]:
+    """The kernels of one call."""
+    if step.call.function in _RUNNING:
+        return [_running(planner, step)]
+    if step.call.function == "gl_nonzero":
+        return [_nonzero(planner, step)]
+    return _sort(planner, step)
+
+
+def _running(planner: KernelPlanner, step: LibraryCall) -> DeviceKernel:
+    """Running sums or products, and recurrences, a thread a line."""
+    scope = Scope(None, 0)
+    (out,) = step.outputs
+    lengths = [planner.length(p, scope) for p in step.call.integers]
+    before, _, after = step.call.integers
+    function, parameter = _RUNNING[step.call.function]
+    one = DeviceCall(function, (parameter,), (*step.operands, out, *lengths), (out,))
+    return planner.kernel([*scope.body, one], "threads", before * after)
+
+
+def _nonzero(planner: KernelPlanner, step: LibraryCall) -> DeviceKernel:
+    """The places of what is not zero, by one block."""
+    scope = Scope(None, 0)
+    (operand,), (out,) = step.operands, step.outputs
+    (size,) = (planner.length(p, scope) for p in step.call.integers)
+    one = DeviceCall(
+        "gl_nonzero_block", (), (operand, out, size, "counts"), (out,), (("counts", "int64", THREADS),)
+    )
+    return planner.kernel([*scope.body, one], "one", ONE)
+
+
+def _sort(planner: KernelPlanner, step: LibraryCall) -> list[DeviceKernel]:
+    """Sorting along an axis, or the indices that would sort: sorted runs, then passes that merge them."""
+    (operand,), (out,) = step.operands, step.outputs
+    size, n = product(step.call.integers), step.call.integers[1]
+    indices = str(step.call.function == "gl_argsort").lower()
+    to = own("to", out)
+
+    def sorted_runs(planner: KernelPlanner) -> DeviceKernel:
+        scope = Scope(None, 0)
+        lengths = [planner.length(p, scope) for p in step.call.integers]
+        shared = (("keys", operand.dtype, SORT), ("places", "int32", SORT))
+        one = DeviceCall(
+            "gl_sort_runs", (indices,), (operand, to, *lengths, "keys", "places"), (out,), shared
+        )
+        return planner.kernel([*scope.body, one], "sort", size, inner=(n,))
+
+    def merged_runs(planner: KernelPlanner) -> DeviceKernel:
+        scope = Scope(None, 0)
+        lengths = [planner.length(p, scope) for p in step.call.integers]
+        given = (operand, own("from", out), to, *lengths, own("run", out, "int64"))
+        one = DeviceCall("gl_merge_runs", (indices,), given, (out,))
+        return planner.kernel([*scope.body, one], "merge", size, inner=(n,))
+
+    if n.constant is not None and n.constant <= SORT:
+        return [sorted_runs(planner)]
+    return [sorted_runs(planner), merged_runs(planner.after("_merge"))]
+
+
+__all__ = ["kernels"]

@@ -1,0 +1,216 @@
+"""A function's plan: its text, its identity, and what the proof says of plans that are broken on purpose."""
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import graphlib
+import graphlib.tensor as T
+from graphlib.errors import ScheduleError
+from graphlib.render import c, cuda
+from graphlib.schedule.plan import Launch, Plan, Product
+from graphlib.schedule.statements import Accumulator, Let, Loop, Store
+from graphlib.schedule.verify import verify
+
+from ..ops.backends import BACKENDS, compiled
+
+
+def step(backend):
+    """A gradient step of a small network, with a loop, a scatter and a length that depends on data."""
+    x, i = T.fmatrix("x"), T.lvector("i")
+    w = graphlib.shared(np.ones((4, 3), "float32"), name="w")
+    table = graphlib.shared(np.ones((5, 3), "float32"), name="table")
+    h = T.nnet.softmax(T.dot(x, w) + table[i])
+    states, _ = graphlib.scan(lambda row, s: 0.5 * s + row, h, T.zeros(3))
+    chosen = x[x > 0]
+    cost = T.log(h).sum() + states[-1].sum()
+    updates = [(v, v - 0.1 * g) for v, g in zip((w, table), T.grad(cost, [w, table]), strict=True)]
+    return compiled(backend, [x, i], [cost, chosen * 2], updates=updates)
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def plan(request):
+    return step(request.param).plan
+
+
+def change(plan: Plan, number: int, **parts) -> Plan:
+    """The plan with other parts of one of its steps."""
+    steps = list(plan.steps)
+    steps[number] = replace(steps[number], **parts)
+    return replace(plan, steps=tuple(steps))
+
+
+def find(plan: Plan, kind: type) -> tuple[int, int]:
+    """The first action of a kind: the numbers of its step and of it."""
+    return next(
+        (k, n) for k, s in enumerate(plan.steps) for n, a in enumerate(s.actions) if isinstance(a, kind)
+    )
+
+
+def with_kernel(plan: Plan, change_body) -> Plan:
+    """The plan with each kernel's body changed where ``change_body`` finds something to change."""
+    for number, one in enumerate(plan.steps):
+        for n, action in enumerate(one.actions):
+            if isinstance(action, Launch) and (body := change_body(action.kernel.body)) is not None:
+                made = Launch(replace(action.kernel, body=body))
+                return change(plan, number, actions=(*one.actions[:n], made, *one.actions[n + 1 :]))
+    raise AssertionError("no kernel has what is to be changed")
+
+
+def without(kind: type):
+    """What takes the first statement of a kind out of a body, however deep it is; None where there is
+    none."""
+
+    def taken_out(body):
+        for k, one in enumerate(body):
+            if isinstance(one, kind):
+                return (*body[:k], *body[k + 1 :])
+            inside = taken_out(one.body) if hasattr(one, "body") else None
+            if inside is not None:
+                return (*body[:k], replace(one, body=inside), *body[k + 1 :])
+        return None
+
+    return taken_out
+
+
+def broken(plan: Plan, words: str) -> None:
+    with pytest.raises(ScheduleError, match=words):
+        verify(plan)
+
+
+# what a plan is
+
+
+def test_text_of_a_plan_names_what_a_reader_looks_for(plan):
+    text = str(plan)
+    for words in ("x#", "table#", "softmax" if "softmax" in text else "exp", "checks", "results:", "arena"):
+        assert words in text
+    assert "now the length" in text and "an index" not in text
+
+
+def test_a_plan_comes_back_from_a_pickle_and_is_written_the_same(plan):
+    again = pickle.loads(pickle.dumps(plan))
+    assert again == plan and str(again) == str(plan)
+    render = c.render if plan.target == "c" else cuda.render
+    assert render(again).source == render(plan).source
+
+
+def test_plans_are_equal_where_functions_are():
+    x, y = T.fmatrices("x", "y")
+
+    def made(f):
+        return graphlib.function([x, y], f(x, y), mode="fast_run", name="f").plan
+
+    plans = [made(f) for f in (lambda a, b: T.dot(a, b), lambda a, b: T.dot(a, b), lambda a, b: T.dot(b, a))]
+    origins = [replace(p, title="", steps=()) for p in plans]
+    assert origins[0].slots == origins[1].slots
+    assert [p.checks == plans[0].checks for p in plans][2] is False
+
+
+def test_rendering_changes_nothing(plan):
+    before = pickle.dumps(plan)
+    (c.render if plan.target == "c" else cuda.render)(plan)
+    assert pickle.loads(before) == plan
+
+
+def test_reference_has_no_plan():
+    x = T.fvector("x")
+    assert graphlib.function([x], x + 1, mode="reference").plan is None
+
+
+# broken plans
+
+
+def test_a_plan_is_proven_as_it_is(plan):
+    verify(plan)
+
+
+def test_steps_the_other_way_round(plan):
+    broken(
+        replace(plan, steps=plan.steps[::-1], after=plan.after[::-1]),
+        r"before|begins as nothing|after .* has been changed",
+    )
+
+
+def test_a_step_that_is_missing(plan):
+    number, _ = find(plan, Launch)
+    rest = (*plan.steps[:number], *plan.steps[number + 1 :])
+    broken(
+        replace(plan, steps=rest, after=(*plan.after[:number], *plan.after[number + 1 :])), r"before|place"
+    )
+
+
+def test_everything_in_one_part_of_the_arena(plan):
+    memories = tuple(m for slot in plan.slots for m in slot.memories)
+    one = replace(plan.slots[0], memories=memories)
+    broken(replace(plan, slots=(one,)), r"was written over it|while it still reads|does not write")
+
+
+def test_a_store_that_is_missing(plan):
+    broken(with_kernel(plan, without(Store)), r"before it is|does not write|begins as nothing")
+
+
+def test_an_accumulator_that_begins_as_nothing(plan):
+    broken(with_kernel(plan, without(Accumulator)), "uses the register .* before it is there")
+
+
+def test_a_register_that_is_missing(plan):
+    broken(with_kernel(plan, without(Let)), "uses the register .* before it is there")
+
+
+def test_a_length_that_is_found_too_late(plan):
+    late = next(k for k, found in enumerate(plan.after) if found.lengths)
+    after = list(plan.after)
+    after[late], after[-1] = replace(after[late], lengths=(), arrays=(), outputs=()), after[late]
+    broken(replace(plan, after=tuple(after)), "length")
+
+
+def test_memory_that_is_never_taken(plan):
+    after = tuple(replace(found, arrays=()) for found in plan.after)
+    broken(replace(plan, after=after), "memory")
+
+
+def test_a_result_elsewhere(plan):
+    results = (plan.results[1], plan.results[0], *plan.results[2:])
+    swapped = [replace(a, number=b.number) for a, b in zip(plan.results, results, strict=True)]
+    broken(replace(plan, results=tuple(swapped)), "not in its place")
+
+
+def test_a_product_onto_nothing():
+    x, y = T.fmatrices("x", "y")
+    plan = graphlib.function([x, y], T.dot(x, y), mode="fast_run").plan
+    number, n = find(plan, Product)
+    product = replace(plan.steps[number].actions[n], beta=graphlib.scalar.expression.integer(1))
+    broken(change(plan, number, actions=(product,)), "begins as nothing")
+
+
+def test_in_place_over_another_element():
+    """A loop that writes over what it reads reads the very element that it writes, and no other."""
+    w = graphlib.shared(np.ones(8, "float32"), name="w")
+    plan = graphlib.function([], [], updates=[(w, w * 2)], mode="fast_run").plan
+
+    def moved(body):
+        for k, one in enumerate(body):
+            if isinstance(one, Store):
+                return (*body[:k], replace(one, offset=one.offset + 1), *body[k + 1 :])
+            if isinstance(one, Loop) and (inside := moved(one.body)) is not None:
+                return (*body[:k], replace(one, body=inside), *body[k + 1 :])
+        return None
+
+    broken(with_kernel(plan, moved), "while it still reads")
+
+
+def test_a_loop_inside_is_proven_too(plan):
+    number, n = next(
+        (k, j) for k, s in enumerate(plan.steps) for j, a in enumerate(s.actions) if hasattr(a, "plan")
+    )
+    scan = plan.steps[number].actions[n]
+    inner = replace(scan.plan, steps=(), after=())
+    actions = (
+        *plan.steps[number].actions[:n],
+        replace(scan, plan=inner),
+        *plan.steps[number].actions[n + 1 :],
+    )
+    broken(change(plan, number, actions=actions), "a step of .* is not in its place")
