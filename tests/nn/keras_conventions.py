@@ -6,6 +6,7 @@ KERAS_BACKEND=jax JAX_ENABLE_X64=1 python tests/nn/keras_conventions.py      (wi
 import keras
 import numpy as np
 
+keras.config.set_floatx("float64")  # before there is any optimizer
 START = np.array([0.5, -1.25, 0.75, 1.5, 1e-4])
 EPSILON = 1e-7
 
@@ -64,7 +65,6 @@ CASES = {
 }
 
 if __name__ == "__main__":
-    keras.config.set_floatx("float64")
     for name, (optimizer, rule) in CASES.items():
         variable, state, p = keras.Variable(START, dtype="float64"), {}, START
         optimizer.build([variable])
