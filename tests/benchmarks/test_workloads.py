@@ -26,9 +26,11 @@ def test_every_layer_has_programs_in_other_libraries():
 
 @pytest.mark.parametrize("module", MODULES)
 def test_the_programs_of_a_module_are_contestants_where_their_library_is_installed(module, tmp_path):
-    (tmp_path / "torch" / "bin").mkdir(parents=True)
-    (tmp_path / "torch" / "bin" / "python").touch()
-    assert "torch eager" in [contestant.name for contestant in module_contestants(tmp_path, module)]
+    library, variants = next(iter(import_module(f"tests.benchmarks.peers.{module}").VARIANTS.items()))
+    (tmp_path / library / "bin").mkdir(parents=True)
+    (tmp_path / library / "bin" / "python").touch()
+    found = [contestant.name for contestant in module_contestants(tmp_path, module)]
+    assert found == [f"{library} {variant}" for variant in variants]
 
 
 def test_a_workload_is_called_as_on_the_command_line():
