@@ -212,3 +212,19 @@ def test_errors():
             pool_2d(x, **{"ignore_border": True, **options})
     with pytest.raises(ShapeError, match="line_of_numbers"):
         pool_2d(T.vector("line_of_numbers"), (2, 2), ignore_border=True)
+
+
+def test_calls_of_the_same_function_have_names_of_their_own():
+    """The second convolution is the function of the first, and so is the second pool: none is taken for
+    another."""
+    random = np.random.RandomState(0)
+    x = T.tensor4("x", shape=(None, 1, 14, 14))
+    filters = [random.normal(size=shape).astype("float32") for shape in ((2, 1, 3, 3), (3, 2, 3, 3))]
+    y = x
+    for W in filters:
+        y = pool_2d(T.nnet.conv2d(y, W), (2, 2), ignore_border=True)
+    results = [y, T.grad(T.sum(y**2), x)]
+    images = random.normal(size=(3, 1, 14, 14)).astype("float32")
+    expected = graphlib.function([x], results, mode="reference")(images)
+    for got, right in zip(graphlib.function([x], results)(images), expected, strict=True):
+        np.testing.assert_allclose(got, right, rtol=1e-4, atol=1e-4)

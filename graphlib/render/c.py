@@ -370,7 +370,8 @@ class Writer:
         arguments = ["s->rt"] if a.team else []
         arguments += [*map(self.address, (*a.operands, *a.outputs)), *map(self.poly, a.integers)]
         function = f"{a.function}_{suffix}"
-        name = f"{self.plan.prefix}call_{len(self.called)}"
+        # not how many units there are: a call of one that is there already has a name of its own too
+        name = f"{self.plan.prefix}call_{sum(len(uses.names) for uses in self.called.values())}"
         self.calls(Unit((f'#include "{a.header}"',), "", function), name)
         return [f"if (((__typeof__(&{function})){name})({', '.join(arguments)})) return -1;"]
 
