@@ -32,7 +32,9 @@ _NAMES_OF = {
     ".printing": ("debugprint", "draw", "pp"),
 }
 _HOME = {name: module for module, names in _NAMES_OF.items() for name in names}
-_SUBMODULES = ("compile", "gradient", "graph", "nn", "ops", "printing", "tensor")
+_SUBMODULES = ("datasets", "errors", "gradient", "nn", "printing", "tensor")
+#: stages that programs look into: loaded like the others, and not shown among what users need
+_STAGES = ("compile", "graph", "ops")
 _STANDARD = ("CycleError", "TopologicalSorter")
 
 __all__ = sorted((*_HOME, *_SUBMODULES, *_STANDARD))
@@ -54,7 +56,7 @@ def __getattr__(name: str) -> object:
         if name != "config":
             importlib.import_module(".tensor", __name__)  # which gives variables their operators
         globals()[name] = getattr(importlib.import_module(_HOME[name], __name__), name)
-    elif name in _SUBMODULES:
+    elif name in (*_SUBMODULES, *_STAGES):
         globals()[name] = importlib.import_module(f".{name}", __name__)
     elif name in _STANDARD:
         standard = _standard_library()
@@ -65,4 +67,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return [*__all__, "__version__"]

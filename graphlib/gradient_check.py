@@ -18,7 +18,6 @@ def verify_grad(
     n_tests: int = 2,
     rng: Any = None,
     eps: float | None = None,
-    out_type: str | None = None,
     abs_tol: float | None = None,
     rel_tol: float | None = None,
     mode: str | None = None,

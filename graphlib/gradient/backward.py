@@ -168,9 +168,15 @@ def grad(
     whole gradient. disconnected_inputs: 'raise' DisconnectedInputError, 'warn' or 'ignore' (a gradient of
     zeros) when the cost does not depend on a variable.
 
+    null_gradients: only 'raise', a GradientError where the way leads through an operation without a gradient.
+
     Errors: GradientError if the cost is no float scalar or the way leads through an operation without a
     gradient; ShapeError for a known gradient that has not the dimensions of its variable.
     """
+    if null_gradients != "raise":
+        raise ValueError(
+            f"grad: null_gradients must be 'raise', not {null_gradients!r}: no gradient is of no type"
+        )
     single = isinstance(wrt, Variable)
     targets: list[Variable] = [wrt] if single else list(wrt)
     for v in targets:

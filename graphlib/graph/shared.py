@@ -52,7 +52,11 @@ class Shared(Variable):
 
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> np.ndarray:
         """The value, a copy; with ``borrow=True`` the array itself, which later calls of functions may
-        change."""
+        change.
+
+        Errors: ValueError for ``return_internal_type=True``: a value is a NumPy array, wherever it lies.
+        """
+        _refuse_internal_type(return_internal_type)
         if borrow:
             return self.data
         with self.turn.taken():
@@ -144,7 +148,8 @@ class Resident(Shared):
         self._default_update = update
 
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> np.ndarray:
-        """The value, always a copy: the device goes on changing its own."""
+        """The value, with ``borrow=True`` too a copy: the device goes on changing its own."""
+        _refuse_internal_type(return_internal_type)
         with self.turn.taken():
             return self._mirror().copy()
 
@@ -170,13 +175,18 @@ class Sized(Shared):
         return self.of.present_shape()
 
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> np.ndarray:
-        return self.of.get_value(borrow)
+        return self.of.get_value(borrow, return_internal_type)
 
     def set_value(self, value: Any, borrow: bool = False) -> None:
         self.of.set_value(value, borrow)
 
     def __reduce__(self) -> tuple:
         return Sized, (self.of, self.type)
+
+
+def _refuse_internal_type(asked: bool) -> None:
+    if asked:
+        raise ValueError("get_value: return_internal_type=True is not supported, a value is a NumPy array")
 
 
 def itself(shared: Shared) -> Shared:
@@ -219,10 +229,11 @@ def shared(
     the variable use a fitting array as its storage instead of a copy. shape: the lengths that never change,
     and None for those that may, e.g. ``(None, 784)``. With ``shape=value.shape`` wrong lengths are found
     while graphs are built, with ``(None, None)`` a length of 1 may change, and does not broadcast.
+    strict, allow_downcast: what is taken as a value of ``dtype``, as for a function's inputs.
     broadcastable: the same in Theano's way, True for a length that is always 1, False for any.  Theano's
     target is accepted and has no effect.
 
-    Errors: ShapeError where the value does not have the declared shape.
+    Errors: ShapeError where the value does not have the declared shape; DTypeError where it may not be taken.
     """
     unknown = set(ignored) - {"target"}
     if unknown:
@@ -247,4 +258,9 @@ def shared(
         raise ShapeError(
             f"shared(): the value has shape {array.shape}, its declared shape is {shape_text(type.shape)}"
         )
+    if strict or allow_downcast is not None:
+        try:
+            array = np.array(type.convert(value, allow_downcast=allow_downcast, strict=strict), order="C")
+        except DTypeError as error:
+            raise DTypeError(f"shared(): the value {error}") from None
     return Shared(array, type, name)

@@ -43,13 +43,13 @@ def full(shape: Any, value: Any, dtype: Any = None) -> Variable:
     return alloc(value if dtype is None else cast(value, dtype), *shape_argument(shape))
 
 
-def zeros_like(x: Any, dtype: Any = None, opt: bool = False) -> Variable:
+def zeros_like(x: Any, dtype: Any = None) -> Variable:
     """Zeros of the shape, and the dtype unless another is named, of ``x``."""
     x = as_variable(x)
     return alloc(Constant(0, dtype=dtype_name(dtype or x.dtype)), *shape_of(x))
 
 
-def ones_like(x: Any, dtype: Any = None, opt: bool = False) -> Variable:
+def ones_like(x: Any, dtype: Any = None) -> Variable:
     """Ones of the shape, and the dtype unless another is named, of ``x``."""
     x = as_variable(x)
     return alloc(Constant(1, dtype=dtype_name(dtype or x.dtype)), *shape_of(x))

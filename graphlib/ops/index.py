@@ -444,12 +444,13 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
 
 
 def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
-    """``x`` side by side ``reps`` times along each axis, as numpy.tile.
+    """``x`` side by side ``reps`` times along each axis, as numpy.tile; of ``ndim`` dimensions at least.
 
     Errors: ShapeError for a number below 0, while the graph is built or at the call.
     """
     x = as_variable(x)
     reps = list(reps) if isinstance(reps, (tuple, list)) else [reps]
+    reps = [1] * ((ndim or 0) - len(reps)) + reps
     reps = [1] * (x.ndim - len(reps)) + reps
     x = shape_padleft(x, len(reps) - x.ndim)
     for axis, times in enumerate(reps):

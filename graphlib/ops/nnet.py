@@ -110,7 +110,12 @@ def dropout(x: Any, p: float | Variable, rng: Any, training: Any = True) -> Vari
 def batch_normalization(
     inputs: Any, gamma: Any, beta: Any, mean: Any, std: Any, mode: str = "low_mem"
 ) -> Variable:
-    """gamma (inputs - mean) / std + beta, with statistics that are given (Ioffe and Szegedy, 2015)."""
+    """gamma (inputs - mean) / std + beta, with statistics that are given (Ioffe and Szegedy, 2015).
+
+    ``mode``: 'low_mem' or 'high_mem', which are one: the whole is computed in one pass.
+    """
+    if mode not in ("low_mem", "high_mem"):
+        raise ValueError(f"T.nnet.batch_normalization: mode must be 'low_mem' or 'high_mem', not {mode!r}")
     x = as_variable(inputs)
     return (x - mean) * (gamma / std) + beta
 

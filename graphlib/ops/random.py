@@ -134,7 +134,7 @@ class Draw(Op):
         return Pull(shape, at)
 
 
-def _draw(distribution: str) -> Callable[..., Variable]:
+def _draw(distribution: str, doc: str) -> Callable[..., Variable]:
     def draw(state: Any, *shape: Any, dtype: Any = None) -> Variable:
         dtype = dtype_name(dtype or config.floatX)
         if dtype not in FLOATS:
@@ -142,6 +142,7 @@ def _draw(distribution: str) -> Callable[..., Variable]:
         lengths = [as_length(n, "a length of the shape") for n in shape]
         return Draw(distribution, dtype).make(as_variable(state), *lengths)
 
+    draw.__name__, draw.__doc__ = f"random_{distribution}", doc
     return draw
 
 
@@ -149,8 +150,8 @@ def _draw(distribution: str) -> Callable[..., Variable]:
 for _name in ("random_uniform", "random_normal"):
     define(_name, 4, (INTEGER,), text=f"gl_{_name}_{{r}}({{0}}, {{1}}, {{2}}, {{3}})", cost=COSTLY)
 
-random_uniform = _draw("uniform")
-random_normal = _draw("normal")
+random_uniform = _draw("uniform", "Uniform numbers in [0, 1) of a stream's state (seed, stream, draw).")
+random_normal = _draw("normal", "Standard normal numbers of a stream's state (seed, stream, draw).")
 
 
 def _samples(build: Callable) -> Callable[[], list[Sample]]:
@@ -171,13 +172,13 @@ register(
     "random_uniform",
     random_uniform,
     _samples(random_uniform),
-    "Uniform numbers in [0, 1) of a stream's state (seed, stream, draw).",
+    random_uniform.__doc__ or "",
 )
 register(
     "random_normal",
     random_normal,
     _samples(random_normal),
-    "Standard normal numbers of a stream's state (seed, stream, draw).",
+    random_normal.__doc__ or "",
 )
 
 __all__ = ["Draw", "philox4x32", "random_normal", "random_uniform", "words"]

@@ -229,21 +229,30 @@ def _sum_dtype(x: Variable, dtype: Any) -> str:
     return x.dtype if is_float(x.dtype) else "int64"
 
 
+def _accumulated(kind: str, x: Variable, axis: Any, dtype: Any, keepdims: bool, acc_dtype: Any) -> Variable:
+    wanted = _sum_dtype(x, dtype)
+    within = wanted if acc_dtype is None else dtype_name(acc_dtype)
+    return cast(_reduce(kind, x, axis, keepdims, within), wanted)
+
+
 def sum(
     x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None
 ) -> Variable:
-    """The sum over ``axis`` (None: all).  Integers and bools are summed in int64; floats in their own
-    dtype."""
-    x = as_variable(x)
-    return _reduce("sum", x, axis, keepdims, _sum_dtype(x, dtype))
+    """The sum over ``axis`` (None: all), of ``dtype``: int64 of integers and bools, that of floats.
+
+    ``acc_dtype``: the dtype that elements are added up in, where it is another.
+    """
+    return _accumulated("sum", as_variable(x), axis, dtype, keepdims, acc_dtype)
 
 
 def prod(
     x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None
 ) -> Variable:
-    """The product over ``axis`` (None: all)."""
-    x = as_variable(x)
-    return _reduce("prod", x, axis, keepdims, _sum_dtype(x, dtype))
+    """The product over ``axis`` (None: all), of ``dtype``: int64 of integers and bools, that of floats.
+
+    ``acc_dtype``: the dtype that elements are multiplied in, where it is another.
+    """
+    return _accumulated("prod", as_variable(x), axis, dtype, keepdims, acc_dtype)
 
 
 def max(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
@@ -315,11 +324,14 @@ def count(x: Variable, axes: tuple[int, ...], dtype: str) -> Variable:
 def mean(
     x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None
 ) -> Variable:
-    """The arithmetic mean over ``axis`` (None: all); of integers and bools in floatX."""
+    """The arithmetic mean over ``axis`` (None: all); of integers and bools in floatX.
+
+    ``acc_dtype``: the dtype that elements are added up in, where it is another.
+    """
     x = as_variable(x)
     wanted = dtype_name(dtype) if dtype is not None else x.dtype if is_float(x.dtype) else config.floatX
     axes = normalize_axes(axis, x.ndim, f"T.mean of {x.describe()}")
-    return _reduce("sum", x, axis, keepdims, wanted) / count(x, axes, wanted)
+    return _accumulated("sum", x, axis, wanted, keepdims, acc_dtype) / count(x, axes, wanted)
 
 
 def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Variable:

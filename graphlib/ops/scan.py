@@ -202,19 +202,9 @@ class Scan(Op):
         last = tuple(next(outputs) for _ in self.states)
         return Results(histories, mapped, last, next(outputs, None))
 
-    def history_number(self, k: int) -> int | None:
-        """The number of the node's output that is the history of state ``k``."""
-        if not self.states[k].kept:
-            return None
-        return sum(state.kept for state in self.states[:k])
-
     @property
     def first_mapped(self) -> int:
         return sum(state.kept for state in self.states)
-
-    @property
-    def first_last(self) -> int:
-        return self.first_mapped + self.mapped
 
     # the operation
 

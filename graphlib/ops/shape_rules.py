@@ -146,7 +146,7 @@ class Lowered:
         return sum(parts, Poly.of(0))
 
 
-def same_shape(op: Any, of: Shapes, x: Variable, *others: Variable) -> Sequence[Length]:
+def same_shape(_: Any, of: Shapes, x: Variable, *others: Variable) -> Sequence[Length]:
     """The rule of what keeps the shape of its first operand."""
     return of.shape(x)
 

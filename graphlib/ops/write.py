@@ -280,16 +280,12 @@ def _write(part: Variable, y: Any, mode: str) -> Variable:
     return _write(x, written, "set") if inside_part else written
 
 
-def set_subtensor(
-    part: Variable, y: Any, inplace: bool = False, tolerate_inplace_aliasing: bool = False
-) -> Variable:
+def set_subtensor(part: Variable, y: Any) -> Variable:
     """The tensor of which ``part`` is an indexed part (``x[...]``), with that part replaced by ``y``."""
     return _write(part, y, "set")
 
 
-def inc_subtensor(
-    part: Variable, y: Any, inplace: bool = False, tolerate_inplace_aliasing: bool = False
-) -> Variable:
+def inc_subtensor(part: Variable, y: Any) -> Variable:
     """The tensor of which ``part`` is an indexed part (``x[...]``), with ``y`` added there (repeated indices
     add up)."""
     return _write(part, y, "add")

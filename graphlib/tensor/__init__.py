@@ -48,4 +48,10 @@ for _entry in REGISTRY.values():
         # the names of modules (T.xlogx) and of Theano's wrappers (T.shape) stay theirs
         globals().setdefault(_name, _entry.build)
 
-__all__ = [name for name in dir() if not name.startswith("_") and name != "annotations"] + list(_constructors)
+#: what is at work here and no user's
+_OWN = {"REGISTRY", "annotations", "constructors", "numpy_functions", "variables"}
+__all__ = sorted({name for name in dir() if not name.startswith("_")} - _OWN)
+
+
+def __dir__() -> list[str]:
+    return __all__
