@@ -507,10 +507,18 @@ class Model:
             x, y, sample_weight: as in `fit`.
             batch_size: examples that are computed at a time.
         """
+        return self._measure(self.check(x, y, sample_weight), batch_size)
+
+    def check(self, x: Any, y: Any, sample_weight: Any = None) -> Examples:
+        """Holds examples against the model, as `fit` and `evaluate` do first; builds it if it is not yet.
+
+        Raises:
+            DataError: they cannot be learnt from: NaN, labels that are no classes, other shapes.
+        """
         self._require_loss()
         examples = self._examples(x, y, sample_weight)
         self._build_for(examples)
-        return self._measure(self._checked(examples), batch_size)
+        return self._checked(examples)
 
     def score(self, x: Any, y: Any, sample_weight: Any = None) -> float:
         """scikit-learn's: the accuracy for losses of classes, else the coefficient of determination R² (the

@@ -111,8 +111,7 @@ def check(file: RunFile) -> str:
         data = load_data(file)
         with mistakes(file):
             model = make_model(file, data)
-            # Targets are held against the outputs, as training would.
-            model._checked(model._examples(data.train.x, data.train.y))
+            model.check(data.train.x, data.train.y)
             return f"{data.describe()}\n\n{model.summary()}"
 
 

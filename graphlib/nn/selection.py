@@ -212,10 +212,7 @@ def calibrate_rates(
     Returns:
         the multipliers, by the parameters' paths.
     """
-    model._require_loss()
-    examples = model._examples(x, y)
-    model._build_for(examples, None)
-    examples = model._checked(examples)
+    examples = model.check(x, y)
     paths = [path for path, each in model.parameters.items() if each.trainable]
     parameters = [model.parameters[path].variable for path in paths]
     graph = model._fitting_graph(examples.inputs)
