@@ -739,3 +739,12 @@ def test_a_wrong_index_leaves_every_shared_variable_as_it_was(function, name):
     assert other.get_value().tolist() == [1, 2]
     f(1)
     assert (w.get_value() != before).any() and other.get_value().tolist() == [2, 4]
+
+
+def test_functions_that_differ_in_what_their_loops_compute(function):
+    """What calls the loops is the same text for all of them."""
+    x = T.vector("x")
+    functions = [function([x], x * k + 1) for k in range(4)]
+    assert [f(ramp(2)).tolist() for f in functions] == [[k + 1, 2 * k + 1] for k in range(4)]
+    again = [function([x], x * k + 1) for k in (2, 1)]
+    assert [f(ramp(2)).tolist() for f in (*functions[1:3], *again)] == [[2, 3], [3, 5], [3, 5], [2, 3]]

@@ -48,6 +48,9 @@ def linked(driver: str, units: Sequence[Unit], functions: tuple[str, ...]) -> ct
     missing = {key: unit for key, unit in keys.items() if key not in _loaded and not _load(key)}
     jobs: list[Future] = [side_by_side(_compile, group) for group in _divided(missing)]
     flags = _SHORT_FLAGS if len(driver) < _SHORT else _LONG_FLAGS
+    # Functions that do the same with other units are other drivers: the table of an object is one for all who
+    # have loaded it.
+    driver = f"/* {' '.join(keys)} */\n{driver}"
     library = side_by_side(shared_object, driver, flags, ("gl_link", *functions))
     wait([*jobs, library])  # whether or not one of them fails, nothing is left that still writes
     for job in jobs:
