@@ -246,7 +246,7 @@ class Mnist(Source):
     """MNIST's digits as rows of pixels in [0, 1), or images of the same forms.
 
     Args:
-        path: None for the files in a checkout's data/mnist; else what `graphlib.datasets.mnist.load` takes.
+        path: None for MNIST, where `graphlib.datasets` finds it; else what its `mnist.load` takes.
         limit: at most so many examples of each part.
     """
 
@@ -269,8 +269,8 @@ class Reviews(Source):
     """Movie reviews as rows of word numbers, 0 for padding and 1 for unknown words; y is 1 for a good one.
 
     Args:
-        path: None for the sentences in a checkout's data/reviews; else what `graphlib.datasets.reviews.load`
-            takes.
+        path: None for its own sentences, where `graphlib.datasets` finds them; else what its
+            `reviews.load` takes.
         words: size of the dictionary.
         length: words of a row; of a longer review these are the first.
         padding: where the zeros of a shorter one are.
@@ -316,7 +316,8 @@ class Text(Source):
     minibatch before, as stateful recurrent layers need (do not shuffle then).
 
     Args:
-        path: a text file in UTF-8, gzipped or not; None for the novel in a checkout's data/text.
+        path: a text file in UTF-8, gzipped or not; None for the novel, where
+            `graphlib.datasets` finds it.
         length: characters of a window.
         predict: the character behind "each" of the window, or behind the "last" only.
         streams: see above; None for windows in the order of the text.

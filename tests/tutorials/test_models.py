@@ -5,7 +5,6 @@ import pytest
 
 import graphlib
 import graphlib.tensor as T
-from graphlib.nn.minibatches import SharedSet, mean_error
 from logistic_sgd import LogisticRegression
 from mlp import MLP, HiddenLayer
 
@@ -141,16 +140,3 @@ def test_step_of_mlp_against_backpropagation(rng):
     ]
     for param, value, slope in zip(model.params, (W1, b1, W2, b2), slopes, strict=True):
         np.testing.assert_allclose(param.get_value(), value - rate * slope, rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.parametrize(("size", "batch_size"), [(100, 20), (100, 7), (2100, 3), (1001, 1001), (5, 5)])
-def test_error_is_that_of_the_whole_minibatches(rng, size, batch_size):
-    x, y = T.matrix("x"), T.ivector("y")
-    model = LogisticRegression(x, n_in=4, n_out=3)
-    W, b = randomise(model, rng)
-    examples, labels = rng.normal(size=(size, 4)).astype(FLOATX), rng.integers(0, 3, size).astype("int32")
-    shared = SharedSet(graphlib.shared(examples), graphlib.shared(labels), size)
-    error = mean_error(model, y, shared, batch_size, name="error")
-    used = size // batch_size * batch_size
-    wrong = ((examples @ W + b).argmax(axis=1) != labels)[:used]
-    assert error() == wrong.sum() / used
