@@ -26,7 +26,7 @@ def _graphlib() -> str:
 
 
 def _compiler() -> str:
-    from .backend.c.toolchain import find_compiler
+    from .run.c.toolchain import find_compiler
 
     command = find_compiler()
     return (
@@ -37,7 +37,7 @@ def _compiler() -> str:
 
 
 def _blas() -> str:
-    from .backend.c.runtime import blas
+    from .run.c.runtime import blas
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -50,7 +50,7 @@ def _blas() -> str:
 
 
 def _threads() -> str:
-    from .backend.c.runtime import thread_count
+    from .run.c.runtime import thread_count
 
     return f"{thread_count()} of {os.cpu_count()} processors"
 
@@ -76,7 +76,7 @@ def _pycuda() -> str:
 
 
 def _cuda_compiler() -> str:
-    from .backend.cuda.compile import compiler_name
+    from .run.cuda.compile import compiler_name
 
     name = compiler_name()
     return (
@@ -87,7 +87,7 @@ def _cuda_compiler() -> str:
 
 
 def _cublas() -> str:
-    from .backend.cuda.blas import library
+    from .run.cuda.blas import library
 
     found = library()
     return (
@@ -96,7 +96,7 @@ def _cublas() -> str:
 
 
 def _gpu() -> str:
-    from .backend.cuda.driver import missing, open_device
+    from .run.cuda.driver import missing, open_device
 
     absent = missing()
     if absent:

@@ -17,7 +17,7 @@ import pytest
 import scipy.special
 from mpmath import mp
 
-from graphlib.backend.c import toolchain
+from graphlib.run.c import toolchain
 
 INCLUDES = [f"-I{folder}" for folder in toolchain.INCLUDES]
 FLAGS = ["-O3", "-std=gnu11", "-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from graphlib.backend.c.toolchain import find_compiler
+from graphlib.run.c.toolchain import find_compiler
 
 from .documents import DocumentError, blocks_of, run
 

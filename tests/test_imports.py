@@ -36,24 +36,26 @@ MAY_IMPORT = {
     "gradient": f"{_ENGINE} control",
     "printing": _OPS,
     # from a graph to something to call
-    "engine": f"{_ENGINE} printing emulator",
+    "lower": _ENGINE,
+    "schedule": f"{_ENGINE} lower",
+    "render": f"{_OPS} lower schedule",
+    "profile": "schedule",
+    "run": f"{_ENGINE} printing emulator lower schedule render profile",
+    "compile": f"{_ENGINE} printing lower schedule run profile",
     # the user's side
-    "doctor": f"{_GRAPH} engine public",
-    "gradient_check": f"{_GRAPH} gradient engine",
-    "tensor": f"{_OPS} gradient gradient_check engine printing",
+    "doctor": f"{_GRAPH} run public",
+    "gradient_check": f"{_GRAPH} gradient compile",
+    "tensor": f"{_OPS} gradient gradient_check compile printing",
     "datasets": "public errors configuration",
     "nn": "public errors configuration graph tensor datasets",
-    "compat": f"{_OPS} gradient engine printing tensor public",
+    "compat": f"{_OPS} gradient compile printing profile tensor public",
 }
-#: folders that have one row: they import one another
-SAME = dict.fromkeys(("backend", "compile", "profile", "render", "schedule"), "engine")
 
 
 def part_of(module: str) -> str:
     """The folder or file of graphlib that a module belongs to; graphlib itself is "public"."""
     parts = module.split(".")
-    part = parts[1] if len(parts) > 1 else "public"
-    return SAME.get(part, part)
+    return parts[1] if len(parts) > 1 else "public"
 
 
 def modules() -> dict[str, Path]:

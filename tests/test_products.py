@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import graphlib
 import graphlib.tensor as T
 from graphlib import function, shared
-from graphlib.backend.c import runtime, toolchain
+from graphlib.run.c import runtime, toolchain
 
 pytestmark = pytest.mark.skipif(toolchain.find_compiler() is None, reason="there is no C compiler")
 

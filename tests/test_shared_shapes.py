@@ -173,7 +173,7 @@ def test_what_has_length_one_by_chance_does_not_broadcast(function):
 
 
 def test_other_lengths_are_compiled_once(monkeypatch):
-    from graphlib.backend.c import executor
+    from graphlib.run.c import executor
 
     made = []
     compile_it = executor.linked

@@ -1,2 +1,1 @@
-"""From a graph to something that runs: ``function`` is the user's door, ``schedule`` decides which loops
-there are, ``memory`` where values live."""
+"""The user's door: ``function`` and its modes, from a graph to something to call."""

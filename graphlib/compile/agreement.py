@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from ..backend.reference import ReferenceExecutor
 from ..errors import GraphError
 from ..graph import Apply, Variable
 from ..ops.along_axis import Cumulative, Recurrence
@@ -23,6 +22,7 @@ from ..ops.linalg import Gemm, MatrixProduct
 from ..ops.op import altering
 from ..ops.reduce import Reduce
 from ..ops.scan import Scan
+from ..run.reference import ReferenceExecutor
 
 _RUNS = 3
 #: units of the last place that numbers are moved by at most

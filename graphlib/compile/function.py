@@ -15,6 +15,7 @@ from ..graph import Shared, Variable, graph_inputs
 from ..graph.substitution import clone, literal
 from ..graph.turns import together
 from ..graph.variable import user_origin
+from ..lower.program import Program
 from ..ops.scan import carried_updates
 from .arguments import (
     Converter,
@@ -28,8 +29,7 @@ from .arguments import (
     normalize_outputs,
     normalize_updates,
 )
-from .executors import make_executor
-from .program import Program
+from .modes import make_executor
 
 __all__ = ["Function", "In", "Out", "Param", "evaluate", "function"]
 

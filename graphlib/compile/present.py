@@ -14,11 +14,11 @@ from ..configuration import config
 from ..errors import Resized, ShapeError
 from ..graph import Apply, Constant, Sized, TensorType, Variable, toposort
 from ..graph.traverse import rebuild
+from ..lower.program import Program
 from ..ops.scan import Scan
 from ..ops.shape import ShapeI
 from ..rewrite.engine import fold
 from ..rewrite.loop_body import Body
-from .program import Program
 
 
 class ForPresentLengths:

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..backend.c.scalar import C_TYPES, SUFFIXES
-from ..compile.limits import Length as Limit
+from ..lower.limits import Length as Limit
 from ..scalar.expression import constant_value
 from ..scalar.integer import Poly, Symbol
 from ..scalar.lowered import Check
@@ -33,6 +32,7 @@ from ..schedule.plan import (
 from ..schedule.statements import Let, Watch
 from .c_kernels import Body, combine, nest
 from .c_loops import steps_function
+from .c_scalar import C_TYPES, SUFFIXES
 from .text import comment, indented, polynomial
 from .units import Unit
 

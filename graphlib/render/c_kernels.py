@@ -7,15 +7,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..backend.c.scalar import (
-    C_TYPES,
-    LOCAL_TYPES,
-    SUFFIXES,
-    begun_at,
-    literal,
-    print_function,
-    print_op,
-)
 from ..scalar.functions import is_costly
 from ..scalar.integer import Symbol
 from ..scalar.reductions import REDUCERS
@@ -43,6 +34,15 @@ from ..schedule.statements import (
     Totals,
     Watch,
     statements,
+)
+from .c_scalar import (
+    C_TYPES,
+    LOCAL_TYPES,
+    SUFFIXES,
+    begun_at,
+    literal,
+    print_function,
+    print_op,
 )
 from .text import Text, indented
 from .units import Unit

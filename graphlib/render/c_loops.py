@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..backend.c.scalar import C_TYPES
 from ..scalar.integer import Poly
 from ..schedule.arrays import Array
 from ..schedule.plan import Row, Scan
+from .c_scalar import C_TYPES
 from .text import indented
 
 if TYPE_CHECKING:

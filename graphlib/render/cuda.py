@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..backend.cuda.scalar import C_TYPES, literal, print_op
 from ..scalar.expression import Expr
 from ..scalar.integer import Poly, Symbol
 from ..schedule.arrays import Array, Memory
@@ -35,6 +34,7 @@ from ..schedule.gpu.teams import (
 from ..schedule.plan import DeviceKernel, Launch, Plan, Scan
 from ..schedule.statements import Accumulator, Evaluate, Let, Store, Take, Target
 from .cuda_reductions import definitions, held_type, neutral, operation, result, taken
+from .cuda_scalar import C_TYPES, literal, print_op
 from .text import Text, comment, indented
 
 #: the number of a team (a thread, a warp or a block, as the launch says), and how many there are

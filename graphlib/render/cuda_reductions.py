@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..backend.cuda.scalar import C_TYPES, literal, print_function
 from ..scalar.functions import FUNCTIONS
 from ..scalar.reductions import REDUCERS
 from ..scalar.reductions import neutral as number_of_nothing
 from ..schedule.statements import Take
+from .cuda_scalar import C_TYPES, literal, print_function
 
 #: what takes two parts of a reduction together, in ``device.cuh``; of the others it is printed
 _IN_DEVICE = {

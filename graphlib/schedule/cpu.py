@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..compile.loops import Block, Nest, build, collapsible
-from ..compile.lowering import LOOP, Placed, Value
+from ..lower.lowering import LOOP, Placed, Value
 from ..scalar.expression import Expr, integer, load, local, node, walk
 from ..scalar.functions import COSTLY, is_costly
 from ..scalar.integer import ZERO, Poly, flat_index, product, symbol
 from ..scalar.reductions import REDUCERS
 from .arrays import Array
 from .builder import Builder, Scope
+from .nests import Block, Nest, build, collapsible
 from .parts import expressions
 from .plan import Kernel, Partial
 from .statements import (

@@ -6,19 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..compile.indices import checks_values, from_nothing
-from ..compile.lowering import Strided
-from ..compile.memory import plan as arena
-from ..compile.schedule import Schedule, base_of
-from ..compile.steps import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep, Step
 from ..errors import ShapeError
 from ..graph import Variable
+from ..lower.lowering import Strided
 from ..scalar.expression import CHECKS, Expr, integer, local, walk
 from ..scalar.functions import COSTLY, is_costly
 from ..scalar.integer import Poly, Symbol, product
 from . import cpu
 from .arrays import Array, Memory
 from .builder import Builder, Scope
+from .indices import checks_values, from_nothing
+from .memory import plan as arena
 from .plan import (
     Call,
     Compute,
@@ -39,7 +37,9 @@ from .plan import (
     StateOf,
 )
 from .plan import Step as Planned
+from .schedule import Schedule, base_of
 from .statements import Leave, Let, Watch
+from .steps import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep, Step
 from .translation import Translation
 from .verify import verify
 

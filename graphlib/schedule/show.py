@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from ..compile.limits import Length as Limit
+from ..lower.limits import Length as Limit
 from ..scalar.expression import Expr
 from ..scalar.lowered import Check
 from .arrays import Array

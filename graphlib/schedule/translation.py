@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from ..compile.lowering import Lowering
 from ..graph import Constant, Variable
+from ..lower.lowering import Lowering
 from ..scalar import expression as ex
 from ..scalar.expression import Expr, children
 from ..scalar.integer import Poly, Symbol, symbol

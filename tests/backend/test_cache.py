@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from graphlib.backend.c.toolchain import shared_object
-from graphlib.backend.cache import sealed
 from graphlib.configuration import config
+from graphlib.run.c.toolchain import shared_object
+from graphlib.run.cache import sealed
 
 from .processes import ROOT, Counter, compiler, finish, run, start
 
@@ -34,7 +34,7 @@ PROGRAM = """
 """
 #: what there is to compile for a function, and nothing else
 ANSWER = """
-    from graphlib.backend.c.toolchain import shared_object
+    from graphlib.run.c.toolchain import shared_object
 
     assert shared_object("int answer(void) { return 42; }").answer() == 42
     print("right")
@@ -237,7 +237,7 @@ SAYING = """
 
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        from graphlib.backend.c.toolchain import shared_object
+        from graphlib.run.c.toolchain import shared_object
 
         for source in ("int answer(void) { return 42; }", "int answer(void) { return 40 + 2; }") * 2:
             assert shared_object(source).answer() == 42

@@ -10,14 +10,14 @@ import pytest
 
 import graphlib
 import graphlib.tensor as T
-from graphlib.compile.claims import rewritten
-from graphlib.compile.limits import Size, moved
-from graphlib.compile.program import Program
-from graphlib.compile.schedule import Schedule
-from graphlib.compile.steps import Loops, MatMul, Pushes, ScanStep
 from graphlib.errors import ShapeError
 from graphlib.graph import Shared, graph_inputs
+from graphlib.lower.claims import rewritten
+from graphlib.lower.limits import Size, moved
+from graphlib.lower.program import Program
 from graphlib.ops.op import REGISTRY
+from graphlib.schedule.schedule import Schedule
+from graphlib.schedule.steps import Loops, MatMul, Pushes, ScanStep
 from graphlib.tensor.shared_randomstreams import RandomStreams
 
 from ..fuzz.lengths import NO_SANITIZER, Source, makers

@@ -104,7 +104,7 @@ exec {compiler()} "$@"
 
 @needs_compiler
 def test_a_function_that_is_nowhere(tmp_path):
-    from graphlib.backend.c.toolchain import shared_object
+    from graphlib.run.c.toolchain import shared_object
 
     with graphlib.config.change(cache_dir=str(tmp_path / "cache")):
         with pytest.raises(CompileError, match="missing_one"):

@@ -11,8 +11,8 @@ import ctypes
 
 import numpy as np
 
-from graphlib.backend.c import runtime
-from graphlib.backend.c.toolchain import shared_object
+from graphlib.run.c import runtime
+from graphlib.run.c.toolchain import shared_object
 
 ROW_MAJOR, PLAIN, TRANSPOSED = 101, 111, 112  # CBLAS_LAYOUT, CBLAS_TRANSPOSE
 

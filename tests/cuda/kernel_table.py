@@ -17,8 +17,8 @@ from pathlib import Path
 from unittest import mock
 
 import graphlib
-from graphlib.backend.cuda import compile as cuda_compile
-from graphlib.backend.cuda.executor import CudaExecutor
+from graphlib.run.cuda import compile as cuda_compile
+from graphlib.run.cuda.executor import CudaExecutor
 from tests.cuda.loop_models import MODELS
 from tests.cuda.models import CONVOLUTIONS, convolution, training_step
 from tests.ops.test_registry import ENTRIES, FLOAT_ENTRIES, cases, first_gradients

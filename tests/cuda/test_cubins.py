@@ -3,7 +3,7 @@
 import pytest
 
 import graphlib
-from graphlib.backend.cuda import compile as cuda_compile
+from graphlib.run.cuda import compile as cuda_compile
 from tests.backend.processes import run
 
 SOURCE = 'extern "C" __global__ void f() {}'

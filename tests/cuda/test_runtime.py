@@ -15,8 +15,8 @@ import pytest
 import graphlib
 import graphlib.tensor as T
 from graphlib import emulator
-from graphlib.backend.cuda import driver
 from graphlib.errors import ShapeError
+from graphlib.run.cuda import driver
 from graphlib.schedule.gpu import grids
 
 
@@ -429,7 +429,7 @@ def test_a_product_that_somebody_else_reads_stays_in_memory():
 WITHOUT_A_GPU = """
 import graphlib, graphlib.tensor as T
 from graphlib.errors import DeviceError
-from graphlib.backend.cuda.driver import missing
+from graphlib.run.cuda.driver import missing
 try:
     graphlib.function([], T.constant(1.0) + 1)
 except DeviceError as error:

@@ -37,8 +37,8 @@ def machine(device: str) -> dict:
     import numpy as np
 
     import graphlib
-    from graphlib.backend.cuda import driver
-    from graphlib.backend.cuda.compile import compiler_name
+    from graphlib.run.cuda import driver
+    from graphlib.run.cuda.compile import compiler_name
 
     opened = driver.open_device(device)
     return {

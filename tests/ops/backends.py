@@ -10,7 +10,7 @@ import graphlib
 
 
 def _has_compiler():
-    from graphlib.backend.c.toolchain import find_compiler
+    from graphlib.run.c.toolchain import find_compiler
 
     return find_compiler() is not None
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graphlib.backend.reference import ReferenceExecutor
-from graphlib.compile.program import Program
 from graphlib.graph import Variable, toposort
+from graphlib.lower.program import Program
 from graphlib.ops.elementwise import Elementwise
 from graphlib.rewrite import rewrite
+from graphlib.run.reference import ReferenceExecutor
 
 
 def evaluate(

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...compile.steps import LibraryCall
 from ...scalar.integer import Poly, product
 from ..builder import Scope
 from ..plan import DeviceKernel
+from ..steps import LibraryCall
 from .grids import GEMM_REGISTERS, TILE
 from .kernel import KernelPlanner, own
 from .teams import DeviceCall

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ...compile.lowering import LOOP
-from ...compile.schedule import Schedule
-from ...compile.steps import Loops, MatMul, Step, accesses
 from ...graph import Variable
+from ...lower.lowering import LOOP
 from ...scalar.integer import Poly
+from ..schedule import Schedule
+from ..steps import Loops, MatMul, Step, accesses
 from .reductions import into_memory
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...compile.lowering import LOOP
+from ...lower.lowering import LOOP
 from ...scalar.expression import Expr, load
 from ...scalar.integer import Poly, Symbol, product
 from ..arrays import Array

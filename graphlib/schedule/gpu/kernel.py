@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...compile.lowering import LOOP, Value
+from ...lower.lowering import LOOP, Value
 from ...scalar.expression import Expr, integer, load, local
 from ...scalar.integer import Poly, Symbol, flat_index, product
 from ..arrays import Array

@@ -5,10 +5,10 @@ The work is done by functions of ``device.cuh``; a kernel here calls one.
 
 from __future__ import annotations
 
-from ...compile.steps import LibraryCall
 from ...scalar.integer import ONE, product
 from ..builder import Scope
 from ..plan import DeviceKernel
+from ..steps import LibraryCall
 from .grids import SORT, THREADS
 from .kernel import KernelPlanner, own
 from .teams import DeviceCall

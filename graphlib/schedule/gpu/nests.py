@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...compile.loops import Block, build, collapsible
-from ...compile.lowering import LOOP, Value
+from ...lower.lowering import LOOP, Value
 from ...scalar.expression import local
 from ...scalar.integer import Poly, product
 from ..arrays import Array
 from ..builder import Scope
 from ..cpu import finds_index, of_one
+from ..nests import Block, build, collapsible
 from ..plan import DeviceKernel, Partial
 from ..statements import Accumulator, Statement
 from . import reductions, tiles

@@ -7,18 +7,18 @@ from copy import copy
 from dataclasses import fields, replace
 from typing import Any
 
-from ...compile.indices import checks_values
-from ...compile.lowering import Value
-from ...compile.schedule import Schedule
-from ...compile.steps import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep, Step
 from ...graph import Shared as SharedVariable
 from ...graph import Variable
+from ...lower.lowering import Value
 from ...scalar.expression import Expr
 from ...scalar.integer import Poly, Symbol
 from ..arrays import Array
+from ..indices import checks_values
 from ..parts import expressions, polys
 from ..plan import CopyArray, DeviceKernel, Factor, Launch, Plan, Product
 from ..planning import Planner, described, refuse_late
+from ..schedule import Schedule
+from ..steps import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep, Step
 from ..verify import verify
 from . import convolution, library, nests, products, pushes, reductions
 from .epilogue import Epilogue, with_epilogues

@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...compile.lowering import LOOP, Strided, Value
-from ...compile.steps import MatMul
+from ...lower.lowering import LOOP, Strided, Value
 from ...scalar.expression import Expr, integer, local
 from ...scalar.integer import ONE, Poly, flat_index
 from ..arrays import Array
 from ..builder import Scope
 from ..plan import DeviceKernel
 from ..statements import Statement, Store
+from ..steps import MatMul
 from .grids import GEMM_REGISTERS, TILE
 from .kernel import KernelPlanner, own
 from .reductions import columns, split

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...compile.loops import collapsible
-from ...compile.lowering import LOOP, Placed
+from ...lower.lowering import LOOP, Placed
 from ...scalar.expression import Expr, integer, load
 from ...scalar.integer import ONE, Poly, product
 from ..arrays import Array
 from ..builder import Scope
+from ..nests import collapsible
 from ..plan import DeviceKernel
 from ..statements import Evaluate, Store
 from .kernel import KernelPlanner

@@ -6,15 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ...compile.loops import collapsible
-from ...compile.lowering import LOOP, Value
-from ...compile.steps import accesses
+from ...lower.lowering import LOOP, Value
 from ...scalar.expression import Expr
 from ...scalar.integer import product
 from ..builder import Scope
 from ..cpu import finds_index
+from ..nests import collapsible
 from ..plan import DeviceKernel
 from ..statements import Take
+from ..steps import accesses
 from .grids import REDUCE_PARTS, REDUCE_WIDTH
 from .kernel import KernelPlanner
 from .teams import Columns

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ...compile.lowering import LOOP, Value
-from ...compile.steps import accesses
+from ...lower.lowering import LOOP, Value
 from ...scalar.expression import Expr, load
 from ...scalar.integer import Poly, flat_index, product
 from ..arrays import Array
 from ..builder import Scope
 from ..plan import DeviceKernel
+from ..steps import accesses
 from .grids import TRANSPOSED
 from .kernel import KernelPlanner
 from .teams import ELEMENT, Tile, Transposed

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..graph import Apply, Variable
+from ..lower.lowering import Placed, Strided, Value, polys_of
 from ..ops.scan import Results, Scan
 from ..scalar.expression import Expr, walk
 from ..scalar.integer import Poly, Symbol
 from ..scalar.lowered import Call
-from .lowering import Placed, Strided, Value, polys_of
 
 if TYPE_CHECKING:
     from .schedule import Schedule

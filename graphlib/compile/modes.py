@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from ..backend.reference import ReferenceExecutor
 from ..configuration import config
 from ..errors import BackendMismatch, NanError
 from ..graph import Apply, Constant, Shared, Variable
+from ..lower.program import Program
 from ..rewrite import stabilized
+from ..run.reference import ReferenceExecutor
 from .agreement import Agreement
 from .present import ForPresentLengths, may_change
-from .program import Program
 
 
 def make_executor(program: Program, mode: str, profile: bool) -> Any:
@@ -46,19 +46,19 @@ def _native(profile: bool) -> Callable[[Program], Any] | None:
     """What makes native code of programs, as the settings say; None, with a warning, where there is no
     compiler."""
     if config.device != "cpu":
-        from ..backend.cuda.driver import automatic
+        from ..run.cuda.driver import automatic
 
         device = automatic() if config.device == "auto" else config.device
         if device != "cpu":
-            from ..backend.cuda.executor import CudaExecutor
+            from ..run.cuda.executor import CudaExecutor
 
             return lambda program: CudaExecutor(program, profile, device)
-    from ..backend.c.toolchain import find_compiler, warn_no_compiler
+    from ..run.c.toolchain import find_compiler, warn_no_compiler
 
     if find_compiler() is None:
         warn_no_compiler()
         return None
-    from ..backend.c.executor import CExecutor
+    from ..run.c.executor import CExecutor
 
     return lambda program: CExecutor(program, profile)
 

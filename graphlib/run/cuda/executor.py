@@ -13,17 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from ...compile.claims import rewritten
-from ...compile.program import Program
-from ...compile.schedule import Schedule
 from ...configuration import config
 from ...graph import Variable
 from ...graph.shared import as_compiled, itself
+from ...lower.claims import rewritten
+from ...lower.program import Program
 from ...render.cuda import kernels, render
+from ...render.cuda_scalar import FORMATS
 from ...scalar.expression import Expr
 from ...scalar.integer import Poly, Symbol, product
 from ...schedule.arrays import Array
 from ...schedule.gpu.planning import plan_for_cuda
+from ...schedule.schedule import Schedule
 from ..reference import explain_index
 from . import blas
 from .compile import load_module
@@ -31,7 +32,6 @@ from .driver import Memory, open_device, resident
 from .host import Evaluator
 from .loop import Loop
 from .recording import Graph, Recording, Returned
-from .scalar import FORMATS
 from .steps import Steps, aligned
 
 #: recordings that a function keeps; one has a few hundred bytes a launch

@@ -11,9 +11,9 @@ from dataclasses import replace
 from functools import partial
 
 from ..graph import Variable
+from ..lower.lowering import LOOP, Lowering
 from ..scalar.expression import CHECKS, Expr, integer, less, poly, replaced, select, walk
 from ..scalar.integer import Poly, Symbol, flat_index, product, row_major
-from .lowering import LOOP, Lowering
 from .steps import Loops, MatMul, Pushes, ScanStep, Step
 
 #: an array of indices and the length of the axis that they index, or one index that no loop changes

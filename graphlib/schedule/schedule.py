@@ -12,14 +12,14 @@ import heapq
 from collections.abc import Collection, Iterable
 
 from ..graph import Apply, Constant, Shared, Variable
+from ..lower.limits import AnyCheck, Sizes, moved
+from ..lower.lowering import Lowering, Value, polys_of
+from ..lower.program import Program
 from ..ops.elementwise import identity
 from ..scalar.expression import Expr
 from ..scalar.integer import Poly, Symbol
 from ..scalar.lowered import Call, Loop, Product
 from .indices import checked_once, may_fail
-from .limits import AnyCheck, Sizes, moved
-from .lowering import Lowering, Value, polys_of
-from .program import Program
 from .steps import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep, Step, accesses
 
 #: a loop nest with more values than this is closed: compilers take more than linear time on larger ones

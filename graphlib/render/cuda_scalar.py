@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from ...scalar.expression import Expr
-from ...scalar.functions import FUNCTIONS
-from ..literals import decimal
+from ..scalar.expression import Expr
+from ..scalar.functions import FUNCTIONS
+from .literals import decimal
 
 C_TYPES = {
     "bool": "unsigned char",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from ...scalar.expression import Expr
-from ...scalar.functions import FUNCTIONS
-from ...scalar.reductions import HIGHEST, REDUCERS
-from ..literals import decimal
+from ..scalar.expression import Expr
+from ..scalar.functions import FUNCTIONS
+from ..scalar.reductions import HIGHEST, REDUCERS
+from .literals import decimal
 
 C_TYPES = {
     "bool": "uint8_t",

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..graph import Variable
+from ..lower.lowering import LOOP, Value
 from ..scalar.expression import Expr, walk
 from ..scalar.integer import Poly, Symbol, flat_index
-from .lowering import LOOP, Value
 from .steps import accesses
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...render.cuda import Argument
+from ...render.cuda_scalar import FORMATS
 from ...scalar.expression import Expr
 from ...scalar.integer import Poly, Symbol, product
 from ...schedule.arrays import Array
@@ -21,7 +22,6 @@ from ...schedule.plan import CopyArray, DeviceKernel, Found, Launch, Plan, Produ
 from . import blas
 from .driver import Memory
 from .recording import Given
-from .scalar import FORMATS
 
 _ALIGNMENT = 256
 

@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from ...compile.claims import rewritten
-from ...compile.program import Program
-from ...compile.schedule import Schedule
 from ...errors import CompileError, DomainError, GraphError
 from ...graph import Variable, toposort
 from ...graph.shared import as_compiled, itself
+from ...lower.claims import rewritten
+from ...lower.program import Program
 from ...ops.convolution import Convolutional
 from ...ops.linalg import Gemm, MatrixProduct
 from ...ops.scan import Scan
 from ...render.c import render
 from ...schedule.plan import Call, Plan, Product
 from ...schedule.planning import plan_for_c
+from ...schedule.schedule import Schedule
 from ..reference import explain_index
 from .runtime import begin, start
 from .units import linked
