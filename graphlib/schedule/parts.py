@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -19,10 +20,21 @@ def parts(thing: Any) -> Iterator[Any]:
         one = stack.pop()
         if isinstance(one, (tuple, list)):
             stack.extend(reversed(one))
-        elif isinstance(one, Array) or not is_dataclass(one):
+            continue
+        names = _names(type(one))
+        if names is None:
             yield one
-        elif not hasattr(one, "steps"):
-            stack.extend(getattr(one, f.name) for f in reversed(fields(one)))
+        else:
+            stack.extend([getattr(one, name) for name in names])
+
+
+@functools.lru_cache(maxsize=256)
+def _names(kind: type) -> tuple[str, ...] | None:
+    """The fields of what has parts, the last first; None of what is a part itself, none of a plan."""
+    if kind is Array or not is_dataclass(kind):
+        return None
+    names = tuple(f.name for f in reversed(fields(kind)))
+    return () if "steps" in names else names
 
 
 def expressions(thing: Any) -> Iterator[Expr]:

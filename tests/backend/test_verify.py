@@ -6,8 +6,8 @@ import pytest
 
 import graphlib
 import graphlib.tensor as T
-from graphlib.compile import loops, memory, schedule, steps
 from graphlib.errors import ScheduleError
+from graphlib.schedule import memory, nests, schedule, steps
 
 from ..ops.backends import BACKENDS, compiled
 
@@ -89,7 +89,7 @@ def test_written_over_what_a_nest_reads_elsewhere(function, monkeypatch):
 
 
 def test_a_value_that_a_nest_computes_in_one_loop_and_reads_in_another(function, monkeypatch):
-    build = loops.build
+    build = nests.build
 
     def forgetful(values):
         nest = build(values)
