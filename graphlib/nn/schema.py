@@ -115,8 +115,12 @@ def arguments(found: Entry, given: Any) -> dict[str, Any]:
     converted = {}
     for name, value in given.items():
         if name not in types_of:
+            # YAML takes {units:3} for a key "units:3"
+            near = (
+                "; write a space behind the colon" if ":" in name else registry.nearest(name, list(types_of))
+            )
             raise ConfigError(
-                f"{found.name} has no parameter {name!r}{registry.nearest(name, list(types_of))}"
+                f"{found.name} has no parameter {name!r}{near}"
                 if types_of
                 else f"{found.name} has no parameters",
                 (name,),

@@ -2,6 +2,7 @@
 
 import pytest
 
+import graphlib.nn
 from graphlib.nn import listing
 from graphlib.nn.storage import UserError
 
@@ -26,3 +27,8 @@ def test_kinds_names_and_parameters_are_told():
     ] * 2
     with pytest.raises(UserError, match="there is no 'dens'; did you mean dense"):
         listing.name("dens")
+
+
+def test_every_public_name_is_there():
+    for name in graphlib.nn.__all__:
+        assert getattr(graphlib.nn, name) is not None

@@ -128,6 +128,10 @@ def test_paths_are_from_the_files_folder(load, tmp_path):
             "line 16, optimizer.sgd.momentum.piecewise_linear.1: must be a list of 2, not of 1",
         ),
         (("yes", "maybe"), "line 17, optimizer.sgd.nesterov: must be true or false, not 'maybe'"),
+        (
+            ("epochs: 3", "epochs:3"),
+            "line 18, training.epochs:3: training has no parameter 'epochs:3'; write a space",
+        ),
         (("epochs: 3", "epochs: 0"), "line 18, training.epochs: must be at least 1, not 0"),
         (
             ("epochs: 3", "epoch: 3"),
