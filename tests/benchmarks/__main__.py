@@ -15,7 +15,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from tests.benchmarks import bare, by_layers, memory, probes, report
+from tests.benchmarks import bare, by_layers, first, memory, probes, report
 from tests.benchmarks.contest import contest
 from tests.benchmarks.contestants import (
     ROOT,
@@ -64,6 +64,15 @@ def _compile(arguments: argparse.Namespace) -> Outcome:
     """The time to compile the MLP's training step."""
     figures = probes.compile_time(needed_modules(), repeats=1 if arguments.quick else 5)
     return Outcome(report.compile_time(figures), figures)
+
+
+def _first(arguments: argparse.Namespace) -> Outcome:
+    """First results of the tutorials' steps and of graphs that grow, next to --base and JAX."""
+    jax = arguments.peers / "jax" / "bin" / "python" if arguments.peers else None
+    who = first.contestants(ROOT, arguments.base, jax, arguments.peer_code)
+    cases = first.CASES[:: len(first.TUTORIALS) - 1] if arguments.quick else first.CASES
+    figures = dict(first.first_results(cases, who))
+    return Outcome(report.first_results(figures), figures, all(f["graphlib"] for f in figures.values()))
 
 
 def _import(arguments: argparse.Namespace) -> Outcome:
@@ -123,6 +132,7 @@ def _by_layers(arguments: argparse.Namespace) -> Outcome:
 PROBES: dict[str, Callable[[argparse.Namespace], Outcome]] = {
     "call": _call,
     "compile": _compile,
+    "first": _first,
     "import": _import,
     "memory": _memory,
     "by_layers": _by_layers,
@@ -186,6 +196,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--memory", action="store_true", help=weigh)
     parser.add_argument("--quick", action="store_true", help="a third of the rounds, to see that all works")
     parser.add_argument("--peers", metavar="DIR", default=os.environ.get("GRAPHLIB_PEERS"), help=PEERS_HELP)
+    base = "another checkout of graphlib whose first results are measured beside ours"
+    parser.add_argument("--base", metavar="DIR", help=base)
     code = ROOT.parent / "shared" / "peers"
     parser.add_argument("--peer-code", metavar="DIR", default=code if code.is_dir() else None, help=CODE_HELP)
     parser.add_argument("--rounds", type=int, help="windows of each contestant (default: 15, with --quick 5)")
@@ -210,7 +222,7 @@ def _arguments() -> argparse.Namespace:
     if unknown:
         kind = "workload" if arguments.memory else "benchmark"
         parser.error(f"no {kind} is called {', '.join(unknown)}; there are {', '.join(names)}")
-    for option in ("peers", "peer_code"):
+    for option in ("peers", "peer_code", "base"):
         folder = getattr(arguments, option) and Path(getattr(arguments, option)).absolute()
         if folder and not folder.is_dir():
             parser.error(f"--{option.replace('_', '-')}: there is no folder {folder}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import exp, fsum, log
 
 from tests.benchmarks.contest import Result
 from tests.benchmarks.figures import (
@@ -133,6 +134,31 @@ def compile_time(figures: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
         "compile: the MLP's step from its first variable to a function (expression, gradient, compilation)"
     )
     return "\n".join([title, table(header, rows)])
+
+
+def first_results(figures: Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]) -> str:
+    """Seconds to the first result, of processors too, the compilers' peak, and the ratios."""
+    rows = []
+    ratios: dict[str, list[float]] = {}
+    for case, of_all in figures.items():
+        for name, states in of_all.items():
+            for state, one in states.items():
+                times = [significant(one[key]) for key in ("seconds", "cpu", "compilers")]
+                rows.append([case, name, state, *times, f"{one['peak']:.0f}" if one["peak"] else ""])
+                ours = of_all["graphlib"].get(state)
+                if name != "graphlib" and ours:
+                    for key in ("seconds", "cpu"):
+                        ratios.setdefault(f"{state}, {key}, of {name}'s", []).append(ours[key] / one[key])
+                    if state == "cold" and one["peak"]:
+                        ratios.setdefault(f"peak of {name}'s", []).append(ours["peak"] / one["peak"])
+    header = ("case", "who", "cache", "seconds", "CPU seconds", "of compilers", "their peak, MiB")
+    title = "first: from the first variable to the first result"
+    means = [
+        f"  {what}: {significant(exp(fsum(map(log, found)) / len(found)))} in the geometric mean, "
+        f"at most {significant(max(found))}"
+        for what, found in ratios.items()
+    ]
+    return "\n".join([title, table(header, rows), *means])
 
 
 def import_time(seconds: Sequence[float], modules: Sequence[str]) -> str:

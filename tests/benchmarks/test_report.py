@@ -99,3 +99,26 @@ def test_weighings_make_a_table_of_those_who_took_part():
         "| A step | 10.0 | 15.0 | 60.0 |",
         "| B | 10.0 | – | 7.0 |",
     ]
+
+
+def test_first_results_have_ratios_to_all_others():
+    def one(seconds, cpu, peak=0.0):
+        return {"seconds": seconds, "cpu": cpu, "compilers": cpu / 2, "peak": peak}
+
+    figures = {
+        "mlp": {
+            "graphlib": {"cold": one(1.0, 2.0, 50.0), "warm": one(0.1, 0.1)},
+            "base": {"cold": one(4.0, 8.0, 200.0), "warm": one(0.1, 0.1)},
+            "jax": {"cold": one(2.0, 2.0)},
+        },
+        "layers-10": {
+            "graphlib": {"cold": one(1.0, 1.0, 50.0)},
+            "base": {"cold": one(1.0, 1.0, 50.0), "warm": one(3.0, 3.0)},
+        },
+    }
+    lines = [line.strip() for line in report.first_results(figures).splitlines()]
+    # the square roots of 1/4 * 1 and so on
+    assert "cold, seconds, of base's: 0.5 in the geometric mean, at most 1" in lines
+    assert "peak of base's: 0.5 in the geometric mean, at most 1" in lines
+    assert "cold, seconds, of jax's: 0.5 in the geometric mean, at most 0.5" in lines
+    assert "warm, cpu, of base's: 1 in the geometric mean, at most 1" in lines
