@@ -21,7 +21,7 @@ _CALL_COST = 400
 #: The driver goes straight on, calls and copies: to optimise a long one costs more than it ever gains.  What
 #: it computes itself, a few scalars, is contracted as in nests.
 _SHORT = 60_000
-_SHORT_FLAGS = ("-O1", "-fexpensive-optimizations", "-ftree-vectorize", "-ftree-loop-distribute-patterns")
+_SHORT_FLAGS = ("-O1", "-fexpensive-optimizations", "-ftree-vectorize")
 _LONG_FLAGS = ("-O0",)
 
 
