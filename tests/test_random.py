@@ -11,8 +11,8 @@ import scipy.stats
 
 import graphlib
 import graphlib.tensor as T
-from graphlib.errors import GraphError
-from graphlib.ops.random import philox4x32
+from graphlib.errors import GraphError, ShapeError
+from graphlib.ops.random import philox4x32, random_uniform
 from graphlib.tensor.random import RandomStreams
 
 from .ops.backends import MODES, compiled
@@ -237,3 +237,13 @@ def test_gradient_passes_by_the_numbers():
     a, b, total = graphlib.function([], [*gradients, z.sum()])()
     assert a == 5
     np.testing.assert_allclose(b, total, rtol=1e-5)
+
+
+def test_a_state_of_another_length_is_no_state():
+    """It has three numbers; a draw once read what lies behind a shorter vector."""
+    state = T.lvector("state")
+    f = graphlib.function([state], random_uniform(state, 4), mode="fast_run")
+    assert f(np.arange(3)).shape == (4,)
+    for length in (2, 4):
+        with pytest.raises(ShapeError, match=r"seed, stream, draw.*state"):
+            f(np.arange(length))

@@ -19,6 +19,7 @@ from ..graph import Apply, Constant, Shared, Variable
 from ..lower.program import Program
 from ..rewrite import stabilized
 from ..run.reference import ReferenceExecutor
+from ..schedule.bounds import hold
 from .agreement import Agreement
 from .present import ForPresentLengths, may_change
 
@@ -98,6 +99,8 @@ class CheckExecutor(_Delegating):
 
     def __init__(self, program: Program, profile: bool) -> None:
         super().__init__(program, profile)
+        if self.fast.plan is not None and self.fast.plan.target == "c":
+            hold(self.fast.plan)
         self.reference = _reference(program, profile)
 
     def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:

@@ -125,6 +125,8 @@ class Draw(Op):
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
         state, *_ = operands
         shape = lowered_shape(node, operands, require)
+        words = "the state of a random draw is (seed, stream, draw), and {0} has length {a}"
+        require(state.shape[0], Poly.of(3), words, (state.variable,))
         parts = [state.at(k) for k in range(3)]
 
         def at(*index: Poly) -> ex.Expr:

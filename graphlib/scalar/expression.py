@@ -149,7 +149,8 @@ _POLYNOMIAL = {
     "mul": lambda a, b: a * b,
     "neg": lambda a: -a,
 }
-_FOLD = {
+#: operations on integers that are carried out where their operands are numbers
+FOLDED = {
     "floor_div": lambda a, b: a // b if b else 0,
     "mod": lambda a, b: a % b if b else 0,
     "minimum": min,
@@ -169,10 +170,10 @@ def apply(op: str, dtype: str, *args: Expr) -> Expr:
     if args[0].dtype == "int64":
         if dtype == "int64" and op in _POLYNOMIAL:
             return integer(_POLYNOMIAL[op](*(poly(a) for a in args)))
-        if op in _FOLD:
+        if op in FOLDED:
             values = [constant_value(a) for a in args]
             if None not in values:
-                return const(_FOLD[op](*values), dtype)
+                return const(FOLDED[op](*values), dtype)
             if op in ("minimum", "maximum") and args[0] is args[1]:
                 return args[0]
     if op == "switch":
@@ -290,6 +291,7 @@ def replaced(expr: Expr, exchange: Mapping[Expr, Expr]) -> Expr:
 
 __all__ = [
     "CHECKS",
+    "FOLDED",
     "Expr",
     "Poly",
     "Symbol",

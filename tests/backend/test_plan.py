@@ -9,12 +9,18 @@ import pytest
 import graphlib
 import graphlib.tensor as T
 from graphlib.errors import ScheduleError
+from graphlib.lower.claims import rewritten
+from graphlib.lower.program import Program
 from graphlib.render import c, cuda
+from graphlib.schedule.bounds import hold
 from graphlib.schedule.plan import Launch, Plan, Product
+from graphlib.schedule.planning import plan_for_c
+from graphlib.schedule.schedule import Schedule
 from graphlib.schedule.statements import Accumulator, Let, Loop, Store
 from graphlib.schedule.verify import verify
 
 from ..ops.backends import BACKENDS, compiled
+from ..ops.test_registry import ENTRIES, cases
 
 
 def step(backend):
@@ -200,6 +206,35 @@ def test_in_place_over_another_element():
         return None
 
     broken(with_kernel(plan, moved), "while it still reads")
+
+
+@pytest.mark.parametrize("by", [10**6, -1])
+def test_an_element_beyond_an_array(by):
+    """Kernels are held against the arrays that they go to, for some lengths."""
+    x, w = T.fmatrices("x", "w")
+    rows = T.concatenate([x[1:, ::2], w], axis=0)
+    plan = graphlib.function([x, w], rows * rows.sum(axis=0), mode="fast_run").plan
+    hold(plan)
+
+    def moved(body):
+        for k, one in enumerate(body):
+            if isinstance(one, Store):
+                return (*body[:k], replace(one, offset=one.offset + by), *body[k + 1 :])
+            if isinstance(one, Loop) and (inside := moved(one.body)) is not None:
+                return (*body[:k], replace(one, body=inside), *body[k + 1 :])
+        return None
+
+    with pytest.raises(ScheduleError, match=r"goes to element .* which has"):
+        hold(with_kernel(plan, moved))
+
+
+def test_no_operation_goes_beyond_an_array():
+    """Samples of all operations, of unknown shapes."""
+    for name in ENTRIES:
+        samples = cases(name, ("float32", "int64"), (False,))
+        inputs, outputs = ([v for s in samples for v in getattr(s, k)] for k in ("inputs", "outputs"))
+        lowered = Program(name, inputs, outputs, [False] * len(outputs), {}, [])
+        hold(plan_for_c(Schedule(rewritten(lowered))))
 
 
 def test_a_loop_inside_is_proven_too(plan):
