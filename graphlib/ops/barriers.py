@@ -4,7 +4,7 @@ gradients."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from ..graph import Apply, TensorType, Variable
 from ..scalar.lowered import Operand, Pull
 from .op import Op, Sample, as_variable, register
 from .shape_rules import same_shape
+
+if TYPE_CHECKING:
+    from .batch import Batch
 
 
 class GradientBarrier(Op):
@@ -42,6 +45,9 @@ class GradientBarrier(Op):
             "scale": lambda g, factor: g * factor,
         }
         return [rules[self.kind](grads[0], *self.settings)]
+
+    def at_all_steps(self, b: Batch) -> Variable:
+        return self.make(b.inputs[0])
 
     def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
         return x

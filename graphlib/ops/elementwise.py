@@ -8,7 +8,7 @@ alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -33,6 +33,9 @@ from .op import (
 from .shape_rules import Length, Shapes, known_shape, lowered_shape, same_shape
 
 ARITHMETIC, FLOATING, COMPARISON, LOGICAL = "arithmetic", "floating", "comparison", "logical"
+if TYPE_CHECKING:
+    from .batch import Batch
+
 #: a condition, then operands of one dtype
 CHOICE = "choice"
 ALL = ("bool", *NUMBERS)
@@ -157,6 +160,10 @@ class Elementwise(Op):
             for r, v in zip(results, node.inputs, strict=True)
         ]
 
+    def at_all_steps(self, b: Batch) -> Variable:
+        rank = b.node.outputs[0].ndim
+        return self.make(*(b.padded(k, rank) for k in range(len(b.inputs))))
+
     def reference(self, node: Apply, *arrays: np.ndarray) -> np.ndarray:
         check_broadcast(self, node.inputs, arrays)
         out = node.outputs[0]
@@ -209,6 +216,9 @@ class Cast(Op):
         if x.type.is_float and not is_float(self.dtype):
             return [None]
         return [cast(grads[0], x.dtype) if x.type.is_float else grads[0]]
+
+    def at_all_steps(self, b: Batch) -> Variable:
+        return self.make(b.inputs[0])
 
     def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
         return x.astype(self.dtype)

@@ -6,7 +6,7 @@ Reading only remaps indices; ``write`` holds the opposite.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from ..graph.types import INTEGERS, normalize_axis
 from ..scalar import expression as ex
 from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Pull
-from .create import ARange, zeros_like
+from .create import ARange, arange, zeros_like
 from .elementwise import broadcast_at, cast, ge, switch
 from .op import NUMBERS, Op, as_variable, check_broadcast, ramp, register_cases
 from .shape import (
@@ -35,6 +35,10 @@ from .shape_rules import Known, Length, Lowered, Shapes, known_shape
 # One entry an axis of a basic index: None keeps the whole axis, "index" takes one element (one input), and a
 # slice is
 # (start given, stop given, step) with one input for each bound that is given.
+
+
+if TYPE_CHECKING:
+    from .batch import Batch
 
 
 class BasicIndex(Op):
@@ -81,6 +85,11 @@ class BasicIndex(Op):
         x, *bounds = node.inputs
         into = BasicWrite(self.entries, "add").make(zeros_like(x, grads[0].dtype), grads[0], *bounds)
         return [into, *[None] * len(bounds)]
+
+    def at_all_steps(self, b: Batch) -> Variable | None:
+        if any(b.moving[1:]):
+            return None
+        return BasicIndex((None, *self.entries)).make(*b.inputs)
 
     def reference(self, node: Apply, x: np.ndarray, *bounds: np.ndarray) -> np.ndarray:
         return np.asarray(x[numpy_index(self.entries, bounds)])
@@ -232,6 +241,22 @@ class AdvancedIndex(Op):
     def numpy_index(self, arrays: Sequence[np.ndarray]) -> tuple:
         rest = iter(arrays)
         return tuple(next(rest) if e else slice(None) for e in self.entries)
+
+    def at_all_steps(self, b: Batch) -> Variable | None:
+        x, *arrays = b.inputs
+        rank = max(v.ndim for v in b.node.inputs[1:])
+        if not b.moving[0]:
+            if self.front:
+                return None
+            return self.make(x, *(b.padded(k, rank) for k in range(1, len(b.inputs))))
+        if not any(b.moving[1:]):
+            whole = sum(self.entries) == 1
+            return AdvancedIndex((False, *self.entries)).make(x, *arrays) if whole else None
+        if self.front:
+            return None
+        steps = dimshuffle(arange(b.n), 0, *["x"] * rank)
+        indices = [b.padded(k, rank) for k in range(1, len(b.inputs))]
+        return AdvancedIndex((True, *self.entries)).make(x, steps, *indices)
 
     def reference(self, node: Apply, x: np.ndarray, *arrays: np.ndarray) -> np.ndarray:
         check_broadcast("indexing", node.inputs[1:], arrays)

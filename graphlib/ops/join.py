@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from .elementwise import cast
 from .op import Op, Sample, as_variable, ramp, register, register_cases
 from .shape import constant_int, count_of, expand_dims, shape_argument, shape_i, shape_padleft
 from .shape_rules import Length, Shapes, known_shape, lowered_shape, same_shape
+
+if TYPE_CHECKING:
+    from .batch import Batch
 
 
 class Join(Op):
@@ -68,6 +71,9 @@ class Join(Op):
             results.append(basic_index(grads[0], [slice(None)] * self.axis + [slice(start, stop)]))
             start = stop
         return results
+
+    def at_all_steps(self, b: Batch) -> Variable:
+        return Join(self.axis + 1).make(*(b.repeated(k) for k in range(len(b.inputs))))
 
     def reference(self, node: Apply, *arrays: np.ndarray) -> np.ndarray:
         return np.concatenate(arrays, axis=self.axis)

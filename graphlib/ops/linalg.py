@@ -8,7 +8,7 @@ become library calls, integer ones a loop nest.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,16 @@ from .op import NUMBERS, Op, Sample, as_variable, register
 from .reduce import sum as sum_
 from .shape import SameLengths, broadcast_to, dimshuffle, reshape, shape_i, shape_padleft, swapaxes
 from .shape_rules import Length, Shapes, constant_int, elements_of, known_shape, lowered_shape
+
+if TYPE_CHECKING:
+    from .batch import Batch
+
+
+def joined_rows(x: Variable) -> Variable:
+    """(n, m, k) as (n * m, k)."""
+    if x.type.shape[1] == 1:
+        return dimshuffle(x, 0, 2)
+    return reshape(x, (shape_i(x, 0) * shape_i(x, 1), shape_i(x, 2)), ndim=2)
 
 
 class MatrixProduct(Op):
@@ -70,6 +80,20 @@ class MatrixProduct(Op):
 
     def multiply_adds(self, node: Apply) -> int:
         return elements_of(node.outputs[0].type.shape) * (node.inputs[0].type.shape[-1] or 1)
+
+    def at_all_steps(self, b: Batch) -> Variable | None:
+        """One product for all steps where only one operand moves; a batch of products where both do."""
+        a, c = b.inputs
+        if self.batched:
+            return None
+        if all(b.moving):
+            return MatrixProduct(batched=True).make(a, c)
+        if b.moving[0]:
+            flat = MatrixProduct().make(joined_rows(a), c)
+            return reshape(flat, (shape_i(a, 0), shape_i(a, 1), shape_i(c, 1)), ndim=3)
+        across = dimshuffle(c, 0, 2, 1)
+        flat = MatrixProduct().make(joined_rows(across), dimshuffle(a, 1, 0))
+        return dimshuffle(reshape(flat, (shape_i(c, 0), shape_i(c, 2), shape_i(a, 0)), ndim=3), 0, 2, 1)
 
     def reference(self, node: Apply, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         if self.batched and a.shape[0] != b.shape[0]:

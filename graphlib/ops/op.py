@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from ..graph.types import (
 from ..graph.variable import warn_user
 from ..scalar.lowered import Operand
 from .shape_rules import Shapes
+
+if TYPE_CHECKING:
+    from .batch import Batch
 
 NUMBERS = (*INTEGERS, *FLOATS)
 #: what makes other values of the outputs of each node that numpy computes, those in loops included; used to
@@ -135,6 +138,11 @@ class Op:
         ``require(left, right, message)`` notes lengths that must be equal at a call.
         """
         raise NotImplementedError
+
+    def at_all_steps(self, b: Batch) -> Variable | None:
+        """The output of a loop's step for all steps at once, which are its first axis; None where there is
+        no such form, and the operation stays in its loop."""
+        return None
 
     def multiply_adds(self, node: Apply) -> int:
         """How many products of elements a node adds up, with 1 for each length not known: what products,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from ..scalar.reductions import HIGHEST, LOWEST, Reducer, define
 from .elementwise import ALL, cast, eq, exp, log, mul, sqr, sqrt, switch
 from .op import NUMBERS, Op, Sample, as_variable, not_differentiable, register
 from .shape_rules import Length, Shapes, known_shape
+
+if TYPE_CHECKING:
+    from .batch import Batch
 
 
 class Row(NamedTuple):
@@ -106,6 +109,11 @@ class Reduce(Op):
         o, g = (restore_axes(v, self.axes, x.ndim) for v in (node.outputs[0], g))
         return [self.row.gradient(x, o, g, self.axes)]
 
+    def at_all_steps(self, b: Batch) -> Variable | None:
+        if type(self) is not Reduce:
+            return None
+        return Reduce(self.kind, tuple(a + 1 for a in self.axes)).make(b.inputs[0])
+
     def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
         dtype = node.outputs[0].type.numpy_dtype
         return np.asarray(self.row.numpy(x, self.axes, dtype), dtype=dtype)
@@ -165,6 +173,9 @@ class ArgReduce(Op):
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
         raise not_differentiable(node, "an index does not change continuously with the values")
+
+    def at_all_steps(self, b: Batch) -> Variable:
+        return ArgReduce(self.kind, self.axis + 1).make(b.inputs[0])
 
     def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
         return np.asarray(getattr(np, self.kind)(x, axis=self.axis), dtype="int64")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from ..scalar.lowered import Operand, Pull
 from .elementwise import Cast, Elementwise, cast
 from .op import Op, as_variable, is_number, ramp, register_cases
 from .shape_rules import Length, Shapes, constant_int, known_shape, lowered_shape, same_shape
+
+if TYPE_CHECKING:
+    from .batch import Batch
 
 
 def as_length(v: Any, what: str) -> Variable:
@@ -224,6 +227,9 @@ class DimShuffle(Op):
         back: list = [self.order.index(a) if a in self.order else "x" for a in range(x.ndim)]
         return [dimshuffle(grads[0], back)]
 
+    def at_all_steps(self, b: Batch) -> Variable:
+        return dimshuffle(b.inputs[0], 0, *(a if a == "x" else a + 1 for a in self.order))
+
     def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
         kept = [a for a in self.order if a != "x"]
         dropped = tuple(a for a in range(x.ndim) if a not in kept)
@@ -368,6 +374,11 @@ class Reshape(Op):
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
         x, *lengths = node.inputs
         return [reshape(grads[0], shape_of(x)), *[None] * len(lengths)]
+
+    def at_all_steps(self, b: Batch) -> Variable | None:
+        if self.infer_axis is not None or any(b.moving[1:]):
+            return None
+        return reshape(b.inputs[0], (b.n, *b.inputs[1:]), ndim=len(b.inputs))
 
     def reference(self, node: Apply, x: np.ndarray, *lengths: np.ndarray) -> np.ndarray:
         shape = lengths_at_call(node, lengths, self.infer_axis)
@@ -533,6 +544,12 @@ class BroadcastTo(Op):
             *(extra + i for i, n in enumerate(x.type.shape) if n == 1 and g.type.shape[extra + i] != 1),
         )
         return [dimshuffle(sum_keeping(g, axes), tuple(range(extra, g.ndim))), *[None] * len(lengths)]
+
+    def at_all_steps(self, b: Batch) -> Variable | None:
+        if any(b.moving[1:]):
+            return None
+        rank = len(b.inputs) - 1
+        return broadcast_to(b.padded(0, rank), [b.n, *b.inputs[1:]])
 
     def reference(self, node: Apply, x: np.ndarray, *lengths: np.ndarray) -> np.ndarray:
         shape = lengths_at_call(node, lengths)

@@ -13,19 +13,19 @@ from functools import partial
 
 from ..graph import Apply, Constant, Variable, clone, toposort
 from ..ops.elementwise import Elementwise
-from . import loops
+from . import scan
 from .canonical import BEFORE_SUMS, CANONICAL, USELESS
 from .engine import rewrite_with
 from .logarithms import LOGARITHMS
-from .rows import NOTHING_ADDED, computed_for_rows_used
 from .rules import Phase, Rule
 from .softmax import COMPOSITES, EXPAND, SOFTMAX
+from .sparse_updates import NOTHING_ADDED, computed_for_rows_used
 from .specialize import SPECIALIZE
 from .stabilize import STABILIZE
-from .structure import AFTER_GRADIENTS, STRUCTURE
+from .views import AFTER_GRADIENTS, VIEWS
 
 RULES: list[Rule] = [
-    *STRUCTURE,
+    *VIEWS,
     *AFTER_GRADIENTS,
     *USELESS,
     *SOFTMAX,
@@ -52,24 +52,24 @@ def _folded_early(node: Apply) -> bool:
 _STABLE = (SOFTMAX, STABILIZE, LOGARITHMS)
 
 #: what changes nothing but stability
-_STABILIZING = (Phase(STRUCTURE, *_STABLE, folds=lambda node: False),)
+_STABILIZING = (Phase(VIEWS, *_STABLE, folds=lambda node: False),)
 
 #: before loops are looked at: equal nodes are one, views are simple, logarithms of outputs have moved inside
 _PLAIN = (
     Phase(once=True, folds=_folded_early),
-    Phase(STRUCTURE, AFTER_GRADIENTS, USELESS, *_STABLE, once=True, folds=_folded_early),
+    Phase(VIEWS, AFTER_GRADIENTS, USELESS, *_STABLE, once=True, folds=_folded_early),
 )
 
 _PHASES = (
     # equal nodes become one, so that it can be counted what is used once
     Phase(once=True, folds=_folded_early),
-    Phase(STRUCTURE, AFTER_GRADIENTS, USELESS, *_STABLE, once=True, folds=_folded_early),
-    Phase(STRUCTURE, AFTER_GRADIENTS, USELESS, *_STABLE, CANONICAL, BEFORE_SUMS),
-    Phase(STRUCTURE, AFTER_GRADIENTS, USELESS, EXPAND, once=True, only_for=COMPOSITES),
-    Phase(STRUCTURE, AFTER_GRADIENTS, USELESS, CANONICAL, SPECIALIZE),
+    Phase(VIEWS, AFTER_GRADIENTS, USELESS, *_STABLE, once=True, folds=_folded_early),
+    Phase(VIEWS, AFTER_GRADIENTS, USELESS, *_STABLE, CANONICAL, BEFORE_SUMS),
+    Phase(VIEWS, AFTER_GRADIENTS, USELESS, EXPAND, once=True, only_for=COMPOSITES),
+    Phase(VIEWS, AFTER_GRADIENTS, USELESS, CANONICAL, SPECIALIZE),
 )
 #: for what is left of an expression where no row was added to a gradient; its rules are for that alone
-_WITHOUT_ROWS = (Phase(STRUCTURE, AFTER_GRADIENTS, USELESS, *_STABLE, CANONICAL, BEFORE_SUMS, NOTHING_ADDED),)
+_WITHOUT_ROWS = (Phase(VIEWS, AFTER_GRADIENTS, USELESS, *_STABLE, CANONICAL, BEFORE_SUMS, NOTHING_ADDED),)
 
 
 def stabilized(results: list[Variable], stop_at: Collection[Variable] = ()) -> list[Variable]:
@@ -99,11 +99,11 @@ def rewrite(
     fired: a Counter to be told how often each rule was applied.
     Errors: RewriteError if a rule fails, naming it and the node, or if rewriting does not come to an end.
     """
-    if not loops.has_loops(results, stop_at):
+    if not scan.has_loops(results, stop_at):
         return _flat(results, stop_at, fired)
     results = _flat(_loops_made_cheap(results, stop_at, fired), stop_at, fired)
-    results = loops.each_loop(results, stop_at, loops.shrunk)
-    return loops.each_loop(results, stop_at, partial(loops.finished, rewrite=partial(rewrite, fired=fired)))
+    results = scan.each_loop(results, stop_at, scan.shrunk)
+    return scan.each_loop(results, stop_at, partial(scan.finished, rewrite=partial(rewrite, fired=fired)))
 
 
 def _flat(
@@ -120,15 +120,15 @@ def _loops_made_cheap(
 ) -> list[Variable]:
     """The graph with its loops, and those inside them, reduced to what must be done step by step."""
 
-    def inside(node: Apply, uses: loops.Uses) -> dict[Variable, Variable]:
-        return loops.finished(node, uses, rewrite=lambda ends: _loops_made_cheap(ends, (), fired))
+    def inside(node: Apply, uses: scan.Uses) -> dict[Variable, Variable]:
+        return scan.finished(node, uses, rewrite=lambda ends: _loops_made_cheap(ends, (), fired))
 
     results = rewrite_with(_PLAIN, results, stop_at, fired)
-    if not loops.has_loops(results, stop_at):
+    if not scan.has_loops(results, stop_at):
         return results
-    results = loops.merged(results, stop_at)
-    for change in (loops.shrunk, inside, loops.hoisted, loops.shrunk):
-        results = loops.each_loop(results, stop_at, change)
+    results = scan.merged(results, stop_at)
+    for change in (scan.shrunk, inside, scan.hoisted, scan.shrunk):
+        results = scan.each_loop(results, stop_at, change)
     return results
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..graph import Apply, Constant, TensorType, Variable
 from ..ops import elementwise as ew
+from ..ops.batch import Batch
 from ..ops.create import ARange, arange
 from ..ops.index import AdvancedIndex, BasicIndex
 from ..ops.labels import Labels
@@ -21,11 +22,11 @@ from ..ops.reduce import Reduce, Top, restore_axes, sum_keeping
 from ..ops.shape import BroadcastTo, DimShuffle, dimshuffle
 from ..ops.shape_rules import Length, Shapes, known_shape
 from ..ops.write import AdvancedWrite, BasicWrite
+from .algebra import Product, factors, two_terms
 from .canonical import CANONICAL, sign_leaves
 from .engine import Sweep
 from .patterns import Capture, P, node, number_of
 from .rules import Composite, RuleSet
-from .terms import Product, factors, two_terms
 
 #: a sum is searched for gradients through softmax in at most this many steps
 _MOST_GRADIENTS = 8
@@ -44,6 +45,11 @@ class AlongAxes(Composite):
 
     def parameters(self) -> tuple:
         return self.axes
+
+    def at_all_steps(self, b: Batch) -> Variable:
+        return type(self)(tuple(a + 1 for a in self.axes)).make(
+            *(b.repeated(k) for k in range(len(b.inputs)))
+        )
 
     def shape_rule(self, of: Shapes, *inputs: Variable) -> Sequence[Length]:
         return of.shape(inputs[-1])

@@ -17,13 +17,13 @@ from ..ops.linalg import Gemm, MatrixProduct
 from ..ops.reduce import Reduce
 from ..ops.shape import DimShuffle, constant_int, swapaxes
 from ..ops.write import AdvancedWrite, BasicWrite
+from .algebra import scaled
 from .canonical import scalar_factor
 from .engine import Sweep
 from .patterns import Capture, P, is_scalar, node, number_of
 from .rules import RuleSet
 from .softmax import one_hot
-from .structure import is_scaling
-from .terms import scaled
+from .views import is_scaling
 
 SPECIALIZE = RuleSet("specialize")
 rule = SPECIALIZE.rule

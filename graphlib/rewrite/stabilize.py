@@ -12,12 +12,12 @@ from collections.abc import Callable
 
 from ..graph import Apply, Variable
 from ..ops import elementwise as ew
+from .algebra import Product, factors, two_terms
 from .engine import Sweep
 from .logarithms import is_positive
 from .patterns import Capture, P, number_of
 from .rules import RuleSet
 from .softmax import Softmax, argument, is_op, quotient
-from .terms import Product, factors, two_terms
 
 Together = Callable[[Variable, Variable, Variable], Variable | None]
 

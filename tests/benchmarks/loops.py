@@ -17,7 +17,7 @@ import numpy as np
 
 import graphlib
 import graphlib.tensor as T
-from graphlib.rewrite import loops
+from graphlib.rewrite import scan as loops
 from graphlib.tensor.random import RandomStreams
 from tests.benchmarks.figures import significant, table
 

@@ -100,7 +100,7 @@ def gated(y):
 
 
 CASES: dict[str, list[Case]] = {
-    # structure
+    # views
     "the last of a loop's values is kept by itself": [
         Case(lambda x: scan(lambda row, s: row + s * s, x, T.zeros((4,), x.dtype))[0][-1], "BasicIndex"),
     ],

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ..errors import ShapeError
-from ..graph import Apply, TensorType, Variable, clone, toposort
-from ..graph.traverse import ancestors, rebuild
-from ..ops.op import as_variable
-from ..ops.scan import Scan, State, has_computed_lengths, row_lengths
-from ..ops.shape import constant_int, specify_shape
+from ...errors import ShapeError
+from ...graph import Apply, TensorType, Variable, clone, toposort
+from ...graph.traverse import ancestors, rebuild
+from ...ops.op import as_variable
+from ...ops.scan import Scan, State, has_computed_lengths, row_lengths
+from ...ops.shape import constant_int, specify_shape
 
 
 def as_known(x: Variable, shape: Sequence[int | None]) -> Variable:

@@ -30,8 +30,8 @@ from .engine import Sweep
 from .patterns import NUMBERS, Capture, Number, P, node, number_of
 from .rules import RuleSet
 
-STRUCTURE = RuleSet("structure")
-rule = STRUCTURE.rule
+VIEWS = RuleSet("views")
+rule = VIEWS.rule
 #: what holds only once gradients and givens have been taken: no gradient may ask for what is given away
 AFTER_GRADIENTS = RuleSet("after gradients")
 
