@@ -18,7 +18,7 @@ from ..lower.program import Program
 from ..ops.scan import Scan
 from ..ops.shape import ShapeI
 from ..rewrite.engine import fold
-from ..rewrite.loop_body import Body
+from ..rewrite.scan.body import Body
 
 
 class ForPresentLengths:
