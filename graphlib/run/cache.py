@@ -19,7 +19,9 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -32,6 +34,10 @@ _HASH = hashlib.sha256().digest_size
 
 #: how full the cache is after room was made
 _LEFT = 0.8
+#: To add up what is in a large cache takes seconds.  So it is done when nobody did within so many seconds, or
+#: when this process has put in that part of what the cache may hold.
+_SURVEY_SECONDS = 3600
+_SURVEY_PART = 0.02
 
 
 def key_of(*parts: str | bytes) -> str:
@@ -186,11 +192,30 @@ def _note_use(path: Path) -> None:
         os.utime(path)
 
 
+#: for folders how many bytes this process has put there since it last added up what is in them
+_put: Counter[Path] = Counter()
+
+
+def _survey_is_due(cache: Path, newest: Path) -> bool:
+    """Whether it is time to add up what is in the cache."""
+    stamp = cache / "surveyed"
+    _put[cache] += newest.stat().st_size
+    with contextlib.suppress(OSError):
+        recent = time.time() - stamp.stat().st_mtime < _SURVEY_SECONDS
+        if recent and _put[cache] < _SURVEY_PART * config.cache_megabytes * 1_000_000:
+            return False
+    _put[cache] = 0
+    stamp.touch(0o600)
+    return True
+
+
 def _make_room(cache: Path, newest: Path) -> None:
     """Remove what was used longest ago, down to a part of what the folder may hold.
 
     What a process has loaded stays with it when its file goes.
     """
+    if not _survey_is_due(cache, newest):
+        return
     entries: dict[str, list[tuple[float, int, Path]]] = {}
     for path in cache.glob("??/*"):
         with contextlib.suppress(OSError):  # another process removed it

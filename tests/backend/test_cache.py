@@ -74,7 +74,7 @@ def number(filled):
 
 
 def files(cache):
-    return sorted(path for path in cache.rglob("*") if path.is_file())
+    return sorted(path for path in cache.rglob("*") if path.is_file() and path.name != "surveyed")
 
 
 def objects(cache):
@@ -269,7 +269,7 @@ def test_a_part_of_the_cache_that_others_can_write_to_is_not_used(cache, counter
     assert says(cache, counter) == []
     for folder in cache.iterdir():
         folder.chmod(0o777)
-    assert len(says(cache, counter)) == len(list(cache.iterdir()))
+    assert len(says(cache, counter)) == len([part for part in cache.iterdir() if part.is_dir()])
     assert counter.runs == 4
 
 
@@ -372,7 +372,7 @@ def test_another_header_is_another_object(tmp_path, used, counter, number, heade
     shutil.copytree(ROOT / "graphlib", tmp_path / "graphlib", ignore=shutil.ignore_patterns("__pycache__"))
     run(PROGRAM, flags=flags(used, counter), root=tmp_path)
     assert counter.runs == 0, "the same package in another place"
-    header = tmp_path / "graphlib" / "backend" / header
+    header = tmp_path / "graphlib" / "run" / header
     header.write_text(header.read_text(encoding="utf-8") + "\n/* another one */\n", encoding="utf-8")
     run(PROGRAM, flags=flags(used, counter), root=tmp_path)
     assert counter.runs == number

@@ -4,6 +4,7 @@ Work is counted in calls of Python functions, which unlike seconds are the same 
 """
 
 import copy
+import gc
 import pickle
 import sys
 
@@ -45,11 +46,14 @@ def calls(function, *args):
         nonlocal count
         count += event == "call"
 
+    gc.collect()
+    gc.disable()  # what other tests left would be finalized in between
     sys.setprofile(enter)
     try:
         result = function(*args)
     finally:
         sys.setprofile(None)
+        gc.enable()
     return count, result
 
 
