@@ -165,6 +165,8 @@ class _ForCuda(Planner):
         """A copy: by the driver, or by a kernel where that must do nothing after a wrong index, or goes to
         another place at each step of a loop."""
         flags = self.shared.flags
+        if self.tr.array(source) == target:
+            return []
         if self.in_loop or (flags.earlier > 0 and isinstance(storage, SharedVariable)):
             comment = described([source])
             return [Launch(pushes.copy(planner.after("_copy", comment), self.tr.array(source), target))]
