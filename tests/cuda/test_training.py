@@ -6,7 +6,7 @@ import pytest
 import graphlib
 import graphlib.tensor as T
 from graphlib import emulator
-from tests.rewrite import test_rows as embeddings
+from tests.rewrite import test_sparse_updates as embeddings
 
 from .models import BATCH, EXAMPLES, training_step
 

@@ -143,7 +143,7 @@ def test_a_fixed_origin_holds_inside_only():
 def test_rules_have_names_groups_and_functions():
     assert len(RULES) > 80
     assert {rule.group for rule in RULES} == {
-        "structure", "after gradients", "useless", "softmax", "stabilize", "logarithms", "canonical",
+        "views", "after gradients", "useless", "softmax", "stabilize", "logarithms", "canonical",
         "before sums", "expand", "specialize",
     }  # fmt: skip
     assert all(rule.name and rule.alternatives for rule in RULES)
