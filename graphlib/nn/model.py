@@ -654,6 +654,10 @@ class Model:
         prefix = "optimizer/"
         state = {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
         own = {name: array for name, array in arrays.items() if not name.startswith(prefix)}
+        # the states that go on from minibatch to minibatch have as many rows as those had
+        carried = [p for p, v in self.layer.state.items() if v.type.shape[:1] == (None,)]
+        for rows in {own[path].shape[0] for path in carried if path in own and own[path].ndim}:
+            self.layer.reset_states(rows)
         set_model(variables, own, source)
         self._loaded = (state, source) if state else None
         self._restore_optimizer()

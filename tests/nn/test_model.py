@@ -512,7 +512,7 @@ def test_several_inputs():
 # --- sequences ---
 
 
-def test_stateful_layers_go_on_from_minibatch_to_minibatch():
+def test_stateful_layers_go_on_from_minibatch_to_minibatch(tmp_path):
     """Pieces of a sequence are predicted as the whole is; a validation between does not disturb training."""
     rng = np.random.RandomState(2)
     x = rng.normal(size=(4, 12, 2)).astype("float32")  # four sequences of twelve steps
@@ -537,6 +537,9 @@ def test_stateful_layers_go_on_from_minibatch_to_minibatch():
     expected = whole.predict(x)
     found = stateful.predict(pieces[0], batch_size=4).reshape(3, 4, 4, 1).swapaxes(0, 1).reshape(4, 12, 1)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    stateful.save(tmp_path / "stateful.npz")
+    again = Model.load(tmp_path / "stateful.npz").predict(pieces[0], batch_size=4)
+    np.testing.assert_array_equal(again, stateful.predict(pieces[0], batch_size=4))
     measured = stateful.evaluate(*pieces, batch_size=4)["loss"]
     assert measured == pytest.approx(((expected - y) ** 2).mean(), rel=1e-4)
     assert history["validation_loss"][-1] == pytest.approx(measured, rel=1e-5)
