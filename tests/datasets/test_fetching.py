@@ -334,7 +334,7 @@ def test_a_fetch_that_is_killed_leaves_no_part(talker, tmp_path, number):
     answers += [b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\ncont", rest, b"ent"]
     program = (
         "import signal, sys; sys.path.insert(0, sys.argv[1])\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # what runs behind a shell's & ignores it
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # behind a shell's & it is ignored
         "from graphlib.datasets import mnist\n"
         "from graphlib.datasets.__main__ import main\n"
         "from graphlib.datasets.fetching import Source\n"
