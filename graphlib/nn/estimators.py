@@ -53,6 +53,32 @@ class _SparseBatches:
 class _Estimator(BaseEstimator):
     """What both have in common."""
 
+    def __init__(
+        self,
+        layers: Sequence[Any] = (100,),
+        loss: Any = None,
+        optimizer: Any = "adam",
+        learning_rate: Any = None,
+        epochs: int = 100,
+        batch_size: int | None = 32,
+        shuffle: bool = True,
+        validation: float | None = None,
+        monitors: Sequence[Any] = (),
+        random_state: Any = None,
+        verbose: bool = False,
+    ):
+        self.layers = layers
+        self.loss = loss
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.validation = validation
+        self.monitors = monitors
+        self.random_state = random_state
+        self.verbose = verbose
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
@@ -168,18 +194,20 @@ class Classifier(ClassifierMixin, _Estimator):
         random_state: Any = None,
         verbose: bool = False,
     ):
-        self.layers = layers
-        self.loss = loss
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.validation = validation
-        self.monitors = monitors
+        super().__init__(
+            layers=layers,
+            loss=loss,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            epochs=epochs,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            validation=validation,
+            monitors=monitors,
+            random_state=random_state,
+            verbose=verbose,
+        )
         self.class_weight = class_weight
-        self.random_state = random_state
-        self.verbose = verbose
 
     def _loss(self) -> Any:
         return "crossentropy" if self.loss is None else self.loss
@@ -236,32 +264,6 @@ class Regressor(RegressorMixin, _Estimator):
     __doc__ = "A regressor for scikit-learn: layers, and a linear one of the targets.\n" + _ARGUMENTS.replace(
         "LOSS", "the squared error"
     )
-
-    def __init__(
-        self,
-        layers: Sequence[Any] = (100,),
-        loss: Any = None,
-        optimizer: Any = "adam",
-        learning_rate: Any = None,
-        epochs: int = 100,
-        batch_size: int | None = 32,
-        shuffle: bool = True,
-        validation: float | None = None,
-        monitors: Sequence[Any] = (),
-        random_state: Any = None,
-        verbose: bool = False,
-    ):
-        self.layers = layers
-        self.loss = loss
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.validation = validation
-        self.monitors = monitors
-        self.random_state = random_state
-        self.verbose = verbose
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

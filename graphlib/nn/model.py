@@ -266,7 +266,8 @@ class Model:
             x: inputs, an array (examples, …), of several inputs a mapping or tuple of arrays; or anything
                 with ``len`` and ``[i]`` that gives minibatches (x, y) or (x, y, weights), such as `Batches`.
             y: targets, an array (examples, …), of several outputs a mapping or tuple; None where x gives
-            them. epochs: passes over the examples, at most.
+                them.
+            epochs: passes over the examples, at most.
             batch_size: examples of a minibatch; None for all.
             validation: (x, y) or (x, y, weights) to validate with after an epoch, or the share of the
                 examples that is held out for it, drawn at random (their end where not shuffled).
