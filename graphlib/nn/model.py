@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -28,54 +27,21 @@ from graphlib.graph import Variable
 
 from . import data, provenance, saved_models, training
 from .epochs import Epochs
+from .examples import Examples, as_input, as_target, of_dtype, parts_of, peek, weights_of
 from .fitting import Diverged, History, Totals, Watch, check_resumed
+from .input_types import InputType, in_structure, read_types, shape_text, types_of, variables_of, written
 from .layers.base import Layer, recorded
 from .layers.containers import as_layer
-from .losses import Loss, Measure, as_measure, name_of
+from .losses import Loss, as_measure, name_of
 from .monitors import Fit
 from .progress import say
 from .registry import build as build_object
-from .registry import config_of, names, resolve
+from .registry import config_of, resolve
 from .storage import UserError
+from .tasks import Task, by_output, config_of_several, outputs_of, target_variables
 from .variables import set_model, set_values
 
 AT_ONCE = 500  # examples that are predicted at a time, unless the user says otherwise
-
-
-@dataclass(frozen=True)
-class InputType:
-    """Shape, with None for the batch and for lengths that may change, and dtype of an input."""
-
-    shape: tuple[int | None, ...]
-    dtype: str
-
-    def variable(self, name: str) -> Variable:
-        return T.tensor(name, self.dtype, self.shape)
-
-
-@dataclass
-class Task:
-    """An output of a model and what is asked of it.
-
-    Attributes:
-        name: of the output; empty where there is only one.
-        shape: of the predictions, None for lengths that are not known.
-        layer: the name of the layer that makes them.
-        loss: what is minimized.
-        weight: of the loss in their sum.
-        metrics: what is measured beside it.
-    """
-
-    name: str
-    shape: tuple[int | None, ...]
-    layer: str
-    loss: Measure
-    weight: float
-    metrics: list[Measure]
-
-    def called(self, value: str) -> str:
-        """The name under which one of its values is reported: ``loss``, ``digit_loss``."""
-        return f"{self.name}_{value}" if self.name else value
 
 
 class Graph:
@@ -101,15 +67,6 @@ def _maker(calls: Sequence[Any], y: Variable) -> str:
     """The name of the innermost layer whose output is `y`."""
     made = [call for call in calls if call.y is y]
     return max(made, key=lambda call: call.depth).label if made else "of the output"
-
-
-def outputs_of(output: Any) -> dict[str, Variable]:
-    """A layer's outputs by name; the only one's name is empty."""
-    if isinstance(output, Mapping):
-        return {str(name): y for name, y in output.items()}
-    if isinstance(output, (list, tuple)):
-        return {str(number): y for number, y in enumerate(output)}
-    return {"": output}
 
 
 class Model:
@@ -300,8 +257,8 @@ class Model:
             provider = x
             if not len(provider):
                 raise DataError("x has no minibatches")
-            first = _peek(provider)
-            examples = self._examples(*_parts(first), class_weight=class_weight)
+            first = peek(provider)
+            examples = self._examples(*parts_of(first), class_weight=class_weight)
         else:
             if y is None:
                 raise DataError("there are no targets: give y, or an object with minibatches (x, y) as x")
@@ -320,7 +277,7 @@ class Model:
             rows, taken = data.split_rows(n, validation, shuffle, seed=seed)
             held_out = examples.take(taken)
         elif validation is not None:
-            held_out = self._checked(self._examples(*_parts(validation), called="validation "))
+            held_out = self._checked(self._examples(*parts_of(validation), called="validation "))
 
         watched = [resolve("monitor", monitor) for monitor in monitors]
         if any(monitor.adjusts_learning_rate for monitor in watched):
@@ -333,7 +290,7 @@ class Model:
             n_minibatches = len(provider)
 
             def minibatch(index: int) -> list[np.ndarray]:
-                parts = self._examples(*_parts(provider[index]), class_weight=class_weight)
+                parts = self._examples(*parts_of(provider[index]), class_weight=class_weight)
                 return self._checked(parts).arrays()
         else:
             step = self._training_function(examples, resident=True)
@@ -602,7 +559,7 @@ class Model:
         path = Path(path)
         arrays, architecture = saved_models.read_model(path)
         if not self.built and architecture is not None:
-            self._build(_input_types(architecture.get("input")))
+            self._build(read_types(architecture.get("input")))
         self._set(arrays, path)
         return self
 
@@ -627,11 +584,11 @@ class Model:
         return {
             "format": saved_models.FORMAT,
             "layer": config_of(self.layer),
-            "loss": _config_of_several(self.loss),
+            "loss": config_of_several(self.loss),
             "loss_weights": self.loss_weights,
             "optimizer": config_of(self.optimizer),
-            "metrics": _config_of_several(self.metrics),
-            "input": _written(self._types),
+            "metrics": config_of_several(self.metrics),
+            "input": written(self._types),
             "symbols": None if self.symbols is None else list(self.symbols),
         }
 
@@ -645,7 +602,7 @@ class Model:
             architecture.get("loss_weights"),
         )
         model.symbols = architecture.get("symbols")
-        types = _input_types(architecture.get("input"))
+        types = read_types(architecture.get("input"))
         if types is not None:
             model._build(types)
         return model
@@ -683,22 +640,22 @@ class Model:
         types = self._types if types is None else types
         if types is None:
             raise InputError("the model has no parameters yet: call build with the input's shape, or fit")
-        key = json.dumps(_written(types))
+        key = json.dumps(written(types))
         if key not in self._graphs:
-            self._graphs[key] = Graph(self.layer, _variables_of(types))
+            self._graphs[key] = Graph(self.layer, variables_of(types))
         return self._graphs[key]
 
     def _fitting_graph(self, inputs: Sequence[np.ndarray]) -> Graph:
         """The graph for arrays: the one that was built, or one in which lengths that differ may change."""
         if self._types is None:
-            self._build(_types_of(self._structure, inputs))
+            self._build(types_of(self._structure, inputs))
         types = list(data.by_name(self._types, "x").values())
         called = list(data.by_name(self._types, "x"))
         relaxed = []
         for name, array, kind in zip(called, inputs, types, strict=True):
             if array.ndim != len(kind.shape):
                 raise DataError(
-                    f"{name} has shape {array.shape}, but the model takes {_shape_text(kind.shape)}"
+                    f"{name} has shape {array.shape}, but the model takes {shape_text(kind.shape)}"
                 )
             relaxed.append(
                 InputType(
@@ -709,12 +666,12 @@ class Model:
                     str(array.dtype),
                 )
             )
-        wanted = _in_structure(self._types, relaxed)
-        if relaxed == types or json.dumps(_written(wanted)) in self._graphs:
+        wanted = in_structure(self._types, relaxed)
+        if relaxed == types or json.dumps(written(wanted)) in self._graphs:
             return self._graph(wanted)
         try:
             # First with these very lengths: what cannot change is found while the graph is built.
-            self.layer(_variables_of(_types_of(self._types, inputs)))
+            self.layer(variables_of(types_of(self._types, inputs)))
             return self._graph(wanted)
         except ShapeError as error:
             name, array, kind = next(
@@ -724,7 +681,7 @@ class Model:
             )
             raise DataError(
                 f"{name} has shape {array.shape}, but the model was built for "
-                f"{_shape_text(kind.shape)} ({error})"
+                f"{shape_text(kind.shape)} ({error})"
             ) from None
 
     @property
@@ -740,9 +697,9 @@ class Model:
         """The outputs and what is asked of each."""
         graph = self._graph()
         outputs = outputs_of(graph.output)
-        losses = _by_output(self.loss, list(outputs), "loss", "loss")
-        metrics = _by_output(self.metrics, list(outputs), "metrics", "metric")
-        weights = _by_output(self.loss_weights, list(outputs), "loss_weights", None)
+        losses = by_output(self.loss, list(outputs), "loss", "loss")
+        metrics = by_output(self.metrics, list(outputs), "metrics", "metric")
+        weights = by_output(self.loss_weights, list(outputs), "loss_weights", None)
         found = []
         for name, y in outputs.items():
             loss = losses[name]
@@ -784,7 +741,7 @@ class Model:
         for called, values in data.by_name(x, name).items():
             array = data.as_array(values, called)
             data.check_finite(array, called)
-            arrays.append(_as_input(array))
+            arrays.append(as_input(array))
         data.check_lengths({n: len(a) for n, a in zip(data.by_name(x, name), arrays, strict=True)})
         if self._types is not None:
             known = data.by_name(self._types, "x")
@@ -801,7 +758,7 @@ class Model:
                 order = list(x)
                 arrays = [arrays[order.index(key)] for key in self._types]
             kinds = data.by_name(self._types, "x").values()
-            arrays = [_of_dtype(a, kind.dtype) for a, kind in zip(arrays, kinds, strict=True)]
+            arrays = [of_dtype(a, kind.dtype) for a, kind in zip(arrays, kinds, strict=True)]
         return arrays
 
     def _examples(
@@ -817,7 +774,7 @@ class Model:
 
     def _build_for(self, examples: Examples) -> None:
         if self._types is None:
-            self._build(_types_of(examples.structure, examples.inputs))
+            self._build(types_of(examples.structure, examples.inputs))
         else:
             self._fitting_graph(examples.inputs)
 
@@ -841,14 +798,14 @@ class Model:
             )
         targets, weights = [], []
         for task, position in zip(tasks, order, strict=True):
-            target = _as_target(examples.targets[position], task)
+            target = as_target(examples.targets[position], task)
             name = examples.names[position]
             if task.loss.missing is None or not np.isnan(task.loss.missing):
                 data.check_finite(target, name)
             for measure in (task.loss, *task.metrics):
                 measure.check(target, task.shape, name, task.layer)
             targets.append(target)
-            weights.append(_weights(examples, task, target, name, len(tasks) > 1))
+            weights.append(weights_of(examples, task, target, name, len(tasks) > 1))
         return examples.with_targets(targets, weights)
 
     def _training_function(self, examples: Examples, resident: bool) -> Callable:
@@ -862,7 +819,7 @@ class Model:
         key = ("train", id(graph), str(kinds), str(weighted), resident, self.optimizer.changes_rate)
         arrays = examples.arrays()
         if key not in self._functions:
-            targets, weights = _target_variables(self.tasks, kinds, weighted)
+            targets, weights = target_variables(self.tasks, kinds, weighted)
             cost, totals = self._cost(graph.training_output, targets, weights)
             updates = [*self.optimizer.updates(self.layer.parameters, cost), *graph.updates.items()]
             self._restore_optimizer()
@@ -919,7 +876,7 @@ class Model:
         weighted = [None if w is None else w.ndim for w in examples.weights]
         key = ("evaluate", id(graph), str(kinds), str(weighted))
         if key not in self._functions:
-            targets, weights = _target_variables(self.tasks, kinds, weighted)
+            targets, weights = target_variables(self.tasks, kinds, weighted)
             _, totals = self._cost(graph.output, targets, weights)
             self._functions[key] = graphlib.function(
                 [*graph.input_list, *targets, *(w for w in weights if w is not None)],
@@ -967,224 +924,9 @@ class Model:
         return function(self.tasks[0], found)
 
 
-class Examples:
-    """Inputs, targets and weights as arrays, on their way from the user to compiled functions."""
-
-    def __init__(
-        self,
-        structure: Any,
-        inputs: list[np.ndarray],
-        y: Any,
-        targets: list[np.ndarray],
-        names: list[str],
-        sample_weight: Any,
-        class_weight: Any,
-        called: str,
-    ):
-        self.structure, self.inputs, self.y, self.targets, self.names = structure, inputs, y, targets, names
-        self.sample_weight, self.class_weight, self.called = sample_weight, class_weight, called
-        self.weights: list[np.ndarray | None] = []
-
-    @property
-    def count(self) -> int:
-        return len(self.inputs[0])
-
-    def arrays(self) -> list[np.ndarray]:
-        """All arrays in the order that compiled functions take them."""
-        return [*self.inputs, *self.targets, *(w for w in self.weights if w is not None)]
-
-    def with_targets(self, targets: list[np.ndarray], weights: list[np.ndarray | None]) -> Examples:
-        found = Examples(self.structure, self.inputs, self.y, targets, self.names, None, None, self.called)
-        found.weights = weights
-        return found
-
-    def take(self, rows: np.ndarray) -> Examples:
-        """Some of the examples."""
-        found = self.with_targets(
-            [a[rows] for a in self.targets], [None if w is None else w[rows] for w in self.weights]
-        )
-        found.inputs = [a[rows] for a in self.inputs]
-        return found
-
-
 def _nothing(line: str) -> None:
     """Says nothing."""
 
 
-def _peek(provider: Any) -> Any:
-    """A minibatch of a provider, which does not count as an epoch begun where that can be told."""
-    order = getattr(provider, "order", None)
-    before = None if order is None else order.get_value()
-    first = provider[0]
-    if order is not None:
-        order.set_value(before)
-    return first
-
-
-def _parts(given: Any) -> tuple:
-    """(x, y) or (x, y, weights) as a user gives them."""
-    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-        raise DataError("examples are (x, y) or (x, y, weights), in a tuple")
-    return tuple(given)
-
-
 def _all_layers(layer: Layer) -> list[Layer]:
     return [layer, *(inner for child in layer.children.values() for inner in _all_layers(child))]
-
-
-def _as_input(array: np.ndarray) -> np.ndarray:
-    """Floats as config.floatX, truth values too; whole numbers as they are."""
-    if array.dtype.kind in "fb":
-        return np.ascontiguousarray(array, graphlib.config.floatX)
-    return np.ascontiguousarray(array)
-
-
-def _of_dtype(array: np.ndarray, dtype: str) -> np.ndarray:
-    """An array in the dtype that a model was built for; whole numbers may become floats and wider ones."""
-    if array.dtype == dtype or (array.dtype.kind == "f" and np.dtype(dtype).kind != "f"):
-        return array
-    return array.astype(dtype) if np.can_cast(array.dtype, dtype, "same_kind") else array
-
-
-def _as_target(array: np.ndarray, task: Task) -> np.ndarray:
-    """Targets as compiled functions take them; a column of classes becomes a vector of them."""
-    if array.ndim == len(task.shape) and array.shape[-1] == 1 and task.shape[-1] not in (None, 1):
-        array = array[..., 0]
-    if array.dtype.kind == "f":
-        return np.ascontiguousarray(array, graphlib.config.floatX)
-    return np.ascontiguousarray(array, "int64")
-
-
-def _target_variables(
-    tasks: Sequence[Task], kinds: Sequence[tuple[str, int]], weighted: Sequence[int | None]
-) -> tuple[list[Variable], list[Variable | None]]:
-    targets, weights = [], []
-    for task, (dtype, ndim), weight in zip(tasks, kinds, weighted, strict=True):
-        lengths: list[int | None] = [None] * ndim
-        if ndim == len(task.shape):
-            lengths[1:] = task.shape[1:]
-        targets.append(T.tensor(task.called("y"), str(np.dtype(dtype)), tuple(lengths)))
-        weights.append(
-            None
-            if weight is None
-            else T.tensor(task.called("weights"), graphlib.config.floatX, (None,) * weight)
-        )
-    return targets, weights
-
-
-def _weights(
-    examples: Examples, task: Task, target: np.ndarray, name: str, several: bool
-) -> np.ndarray | None:
-    """The weights of a task's examples: the user's, times those of the classes; None for none."""
-    given, by_class = examples.sample_weight, examples.class_weight
-    if several and isinstance(given, Mapping):
-        given = given.get(task.name)
-    if several and isinstance(by_class, Mapping) and set(by_class) <= {*examples.y}:
-        by_class = by_class.get(task.name)
-    weights = None
-    if given is not None:
-        weights = data.as_array(given, "sample_weight").astype("float64")
-        if weights.shape != target.shape[: weights.ndim]:
-            raise DataError(f"sample_weight has shape {weights.shape}, and {name} has {target.shape}")
-        if not (np.isfinite(weights) & (weights >= 0)).all():
-            raise DataError("sample_weight must be of finite numbers, 0 or more")
-        if not weights.any():
-            raise DataError("sample_weight is 0 for all examples: nothing can be learnt")
-    if by_class is not None:
-        if not task.loss.of_classes:
-            raise DataError(f"class_weight is for classes, and the loss is {name_of(task.loss)}")
-        labels = target
-        if target.ndim == len(task.shape) and task.shape[-1] != 1:
-            labels = target.argmax(axis=-1)
-        known, index = np.unique(labels, return_inverse=True)
-        if isinstance(by_class, str):
-            if by_class != "balanced":
-                raise DataError(f'class_weight is a mapping or "balanced", not {by_class!r}')
-            factors = labels.size / (len(known) * np.bincount(index.ravel()))
-        else:
-            unknown = [label for label in known.tolist() if label not in by_class]
-            if unknown:
-                raise DataError(f"class_weight has no weight for class {unknown[0]}, which is in {name}")
-            factors = np.array([by_class[label] for label in known.tolist()], "float64")
-        factors = factors[index.reshape(labels.shape)]
-        weights = factors if weights is None else _times(weights, factors)
-    return None if weights is None else np.ascontiguousarray(weights, graphlib.config.floatX)
-
-
-def _times(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The product of weights of examples and of weights of their positions."""
-    ndim = max(a.ndim, b.ndim)
-    return a.reshape(a.shape + (1,) * (ndim - a.ndim)) * b.reshape(b.shape + (1,) * (ndim - b.ndim))
-
-
-def _by_output(value: Any, outputs: Sequence[str], what: str, kind: str | None) -> dict[str, Any]:
-    """What is given for each output: by name, in order, or the same for all."""
-    if outputs == [""]:
-        return {"": value}
-    if isinstance(value, Mapping) and not (len(value) == 1 and kind and set(value) & set(names(kind))):
-        unknown = [name for name in value if name not in outputs]
-        if unknown:
-            raise InputError(f"{what} names {unknown[0]!r}, and the outputs are {', '.join(outputs)}")
-        return {name: value.get(name) for name in outputs}
-    if isinstance(value, (list, tuple)) and kind != "metric":
-        if len(value) != len(outputs):
-            raise InputError(f"{what} has {len(value)} parts for {len(outputs)} outputs")
-        return dict(zip(outputs, value, strict=True))
-    return dict.fromkeys(outputs, value)
-
-
-def _config_of_several(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _config_of_several(each) for name, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_config_of_several(each) for each in value]
-    return config_of(value)
-
-
-def _variables_of(types: Any) -> Any:
-    """Symbolic inputs of these types."""
-    if isinstance(types, Mapping):
-        return {name: each.variable(name) for name, each in types.items()}
-    if isinstance(types, tuple):
-        return [each.variable(f"x_{number}") for number, each in enumerate(types)]
-    return types.variable("x")
-
-
-def _types_of(structure: Any, inputs: Sequence[np.ndarray]) -> Any:
-    types = [InputType((None, *array.shape[1:]), str(array.dtype)) for array in inputs]
-    return _in_structure(structure, types)
-
-
-def _in_structure(structure: Any, parts: Sequence[Any]) -> Any:
-    """Parts in the order of `data.by_name`, as a mapping, tuple or single one like `structure`."""
-    if isinstance(structure, Mapping):
-        return dict(zip(structure, parts, strict=True))
-    return tuple(parts) if isinstance(structure, tuple) else parts[0]
-
-
-def _written(types: Any) -> Any:
-    """Types of inputs as JSON can hold them."""
-    if isinstance(types, InputType):
-        return {"shape": list(types.shape), "dtype": types.dtype}
-    if isinstance(types, Mapping):
-        return {"inputs": {name: _written(each) for name, each in types.items()}}
-    return None if types is None else [_written(each) for each in types]
-
-
-def _input_types(written: Any) -> Any:
-    """The inverse of `_written`; UserError for anything else."""
-    try:
-        if written is None:
-            return None
-        if isinstance(written, list):
-            return tuple(_input_types(each) for each in written)
-        if "inputs" in written:
-            return {name: _input_types(each) for name, each in written["inputs"].items()}
-        shape = tuple(None if n is None else int(n) for n in written["shape"])
-        return InputType(shape, str(np.dtype(written["dtype"])))
-    except (TypeError, KeyError, ValueError, AttributeError):
-        raise UserError(f"the architecture's input is {written!r}, which is no shape and dtype") from None
-
-
-def _shape_text(shape: Sequence[int | None]) -> str:
-    return f"({', '.join('any' if n is None else str(n) for n in shape)})"

@@ -16,8 +16,9 @@ import graphlib.tensor as T
 from graphlib.datasets import DataError
 
 from . import data, storage
-from .model import Model, _target_variables
+from .model import Model
 from .progress import say
+from .tasks import target_variables
 
 FOLDS, PREDICTIONS = "folds.csv", "predictions.npz"
 
@@ -57,9 +58,9 @@ class CrossValidation:
         table = csv.writer(text, lineterminator="\n")
         table.writerow(["fold", "examples", *self.scores[0]])
         for number, scores in enumerate(self.scores):
-            table.writerow([number + 1, int((self.fold == number).sum()), *map(_written, scores.values())])
-        table.writerow(["mean", len(self.fold), *map(_written, self.mean.values())])
-        table.writerow(["deviation", "", *map(_written, self.deviation.values())])
+            table.writerow([number + 1, int((self.fold == number).sum()), *map(written, scores.values())])
+        table.writerow(["mean", len(self.fold), *map(written, self.mean.values())])
+        table.writerow(["deviation", "", *map(written, self.deviation.values())])
         storage.write_atomically(folder / FOLDS, lambda file: file.write(text.getvalue().encode()))
         several = isinstance(self.predictions, Mapping)
         named = self.predictions if several else {"": self.predictions}
@@ -67,7 +68,7 @@ class CrossValidation:
         storage.save_arrays(folder / PREDICTIONS, {"fold": self.fold + 1, **arrays})
 
 
-def _written(value: float) -> str:
+def written(value: float) -> str:
     return f"{value:.9g}"
 
 
@@ -217,7 +218,7 @@ def calibrate_rates(
     parameters = [model.parameters[path].variable for path in paths]
     graph = model._fitting_graph(examples.inputs)
     kinds = [(array.dtype.str, array.ndim) for array in examples.targets]
-    targets, weights = _target_variables(model.tasks, kinds, [None] * len(kinds))
+    targets, weights = target_variables(model.tasks, kinds, [None] * len(kinds))
     cost, _ = model._cost(graph.training_output, targets, weights)
     gradients = T.grad(cost, parameters)
     sizes = graphlib.function(

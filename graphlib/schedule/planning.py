@@ -493,7 +493,10 @@ class _ForC(Planner):
             start = self.copy_of(step.c, out)
         elif step.c is not None:
             start = [Fill(out, self.size(step.variable), host.scalar(tr.expr(step.c)))]
-        p = lambda poly: host.poly(tr.poly(poly))  # noqa: E731
+
+        def p(poly: Poly) -> Poly:
+            return host.poly(tr.poly(poly))
+
         factors = []
         for side, shape in ((step.a, step.shape_a), (step.b, step.shape_b)):
             rows, columns = side.strides[-2:]

@@ -1,0 +1,140 @@
+"""Examples on their way from the user to compiled functions: inputs, targets and weights as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+import graphlib
+from graphlib.datasets import DataError
+
+from . import data
+from .losses import name_of
+from .tasks import Task
+
+
+class Examples:
+    """Inputs, targets and weights as arrays, on their way from the user to compiled functions."""
+
+    def __init__(
+        self,
+        structure: Any,
+        inputs: list[np.ndarray],
+        y: Any,
+        targets: list[np.ndarray],
+        names: list[str],
+        sample_weight: Any,
+        class_weight: Any,
+        called: str,
+    ):
+        self.structure, self.inputs, self.y, self.targets, self.names = structure, inputs, y, targets, names
+        self.sample_weight, self.class_weight, self.called = sample_weight, class_weight, called
+        self.weights: list[np.ndarray | None] = []
+
+    @property
+    def count(self) -> int:
+        return len(self.inputs[0])
+
+    def arrays(self) -> list[np.ndarray]:
+        """All arrays in the order that compiled functions take them."""
+        return [*self.inputs, *self.targets, *(w for w in self.weights if w is not None)]
+
+    def with_targets(self, targets: list[np.ndarray], weights: list[np.ndarray | None]) -> Examples:
+        found = Examples(self.structure, self.inputs, self.y, targets, self.names, None, None, self.called)
+        found.weights = weights
+        return found
+
+    def take(self, rows: np.ndarray) -> Examples:
+        """Some of the examples."""
+        found = self.with_targets(
+            [a[rows] for a in self.targets], [None if w is None else w[rows] for w in self.weights]
+        )
+        found.inputs = [a[rows] for a in self.inputs]
+        return found
+
+
+def peek(provider: Any) -> Any:
+    """A minibatch of a provider, which does not count as an epoch begun where that can be told."""
+    order = getattr(provider, "order", None)
+    before = None if order is None else order.get_value()
+    first = provider[0]
+    if order is not None:
+        order.set_value(before)
+    return first
+
+
+def parts_of(given: Any) -> tuple:
+    """(x, y) or (x, y, weights) as a user gives them."""
+    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+        raise DataError("examples are (x, y) or (x, y, weights), in a tuple")
+    return tuple(given)
+
+
+def as_input(array: np.ndarray) -> np.ndarray:
+    """Floats as config.floatX, truth values too; whole numbers as they are."""
+    if array.dtype.kind in "fb":
+        return np.ascontiguousarray(array, graphlib.config.floatX)
+    return np.ascontiguousarray(array)
+
+
+def of_dtype(array: np.ndarray, dtype: str) -> np.ndarray:
+    """An array in the dtype that a model was built for; whole numbers may become floats and wider ones."""
+    if array.dtype == dtype or (array.dtype.kind == "f" and np.dtype(dtype).kind != "f"):
+        return array
+    return array.astype(dtype) if np.can_cast(array.dtype, dtype, "same_kind") else array
+
+
+def as_target(array: np.ndarray, task: Task) -> np.ndarray:
+    """Targets as compiled functions take them; a column of classes becomes a vector of them."""
+    if array.ndim == len(task.shape) and array.shape[-1] == 1 and task.shape[-1] not in (None, 1):
+        array = array[..., 0]
+    if array.dtype.kind == "f":
+        return np.ascontiguousarray(array, graphlib.config.floatX)
+    return np.ascontiguousarray(array, "int64")
+
+
+def weights_of(
+    examples: Examples, task: Task, target: np.ndarray, name: str, several: bool
+) -> np.ndarray | None:
+    """The weights of a task's examples: the user's, times those of the classes; None for none."""
+    given, by_class = examples.sample_weight, examples.class_weight
+    if several and isinstance(given, Mapping):
+        given = given.get(task.name)
+    if several and isinstance(by_class, Mapping) and set(by_class) <= {*examples.y}:
+        by_class = by_class.get(task.name)
+    weights = None
+    if given is not None:
+        weights = data.as_array(given, "sample_weight").astype("float64")
+        if weights.shape != target.shape[: weights.ndim]:
+            raise DataError(f"sample_weight has shape {weights.shape}, and {name} has {target.shape}")
+        if not (np.isfinite(weights) & (weights >= 0)).all():
+            raise DataError("sample_weight must be of finite numbers, 0 or more")
+        if not weights.any():
+            raise DataError("sample_weight is 0 for all examples: nothing can be learnt")
+    if by_class is not None:
+        if not task.loss.of_classes:
+            raise DataError(f"class_weight is for classes, and the loss is {name_of(task.loss)}")
+        labels = target
+        if target.ndim == len(task.shape) and task.shape[-1] != 1:
+            labels = target.argmax(axis=-1)
+        known, index = np.unique(labels, return_inverse=True)
+        if isinstance(by_class, str):
+            if by_class != "balanced":
+                raise DataError(f'class_weight is a mapping or "balanced", not {by_class!r}')
+            factors = labels.size / (len(known) * np.bincount(index.ravel()))
+        else:
+            unknown = [label for label in known.tolist() if label not in by_class]
+            if unknown:
+                raise DataError(f"class_weight has no weight for class {unknown[0]}, which is in {name}")
+            factors = np.array([by_class[label] for label in known.tolist()], "float64")
+        factors = factors[index.reshape(labels.shape)]
+        weights = factors if weights is None else _times(weights, factors)
+    return None if weights is None else np.ascontiguousarray(weights, graphlib.config.floatX)
+
+
+def _times(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The product of weights of examples and of weights of their positions."""
+    ndim = max(a.ndim, b.ndim)
+    return a.reshape(a.shape + (1,) * (ndim - a.ndim)) * b.reshape(b.shape + (1,) * (ndim - b.ndim))
