@@ -31,6 +31,7 @@ from .op import (
     register,
 )
 from .shape_rules import Length, Shapes, known_shape, lowered_shape, same_shape
+from .special import special
 
 ARITHMETIC, FLOATING, COMPARISON, LOGICAL = "arithmetic", "floating", "comparison", "logical"
 if TYPE_CHECKING:
@@ -342,94 +343,6 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return np.where(x >= 0, 1 / (1 + e), e / (1 + e))
 
 
-def _special(name: str) -> Callable:
-    """A function of the error and gamma families, of the standard library's ``math`` or our own series,
-    elementwise."""
-    import math
-
-    scalar = {
-        "erf": math.erf,
-        "erfc": math.erfc,
-        "erfcx": _erfcx,
-        "log_erfc": _log_erfc,
-        "gammaln": _lgamma,
-        "psi": _digamma,
-        "tri_gamma": _trigamma,
-    }[name]
-    vectorized = np.vectorize(scalar, otypes=["float64"])
-    return lambda x: vectorized(x).astype(x.dtype) if x.size else x.copy()
-
-
-def _erfcx(x: float) -> float:
-    """By its definition, and from 25 on Abramowitz and Stegun 7.1.23."""
-    import math
-
-    if x < -27:
-        return math.inf
-    if x < 25:
-        near = round(x * 16) / 16  # whose square is exact
-        return math.exp(near * near) * math.exp((x - near) * (x + near)) * math.erfc(x)
-    series = term = 1.0
-    for k in range(1, 8):
-        term *= (1 - 2 * k) / (2 * x * x)
-        series += term
-    return series / (x * math.sqrt(math.pi))
-
-
-def _log_erfc(x: float) -> float:
-    import math
-
-    if x == math.inf:
-        return -math.inf
-    return math.log1p(-math.erf(x)) if x < 0.5 else math.log(_erfcx(x)) - x * x
-
-
-def _lgamma(x: float) -> float:
-    import math
-
-    if math.isinf(x) or (x <= 0 and x == math.floor(x)):
-        return math.inf
-    return math.lgamma(x)
-
-
-def _digamma(x: float) -> float:
-    """Abramowitz and Stegun 6.3.5 (recurrence), 6.3.7 (reflection) and 6.3.18 (asymptotic series)."""
-    import math
-
-    if math.isnan(x) or (x <= 0 and x == math.floor(x)):
-        return math.nan
-    if x < 0:
-        return _digamma(1 - x) - math.pi / math.tan(math.pi * x)
-    shift = 0.0
-    while x < 10:
-        shift -= 1 / x
-        x += 1
-    y = 1 / (x * x)
-    series = y * (
-        1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y * (1 / 132 - y * (691 / 32760 - y / 12)))))
-    )
-    return shift + math.log(x) - 0.5 / x - series
-
-
-def _trigamma(x: float) -> float:
-    """Abramowitz and Stegun 6.4.6, 6.4.7 and 6.4.12."""
-    import math
-
-    if math.isnan(x) or (x <= 0 and x == math.floor(x)):
-        return math.nan
-    if x < 0:
-        return (math.pi / math.sin(math.pi * x)) ** 2 - _trigamma(1 - x)
-    shift = 0.0
-    while x < 10:
-        shift += 1 / (x * x)
-        x += 1
-    y = 1 / (x * x)
-    series = (y / x) * (
-        1 / 6 - y * (1 / 30 - y * (1 / 42 - y * (1 / 30 - y * (5 / 66 - y * (691 / 2730 - y * 7 / 6)))))
-    )
-    return shift + 1 / x + y / 2 + series
-
-
 def _xlogy0(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.where(x == 0, x.dtype.type(0), x * np.log(y))
 
@@ -700,7 +613,7 @@ arctanh = elementwise(
 )
 erf = elementwise(
     "erf",
-    _special("erf"),
+    special("erf"),
     lambda x, o, g: g * exp(-sqr(x)) * float(2 / np.sqrt(np.pi)),
     doc="The error function.",
     c="gl_erf_{s}({0})",
@@ -709,7 +622,7 @@ erf = elementwise(
 )
 erfc = elementwise(
     "erfc",
-    _special("erfc"),
+    special("erfc"),
     lambda x, o, g: -g * exp(-sqr(x)) * float(2 / np.sqrt(np.pi)),
     doc="1 - erf(x).",
     c="gl_erfc_{s}({0})",
@@ -718,7 +631,7 @@ erfc = elementwise(
 )
 erfcx = elementwise(
     "erfcx",
-    _special("erfcx"),
+    special("erfcx"),
     lambda x, o, g: g * (2 * x * o - float(2 / np.sqrt(np.pi))),
     doc="exp(x²) erfc(x), which goes to 0 as 1 / (x sqrt(pi)).",
     c="gl_erfcx_{s}({0})",
@@ -727,7 +640,7 @@ erfcx = elementwise(
 )
 log_erfc = elementwise(
     "log_erfc",
-    _special("log_erfc"),
+    special("log_erfc"),
     lambda x, o, g: g * float(-2 / np.sqrt(np.pi)) / erfcx(x),
     doc="log(erfc(x)), finite where erfc(x) is 0.",
     c="gl_log_erfc_{s}({0})",
@@ -736,7 +649,7 @@ log_erfc = elementwise(
 )
 gammaln = elementwise(
     "gammaln",
-    _special("gammaln"),
+    special("gammaln"),
     lambda x, o, g: g * psi(x),
     domain=(0.4, 5),
     doc="log |gamma(x)|.",
@@ -746,7 +659,7 @@ gammaln = elementwise(
 )
 psi = elementwise(
     "psi",
-    _special("psi"),
+    special("psi"),
     lambda x, o, g: g * tri_gamma(x),
     domain=(0.4, 5),
     doc="Digamma function.",
@@ -755,7 +668,7 @@ psi = elementwise(
 )
 tri_gamma = elementwise(
     "tri_gamma",
-    _special("tri_gamma"),
+    special("tri_gamma"),
     _no_third_derivative,
     domain=(0.4, 5),
     smooth=False,
