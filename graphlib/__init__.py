@@ -6,10 +6,13 @@ library's module of the same name offers, `TopologicalSorter` and `CycleError`, 
 
 import importlib
 import os
+import time
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
 
 __version__ = "0.1.0"
+#: when this was: a file that has changed since may not be what runs
+_LOADED = time.time_ns()
 
 #: submodule -> the public names that come from it
 _NAMES_OF = {

@@ -71,6 +71,11 @@ _OPTIONS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
         _count,
         "what that folder may hold; then what was used longest ago makes room; 0: no limit",
     ),
+    "cache_functions": (
+        True,
+        _truth,
+        "look there for functions as a whole, else only for the parts that compilers made",
+    ),
     "cc": ("", str, "the C compiler; empty: cc, gcc, clang or the ziglang wheel, whichever is found first"),
     "on_float64": (
         "ignore",

@@ -8,12 +8,10 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..configuration import config
 from ..errors import BackendMismatch, NanError
 from ..graph import Apply, Constant, Shared, Variable
 from ..lower.program import Program
@@ -21,7 +19,8 @@ from ..rewrite import stabilized
 from ..run.reference import ReferenceExecutor
 from ..schedule.bounds import hold
 from .agreement import Agreement
-from .present import ForPresentLengths, may_change
+from .pipeline import executor, target_of_settings
+from .present import ForPresentLengths, Shapes, may_change
 
 
 def make_executor(program: Program, mode: str, profile: bool) -> Any:
@@ -37,31 +36,14 @@ def _reference(program: Program, profile: bool) -> ReferenceExecutor:
 
 
 def _fast_run(program: Program, profile: bool) -> Any:
-    make = _native(profile)
-    if make is None:
+    target = target_of_settings(profile)
+    if target is None:
         return _reference(program, profile)
-    return ForPresentLengths(program, make) if may_change(program) else make(program)
 
+    def make(shapes: Shapes | None) -> Any:
+        return executor(program, target, shapes)
 
-def _native(profile: bool) -> Callable[[Program], Any] | None:
-    """What makes native code of programs, as the settings say; None, with a warning, where there is no
-    compiler."""
-    if config.device != "cpu":
-        from ..run.cuda.driver import automatic
-
-        device = automatic() if config.device == "auto" else config.device
-        if device != "cpu":
-            from ..run.cuda.executor import CudaExecutor
-
-            return lambda program: CudaExecutor(program, profile, device)
-    from ..run.c.toolchain import find_compiler, warn_no_compiler
-
-    if find_compiler() is None:
-        warn_no_compiler()
-        return None
-    from ..run.c.executor import CExecutor
-
-    return lambda program: CExecutor(program, profile)
+    return ForPresentLengths(program, make) if may_change(program) else make(None)
 
 
 class _Delegating:

@@ -6,7 +6,7 @@ function is compiled for the present ones, and once more, for any, when it is fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,27 +20,32 @@ from ..ops.shape import ShapeI
 from ..rewrite.engine import fold
 from ..rewrite.scan.body import Body
 
+#: of each shared variable of a program
+Shapes = Sequence[tuple[int, ...]]
+
 
 class ForPresentLengths:
     """An executor of a program whose shared variables may change their lengths: of one for the present
-    lengths at first; from the first call on where they are others, of one for any lengths."""
+    lengths at first; from the first call on where they are others, of one for any lengths.
 
-    def __init__(self, program: Program, make: Callable[[Program], Any]) -> None:
-        self.program = program
+    make: makes one of them, for lengths of the shared variables or for any.
+    """
+
+    def __init__(self, program: Program, make: Callable[[Shapes | None], Any]) -> None:
         self.make = make
         self.settings = config.settings()
         try:
-            self.executor = make(with_present_lengths(program))
+            self.executor = make([s.present_shape() for s in program.shareds])
         except ShapeError:
             # they do not fit one another; they may when it is called, else that call says what is wrong
-            self.executor = make(program)
+            self.executor = make(None)
 
     def __call__(self, inputs: list) -> list:
         try:
             return self.executor(inputs)
         except Resized:
             with config.change(**self.settings):
-                self.executor = self.make(self.program)
+                self.executor = self.make(None)
         return self.executor(inputs)
 
     @property
@@ -63,14 +68,14 @@ def may_change(program: Program) -> bool:
     return any(None in s.type.shape for s in program.shareds)
 
 
-def with_present_lengths(program: Program) -> Program:
-    """The program with lengths that shared variables have now in place of unknown ones.
+def with_lengths(program: Program, shapes: Shapes) -> Program:
+    """The program with the lengths that shared variables have, in their order, in place of unknown ones.
 
     Errors: ShapeError where they do not fit.
     """
     present: dict[Variable, Variable] = {}
-    for s in program.shareds:
-        type = _specified(s.type, TensorType(s.dtype, s.present_shape()))
+    for s, shape in zip(program.shareds, shapes, strict=True):
+        type = _specified(s.type, TensorType(s.dtype, shape))
         if type != s.type:
             present[s] = Sized(s, type)
     results = _Specified(program.inputs).of(program.results, dict(present))
@@ -158,4 +163,4 @@ def _specified(known: TensorType, found: TensorType) -> TensorType:
     return TensorType(known.dtype, lengths)
 
 
-__all__ = ["ForPresentLengths", "may_change", "with_present_lengths"]
+__all__ = ["ForPresentLengths", "Shapes", "may_change", "with_lengths"]

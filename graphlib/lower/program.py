@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from ..graph import Shared, Variable
+from ..ops.elementwise import identity
 from .limits import Claim
 from .lowering import Lowering
 
@@ -60,3 +61,21 @@ class Program:
         inputs = ", ".join(f"{v}: {v.type}" for v in self.inputs)
         outputs = ", ".join(str(v.type) for v in self.outputs)
         return f"({inputs}) -> ({outputs})"
+
+
+def lowered(program: Program) -> tuple[Program, Lowering]:
+    """A program with a value of its own for each result, and its graph in scalar terms."""
+    program = with_own_values(program)
+    updates = {**program.updates, **program.alike}
+    return program, Lowering(program.results, program.inputs, updates, program.moving, program.claims)
+
+
+def with_own_values(program: Program) -> Program:
+    """The program with a value of its own for each update that is just another updated variable, as in ``(a,
+    b), (b, a)``."""
+    n = len(program.outputs)
+    results = list(program.results)
+    for k, (target, v) in enumerate(program.updates.items(), n):
+        if v in program.updates and v is not target:
+            results[k] = identity.make(v)
+    return program.with_results(results)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..graph import Apply, Variable
 from ..ops import elementwise as ew
@@ -53,8 +53,12 @@ class Rule:
 class RuleSet(list):
     """Rules with one purpose, in the order in which they are tried; ``rule`` decorates their functions."""
 
+    #: every set that there is
+    all: ClassVar[list[RuleSet]] = []
+
     def __init__(self, group: str) -> None:
         super().__init__()
+        RuleSet.all.append(self)
         self.group = group
         self.phases: list[Phase] = []
 

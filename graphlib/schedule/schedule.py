@@ -14,8 +14,7 @@ from collections.abc import Collection, Iterable
 from ..graph import Apply, Constant, Shared, Variable
 from ..lower.limits import AnyCheck, Sizes, moved
 from ..lower.lowering import Lowering, Value, polys_of
-from ..lower.program import Program
-from ..ops.elementwise import identity
+from ..lower.program import Program, lowered
 from ..scalar.expression import Expr
 from ..scalar.integer import Poly, Symbol
 from ..scalar.lowered import Call, Loop, Product
@@ -28,20 +27,13 @@ _SEARCH_LIMIT = 200
 
 
 class Schedule:
-    """The steps of a program in order; ``place`` says for a result in whose storage it is computed.
+    """The steps of a lowered program in order; ``place`` says for a result in whose storage it is computed.
 
     ``over``: for what a product or rows are added to, the sum that is written over it.
     """
 
-    def __init__(self, program: Program) -> None:
-        program = self.program = with_own_values(program)
-        self.low = Lowering(
-            program.results,
-            program.inputs,
-            {**program.updates, **program.alike},
-            program.moving,
-            program.claims,
-        )
+    def __init__(self, program: Program, low: Lowering) -> None:
+        self.program, self.low = program, low
         for v in program.results:
             if v in self.low.inline:
                 self.low.forced.add(v)
@@ -171,7 +163,7 @@ class Schedule:
             },
             results=results,
             outputs=[v for v in node.outputs if v in read or v in results.mapped],
-            inner=Schedule(program),
+            inner=Schedule(*lowered(program)),
         )
 
     def _add(self, step: Step) -> None:
@@ -436,17 +428,6 @@ class Schedule:
         if len(result) != len(self.steps):
             raise AssertionError("the schedule has a cycle")
         return result
-
-
-def with_own_values(program: Program) -> Program:
-    """The program with a value of its own for each update that is just another updated variable, as in ``(a,
-    b), (b, a)``."""
-    n = len(program.outputs)
-    results = list(program.results)
-    for k, (target, v) in enumerate(program.updates.items(), n):
-        if v in program.updates and v is not target:
-            results[k] = identity.make(v)
-    return program.with_results(results)
 
 
 def base_of(step: Step) -> Variable | None:

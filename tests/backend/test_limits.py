@@ -14,7 +14,7 @@ from graphlib.errors import ShapeError
 from graphlib.graph import Shared, graph_inputs
 from graphlib.lower.claims import rewritten
 from graphlib.lower.limits import Size, moved
-from graphlib.lower.program import Program
+from graphlib.lower.program import Program, lowered
 from graphlib.ops.op import REGISTRY
 from graphlib.schedule.schedule import Schedule
 from graphlib.schedule.steps import Loops, MatMul, Pushes, ScanStep
@@ -66,7 +66,7 @@ def moved_outside(size, step, schedule):
 def schedule_of(inputs, outputs):
     shareds = [v for v in graph_inputs(outputs) if isinstance(v, Shared)]
     program = rewritten(Program("program", inputs, outputs, [False] * len(outputs), {}, shareds))
-    return Schedule(program)
+    return Schedule(*lowered(program))
 
 
 @pytest.mark.parametrize("name", REGISTRY)

@@ -10,7 +10,7 @@ import graphlib
 import graphlib.tensor as T
 from graphlib.errors import ScheduleError
 from graphlib.lower.claims import rewritten
-from graphlib.lower.program import Program
+from graphlib.lower.program import Program, lowered
 from graphlib.render import c, cuda
 from graphlib.schedule.bounds import hold
 from graphlib.schedule.plan import Launch, Plan, Product
@@ -233,8 +233,8 @@ def test_no_operation_goes_beyond_an_array():
     for name in ENTRIES:
         samples = cases(name, ("float32", "int64"), (False,))
         inputs, outputs = ([v for s in samples for v in getattr(s, k)] for k in ("inputs", "outputs"))
-        lowered = Program(name, inputs, outputs, [False] * len(outputs), {}, [])
-        hold(plan_for_c(Schedule(rewritten(lowered))))
+        program = Program(name, inputs, outputs, [False] * len(outputs), {}, [])
+        hold(plan_for_c(Schedule(*lowered(rewritten(program)))))
 
 
 def test_a_loop_inside_is_proven_too(plan):

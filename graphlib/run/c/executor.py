@@ -6,30 +6,22 @@ from __future__ import annotations
 import ctypes
 import weakref
 from collections.abc import Sequence
-from concurrent.futures import wait
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
-from ...errors import CompileError, DomainError, GraphError
-from ...graph import Variable, toposort
-from ...graph.shared import as_compiled, itself
-from ...lower.claims import rewritten
-from ...lower.program import Program
-from ...ops.convolution import Convolutional
-from ...ops.linalg import Gemm, MatrixProduct
-from ...ops.scan import Scan
-from ...render.c import render
+from ...errors import DomainError, GraphError
+from ...graph import TensorType, Variable
+from ...graph.shared import Sized, as_compiled
 from ...schedule.plan import Call, Plan, Product
-from ...schedule.planning import plan_for_c
-from ...schedule.schedule import Schedule
 from ..reference import explain_index
-from .runtime import begin, start
-from .units import linked
+from .native import Native, Output
+from .runtime import start
+from .units import linked, linked_again
 
-#: operations that need products
-_WITH_PRODUCTS = (MatrixProduct, Gemm, Convolutional)
 _P = ctypes.c_void_p
+#: the failure that needs no words
+_NO_MEMORY = -1
 #: the functions of a generated file: what they give and take
 _SIGNATURES: dict[str, tuple[Any, list]] = {
     "gl_new": (_P, [_P]),
@@ -43,15 +35,30 @@ _SIGNATURES: dict[str, tuple[Any, list]] = {
 }
 
 
-def _foreseen(results: Sequence[Variable]) -> set[str]:
-    """The dtypes of products that will be needed, as far as is seen before anything is rewritten."""
-    found: set[str] = set()
-    for node in toposort(results):
-        if isinstance(node.op, Scan):
-            found |= _foreseen([*node.op.new, *node.op.outputs])
-        elif isinstance(node.op, _WITH_PRODUCTS) and node.outputs[0].dtype.startswith("float"):
-            found.add(node.outputs[0].dtype)
-    return found
+def native_code(stages: Any) -> tuple[Native, ctypes.CDLL]:
+    """The native code of a program that has gone through all ``stages`` (see compile/pipeline.py), and its
+    driver.
+
+    Errors: CompileError.
+    """
+    plan, program, rendered = stages.plan, stages.final, stages.rendered
+    found = linked(rendered.driver, rendered.units, tuple(_SIGNATURES))
+    shapes = [tuple(n.constant for n in shape) for shape in plan.shapes]
+    outputs = [
+        Output(v.dtype, shape, k in plan.late)
+        for k, (v, shape) in enumerate(zip(program.outputs, shapes, strict=True))
+    ]
+    updated = list(stages.rewritten.updates)
+    native = Native(
+        found.driver,
+        found.units,
+        tuple(_precisions(plan)),
+        tuple(c.array for c in plan.constants),
+        tuple(s.type.shape for s in program.shareds),
+        tuple(outputs),
+        tuple(updated.index(s) for s in stages.resized),
+    )
+    return native, found.library
 
 
 def _precisions(plan: Plan) -> list[str]:
@@ -64,79 +71,95 @@ def _precisions(plan: Plan) -> list[str]:
 
 class CExecutor:
     """The compiled form of a program.  Calling it is one call of C, or two where the lengths of outputs must
-    be known first."""
+    be known first.
 
-    def __init__(self, program: Program, profile: bool) -> None:
-        self.original = program
-        begun = begin("team", *_foreseen(program.results))
-        self.user_program = rewritten(program)
-        self.program, self.resized = self.user_program.with_resized_as_outputs()
-        program = self.program
-        self.plan = plan_for_c(Schedule(self.program), profile)
-        rendered = render(self.plan)
-        self.source = rendered.source
-        try:
-            self.library = linked(rendered.driver, rendered.units, tuple(_SIGNATURES))
-        except CompileError:
-            wait(begun)
-            raise
+    ``stages`` are those that the program has gone through, or goes through when somebody asks for its plan,
+    its source, or the words of an error.
+    """
+
+    def __init__(self, stages: Any, native: Native, library: ctypes.CDLL, has_words: bool = False) -> None:
+        self.stages = stages
+        #: whether the numbers of failures are those of the plan of the ``stages``
+        self.has_words = has_words
+        self.native, self.library = native, library
+        program = self.program = stages.program
         self._declare()
-        self.state = self.library.gl_new(start(*_precisions(self.plan)))
+        self.state = self.library.gl_new(start(*native.precisions))
         self._finalizer = weakref.finalize(self, self.library.gl_free, self.state)
         self.inputs = len(program.inputs)
-        self.numbered_shareds = [(k, itself(s)) for k, s in enumerate(program.shareds, self.inputs)]
-        leaves = len(self.plan.arguments)
-        self.count = leaves + len(program.outputs)
+        shareds = list(enumerate(program.shareds, self.inputs))
+        self.numbered_shareds = [
+            (k, s, Sized(s, TensorType(s.dtype, lengths)) if lengths != s.type.shape else s)
+            for (k, s), lengths in zip(shareds, native.shared, strict=True)
+        ]
+        leaves = self.inputs + len(program.shareds) + len(native.constants)
+        self.count = leaves + len(native.outputs)
         self.args = (ctypes.c_void_p * max(self.count, 1))()
         self._kept: list[Any] = [None] * self.count
-        self._keep(self.inputs + len(program.shareds), [c.array for c in self.plan.constants])
+        self._keep(self.inputs + len(program.shareds), native.constants)
+        updated = list(program.updates)
+        self.resized = [updated[k] for k in native.resized]
+        self.written = [s for s in updated if s not in self.resized]
         self.first_output = leaves
+        borrow = [*program.borrow, *[False] * len(self.resized)]
+        #: of each output its shape, None where ``gl_prepare`` finds it, "late" where the call does
         self.outputs = [
-            (k, shape, v.type.numpy_dtype, borrow)
-            for k, (v, shape, borrow) in enumerate(
-                zip(program.outputs, self._shapes(), program.borrow, strict=True)
-            )
+            (k, "late" if o.late else None if None in o.shape else o.shape, np.dtype(o.dtype), borrowed)
+            for k, (o, borrowed) in enumerate(zip(native.outputs, borrow, strict=True))
         ]
         self.simple = not self.resized and all(
             isinstance(shape, tuple) and not borrow for _, shape, _, borrow in self.outputs
         )
-        self.late = any(shape == "late" for _, shape, _, _ in self.outputs)
+        self.late = any(o.late for o in native.outputs)
         pointers = (ctypes.c_int64 * max(2 * len(self.outputs), 1))()
         self.library.gl_outputs(self.state, pointers)
         self.lengths = [
-            ctypes.cast(pointers[k], ctypes.POINTER(ctypes.c_int64)) for k in range(len(program.outputs))
+            ctypes.cast(pointers[k], ctypes.POINTER(ctypes.c_int64)) for k in range(len(self.outputs))
         ]
-        self.ranks = [v.ndim for v in program.outputs]
+        self.ranks = [len(o.shape) for o in native.outputs]
         self._call = self.library.gl_call
         #: the arrays that updates write over: an input that is one of them, or a part of it, is copied
         self._overwritten: set[int] = set()
         self._borrowed: dict[int, np.ndarray] = {}
+        #: the same compiled anew, after a failure that needs words
+        self._anew: CExecutor | None = None
 
-    def _shapes(self) -> list[tuple | str | None]:
-        """The shape of each output; None where ``gl_prepare`` finds it, "late" where the call does."""
-        shapes = [tuple(n.constant for n in shape) for shape in self.plan.shapes]
-        return [
-            "late" if k in self.plan.late else shape if None not in shape else None
-            for k, shape in enumerate(shapes)
-        ]
+    @staticmethod
+    def compiled(stages: Any) -> CExecutor:
+        """An executor of what is compiled now, or in parts before.  Errors: CompileError."""
+        return CExecutor(stages, *native_code(stages), has_words=True)
+
+    @staticmethod
+    def found(stages: Any, native: Native) -> CExecutor | None:
+        """An executor of what was compiled before; None where that is not there any more."""
+        library = linked_again(native.driver, native.units, tuple(_SIGNATURES))
+        return None if library is None else CExecutor(stages, native, library)
+
+    @property
+    def plan(self) -> Plan:
+        return self.stages.plan
+
+    @property
+    def source(self) -> str:
+        return self.stages.rendered.source
 
     def _declare(self) -> None:
         for name, (result, arguments) in _SIGNATURES.items():
             function = getattr(self.library, name)
             function.restype, function.argtypes = result, arguments
 
-    def _keep(self, first: int, arrays: list[np.ndarray]) -> None:
+    def _keep(self, first: int, arrays: Sequence[np.ndarray]) -> None:
         for k, array in enumerate(arrays, first):
             self.args[k] = id(array)
             self._kept[k] = array
 
     def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         args, kept = self.args, self._kept
-        for k, shared in self.numbered_shareds:
+        for k, shared, sized in self.numbered_shareds:
             if shared.data is not kept[k]:
-                as_compiled(self.program.shareds[k - self.inputs])
+                as_compiled(sized)
                 self._keep(k, [shared.data])
-                self._overwritten = {id(a) for s in self.program.updates for a in (s.data, s.data.base)}
+                self._overwritten = {id(a) for s in self.written for a in (s.data, s.data.base)}
                 self._overwritten.discard(id(None))
         overwritten = self._overwritten
         for k, array in enumerate(inputs):
@@ -150,15 +173,13 @@ class CExecutor:
             for k, array in enumerate(results, self.first_output):
                 args[k] = id(array)
             code = self._call(self.state, args)
-            if code:
-                self._fail(code, inputs)
-            return results
+            return self._failed(code, inputs) if code else results
         return self._general(inputs)
 
     def _general(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         code = self.library.gl_prepare(self.state, self.args)
         if code:
-            self._fail(code, inputs)
+            return self._failed(code, inputs)
         results: list[Any] = []
         for k, shape, dtype, borrow in self.outputs:
             if shape == "late":
@@ -174,7 +195,7 @@ class CExecutor:
             self.args[self.first_output + k] = id(array)
         code = self.library.gl_run(self.state, self.args)
         if code:
-            self._fail(code, inputs)
+            return self._failed(code, inputs)
         if self.late:
             self._fetch(results)
         for shared in reversed(self.resized):
@@ -186,7 +207,7 @@ class CExecutor:
         try:
             return np.empty(shape, dtype)
         except MemoryError as error:
-            what = self.program.outputs[k].describe()
+            what = self.stages.final.outputs[k].describe()
             raise MemoryError(f"{self.program.title}: {what}: {error}") from None
 
     def _fetch(self, results: list[Any]) -> None:
@@ -199,7 +220,19 @@ class CExecutor:
                 ctypes.memmove(array.ctypes.data, pointers[len(self.outputs) + k], array.nbytes)
                 results[k] = array
 
-    def _fail(self, code: int, inputs: list[np.ndarray]) -> None:
+    def _failed(self, code: int, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        """Errors: what the code of a call stands for.
+
+        What was found in the cache has no words, and the lines of the program are other ones by now.  So the
+        program is compiled anew, and fails in the same way: shared variables are what they were.
+        """
+        if self.has_words or code == _NO_MEMORY:
+            self._fail(code, inputs)
+        if self._anew is None:
+            self._anew = CExecutor.compiled(self.stages)
+        return self._anew(inputs)
+
+    def _fail(self, code: int, inputs: list[np.ndarray]) -> NoReturn:
         title = self.program.title
         if code > 0:
             check = self.plan.all_checks[code - 1]
@@ -208,19 +241,19 @@ class CExecutor:
         if code == -2:
             before = {s: s.data.copy() for s in self.program.updates}
             try:
-                explain_index(inputs, self.original, self.user_program)
+                explain_index(inputs, self.stages.sized, self.stages.rewritten)
             except (IndexError, ZeroDivisionError, DomainError) as error:
                 raise type(error)(f"{title}: {error}") from None
             finally:
                 for s, value in before.items():
                     s.set_value(value)
             raise IndexError(f"{title}: an index is out of range, or a divisor 0")
-        if code == -1:
+        if code == _NO_MEMORY:
             raise MemoryError(f"{title}: not enough memory for the intermediate results")
         raise GraphError(f"{title}: unknown failure {code}")
 
     def rewritten(self) -> list[Variable]:
-        return self.user_program.results
+        return self.stages.rewritten.results
 
     def profile(self) -> Any:
         from ...profile import Profile

@@ -8,15 +8,25 @@ import ctypes.util
 import functools
 import os
 import warnings
-from concurrent.futures import Future
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from ...configuration import config
-from ...errors import GraphError
+from ...errors import CompileError, GraphError
+from ...graph import Variable, toposort
+from ...ops.convolution import Convolutional
+from ...ops.linalg import Gemm, MatrixProduct
+from ...ops.scan import Scan
 from .toolchain import HERE, shared_object, side_by_side
 
+#: operations that need products
+_WITH_PRODUCTS = (MatrixProduct, Gemm, Convolutional)
 _SYMBOLS = ("cblas_sgemm", "cblas_dgemm", "openblas_set_num_threads", "openblas_get_corename")
 
 # OpenBLAS's names of the processors for which it has kernels of 64-byte vectors; on others its vectors
@@ -68,19 +78,16 @@ def blas() -> Blas | None:
 
 
 def _blas_libraries() -> list[ctypes.CDLL]:
-    found = []
+    # the package has the library in a folder of this name; to import it takes longer than all else
     try:
-        import scipy_openblas32
-
-        folder = scipy_openblas32.get_lib_dir()
-        names = [os.path.join(folder, n) for n in os.listdir(folder) if n.startswith("libscipy_openblas")]
-    except ImportError:
-        names = []
-    names += (
-        [n for n in (ctypes.util.find_library(k) for k in ("openblas", "cblas", "blas")) if n]
-        if not names
-        else []
-    )
+        spec = find_spec("scipy_openblas32")
+    except ValueError:
+        spec = None  # somebody keeps it from being imported
+    folders = [Path(folder) / "lib" for folder in (spec and spec.submodule_search_locations) or ()]
+    names = [str(path) for folder in folders for path in folder.glob("libscipy_openblas*")]
+    if not names:
+        names = [n for n in (ctypes.util.find_library(k) for k in ("openblas", "cblas", "blas")) if n]
+    found = []
     for name in names:
         try:
             found.append(ctypes.CDLL(name))
@@ -97,9 +104,27 @@ _PARTS = {
 }
 
 
-def begin(*parts: str) -> list[Future]:
-    """Have the team of threads ("team"), or the products of a dtype, compiled while other things are done."""
-    return [_begun(part, os.getpid()) for part in parts]
+@contextmanager
+def ahead(results: Sequence[Variable]) -> Iterator[None]:
+    """Have what a function of ``results`` will need, as far as is seen before anything is rewritten, compiled
+    while other things are done in a ``with`` block: the team of threads, the products of some dtypes."""
+    begun = [_begun(part, os.getpid()) for part in ("team", *sorted(_foreseen(results)))]
+    try:
+        yield
+    except CompileError:
+        wait(begun)  # nothing is left that still writes
+        raise
+
+
+def _foreseen(results: Sequence[Variable]) -> set[str]:
+    """The dtypes of products."""
+    found: set[str] = set()
+    for node in toposort(results):
+        if isinstance(node.op, Scan):
+            found |= _foreseen([*node.op.new, *node.op.outputs])
+        elif isinstance(node.op, _WITH_PRODUCTS) and node.outputs[0].dtype in _PARTS:
+            found.add(node.outputs[0].dtype)
+    return found
 
 
 @functools.lru_cache(maxsize=len(_PARTS))

@@ -7,8 +7,9 @@ are processors, which are compiled side by side, together with the driver.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, wait
+from typing import NamedTuple
 
 from ...render.units import Unit
 from ..cache import key_of, note, noted
@@ -35,11 +36,27 @@ def _cost(unit: Unit) -> int:
     return len(unit.text) + _CALL_COST * unit.calls
 
 
-#: the units that this process has loaded: their addresses, and what keeps them there
-_loaded: dict[str, tuple[int, ctypes.CDLL]] = {}
+class Place(NamedTuple):
+    """Where a unit is that this process has loaded: its address, the name of the object that has it, and what
+    keeps that there."""
+
+    address: int
+    object: str
+    library: ctypes.CDLL
 
 
-def linked(driver: str, units: Sequence[Unit], functions: tuple[str, ...]) -> ctypes.CDLL:
+class Linked(NamedTuple):
+    """A driver with its units, and the names by which the cache has it and them."""
+
+    library: ctypes.CDLL
+    driver: str
+    units: tuple[tuple[str, str], ...]
+
+
+_loaded: dict[str, Place] = {}
+
+
+def linked(driver: str, units: Sequence[Unit], functions: tuple[str, ...]) -> Linked:
     """The loaded driver, which has ``functions`` and ``gl_link``, with its units.
 
     Errors: CompileError with the compiler's words, or of what is missing.
@@ -56,9 +73,27 @@ def linked(driver: str, units: Sequence[Unit], functions: tuple[str, ...]) -> ct
     for job in jobs:
         _loaded.update(job.result())
     made = library.result()
-    addresses = [_loaded[key][0] for key in keys]
-    made.gl_link((ctypes.c_void_p * max(len(addresses), 1))(*addresses))
+    _link(made, keys)
+    return Linked(made, key_of_object(driver, flags), tuple((key, _loaded[key].object) for key in keys))
+
+
+def linked_again(
+    driver: str, units: Sequence[tuple[str, str]], functions: tuple[str, ...]
+) -> ctypes.CDLL | None:
+    """A driver of that name in the cache with units, each in the object of that name; None where one of them
+    is not there any more."""
+    if not all(key in _loaded or _load_from(key, file) for key, file in units):
+        return None
+    made = load_object(driver)
+    if made is None or not all(hasattr(made, name) for name in ("gl_link", *functions)):
+        return None
+    _link(made, [key for key, _ in units])
     return made
+
+
+def _link(driver: ctypes.CDLL, keys: Iterable[str]) -> None:
+    addresses = [_loaded[key].address for key in keys]
+    driver.gl_link((ctypes.c_void_p * max(len(addresses), 1))(*addresses))
 
 
 def _divided(missing: dict[str, Unit]) -> list[dict[str, Unit]]:
@@ -74,8 +109,8 @@ def _divided(missing: dict[str, Unit]) -> list[dict[str, Unit]]:
     return [group for group in groups if group]
 
 
-def _compile(group: dict[str, Unit]) -> dict[str, tuple[int, ctypes.CDLL]]:
-    """The units' addresses in an object that is compiled now."""
+def _compile(group: dict[str, Unit]) -> dict[str, Place]:
+    """The units' places in an object that is compiled now."""
     declarations = dict.fromkeys(line for unit in group.values() for line in unit.declarations)
     parts = [*declarations, ""]
     for key, unit in group.items():
@@ -83,25 +118,29 @@ def _compile(group: dict[str, Unit]) -> dict[str, tuple[int, ctypes.CDLL]]:
         parts += [unit.text.replace(unit.symbol, symbol), f"void *const gl_unit_{key} = (void *){symbol};"]
     source = "\n".join(parts) + "\n"
     library = shared_object(source, functions=tuple(f"gl_unit_{key}" for key in group))
+    file = key_of_object(source)
     for key in group:
-        note(f"{key}.unit", key_of_object(source).encode())
-    return {key: (_address(library, key), library) for key in group}
+        note(f"{key}.unit", file.encode())
+    return {key: _place(library, file, key) for key in group}
 
 
 def _load(key: str) -> bool:
     """Load a unit from the object that the cache has it in, if it does."""
     found = noted(f"{key}.unit")
-    if found is None:
-        return False
-    library = load_object(found.decode())
+    return found is not None and _load_from(key, found.decode())
+
+
+def _load_from(key: str, file: str) -> bool:
+    """Load a unit from the object of that name, if it is there."""
+    library = load_object(file)
     if library is None or not hasattr(library, f"gl_unit_{key}"):
         return False
-    _loaded[key] = _address(library, key), library
+    _loaded[key] = _place(library, file, key)
     return True
 
 
-def _address(library: ctypes.CDLL, key: str) -> int:
-    return ctypes.c_void_p.in_dll(library, f"gl_unit_{key}").value or 0
+def _place(library: ctypes.CDLL, file: str, key: str) -> Place:
+    return Place(ctypes.c_void_p.in_dll(library, f"gl_unit_{key}").value or 0, file, library)
 
 
-__all__ = ["linked"]
+__all__ = ["Linked", "linked", "linked_again"]

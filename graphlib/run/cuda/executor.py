@@ -16,15 +16,11 @@ import numpy as np
 from ...configuration import config
 from ...graph import Variable
 from ...graph.shared import as_compiled, itself
-from ...lower.claims import rewritten
-from ...lower.program import Program
-from ...render.cuda import kernels, render
+from ...render.cuda import kernels
 from ...render.cuda_scalar import FORMATS
 from ...scalar.expression import Expr
 from ...scalar.integer import Poly, Symbol, product
 from ...schedule.arrays import Array
-from ...schedule.gpu.planning import plan_for_cuda
-from ...schedule.schedule import Schedule
 from ..reference import explain_index
 from . import blas
 from .compile import load_module
@@ -43,25 +39,25 @@ class CudaExecutor(Steps):
 
     loop_of = staticmethod(Loop)
 
-    def __init__(self, program: Program, profile: bool, device: str) -> None:
-        self.original = program
-        self.user_program = rewritten(program)
-        self.program, self.resized = self.user_program.with_resized_as_outputs()
-        self.device = open_device(device)
-        self.device_name = device
+    def __init__(self, stages: Any) -> None:
+        """``stages``: those that the program has gone through (see compile/pipeline.py)."""
+        self.stages = stages
+        self.device_name = stages.target.device
+        self.device = open_device(self.device_name)
         #: what only a current context can let go of
         self.driver_objects: dict[str, Any] = {}
         self.device.keep(self, self.driver_objects)
         with self.device:
-            self._compile(profile)
+            self._compile()
 
-    def _compile(self, profile: bool) -> None:
+    def _compile(self) -> None:
+        stages = self.stages
+        self.program, self.resized = stages.final, stages.resized
         # what refers to the executor does so weakly: its memory is given back as soon as nobody needs it
         self.root = self.weakly = weakref.proxy(self)
         self.cublas = blas.library() if config.cublas else None
-        plan = plan_for_cuda(Schedule(self.program), profile, self.cublas is not None, config.cuda_graph)
+        plan, rendered = stages.plan, stages.rendered
         self._take(plan)
-        rendered = render(plan)
         self.source, self.arguments = rendered.source, rendered.arguments
         self.varying_lengths = self.dynamic
         self.captures = plan.captures
@@ -92,7 +88,7 @@ class CudaExecutor(Steps):
         self.table_host = np.zeros(len(self.table), np.int64)
         self._make_room(self.flags)
         self.input_memory: dict[Array, Memory] = {}
-        self.profiled = profile
+        self.profiled = plan.profiled
         self.seconds = [0.0] * len(plan.steps)
         self.calls = 0
 
@@ -333,14 +329,14 @@ class CudaExecutor(Steps):
         self._lower_flags()
         before = {s: s.get_value() for s in self.program.updates}
         try:
-            explain_index(inputs, self.original, self.user_program)
+            explain_index(inputs, self.stages.sized, self.stages.rewritten)
         finally:
             for s, value in before.items():
                 s.set_value(value)
         raise IndexError("an index is out of range, or a divisor 0")
 
     def rewritten(self) -> list[Variable]:
-        return self.user_program.results
+        return self.stages.rewritten.results
 
     def profile(self) -> Any:
         """Where the time went, each step waited for; None of a function compiled without ``profile``."""

@@ -1,0 +1,188 @@
+"""All stages from a graph to native code, in their order: the one file that knows them all.
+
+| stage | made by | what it is |
+|---|---|---|
+| variables, gradients | ``tensor``, ``ops``, ``gradient`` | what the user's lines made |
+| program | ``function.py`` | inputs, outputs and updates: a graph |
+| sized | ``present.py`` | the graph for the lengths that shared variables have now |
+| rewritten | ``rewrite``, ``lower/claims.py`` | an equivalent graph, stable and cheap |
+| lowered | ``lower/lowering.py`` | a scalar expression for each value |
+| scheduled | ``schedule/schedule.py`` | steps in an order, results in their places |
+| plan | ``schedule/planning.py``, ``schedule/gpu`` | kernels, memory and checks: all that is decided |
+| rendered | ``render`` | text |
+| loaded | ``run`` | something to call |
+
+Who has compiled the same program before finds it in the cache, and nothing between the first of these and
+the last is done (``function_cache.py``).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
+
+from ..configuration import config
+from ..graph import Shared
+from ..lower.claims import rewritten
+from ..lower.program import Program, lowered
+from ..schedule.plan import Plan
+from ..schedule.planning import plan_for_c
+from ..schedule.schedule import Schedule
+from . import function_cache
+from .present import Shapes, with_lengths
+
+
+class Target(Protocol):
+    """What native code is for."""
+
+    profile: bool
+
+    def plan(self, schedule: Schedule) -> Plan:
+        """The last decisions."""
+
+    def render(self, plan: Plan) -> Any:
+        """Text."""
+
+    def executor(self, stages: Stages) -> Any:
+        """What calls it, compiled or found in a cache."""
+
+
+class Made(NamedTuple):
+    """What a program became, stage by stage, as far as it is still asked for afterwards."""
+
+    sized: Program
+    rewritten: Program
+    final: Program
+    resized: list[Shared]
+    plan: Plan
+    rendered: Any
+
+
+def compiled(program: Program, target: Target, shapes: Shapes | None) -> Made:
+    """The stages of a program for a target, and for some lengths of its shared variables, or for any."""
+    sized = program if shapes is None else with_lengths(program, shapes)
+    equivalent = rewritten(sized)
+    final, resized = equivalent.with_resized_as_outputs()
+    scheduled = Schedule(*lowered(final))
+    plan = target.plan(scheduled)
+    return Made(sized, equivalent, final, resized, plan, target.render(plan))
+
+
+class Stages:
+    """The stages of a program, which are gone through when the first of them is asked for: with the settings,
+    and for the lengths, that there were when they were put in line."""
+
+    def __init__(self, program: Program, target: Target, shapes: Shapes | None) -> None:
+        self.program, self.target, self.shapes = program, target, shapes
+        self._settings = config.settings()
+
+    @cached_property
+    def _made(self) -> Made:
+        with config.change(**self._settings):
+            return compiled(self.program, self.target, self.shapes)
+
+    @property
+    def sized(self) -> Program:
+        return self._made.sized
+
+    @property
+    def rewritten(self) -> Program:
+        return self._made.rewritten
+
+    @property
+    def final(self) -> Program:
+        """What is lowered: the rewritten program, in which ``resized`` are outputs."""
+        return self._made.final
+
+    @property
+    def resized(self) -> list[Shared]:
+        """The shared variables whose shape an update may change."""
+        return self._made.resized
+
+    @property
+    def plan(self) -> Plan:
+        return self._made.plan
+
+    @property
+    def rendered(self) -> Any:
+        return self._made.rendered
+
+
+class C:
+    """Native code for this machine's processors."""
+
+    def __init__(self, profile: bool) -> None:
+        self.profile = profile
+
+    def plan(self, schedule: Schedule) -> Plan:
+        return plan_for_c(schedule, self.profile)
+
+    def render(self, plan: Plan) -> Any:
+        from ..render.c import render
+
+        return render(plan)
+
+    def executor(self, stages: Stages) -> Any:
+        from ..run.c.executor import CExecutor
+        from ..run.c.runtime import ahead
+
+        # what is profiled is of today, and so are the words about float64
+        known = not self.profile and config.on_float64 == "ignore" and config.cache_functions
+        entry = function_cache.entry(stages.program, stages.shapes) if known else None
+        native = entry and entry.find()
+        found = native and CExecutor.found(stages, native)
+        if found:
+            return found
+        with ahead(stages.program.results):
+            made = CExecutor.compiled(stages)
+        if entry:
+            entry.keep(made.native)
+        return made
+
+
+class Cuda:
+    """Kernels for a device ('cuda' or 'cuda-emulated')."""
+
+    def __init__(self, profile: bool, device: str) -> None:
+        self.profile, self.device = profile, device
+
+    def plan(self, schedule: Schedule) -> Plan:
+        from ..run.cuda import blas
+        from ..schedule.gpu.planning import plan_for_cuda
+
+        cublas = config.cublas and blas.library() is not None
+        return plan_for_cuda(schedule, self.profile, cublas, config.cuda_graph)
+
+    def render(self, plan: Plan) -> Any:
+        from ..render.cuda import render
+
+        return render(plan)
+
+    def executor(self, stages: Stages) -> Any:
+        from ..run.cuda.executor import CudaExecutor
+
+        return CudaExecutor(stages)
+
+
+def target_of_settings(profile: bool) -> Target | None:
+    """What ``config`` says native code is for; None, with a warning, where there is no compiler."""
+    if config.device != "cpu":
+        from ..run.cuda.driver import automatic
+
+        device = automatic() if config.device == "auto" else config.device
+        if device != "cpu":
+            return Cuda(profile, device)
+    from ..run.c.toolchain import find_compiler, warn_no_compiler
+
+    if find_compiler() is None:
+        warn_no_compiler()
+        return None
+    return C(profile)
+
+
+def executor(program: Program, target: Target, shapes: Shapes | None = None) -> Any:
+    """What runs a program natively, for some lengths of its shared variables, or for any."""
+    return target.executor(Stages(program, target, shapes))
+
+
+__all__ = ["C", "Cuda", "Stages", "Target", "compiled", "executor", "target_of_settings"]
