@@ -202,8 +202,8 @@ def test_batch_normalization(mode, axes, over, x):
 
 def test_batch_normalization_takes_vectors_and_names_what_does_not_fit():
     x, g = T.tensor4("x"), T.vector("g")
-    y, mean, _, running = T.nnet.batch_normalization_train(x, g, g, "spatial", running_mean=g)
-    assert y.ndim == mean.ndim == 4 and running.ndim == 1
+    y, *statistics = T.nnet.batch_normalization_train(x, g, g, "spatial", running_mean=g)
+    assert y.ndim == 4 and [v.ndim for v in statistics] == [1, 1, 1]
     with pytest.raises(ShapeError, match="gamma, m "):
         T.nnet.batch_normalization_train(x, T.matrix("m"), g, "spatial")
     with pytest.raises(GraphError, match="per-activation"):

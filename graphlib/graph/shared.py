@@ -54,9 +54,8 @@ class Shared(Variable):
         """The value, a copy; with ``borrow=True`` the array itself, which later calls of functions may
         change.
 
-        Errors: ValueError for ``return_internal_type=True``: a value is a NumPy array, wherever it lies.
+        return_internal_type: Theano's, without effect: a value is a NumPy array, wherever it lies.
         """
-        _refuse_internal_type(return_internal_type)
         if borrow:
             return self.data
         with self.turn.taken():
@@ -149,7 +148,6 @@ class Resident(Shared):
 
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> np.ndarray:
         """The value, with ``borrow=True`` too a copy: the device goes on changing its own."""
-        _refuse_internal_type(return_internal_type)
         with self.turn.taken():
             return self._mirror().copy()
 
@@ -182,11 +180,6 @@ class Sized(Shared):
 
     def __reduce__(self) -> tuple:
         return Sized, (self.of, self.type)
-
-
-def _refuse_internal_type(asked: bool) -> None:
-    if asked:
-        raise ValueError("get_value: return_internal_type=True is not supported, a value is a NumPy array")
 
 
 def itself(shared: Shared) -> Shared:

@@ -23,7 +23,7 @@ from ..scalar.lowered import Call, Operand
 from .elementwise import cast
 from .op import Op, Sample, as_variable, register
 from .shape import constant_int, shape_i, specify_shape
-from .shape_rules import elements_of
+from .shape_rules import Length, Shapes, elements_of
 
 Pair = tuple[int, int]
 
@@ -136,6 +136,9 @@ def _same(what: str, one: Variable, axis: int, other: Variable, other_axis: int)
 
 class Convolution(Convolutional, Op):
     """Images (n, c, h, w) with filters (f, c, kh, kw): (n, f, oh, ow), the sum over channels and places."""
+
+    def shape_rule(self, of: Shapes, x: Variable, w: Variable) -> Sequence[Length]:
+        return [of.shape(x)[0], of.shape(w)[0], of.own(2), of.own(3)]
 
     def infer(self, x: Variable, w: Variable) -> list[TensorType]:
         _same("channels of the images and of the filters", x, 1, w, 1)

@@ -279,32 +279,66 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Variable:
     Errors: ShapeError where the axes of a pair are not as long as each other, now or at the call.
     """
     a, b = _same_dtype(a, b)
+    return _contracted(a, b, *_paired(a, b, axes, 0, "T.tensordot"), 0)
+
+
+def batched_tensordot(x: Any, y: Any, axes: Any = 2) -> Variable:
+    """``tensordot`` for each index of the first axis, which both have.
+
+    axes: a number (the last of ``x`` with the first of ``y`` after the first axis), or two lists of axes, or
+    two axes, none of them the first.  The result's axes are the first, what is left of ``x``, what is left of
+    ``y``.
+
+    Errors: ShapeError where the axes of a pair are not as long as each other, now or at the call.
+    """
+    x, y = _same_dtype(x, y)
+    if not x.ndim or not y.ndim:
+        raise ShapeError(
+            f"T.batched_tensordot needs operands with an axis, not {x.describe()} and {y.describe()}"
+        )
+    return _contracted(x, y, *_paired(x, y, axes, 1, "T.batched_tensordot"), 1)
+
+
+def _paired(a: Variable, b: Variable, axes: Any, first: int, what: str) -> tuple[list[int], list[int]]:
+    """The axes of ``a`` and of ``b`` that are summed over, all of them from ``first`` on."""
     if isinstance(axes, (int, np.integer)):
-        if not 0 <= axes <= min(a.ndim, b.ndim):
-            raise ShapeError(f"T.tensordot: {axes} axes of {a.describe()} and {b.describe()}")
-        axes = (list(range(a.ndim - axes, a.ndim)), list(range(axes)))
+        if not 0 <= axes <= min(a.ndim, b.ndim) - first:
+            raise ShapeError(f"{what}: {axes} axes of {a.describe()} and {b.describe()}")
+        axes = (list(range(a.ndim - axes, a.ndim)), list(range(first, first + axes)))
     left, right = ([x] if isinstance(x, (int, np.integer)) else list(x) for x in axes)
-    left = [normalize_axis(x, a.ndim, f"T.tensordot of {a.describe()}") for x in left]
-    right = [normalize_axis(x, b.ndim, f"T.tensordot of {b.describe()}") for x in right]
+    left = [normalize_axis(x, a.ndim, f"{what} of {a.describe()}") for x in left]
+    right = [normalize_axis(x, b.ndim, f"{what} of {b.describe()}") for x in right]
     if len(left) != len(right):
-        raise ShapeError(f"T.tensordot: {len(left)} axes of the first and {len(right)} of the second operand")
+        raise ShapeError(f"{what}: {len(left)} axes of the first and {len(right)} of the second operand")
     if len({*left}) < len(left) or len({*right}) < len(right):
-        raise ShapeError(f"T.tensordot: an axis is named twice in {axes}")
+        raise ShapeError(f"{what}: an axis is named twice in {axes}")
+    if any(x < first for x in (*left, *right)):
+        raise ShapeError(f"{what}: the first axis, which both have, is not summed over; axes are {axes}")
     for i, j in zip(left, right, strict=True):
         n, m = a.type.shape[i], b.type.shape[j]
         if None not in (n, m) and n != m:
             raise ShapeError(
-                f"T.tensordot: axis {i} of {a.describe()} has length {n}, axis {j} of {b.describe()} {m}"
+                f"{what}: axis {i} of {a.describe()} has length {n}, axis {j} of {b.describe()} {m}"
             )
+    return left, right
+
+
+def _contracted(a: Variable, b: Variable, left: list[int], right: list[int], common: int) -> Variable:
+    """The sum over ``left`` of ``a`` paired with ``right`` of ``b``; for each index of the first axis where
+    ``common`` is 1."""
     if len(left) > 1:
         # as one axis they are as long together even where their lengths are not the same
-        b = SameLengths(tuple(zip(right, left, strict=True)), "T.tensordot").make(b, a)
-    keep_a = [i for i in range(a.ndim) if i not in left]
-    keep_b = [i for i in range(b.ndim) if i not in right]
-    flat_a = reshape(dimshuffle(a, keep_a + left), (_size(a, keep_a), _size(a, left)))
-    flat_b = reshape(dimshuffle(b, right + keep_b), (_size(b, right), _size(b, keep_b)))
-    result = MatrixProduct().make(flat_a, flat_b)
-    return reshape(result, [shape_i(a, i) for i in keep_a] + [shape_i(b, i) for i in keep_b])
+        what = "T.batched_tensordot" if common else "T.tensordot"
+        b = SameLengths(tuple(zip(right, left, strict=True)), what).make(b, a)
+    batch = list(range(common))
+    keep_a = [i for i in range(common, a.ndim) if i not in left]
+    keep_b = [i for i in range(common, b.ndim) if i not in right]
+    lengths_a, lengths_b = ([shape_i(x, i) for i in batch] for x in (a, b))
+    flat_a = reshape(dimshuffle(a, batch + keep_a + left), [*lengths_a, _size(a, keep_a), _size(a, left)])
+    flat_b = reshape(dimshuffle(b, batch + right + keep_b), [*lengths_b, _size(b, right), _size(b, keep_b)])
+    result = MatrixProduct(batched=bool(common)).make(flat_a, flat_b)
+    kept = [shape_i(a, i) for i in keep_a] + [shape_i(b, i) for i in keep_b]
+    return reshape(result, [*lengths_a, *kept])
 
 
 def _size(x: Variable, axes: Sequence[int]) -> Any:
@@ -395,5 +429,17 @@ register(
         Sample(lambda x, y: tensordot(x, y, 0), (_m(2), _m(3)), NUMBERS),
     ],
     tensordot.__doc__ or "",
+)
+register(
+    "batched_tensordot",
+    batched_tensordot,
+    lambda: [
+        Sample(
+            lambda x, y: batched_tensordot(x, y, [[1, 3], [2, 1]]), (_m(2, 3, 2, 4), _m(2, 4, 3)), NUMBERS
+        ),
+        Sample(lambda x, y: batched_tensordot(x, y, 1), (_m(2, 3), _m(2, 3, 2)), NUMBERS),
+        Sample(lambda x, y: batched_tensordot(x, y, [1, 1]), (_m(2, 3), _m(2, 3)), NUMBERS),
+    ],
+    batched_tensordot.__doc__ or "",
 )
 register("outer", outer, lambda: [Sample(outer, (_m(3), _m(4)), NUMBERS)], outer.__doc__ or "")

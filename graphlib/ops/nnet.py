@@ -155,16 +155,17 @@ def batch_normalization_train(
     Returns gamma (x - mean) / sqrt(var + epsilon) + beta, the mean, the inverse standard deviation, and new
     values of the running mean and variance of those that are given (the variance's is the unbiased one).
     axes: those the statistics are taken over, 'per-activation' the first, 'spatial' all but the second;
-    gamma, beta and the running statistics have length 1 there, or leave them out.
+    gamma, beta and the running statistics have length 1 there, or leave them out; the mean and the inverse
+    standard deviation are like gamma.
     """
     x = as_variable(inputs)
     over = _statistics_axes(x, axes)
-    gamma, beta = (_as_statistic(v, x, over, n) for v, n in ((gamma, "gamma"), (beta, "beta")))
+    scale, shift = (_as_statistic(v, x, over, n) for v, n in ((gamma, "gamma"), (beta, "beta")))
     mean = mean_(x, axis=over, keepdims=True)
     centred = x - mean
     variance = mean_(ew.sqr(centred), axis=over, keepdims=True)
     inverse = 1 / ew.sqrt(variance + epsilon)
-    results = [centred * (inverse * gamma) + beta, mean, inverse]
+    results = [centred * (inverse * scale) + shift, _like(mean, gamma, over), _like(inverse, gamma, over)]
     if running_mean is not None:
         old = _as_statistic(running_mean, x, over, "running_mean")
         results.append(

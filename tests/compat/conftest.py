@@ -12,11 +12,13 @@ from graphlib.graph import Variable
 @pytest.fixture
 def theano():
     """The module ``theano``, floatX float64; afterwards it is gone and settings are as before."""
-    finders, powers = list(sys.meta_path), (Variable.__pow__, Variable.__rpow__)
+    finders, changed = list(sys.meta_path), ("__pow__", "__rpow__", "__getitem__")
+    methods = {name: getattr(Variable, name) for name in changed}
     with config.change():
         install()
         yield sys.modules["theano"]
     sys.meta_path[:] = finders
-    Variable.__pow__, Variable.__rpow__ = powers
+    for name, method in methods.items():
+        setattr(Variable, name, method)
     for name in [name for name in sys.modules if name.split(".")[0] == "theano"]:
         del sys.modules[name]

@@ -339,6 +339,29 @@ def test_scan_by_all_its_names(theano, T):
     assert [a.tolist() for a in results] == [[1, 4, 9], 6, 11, 17, [2, 4, 8, 16, 32]]
 
 
+def test_ifelse_is_a_module_and_its_function(theano, T):
+    from theano.ifelse import ifelse
+
+    assert theano.ifelse.ifelse is ifelse
+    c, x = T.bscalar("c"), T.vector("x")
+    choose = theano.function([c, x], theano.ifelse.ifelse(c, x, -x))
+    assert choose(1, [1, 2]).tolist() == [1, 2] and choose(0, [1, 2]).tolist() == [-1, -2]
+
+
+def test_a_shared_value_is_its_own_internal_type(theano):
+    s = theano.shared(np.ones((2, 3)))
+    assert s.get_value(borrow=True, return_internal_type=True).shape == (2, 3)
+
+
+def test_a_list_with_slices_is_several_indices(theano, T):
+    x = T.matrix("x")
+    turned = x[[slice(None), slice(None, None, -1)]]
+    chosen = x[[1, 0]]
+    got = theano.function([x], [turned, chosen])(x_value)
+    np.testing.assert_array_equal(got[0], x_value[:, ::-1])
+    np.testing.assert_array_equal(got[1], x_value[[1, 0]])
+
+
 # operations under names that only Theano had
 
 

@@ -648,3 +648,28 @@ def test_rows_of_a_state_that_a_mask_from_outside_picks(mode):
     got, found = compiled(mode, [start, mask], [picked, slope])(values, chosen)
     np.testing.assert_array_equal(got, [values[chosen], 2 * values[chosen], 4 * values[chosen]])
     np.testing.assert_array_equal(found, 2 * (1 + 4 + 16) * values * chosen[:, None])
+
+
+def test_a_step_that_convolves_its_state(mode):
+    """The number of images is known from the state, whose convolution is as long; of it, rows are mapped."""
+    x, state, w = T.ftensor5("x"), T.ftensor4("state"), T.ftensor4("w", shape=(2, 2, 2, 2))
+
+    def step(images, before):
+        known = T.specify_shape(before, (None, 2, 3, 3))
+        new = T.nnet.conv2d(known, w, border_mode="half")[:, :, :3, :3] + images
+        return T.maximum(new, 0), new
+
+    (positive, states), _ = graphlib.scan(step, sequences=x, outputs_info=[None, state])
+    a, h, filters = array(3, 4, 2, 3, 3), array(4, 2, 3, 3, seed=1), array(2, 2, 2, 2, seed=2)
+    wanted = []
+    for images in a:
+        padded = np.pad(h, [(0, 0), (0, 0), (1, 1), (1, 1)])
+        h = images + sum(
+            np.einsum("nchw,fc->nfhw", padded[:, :, i : i + 3, j : j + 3], filters[:, :, 1 - i, 1 - j])
+            for i in range(2)
+            for j in range(2)
+        )
+        wanted.append(h)
+    got = compiled(mode, [x, state, w], [positive, states])(a, array(4, 2, 3, 3, seed=1), filters)
+    close(got[0], np.maximum(wanted, 0))
+    close(got[1], np.array(wanted))

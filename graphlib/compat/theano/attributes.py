@@ -10,6 +10,7 @@ import numpy as np
 
 from ...compile.function import Function
 from ...graph import Apply, Constant, Shared, Variable, graph_inputs, toposort
+from ...ops.index import index
 from ...ops.random import Draw
 from ...profile import Profile
 from .tensor import pow
@@ -121,11 +122,18 @@ def _summary(profile: Profile, file: TextIO | None = None) -> None:
     print(profile, file=file or sys.stderr)
 
 
+def _item(variable: Variable, key: Any) -> Variable:
+    """``x[key]``; a list with slices is several indices, as it was in NumPy too."""
+    several = isinstance(key, list) and any(isinstance(part, slice) for part in key)
+    return index(variable, tuple(key) if several else key)
+
+
 def install() -> None:
     """Give graphlib's variables and functions these attributes."""
     Profile.summary = _summary
     Variable.__pow__ = lambda self, other: pow(self, other)
     Variable.__rpow__ = lambda self, other: pow(other, self)
+    Variable.__getitem__ = _item
     Variable.tag = property(_tag)
     Variable.rng = property(_rng)
     Function.maker = property(Maker)

@@ -89,11 +89,17 @@ class _Module(ModuleType):
         submodule = f"{self.__name__}.{name}"
         for source in sources if name == "__version__" or not name.startswith("__") else ():
             found = getattr(source, name, None)
-            if found is not None and not (isinstance(found, ModuleType) and submodule in _SOURCES):
+            if found is not None and not (submodule in _SOURCES and _stands_for_module(name, found)):
                 return found
         if submodule in _SOURCES:
             return sys.modules[submodule]
         raise AttributeError(f"{self.__name__} has no {name!r} in graphlib; {_ADVICE}")
+
+
+def _stands_for_module(name: str, found: Any) -> bool:
+    """Whether Theano had a module where graphlib has ``found``: ``theano.ifelse``'s function is
+    ``theano.ifelse.ifelse``, while ``theano.compile.function`` is the function."""
+    return isinstance(found, ModuleType) or name == "ifelse"
 
 
 class _Missing(MetaPathFinder):
