@@ -3,8 +3,8 @@ test it on.
 
 ``op`` says what an operation is and holds the registry; ``elementwise``, ``reduce``, ``shape``, ``create``,
 ``join``, ``index``, ``write``, ``linalg``, ``along_axis``, ``convolution``, ``pool``, ``random``, ``scan``,
-``valid`` and ``barriers`` hold the operations, ``nnet`` what is composed of them, ``operators`` what
-variables get.
+``valid``, ``barriers`` and ``unbroadcast`` hold the operations, ``nnet`` what is composed of them,
+``operators`` what variables get.
 """
 
 from . import (
@@ -23,6 +23,7 @@ from . import (
     reduce,
     scan,
     shape,
+    unbroadcast,
     valid,
     write,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "register",
     "scan",
     "shape",
+    "unbroadcast",
     "valid",
     "write",
 ]

@@ -25,6 +25,7 @@ from ..ops.pool import Pool, PoolPick, PoolScatter, PoolSpread
 from ..ops.random import Draw
 from ..ops.reduce import ArgReduce, Reduce
 from ..ops.shape import BroadcastTo, DimShuffle, Reshape, SameLengths, ShapeI, SpecifyShape
+from ..ops.unbroadcast import Unbroadcast
 from ..ops.write import AdvancedWrite, BasicWrite
 
 # How tightly an expression holds together: Python's order of operators (The Python Language Reference, 6.17).
@@ -213,6 +214,7 @@ _TEMPLATES: dict[type, Callable[[Apply], Template]] = {
     BroadcastTo: lambda node: _lengths("broadcast_to", node),
     SpecifyShape: lambda node: call("specify_shape", 1, str(node.op.shape)),
     SameLengths: lambda node: call("same_lengths", 2),
+    Unbroadcast: lambda node: call("unbroadcast", 1, ", ".join(map(str, node.op.axes))),
     Labels: lambda node: call("labels", 3),
     ShapeI: lambda node: Template(((0, PRIMARY), f".shape[{node.op.axis}]")),
     Join: lambda node: call("join", len(node.inputs), f"axis={node.op.axis}"),

@@ -417,7 +417,26 @@ def test_lengths_of_one_that_are_promised(theano, T):
     assert f([[1], [2]], [[1, 2], [3, 4]]).tolist() == [[2, 3], [5, 6]]
     with pytest.raises(ShapeError):
         f([[1, 2], [2, 3]], [[1, 2], [3, 4]])
-    assert T.unbroadcast(column, 1) is column
+    assert T.unbroadcast(column, 1).broadcastable == (False, False) and T.unbroadcast(y, 1) is y
+    g = theano.function([x, y], [T.unbroadcast(column, 1) + y, T.grad(T.unbroadcast(column, 1).sum(), x)])
+    assert [r.tolist() for r in g([[1], [2]], [[1], [3]])] == [[[2], [5]], [[1], [1]]]
+    with pytest.raises(ShapeError, match="1"):
+        g([[1], [2]], [[1, 2], [3, 4]])
+
+
+def test_the_steps_of_a_loop_are_an_axis_that_does_not_broadcast(theano, T):
+    """Theano 1.0.5: broadcastable is (False, False) and T.squeeze keeps the axis, also of one step."""
+    x = T.matrix("x")
+    row = x.reshape((1, -1))
+    for loop in (
+        theano.scan(lambda r: r * 2, sequences=row),
+        theano.scan(lambda r: r * 2, sequences=x, n_steps=1),
+        theano.scan(lambda r, s: s + r * 2, sequences=row, outputs_info=T.zeros_like(row[0])),
+        theano.map(lambda r: r * 2, sequences=row),
+    ):
+        rows = T.squeeze(loop[0])
+        assert rows.broadcastable == (False, False)
+        assert theano.function([x], [rows, rows[-1]])([[1, 2]])[0].tolist() == [[2, 4]]
 
 
 # shared variables

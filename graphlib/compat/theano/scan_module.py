@@ -1,12 +1,34 @@
-"""``theano.scan_module.scan_utils``: of it, ``clone``, which is also ``theano.clone``."""
+"""``theano.scan_module``: loops whose number of steps does not broadcast, and of its ``scan_utils``
+``clone``, which is also ``theano.clone``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ... import control
 from ...graph import Shared, Variable, graph_inputs
 from ...graph.substitution import clone as _clone
+from ...ops.unbroadcast import unbroadcast
+
+
+def _of_steps_unknown(loop: Callable) -> Callable:
+    """``loop``, of whose outputs the first axis is none that broadcasts, not even where it makes one step: a
+    layer that squeezes its outputs keeps that axis."""
+
+    @functools.wraps(loop)
+    def looped(*arguments: Any, **keywords: Any) -> Any:
+        outputs, updates = loop(*arguments, **keywords)
+        if isinstance(outputs, Variable):
+            return unbroadcast(outputs, 0), updates
+        return outputs and [unbroadcast(v, 0) for v in outputs], updates
+
+    return looped
+
+
+scan = _of_steps_unknown(control.scan)
+map = _of_steps_unknown(control.map)
 
 
 def clone(

@@ -94,11 +94,6 @@ def patternbroadcast(x: Any, broadcastable: Sequence[bool]) -> Variable:
     return addbroadcast(x, *(axis for axis, one in enumerate(broadcastable) if one))
 
 
-def unbroadcast(x: Any, *axes: int) -> Variable:
-    """``x``: what is known of its lengths does no harm, also where another length takes its place later."""
-    return as_variable(x)
-
-
 def horizontal_stack(*matrices: Any) -> Variable:
     """Matrices side by side."""
     return concatenate(matrices, axis=1)

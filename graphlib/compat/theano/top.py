@@ -4,7 +4,7 @@ from ...ops.linalg import dot
 from .gof import Apply, Op, as_op
 from .modes import Mode
 from .printing import debugprint
-from .scan_module import clone
+from .scan_module import clone, map, scan
 from .settings import config
 from .sharedvalue import SharedVariable, shared
 from .updates import OrderedUpdates
@@ -22,5 +22,7 @@ __all__ = [
     "config",
     "debugprint",
     "dot",
+    "map",
+    "scan",
     "shared",
 ]
