@@ -4,11 +4,13 @@ variables.
 ``fast_run`` is the C backend; ``reference`` is numpy, node by node, with no rewrites but those for stability;
 ``check`` runs both and compares; ``check_nan`` runs C and, when a NaN comes out, looks for the node that made
 it.
+
+What only some modes need is imported when they do.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,11 +18,11 @@ from ..errors import BackendMismatch, NanError
 from ..graph import Apply, Constant, Shared, Variable
 from ..lower.program import Program
 from ..rewrite import stabilized
-from ..run.reference import ReferenceExecutor
-from ..schedule.bounds import hold
-from .agreement import Agreement
 from .pipeline import executor, target_of_settings
 from .present import ForPresentLengths, Shapes, may_change
+
+if TYPE_CHECKING:
+    from ..run.reference import ReferenceExecutor
 
 
 def make_executor(program: Program, mode: str, profile: bool) -> Any:
@@ -31,6 +33,8 @@ def make_executor(program: Program, mode: str, profile: bool) -> Any:
 
 def _reference(program: Program, profile: bool) -> ReferenceExecutor:
     """The program in its stable form: it means the same in every mode."""
+    from ..run.reference import ReferenceExecutor
+
     stable = program.with_results(stabilized(program.results, stop_at=program.inputs))
     return ReferenceExecutor(stable, profile)
 
@@ -80,12 +84,16 @@ class CheckExecutor(_Delegating):
     every call."""
 
     def __init__(self, program: Program, profile: bool) -> None:
+        from ..schedule.bounds import hold
+
         super().__init__(program, profile)
         if self.fast.plan is not None and self.fast.plan.target == "c":
             hold(self.fast.plan)
         self.reference = _reference(program, profile)
 
     def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        from .agreement import Agreement
+
         before = self.before()
         expected = self.reference(inputs)
         expected_updates = {s: s.data.copy() for s in before}
@@ -104,6 +112,9 @@ class CheckExecutor(_Delegating):
         self, variable: Variable, got: np.ndarray, wanted: np.ndarray, inputs: list[np.ndarray]
     ) -> str:
         """Compiles each node alone, on the reference's values, to find the first that differs."""
+        from ..run.reference import ReferenceExecutor
+        from .agreement import Agreement
+
         head = (
             f"{self.program.title}: the compiled function and the reference differ in {variable.describe()}: "
             f"{_difference(got, wanted)}"
@@ -175,6 +186,8 @@ class NanExecutor(_Delegating):
         return results
 
     def explain(self, variable: Variable, inputs: list[np.ndarray]) -> str:
+        from ..run.reference import ReferenceExecutor
+
         rewritten = self.program.with_results(self.fast.rewritten())
         for program in (rewritten, self.program):
             found: list[str] = []

@@ -12,24 +12,24 @@
 | rendered | ``render`` | text |
 | loaded | ``run`` | something to call |
 
-Who has compiled the same program before finds it in the cache, and nothing between the first of these and
-the last is done (``function_cache.py``).
+Who has compiled the same program before finds it in the cache, and nothing between the second of these and
+the last is done (``function_cache.py``) or, as it takes longer than to load native code, as much as imported.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..configuration import config
 from ..graph import Shared
-from ..lower.claims import rewritten
 from ..lower.program import Program, lowered
-from ..schedule.plan import Plan
-from ..schedule.planning import plan_for_c
-from ..schedule.schedule import Schedule
 from . import function_cache
 from .present import Shapes, with_lengths
+
+if TYPE_CHECKING:
+    from ..schedule.plan import Plan
+    from ..schedule.schedule import Schedule
 
 
 class Target(Protocol):
@@ -60,6 +60,9 @@ class Made(NamedTuple):
 
 def compiled(program: Program, target: Target, shapes: Shapes | None) -> Made:
     """The stages of a program for a target, and for some lengths of its shared variables, or for any."""
+    from ..lower.claims import rewritten
+    from ..schedule.schedule import Schedule
+
     sized = program if shapes is None else with_lengths(program, shapes)
     equivalent = rewritten(sized)
     final, resized = equivalent.with_resized_as_outputs()
@@ -115,6 +118,8 @@ class C:
         self.profile = profile
 
     def plan(self, schedule: Schedule) -> Plan:
+        from ..schedule.planning import plan_for_c
+
         return plan_for_c(schedule, self.profile)
 
     def render(self, plan: Plan) -> Any:

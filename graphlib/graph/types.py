@@ -6,6 +6,7 @@ Also the dtype rules: which dtype an operation on several dtypes has, and Python
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -257,7 +258,8 @@ def held_by(array: np.ndarray) -> str:
 def _is_masked(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return any(map(_is_masked, value))
-    return isinstance(value, np.ma.MaskedArray)
+    # who has none has not imported what they are of, which would take longer than to compile a function
+    return "numpy.ma" in sys.modules and isinstance(value, np.ma.MaskedArray)
 
 
 def _is_real(source: np.dtype) -> bool:

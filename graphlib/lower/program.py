@@ -1,13 +1,19 @@
-"""A program: what is compiled, as variables; the data structure that ``function`` hands to the modes."""
+"""A program: what is compiled, as variables; the data structure that ``function`` hands to the modes.
+
+Where native code is found in the cache nothing is lowered: so what that takes is imported when it is needed.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from ..graph import Shared, Variable
 from ..ops.elementwise import identity
-from .limits import Claim
-from .lowering import Lowering
+
+if TYPE_CHECKING:
+    from .limits import Claim
+    from .lowering import Lowering
 
 
 @dataclass
@@ -45,6 +51,8 @@ class Program:
     def with_resized_as_outputs(self) -> tuple[Program, list[Shared]]:
         """The same program with the updates of shared variables whose shape they may change as further
         outputs, and the latter."""
+        from .lowering import Lowering
+
         resized = [s for s in self.updates if None in s.type.shape]
         if resized:
             # lengths that must be equal for other reasons are equal
@@ -65,6 +73,8 @@ class Program:
 
 def lowered(program: Program) -> tuple[Program, Lowering]:
     """A program with a value of its own for each result, and its graph in scalar terms."""
+    from .lowering import Lowering
+
     program = with_own_values(program)
     updates = {**program.updates, **program.alike}
     return program, Lowering(program.results, program.inputs, updates, program.moving, program.claims)

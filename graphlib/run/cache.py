@@ -16,9 +16,7 @@ import contextlib
 import functools
 import hashlib
 import os
-import shutil
 import stat
-import tempfile
 import time
 import warnings
 from collections import Counter
@@ -123,6 +121,8 @@ def unsealed(path: Path) -> bytes:
 
 def write(path: Path, data: bytes) -> None:
     """Put a sealed file in place, all of it or nothing."""
+    import tempfile
+
     handle, temporary = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -176,6 +176,9 @@ def _foreign(path: Path) -> str:
 @functools.lru_cache(maxsize=1)
 def _private() -> Path:
     """A folder of this process, which is removed at its end."""
+    import shutil
+    import tempfile
+
     folder, process = Path(tempfile.mkdtemp(prefix="graphlib-")), os.getpid()
 
     def remove() -> None:

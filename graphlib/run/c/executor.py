@@ -1,72 +1,26 @@
-"""Runs a program as one native call: compiles the rendered file, hands over arrays, and turns failure codes
-into errors."""
+"""Runs a program as one native call: hands over arrays, and turns failure codes into errors."""
 
 from __future__ import annotations
 
 import ctypes
 import weakref
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from ...errors import DomainError, GraphError
 from ...graph import TensorType, Variable
 from ...graph.shared import Sized, as_compiled
-from ...schedule.plan import Call, Plan, Product
-from ..reference import explain_index
-from .native import Native, Output
+from .native import SIGNATURES, Native
 from .runtime import start
-from .units import linked, linked_again
+from .units import linked_again
 
-_P = ctypes.c_void_p
+if TYPE_CHECKING:
+    from ...schedule.plan import Plan
+
 #: the failure that needs no words
 _NO_MEMORY = -1
-#: the functions of a generated file: what they give and take
-_SIGNATURES: dict[str, tuple[Any, list]] = {
-    "gl_new": (_P, [_P]),
-    "gl_free": (None, [_P]),
-    "gl_call": (ctypes.c_int64, [_P, _P]),
-    "gl_prepare": (ctypes.c_int64, [_P, _P]),
-    "gl_run": (ctypes.c_int64, [_P, _P]),
-    "gl_outputs": (None, [_P, _P]),
-    "gl_failure": (_P, [_P]),
-    "gl_profile": (_P, [_P, _P]),
-}
-
-
-def native_code(stages: Any) -> tuple[Native, ctypes.CDLL]:
-    """The native code of a program that has gone through all ``stages`` (see compile/pipeline.py), and its
-    driver.
-
-    Errors: CompileError.
-    """
-    plan, program, rendered = stages.plan, stages.final, stages.rendered
-    found = linked(rendered.driver, rendered.units, tuple(_SIGNATURES))
-    shapes = [tuple(n.constant for n in shape) for shape in plan.shapes]
-    outputs = [
-        Output(v.dtype, shape, k in plan.late)
-        for k, (v, shape) in enumerate(zip(program.outputs, shapes, strict=True))
-    ]
-    updated = list(stages.rewritten.updates)
-    native = Native(
-        found.driver,
-        found.units,
-        tuple(_precisions(plan)),
-        tuple(c.array for c in plan.constants),
-        tuple(s.type.shape for s in program.shareds),
-        tuple(outputs),
-        tuple(updated.index(s) for s in stages.resized),
-    )
-    return native, found.library
-
-
-def _precisions(plan: Plan) -> list[str]:
-    """The dtypes of products that are needed."""
-    actions = [a for part in plan.all() for step in part.steps for a in step.actions]
-    found = {a.target.dtype for a in actions if isinstance(a, Product)}
-    found |= {a.operands[0].dtype for a in actions if isinstance(a, Call) and a.team}
-    return sorted(found & {"float32", "float64"})
 
 
 class CExecutor:
@@ -127,12 +81,14 @@ class CExecutor:
     @staticmethod
     def compiled(stages: Any) -> CExecutor:
         """An executor of what is compiled now, or in parts before.  Errors: CompileError."""
+        from .compiling import native_code
+
         return CExecutor(stages, *native_code(stages), has_words=True)
 
     @staticmethod
     def found(stages: Any, native: Native) -> CExecutor | None:
         """An executor of what was compiled before; None where that is not there any more."""
-        library = linked_again(native.driver, native.units, tuple(_SIGNATURES))
+        library = linked_again(native.driver, native.units, tuple(SIGNATURES))
         return None if library is None else CExecutor(stages, native, library)
 
     @property
@@ -144,7 +100,7 @@ class CExecutor:
         return self.stages.rendered.source
 
     def _declare(self) -> None:
-        for name, (result, arguments) in _SIGNATURES.items():
+        for name, (result, arguments) in SIGNATURES.items():
             function = getattr(self.library, name)
             function.restype, function.argtypes = result, arguments
 
@@ -239,6 +195,8 @@ class CExecutor:
             lengths = (ctypes.c_int64 * len(check.polys)).from_address(self.library.gl_failure(self.state))
             raise check.failure(list(lengths), f"{title}: ")
         if code == -2:
+            from ..reference import explain_index
+
             before = {s: s.data.copy() for s in self.program.updates}
             try:
                 explain_index(inputs, self.stages.sized, self.stages.rewritten)

@@ -6,11 +6,11 @@ Written down as a line of JSON and the bytes of arrays, which are read as nothin
 
 from __future__ import annotations
 
+import ctypes
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,9 +18,21 @@ import numpy as np
 _MOST = 1 << 24
 _NAME = re.compile("[0-9a-f]{32}")
 
+_P = ctypes.c_void_p
+#: the functions of a driver: what they give and take
+SIGNATURES: dict[str, tuple[Any, list]] = {
+    "gl_new": (_P, [_P]),
+    "gl_free": (None, [_P]),
+    "gl_call": (ctypes.c_int64, [_P, _P]),
+    "gl_prepare": (ctypes.c_int64, [_P, _P]),
+    "gl_run": (ctypes.c_int64, [_P, _P]),
+    "gl_outputs": (None, [_P, _P]),
+    "gl_failure": (_P, [_P]),
+    "gl_profile": (_P, [_P, _P]),
+}
 
-@dataclass(frozen=True)
-class Output:
+
+class Output(NamedTuple):
     """What comes out: its dtype, and its shape as far as that is known before a call; None for a length that
     is not.  late: not before the call is over, either."""
 
@@ -29,8 +41,7 @@ class Output:
     late: bool = False
 
 
-@dataclass(frozen=True)
-class Native:
+class Native(NamedTuple):
     """Compiled code of a program.
 
     driver, units: the names of objects; of a unit also its own.  precisions: the dtypes of products that
@@ -106,4 +117,4 @@ def _lengths(shape: Any) -> tuple[int | None, ...]:
     return tuple(None if n is None else int(n) for n in shape)
 
 
-__all__ = ["Native", "Output"]
+__all__ = ["SIGNATURES", "Native", "Output"]

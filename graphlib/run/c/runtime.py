@@ -4,16 +4,14 @@ generated code expects."""
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import functools
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -24,6 +22,9 @@ from ...ops.convolution import Convolutional
 from ...ops.linalg import Gemm, MatrixProduct
 from ...ops.scan import Scan
 from .toolchain import HERE, shared_object, side_by_side
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 #: operations that need products
 _WITH_PRODUCTS = (MatrixProduct, Gemm, Convolutional)
@@ -86,7 +87,9 @@ def _blas_libraries() -> list[ctypes.CDLL]:
     folders = [Path(folder) / "lib" for folder in (spec and spec.submodule_search_locations) or ()]
     names = [str(path) for folder in folders for path in folder.glob("libscipy_openblas*")]
     if not names:
-        names = [n for n in (ctypes.util.find_library(k) for k in ("openblas", "cblas", "blas")) if n]
+        from ctypes.util import find_library
+
+        names = [n for n in map(find_library, ("openblas", "cblas", "blas")) if n]
     found = []
     for name in names:
         try:
@@ -108,10 +111,12 @@ _PARTS = {
 def ahead(results: Sequence[Variable]) -> Iterator[None]:
     """Have what a function of ``results`` will need, as far as is seen before anything is rewritten, compiled
     while other things are done in a ``with`` block: the team of threads, the products of some dtypes."""
-    begun = [_begun(part, os.getpid()) for part in ("team", *sorted(_foreseen(results)))]
+    begun = [_begun(part) for part in ("team", *sorted(_foreseen(results)))]
     try:
         yield
     except CompileError:
+        from concurrent.futures import wait
+
         wait(begun)  # nothing is left that still writes
         raise
 
@@ -127,10 +132,16 @@ def _foreseen(results: Sequence[Variable]) -> set[str]:
     return found
 
 
-@functools.lru_cache(maxsize=len(_PARTS))
-def _begun(part: str, process: int) -> Future:
-    # of a fork, which has none of the threads that wait for compilers, another one
-    return side_by_side(_compiled, part)
+#: the libraries that are being compiled, by part and process: a fork has none of the threads that wait for
+#: compilers
+_futures: dict[tuple[str, int], Future] = {}
+
+
+def _begun(part: str) -> Future:
+    key = part, os.getpid()
+    if key not in _futures:
+        _futures[key] = side_by_side(_compiled, part)
+    return _futures[key]
 
 
 def _compiled(part: str) -> ctypes.CDLL:
@@ -142,9 +153,9 @@ def _compiled(part: str) -> ctypes.CDLL:
 @functools.lru_cache(maxsize=len(_PARTS))
 def library(part: str) -> ctypes.CDLL:
     """The library of the team of threads, which is not started, or of the products of a dtype."""
-    begun = _begun(part, os.getpid())
+    begun = _futures.get((part, os.getpid()))
     # what failed may have been begun with other settings, such as another compiler
-    loaded = begun.result() if begun.exception() is None else _compiled(part)
+    loaded = _compiled(part) if begun is None or begun.exception() is not None else begun.result()
     if part == "team":
         loaded.gl_start.restype = ctypes.c_void_p
         loaded.gl_start.argtypes = [ctypes.c_int]

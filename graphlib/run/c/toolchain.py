@@ -1,7 +1,8 @@
 """The system's C compiler.
 
 What it makes is kept in the cache under the hash of the source, the compiler, its flags and the processor,
-beside the source itself.
+beside the source itself.  What it takes to run it is imported when that is done: where all is in the cache,
+it would take longer than everything else.
 """
 
 from __future__ import annotations
@@ -14,19 +15,19 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...configuration import config
 from ...errors import CompileError
 from ..cache import found, kept, key_of, sealed
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 HERE = Path(__file__).parent
 #: the folders of headers: those of C alone, and those that the CUDA backend reads, too
@@ -158,6 +159,8 @@ def side_by_side(function: Callable[..., Any], *arguments: Any) -> Future:
 
 @functools.lru_cache(maxsize=1)
 def _pool(process: int) -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor
+
     # a fork has none of the threads
     return ThreadPoolExecutor(cores(), "graphlib-compiler")
 
@@ -175,6 +178,9 @@ def _compile(
     compiler: tuple[str, ...], flags: tuple[str, ...], source: str, path: Path, functions: tuple[str, ...]
 ) -> ctypes.CDLL:
     """Errors: CompileError, or OSError where another folder may help."""
+    import subprocess
+    import tempfile
+
     handle, name = tempfile.mkstemp(prefix=".", suffix=".c", dir=path.parent)
     temporary = Path(name)
     made = temporary.with_suffix(".so")

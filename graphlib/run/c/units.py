@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, wait
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ...render.units import Unit
 from ..cache import key_of, note, noted
 from .toolchain import cores, key_of_object, load_object, shared_object, side_by_side
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from ...render.units import Unit
 
 #: about what a file costs the compiler before it comes to the nests, in characters of these
 _FILE_COST = 4000
@@ -61,6 +64,8 @@ def linked(driver: str, units: Sequence[Unit], functions: tuple[str, ...]) -> Li
 
     Errors: CompileError with the compiler's words, or of what is missing.
     """
+    from concurrent.futures import wait
+
     keys = {_key(unit): unit for unit in units}
     missing = {key: unit for key, unit in keys.items() if key not in _loaded and not _load(key)}
     jobs: list[Future] = [side_by_side(_compile, group) for group in _divided(missing)]

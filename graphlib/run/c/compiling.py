@@ -1,0 +1,47 @@
+"""From the rendered text of a program to its native code."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+from ...schedule.plan import Call, Plan, Product
+from .native import SIGNATURES, Native, Output
+from .units import linked
+
+
+def native_code(stages: Any) -> tuple[Native, ctypes.CDLL]:
+    """The native code of a program that has gone through all ``stages`` (see compile/pipeline.py), and its
+    driver.
+
+    Errors: CompileError.
+    """
+    plan, program, rendered = stages.plan, stages.final, stages.rendered
+    found = linked(rendered.driver, rendered.units, tuple(SIGNATURES))
+    shapes = [tuple(n.constant for n in shape) for shape in plan.shapes]
+    outputs = [
+        Output(v.dtype, shape, k in plan.late)
+        for k, (v, shape) in enumerate(zip(program.outputs, shapes, strict=True))
+    ]
+    updated = list(stages.rewritten.updates)
+    native = Native(
+        found.driver,
+        found.units,
+        tuple(_precisions(plan)),
+        tuple(c.array for c in plan.constants),
+        tuple(s.type.shape for s in program.shareds),
+        tuple(outputs),
+        tuple(updated.index(s) for s in stages.resized),
+    )
+    return native, found.library
+
+
+def _precisions(plan: Plan) -> list[str]:
+    """The dtypes of products that are needed."""
+    actions = [a for part in plan.all() for step in part.steps for a in step.actions]
+    found = {a.target.dtype for a in actions if isinstance(a, Product)}
+    found |= {a.operands[0].dtype for a in actions if isinstance(a, Call) and a.team}
+    return sorted(found & {"float32", "float64"})
+
+
+__all__ = ["native_code"]
