@@ -2,14 +2,15 @@
 test it on.
 
 ``op`` says what an operation is and holds the registry; ``elementwise``, ``reduce``, ``shape``, ``create``,
-``join``, ``index``, ``write``, ``linalg``, ``along_axis``, ``convolution``, ``pool``, ``random``, ``scan``,
-``valid``, ``barriers`` and ``unbroadcast`` hold the operations, ``nnet`` what is composed of them,
-``operators`` what variables get.
+``join``, ``index``, ``write``, ``linalg``, ``along_axis``, ``convolution``, ``patches``, ``pool``,
+``random``, ``scan``, ``valid``, ``barriers`` and ``unbroadcast`` hold the operations, ``nnet``,
+``conv_functions`` and ``unshared`` what is composed of them, ``operators`` what variables get.
 """
 
 from . import (
     along_axis,
     barriers,
+    conv_functions,
     convolution,
     create,
     elementwise,
@@ -18,6 +19,7 @@ from . import (
     linalg,
     nnet,
     operators,
+    patches,
     pool,
     random,
     reduce,
@@ -38,6 +40,7 @@ __all__ = [
     "along_axis",
     "as_variable",
     "barriers",
+    "conv_functions",
     "convolution",
     "create",
     "elementwise",
@@ -45,6 +48,7 @@ __all__ = [
     "join",
     "linalg",
     "nnet",
+    "patches",
     "pool",
     "random",
     "reduce",

@@ -6,7 +6,7 @@ length for its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from ..graph import Apply, Constant, Variable
 from .create import ARange, arange
@@ -94,6 +94,19 @@ class Lengths:
             self._note(name, total)
         return self._by_name[name]
 
+    def derived(self, rule: Callable[..., Length], *lengths: Length) -> Length:
+        """A length made of others by integer arithmetic."""
+        if all(isinstance(n, int) for n in lengths):
+            return rule(*lengths)
+        name = ("derived", rule, *lengths)
+        if name not in self._by_name:
+            given = [n if isinstance(n, int) else self.length(n) for n in lengths]
+            made = rule(*given)
+            if made in given:
+                return lengths[given.index(made)]
+            self._note(name, made)
+        return self._by_name[name]
+
     def _note(self, name: tuple, v: Variable) -> None:
         self._by_name[name] = v
         self._derived.add(v)
@@ -128,6 +141,7 @@ class Named:
         self.scalar = lengths.of_scalar
         self.total = lengths.together
         self.part = lengths.part
+        self.derived = lengths.derived
 
     def broadcast(self, operands: Sequence[Variable]) -> list[Length]:
         result: list[Length] = [1] * max(v.ndim for v in operands)

@@ -19,13 +19,14 @@ from ..graph.variable import warn_user
 from ..scalar import expression as ex
 from ..scalar.integer import Poly, product
 from ..scalar.lowered import Call, Operand, Pull, Reduction
-from .convolution import Pair, pair
 from .create import arange, full
 from .elementwise import cast, maximum, minimum
 from .op import NUMBERS, Op, Sample, as_variable, register
 from .shape import constant_int, dimshuffle, shape_i
+from .windows import whole_numbers
 from .write import set_subtensor
 
+Pair = tuple[int, int]
 #: windows of up to so many elements are written out, and fuse with what is around them
 _WRITTEN_OUT = 25
 
@@ -279,10 +280,10 @@ def pool_2d(
     window = _one_of("ws and ds", ws, ds)
     if window is None:
         raise ShapeError("T.signal.pool.pool_2d needs the window's rows and columns: ws=(2, 2)")
-    window = pair(window, "T.signal.pool.pool_2d: ws", 1)
+    window = whole_numbers(window, 2, "T.signal.pool.pool_2d: ws", 1)
     step = _one_of("stride and st", stride, st)
-    step = window if step is None else pair(step, "T.signal.pool.pool_2d: stride", 1)
-    around = pair(_one_of("pad and padding", pad, padding) or 0, "T.signal.pool.pool_2d: pad", 0)
+    step = window if step is None else whole_numbers(step, 2, "T.signal.pool.pool_2d: stride", 1)
+    around = whole_numbers(_one_of("pad and padding", pad, padding) or 0, 2, "T.signal.pool.pool_2d: pad", 0)
     if any(p >= n for p, n in zip(around, window, strict=True)):
         raise ShapeError(f"T.signal.pool.pool_2d: the padding {around} must be less than the window {window}")
     if around != (0, 0) and not ignore_border:

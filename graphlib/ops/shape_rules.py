@@ -38,6 +38,9 @@ class Shapes(Protocol):
     def part(self, n: Length, entry: tuple, bounds: Sequence[Variable]) -> Length:
         """The length of a slice of an axis of length ``n``; ``entry`` as in ``BasicIndex``."""
 
+    def derived(self, rule: Callable[..., Length], *lengths: Length) -> Length:
+        """What ``rule`` makes of lengths by integer arithmetic; rules are told apart by ``==``."""
+
     def count(self, v: Variable) -> Length | None:
         """An int64 scalar that is a length, so not negative; None where that is not known."""
 
@@ -106,6 +109,9 @@ class Known:
         start, stop = (next(rest) if given else None for given in entry[:2])
         return len(range(n)[slice(start, stop, entry[2])])
 
+    def derived(self, rule: Callable[..., int], *lengths: int | None) -> int | None:
+        return None if None in lengths else rule(*lengths)
+
     def own(self, axis: int) -> None:
         return None
 
@@ -144,6 +150,9 @@ class Lowered:
 
     def total(self, parts: Sequence[Poly]) -> Poly:
         return sum(parts, Poly.of(0))
+
+    def derived(self, rule: Callable[..., Any], *lengths: Poly) -> Poly:
+        return Poly.of(rule(*lengths))
 
 
 def same_shape(_: Any, of: Shapes, x: Variable, *others: Variable) -> Sequence[Length]:

@@ -1,24 +1,64 @@
 /* ---- convolution, a thread for each element of the output: for what is small or odd ---------------------------------------- */
 
-/* Images x (n, c, h, w), filters (f, c, kh, kw), output (n, f, oh, ow); padding ph, pw, strides sh, sw, dilation dh, dw; flip:
-   whether filters are turned round. */
+/* Images x (n, c, d, h, w), filters (f, c / groups, kd, kh, kw), output (n, f, od, oh, ow); padding before the first pixels pd,
+   ph, pw, strides sd, sh, sw, dilation dd, dh, dw; flip: whether filters are turned round. */
 #define GL_CONVOLUTION_LENGTHS                                                                                           \
-    long long n, long long c, long long h, long long w, long long f, long long kh, long long kw, long long oh,           \
-        long long ow, long long ph, long long pw, long long sh, long long sw, long long dh, long long dw, int flip
+    long long n, long long c, long long d, long long h, long long w, long long f, long long kd, long long kh,            \
+        long long kw, long long od, long long oh, long long ow, long long pd, long long ph, long long pw, long long sd,  \
+        long long sh, long long sw, long long dd, long long dh, long long dw, int flip, long long groups
+
+/* Where a pixel of a filter lies in memory: filters may be turned round. */
+GL_INLINE long long gl_turned(long long pixel, long long pixels, int flip) {
+    return flip ? pixel / pixels * pixels + pixels - 1 - pixel % pixels : pixel;
+}
 
 template <class T>
 GL_INLINE void gl_convolve(const T *x, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {
-    GL_EACH_THREAD(k, n * f * oh * ow) {
-        const long long column = k % ow, row = k / ow % oh, filter = k / (ow * oh) % f, image = k / (ow * oh * f);
+    const long long pixels = kd * kh * kw, each_c = c / groups, each_f = f / groups;
+    GL_EACH_THREAD(k, n * f * od * oh * ow) {
+        const long long column = k % ow, row = k / ow % oh, slice = k / (ow * oh) % od, filter = k / (ow * oh * od) % f;
+        const T *image = x + (k / (ow * oh * od * f) * c + filter / each_f * each_c) * d * h * w;
+        const T *weights = filters + filter * each_c * pixels;
         T sum = 0;
-        for (long long channel = 0; channel < c; channel++) {
-            const T *plane = x + (image * c + channel) * h * w, *weights = filters + (filter * c + channel) * kh * kw;
+        for (long long channel = 0; channel < each_c; channel++, image += d * h * w, weights += pixels)
+            for (long long o = 0; o < kd; o++) {
+                const long long l = slice * sd + o * dd - pd;
+                if (l < 0 || l >= d) continue;
+                for (long long p = 0; p < kh; p++) {
+                    const long long i = row * sh + p * dh - ph;
+                    if (i < 0 || i >= h) continue;
+                    for (long long q = 0; q < kw; q++) {
+                        const long long j = column * sw + q * dw - pw;
+                        if (j >= 0 && j < w) sum += image[(l * h + i) * w + j] * weights[gl_turned((o * kh + p) * kw + q, pixels, flip)];
+                    }
+                }
+            }
+        out[k] = sum;
+    }
+}
+
+template <class T>
+GL_INLINE void gl_convolve_by_images(const T *g, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {
+    const long long pixels = kd * kh * kw, each_c = c / groups, each_f = f / groups, plane = od * oh * ow;
+    GL_EACH_THREAD(k, n * c * d * h * w) {
+        const long long column = k % w + pw, row = k / w % h + ph, slice = k / (w * h) % d + pd, channel = k / (w * h * d) % c;
+        const long long group = channel / each_c;
+        const T *given = g + (k / (w * h * d * c) * f + group * each_f) * plane;
+        const T *weights = filters + (group * each_f * each_c + channel % each_c) * pixels;
+        T sum = 0;
+        for (long long o = 0; o < kd; o++) {
+            const long long l = slice - o * dd;
+            if (l < 0 || l % sd || l / sd >= od) continue;
             for (long long p = 0; p < kh; p++) {
-                const long long i = row * sh + p * dh - ph;
-                if (i < 0 || i >= h) continue;
+                const long long i = row - p * dh;
+                if (i < 0 || i % sh || i / sh >= oh) continue;
                 for (long long q = 0; q < kw; q++) {
-                    const long long j = column * sw + q * dw - pw;
-                    if (j >= 0 && j < w) sum += plane[i * w + j] * weights[flip ? kh * kw - 1 - (p * kw + q) : p * kw + q];
+                    const long long j = column - q * dw;
+                    if (j < 0 || j % sw || j / sw >= ow) continue;
+                    const T *from = given + (l / sd * oh + i / sh) * ow + j / sw;
+                    const T *weight = weights + gl_turned((o * kh + p) * kw + q, pixels, flip);
+                    for (long long filter = 0; filter < each_f; filter++)
+                        sum += from[filter * plane] * weight[filter * each_c * pixels];
                 }
             }
         }
@@ -27,39 +67,24 @@ GL_INLINE void gl_convolve(const T *x, const T *filters, T *out, GL_CONVOLUTION_
 }
 
 template <class T>
-GL_INLINE void gl_convolve_by_images(const T *g, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {
-    GL_EACH_THREAD(k, n * c * h * w) {
-        const long long column = k % w + pw, row = k / w % h + ph, channel = k / (w * h) % c, image = k / (w * h * c);
-        T sum = 0;
-        for (long long p = 0; p < kh; p++) {
-            const long long i = row - p * dh;
-            if (i < 0 || i % sh || i / sh >= oh) continue;
-            for (long long q = 0; q < kw; q++) {
-                const long long j = column - q * dw;
-                if (j < 0 || j % sw || j / sw >= ow) continue;
-                const T *from = g + image * f * oh * ow + i / sh * ow + j / sw;
-                const T *weights = filters + channel * kh * kw + (flip ? kh * kw - 1 - (p * kw + q) : p * kw + q);
-                for (long long filter = 0; filter < f; filter++) sum += from[filter * oh * ow] * weights[filter * c * kh * kw];
-            }
-        }
-        out[k] = sum;
-    }
-}
-
-template <class T>
 GL_INLINE void gl_convolve_by_filters(const T *x, const T *g, T *out, GL_CONVOLUTION_LENGTHS) {
-    GL_EACH_THREAD(k, f * c * kh * kw) {
-        const long long pixel = k % (kh * kw), channel = k / (kh * kw) % c, filter = k / (kh * kw * c);
-        const long long place = flip ? kh * kw - 1 - pixel : pixel, p = place / kw, q = place % kw;
+    const long long pixels = kd * kh * kw, each_c = c / groups, each_f = f / groups;
+    GL_EACH_THREAD(k, f * each_c * pixels) {
+        const long long filter = k / (pixels * each_c), channel = filter / each_f * each_c + k / pixels % each_c;
+        const long long place = gl_turned(k % pixels, pixels, flip), q = place % kw, p = place / kw % kh, o = place / (kw * kh);
         T sum = 0;
         for (long long image = 0; image < n; image++) {
-            const T *plane = x + (image * c + channel) * h * w, *from = g + (image * f + filter) * oh * ow;
-            for (long long row = 0; row < oh; row++) {
-                const long long i = row * sh + p * dh - ph;
-                if (i < 0 || i >= h) continue;
-                for (long long column = 0; column < ow; column++) {
-                    const long long j = column * sw + q * dw - pw;
-                    if (j >= 0 && j < w) sum += plane[i * w + j] * from[row * ow + column];
+            const T *seen = x + (image * c + channel) * d * h * w, *from = g + (image * f + filter) * od * oh * ow;
+            for (long long slice = 0; slice < od; slice++) {
+                const long long l = slice * sd + o * dd - pd;
+                if (l < 0 || l >= d) continue;
+                for (long long row = 0; row < oh; row++) {
+                    const long long i = row * sh + p * dh - ph;
+                    if (i < 0 || i >= h) continue;
+                    for (long long column = 0; column < ow; column++) {
+                        const long long j = column * sw + q * dw - pw;
+                        if (j >= 0 && j < w) sum += seen[(l * h + i) * w + j] * from[(slice * oh + row) * ow + column];
+                    }
                 }
             }
         }
@@ -109,79 +134,103 @@ GL_INLINE void gl_product_tile(const A &a, const B &b, long long m, long long n,
         } \
     }
 
-/* The pixel of the images that pixel `pixel` (over all channels) of a filter sees at place `place` (over all images). */
+/* The pixel of a group's channels (of `images`, c of which make an image) that pixel `pixel` of a filter, over all its channels,
+   sees at place `place`, over all images. */
 template <class T>
-GL_INLINE T gl_seen(const T *x, long long pixel, long long place, long long c, long long h, long long w, long long kh, long long kw,
-                    long long oh, long long ow, long long ph, long long pw, long long sh, long long sw, long long dh,
+GL_INLINE T gl_seen(const T *images, long long pixel, long long place, long long c, long long d, long long h, long long w,
+                    long long kd, long long kh, long long kw, long long od, long long oh, long long ow, long long pd,
+                    long long ph, long long pw, long long sd, long long sh, long long sw, long long dd, long long dh,
                     long long dw) {
     long long j = gl_split(&pixel, kw) * dw - pw;
     long long i = gl_split(&pixel, kh) * dh - ph;
+    long long l = gl_split(&pixel, kd) * dd - pd;
     j += gl_split(&place, ow) * sw;
     i += gl_split(&place, oh) * sh;
-    return i >= 0 && i < h && j >= 0 && j < w ? x[((place * c + pixel) * h + i) * w + j] : T(0);
+    l += gl_split(&place, od) * sd;
+    const bool inside = l >= 0 && l < d && i >= 0 && i < h && j >= 0 && j < w;
+    return inside ? images[(((place * c + pixel) * d + l) * h + i) * w + j] : T(0);
 }
 
-/* A pixel over all channels as it lies in memory, where filters may be turned round. */
-GL_INLINE long long gl_turned(long long pixel, long long pixels, int flip) {
-    return flip ? pixel / pixels * pixels + pixels - 1 - pixel % pixels : pixel;
-}
+/* What follows has a group in each layer of blocks: gridDim.z of them, or `layers` for each. */
+#define GL_EACH_GROUP(group, layers) \
+    for (long long group = blockIdx.z / (layers); group < groups; group += gridDim.z / (layers))
 
-/* f x (c kh kw) times (c kh kw) x (n oh ow). */
+/* For each group, f x (c kd kh kw) times (c kd kh kw) x (n od oh ow), of the group's filters and channels. */
 template <int R, class T>
 GL_INLINE void gl_convolve_tiles(const T *x, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {
     GL_TILES(T, R);
-    const long long pixels = kh * kw, depth = c * pixels, plane = oh * ow, places = n * plane;
-    GL_EACH_TILE(R, f) {
-        gl_product_tile<R, true, false, T>(
-            [=](long long p, long long q) { return filters[q * depth + gl_turned(p, pixels, flip)]; },
-            [=](long long p, long long q) { return gl_seen(x, p, q, c, h, w, kh, kw, oh, ow, ph, pw, sh, sw, dh, dw); }, f, places,
-            0, depth, row, column, a_tile, b_tile, sum);
-        GL_EACH_ELEMENT(R, f, places, long long image = j; const long long place = gl_split(&image, plane);
-                        out[(image * f + i) * plane + place] = value);
+    const long long pixels = kd * kh * kw, plane = od * oh * ow, places = n * plane;
+    const long long each_c = c / groups, each_f = f / groups, depth = each_c * pixels;
+    GL_EACH_GROUP(group, 1) {
+        const T *images = x + group * each_c * d * h * w, *weights = filters + group * each_f * depth;
+        GL_EACH_TILE(R, each_f) {
+            gl_product_tile<R, true, false, T>(
+                [=](long long p, long long q) { return weights[q * depth + gl_turned(p, pixels, flip)]; },
+                [=](long long p, long long q) {
+                    return gl_seen(images, p, q, c, d, h, w, kd, kh, kw, od, oh, ow, pd, ph, pw, sd, sh, sw, dd, dh, dw);
+                },
+                each_f, places, 0, depth, row, column, a_tile, b_tile, sum);
+            GL_EACH_ELEMENT(R, each_f, places, long long image = j; const long long place = gl_split(&image, plane);
+                            out[(image * f + group * each_f + i) * plane + place] = value);
+        }
     }
 }
 
-/* c x (f kh kw) times (f kh kw) x (n h w), for strides of 1. */
+/* For each group, c x (f kd kh kw) times (f kd kh kw) x (n d h w), for strides of 1. */
 template <int R, class T>
 GL_INLINE void gl_convolve_by_images_tiles(const T *g, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {
     GL_TILES(T, R);
-    const long long pixels = kh * kw, depth = f * pixels, plane = h * w, places = n * plane;
-    GL_EACH_TILE(R, c) {
-        gl_product_tile<R, true, false, T>(
-            [=](long long p, long long q) {
-                const long long pixel = gl_split(&p, pixels);
-                return filters[(p * c + q) * pixels + gl_turned(pixel, pixels, flip)];
-            },
-            [=](long long p, long long q) {
-                long long j = pw - gl_split(&p, kw) * dw;
-                long long i = ph - gl_split(&p, kh) * dh;
-                j += gl_split(&q, w);
-                i += gl_split(&q, h);
-                return i >= 0 && i < oh && j >= 0 && j < ow ? g[((q * f + p) * oh + i) * ow + j] : T(0);
-            },
-            c, places, 0, depth, row, column, a_tile, b_tile, sum);
-        GL_EACH_ELEMENT(R, c, places, long long image = j; const long long place = gl_split(&image, plane);
-                        out[(image * c + i) * plane + place] = value);
+    const long long pixels = kd * kh * kw, plane = d * h * w, places = n * plane;
+    const long long each_c = c / groups, each_f = f / groups, depth = each_f * pixels;
+    GL_EACH_GROUP(group, 1) {
+        const T *given = g + group * each_f * od * oh * ow, *weights = filters + group * each_f * each_c * pixels;
+        GL_EACH_TILE(R, each_c) {
+            gl_product_tile<R, true, false, T>(
+                [=](long long p, long long q) {
+                    const long long pixel = gl_split(&p, pixels);
+                    return weights[(p * each_c + q) * pixels + gl_turned(pixel, pixels, flip)];
+                },
+                [=](long long p, long long q) {
+                    long long j = pw - gl_split(&p, kw) * dw;
+                    long long i = ph - gl_split(&p, kh) * dh;
+                    long long l = pd - gl_split(&p, kd) * dd;
+                    j += gl_split(&q, w);
+                    i += gl_split(&q, h);
+                    l += gl_split(&q, d);
+                    const bool inside = l >= 0 && l < od && i >= 0 && i < oh && j >= 0 && j < ow;
+                    return inside ? given[(((q * f + p) * od + l) * oh + i) * ow + j] : T(0);
+                },
+                each_c, places, 0, depth, row, column, a_tile, b_tile, sum);
+            GL_EACH_ELEMENT(R, each_c, places, long long image = j; const long long place = gl_split(&image, plane);
+                            out[(image * c + group * each_c + i) * plane + place] = value);
+        }
     }
 }
 
-/* f x (n oh ow) times (n oh ow) x (c kh kw): many places and few results, so that the places are cut into gridDim.z parts,
-   each of which leaves sums of its own; gl_add_parts adds them up. */
-template <int R, class T>
+/* For each group, f x (n od oh ow) times (n od oh ow) x (c kd kh kw): many places and few results, so that the places are cut into
+   `count` parts, each of which leaves sums of its own; gl_add_parts adds them up. */
+template <int R, int count, class T>
 GL_INLINE void gl_convolve_by_filters_tiles(const T *x, const T *g, T *parts, GL_CONVOLUTION_LENGTHS) {
     GL_TILES(T, R);
-    const long long pixels = kh * kw, columns = c * pixels, plane = oh * ow, places = n * plane;
-    const long long each = ((places + gridDim.z - 1) / gridDim.z + GL_TILE - 1) / GL_TILE * GL_TILE;
-    const long long from = blockIdx.z * each, to = from + each < places ? from + each : places;
-    GL_EACH_TILE(R, f) {
-        gl_product_tile<R, true, true, T>(
-            [=](long long p, long long q) {
-                const long long place = gl_split(&p, plane);
-                return g[(p * f + q) * plane + place];
-            },
-            [=](long long p, long long q) { return gl_seen(x, q, p, c, h, w, kh, kw, oh, ow, ph, pw, sh, sw, dh, dw); }, f, columns,
-            from, to, row, column, a_tile, b_tile, sum);
-        GL_EACH_ELEMENT(R, f, columns, parts[(blockIdx.z * f + i) * columns + gl_turned(j, pixels, flip)] = value);
+    const long long pixels = kd * kh * kw, plane = od * oh * ow, places = n * plane;
+    const long long each_c = c / groups, each_f = f / groups, columns = each_c * pixels, part = blockIdx.z % count;
+    const long long each = ((places + count - 1) / count + GL_TILE - 1) / GL_TILE * GL_TILE;
+    const long long from = part * each, to = from + each < places ? from + each : places;
+    GL_EACH_GROUP(group, count) {
+        const T *images = x + group * each_c * d * h * w, *given = g + group * each_f * plane;
+        T *sums = parts + (part * f + group * each_f) * columns;
+        GL_EACH_TILE(R, each_f) {
+            gl_product_tile<R, true, true, T>(
+                [=](long long p, long long q) {
+                    const long long place = gl_split(&p, plane);
+                    return given[(p * f + q) * plane + place];
+                },
+                [=](long long p, long long q) {
+                    return gl_seen(images, q, p, c, d, h, w, kd, kh, kw, od, oh, ow, pd, ph, pw, sd, sh, sw, dd, dh, dw);
+                },
+                each_f, columns, from, to, row, column, a_tile, b_tile, sum);
+            GL_EACH_ELEMENT(R, each_f, columns, sums[i * columns + gl_turned(j, pixels, flip)] = value);
+        }
     }
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ...scalar import expression as ex
 from ...scalar.integer import Poly, product
 from ..builder import Scope
 from ..plan import DeviceKernel
@@ -50,15 +51,21 @@ def kernels(planner: KernelPlanner, step: LibraryCall) -> list[DeviceKernel]:
 
 
 def _product_of(step: LibraryCall) -> tuple[Poly, Poly, Poly] | None:
-    """Rows, terms of each sum, and columns of the product that a convolution is, if it is one."""
+    """Rows, terms of each sum, and columns of the product that each group of a convolution is, if any."""
     if not step.call.function.startswith("gl_convolve"):
         return None
-    n, c, h, w, f, kh, kw, oh, ow, _, _, sh, sw, *_ = step.call.integers
+    n, c, *image, f = step.call.integers[:6]
+    kernel, out, strides = (product(step.call.integers[k : k + 3]) for k in (6, 9, 15))
+    c, f = (ex.floor_div(length, _groups(step)) for length in (c, f))
     if step.call.function == "gl_convolve":
-        return f, c * kh * kw, n * oh * ow
+        return f, c * kernel, n * out
     if step.call.function == "gl_convolve_by_filters":
-        return f, n * oh * ow, c * kh * kw
-    return (c, f * kh * kw, n * h * w) if sh == 1 and sw == 1 else None
+        return f, n * out, c * kernel
+    return (c, f * kernel, n * product(image)) if strides == 1 else None
+
+
+def _groups(step: LibraryCall) -> Poly:
+    return step.call.integers[-1]
 
 
 def _direct(planner: KernelPlanner, step: LibraryCall) -> DeviceKernel:
@@ -78,16 +85,18 @@ def _by_tiles(
     (out,) = step.outputs
     registers = GEMM_REGISTERS[out.dtype]
     in_parts = step.call.function == "gl_convolve_by_filters"
+    groups = _groups(step)
+    template = (str(registers), str(PARTS)) if in_parts else (str(registers),)
     lengths = [planner.length(p, scope) for p in step.call.integers]
     to = own("partial", out) if in_parts else out
-    one = DeviceCall(f"{step.call.function}_tiles", (str(registers),), (*step.operands, to, *lengths), (out,))
+    one = DeviceCall(f"{step.call.function}_tiles", template, (*step.operands, to, *lengths), (out,))
     inner = (columns, Poly.of(TILE * registers))
     if not in_parts:
-        return [planner.kernel([*scope.body, one], "tiles", rows, inner=inner)]
-    size = rows * columns
+        return [planner.kernel([*scope.body, one], "tiles", rows, inner=inner, batch=groups)]
+    size = rows * columns * groups
     scratch = size * (PARTS * (4 if out.dtype == "float32" else 8))
     first = planner.kernel(
-        [*scope.body, one], "tiles", rows, inner=inner, batch=Poly.of(PARTS), scratch=scratch
+        [*scope.body, one], "tiles", rows, inner=inner, batch=groups * PARTS, scratch=scratch
     )
     return [first, _sums(planner.after("_sums"), step, size, scratch)]
 

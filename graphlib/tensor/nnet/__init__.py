@@ -1,6 +1,17 @@
 """``T.nnet``: functions for networks."""
 
-from ...ops.convolution import conv2d
+from ...ops.conv_functions import (
+    causal_conv1d,
+    conv2d,
+    conv2d_grad_wrt_inputs,
+    conv2d_grad_wrt_weights,
+    conv2d_transpose,
+    conv3d,
+    conv3d_grad_wrt_inputs,
+    conv3d_grad_wrt_weights,
+    separable_conv2d,
+    separable_conv3d,
+)
 from ...ops.nnet import (
     batch_normalization,
     batch_normalization_test,
@@ -31,8 +42,15 @@ __all__ = [
     "batch_normalization_train",
     "binary_crossentropy",
     "categorical_crossentropy",
+    "causal_conv1d",
     "conv",
     "conv2d",
+    "conv2d_grad_wrt_inputs",
+    "conv2d_grad_wrt_weights",
+    "conv2d_transpose",
+    "conv3d",
+    "conv3d_grad_wrt_inputs",
+    "conv3d_grad_wrt_weights",
     "crossentropy_softmax_1hot",
     "dropout",
     "elu",
@@ -41,6 +59,8 @@ __all__ = [
     "logsoftmax",
     "relu",
     "selu",
+    "separable_conv2d",
+    "separable_conv3d",
     "sigmoid",
     "sigmoid_binary_crossentropy",
     "softmax",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...graph import Variable
-from ...ops import convolution
+from ...ops import conv_functions
 
 
 def conv2d(
@@ -18,7 +18,7 @@ def conv2d(
     subsample: Sequence[int] = (1, 1),
 ) -> Variable:
     """``T.nnet.conv2d`` under its old signature: a true convolution, of filters that are flipped."""
-    return convolution.conv2d(input, filters, image_shape, filter_shape, border_mode, subsample)
+    return conv_functions.conv2d(input, filters, image_shape, filter_shape, border_mode, subsample)
 
 
 __all__ = ["conv2d"]
