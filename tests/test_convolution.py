@@ -168,7 +168,7 @@ def test_errors_name_variables_and_lines():
         T.nnet.conv2d(x, w, border_mode="same")
     with pytest.raises(ShapeError, match="subsample must be a whole number or a pair"):
         T.nnet.conv2d(x, w, subsample=(0, 1))
-    with pytest.raises(ShapeError, match="border_mode must be .* not negative"):
+    with pytest.raises(ShapeError, match=r"border_mode must be .* not negative"):
         T.nnet.conv2d(x, w, border_mode=-1)
     with pytest.raises(ShapeError, match="old name"):
         T.nnet.conv2d(x, w, input_shape=(1, 1, 4, 9), image_shape=(1, 1, 4, 9))
