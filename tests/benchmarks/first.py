@@ -153,6 +153,7 @@ def _prepared(library: str, case: str, code: str) -> Callable[[], Callable[[], o
             return lambda: run(0, 1)
 
         return build
+    import graphlib.tensor  # noqa: F401  what a program begins with, as that of JAX does
     from tests.benchmarks.workloads import JOBS
 
     job = JOBS[case]()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from tests.benchmarks import bare
@@ -30,6 +32,7 @@ def rbm() -> Job:
     images, _ = digits()
     x = minibatches(images, size)
 
+    @cache
     def initial() -> dict[str, np.ndarray]:
         W = 4 * glorot(np.random.default_rng(4), 784, 500)
         return {"W": W, "hbias": zeros(500), "vbias": zeros(784)}

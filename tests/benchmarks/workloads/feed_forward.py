@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from tests.benchmarks import bare
@@ -43,6 +45,7 @@ def mlp() -> Job:
     images, labels = digits()
     x = minibatches(images, size)
 
+    @cache
     def initial() -> dict[str, np.ndarray]:
         W1 = glorot(np.random.default_rng(1), 784, 500)
         return {"W1": W1, "b1": zeros(500), "W2": zeros(500, 10), "b2": zeros(10)}
@@ -89,6 +92,7 @@ def dA() -> Job:
     images, _ = digits()
     x = minibatches(images, size)
 
+    @cache
     def initial() -> dict[str, np.ndarray]:
         W = 4 * glorot(np.random.default_rng(3), 784, 500)
         return {"W": W, "b": zeros(500), "b_prime": zeros(784)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,6 +25,7 @@ def slu() -> Job:
     padded = np.concatenate([beyond, words, beyond], axis=1)
     windows = np.stack([padded[:, t : t + window] for t in range(time)], axis=1).astype(np.int32)
 
+    @cache
     def initial() -> dict[str, np.ndarray]:
         rng = np.random.default_rng(7)
         shapes = {"emb": (n_words, dims), "wx": (dims * window, units), "wh": (units, units)}
@@ -111,6 +113,7 @@ def lstm() -> Job:
     words = np.where(masks > 0, np.where(telling, of_class, words), 0).astype(np.int32)
     classes = classes.astype(np.int32)
 
+    @cache
     def initial() -> list[np.ndarray]:
         rng = np.random.default_rng(5)
         embeddings = (0.01 * rng.random((n_words, units))).astype(np.float32)
@@ -276,6 +279,7 @@ def rnnrbm() -> Job:
     order = rng.integers(0, 8, (n, time // 4)).repeat(4, axis=1)
     pieces = (chords[order] ^ (rng.random((n, time, keys)) < 0.005)).astype(np.float32)
 
+    @cache
     def initial() -> dict[str, np.ndarray]:
         rng = np.random.default_rng(9)
 
