@@ -56,6 +56,7 @@ def gemm(dtype: str):
 def use(found: runtime.Blas | None) -> None:
     """Has products done with that BLAS, or without one."""
     table = runtime.start("float32", "float64")
+    runtime.settle()
     single, double = map(runtime.library, ("float32", "float64"))
     single.gl_products(table, runtime.thread_count(), found and found.sgemm, found.vector if found else 0)
     double.gl_products(table, runtime.thread_count(), found and found.dgemm, found.vector if found else 0)
@@ -127,6 +128,31 @@ def check(
 
 
 @pytest.mark.usefixtures("factors")
+@pytest.mark.parametrize("dtype", SCALARS)
+def test_few_kernels_give_the_same_numbers_as_all(dtype):
+    """Those that a process begins with, while the compiler is busy with the others, to the last bit."""
+    runtime.settle()
+    table, rng = runtime.start(dtype), np.random.default_rng(4)
+    sides = (1, 2, 3, 4, 5, 7, 8, 13, 16, 17, 31, 33, 64, 67)
+    shapes = [tuple(rng.choice(sides, 3)) for _ in range(60)] + [(1, 70, 300), (90, 3, 1500), (33, 65, 700)]
+    try:
+        for m, n, k in shapes:
+            for ta, tb, beta in ((0, 0, 0.0), (0, 1, 0.5), (1, 0, 1.0), (1, 1, -0.3)):
+                a, b, c = (rng.standard_normal(size).astype(dtype) for size in ((m, k), (k, n), (m, n)))
+                results = []
+                for part in (f"{dtype} with few kernels", dtype):
+                    runtime.library(part).gl_products(table, runtime.thread_count(), None, 0)
+                    result = c.copy()
+                    gemm(dtype)(
+                        *(ta, tb, m, n, k, 0.7, a.ctypes.data, m if ta else k, b.ctypes.data, k if tb else n),
+                        *(beta, result.ctypes.data, n),
+                    )
+                    results.append(result)
+                assert results[0].tobytes() == results[1].tobytes(), (m, n, k, ta, tb, beta)
+    finally:
+        use(runtime.blas())
+
+
 class TestProducts:
     @settings(max_examples=400, deadline=None)
     @given(

@@ -1,4 +1,5 @@
-/* Matrix products in one precision: compiled once with GL_DOUBLE 0 and once with 1.
+/* Matrix products in one precision: compiled once with GL_DOUBLE 0 and once with 1, and first of all, with GL_FEW, with so few
+   kernels that the compiler soon finishes; they give the same numbers, and take longer.
 
    Products of which a side is short ("skinny") need kernels of their own, because a BLAS packs both factors before it computes,
    which then costs as much as computing.  Three forms, all of one tile of registers per call, and all summing over p in an
@@ -90,7 +91,11 @@ typedef void (*cblas_gemm)(int, int, int, int, int, int, real, const real *, int
 #define LOG2_8 3
 #define SMALL_TILES(F) \
     F(1, 1) F(1, 2) F(1, 4) F(1, 8) F(2, 1) F(2, 2) F(2, 4) F(3, 1) F(3, 2) F(3, 4) F(4, 1) F(4, 2) F(6, 1) F(6, 2)
-#if defined(__AVX512F__) || defined(__aarch64__)
+#if GL_FEW
+enum { MAX_TILE = 8, MAX_ROWS = 4, MAX_DOT_ROWS = 1, MAX_DOT_COLUMNS = 2 };
+#define OUTER_TILES(F) F(1, 1) F(1, 2) F(4, 1) F(4, 2)
+#define DOT_TILES(F) F(1, 1) F(1, 2)
+#elif defined(__AVX512F__) || defined(__aarch64__)
 enum { MAX_TILE = 24, MAX_ROWS = 12, MAX_DOT_ROWS = 4, MAX_DOT_COLUMNS = 6 };
 #define OUTER_TILES(F) \
     SMALL_TILES(F) F(4, 4) F(6, 4) F(8, 1) F(8, 2) F(10, 1) F(10, 2) F(12, 1) F(12, 2)
@@ -103,6 +108,7 @@ enum { MAX_TILE = 12, MAX_ROWS = 6, MAX_DOT_ROWS = 2, MAX_DOT_COLUMNS = 4 };
 
 /* the most rows or columns, of those that are left, for which there is a tile */
 static int64_t outer_rows(int64_t left) {
+    if (GL_FEW) return left >= MAX_ROWS ? MAX_ROWS : 1;
     return left <= 4 ? left : left < 6 ? 4 : left >= MAX_ROWS ? MAX_ROWS : left / 2 * 2;
 }
 static int64_t dot_rows(int64_t left) { return left >= MAX_DOT_ROWS ? MAX_DOT_ROWS : left >= 2 ? 2 : 1; }
@@ -320,10 +326,11 @@ static void pack(int64_t k, int64_t n, const real *b, int64_t bp, int64_t bj, re
 /* rows of b as vectors; `packed`: from a copy of a panel of it at a time */
 static void outer_form(const product *j, int packed) {
     real panel[OUTER_DEPTH * 2 * LANES] __attribute__((aligned(64)));
-    const int64_t blocks = (j->m + MAX_ROWS - 1) / MAX_ROWS, share = (j->m + blocks - 1) / blocks, most = share > 4 ? (share + 1) / 2 * 2 : share;
+    const int64_t blocks = (j->m + MAX_ROWS - 1) / MAX_ROWS, share = (j->m + blocks - 1) / blocks;
+    const int64_t most = GL_FEW ? outer_rows(share) : share > 4 ? (share + 1) / 2 * 2 : share;
     int64_t widest = MAX_TILE / most;
     widest = most == 1 ? 8 : widest >= 4 ? 4 : 2;
-    if (packed) widest = 2;
+    if (packed || GL_FEW) widest = 2;
     const int64_t depth = packed ? OUTER_DEPTH : j->k;
     /* as many columns at a time as stay in the first cache, so that c is walked row by row where the sums are short */
     int64_t stride = widest * LANES;

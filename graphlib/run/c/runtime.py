@@ -21,11 +21,14 @@ from ...graph import Variable, toposort
 from ...ops.convolution import Convolutional
 from ...ops.linalg import Gemm, MatrixProduct
 from ...ops.scan import Scan
-from .toolchain import HERE, shared_object, side_by_side
+from ..cache import found
+from .toolchain import HERE, afterwards, key_of_object, shared_object, side_by_side
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+#: as they are for the driver of a function: quick, with contraction
+_QUICK = ("-O1", "-fexpensive-optimizations")
 #: operations that need products
 _WITH_PRODUCTS = (MatrixProduct, Gemm, Convolutional)
 _SYMBOLS = ("cblas_sgemm", "cblas_dgemm", "openblas_set_num_threads", "openblas_get_corename")
@@ -99,11 +102,16 @@ def _blas_libraries() -> list[ctypes.CDLL]:
     return found
 
 
-#: of each library its source, flags and function; the products of a precision are compiled if it is used
+#: Of each library its source, flags and function.  The products of a precision are compiled if it is used: at
+#: first with few kernels, of which the compiler makes short work.  The loops that matter are written out, so
+#: -O3 would only take longer to compile them; what is contracted is so in both.
+_FEW = "with few kernels"
 _PARTS = {
-    "team": ("runtime.c", (), "gl_start"),
-    "float32": ("products.c", ("-DGL_DOUBLE=0",), "gl_products"),
-    "float64": ("products.c", ("-DGL_DOUBLE=1",), "gl_products"),
+    "team": ("runtime.c", ("-O2",), "gl_start"),
+    "float32": ("products.c", ("-O2", "-DGL_DOUBLE=0", "-DGL_FEW=0"), "gl_products"),
+    "float64": ("products.c", ("-O2", "-DGL_DOUBLE=1", "-DGL_FEW=0"), "gl_products"),
+    f"float32 {_FEW}": ("products.c", (*_QUICK, "-DGL_DOUBLE=0", "-DGL_FEW=1"), "gl_products"),
+    f"float64 {_FEW}": ("products.c", (*_QUICK, "-DGL_DOUBLE=1", "-DGL_FEW=1"), "gl_products"),
 }
 
 
@@ -111,7 +119,8 @@ _PARTS = {
 def ahead(results: Sequence[Variable]) -> Iterator[None]:
     """Have what a function of ``results`` will need, as far as is seen before anything is rewritten, compiled
     while other things are done in a ``with`` block: the team of threads, the products of some dtypes."""
-    begun = [_begun(part) for part in ("team", *sorted(_foreseen(results)))]
+    parts = ["team", *map(_first, sorted(_foreseen(results)))]
+    begun = [_begun(part) for part in parts]
     try:
         yield
     except CompileError:
@@ -144,10 +153,13 @@ def _begun(part: str) -> Future:
     return _futures[key]
 
 
+def _source(part: str) -> tuple[str, tuple[str, ...]]:
+    source, flags, _ = _PARTS[part]
+    return (HERE / source).read_text("utf-8"), flags
+
+
 def _compiled(part: str) -> ctypes.CDLL:
-    source, flags, function = _PARTS[part]
-    # the loops that matter are written out, so -O3 would only take longer to compile them
-    return shared_object((HERE / source).read_text("utf-8"), ("-O2", *flags), (function,))
+    return shared_object(*_source(part), (_PARTS[part][2],))
 
 
 @functools.lru_cache(maxsize=len(_PARTS))
@@ -170,7 +182,7 @@ def start(*dtypes: str) -> int:
     threads on the first call."""
     table = _started()
     for dtype in dtypes:
-        _with_products(dtype, table)
+        _with_products(dtype, table, os.getpid())
     return table
 
 
@@ -181,10 +193,41 @@ def _started() -> int:
 
 
 @functools.lru_cache(maxsize=2)
-def _with_products(dtype: str, table: int) -> None:
-    found = blas()
-    address = found and (found.sgemm if dtype == "float32" else found.dgemm)
-    library(dtype).gl_products(table, thread_count(), address, found.vector if found else 0)
+def _first(dtype: str) -> str:
+    """The library of products to begin with: that with few kernels, where the one with all is not in the
+    cache."""
+    return dtype if found(f"{key_of_object(*_source(dtype))}.so") else f"{dtype} {_FEW}"
+
+
+#: the dtypes of which the table has all kernels, and those that are on the way
+_whole: set[str] = set()
+_later: list[Future] = []
+
+
+def settle() -> None:
+    """Wait until what was begun with few kernels has all, as it has in the end: for measurements."""
+    for future in _later:
+        future.result()
+
+
+@functools.lru_cache(maxsize=8)
+def _with_products(dtype: str, table: int, process: int) -> None:
+    """Put the products of a dtype into the table; a fork goes on with what was not finished before it."""
+    if dtype in _whole:
+        return
+    part = _first(dtype)
+    _put(part, table)
+    if part != dtype:
+        _later.append(afterwards(_put, dtype, table))
+
+
+def _put(part: str, table: int) -> None:
+    dtype = part.split()[0]
+    known = blas()
+    address = known and (known.sgemm if dtype == "float32" else known.dgemm)
+    library(part).gl_products(table, thread_count(), address, known.vector if known else 0)
+    if part == dtype:
+        _whole.add(dtype)
 
 
 def _check_array_layout() -> None:

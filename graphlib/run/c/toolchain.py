@@ -157,6 +157,26 @@ def side_by_side(function: Callable[..., Any], *arguments: Any) -> Future:
     return _pool(os.getpid()).submit(copy_context().run, function, *arguments)
 
 
+def afterwards(function: Callable[..., Any], *arguments: Any) -> Future:
+    """A call that waits for a compiler that nobody else waits for: what it makes is better than what there
+    is.  A process does not end before it."""
+
+    def call() -> None:
+        try:
+            function(*arguments)
+        except CompileError as error:
+            warnings.warn(f"graphlib goes on with slower products: {error}", stacklevel=1)
+
+    return _last(os.getpid()).submit(copy_context().run, call)
+
+
+@functools.lru_cache(maxsize=1)
+def _last(process: int) -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(1, "graphlib-compiler")
+
+
 @functools.lru_cache(maxsize=1)
 def _pool(process: int) -> ThreadPoolExecutor:
     from concurrent.futures import ThreadPoolExecutor

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 #: about what a file costs the compiler before it comes to the nests, in characters of these
 _FILE_COST = 4000
-#: and a call that is inlined
+#: and a call that is inlined, and a function of the library, whose text is in a header
 _CALL_COST = 400
+_LIBRARY_COST = 5000
 #: The driver goes straight on, calls and copies: to optimise a long one costs more than it ever gains.  What
 #: it computes itself, a few scalars, is contracted as in nests.
 _SHORT = 60_000
@@ -36,7 +37,7 @@ def _key(unit: Unit) -> str:
 
 def _cost(unit: Unit) -> int:
     """About how much work it is for the compiler."""
-    return len(unit.text) + _CALL_COST * unit.calls
+    return (len(unit.text) or _LIBRARY_COST) + _CALL_COST * unit.calls
 
 
 class Place(NamedTuple):
