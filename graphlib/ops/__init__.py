@@ -4,7 +4,8 @@ test it on.
 ``op`` says what an operation is and holds the registry; ``elementwise``, ``reduce``, ``shape``, ``create``,
 ``join``, ``index``, ``write``, ``linalg``, ``along_axis``, ``convolution``, ``patches``, ``pool``,
 ``random``, ``scan``, ``valid``, ``barriers`` and ``unbroadcast`` hold the operations, ``nnet``,
-``conv_functions`` and ``unshared`` what is composed of them, ``operators`` what variables get.
+``conv_functions``, ``unshared`` and ``pool_functions`` what is composed of them, ``operators`` what
+variables get.
 """
 
 from . import (
@@ -21,6 +22,7 @@ from . import (
     operators,
     patches,
     pool,
+    pool_functions,
     random,
     reduce,
     scan,
@@ -50,6 +52,7 @@ __all__ = [
     "nnet",
     "patches",
     "pool",
+    "pool_functions",
     "random",
     "reduce",
     "register",

@@ -245,37 +245,46 @@ GL_INLINE void gl_add_parts(const T *parts, T *out, long long size, int count) {
 
 /* ---- pooling ---------------------------------------------------------------------------------------------------------------- */
 
-/* Planes of h x w elements, windows (oh, ow) of kh x kw, sh and sw apart. */
+/* Volumes of d x h x w elements, windows (od, oh, ow) of kd x kh x kw, sd, sh and sw apart. */
 #define GL_POOL_LENGTHS                                                                                                  \
-    long long planes, long long h, long long w, long long oh, long long ow, long long kh, long long kw, long long sh,    \
-        long long sw
+    long long planes, long long d, long long h, long long w, long long od, long long oh, long long ow, long long kd,     \
+        long long kh, long long kw, long long sd, long long sh, long long sw
 
 /* The greatest element of a window; a NaN is greater than every number. */
 template <class T>
-GL_INLINE T gl_pool_top(const T *x, long long w, long long kh, long long kw) {
+GL_INLINE T gl_pool_top(const T *x, long long h, long long w, long long kd, long long kh, long long kw) {
     T best = x[0];
-    for (long long p = 0; p < kh; p++)
-        for (long long q = 0; q < kw; q++) best = gl_max<T>(best, x[p * w + q]);
+    for (long long o = 0; o < kd; o++)
+        for (long long p = 0; p < kh; p++)
+            for (long long q = 0; q < kw; q++) best = gl_max<T>(best, x[(o * h + p) * w + q]);
     return best;
+}
+
+/* Where the first element of the k-th window is. */
+GL_INLINE long long gl_pool_corner(long long k, long long d, long long h, long long w, long long od, long long oh, long long ow,
+                                   long long sd, long long sh, long long sw) {
+    return ((k / (ow * oh * od) * d + k / (ow * oh) % od * sd) * h + k / ow % oh * sh) * w + k % ow * sw;
 }
 
 template <class T>
 GL_INLINE void gl_pool_max(const T *x, T *out, GL_POOL_LENGTHS) {
-    GL_EACH_THREAD(k, planes * oh * ow) {
-        const T *corner = x + (k / (ow * oh) * h + k / ow % oh * sh) * w + k % ow * sw;
-        out[k] = gl_pool_top(corner, w, kh, kw);
+    GL_EACH_THREAD(k, planes * od * oh * ow) {
+        out[k] = gl_pool_top(x + gl_pool_corner(k, d, h, w, od, oh, ow, sd, sh, sw), h, w, kd, kh, kw);
     }
 }
 
 template <class T>
 GL_INLINE void gl_pool_pick(const T *x, const T *t, T *out, GL_POOL_LENGTHS) {
-    GL_EACH_THREAD(k, planes * oh * ow) {
-        const long long corner = (k / (ow * oh) * h + k / ow % oh * sh) * w + k % ow * sw;
-        const T top = gl_pool_top(x + corner, w, kh, kw);
+    GL_EACH_THREAD(k, planes * od * oh * ow) {
+        const long long corner = gl_pool_corner(k, d, h, w, od, oh, ow, sd, sh, sw);
+        const T top = gl_pool_top(x + corner, h, w, kd, kh, kw);
         T sum = 0;
-        for (long long p = 0; p < kh; p++)
-            for (long long q = 0; q < kw; q++)
-                if (x[corner + p * w + q] == top) sum += t[corner + p * w + q];
+        for (long long o = 0; o < kd; o++)
+            for (long long p = 0; p < kh; p++)
+                for (long long q = 0; q < kw; q++) {
+                    const long long i = corner + (o * h + p) * w + q;
+                    if (x[i] == top) sum += t[i];
+                }
         out[k] = sum;
     }
 }
@@ -286,33 +295,37 @@ GL_INLINE void gl_pool_windows(long long i, long long size, long long stride, lo
     *last = i / stride + 1 < count ? i / stride + 1 : count;
 }
 
+/* The sum of what `value` has of each window, by number and by its first element, that covers element k. */
+template <class T, class V>
+GL_INLINE T gl_pool_sum(const V &value, long long k, GL_POOL_LENGTHS) {
+    const long long plane = k / (w * h * d);
+    long long z0, z1, a0, a1, b0, b1;
+    gl_pool_windows(k / (w * h) % d, kd, sd, od, &z0, &z1);
+    gl_pool_windows(k / w % h, kh, sh, oh, &a0, &a1);
+    gl_pool_windows(k % w, kw, sw, ow, &b0, &b1);
+    T sum = 0;
+    for (long long z = z0; z < z1; z++)
+        for (long long a = a0; a < a1; a++)
+            for (long long b = b0; b < b1; b++)
+                sum += value(((plane * od + z) * oh + a) * ow + b, ((plane * d + z * sd) * h + a * sh) * w + b * sw);
+    return sum;
+}
+
 template <class T>
 GL_INLINE void gl_pool_scatter(const T *x, const T *g, T *out, GL_POOL_LENGTHS) {
-    GL_EACH_THREAD(k, planes * h * w) {
-        const long long column = k % w, row = k / w % h, plane = k / (w * h);
-        long long a0, a1, b0, b1;
-        gl_pool_windows(row, kh, sh, oh, &a0, &a1);
-        gl_pool_windows(column, kw, sw, ow, &b0, &b1);
-        T sum = 0;
-        for (long long a = a0; a < a1; a++)
-            for (long long b = b0; b < b1; b++) {
-                const long long corner = (plane * h + a * sh) * w + b * sw;
-                if (x[k] == gl_pool_top(x + corner, w, kh, kw)) sum += g[(plane * oh + a) * ow + b];
-            }
-        out[k] = sum;
+    GL_EACH_THREAD(k, planes * d * h * w) {
+        out[k] = gl_pool_sum<T>(
+            [=](long long window, long long corner) {
+                return x[k] == gl_pool_top(x + corner, h, w, kd, kh, kw) ? g[window] : T(0);
+            },
+            k, planes, d, h, w, od, oh, ow, kd, kh, kw, sd, sh, sw);
     }
 }
 
 template <class T>
 GL_INLINE void gl_pool_spread(const T *g, T *out, GL_POOL_LENGTHS) {
-    GL_EACH_THREAD(k, planes * h * w) {
-        const long long column = k % w, row = k / w % h, plane = k / (w * h);
-        long long a0, a1, b0, b1;
-        gl_pool_windows(row, kh, sh, oh, &a0, &a1);
-        gl_pool_windows(column, kw, sw, ow, &b0, &b1);
-        T sum = 0;
-        for (long long a = a0; a < a1; a++)
-            for (long long b = b0; b < b1; b++) sum += g[(plane * oh + a) * ow + b];
-        out[k] = sum;
+    GL_EACH_THREAD(k, planes * d * h * w) {
+        out[k] = gl_pool_sum<T>([=](long long window, long long) { return g[window]; }, k, planes, d, h, w, od, oh, ow, kd, kh,
+                                kw, sd, sh, sw);
     }
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...graph import Variable
-from ...ops.pool import pool_2d
+from ...ops.pool_functions import pool_2d
 
 
 def max_pool_2d(

@@ -110,323 +110,335 @@ static inline int gl_convolution_is_empty(void *out, int64_t elements, int64_t t
     return !elements || !terms;
 }
 
-#define GL_CONVOLUTION(s, T, gemm)                                                                                              \
-    /* copies `rows` rows of `n` elements in whole vectors; what these write beyond a row is written again, for the last vectors\
-       come first */                                                                                                            \
+#define GL_CONVOLUTION(s, T, gemm)                                                                                               \
+    /* copies `rows` rows of `n` elements in whole vectors; what these write beyond a row is written again, for the last vectors \
+       come first */                                                                                                             \
     static inline __attribute__((always_inline)) void gl_copy_rows_##s(T *to, int64_t step, const T *from, int64_t down, int64_t n,\
-                                                                       int64_t rows) {                                          \
-        int64_t k = (n - 1) / 16 * 16;                                                                                          \
-        if (n - k <= 4)                                                                                                         \
-            for (int64_t i = 0; i < rows; i++) memcpy(to + i * step + k, from + i * down + k, 4 * sizeof(T));                   \
-        else if (n - k <= 8)                                                                                                    \
-            for (int64_t i = 0; i < rows; i++) memcpy(to + i * step + k, from + i * down + k, 8 * sizeof(T));                   \
-        else                                                                                                                    \
-            k += 16;                                                                                                            \
-        for (k -= 16; k >= 0; k -= 16)                                                                                          \
-            for (int64_t i = 0; i < rows; i++) memcpy(to + i * step + k, from + i * down + k, 16 * sizeof(T));                  \
-    }                                                                                                                           \
-    /* A row of an image, with its padding, by phases: what lies `sw` apart, as places see it, lies side by side. */            \
-    static inline void gl_stage_row_##s(const gl_convolution *j, const T *x, T *to) {                                           \
-        for (int64_t q = 0; q < j->sw; q++, to += j->phase) {                                                                   \
-            const int64_t low = gl_between(0, (j->pw - q + j->sw - 1) / j->sw, j->phase);                                       \
-            const int64_t high = gl_between(low, j->pw + j->w - q <= 0 ? 0 : (j->pw + j->w - q - 1) / j->sw + 1, j->phase);     \
-            const T *from = x + q - j->pw;                                                                                      \
-            for (int64_t k = 0; k < low; k++) to[k] = 0;                                                                        \
-            if (j->sw == 1)                                                                                                     \
-                memcpy(to + low, from + low, (size_t)(high - low) * sizeof(T));                                                 \
-            else                                                                                                                \
-                for (int64_t k = low; k < high; k++) to[k] = from[k * j->sw];                                                   \
-            for (int64_t k = high; k < j->phase; k++) to[k] = 0;                                                                \
-        }                                                                                                                       \
-    }                                                                                                                           \
-    /* and back, into a row of an image */                                                                                      \
-    static inline void gl_unstage_row_##s(const gl_convolution *j, const T *from, T *x) {                                       \
-        const int64_t seen = gl_between(0, j->seen - j->pw, j->w);                                                              \
-        if (j->sw == 1)                                                                                                         \
-            memcpy(x, from + j->pw, (size_t)seen * sizeof(T));                                                                  \
-        else                                                                                                                    \
-            for (int64_t k = 0; k < seen; k++) x[k] = from[(k + j->pw) % j->sw * j->phase + (k + j->pw) / j->sw];               \
-        memset(x + seen, 0, (size_t)(j->w - seen) * sizeof(T));                                                                 \
-    }                                                                                                                           \
-    /* the channels' part that a tile of the output sees, with its padding */                                                   \
-    static void gl_stage_##s(const gl_convolution *j, const gl_conv_tile *t, const T *x, int64_t channels, T *to) {             \
-        const int64_t front = t->plane * j->sd - j->pd, top = t->row * j->sh - j->ph;                                           \
-        for (int64_t c = 0; c < channels; c++, x += j->d * j->h * j->w)                                                         \
-            for (int64_t z = front; z < front + t->deep; z++)                                                                   \
-                for (int64_t y = top; y < top + t->tall; y++, to += j->wide)                                                    \
-                    if (z < 0 || z >= j->d || y < 0 || y >= j->h)                                                               \
-                        memset(to, 0, (size_t)j->wide * sizeof(T));                                                             \
-                    else                                                                                                        \
-                        gl_stage_row_##s(j, x + (z * j->h + y) * j->w, to);                                                     \
-    }                                                                                                                           \
-    /* patches as columns: for each channel and each pixel of a filter a row of what all places see of it */                    \
-    static void gl_columns_##s(const gl_convolution *j, const gl_conv_tile *t, const T *x, int64_t channels, T *to) {           \
-        const int64_t pixels = j->pixels, volume = t->deep * t->tall * j->wide;                                                 \
-        const int64_t ow = j->ow, down = j->sh * j->wide, back = j->sd * t->tall * j->wide;                                     \
-        for (int64_t c = 0; c < channels; c++, x += volume)                                                                     \
-            for (int64_t r = 0; r < pixels; r++) {                                                                              \
-                const T *from = x + gl_pixel_offset(j, r, t->tall, j->wide);                                                    \
-                for (int64_t z = 0; z < t->planes; z++, from += back, to += t->rows * ow)                                       \
-                    gl_copy_rows_##s(to, ow, from, down, ow, t->rows);                                                          \
-            }                                                                                                                   \
-    }                                                                                                                           \
-    /* adds `factor` times what lies in rows of `ow` to what a pixel of the filters sees of an image */                         \
+                                                                       int64_t rows) {                                           \
+        int64_t k = (n - 1) / 16 * 16;                                                                                           \
+        if (n - k <= 4)                                                                                                          \
+            for (int64_t i = 0; i < rows; i++) memcpy(to + i * step + k, from + i * down + k, 4 * sizeof(T));                    \
+        else if (n - k <= 8)                                                                                                     \
+            for (int64_t i = 0; i < rows; i++) memcpy(to + i * step + k, from + i * down + k, 8 * sizeof(T));                    \
+        else                                                                                                                     \
+            k += 16;                                                                                                             \
+        for (k -= 16; k >= 0; k -= 16)                                                                                           \
+            for (int64_t i = 0; i < rows; i++) memcpy(to + i * step + k, from + i * down + k, 16 * sizeof(T));                   \
+    }                                                                                                                            \
+    /* A row of an image, with its padding, by phases: what lies `sw` apart, as places see it, lies side by side. */             \
+    static inline void gl_stage_row_##s(const gl_convolution *j, const T *x, T *to) {                                            \
+        for (int64_t q = 0; q < j->sw; q++, to += j->phase) {                                                                    \
+            const int64_t low = gl_between(0, (j->pw - q + j->sw - 1) / j->sw, j->phase);                                        \
+            const int64_t high = gl_between(low, j->pw + j->w - q <= 0 ? 0 : (j->pw + j->w - q - 1) / j->sw + 1, j->phase);      \
+            const T *from = x + q - j->pw;                                                                                       \
+            for (int64_t k = 0; k < low; k++) to[k] = 0;                                                                         \
+            if (j->sw == 1)                                                                                                      \
+                memcpy(to + low, from + low, (size_t)(high - low) * sizeof(T));                                                  \
+            else                                                                                                                 \
+                for (int64_t k = low; k < high; k++) to[k] = from[k * j->sw];                                                    \
+            for (int64_t k = high; k < j->phase; k++) to[k] = 0;                                                                 \
+        }                                                                                                                        \
+    }                                                                                                                            \
+    /* and back, into a row of an image */                                                                                       \
+    static inline void gl_unstage_row_##s(const gl_convolution *j, const T *from, T *x) {                                        \
+        const int64_t seen = gl_between(0, j->seen - j->pw, j->w);                                                               \
+        if (j->sw == 1)                                                                                                          \
+            memcpy(x, from + j->pw, (size_t)seen * sizeof(T));                                                                   \
+        else                                                                                                                     \
+            for (int64_t q = 0; q < j->sw; q++, from += j->phase) {                                                              \
+                const int64_t low = (gl_between(0, j->pw - q, j->pw) + j->sw - 1) / j->sw;                                       \
+                T *to = x + q - j->pw;                                                                                           \
+                for (int64_t k = low; k * j->sw + q - j->pw < seen; k++) to[k * j->sw] = from[k];                                \
+            }                                                                                                                    \
+        memset(x + seen, 0, (size_t)(j->w - seen) * sizeof(T));                                                                  \
+    }                                                                                                                            \
+    /* the channels' part that a tile of the output sees, with its padding */                                                    \
+    static void gl_stage_##s(const gl_convolution *j, const gl_conv_tile *t, const T *x, int64_t channels, T *to) {              \
+        const int64_t front = t->plane * j->sd - j->pd, top = t->row * j->sh - j->ph;                                            \
+        for (int64_t c = 0; c < channels; c++, x += j->d * j->h * j->w)                                                          \
+            for (int64_t z = front; z < front + t->deep; z++)                                                                    \
+                for (int64_t y = top; y < top + t->tall; y++, to += j->wide)                                                     \
+                    if (z < 0 || z >= j->d || y < 0 || y >= j->h)                                                                \
+                        memset(to, 0, (size_t)j->wide * sizeof(T));                                                              \
+                    else                                                                                                         \
+                        gl_stage_row_##s(j, x + (z * j->h + y) * j->w, to);                                                      \
+    }                                                                                                                            \
+    /* patches as columns: for each channel and each pixel of a filter a row of what all places see of it */                     \
+    static void gl_columns_##s(const gl_convolution *j, const gl_conv_tile *t, const T *x, int64_t channels, T *to) {            \
+        const int64_t pixels = j->pixels, volume = t->deep * t->tall * j->wide;                                                  \
+        const int64_t ow = j->ow, down = j->sh * j->wide, back = j->sd * t->tall * j->wide;                                      \
+        for (int64_t c = 0; c < channels; c++, x += volume)                                                                      \
+            for (int64_t r = 0; r < pixels; r++) {                                                                               \
+                const T *from = x + gl_pixel_offset(j, r, t->tall, j->wide);                                                     \
+                for (int64_t z = 0; z < t->planes; z++, from += back, to += t->rows * ow)                                        \
+                    gl_copy_rows_##s(to, ow, from, down, ow, t->rows);                                                           \
+            }                                                                                                                    \
+    }                                                                                                                            \
+    /* adds `factor` times what lies in rows of `ow` to what a pixel of the filters sees of an image */                          \
     static inline __attribute__((always_inline)) void gl_add_rows_##s(T *to, int64_t down, const T *from, int64_t ow, int64_t rows,\
-                                                                      T factor) {                                               \
-        typedef T vector __attribute__((vector_size(8 * sizeof(T)), aligned(sizeof(T)), may_alias));                            \
-        int64_t k = 0;                                                                                                          \
-        for (; k + 8 <= ow; k += 8)                                                                                             \
-            for (int64_t i = 0; i < rows; i++)                                                                                  \
-                *(vector *)(to + i * down + k) += *(const vector *)(from + i * ow + k) * factor;                                \
-        for (int64_t i = 0; i < rows; i++)                                                                                      \
-            for (int64_t l = k; l < ow; l++) to[i * down + l] += from[i * ow + l] * factor;                                     \
-    }                                                                                                                           \
-    /* the other way: what the columns hold is added to the image, rows of which are `wide` and planes `tall` */                \
+                                                                      T factor) {                                                \
+        typedef T vector __attribute__((vector_size(8 * sizeof(T)), aligned(sizeof(T)), may_alias));                             \
+        typedef T half __attribute__((vector_size(4 * sizeof(T)), aligned(sizeof(T)), may_alias));                               \
+        int64_t k = 0;                                                                                                           \
+        for (; k + 8 <= ow; k += 8)                                                                                              \
+            for (int64_t i = 0; i < rows; i++)                                                                                   \
+                *(vector *)(to + i * down + k) += *(const vector *)(from + i * ow + k) * factor;                                 \
+        for (; k + 4 <= ow; k += 4)                                                                                              \
+            for (int64_t i = 0; i < rows; i++)                                                                                   \
+                *(half *)(to + i * down + k) += *(const half *)(from + i * ow + k) * factor;                                     \
+        for (int64_t i = 0; i < rows; i++)                                                                                       \
+            for (int64_t l = k; l < ow; l++) to[i * down + l] += from[i * ow + l] * factor;                                      \
+    }                                                                                                                            \
+    /* the other way: what the columns hold is added to the image, rows of which are `wide` and planes `tall` */                 \
     static void gl_add_columns_##s(const gl_convolution *j, const gl_conv_tile *t, T *x, int64_t volume, int64_t tall, int64_t wide,\
-                                   int64_t channels, const T *from) {                                                           \
-        const int64_t pixels = j->pixels, down = j->sh * wide, back = j->sd * tall * wide;                                      \
-        for (int64_t c = 0; c < channels; c++, x += volume)                                                                     \
-            for (int64_t r = 0; r < pixels; r++) {                                                                              \
-                T *to = x + gl_pixel_offset(j, r, tall, wide);                                                                  \
-                for (int64_t z = 0; z < t->planes; z++, to += back, from += t->rows * j->ow)                                    \
-                    gl_add_rows_##s(to, down, from, j->ow, t->rows, 1);                                                         \
-            }                                                                                                                   \
-    }                                                                                                                           \
-    /* What lies in rows of `from` elements is put into rows of `to`: one channel after the other of a tile of the output, which\
-       would otherwise lie in memory at steps that are often powers of two, all in the same sets of the cache. */               \
-    static const T *gl_pack_##s(const T *x, int64_t from, T *packed, int64_t to, int64_t rows) {                                \
-        if (from == to) return x;                                                                                               \
-        for (int64_t f = 0; f < rows; f++) memcpy(packed + f * to, x + f * from, (size_t)to * sizeof(T));                       \
-        return packed;                                                                                                          \
-    }                                                                                                                           \
-    /* c = op(a) b + beta c for an a of `m` rows, some at a time */                                                             \
+                                   int64_t channels, const T *from) {                                                            \
+        const int64_t pixels = j->pixels, down = j->sh * wide, back = j->sd * tall * wide;                                       \
+        for (int64_t c = 0; c < channels; c++, x += volume)                                                                      \
+            for (int64_t r = 0; r < pixels; r++) {                                                                               \
+                T *to = x + gl_pixel_offset(j, r, tall, wide);                                                                   \
+                for (int64_t z = 0; z < t->planes; z++, to += back, from += t->rows * j->ow)                                     \
+                    gl_add_rows_##s(to, down, from, j->ow, t->rows, 1);                                                          \
+            }                                                                                                                    \
+    }                                                                                                                            \
+    /* What lies in rows of `from` elements is put into rows of `to`: one channel after the other of a tile of the output, which \
+       would otherwise lie in memory at steps that are often powers of two, all in the same sets of the cache. */                \
+    static const T *gl_pack_##s(const T *x, int64_t from, T *packed, int64_t to, int64_t rows) {                                 \
+        if (from == to) return x;                                                                                                \
+        for (int64_t f = 0; f < rows; f++) memcpy(packed + f * to, x + f * from, (size_t)to * sizeof(T));                        \
+        return packed;                                                                                                           \
+    }                                                                                                                            \
+    /* c = op(a) b + beta c for an a of `m` rows, some at a time */                                                              \
     static void gl_multiply_##s(const gl_runtime *rt, int ta, int64_t m, int64_t n, int64_t k, const T *a, int64_t lda, const T *b,\
-                                int64_t ldb, T beta, T *c, int64_t ldc) {                                                       \
-        const int64_t rows = m < 64 ? m : gl_even(m, GL_FACTOR_ROWS);                                                           \
-        for (int64_t i = 0; i < m; i += rows)                                                                                   \
-            rt->gemm(ta, 0, m - i < rows ? m - i : rows, n, k, 1, a + i * (ta ? 1 : lda), lda, b, ldb, beta, c + i * ldc, ldc); \
-    }                                                                                                                           \
-    /* One filter over `rows` rows of a tile: a vector of places in each at a time, in registers. */                            \
-    static inline __attribute__((always_inline)) void gl_slide_rows_##s(const gl_convolution *j, const gl_conv_tile *t,         \
-                                                                        const T *corner, int64_t channels, const T *filter,     \
-                                                                        T *out, const int64_t rows) {                           \
-        typedef T vector __attribute__((vector_size(8 * sizeof(T)), aligned(sizeof(T)), may_alias));                            \
-        const int64_t volume = t->deep * t->tall * j->wide, ow = j->ow, step = j->flip ? -1 : 1, down = j->sh * j->wide;        \
-        for (int64_t k = 0; k < ow; k += 8) {                                                                                   \
-            vector sum[4] = {{0}, {0}, {0}, {0}};                                                                               \
-            const T *weight = filter + (j->flip ? j->pixels - 1 : 0), *image = corner + k;                                      \
-            for (int64_t c = 0; c < channels; c++, image += volume, weight += j->pixels - step * j->pixels)                     \
-                for (int64_t p = 0; p < j->kd; p++)                                                                             \
-                    for (int64_t q = 0; q < j->kh; q++) {                                                                       \
-                        const T *from = image + (p * j->dd * t->tall + q * j->dh) * j->wide;                                    \
-                        for (int64_t r = 0; r < j->kw; r++, weight += step) {                                                   \
-                            const T *seen = from + gl_column_offset(j, r);                                                      \
-                            for (int64_t i = 0; i < rows; i++) sum[i] += *(const vector *)(seen + i * down) * *weight;          \
-                        }                                                                                                       \
-                    }                                                                                                           \
-            for (int64_t i = 0; i < rows; i++)                                                                                  \
-                if (k + 8 <= ow)                                                                                                \
-                    *(vector *)(out + i * ow + k) = sum[i];                                                                     \
-                else                                                                                                            \
-                    for (int64_t l = 0; k + l < ow; l++) out[i * ow + k + l] = sum[i][l];                                       \
-        }                                                                                                                       \
-    }                                                                                                                           \
-    /* One filter over all places of a tile, without patches: where there are too few filters for a product. */                 \
+                                int64_t ldb, T beta, T *c, int64_t ldc) {                                                        \
+        const int64_t rows = m < 64 ? m : gl_even(m, GL_FACTOR_ROWS);                                                            \
+        for (int64_t i = 0; i < m; i += rows)                                                                                    \
+            rt->gemm(ta, 0, m - i < rows ? m - i : rows, n, k, 1, a + i * (ta ? 1 : lda), lda, b, ldb, beta, c + i * ldc, ldc);  \
+    }                                                                                                                            \
+    /* One filter over `rows` rows of a tile: a vector of places in each at a time, in registers. */                             \
+    static inline __attribute__((always_inline)) void gl_slide_rows_##s(const gl_convolution *j, const gl_conv_tile *t,          \
+                                                                        const T *corner, int64_t channels, const T *filter,      \
+                                                                        T *out, const int64_t rows) {                            \
+        typedef T vector __attribute__((vector_size(8 * sizeof(T)), aligned(sizeof(T)), may_alias));                             \
+        const int64_t volume = t->deep * t->tall * j->wide, ow = j->ow, step = j->flip ? -1 : 1, down = j->sh * j->wide;         \
+        for (int64_t k = 0; k < ow; k += 8) {                                                                                    \
+            vector sum[4] = {{0}, {0}, {0}, {0}};                                                                                \
+            const T *weight = filter + (j->flip ? j->pixels - 1 : 0), *image = corner + k;                                       \
+            for (int64_t c = 0; c < channels; c++, image += volume, weight += j->pixels - step * j->pixels)                      \
+                for (int64_t p = 0; p < j->kd; p++)                                                                              \
+                    for (int64_t q = 0; q < j->kh; q++) {                                                                        \
+                        const T *from = image + (p * j->dd * t->tall + q * j->dh) * j->wide;                                     \
+                        for (int64_t r = 0; r < j->kw; r++, weight += step) {                                                    \
+                            const T *seen = from + gl_column_offset(j, r);                                                       \
+                            for (int64_t i = 0; i < rows; i++) sum[i] += *(const vector *)(seen + i * down) * *weight;           \
+                        }                                                                                                        \
+                    }                                                                                                            \
+            for (int64_t i = 0; i < rows; i++)                                                                                   \
+                if (k + 8 <= ow)                                                                                                 \
+                    *(vector *)(out + i * ow + k) = sum[i];                                                                      \
+                else                                                                                                             \
+                    for (int64_t l = 0; k + l < ow; l++) out[i * ow + k + l] = sum[i][l];                                        \
+        }                                                                                                                        \
+    }                                                                                                                            \
+    /* One filter over all places of a tile, without patches: where there are too few filters for a product. */                  \
     static void gl_slide_##s(const gl_convolution *j, const gl_conv_tile *t, const T *x, int64_t channels, const T *filter, T *out) {\
-        for (int64_t z = 0; z < t->planes; z++)                                                                                 \
-            for (int64_t i = 0; i < t->rows;) {                                                                                 \
-                const T *corner = x + (z * j->sd * t->tall + i * j->sh) * j->wide;                                              \
-                const int64_t rows = i + 4 <= t->rows ? 4 : 1;                                                                  \
-                if (rows == 4)                                                                                                  \
-                    gl_slide_rows_##s(j, t, corner, channels, filter, out, 4);                                                  \
-                else                                                                                                            \
-                    gl_slide_rows_##s(j, t, corner, channels, filter, out, 1);                                                  \
-                i += rows;                                                                                                      \
-                out += rows * j->ow;                                                                                            \
-            }                                                                                                                   \
-    }                                                                                                                           \
-    /* What one filter's pixels get from what comes to its places, likewise. */                                                 \
-    static void gl_slide_by_filter_##s(const gl_convolution *j, const gl_conv_tile *t, const T *x, int64_t channels, const T *g,\
-                                       T *sums) {                                                                               \
-        typedef T vector __attribute__((vector_size(8 * sizeof(T)), aligned(sizeof(T)), may_alias));                            \
-        const int64_t volume = t->deep * t->tall * j->wide, ow = j->ow;                                                         \
-        for (int64_t c = 0; c < channels; c++, x += volume)                                                                     \
-            for (int64_t r = 0; r < j->pixels; r++) {                                                                           \
-                const T *from = x + gl_pixel_offset(j, r, t->tall, j->wide), *given = g;                                        \
-                vector sum = {0};                                                                                               \
-                T rest = 0;                                                                                                     \
-                for (int64_t z = 0; z < t->planes; z++, from += j->sd * t->tall * j->wide)                                      \
-                    for (int64_t i = 0; i < t->rows; i++, given += ow) {                                                        \
-                        const T *row = from + i * j->sh * j->wide;                                                              \
-                        int64_t k = 0;                                                                                          \
-                        for (; k + 8 <= ow; k += 8) sum += *(const vector *)(row + k) * *(const vector *)(given + k);           \
-                        for (; k < ow; k++) rest += row[k] * given[k];                                                          \
-                    }                                                                                                           \
-                for (int64_t l = 0; l < 8; l++) rest += sum[l];                                                                 \
-                *sums++ += rest;                                                                                                \
-            }                                                                                                                   \
-    }                                                                                                                           \
-    static void gl_convolve_chunk_##s(void *context, int64_t chunk) {                                                           \
-        gl_convolution *j = context;                                                                                            \
-        const int64_t pixels = j->pixels, plane = j->od * j->oh * j->ow, all = j->n * j->groups * j->tiles;                     \
-        const int64_t image = gl_stage_size(j), size = gl_patches_size(j);                                                      \
-        const int whole = j->tiles == 1;                                                                                        \
-        T *stage = malloc((size_t)(image + size + (whole ? 0 : j->each_f * gl_places(j))) * sizeof(T));                         \
-        T *patches = stage + image, *packed = patches + size;                                                                   \
-        if (!stage) {                                                                                                           \
-            j->failed = 1;                                                                                                      \
-            return;                                                                                                             \
-        }                                                                                                                       \
-        for (int64_t unit = all * chunk / j->chunks; unit < all * (chunk + 1) / j->chunks; unit++) {                            \
-            const gl_conv_tile t = gl_conv_tile_at(j, unit % j->tiles);                                                         \
-            const int64_t n = unit / (j->tiles * j->groups), group = unit / j->tiles % j->groups;                               \
-            const T *filters = (const T *)j->right + group * j->each_f * j->each_c * pixels;                                    \
-            T *out = (T *)j->out + (n * j->f + group * j->each_f) * plane + t.first, *sums = whole ? out : packed;              \
-            for (int64_t c = 0; c < j->each_c; c += j->channels) {                                                              \
-                const int64_t channels = c + j->channels < j->each_c ? j->channels : j->each_c - c;                             \
-                const int64_t channel = n * j->c + group * j->each_c + c;                                                       \
-                gl_stage_##s(j, &t, (const T *)j->left + channel * j->d * j->h * j->w, channels, stage);                        \
-                if (j->slides)                                                                                                  \
-                    for (int64_t f = 0; f < j->each_f; f++)                                                                     \
-                        gl_slide_##s(j, &t, stage, channels, filters + f * j->each_c * pixels, sums + f * t.places);            \
-                else {                                                                                                          \
-                    gl_columns_##s(j, &t, stage, channels, patches);                                                            \
-                    gl_multiply_##s(j->rt, 0, j->each_f, t.places, channels * pixels, filters + c * pixels, j->each_c * pixels, \
-                                    patches, t.places, c > 0, sums, t.places);                                                  \
-                }                                                                                                               \
-            }                                                                                                                   \
-            for (int64_t f = 0; !whole && f < j->each_f; f++)                                                                   \
-                memcpy(out + f * plane, packed + f * t.places, (size_t)t.places * sizeof(T));                                   \
-        }                                                                                                                       \
-        free(stage);                                                                                                            \
-    }                                                                                                                           \
-    static void gl_convolve_by_images_chunk_##s(void *context, int64_t chunk) {                                                 \
-        gl_convolution *j = context;                                                                                            \
-        const int64_t pixels = j->pixels, plane = j->od * j->oh * j->ow, blocks = (j->each_c + j->channels - 1) / j->channels;  \
-        const int64_t all = j->n * j->groups * blocks, inside = j->d * j->h * j->w;                                             \
+        for (int64_t z = 0; z < t->planes; z++)                                                                                  \
+            for (int64_t i = 0; i < t->rows;) {                                                                                  \
+                const T *corner = x + (z * j->sd * t->tall + i * j->sh) * j->wide;                                               \
+                const int64_t rows = i + 4 <= t->rows ? 4 : 1;                                                                   \
+                if (rows == 4)                                                                                                   \
+                    gl_slide_rows_##s(j, t, corner, channels, filter, out, 4);                                                   \
+                else                                                                                                             \
+                    gl_slide_rows_##s(j, t, corner, channels, filter, out, 1);                                                   \
+                i += rows;                                                                                                       \
+                out += rows * j->ow;                                                                                             \
+            }                                                                                                                    \
+    }                                                                                                                            \
+    /* What one filter's pixels get from what comes to its places, likewise. */                                                  \
+    static void gl_slide_by_filter_##s(const gl_convolution *j, const gl_conv_tile *t, const T *x, int64_t channels, const T *g, \
+                                       T *sums) {                                                                                \
+        typedef T vector __attribute__((vector_size(8 * sizeof(T)), aligned(sizeof(T)), may_alias));                             \
+        typedef T half __attribute__((vector_size(4 * sizeof(T)), aligned(sizeof(T)), may_alias));                               \
+        const int64_t volume = t->deep * t->tall * j->wide, ow = j->ow;                                                          \
+        for (int64_t c = 0; c < channels; c++, x += volume)                                                                      \
+            for (int64_t r = 0; r < j->pixels; r++) {                                                                            \
+                const T *from = x + gl_pixel_offset(j, r, t->tall, j->wide), *given = g;                                         \
+                vector sum = {0};                                                                                                \
+                half more = {0};                                                                                                 \
+                T rest = 0;                                                                                                      \
+                for (int64_t z = 0; z < t->planes; z++, from += j->sd * t->tall * j->wide)                                       \
+                    for (int64_t i = 0; i < t->rows; i++, given += ow) {                                                         \
+                        const T *row = from + i * j->sh * j->wide;                                                               \
+                        int64_t k = 0;                                                                                           \
+                        for (; k + 8 <= ow; k += 8) sum += *(const vector *)(row + k) * *(const vector *)(given + k);            \
+                        for (; k + 4 <= ow; k += 4) more += *(const half *)(row + k) * *(const half *)(given + k);               \
+                        for (; k < ow; k++) rest += row[k] * given[k];                                                           \
+                    }                                                                                                            \
+                for (int64_t l = 0; l < 8; l++) rest += sum[l];                                                                  \
+                for (int64_t l = 0; l < 4; l++) rest += more[l];                                                                 \
+                *sums++ += rest;                                                                                                 \
+            }                                                                                                                    \
+    }                                                                                                                            \
+    static void gl_convolve_chunk_##s(void *context, int64_t chunk) {                                                            \
+        gl_convolution *j = context;                                                                                             \
+        const int64_t pixels = j->pixels, plane = j->od * j->oh * j->ow, all = j->n * j->groups * j->tiles;                      \
+        const int64_t image = gl_stage_size(j), size = gl_patches_size(j);                                                       \
+        const int whole = j->tiles == 1;                                                                                         \
+        T *stage = malloc((size_t)(image + size + (whole ? 0 : j->each_f * gl_places(j))) * sizeof(T));                          \
+        T *patches = stage + image, *packed = patches + size;                                                                    \
+        if (!stage) {                                                                                                            \
+            j->failed = 1;                                                                                                       \
+            return;                                                                                                              \
+        }                                                                                                                        \
+        for (int64_t unit = all * chunk / j->chunks; unit < all * (chunk + 1) / j->chunks; unit++) {                             \
+            const gl_conv_tile t = gl_conv_tile_at(j, unit % j->tiles);                                                          \
+            const int64_t n = unit / (j->tiles * j->groups), group = unit / j->tiles % j->groups;                                \
+            const T *filters = (const T *)j->right + group * j->each_f * j->each_c * pixels;                                     \
+            T *out = (T *)j->out + (n * j->f + group * j->each_f) * plane + t.first, *sums = whole ? out : packed;               \
+            for (int64_t c = 0; c < j->each_c; c += j->channels) {                                                               \
+                const int64_t channels = c + j->channels < j->each_c ? j->channels : j->each_c - c;                              \
+                const int64_t channel = n * j->c + group * j->each_c + c;                                                        \
+                gl_stage_##s(j, &t, (const T *)j->left + channel * j->d * j->h * j->w, channels, stage);                         \
+                if (j->slides)                                                                                                   \
+                    for (int64_t f = 0; f < j->each_f; f++)                                                                      \
+                        gl_slide_##s(j, &t, stage, channels, filters + f * j->each_c * pixels, sums + f * t.places);             \
+                else {                                                                                                           \
+                    gl_columns_##s(j, &t, stage, channels, patches);                                                             \
+                    gl_multiply_##s(j->rt, 0, j->each_f, t.places, channels * pixels, filters + c * pixels, j->each_c * pixels,  \
+                                    patches, t.places, c > 0, sums, t.places);                                                   \
+                }                                                                                                                \
+            }                                                                                                                    \
+            for (int64_t f = 0; !whole && f < j->each_f; f++)                                                                    \
+                memcpy(out + f * plane, packed + f * t.places, (size_t)t.places * sizeof(T));                                    \
+        }                                                                                                                        \
+        free(stage);                                                                                                             \
+    }                                                                                                                            \
+    static void gl_convolve_by_images_chunk_##s(void *context, int64_t chunk) {                                                  \
+        gl_convolution *j = context;                                                                                             \
+        const int64_t pixels = j->pixels, plane = j->od * j->oh * j->ow, blocks = (j->each_c + j->channels - 1) / j->channels;   \
+        const int64_t all = j->n * j->groups * blocks, inside = j->d * j->h * j->w;                                              \
         const int64_t deep = (j->od - 1) * j->sd + (j->kd - 1) * j->dd + 1, tall = (j->oh - 1) * j->sh + (j->kh - 1) * j->dh + 1;\
-        /* whether no place sees anything but the image */                                                                      \
-        const int direct = !j->pd && !j->ph && !j->pw && j->sw == 1 && deep <= j->d && tall <= j->h && j->wide <= j->w;         \
+        /* whether no place sees anything but the image */                                                                       \
+        const int direct = !j->pd && !j->ph && !j->pw && j->sw == 1 && deep <= j->d && tall <= j->h && j->wide <= j->w;          \
         const int64_t rows = direct ? j->h : tall, wide = direct ? j->w : j->wide, volume = direct ? inside : deep * tall * wide;\
-        const int64_t image = direct ? 0 : j->channels * volume, size = j->slides ? 0 : j->channels * pixels * gl_places(j);    \
-        T *stage = malloc((size_t)(image + size + j->each_f * gl_places(j)) * sizeof(T));                                       \
-        T *patches = stage + image, *packed = patches + size;                                                                   \
-        if (!stage) {                                                                                                           \
-            j->failed = 1;                                                                                                      \
-            return;                                                                                                             \
-        }                                                                                                                       \
-        for (int64_t unit = all * chunk / j->chunks; unit < all * (chunk + 1) / j->chunks; unit++) {                            \
-            const int64_t n = unit / (blocks * j->groups), group = unit / blocks % j->groups, c = unit % blocks * j->channels;  \
-            const int64_t channels = c + j->channels < j->each_c ? j->channels : j->each_c - c;                                 \
-            const T *filters = (const T *)j->right + (group * j->each_f * j->each_c + c) * pixels;                              \
-            T *out = (T *)j->out + (n * j->c + group * j->each_c + c) * inside, *sums = direct ? out : stage;                   \
-            memset(sums, 0, (size_t)(channels * volume) * sizeof(T));                                                           \
-            for (int64_t tile = 0; tile < j->tiles; tile++) {                                                                   \
-                const gl_conv_tile t = gl_conv_tile_at(j, tile);                                                                \
-                const T *g = (const T *)j->left + (n * j->f + group * j->each_f) * plane + t.first;                             \
-                T *corner = sums + (t.plane * j->sd * rows + t.row * j->sh) * wide;                                             \
-                if (!j->slides) {                                                                                               \
-                    g = gl_pack_##s(g, plane, packed, t.places, j->each_f);                                                     \
+        const int64_t image = direct ? 0 : j->channels * volume, size = j->slides ? 0 : j->channels * pixels * gl_places(j);     \
+        T *stage = malloc((size_t)(image + size + j->each_f * gl_places(j)) * sizeof(T));                                        \
+        T *patches = stage + image, *packed = patches + size;                                                                    \
+        if (!stage) {                                                                                                            \
+            j->failed = 1;                                                                                                       \
+            return;                                                                                                              \
+        }                                                                                                                        \
+        for (int64_t unit = all * chunk / j->chunks; unit < all * (chunk + 1) / j->chunks; unit++) {                             \
+            const int64_t n = unit / (blocks * j->groups), group = unit / blocks % j->groups, c = unit % blocks * j->channels;   \
+            const int64_t channels = c + j->channels < j->each_c ? j->channels : j->each_c - c;                                  \
+            const T *filters = (const T *)j->right + (group * j->each_f * j->each_c + c) * pixels;                               \
+            T *out = (T *)j->out + (n * j->c + group * j->each_c + c) * inside, *sums = direct ? out : stage;                    \
+            memset(sums, 0, (size_t)(channels * volume) * sizeof(T));                                                            \
+            for (int64_t tile = 0; tile < j->tiles; tile++) {                                                                    \
+                const gl_conv_tile t = gl_conv_tile_at(j, tile);                                                                 \
+                const T *g = (const T *)j->left + (n * j->f + group * j->each_f) * plane + t.first;                              \
+                T *corner = sums + (t.plane * j->sd * rows + t.row * j->sh) * wide;                                              \
+                if (!j->slides) {                                                                                                \
+                    g = gl_pack_##s(g, plane, packed, t.places, j->each_f);                                                      \
                     gl_multiply_##s(j->rt, 1, channels * pixels, t.places, j->each_f, filters, j->each_c * pixels, g, t.places, 0,\
-                                    patches, t.places);                                                                         \
-                    gl_add_columns_##s(j, &t, corner, volume, rows, wide, channels, patches);                                   \
-                    continue;                                                                                                   \
-                }                                                                                                               \
-                for (int64_t f = 0; f < j->each_f; f++)                                                                         \
-                    for (int64_t k = 0; k < channels * pixels; k++) {                                                           \
-                        T *to = corner + k / pixels * volume + gl_pixel_offset(j, k % pixels, rows, wide);                      \
-                        const T *from = g + f * plane, weight = filters[f * j->each_c * pixels + k];                            \
-                        for (int64_t z = 0; z < t.planes; z++, to += j->sd * rows * wide, from += t.rows * j->ow)               \
-                            gl_add_rows_##s(to, j->sh * wide, from, j->ow, t.rows, weight);                                     \
-                    }                                                                                                           \
-            }                                                                                                                   \
-            if (direct) continue;                                                                                               \
-            for (int64_t y = 0; y < channels * j->d * j->h; y++, out += j->w) {                                                 \
-                const int64_t row = y % j->h + j->ph, slice = y / j->h % j->d + j->pd;                                          \
-                if (row < tall && slice < deep)                                                                                 \
-                    gl_unstage_row_##s(j, stage + ((y / (j->d * j->h) * deep + slice) * tall + row) * wide, out);               \
-                else                                                                                                            \
-                    memset(out, 0, (size_t)j->w * sizeof(T));                                                                   \
-            }                                                                                                                   \
-        }                                                                                                                       \
-        free(stage);                                                                                                            \
-    }                                                                                                                           \
-    /* tiles of all images are cut into shares, whose sums are added at the end in their order */                               \
-    static void gl_convolve_by_filters_chunk_##s(void *context, int64_t share) {                                                \
-        gl_convolution *j = context;                                                                                            \
-        const int64_t pixels = j->pixels, plane = j->od * j->oh * j->ow, all = j->n * j->tiles, each = j->each_c * pixels;      \
-        const int64_t image = gl_stage_size(j), size = gl_patches_size(j);                                                      \
-        T *stage = malloc((size_t)(image + size + j->each_f * gl_places(j)) * sizeof(T));                                       \
-        T *patches = stage + image, *packed = patches + size, *sums = (T *)j->parts + share * j->f * each;                      \
-        if (!stage) {                                                                                                           \
-            j->failed = 1;                                                                                                      \
-            return;                                                                                                             \
-        }                                                                                                                       \
-        int more = 0;                                                                                                           \
-        if (j->slides) memset(sums, 0, (size_t)(j->f * each) * sizeof(T));                                                      \
-        for (int64_t unit = all * share / j->chunks; unit < all * (share + 1) / j->chunks; unit++, more = 1) {                  \
-            const gl_conv_tile t = gl_conv_tile_at(j, unit % j->tiles);                                                         \
-            const int64_t n = unit / j->tiles;                                                                                  \
-            for (int64_t group = 0; group < j->groups; group++) {                                                               \
-                const T *g = (const T *)j->right + (n * j->f + group * j->each_f) * plane + t.first;                            \
-                T *to = sums + group * j->each_f * each;                                                                        \
-                if (!j->slides) g = gl_pack_##s(g, plane, packed, t.places, j->each_f);                                         \
-                for (int64_t c = 0; c < j->each_c; c += j->channels) {                                                          \
-                    const int64_t channels = c + j->channels < j->each_c ? j->channels : j->each_c - c;                         \
-                    const int64_t channel = n * j->c + group * j->each_c + c;                                                   \
-                    gl_stage_##s(j, &t, (const T *)j->left + channel * j->d * j->h * j->w, channels, stage);                    \
-                    if (j->slides) {                                                                                            \
-                        for (int64_t f = 0; f < j->each_f; f++)                                                                 \
-                            gl_slide_by_filter_##s(j, &t, stage, channels, g + f * plane, to + f * each + c * pixels);          \
-                        continue;                                                                                               \
-                    }                                                                                                           \
-                    gl_columns_##s(j, &t, stage, channels, patches);                                                            \
-                    j->rt->gemm(0, 1, j->each_f, channels * pixels, t.places, 1, g, t.places, patches, t.places, more,          \
-                                to + c * pixels, each);                                                                         \
-                }                                                                                                               \
-            }                                                                                                                   \
-        }                                                                                                                       \
-        free(stage);                                                                                                            \
-    }                                                                                                                           \
-    static inline __attribute__((unused)) int gl_convolve_##s(                                                                  \
-        const gl_runtime *rt, const T *x, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {                                   \
-        gl_convolution j = {rt, x, filters, out, 0, GL_CONVOLUTION_NAMES};                                                      \
-        const int64_t terms = c / groups * kd * kh * kw, places = n * f * od * oh * ow;                                         \
-        if (gl_convolution_is_empty(out, places, terms, sizeof(T))) return 0;                                                   \
-        gl_convolution_tiles(&j);                                                                                               \
-        j.chunks = gl_chunks(n * groups * j.tiles, places * terms / 4);                                                         \
-        rt->parallel(gl_convolve_chunk_##s, &j, j.chunks);                                                                      \
-        return j.failed != 0;                                                                                                   \
-    }                                                                                                                           \
-    static inline __attribute__((unused)) int gl_convolve_by_images_##s(                                                        \
-        const gl_runtime *rt, const T *g, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {                                   \
-        gl_convolution j = {rt, g, filters, out, 0, GL_CONVOLUTION_NAMES};                                                      \
-        const int64_t terms = f / groups * kd * kh * kw * od * oh * ow;                                                         \
-        if (gl_convolution_is_empty(out, n * c * d * h * w, terms, sizeof(T))) return 0;                                        \
-        gl_convolution_tiles(&j);                                                                                               \
-        j.chunks = gl_chunks(n * groups * ((j.each_c + j.channels - 1) / j.channels), n * c * terms / 4);                       \
-        rt->parallel(gl_convolve_by_images_chunk_##s, &j, j.chunks);                                                            \
-        return j.failed != 0;                                                                                                   \
-    }                                                                                                                           \
-    static inline __attribute__((unused)) int gl_convolve_by_filters_##s(                                                       \
-        const gl_runtime *rt, const T *x, const T *g, T *out, GL_CONVOLUTION_LENGTHS) {                                         \
-        gl_convolution j = {rt, x, g, out, 0, GL_CONVOLUTION_NAMES};                                                            \
-        const int64_t size = f * (c / groups) * kd * kh * kw, terms = n * od * oh * ow;                                         \
-        if (gl_convolution_is_empty(out, size, terms, sizeof(T))) return 0;                                                     \
-        gl_convolution_tiles(&j);                                                                                               \
-        const int64_t units = n * j.tiles;                                                                                      \
-        j.chunks = gl_chunks(units < 8 ? units : 8, terms * size / 4);                                                          \
-        T *parts = malloc((size_t)(j.chunks * size) * sizeof(T));                                                               \
-        if (!parts) return 1;                                                                                                   \
-        j.parts = parts;                                                                                                        \
-        rt->parallel(gl_convolve_by_filters_chunk_##s, &j, j.chunks);                                                           \
-        for (int64_t k = 0; k < size; k++) {                                                                                    \
-            T sum = parts[k];                                                                                                   \
-            for (int64_t share = 1; share < j.chunks; share++) sum += parts[share * size + k];                                  \
-            out[k] = sum;                                                                                                       \
-        }                                                                                                                       \
-        free(parts);                                                                                                            \
-        return j.failed != 0;                                                                                                   \
+                                    patches, t.places);                                                                          \
+                    gl_add_columns_##s(j, &t, corner, volume, rows, wide, channels, patches);                                    \
+                    continue;                                                                                                    \
+                }                                                                                                                \
+                for (int64_t f = 0; f < j->each_f; f++)                                                                          \
+                    for (int64_t k = 0; k < channels * pixels; k++) {                                                            \
+                        T *to = corner + k / pixels * volume + gl_pixel_offset(j, k % pixels, rows, wide);                       \
+                        const T *from = g + f * plane, weight = filters[f * j->each_c * pixels + k];                             \
+                        for (int64_t z = 0; z < t.planes; z++, to += j->sd * rows * wide, from += t.rows * j->ow)                \
+                            gl_add_rows_##s(to, j->sh * wide, from, j->ow, t.rows, weight);                                      \
+                    }                                                                                                            \
+            }                                                                                                                    \
+            if (direct) continue;                                                                                                \
+            for (int64_t y = 0; y < channels * j->d * j->h; y++, out += j->w) {                                                  \
+                const int64_t row = y % j->h + j->ph, slice = y / j->h % j->d + j->pd;                                           \
+                if (row < tall && slice < deep)                                                                                  \
+                    gl_unstage_row_##s(j, stage + ((y / (j->d * j->h) * deep + slice) * tall + row) * wide, out);                \
+                else                                                                                                             \
+                    memset(out, 0, (size_t)j->w * sizeof(T));                                                                    \
+            }                                                                                                                    \
+        }                                                                                                                        \
+        free(stage);                                                                                                             \
+    }                                                                                                                            \
+    /* tiles of all images are cut into shares, whose sums are added at the end in their order */                                \
+    static void gl_convolve_by_filters_chunk_##s(void *context, int64_t share) {                                                 \
+        gl_convolution *j = context;                                                                                             \
+        const int64_t pixels = j->pixels, plane = j->od * j->oh * j->ow, all = j->n * j->tiles, each = j->each_c * pixels;       \
+        const int64_t image = gl_stage_size(j), size = gl_patches_size(j);                                                       \
+        T *stage = malloc((size_t)(image + size + j->each_f * gl_places(j)) * sizeof(T));                                        \
+        T *patches = stage + image, *packed = patches + size, *sums = (T *)j->parts + share * j->f * each;                       \
+        if (!stage) {                                                                                                            \
+            j->failed = 1;                                                                                                       \
+            return;                                                                                                              \
+        }                                                                                                                        \
+        int more = 0;                                                                                                            \
+        if (j->slides) memset(sums, 0, (size_t)(j->f * each) * sizeof(T));                                                       \
+        for (int64_t unit = all * share / j->chunks; unit < all * (share + 1) / j->chunks; unit++, more = 1) {                   \
+            const gl_conv_tile t = gl_conv_tile_at(j, unit % j->tiles);                                                          \
+            const int64_t n = unit / j->tiles;                                                                                   \
+            for (int64_t group = 0; group < j->groups; group++) {                                                                \
+                const T *g = (const T *)j->right + (n * j->f + group * j->each_f) * plane + t.first;                             \
+                T *to = sums + group * j->each_f * each;                                                                         \
+                if (!j->slides) g = gl_pack_##s(g, plane, packed, t.places, j->each_f);                                          \
+                for (int64_t c = 0; c < j->each_c; c += j->channels) {                                                           \
+                    const int64_t channels = c + j->channels < j->each_c ? j->channels : j->each_c - c;                          \
+                    const int64_t channel = n * j->c + group * j->each_c + c;                                                    \
+                    gl_stage_##s(j, &t, (const T *)j->left + channel * j->d * j->h * j->w, channels, stage);                     \
+                    if (j->slides) {                                                                                             \
+                        for (int64_t f = 0; f < j->each_f; f++)                                                                  \
+                            gl_slide_by_filter_##s(j, &t, stage, channels, g + f * plane, to + f * each + c * pixels);           \
+                        continue;                                                                                                \
+                    }                                                                                                            \
+                    gl_columns_##s(j, &t, stage, channels, patches);                                                             \
+                    j->rt->gemm(0, 1, j->each_f, channels * pixels, t.places, 1, g, t.places, patches, t.places, more,           \
+                                to + c * pixels, each);                                                                          \
+                }                                                                                                                \
+            }                                                                                                                    \
+        }                                                                                                                        \
+        free(stage);                                                                                                             \
+    }                                                                                                                            \
+    static inline __attribute__((unused)) int gl_convolve_##s(                                                                   \
+        const gl_runtime *rt, const T *x, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {                                    \
+        gl_convolution j = {rt, x, filters, out, 0, GL_CONVOLUTION_NAMES};                                                       \
+        const int64_t terms = c / groups * kd * kh * kw, places = n * f * od * oh * ow;                                          \
+        if (gl_convolution_is_empty(out, places, terms, sizeof(T))) return 0;                                                    \
+        gl_convolution_tiles(&j);                                                                                                \
+        j.chunks = gl_chunks(n * groups * j.tiles, places * terms / 4);                                                          \
+        rt->parallel(gl_convolve_chunk_##s, &j, j.chunks);                                                                       \
+        return j.failed != 0;                                                                                                    \
+    }                                                                                                                            \
+    static inline __attribute__((unused)) int gl_convolve_by_images_##s(                                                         \
+        const gl_runtime *rt, const T *g, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {                                    \
+        gl_convolution j = {rt, g, filters, out, 0, GL_CONVOLUTION_NAMES};                                                       \
+        const int64_t terms = f / groups * kd * kh * kw * od * oh * ow;                                                          \
+        if (gl_convolution_is_empty(out, n * c * d * h * w, terms, sizeof(T))) return 0;                                         \
+        gl_convolution_tiles(&j);                                                                                                \
+        j.chunks = gl_chunks(n * groups * ((j.each_c + j.channels - 1) / j.channels), n * c * terms / 4);                        \
+        rt->parallel(gl_convolve_by_images_chunk_##s, &j, j.chunks);                                                             \
+        return j.failed != 0;                                                                                                    \
+    }                                                                                                                            \
+    static inline __attribute__((unused)) int gl_convolve_by_filters_##s(                                                        \
+        const gl_runtime *rt, const T *x, const T *g, T *out, GL_CONVOLUTION_LENGTHS) {                                          \
+        gl_convolution j = {rt, x, g, out, 0, GL_CONVOLUTION_NAMES};                                                             \
+        const int64_t size = f * (c / groups) * kd * kh * kw, terms = n * od * oh * ow;                                          \
+        if (gl_convolution_is_empty(out, size, terms, sizeof(T))) return 0;                                                      \
+        gl_convolution_tiles(&j);                                                                                                \
+        const int64_t units = n * j.tiles;                                                                                       \
+        j.chunks = gl_chunks(units < 8 ? units : 8, terms * size / 4);                                                           \
+        T *parts = malloc((size_t)(j.chunks * size) * sizeof(T));                                                                \
+        if (!parts) return 1;                                                                                                    \
+        j.parts = parts;                                                                                                         \
+        rt->parallel(gl_convolve_by_filters_chunk_##s, &j, j.chunks);                                                            \
+        for (int64_t k = 0; k < size; k++) {                                                                                     \
+            T sum = parts[k];                                                                                                    \
+            for (int64_t share = 1; share < j.chunks; share++) sum += parts[share * size + k];                                   \
+            out[k] = sum;                                                                                                        \
+        }                                                                                                                        \
+        free(parts);                                                                                                             \
+        return j.failed != 0;                                                                                                    \
     }
 
 GL_CONVOLUTION(f32, float, sgemm)
