@@ -99,10 +99,11 @@ class Shared(Variable):
         # the update leads back here: it is named by its place, which is looked up when all is restored
         update = self.default_update
         place = update if update is None or update.owner is None else place_of(update)
-        return _restore_shared, (self.data, self.type, self.name, self.origin), place
+        return _restore_shared, (self.data, self.type, self.name, self.origin), (place, self.__dict__)
 
-    def __setstate__(self, place: Variable | tuple) -> None:
-        self._default_update = place
+    def __setstate__(self, state: tuple[Variable | tuple | None, dict[str, Any]]) -> None:
+        self._default_update, attributes = state
+        self.__dict__.update(attributes)
 
 
 class Resident(Shared):
@@ -152,7 +153,7 @@ class Resident(Shared):
             return self._mirror().copy()
 
     def __reduce__(self) -> tuple:
-        return _restore_shared, (self._mirror(), self.type, self.name, self.origin)
+        return _restore_shared, (self._mirror(), self.type, self.name, self.origin), (None, self.__dict__)
 
 
 class Sized(Shared):

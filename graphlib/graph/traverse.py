@@ -65,7 +65,8 @@ def graph_inputs(outputs: Iterable[Variable], stop_at: Collection[Variable] = ()
 def clone(outputs: Any, replace: Mapping[Variable, Variable] | None = None) -> Any:
     """Copies of ``outputs`` (a list, or one variable) with the keys of ``replace`` exchanged for its values.
 
-    All are exchanged at once.  Parts of the graph that no replacement reaches are shared, not copied.
+    All are exchanged at once.  Parts of the graph that no replacement reaches are shared, not copied.  Copies
+    have the names, origins and attributes of what they are copies of.
     """
     if isinstance(outputs, Variable):
         return clone([outputs], replace)[0]
@@ -73,7 +74,9 @@ def clone(outputs: Any, replace: Mapping[Variable, Variable] | None = None) -> A
     memo: dict[Variable, Variable] = dict(replace or {})
     for node in toposort(outputs, stop_at=memo.keys()):
         if any(v in memo for v in node.inputs):
-            rebuild(node, [memo.get(v, v) for v in node.inputs], memo)
+            copy = rebuild(node, [memo.get(v, v) for v in node.inputs], memo)
+            for old, new in zip(node.outputs, copy.outputs, strict=True):
+                new.__dict__.update(old.__dict__)
     return [memo.get(v, v) for v in outputs]
 
 

@@ -80,10 +80,10 @@ class Variable:
     """A symbolic tensor: an input, or output number ``index`` of the node ``owner``.
 
     ``==`` is identity and a variable is hashable and true, so it can be a key and ``if W:`` means "is there a
-    W".
+    W".  A program may keep attributes of its own on it; they go along into copies, clones and pickles.
     """
 
-    __slots__ = ("__weakref__", "_evaluators", "index", "name", "origin", "owner", "type")
+    __slots__ = ("__dict__", "__weakref__", "_evaluators", "index", "name", "origin", "owner", "type")
 
     # numpy arrays leave `array + variable` to the variable; more is in graphlib/tensor/numpy_functions.py
     __array_priority__ = 1000
@@ -156,7 +156,7 @@ class Variable:
 
     def __reduce__(self) -> tuple:
         if self.owner is None:
-            return _restore_leaf, (type(self), self.type, self.name, self.origin)
+            return _restore_leaf, (type(self), self.type, self.name, self.origin), self.__dict__ or None
         place = place_of(self)
         return _restore_output, (_before(place[0]), *place)
 
@@ -173,10 +173,11 @@ def newest() -> int:
 class Apply:
     """A node: ``op`` applied to ``inputs`` gives ``outputs``.
 
-    ``serial`` counts nodes in the order in which they are made.
+    ``serial`` counts nodes in the order in which they are made.  A program may keep attributes of its own
+    on a node, too.
     """
 
-    __slots__ = ("__weakref__", "_record", "inputs", "op", "outputs", "serial")
+    __slots__ = ("__dict__", "__weakref__", "_record", "inputs", "op", "outputs", "serial")
 
     def __init__(
         self, op: Any, inputs: Sequence[Variable], types: Iterable[TensorType], origin: Origin | None = None
@@ -219,7 +220,7 @@ class Constant(Variable):
         return repr(self.data.item()) if self.data.size == 1 else f"constant{self.data.shape}"
 
     def __reduce__(self) -> tuple:
-        return Constant, (self.data, self.name, None, self.origin)
+        return Constant, (self.data, self.name, None, self.origin), self.__dict__ or None
 
 
 # Pickling.  Pickle recurses into what an object refers to, which a chain of 10,000 nodes does not survive.
@@ -233,14 +234,29 @@ class Constant(Variable):
 
 
 class _Record:
-    """Nodes, or the rows to make them of; ``needs`` are the records that hold inputs of its nodes."""
+    """Nodes, or the rows to make them of; ``needs`` are the records that hold inputs of its nodes.
+
+    ``promised`` are the variables that something led to before their rows were there.
+    """
 
     def __init__(self) -> None:
+        self.promised: dict[tuple[int, int], Variable] = {}
         self.nodes: list[Apply] = []
         self.rows: list | None = None
         self.needs: dict[_Record, None] = {}
 
-    def __getstate__(self) -> list:
+    def __reduce__(self) -> tuple:
+        # Rows as the items of a list, attributes as those of a dictionary: they are restored in this order,
+        # and an attribute may lead back to a variable of this record.  So may those of inputs, inside rows.
+        attributes = (
+            ((position, v.index), v.__dict__)
+            for position, node in enumerate(self.built())
+            for v in node.outputs
+            if v.__dict__
+        )
+        return _Record, (), None, iter(self._as_rows()), attributes
+
+    def _as_rows(self) -> list[tuple]:
         position = {id(node): i for i, node in enumerate(self.built())}
         rows = []
         for node in self.nodes:
@@ -253,13 +269,15 @@ class _Record:
             rows.append((node.op, inputs, [(v.type, v.name, v.origin) for v in node.outputs]))
         return rows
 
-    def __setstate__(self, rows: list) -> None:
-        # the records that the rows refer to may not be there yet
-        self.__init__()
-        self.rows = rows
-        self.needs = {
-            v[0]: None for _, inputs, _ in rows for v in inputs if isinstance(v, tuple) and len(v) == 3
-        }
+    def append(self, row: tuple) -> None:
+        """Restores a row; the records that it refers to may not be there yet."""
+        if self.rows is None:
+            self.rows = []
+        self.rows.append(row)
+        self.needs.update((v[0], None) for v in row[1] if isinstance(v, tuple) and len(v) == 3)
+
+    def __setitem__(self, place: tuple[int, int], attributes: dict[str, Any]) -> None:
+        output_at(self, *place).__dict__.update(attributes)
 
     def built(self) -> list[Apply]:
         """The nodes, made first where they are still rows."""
@@ -268,8 +286,11 @@ class _Record:
             for op, inputs, outputs in rows:
                 variables = [v if isinstance(v, Variable) else _output(record, *v) for v in inputs]
                 node = Apply(op, variables, [t for t, _, _ in outputs], origin=Origin(("", 0)))
-                for variable, (_, name, origin) in zip(node.outputs, outputs, strict=True):
-                    variable.name, variable.origin = name, origin
+                if record.promised:
+                    place = len(record.nodes)
+                    node.outputs = tuple(record.promised.pop((place, v.index), v) for v in node.outputs)
+                for i, (variable, (type, name, origin)) in enumerate(zip(node.outputs, outputs, strict=True)):
+                    Variable.__init__(variable, type, node, i, name, origin)
                 node._record = (record, len(record.nodes))
                 record.nodes.append(node)
         return self.nodes
@@ -318,6 +339,8 @@ def place_of(variable: Variable) -> tuple[_Record, int, int]:
 
 def output_at(record: _Record, position: int, index: int) -> Variable:
     """The variable of which ``place_of`` is the place."""
+    if position >= len(record.nodes) + len(record.rows or ()):
+        return record.promised.setdefault((position, index), Variable.__new__(Variable))
     return record.built()[position].outputs[index]
 
 

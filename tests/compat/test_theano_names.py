@@ -103,17 +103,6 @@ def test_monitor_mode_says_what_to_do(theano):
 # graphs
 
 
-def test_walking_a_graph(theano, graph):
-    x, w, y = graph
-    walk = theano.gof.graph
-    assert set(walk.inputs([y])) == {x, w}
-    assert [v.name for v in walk.variables([x, w], [y])[:2]] == ["x", "w"]
-    assert walk.ancestors([y])[-1] is y
-    assert walk.io_toposort([x, w], [y])[-1] is y.owner
-    assert walk.io_toposort([y.owner.inputs[0]], [y]) == [y.owner]
-    assert isinstance(x, theano.gof.Variable) and isinstance(y.owner, theano.gof.Apply)
-
-
 def test_the_compiled_graph(theano, T, graph):
     """What the classic check "does it run on the GPU" looks at."""
     x, _, y = graph
@@ -167,6 +156,25 @@ def test_notes_on_a_variable(theano, T, graph):
     x.tag.test_value = x_value
     assert y.tag.test_value == 4.0 and (w + 1).tag.test_value.tolist() == [[2, 2], [2, 2]]
     assert T.constant(3).tag.test_value == 3
+    y.owner.tag.where = "here"
+    assert y.owner.tag.where == "here" and dir(y.tag) == ["meaning"]
+    del y.tag.meaning
+    assert not hasattr(y.tag, "meaning")
+
+
+def test_attributes_of_a_programs_own(theano, T, graph):
+    """As Keras keeps them: they go along into clones and copies, tags too."""
+    x, w, y = graph
+    x._keras_shape, y._history, y.tag.meaning, w.role = (None, 2), [x], "a sum", "weight"
+    other = theano.clone(y, replace={x: T.matrix("z")})
+    assert other is not y and other._history == [x] and other.tag.meaning == "a sum"
+    fresh = x.clone()
+    assert fresh is not x and fresh._keras_shape == (None, 2) and fresh.type == x.type
+    fresh.tag = y.tag
+    assert fresh.tag.meaning == "a sum" and not hasattr(x.tag, "meaning")
+    twin, weight = copy.deepcopy((y, w))
+    assert twin.tag.meaning == "a sum" and twin._history[0]._keras_shape == (None, 2)
+    assert weight.role == "weight" and weight in theano.gof.graph.inputs([twin])
 
 
 def test_types(theano, T):

@@ -159,6 +159,24 @@ def test_leaves(copied):
 
 
 @every_copy
+def test_attributes_of_a_programs_own_and_what_they_lead_to(copied):
+    """An attribute may lead back to its variable, and forward to what is computed of it."""
+    x, s = T.vector("x"), graphlib.shared(1.0, "s")
+    middle = x * s
+    end = T.exp(middle)
+    x.layer, s.layer, middle.layer, end.layer = ({"name": n, "out": end, "in": x} for n in "xsme")
+    (end2,) = copied([end])
+    (middle2,) = end2.owner.inputs
+    x2, s2 = middle2.owner.inputs
+    for v, name in ((x2, "x"), (s2, "s"), (middle2, "m"), (end2, "e")):
+        assert v.layer["name"] == name and v.layer["out"] is end2 and v.layer["in"] is x2
+    assert x2 is not x
+    constant = T.constant(2.0)
+    constant.note = "alone"
+    assert copied(constant).note == "alone"
+
+
+@every_copy
 def test_several_outputs_of_one_node_and_of_one_variable_twice(copied):
     x = T.vector("x")
     values, places = T.sort(x), T.argsort(x)

@@ -3,49 +3,17 @@
 from __future__ import annotations
 
 import sys
-import weakref
 from typing import Any, TextIO
 
 import numpy as np
 
 from ...compile.function import Function
-from ...graph import Apply, Constant, Shared, Variable, graph_inputs, toposort
+from ...graph import Apply, Shared, Variable, toposort
 from ...ops.index import index
 from ...ops.random import Draw
 from ...profile import Profile
+from .tags import tag
 from .tensor import pow
-
-_tags: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
-
-
-class Tag:
-    """A program's own notes on a variable, ``x.tag.anything = ...``.
-
-    ``tag.test_value`` of what is computed is computed when it is asked for, from the test values of the
-    inputs.
-    """
-
-    def __init__(self, variable: Variable) -> None:
-        self.__dict__["_variable"] = weakref.ref(variable)
-
-    def __getattr__(self, name: str) -> Any:
-        variable = self.__dict__["_variable"]()
-        if name != "test_value":
-            raise AttributeError(f"{variable}.tag has no {name}")
-        if isinstance(variable, Shared):
-            return variable.get_value(borrow=True)
-        if isinstance(variable, Constant):
-            return variable.data
-        if variable.owner is None:
-            raise AttributeError(f"{variable} has no test value; assign {variable}.tag.test_value")
-        leaves = [v for v in graph_inputs([variable]) if not isinstance(v, Shared)]
-        return variable.eval({v: _tag(v).test_value for v in leaves})
-
-
-def _tag(variable: Variable) -> Tag:
-    if variable not in _tags:
-        _tags[variable] = Tag(variable)
-    return _tags[variable]
 
 
 class Generator:
@@ -128,12 +96,20 @@ def _item(variable: Variable, key: Any) -> Variable:
     return index(variable, tuple(key) if several else key)
 
 
+def _clone(self: Variable) -> Variable:
+    """A variable like this one, with its name and attributes, that nothing computes."""
+    copy = self.type(self.name)
+    copy.__dict__.update(self.__dict__)
+    return copy
+
+
 def install() -> None:
     """Give graphlib's variables and functions these attributes."""
     Profile.summary = _summary
     Variable.__pow__ = lambda self, other: pow(self, other)
     Variable.__rpow__ = lambda self, other: pow(other, self)
     Variable.__getitem__ = _item
-    Variable.tag = property(_tag)
+    Variable.tag = Apply.tag = tag
+    Variable.clone = _clone
     Variable.rng = property(_rng)
     Function.maker = property(Maker)

@@ -1,51 +1,17 @@
-"""``theano.gof``: walking a graph, and what a program's own operations get told."""
+"""``theano.gof``: its classes, its walks, and what a program's own operations get told."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import Any, NoReturn
 
-from ...graph import Apply, Constant, Shared, Variable, toposort
-from ...graph import ancestors as _ancestors
+from ...graph import Apply, Constant, Shared, Variable
+from . import walks
+from .walks import *  # noqa: F403
 
-__all__ = [
-    "Apply",
-    "Constant",
-    "Op",
-    "SharedVariable",
-    "Variable",
-    "ancestors",
-    "as_op",
-    "inputs",
-    "io_toposort",
-    "list_of_nodes",
-    "variables",
-]
+__all__ = ["Apply", "Constant", "Op", "SharedVariable", "Variable", "as_op", *walks.__all__]
 
 SharedVariable = Shared
-
-
-def inputs(variable_list: Iterable[Variable], blockers: Iterable[Variable] = ()) -> list[Variable]:
-    """The variables without owner that a graph starts from, constants and shared variables too."""
-    return [v for v in _ancestors(variable_list, tuple(blockers or ())) if v.owner is None]
-
-
-def ancestors(variable_list: Iterable[Variable], blockers: Iterable[Variable] = ()) -> list[Variable]:
-    """All variables that a graph needs, itself included."""
-    return _ancestors(variable_list, tuple(blockers or ()))
-
-
-def variables(i: Sequence[Variable], o: Iterable[Variable]) -> list[Variable]:
-    """All variables from ``i`` to ``o``, both included."""
-    return list(dict.fromkeys([*i, *_ancestors(o, tuple(i))]))
-
-
-def io_toposort(i: Sequence[Variable], o: Iterable[Variable]) -> list[Apply]:
-    """The nodes from ``i`` to ``o``, each after those it needs."""
-    return toposort(o, tuple(i))
-
-
-list_of_nodes = io_toposort
 
 
 def _no_own_operation(name: str) -> NoReturn:
