@@ -90,6 +90,13 @@ def test_what_is_not_supported_is_refused_by_name():
     assert graphlib.shared(np.zeros(3), dtype="float32", allow_downcast=True).dtype == "float32"
 
 
+def test_a_copy_is_another_variable_with_a_name():
+    x = T.vector("x")
+    y = x.copy(name="y")
+    assert y is not x and y.name == "y" and x.copy().name is None and x.name == "x"
+    assert graphlib.function([x], y)([1, 2]).tolist() == [1, 2]
+
+
 def test_tile_has_the_dimensions_that_are_asked_for():
     x = np.arange(3.0)
     assert T.tile(x, 2, ndim=3).eval().tolist() == np.tile(x, (1, 1, 2)).tolist()

@@ -26,9 +26,11 @@ from .shape import (
     dimshuffle,
     flatten,
     reshape,
+    shape_argument,
     shape_i,
     shape_of,
     shape_padleft,
+    specify_shape,
 )
 from .shape_rules import Known, Length, Lowered, Shapes, known_shape
 
@@ -471,10 +473,14 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
 def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
     """``x`` side by side ``reps`` times along each axis, as numpy.tile; of ``ndim`` dimensions at least.
 
+    reps: a number or several, or a vector of them, whose length is known, or is ``ndim``.
+
     Errors: ShapeError for a number below 0, while the graph is built or at the call.
     """
     x = as_variable(x)
-    reps = list(reps) if isinstance(reps, (tuple, list)) else [reps]
+    if isinstance(reps, Variable) and reps.type.shape == (None,) and ndim is not None:
+        reps = specify_shape(reps, (ndim,))
+    reps = shape_argument(reps)
     reps = [1] * ((ndim or 0) - len(reps)) + reps
     reps = [1] * (x.ndim - len(reps)) + reps
     x = shape_padleft(x, len(reps) - x.ndim)

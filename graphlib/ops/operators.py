@@ -87,6 +87,13 @@ def _length(self: Variable) -> int:
     raise TypeError(f"the length of {self.describe()} is symbolic: use x.shape[0]")
 
 
+def copy(x: Variable, name: str | None = None) -> Variable:
+    """A variable of the same value, called ``name``."""
+    result = ew.identity(x)
+    result.name = name
+    return result
+
+
 def _no_number(kind: str) -> Any:
     def convert(self: Variable) -> Any:
         raise TypeError(
@@ -140,7 +147,7 @@ _METHODS = {
     "nonzero": nonzero,
     "clip": ew.clip,
     "round": lambda self, mode="half_to_even": tensor_round(self, mode),
-    "copy": ew.identity,
+    "copy": copy,
     "conj": ew.identity,
     "fill": create.full_like,
     "zeros_like": create.zeros_like,

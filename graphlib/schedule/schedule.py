@@ -473,6 +473,9 @@ def reads_in_place(writer: Step, shared: Shared, v: Variable, low: Lowering) -> 
                 or value.kind is not None
             ):
                 return False
+            if low.shape(shared)[1:] != low.shape(v)[1:]:
+                # the same element, but where each lies is said by lengths that only a check compares
+                return False
     return True
 
 

@@ -431,6 +431,7 @@ def test_repeat_tile_diag_and_triangles(mode):
         "repeat flat": (x.repeat(2), lambda a, b, k: np.repeat(a, 2)),
         "repeat symbolic": (T.extra_ops.repeat(x, n, axis=0), lambda a, b, k: np.repeat(a, k, axis=0)),
         "tile": (T.tile(x, (2, 3)), lambda a, b, k: np.tile(a, (2, 3))),
+        "tile by a vector": (T.tile(x, T.stack([1, n]), ndim=2), lambda a, b, k: np.tile(a, (1, k))),
         "tile more axes": (T.tile(v, (2, n)), lambda a, b, k: np.tile(b, (2, k))),
         "eye": (T.eye(n, 4, 1), lambda a, b, k: np.eye(k, 4, 1, dtype="float32")),
         "eye below": (T.eye(3, k=-1), lambda a, b, k: np.eye(3, k=-1, dtype="float32")),

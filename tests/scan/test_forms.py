@@ -673,3 +673,23 @@ def test_a_step_that_convolves_its_state(mode):
     got = compiled(mode, [x, state, w], [positive, states])(a, array(4, 2, 3, 3, seed=1), filters)
     close(got[0], np.maximum(wanted, 0))
     close(got[1], np.array(wanted))
+
+
+def test_a_state_as_large_as_what_is_left_of_a_convolved_row(mode):
+    """The lengths of the state and of the sum are the same by a check at the call, not by name."""
+    x, state, w = T.ftensor5("x"), T.ftensor4("state"), T.ftensor4("w", shape=(2, 2, 2, 2))
+    out, _ = graphlib.scan(
+        lambda row, before: T.nnet.conv2d(row, w) + before * 0.5, sequences=x, outputs_info=state
+    )
+    a, h, filters = array(3, 1, 2, 4, 5), array(1, 2, 3, 4, seed=1), array(2, 2, 2, 2, seed=2)
+    f = compiled(mode, [x, state, w], out)
+    wanted = h
+    for row in a:
+        wanted = wanted * 0.5 + sum(
+            np.einsum("nchw,fc->nfhw", row[:, :, i : i + 3, j : j + 4], filters[:, :, 1 - i, 1 - j])
+            for i in range(2)
+            for j in range(2)
+        )
+    close(f(a, h, filters)[-1], wanted)
+    with pytest.raises(graphlib.errors.ShapeError):
+        f(a, h[:, :, 1:], filters)

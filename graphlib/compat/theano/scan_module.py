@@ -7,7 +7,8 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ... import control
+from ... import map as _map
+from ... import scan as _scan
 from ...graph import Shared, Variable, graph_inputs
 from ...graph.substitution import clone as _clone
 from ...ops.unbroadcast import unbroadcast
@@ -27,8 +28,8 @@ def _of_steps_unknown(loop: Callable) -> Callable:
     return looped
 
 
-scan = _of_steps_unknown(control.scan)
-map = _of_steps_unknown(control.map)
+scan = _of_steps_unknown(_scan)
+map = _of_steps_unknown(_map)
 
 
 def clone(
