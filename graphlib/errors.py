@@ -1,7 +1,9 @@
 """The exceptions that graphlib raises at its users, and how a message points at the user's own line.  Imports
-nothing."""
+nothing but, for ``LinAlgError``, NumPy when it is first asked for."""
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class GraphError(Exception):
@@ -67,3 +69,18 @@ class ScheduleError(GraphError, RuntimeError):
 
 class DeviceError(GraphError, RuntimeError):
     """A device that was asked for does not work here; the message says what is missing and how to get it."""
+
+
+def __getattr__(name: str) -> Any:
+    """``LinAlgError``, which is NumPy's own, too."""
+    if name != "LinAlgError":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from numpy.linalg import LinAlgError as numpys
+
+    class LinAlgError(DomainError, numpys):
+        """A matrix that has no such inverse, factors or eigenvalues: it is singular, not positive definite or
+        not finite."""
+
+    LinAlgError.__module__, LinAlgError.__qualname__ = __name__, "LinAlgError"
+    globals()["LinAlgError"] = LinAlgError
+    return LinAlgError

@@ -2,10 +2,10 @@
 test it on.
 
 ``op`` says what an operation is and holds the registry; ``elementwise``, ``reduce``, ``shape``, ``create``,
-``join``, ``index``, ``write``, ``linalg``, ``along_axis``, ``convolution``, ``patches``, ``pool``,
-``random``, ``scan``, ``valid``, ``barriers`` and ``unbroadcast`` hold the operations, ``nnet``,
-``conv_functions``, ``unshared`` and ``pool_functions`` what is composed of them, ``operators`` what
-variables get.
+``join``, ``index``, ``write``, ``linalg``, ``factorizations``, ``matrices``, ``fourier``, ``along_axis``,
+``convolution``, ``patches``, ``pool``, ``random``, ``scan``, ``valid``, ``barriers`` and ``unbroadcast`` hold
+the operations, ``nnet``, ``conv_functions``, ``unshared`` and ``pool_functions`` what is composed of them,
+``operators`` what variables get.
 """
 
 from . import (
@@ -15,9 +15,11 @@ from . import (
     convolution,
     create,
     elementwise,
+    fourier,
     index,
     join,
     linalg,
+    matrices,
     nnet,
     operators,
     patches,
@@ -46,9 +48,11 @@ __all__ = [
     "convolution",
     "create",
     "elementwise",
+    "fourier",
     "index",
     "join",
     "linalg",
+    "matrices",
     "nnet",
     "patches",
     "pool",

@@ -3,8 +3,8 @@ gradients."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -54,6 +54,46 @@ class GradientBarrier(Op):
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
         return Pull(operands[0].shape, operands[0].at)
+
+
+class OwnGradient(Op):
+    """Its first input, computed of the others by operations that are not differentiated: its gradient goes to
+    those, by the function that ``rule`` names in ``RULES``.
+
+    A rule gets the output, its gradient and the inputs but the first, then the settings, and gives the
+    gradient of each of these inputs.
+    """
+
+    view = True
+    RULES: ClassVar[dict[str, Callable[..., Sequence[Variable | None]]]] = {}
+
+    def __init__(self, rule: str, *settings: Any) -> None:
+        self.rule = rule
+        self.settings = settings
+
+    def parameters(self) -> tuple:
+        return (self.rule, *self.settings)
+
+    shape_rule = same_shape
+
+    def infer(self, x: Variable, *of: Variable) -> list[TensorType]:
+        return [x.type]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        rule = self.RULES[self.rule]
+        return [None, *rule(node.outputs[0], grads[0], *node.inputs[1:], *self.settings)]
+
+    def reference(self, node: Apply, x: np.ndarray, *of: np.ndarray) -> np.ndarray:
+        return x
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
+        return Pull(operands[0].shape, operands[0].at)
+
+
+def gradient_rule(rule: Callable) -> Callable:
+    """Decorates a function: the rule of ``OwnGradient`` by its name."""
+    OwnGradient.RULES[rule.__name__] = rule
+    return rule
 
 
 def consider_constant(x: Any) -> Variable:

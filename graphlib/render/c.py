@@ -367,7 +367,7 @@ class Writer:
 
     def call(self, a: Call) -> list[str]:
         suffix = SUFFIXES[a.operands[0].dtype]
-        arguments = ["s->rt"] if a.team else []
+        arguments = ["s->rt"] if a.team or a.lapack else []
         arguments += [*map(self.address, (*a.operands, *a.outputs)), *map(self.poly, a.integers)]
         function = f"{a.function}_{suffix}"
         # not how many units there are: a call of one that is there already has a name of its own too

@@ -465,7 +465,8 @@ class _Body:
             if isinstance(a, Own) and a.kind == "run":
                 given.append(self.argument("run", None, "long long"))
             elif isinstance(a, Own):
-                given.append(self.pointer(a, a.dtype, a.kind != "from" and a.array not in s.arguments))
+                written = a in s.written or (a.kind != "from" and a.array not in s.arguments)
+                given.append(self.pointer(a, a.dtype, written))
             elif isinstance(a, Array):
                 given.append(self.pointer(a, a.dtype, a in s.written))
             else:

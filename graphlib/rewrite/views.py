@@ -11,7 +11,7 @@ from typing import Any
 from ..graph import Apply, Constant, Variable
 from ..graph.types import DTYPES
 from ..ops import elementwise as ew
-from ..ops.barriers import GradientBarrier
+from ..ops.barriers import GradientBarrier, OwnGradient
 from ..ops.index import AdvancedIndex, BasicIndex
 from ..ops.join import Join
 from ..ops.reduce import Reduce
@@ -92,6 +92,13 @@ def _(x: Variable) -> Variable:
 )
 def _(x: Variable) -> Variable:
     return x
+
+
+@AFTER_GRADIENTS.rule(
+    "what has a gradient of its own is its value once gradients are taken", node(OwnGradient)
+)
+def _(node: Apply) -> Variable:
+    return node.inputs[0]
 
 
 @rule("a cast to the dtype it has is x", node(ew.Cast, x))

@@ -116,6 +116,8 @@ class Call:
     #: where the function is declared, and whether it runs on the team of threads
     header: str = "graphlib_library.h"
     team: bool = False
+    #: whether it calls LAPACK
+    lapack: bool = False
 
 
 @dataclass(frozen=True)

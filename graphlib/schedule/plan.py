@@ -124,7 +124,8 @@ class DeviceKernel(Kernel):
 
     shape: 'rows' (a team a row), 'reduce' (``rows`` results), 'tiles' (rows by inner by batch), 'one' (one
     block), 'single' (one thread), 'transpose' (``rows`` times tiles of two inner axes), 'threads' (a thread
-    a row), 'sort' (``rows`` elements in lines of ``inner``) and 'merge' (the same, as often as needed).
+    a row), 'blocks' (a block a row), 'sort' (``rows`` elements in lines of ``inner``) and 'merge' (the same,
+    as often as needed).
     each: of the rows, how many a thread takes at once.  scratch: bytes of its 'partial' memory, if that is
     not for a full reduction.  least: lengths that must be so large for it to be launched; with
     ``otherwise`` one of them must not be.  earlier: how many flags of wrong indices it looks at, to do
@@ -218,6 +219,7 @@ class Call:
     operands: tuple[Array, ...]
     outputs: tuple[Array, ...]
     integers: tuple[Poly, ...]
+    lapack: bool = False
 
 
 @dataclass(frozen=True)

@@ -520,6 +520,7 @@ class _ForC(Planner):
             tuple(map(tr.array, step.operands)),
             tuple(map(tr.array, step.outputs)),
             integers,
+            call.lapack,
         )
         return described(list(step.outputs)), [*([Compute(host.body())] if host.body() else []), made]
 

@@ -31,7 +31,19 @@ from ..ops.shape import (
     swapaxes,
     transpose,
 )
-from . import extra_ops, nnet, numpy_functions, random, shared_randomstreams, signal, variables, xlogx
+from . import (
+    extra_ops,
+    fft,
+    nlinalg,
+    nnet,
+    numpy_functions,
+    random,
+    shared_randomstreams,
+    signal,
+    slinalg,
+    variables,
+    xlogx,
+)
 from .constructors import *  # noqa: F403
 from .constructors import __all__ as _constructors
 

@@ -100,7 +100,7 @@ def compiled(texts: dict[str, str], architectures: Iterable[str] = ARCHITECTURES
 
 def rows_of(title: str, text: str, arch: str) -> list[dict]:
     """Compiles one module and reads the compiler's report."""
-    _, log = cuda_compile.cubin(cuda_compile.device_code() + text, arch, ("--ptxas-options=-v",))
+    _, log = cuda_compile.cubin(cuda_compile.device_code(text) + text, arch, ("--ptxas-options=-v",))
     rows = []
     for part in log.split("ptxas info    : Compiling entry function ")[1:]:
         name = part.split("'")[1]

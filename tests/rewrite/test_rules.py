@@ -108,6 +108,9 @@ CASES: dict[str, list[Case]] = {
     "a gradient's barrier is its operand once gradients are taken": [
         Case(lambda x: consider_constant(x) + 1, "GradientBarrier")
     ],
+    "what has a gradient of its own is its value once gradients are taken": [
+        Case(lambda x: T.expm(T.outer(x, x)), "OwnGradient")
+    ],
     "a cast to the dtype it has is x": [Case(lambda x: Cast("float64").make(T.exp(x)), "Cast")],
     "a cast of a cast that lost nothing is one cast": [
         Case(lambda mask: cast(cast(mask, "int32"), "float64"), "", "Cast")

@@ -16,6 +16,8 @@ from typing import Any
 _OWN = "graphlib.compat.theano."
 _TENSOR = (_OWN + "tensor", "graphlib.tensor", _OWN + "sharedvalue")
 _NNET = ("graphlib.tensor.nnet",)
+_NLINALG = (_OWN + "nlinalg", "graphlib.tensor.nlinalg")
+_SLINALG = (_OWN + "slinalg", "graphlib.tensor.slinalg")
 _MODES = (_OWN + "modes", "graphlib.compile.function", _OWN + "sharedvalue")
 _SCAN = (_OWN + "scan_module", "graphlib")
 
@@ -43,6 +45,8 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.sandbox.cuda": (_OWN + "cuda",),
     "theano.sandbox.cuda.basic_ops": (_OWN + "cuda",),
     "theano.sandbox.cuda.dnn": (_OWN + "cuda",),
+    "theano.sandbox.linalg": (*_NLINALG, *_SLINALG),
+    "theano.sandbox.linalg.ops": (*_NLINALG, *_SLINALG),
     "theano.sandbox.rng_mrg": (_OWN + "rng_mrg",),
     "theano.sandbox.softsign": _NNET,
     "theano.scalar": (_OWN + "scalar",),
@@ -55,6 +59,8 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.tensor.basic": _TENSOR,
     "theano.tensor.elemwise": _TENSOR,
     "theano.tensor.extra_ops": ("graphlib.tensor.extra_ops",),
+    "theano.tensor.fft": ("graphlib.tensor.fft",),
+    "theano.tensor.nlinalg": _NLINALG,
     "theano.tensor.nnet": _NNET,
     "theano.tensor.nnet.abstract_conv": _NNET,
     "theano.tensor.nnet.bn": _NNET,
@@ -63,6 +69,7 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.tensor.nnet.sigm": _NNET,
     "theano.tensor.opt": _TENSOR,
     "theano.tensor.shared_randomstreams": ("graphlib.tensor.random",),
+    "theano.tensor.slinalg": _SLINALG,
     "theano.tensor.sharedvar": (_OWN + "sharedvalue",),
     "theano.tensor.signal": ("graphlib.tensor.signal",),
     "theano.tensor.signal.downsample": ("graphlib.tensor.signal.downsample",),

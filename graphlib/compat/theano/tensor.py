@@ -13,7 +13,6 @@ from ...graph import Constant, Shared, TensorType, Variable
 from ...graph.variable import warn_user
 from ...ops import elementwise as ew
 from ...ops.create import fill, zeros, zeros_like
-from ...ops.index import diag
 from ...ops.join import concatenate
 from ...ops.op import as_variable
 from ...ops.reduce import Reduce, max, min
@@ -137,11 +136,6 @@ def roll(x: Any, shift: Any, axis: int | None = None) -> Variable:
     cut = (length - shift) % ew.maximum(length, 1)
     ahead = (slice(None),) * axis
     return concatenate([x[(*ahead, slice(cut, None))], x[(*ahead, slice(None, cut))]], axis=axis)
-
-
-def trace(x: Any) -> Variable:
-    """The sum of a matrix's diagonal."""
-    return diag(x).sum()
 
 
 def pow(x: Any, y: Any) -> Variable:

@@ -27,7 +27,7 @@ def native_code(stages: Any) -> tuple[Native, ctypes.CDLL]:
     native = Native(
         found.driver,
         found.units,
-        tuple(_precisions(plan)),
+        tuple(_needs(plan)),
         tuple(c.array for c in plan.constants),
         tuple(s.type.shape for s in program.shareds),
         tuple(outputs),
@@ -36,12 +36,14 @@ def native_code(stages: Any) -> tuple[Native, ctypes.CDLL]:
     return native, found.library
 
 
-def _precisions(plan: Plan) -> list[str]:
-    """The dtypes of products that are needed."""
+def _needs(plan: Plan) -> list[str]:
+    """The dtypes of products that are needed, and "lapack" if that is called."""
     actions = [a for part in plan.all() for step in part.steps for a in step.actions]
+    calls = [a for a in actions if isinstance(a, Call)]
     found = {a.target.dtype for a in actions if isinstance(a, Product)}
-    found |= {a.operands[0].dtype for a in actions if isinstance(a, Call) and a.team}
-    return sorted(found & {"float32", "float64"})
+    found |= {a.operands[0].dtype for a in calls if a.team}
+    found |= {"lapack" for a in calls if a.lapack}
+    return sorted(found & {"float32", "float64", "lapack"})
 
 
 __all__ = ["native_code"]

@@ -38,7 +38,7 @@ class CExecutor:
         self.native, self.library = native, library
         program = self.program = stages.program
         self._declare()
-        self.state = self.library.gl_new(start(*native.precisions))
+        self.state = self.library.gl_new(start(*native.needs))
         self._finalizer = weakref.finalize(self, self.library.gl_free, self.state)
         self.inputs = len(program.inputs)
         shareds = list(enumerate(program.shareds, self.inputs))

@@ -44,15 +44,16 @@ class Output(NamedTuple):
 class Native(NamedTuple):
     """Compiled code of a program.
 
-    driver, units: the names of objects; of a unit also its own.  precisions: the dtypes of products that
-    they need.  constants: arrays that are handed over after inputs and shared variables.  shared: the lengths
-    that each shared variable is taken to have, None for any.  outputs: those of the program, and the new
-    values of the shared variables of which ``resized`` has the numbers among those that are updated.
+    driver, units: the names of objects; of a unit also its own.  needs: the dtypes of products that they
+    call, and "lapack" if they call that.  constants: arrays that are handed over after inputs and shared
+    variables.  shared: the lengths that each shared variable is taken to have, None for any.  outputs: those
+    of the program, and the new values of the shared variables of which ``resized`` has the numbers among
+    those that are updated.
     """
 
     driver: str
     units: tuple[tuple[str, str], ...]
-    precisions: tuple[str, ...]
+    needs: tuple[str, ...]
     constants: tuple[np.ndarray, ...]
     shared: tuple[tuple[int | None, ...], ...]
     outputs: tuple[Output, ...]
@@ -67,7 +68,7 @@ class Native(NamedTuple):
         head = {
             "driver": self.driver,
             "units": self.units,
-            "precisions": self.precisions,
+            "needs": self.needs,
             "constants": [numbers.get(id(a), (a.dtype.name, a.shape)) for a in self.constants],
             "shared": self.shared,
             "outputs": [(o.dtype, o.shape, o.late) for o in self.outputs],
@@ -94,7 +95,7 @@ class Native(NamedTuple):
             made = Native(
                 _name(head["driver"]),
                 tuple((_name(unit), _name(file)) for unit, file in head["units"]),
-                tuple(map(str, head["precisions"])),
+                tuple(map(str, head["needs"])),
                 tuple(constants),
                 tuple(map(_lengths, head["shared"])),
                 tuple(Output(str(t), _lengths(shape), bool(late)) for t, shape, late in head["outputs"]),

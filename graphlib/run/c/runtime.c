@@ -150,6 +150,9 @@ static void alone(void) {
 
 static gl_runtime table = {.parallel = parallel};
 
+/* Notes where the functions of LAPACK are. */
+void gl_lapack(void *const *functions) { table.lapack = functions; }
+
 /* Starts as many workers as are missing and returns the table, into which gl_products of products.c puts the products. */
 gl_runtime *gl_start(int threads) {
     if (team.threads == 1) pthread_atfork(NULL, NULL, alone);

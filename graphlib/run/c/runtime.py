@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _QUICK = ("-O1", "-fexpensive-optimizations")
 #: operations that need products
 _WITH_PRODUCTS = (MatrixProduct, Gemm, Convolutional)
+#: LAPACK's functions (and two of BLAS), in the order of graphlib_lapack.h
+LAPACK = ("trsm", "getrf", "potrf", "geqrf", "orgqr", "syevd", "gesdd", "geev", "gesv", "gemm")
 _SYMBOLS = ("cblas_sgemm", "cblas_dgemm", "openblas_set_num_threads", "openblas_get_corename")
 
 # OpenBLAS's names of the processors for which it has kernels of 64-byte vectors; on others its vectors
@@ -171,18 +173,22 @@ def library(part: str) -> ctypes.CDLL:
     if part == "team":
         loaded.gl_start.restype = ctypes.c_void_p
         loaded.gl_start.argtypes = [ctypes.c_int]
+        loaded.gl_lapack.restype, loaded.gl_lapack.argtypes = None, [ctypes.c_void_p]
     else:
         loaded.gl_products.restype = None
         loaded.gl_products.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_int]
     return loaded
 
 
-def start(*dtypes: str) -> int:
-    """The address of the table of runtime functions, with the products of these dtypes; starts the team of
-    threads on the first call."""
+def start(*needs: str) -> int:
+    """The address of the table of runtime functions, with what ``needs`` says: the products of a dtype, or
+    "lapack"; starts the team of threads on the first call."""
     table = _started()
-    for dtype in dtypes:
-        _with_products(dtype, table, os.getpid())
+    for need in needs:
+        if need == "lapack":
+            _with_lapack()
+        else:
+            _with_products(need, table, os.getpid())
     return table
 
 
@@ -190,6 +196,29 @@ def start(*dtypes: str) -> int:
 def _started() -> int:
     _check_array_layout()
     return library("team").gl_start(thread_count())
+
+
+@functools.lru_cache(maxsize=1)
+def _with_lapack() -> ctypes.Array:
+    """Hand LAPACK's functions to the runtime; the table, which must live as long as that.
+
+    Errors: GraphError where the BLAS library has no LAPACK.
+    """
+    found = blas()
+    addresses = []
+    for name in (letter + name + "_" for name in LAPACK for letter in "sd"):
+        function = found and (
+            getattr(found.library, "scipy_" + name, None) or getattr(found.library, name, None)
+        )
+        if not function:
+            raise GraphError(
+                "linear algebra needs LAPACK, and none was found: `pip install scipy-openblas32` brings it. "
+                "Without it mode='reference' computes the same by NumPy."
+            )
+        addresses.append(ctypes.cast(function, ctypes.c_void_p).value)
+    table = (ctypes.c_void_p * len(addresses))(*addresses)
+    library("team").gl_lapack(table)
+    return table
 
 
 @functools.lru_cache(maxsize=2)

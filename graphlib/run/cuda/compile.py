@@ -11,6 +11,7 @@ import functools
 import glob
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -31,13 +32,24 @@ _DEVICE_CODE = (
     _SHARED / "graphlib_philox.h",
     _HERE / "convolution.cuh",
 )
+#: of linear algebra, long enough to be left out where it is not called
+_MATRICES = _HERE / "matrices.cuh"
 OPTIONS = ("--std=c++17", "-lineinfo")
 
 
 @functools.lru_cache(maxsize=1)
-def device_code() -> str:
-    """The text in front of every function's kernels."""
-    return "".join(path.read_text(encoding="utf-8") for path in _DEVICE_CODE)
+def _device_code() -> tuple[str, str, re.Pattern]:
+    """The text in front of every function's kernels, that in front of some, and what calls that."""
+    always = "".join(path.read_text(encoding="utf-8") for path in _DEVICE_CODE)
+    matrices = _MATRICES.read_text(encoding="utf-8")
+    names = re.findall(r"GL_INLINE \w+ (gl_\w+)\(", matrices)
+    return always, matrices, re.compile(rf"\b({'|'.join(names)})\(")
+
+
+def device_code(source: str) -> str:
+    """The text in front of a function's kernels."""
+    always, matrices, called = _device_code()
+    return always + matrices if called.search(source) else always
 
 
 def wheel_libraries(pattern: str) -> list[str]:
@@ -87,7 +99,7 @@ def load_module(driver: Any, source: str, arch: str, emulated: bool) -> Any:
 
     Errors: CompileError with the compiler's words.
     """
-    whole = device_code() + source
+    whole = device_code(source) + source
     if emulated:
         try:
             return driver.module_from_file(str(emulator.compile(whole, name="graphlib.cu")))

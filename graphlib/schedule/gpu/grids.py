@@ -57,6 +57,8 @@ def grid_of(kernel: DeviceKernel, rows: int, poly: Callable[[Poly], int]) -> tup
         return (1, 1, 1), (1, 1, 1)
     elif kernel.shape == "sort":
         block, blocks = (THREADS, 1, 1), -(-rows // SORT)
+    elif kernel.shape == "blocks":
+        block, blocks = (THREADS, 1, 1), rows
     elif kernel.shape == "one":
         return (1, 1, 1), (THREADS, 1, 1)
     else:

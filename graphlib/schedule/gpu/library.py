@@ -1,4 +1,5 @@
-"""What goes along an axis and is no loop nest: running sums and products, sorting, and what is not zero.
+"""What goes along an axis and is no loop nest: running sums and products, sorting, Fourier transforms, and
+what is not zero.
 
 The work is done by functions of ``device.cuh``; a kernel here calls one.
 """
@@ -26,6 +27,8 @@ def kernels(planner: KernelPlanner, step: LibraryCall) -> list[DeviceKernel]:
     """The kernels of one call."""
     if step.call.function in _RUNNING:
         return [_running(planner, step)]
+    if step.call.function == "gl_fourier":
+        return [_fourier(planner, step)]
     if step.call.function == "gl_nonzero":
         return [_nonzero(planner, step)]
     return _sort(planner, step)
@@ -40,6 +43,15 @@ def _running(planner: KernelPlanner, step: LibraryCall) -> DeviceKernel:
     function, parameter = _RUNNING[step.call.function]
     one = DeviceCall(function, (parameter,), (*step.operands, out, *lengths), (out,))
     return planner.kernel([*scope.body, one], "threads", before * after)
+
+
+def _fourier(planner: KernelPlanner, step: LibraryCall) -> DeviceKernel:
+    """A Fourier transform, a thread a frequency."""
+    scope = Scope(None, 0)
+    (out,) = step.outputs
+    lengths = [planner.length(p, scope) for p in step.call.integers]
+    one = DeviceCall(step.call.function, (), (*step.operands, out, *lengths), (out,))
+    return planner.kernel([*scope.body, one], "threads", product(step.call.integers[:2]))
 
 
 def _nonzero(planner: KernelPlanner, step: LibraryCall) -> DeviceKernel:

@@ -20,7 +20,7 @@ from ..planning import Planner, described, refuse_late
 from ..schedule import Schedule
 from ..steps import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep, Step
 from ..verify import verify
-from . import convolution, library, nests, products, pushes, reductions
+from . import convolution, library, matrices, nests, products, pushes, reductions
 from .epilogue import Epilogue, with_epilogues
 from .kernel import Flags, KernelPlanner, Shared
 from .teams import GuardedCopy
@@ -207,6 +207,7 @@ class _ForCuda(Planner):
     def _call(self, number: int, step: LibraryCall) -> list[Any]:
         planner, step = self._planner(number, step.outputs), self._in_arrays(step)
         of = convolution if step.call.function in convolution.FUNCTIONS else library
+        of = matrices if step.call.lapack else of
         return [Launch(k) for k in of.kernels(planner, step)]
 
     def _scan(self, number: int, step: ScanStep) -> list[Any]:

@@ -18,6 +18,8 @@ typedef struct gl_runtime {
                   int64_t ldb, float beta, float *c, int64_t ldc);
     void (*dgemm)(int ta, int tb, int64_t m, int64_t n, int64_t k, double alpha, const double *a, int64_t lda,
                   const double *b, int64_t ldb, double beta, double *c, int64_t ldc);
+    /* functions of LAPACK, in the order of graphlib_lapack.h; there once a function that calls them has been compiled */
+    void *const *lapack;
 } gl_runtime;
 
 /* The fields of a NumPy array that follow the Python object's own; this layout is part of NumPy's stable ABI. */

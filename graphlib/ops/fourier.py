@@ -1,0 +1,156 @@
+"""Discrete Fourier transforms.
+
+Complex numbers are pairs along a last axis of length 2, real part first, as Theano has them.  One primitive
+stands under all: the transform along one axis, which is linear, and so its own gradient but for the sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..configuration import config
+from ..errors import ShapeError
+from ..graph import Apply, TensorType, Variable
+from ..scalar.integer import Poly, product
+from ..scalar.lowered import Call, Operand
+from .elementwise import cast
+from .index import index
+from .join import concatenate, stack
+from .op import Op, Sample, as_variable, ramp, register
+from .shape import dimshuffle, shape_i
+from .shape_rules import same_shape
+
+
+class Fourier(Op):
+    """The sums over j of x[j]·exp(∓2πi·j·k/n) along the last axis but one, for complex numbers in pairs;
+    ``inverse`` has the plus, and no factor of 1/n."""
+
+    costly = True
+
+    def __init__(self, inverse: bool) -> None:
+        self.inverse = inverse
+
+    def parameters(self) -> tuple:
+        return (self.inverse,)
+
+    def __repr__(self) -> str:
+        return "inverse_fourier" if self.inverse else "fourier"
+
+    shape_rule = same_shape
+
+    def infer(self, x: Variable) -> list[TensorType]:
+        if x.ndim < 2 or x.type.shape[-1] not in (2, None):
+            raise ShapeError(f"{self}: {x.describe()} must end with real and imaginary parts")
+        return [x.type]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        return [Fourier(not self.inverse).make(grads[0])]
+
+    def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
+        if x.shape[-1] != 2:
+            raise ShapeError(f"{self}: the last axis of {node.inputs[0].describe()} has length {x.shape[-1]}")
+        z = x[..., 0] + 1j * x[..., 1].astype("float64")
+        n = z.shape[-1]
+        y = z if not n else np.fft.ifft(z) * n if self.inverse else np.fft.fft(z)
+        return np.stack([y.real, y.imag], -1).astype(x.dtype)
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Call:
+        (x,) = operands
+        message = f"{self}: the last axis of {{0}} has length {{a}}, a real and an imaginary part {{b}}"
+        require(x.shape[-1], Poly.of(2), message, (x.variable,))
+        integers = (product(x.shape[:-2]), x.shape[-2], Poly.of(int(self.inverse)))
+        return Call("gl_fourier", (x.shape,), integers, header="graphlib_fourier.h")
+
+
+def _along(x: Variable, axis: int, inverse: bool) -> Variable:
+    """The transform along ``axis``."""
+    last = x.ndim - 2
+    if axis == last:
+        return Fourier(inverse).make(x)
+    order = [*(k for k in range(x.ndim - 1) if k != axis), axis, x.ndim - 1]
+    return dimshuffle(Fourier(inverse).make(dimshuffle(x, *order)), *map(order.index, range(x.ndim)))
+
+
+def _factor(norm: str | None, inverse: bool, lengths: Sequence[Variable], dtype: str, what: str) -> Any:
+    if norm not in (None, "ortho", "no_norm"):
+        raise ValueError(f"{what}: norm must be None, 'ortho' or 'no_norm', not {norm!r}")
+    n: Any = 1
+    for length in lengths:
+        n = cast(length, dtype) * n
+    return n**0.5 if norm == "ortho" else n if inverse and norm is None else None
+
+
+def rfft(inp: Any, norm: str | None = None) -> Variable:
+    """The discrete Fourier transform of real arrays over all axes but the first, which counts them.
+
+    Of (m, …, n) numbers it gives (m, …, n // 2 + 1, 2): the frequencies that are not conjugate to others
+    along the last axis, real and imaginary part. ``norm``: None or 'no_norm' (sums as they are) or 'ortho'
+    (divided by the root of the number of elements, so that it is unitary).
+
+    Errors: ShapeError unless there are two axes; ValueError for another norm.
+    """
+    x = as_variable(inp)
+    x = x if x.type.is_float else cast(x, config.floatX)
+    if x.ndim < 2:
+        raise ShapeError(f"T.fft.rfft transforms all axes but the first: {x.describe()} has no others")
+    factor = _factor(norm, False, [shape_i(x, k) for k in range(1, x.ndim)], x.dtype, "T.fft.rfft")
+    n, last = shape_i(x, -1), x.ndim - 1
+    z = Fourier(False).make(stack([x, x * 0], axis=x.ndim))
+    z = index(z, (..., slice(None, n // 2 + 1), slice(None)))
+    for axis in range(1, last):
+        z = _along(z, axis, False)
+    return z if factor is None else z / factor
+
+
+def irfft(inp: Any, norm: str | None = None, is_odd: bool = False) -> Variable:
+    """The real arrays (m, …, n) of which ``inp``, (m, …, n // 2 + 1, 2), is the transform by ``rfft``.
+
+    ``is_odd``: n is odd, which the input does not say. ``norm``: None (divided by the number of elements),
+    'ortho' (by its root) or 'no_norm'. Errors: as ``rfft``.
+    """
+    z = as_variable(inp)
+    z = z if z.type.is_float else cast(z, config.floatX)
+    if z.ndim < 3:
+        raise ShapeError(f"T.fft.irfft takes (m, …, n // 2 + 1, 2) numbers, not {z.describe()}")
+    if is_odd not in (True, False):
+        raise ValueError(f"T.fft.irfft: is_odd must be True or False, not {is_odd!r}")
+    last = z.ndim - 2
+    half = shape_i(z, last)
+    n = (half - 1) * 2 + int(is_odd)
+    factor = _factor(norm, True, [*(shape_i(z, k) for k in range(1, last)), n], z.dtype, "T.fft.irfft")
+    for axis in range(1, last):
+        z = _along(z, axis, True)
+    # the other frequencies are the conjugates of these, in reverse
+    rest = index(z, (..., slice(1, n - half + 1), slice(None)))
+    rest = index(rest, (..., slice(None, None, -1), slice(None))) * np.array([1, -1], z.dtype)
+    x = index(Fourier(True).make(concatenate([z, rest], axis=last)), (..., 0))
+    return x if factor is None else x / factor
+
+
+register(
+    "rfft",
+    rfft,
+    lambda: [
+        Sample(rfft, (ramp(2, 7),)),
+        Sample(lambda x: rfft(x, "ortho"), (ramp(1, 2, 4),)),
+        Sample(rfft, (ramp(1, 120) / 8,), differentiable=False),
+        Sample(rfft, (ramp(1, 59) / 8,), differentiable=False),
+        Sample(rfft, (np.zeros((0, 3)),)),
+    ],
+    rfft.__doc__ or "",
+)
+register(
+    "irfft",
+    irfft,
+    lambda: [
+        Sample(irfft, (ramp(2, 4, 2),)),
+        Sample(lambda z: irfft(z, "ortho", True), (ramp(1, 2, 3, 2),)),
+        Sample(lambda z: irfft(z, "no_norm"), (ramp(1, 3, 2),), differentiable=False),
+    ],
+    irfft.__doc__ or "",
+)
+
+__all__ = ["Fourier", "irfft", "rfft"]
