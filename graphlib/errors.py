@@ -19,13 +19,29 @@ class Resized(ShapeError):
     computed others; within graphlib only: the function is compiled for any lengths then."""
 
 
+class RankError(ShapeError, TypeError):
+    """A wrong number of dimensions, which is a matter of types: they have a number of dimensions."""
+
+
+class AxisError(ShapeError, IndexError):
+    """An axis that a tensor has not, or more indices than it has axes."""
+
+
 class DTypeError(GraphError, TypeError):
     """A dtype that an operation or an input does not take."""
 
 
-class InputError(GraphError, TypeError):
+class InputError(GraphError, TypeError, ValueError):
     """Wrong arguments to ``function`` or to a compiled function: missing, unknown, unused or of a wrong
     kind."""
+
+
+class MissingInputError(InputError):
+    """A graph depends on a variable that is no input and has no value."""
+
+
+class UnusedInputError(InputError):
+    """A function has an input that nothing needs."""
 
 
 class DomainError(GraphError, ValueError):

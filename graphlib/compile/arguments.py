@@ -3,12 +3,13 @@ anything is compiled."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from copy import copy
 from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError, InputError, ShapeError
+from ..errors import DTypeError, InputError, MissingInputError, ShapeError, UnusedInputError
 from ..graph import Constant, Shared, Variable, toposort
 from ..graph.variable import warn_user
 from ..ops.fitting import fitting
@@ -20,7 +21,12 @@ class In:
     value=0.1)], ...)``.
 
     strict: take only arrays of exactly the variable's dtype.  allow_downcast: cast whatever comes to it.
-    update: an expression that becomes the default for the next call.
+    update: an expression that becomes the default for the next call.  implicit: True for an input that has
+    its value only from ``value`` and ``update`` and cannot be passed.  mutable, borrow: that the caller does
+    not need the array any more, or that the function may keep a default value without a copy: both are
+    permissions, and arrays that are passed are never written to.
+
+    Errors: InputError for an implicit input without a value.
     """
 
     def __init__(
@@ -42,7 +48,12 @@ class In:
         self.variable = variable
         self.name = name or variable.name
         self.value = value
-        self.update = update
+        self.update = None if update is None else fitting(update, variable, f"In: the update of {variable}")
+        self.mutable = bool(mutable)
+        self.borrow = bool(borrow)
+        self.implicit = bool(implicit)
+        if self.implicit and value is None:
+            raise InputError(f"In: the implicit input {variable.describe()} needs a value")
         self.strict = strict
         self.allow_downcast = allow_downcast
 
@@ -134,8 +145,8 @@ def normalize_updates(updates: Any, where: str) -> dict[Shared, Variable]:
     return result
 
 
-def normalize_givens(givens: Any, where: str) -> dict[Variable, Variable]:
-    """``givens`` (a dict or pairs) as a dict, each value fitting its key."""
+def normalize_givens(givens: Any, where: str, strict: bool = True) -> dict[Variable, Variable]:
+    """``givens`` (a dict or pairs) as a dict, each value fitting its key where ``strict``."""
     pairs = list(givens.items()) if isinstance(givens, Mapping) else list(givens or ())
     replace: dict[Variable, Variable] = {}
     for key, value in pairs:
@@ -143,13 +154,20 @@ def normalize_givens(givens: Any, where: str) -> dict[Variable, Variable]:
             raise InputError(f"{where}: a key of givens must be a variable, not {key!r}")
         if key in replace:
             raise InputError(f"{where}: givens replaces {key.describe()} twice")
-        replace[key] = fitting(value, key, f"{where}: givens for {key.describe()}")
+        what = f"{where}: givens for {key.describe()}"
+        replace[key] = fitting(value, key, what) if strict else as_variable(value)
     return replace
 
 
-def check_leaves(inputs: list[In], variables: list[Variable], on_unused: str, where: str) -> list[Shared]:
-    """Every leaf must be an input, shared or constant, and every input be used.  Returns the shared
-    variables."""
+def check_leaves(
+    inputs: list[In],
+    variables: list[Variable],
+    on_unused: str,
+    where: str,
+    mentioned: Collection[Variable] = (),
+) -> list[Shared]:
+    """Every leaf must be an input, shared or constant, and every input be used, or be ``mentioned`` in what
+    the user wrote.  Returns the shared variables."""
     given = {item.variable for item in inputs}
     needed: dict[Variable, None] = {}
     for node in toposort(variables, stop_at=given):
@@ -161,11 +179,11 @@ def check_leaves(inputs: list[In], variables: list[Variable], on_unused: str, wh
             needed.setdefault(v)
     for v in needed:
         if v not in given and not isinstance(v, (Shared, Constant)):
-            raise InputError(
+            raise MissingInputError(
                 f"{where}: the outputs depend on {v.describe()}, which is no input; add it to inputs or "
                 f"give it a value by givens"
             )
-    unused = [item for item in inputs if item.variable not in needed]
+    unused = [item for item in inputs if item.variable not in needed and item.variable not in mentioned]
     if unused and on_unused != "ignore":
         message = (
             f"{where}: no output and no update needs the input "
@@ -173,7 +191,7 @@ def check_leaves(inputs: list[In], variables: list[Variable], on_unused: str, wh
             f"remove it, or pass on_unused_input='ignore'"
         )
         if on_unused == "raise":
-            raise InputError(message)
+            raise UnusedInputError(message)
         warn_user(message)
     return [v for v in needed if isinstance(v, Shared)]
 
@@ -221,3 +239,59 @@ class Converter:
             return self.type.convert(value, allow_downcast=self.allow_downcast, strict=self.strict)
         except (ShapeError, DTypeError) as error:
             raise type(error)(f"{self.where}: the value for input {self.item.describe()} {error}") from None
+
+
+class Defaults:
+    """The values that inputs have where a call does not give them; each can be read and set by the input's
+    variable, name or position."""
+
+    def __init__(self, items: list[In]) -> None:
+        self._items = items
+        self._values = [item.value for item in items]
+
+    def of(self, place: int) -> Any:
+        """The value of one input; of a shared variable that is its default, the present one."""
+        value = self._values[place]
+        return value.get_value(borrow=True) if isinstance(value, Shared) else value
+
+    def carry(self, place: int, value: np.ndarray) -> None:
+        """Sets what an input's update came to."""
+        kept = self._values[place]
+        if isinstance(kept, Shared):
+            kept.set_value(value)
+        else:
+            self._values[place] = value
+
+    def items(self, keep_updates: bool = True) -> list[In]:
+        """The inputs as they are now, for another function."""
+        result = []
+        for item, value in zip(self._items, self._values, strict=True):
+            one = copy(item)
+            one.value = value
+            if not keep_updates:
+                one.update = None
+            result.append(one)
+        return result
+
+    def __contains__(self, key: Any) -> bool:
+        return any(key is item.variable or key == item.name for item in self._items)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.of(self._place(key))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        place = self._place(key)
+        type = self._items[place].variable.type
+        self.carry(place, np.array(type.convert(value)))
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def _place(self, key: Any) -> int:
+        if isinstance(key, int):
+            return range(len(self._items))[key]
+        found = [i for i, item in enumerate(self._items) if key is item.variable or key == item.name]
+        if len(found) != 1:
+            many = "several inputs" if found else "no input"
+            raise KeyError(f"the function has {many} called {key}")
+        return found[0]

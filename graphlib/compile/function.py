@@ -12,13 +12,14 @@ import numpy as np
 from ..configuration import _MODE_NAMES, config
 from ..errors import InputError
 from ..graph import Shared, Variable, graph_inputs
-from ..graph.substitution import clone, literal
+from ..graph.substitution import clone, literal, written_from
 from ..graph.turns import together
 from ..graph.variable import user_origin
 from ..lower.program import Program
 from ..ops.scan import carried_updates
 from .arguments import (
     Converter,
+    Defaults,
     In,
     Out,
     Param,
@@ -55,6 +56,8 @@ def function(
     updates: pairs (shared, expression), or a dict; all expressions see the values from before the call.
     givens: pairs (variable, replacement): the graph is compiled as if built with the replacements.
     mode: 'fast_run' (C), 'reference' (numpy), 'check' (both, compared), 'check_nan'; config.mode by default.
+    rebuild_strict: False lets what is given have other types than what it replaces.  accept_inplace: whether
+    graphs may hold operations that write to their inputs, of which graphlib has none.
     allow_input_downcast: cast inputs of wider dtypes without complaint; None does so for Python numbers only.
     profile: time every step; ``print(f.profile)`` shows where the time went, by operation and by line.
     on_unused_input: 'raise', 'warn' or 'ignore' an input that nothing needs.
@@ -65,13 +68,11 @@ def function(
     items = normalize_inputs(inputs, where)
     outs, form = normalize_outputs(outputs, where)
     pairs = normalize_updates(updates, where)
-    for item in items:
-        if item.update is not None:
-            raise InputError(
-                f"{where}: In(update=...) of {item.describe()}: use a shared variable and updates instead"
-            )
-    replace = normalize_givens(givens, where)
+    replace = normalize_givens(givens, where, rebuild_strict)
+    # the next defaults of inputs are outputs behind the user's
+    outs += [Out(item.update) for item in items if item.update is not None]
     variables = [*(o.variable for o in outs), *pairs.values()]
+    mentioned = written_from(variables).difference(replace)
     if any(item.variable.owner is not None for item in items):
         variables = literal(variables)
     variables = clone(variables, replace)
@@ -84,6 +85,7 @@ def function(
         [*(o.variable for o in outs), *pairs.values()],
         on_unused_input or config.on_unused_input,
         where,
+        mentioned,
     )
     shareds += [s for s in pairs if s not in shareds]
     chosen = mode_name(mode)
@@ -172,10 +174,28 @@ class Function:
         used = [*program.shareds, *(i.value for i in items if isinstance(i.value, Shared))]
         self._turn = together([s.turn for s in used])
         self._converters = [Converter(item, allow_input_downcast, program.title) for item in items]
-        self._required = len(items)
+        self._required = len(items) if not any(item.implicit for item in items) else -1
         with _no_garbage_collection():
             self._executor = make_executor(program, mode, profile)
         self._give = _result_form(form)
+        self._defaults = Defaults(items)
+        self._carried = [i for i, item in enumerate(items) if item.update is not None]
+
+    @property
+    def value(self) -> Defaults:
+        """The default values of inputs, by variable, name or position: ``f.value["lr"] = 0.1``."""
+        return self._defaults
+
+    container = value
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._defaults[key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._defaults[key] = value
+
+    def __contains__(self, key: Any) -> bool:
+        return key in self._defaults
 
     @property
     def inputs(self) -> list[Variable]:
@@ -185,7 +205,7 @@ class Function:
     @property
     def outputs(self) -> list[Variable]:
         """The output variables, as the user wrote them."""
-        return list(self._program.outputs)
+        return list(self._program.outputs[: len(self._program.outputs) - len(self._carried)])
 
     @property
     def updates(self) -> dict[Shared, Variable]:
@@ -230,14 +250,23 @@ class Function:
             lock = turn.lock
             with lock:
                 if turn.lock is lock:
-                    return self._give(self._executor(arrays))
+                    results = self._executor(arrays)
+                    return self._give(self._carry(results) if self._carried else results)
+
+    def _carry(self, results: list) -> list:
+        """The user's outputs; what follows them are the defaults of the next call."""
+        own = len(results) - len(self._carried)
+        for place, value in zip(self._carried, results[own:], strict=True):
+            self._defaults.carry(place, value)
+        return results[:own]
 
     def _bind(self, args: tuple, kwargs: dict[str, Any]) -> list:
         """Arguments by position and by name, completed by defaults."""
         where = self._program.title
-        if len(args) > len(self._items):
-            raise InputError(f"{where} takes {len(self._items)} inputs, got {len(args)}")
-        values = dict(enumerate(args))
+        open_places = [i for i, item in enumerate(self._items) if not item.implicit]
+        if len(args) > len(open_places):
+            raise InputError(f"{where} takes {len(open_places)} inputs, got {len(args)}")
+        values = dict(zip(open_places, args, strict=False))
         positions = {item.name: i for i, item in enumerate(self._items) if item.name is not None}
         names = [item.name for item in self._items]
         for key, value in kwargs.items():
@@ -246,16 +275,17 @@ class Function:
                 raise InputError(f"{where} has no input called {key!r}; its inputs are: {known}")
             if names.count(key) > 1:
                 raise InputError(f"{where} has several inputs called {key!r}; pass them by position")
+            if self._items[positions[key]].implicit:
+                raise InputError(f"{where}: input {key!r} is implicit and cannot be passed")
             if positions[key] in values:
                 raise InputError(f"{where}: input {key!r} is given twice, by position and by name")
             values[positions[key]] = value
         for i, item in enumerate(self._items):
             if i not in values:
-                if item.value is None:
+                default = self._defaults.of(i)
+                if default is None:
                     raise InputError(f"{where}: no value for input {item.describe()}")
-                values[i] = (
-                    item.value.get_value(borrow=True) if isinstance(item.value, Shared) else item.value
-                )
+                values[i] = default
         return [values[i] for i in range(len(self._items))]
 
     def copy(
@@ -267,12 +297,18 @@ class Function:
         profile: bool | None = None,
     ) -> Function:
         """Another function of the same graph, with shared variables exchanged as ``swap`` says, perhaps
-        without updates."""
-        outputs = [Out(v, b) for v, b in zip(self._program.outputs, self._program.borrow, strict=True)]
+        without updates, and with a new ``name``.  ``share_memory`` permits it to use the memory of this one
+        for what is computed in between, which no result depends on; each keeps its own.
+
+        Errors: InputError where ``swap`` exchanges what the function has not."""
+        outputs = [Out(v, b) for v, b in zip(self.outputs, self._program.borrow, strict=False)]
         updates = {} if delete_updates else self._program.updates
         swap = swap or {}
+        for old in swap:
+            if old not in self._program.shareds:
+                raise InputError(f"{self._program.title} has no shared variable {old} to exchange")
         made = function(
-            self._items,
+            self._defaults.items(keep_updates=not delete_updates),
             outputs,
             self.mode,
             [(swap.get(s, s), v) for s, v in updates.items()],
@@ -292,7 +328,7 @@ class Function:
     def __reduce__(self) -> tuple:
         state = (
             self._program,
-            self._items,
+            self._defaults.items(),
             self._form,
             self.name,
             self.mode,

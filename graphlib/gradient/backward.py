@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import DisconnectedInputError, GradientError, ShapeError
 from ..graph import Apply, Constant, Variable, toposort
-from ..graph.substitution import literal, note_literal
+from ..graph.substitution import literal, note_literal, note_written
 from ..graph.traverse import ancestors
 from ..graph.variable import warn_user
 from ..ops.barriers import (
@@ -198,6 +198,7 @@ def grad(
         return_disconnected=return_disconnected,
         known=known,
     )
+    note_written(results, [*([cost] if cost is not None else []), *targets])
     if add_names:
         for v, g in zip(targets, results, strict=True):
             if g is not None and g.name is None and v.name is not None and g.owner is not None:

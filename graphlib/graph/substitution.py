@@ -15,6 +15,8 @@ from weakref import WeakKeyDictionary
 from . import traverse
 from .variable import Variable
 
+#: of what was computed when it was written, what it was written from
+_written: WeakKeyDictionary[Variable, tuple[Variable, ...]] = WeakKeyDictionary()
 #: of a gradient, what makes the form that sees through nothing
 _literal: WeakKeyDictionary[Variable, Callable[[], Variable]] = WeakKeyDictionary()
 
@@ -31,6 +33,24 @@ def note_literal(variables: Sequence[Variable | None], make: Callable[[], Sequen
     for position, v in enumerate(variables):
         if v is not None and v.owner is not None:
             _literal[v] = lambda position=position: form(position)
+
+
+def note_written(variables: Iterable[Variable | None], sources: Sequence[Variable]) -> None:
+    """Says that ``variables`` were written as functions of ``sources``, of which nothing may be left in their
+    graphs, as of x in the gradient of 2 x."""
+    for v in variables:
+        if v is not None:
+            _written[v] = tuple(sources)
+
+
+def written_from(variables: Iterable[Variable]) -> set[Variable]:
+    """All that the user's expressions for ``variables`` name, also where the graphs do without it."""
+    pending, found = list(variables), set()
+    while pending:
+        new = [v for v in traverse.ancestors(pending) if v not in found]
+        found.update(new)
+        pending = [source for v in new for source in _written.get(v, ())]
+    return found
 
 
 def literal(variables: Iterable[Variable]) -> list[Variable]:
@@ -54,4 +74,4 @@ def clone(outputs: Any, replace: Mapping[Variable, Variable] | None = None) -> A
     return traverse.clone(outputs, replace)
 
 
-__all__ = ["clone", "literal", "note_literal"]
+__all__ = ["clone", "literal", "note_literal", "note_written", "written_from"]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..configuration import config
-from ..errors import DTypeError, ShapeError
+from ..errors import AxisError, DTypeError, RankError, ShapeError
 
 FLOATS = ("float32", "float64")
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8")
@@ -179,7 +179,8 @@ class TensorType:
             if array.dtype != target:
                 array = self._cast(value, array, target, allow_downcast)
         if not self.accepts_shape(array.shape):
-            raise ShapeError(f"has shape {array.shape}, expected {shape_text(self.shape)}")
+            kind = ShapeError if array.ndim == self.ndim else RankError
+            raise kind(f"has shape {array.shape}, expected {shape_text(self.shape)}")
         return array
 
     def _cast(
@@ -293,7 +294,7 @@ def shape_text(shape: Sequence[int | None]) -> str:
 
 def normalize_axis(axis: int, ndim: int, what: str) -> int:
     if not -ndim <= axis < ndim:
-        raise ShapeError(f"{what}: axis {axis} does not exist in a tensor of {ndim} dimensions")
+        raise AxisError(f"{what}: axis {axis} does not exist in a tensor of {ndim} dimensions")
     return axis % ndim
 
 

@@ -104,6 +104,9 @@ class Elementwise(Op):
         return _by_name, (self.name,)
 
     def __call__(self, *args: Any, dtype: str | None = None) -> Variable:
+        if self.commutative and len(args) > 2:
+            # Theano's add and mul take any number of operands
+            return self(self(*args[:-1], dtype=dtype), args[-1], dtype=dtype)
         if len(args) != self.arity:
             raise TypeError(
                 f"T.{self.name} takes {self.arity} operand{'s' * (self.arity > 1)}, got {len(args)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import DTypeError, ShapeError
+from ..errors import DTypeError, RankError, ShapeError
 from ..graph import Constant, Variable
 from ..graph.types import promote
 from .elementwise import cast
@@ -28,5 +28,6 @@ def fitting(value: Any, target: Variable, what: str, otherwise: str = "") -> Var
             )
         variable = cast(variable, target.dtype)
     if not target.type.accepts(variable.type):
-        raise ShapeError(f"{what} has another shape: {variable.describe()}")
+        kind = ShapeError if variable.ndim == target.ndim else RankError
+        raise kind(f"{what} has another shape: {variable.describe()}")
     return variable

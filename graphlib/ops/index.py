@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import DTypeError, InputError, ShapeError
+from ..errors import AxisError, DTypeError, InputError, ShapeError
 from ..graph import Apply, Constant, TensorType, Variable
 from ..graph.types import INTEGERS, normalize_axis
 from ..scalar import expression as ex
@@ -20,6 +20,7 @@ from .create import ARange, arange, zeros_like
 from .elementwise import broadcast_at, cast, ge, switch
 from .op import NUMBERS, Op, as_variable, check_broadcast, ramp, register_cases
 from .shape import (
+    SameLengths,
     as_length,
     broadcast_to,
     constant_int,
@@ -75,7 +76,7 @@ class BasicIndex(Op):
         for axis, (entry, n) in enumerate(zip(self.entries, x.type.shape, strict=True)):
             i = constant_int(next(rest)) if entry == "index" else None
             if i is not None and n is not None and not -n <= i < n:
-                raise ShapeError(f"index {i} is out of range for axis {axis} of {x.describe()}")
+                raise AxisError(f"index {i} is out of range for axis {axis} of {x.describe()}")
             if isinstance(entry, tuple):
                 for _ in range(entry[0] + entry[1]):
                     next(rest)
@@ -350,7 +351,7 @@ def index(x: Any, key: Any) -> Variable:
         items.append(item)
     used = sum(_consumes(i) for i in items)
     if used > x.ndim:
-        raise InputError(f"{used} indices for {x.describe()}, which has {x.ndim} dimensions")
+        raise AxisError(f"{used} indices for {x.describe()}, which has {x.ndim} dimensions")
     where = next((i for i, item in enumerate(items) if item is Ellipsis), len(items))
     if sum(item is Ellipsis for item in items) > 1:
         raise InputError("an index can have only one '...'")
@@ -459,15 +460,35 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Variable:
 
 
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
-    """Each element ``repeats`` (a number or scalar) times along ``axis``, or in the flattened tensor.
+    """Each element ``repeats`` (a number, a scalar, or a vector of one for each) times along ``axis``, or in
+    the flattened tensor.
 
     Errors: ShapeError for a number below 0, while the graph is built or at the call.
     """
     x = as_variable(x)
     if axis is None:
         x, axis = flatten(x), 0
+    axis = normalize_axis(axis, x.ndim, "T.repeat")
+    repeats = as_variable(repeats)
+    if repeats.ndim == 1 and repeats.type.shape != (1,):
+        return take(x, _each_so_often(repeats, x, axis), axis)
     times = as_length(repeats, "T.repeat: the number of repeats")
-    return _times(x, times, normalize_axis(axis, x.ndim, "T.repeat"), inside=True)
+    return _times(x, times, axis, inside=True)
+
+
+def _each_so_often(times: Variable, x: Variable, axis: int) -> Variable:
+    """The places along an axis of ``x``, each as many times as ``times`` says, in order."""
+    from .along_axis import cumsum
+    from .create import zeros
+    from .elementwise import lt, switch
+    from .write import inc_subtensor
+
+    times = SameLengths(((0, axis),), "T.repeat").make(cast(times, "int64"), x)
+    # one that is negative makes the whole length negative, which is found
+    ends = cumsum(switch(lt(times, 0), -(2**40), times))
+    total = ends[-1:].sum()
+    passed = inc_subtensor(zeros((total + 1,), "int64")[ends], 1)
+    return cumsum(passed)[:total]
 
 
 def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
@@ -575,7 +596,13 @@ register_cases(
     "take", take, [(lambda x: take(x, ROWS, 1), (ramp(2, 3),)), (lambda x: take(x, ROWS), (ramp(2, 3),))]
 )
 register_cases(
-    "repeat", repeat, [(lambda x: repeat(x, 2, 1), (ramp(2, 3),)), (lambda x: repeat(x, 3), (ramp(2, 3),))]
+    "repeat",
+    repeat,
+    [
+        (lambda x: repeat(x, 2, 1), (ramp(2, 3),)),
+        (lambda x: repeat(x, 3), (ramp(2, 3),)),
+        (lambda x: repeat(x, [2, 0, 3], 1) * 2, (ramp(2, 3),)),
+    ],
 )
 register_cases(
     "tile", tile, [(lambda x: tile(x, (2, 3)), (ramp(2, 3),)), (lambda x: tile(x, (2, 1, 2)), (ramp(2, 3),))]

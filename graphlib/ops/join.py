@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import RankError, ShapeError
 from ..graph import Apply, Constant, TensorType, Variable
 from ..graph.types import normalize_axis, promote
 from ..scalar import expression as ex
@@ -15,7 +15,7 @@ from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Piece, Pull, Push
 from .elementwise import cast
 from .op import Op, Sample, as_variable, ramp, register, register_cases
-from .shape import constant_int, count_of, expand_dims, shape_argument, shape_i, shape_padleft
+from .shape import constant_int, count_of, expand_dims, reshape, shape_argument, shape_i, shape_padleft
 from .shape_rules import Length, Shapes, known_shape, lowered_shape, same_shape
 
 if TYPE_CHECKING:
@@ -100,23 +100,48 @@ class Join(Op):
         return Push(shape, "nothing", tuple(pieces))
 
 
-def concatenate(tensors: Sequence[Any], axis: int = 0) -> Variable:
-    """Tensors joined along ``axis``; their dtypes are promoted to a common one."""
+def concatenate(tensors: Sequence[Any], axis: Any = 0) -> Variable:
+    """Tensors joined along ``axis``, a number or an integer variable; their dtypes are promoted to a common
+    one."""
     inputs = [as_variable(v) for v in tensors]
     if not inputs:
         raise ShapeError("concatenate: there is nothing to join")
     if inputs[0].ndim == 0:
         raise ShapeError("concatenate: scalars have no axis to be joined along; use T.stack")
-    axis = normalize_axis(int(axis), inputs[0].ndim, "concatenate")
+    if isinstance(axis, Variable) and constant_int(axis) is None:
+        if len({v.ndim for v in inputs}) > 1:
+            raise RankError("concatenate: the tensors have different numbers of dimensions")
+        return _along_any_axis(inputs, axis)
+    axis = normalize_axis(constant_int(axis), inputs[0].ndim, "concatenate")
     common = promote([v.dtype for v in inputs])
     if len(inputs) == 1:
         return inputs[0]
     return Join(axis).make(*(cast(v, common) for v in inputs))
 
 
-def join(axis: int, *tensors: Any) -> Variable:
-    """Theano's order of arguments for :func:`concatenate`."""
+def join(axis: Any, *tensors: Any) -> Variable:
+    """Theano's order of arguments for :func:`concatenate`; the axis may be an integer variable."""
     return concatenate(tensors, axis)
+
+
+def _along_any_axis(inputs: list[Variable], axis: Variable) -> Variable:
+    """What ``concatenate`` gives along an axis that is known at the call: the axes before it are one, and so
+    are it and those behind it, along which the tensors' parts follow each other."""
+    from .elementwise import eq, ge, gt, switch
+
+    rank = inputs[0].ndim
+    axis = switch(ge(axis, 0), axis, axis + rank)
+    ahead: Any = 1
+    for k in range(rank):
+        ahead = ahead * switch(gt(axis, k), shape_i(inputs[0], k), 1)
+    rows = concatenate([reshape(v, (ahead, -1)) for v in inputs], 1)
+    lengths = []
+    for k in range(rank):
+        total: Any = 0
+        for v in inputs:
+            total = total + shape_i(v, k)
+        lengths.append(switch(eq(axis, k), total, shape_i(inputs[0], k)))
+    return reshape(rows, lengths)
 
 
 def stack(*tensors: Any, axis: int = 0) -> Variable:
@@ -217,6 +242,7 @@ register_cases(
     [
         (lambda x, y: concatenate([x, y], 0), (ramp(2, 3), ramp(4, 3))),
         (lambda x, y: concatenate([x, y, x * 2], 1), (ramp(2, 3), ramp(2, 1))),
+        (lambda x, y: concatenate([x, y * 2], shape_i(x, 0) - 1), (ramp(2, 3), ramp(2, 1))),
         (lambda x, y: concatenate([x, y], 0), (ramp(0, 3), ramp(4, 3))),
         (lambda x, y: stack([x, y], 1), (ramp(2, 3), ramp(2, 3))),
         (lambda x, y: stack([x, y]), (np.array(1.0), np.array(2.0))),

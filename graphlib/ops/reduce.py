@@ -293,7 +293,10 @@ def _arg(kind: str, x: Any, axis: Any, keepdims: bool) -> Variable:
     if isinstance(axis, (tuple, list)):
         axes = normalize_axes(axis, x.ndim, f"T.{kind} of {x.describe()}")
         if len(axes) not in (1, x.ndim):
-            raise ShapeError(f"T.{kind} of {x.describe()} looks along one axis or all of them, not {axes}")
+            kept = [a for a in range(x.ndim) if a not in axes]
+            behind = flatten(x.dimshuffle(*kept, *axes), len(kept) + 1)
+            result = ArgReduce(kind, len(kept)).make(behind)
+            return restore_axes(result, axes, x.ndim) if keepdims else result
         axis = axes[0] if len(axes) == 1 else None
     if axis is None:
         return (
@@ -306,17 +309,17 @@ def _arg(kind: str, x: Any, axis: Any, keepdims: bool) -> Variable:
     return restore_axes(result, (axis,), x.ndim) if keepdims else result
 
 
-def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Variable:
+def argmax(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
     """The index (int64) of the first greatest element along ``axis``, or in the flattened tensor."""
     return _arg("argmax", x, axis, keepdims)
 
 
-def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Variable:
+def argmin(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
     """The index (int64) of the first smallest element along ``axis``, or in the flattened tensor."""
     return _arg("argmin", x, axis, keepdims)
 
 
-def max_and_argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> list[Variable]:
+def max_and_argmax(x: Any, axis: Any = None, keepdims: bool = False) -> list[Variable]:
     """Both, as a list."""
     return [max(x, axis, keepdims), argmax(x, axis, keepdims)]
 
@@ -406,7 +409,10 @@ def _arg_samples(build: Callable) -> Callable[[], list[Sample]]:
         x = _array(3, 4, 2, seed=1)
         ties = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 0.0]])
         return [
-            *(Sample(lambda v, a=a: build(v, axis=a), (x,), NUMBERS, False) for a in (None, 0, 1, 2, -1)),
+            *(
+                Sample(lambda v, a=a: build(v, axis=a), (x,), NUMBERS, False)
+                for a in (None, 0, 1, 2, -1, (0, 2))
+            ),
             Sample(lambda v: build(v, axis=1), (ties,), NUMBERS, False),
             Sample(lambda v: build(v, axis=1), (np.zeros((0, 3)),), NUMBERS, False),
         ]

@@ -57,10 +57,14 @@ def _plural(single: Callable[..., Variable], name: str) -> Callable[..., list[Va
     def make(*names: Any) -> list[Variable]:
         if len(names) == 1 and isinstance(names[0], int):
             return [single() for _ in range(names[0])]
+        if len(names) == 1 and isinstance(names[0], (str, list, tuple)) and len(names[0]) > 1:
+            names = tuple(names[0])
         return [single(n) for n in names]
 
     make.__name__ = make.__qualname__ = name
-    make.__doc__ = f"Several of ``{single.__name__}``, by their names or a number of them."
+    make.__doc__ = (
+        f"Several of ``{single.__name__}``: by their names, by one text of a letter for each, or a number."
+    )
     return make
 
 
