@@ -478,6 +478,19 @@ class Model:
         self._build_for(examples)
         return self._checked(examples)
 
+    def training_cost(self, examples: Examples) -> tuple[list[Variable], Variable]:
+        """What `fit` minimizes, as an expression.
+
+        Args:
+            examples: what `check` gave.
+
+        Returns:
+            the variables that stand for ``examples.arrays()``, in their order, and the cost: the mean loss
+            with penalties, float (), as in training.
+        """
+        inputs, cost, _ = self._costs(examples, self._fitting_graph(examples.inputs).training_output)
+        return inputs, cost
+
     def score(self, x: Any, y: Any, sample_weight: Any = None) -> float:
         """scikit-learn's: the accuracy for losses of classes, else the coefficient of determination R² (the
         mean of those of several values). For models of one output."""
@@ -814,16 +827,12 @@ class Model:
         Where the data are `resident`, in shared variables, it takes the rows of a minibatch, else its arrays.
         """
         graph = self._fitting_graph(examples.inputs)
-        kinds = [(a.dtype.str, a.ndim) for a in examples.targets]
-        weighted = [None if w is None else w.ndim for w in examples.weights]
-        key = ("train", id(graph), str(kinds), str(weighted), resident, self.optimizer.changes_rate)
+        key = ("train", id(graph), _forms(examples), resident, self.optimizer.changes_rate)
         arrays = examples.arrays()
         if key not in self._functions:
-            targets, weights = target_variables(self.tasks, kinds, weighted)
-            cost, totals = self._cost(graph.training_output, targets, weights)
+            inputs, cost, totals = self._costs(examples, graph.training_output)
             updates = [*self.optimizer.updates(self.layer.parameters, cost), *graph.updates.items()]
             self._restore_optimizer()
-            inputs = [*graph.input_list, *targets, *(w for w in weights if w is not None)]
             givens = {}
             if resident:
                 self._resident[key] = [
@@ -851,6 +860,15 @@ class Model:
             for held in group:
                 held.set_value(np.zeros((0, *held.get_value(borrow=True).shape[1:]), held.dtype), borrow=True)
 
+    def _costs(self, examples: Examples, output: Any) -> tuple[list[Variable], Variable, list[Variable]]:
+        """(variables for `Examples.arrays`, what is minimized, the totals of what is reported)."""
+        kinds = [(a.dtype.str, a.ndim) for a in examples.targets]
+        weighted = [None if w is None else w.ndim for w in examples.weights]
+        targets, weights = target_variables(self.tasks, kinds, weighted)
+        cost, totals = self._cost(output, targets, weights)
+        inputs = self._fitting_graph(examples.inputs).input_list
+        return [*inputs, *targets, *(w for w in weights if w is not None)], cost, totals
+
     def _cost(self, output: Any, targets: Sequence[Any], weights: Sequence[Any]) -> tuple[Any, list[Any]]:
         """(what is minimized, the totals of what is reported: sum and count of each)."""
         outputs = outputs_of(output)
@@ -872,14 +890,11 @@ class Model:
 
     def _measure(self, examples: Examples, batch_size: int | None) -> dict[str, float]:
         graph = self._fitting_graph(examples.inputs)
-        kinds = [(a.dtype.str, a.ndim) for a in examples.targets]
-        weighted = [None if w is None else w.ndim for w in examples.weights]
-        key = ("evaluate", id(graph), str(kinds), str(weighted))
+        key = ("evaluate", id(graph), _forms(examples))
         if key not in self._functions:
-            targets, weights = target_variables(self.tasks, kinds, weighted)
-            _, totals = self._cost(graph.output, targets, weights)
+            inputs, _, totals = self._costs(examples, graph.output)
             self._functions[key] = graphlib.function(
-                [*graph.input_list, *targets, *(w for w in weights if w is not None)],
+                inputs,
                 T.stack([T.cast(each, graphlib.config.floatX) for each in totals]),
                 updates=list(graph.carried.items()),
                 name="evaluate",
@@ -926,6 +941,12 @@ class Model:
 
 def _nothing(line: str) -> None:
     """Says nothing."""
+
+
+def _forms(examples: Examples) -> str:
+    """What a function of examples depends on: dtypes and numbers of axes of targets and weights."""
+    arrays = (*examples.targets, *examples.weights)
+    return str([None if a is None else (a.dtype.str, a.ndim) for a in arrays])
 
 
 def _all_layers(layer: Layer) -> list[Layer]:

@@ -87,12 +87,27 @@ _MARKS = {kind.capitalize(): Annotated[Any, Kind(kind)] for kind in registry.KIN
 def hints(found: Entry) -> dict[str, Any]:
     """The type hints of an entry's parameters, by name; Any for one without a hint."""
     target = found.target
-    places = [each.__init__ for each in reversed(target.__mro__)] if inspect.isclass(target) else [target]
-    known: dict[str, Any] = {}
-    for place in places:
-        if inspect.isfunction(place):
-            known |= typing.get_type_hints(place, localns=_MARKS, include_extras=True)
+    known = constructor_hints(target) if inspect.isclass(target) else _own_hints(target)
     return {name: known.get(name, Any) for name in found.parameters}
+
+
+def constructor_hints(cls: type) -> dict[str, Any]:
+    """The type hints of what a class's constructor takes, by name, those of its bases' included."""
+    known: dict[str, Any] = {}
+    for each in reversed(cls.__mro__):
+        known |= _own_hints(each)
+    return known
+
+
+def _own_hints(place: Any) -> dict[str, Any]:
+    """The type hints of a function's parameters, or a class's constructor's."""
+    if inspect.isclass(place) and "__dataclass_fields__" not in vars(place):
+        place = place.__init__
+    # Those of a dataclass are read from the class: its constructor has also what it inherits, whose hints are
+    # names of other modules.
+    if not (inspect.isclass(place) or inspect.isfunction(place)):
+        return {}
+    return typing.get_type_hints(place, localns=_MARKS, include_extras=True)
 
 
 def arguments(found: Entry, given: Any) -> dict[str, Any]:

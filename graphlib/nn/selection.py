@@ -18,7 +18,6 @@ from graphlib.datasets import DataError
 from . import data, storage
 from .model import Model
 from .progress import say
-from .tasks import target_variables
 
 FOLDS, PREDICTIONS = "folds.csv", "predictions.npz"
 
@@ -216,13 +215,10 @@ def calibrate_rates(
     examples = model.check(x, y)
     paths = [path for path, each in model.parameters.items() if each.trainable]
     parameters = [model.parameters[path].variable for path in paths]
-    graph = model._fitting_graph(examples.inputs)
-    kinds = [(array.dtype.str, array.ndim) for array in examples.targets]
-    targets, weights = target_variables(model.tasks, kinds, [None] * len(kinds))
-    cost, _ = model._cost(graph.training_output, targets, weights)
+    inputs, cost = model.training_cost(examples)
     gradients = T.grad(cost, parameters)
     sizes = graphlib.function(
-        [*graph.input_list, *targets],
+        inputs,
         T.stack([T.cast(T.mean(abs(g)), graphlib.config.floatX) for g in gradients]),
         name="sizes_of_gradients",
     )
@@ -239,8 +235,6 @@ def calibrate_rates(
     # A parameter that nothing depends on as yet has no size to be compared; it keeps its rate.
     multipliers = np.where(mean > 0, mean[mean > 0].min() / np.where(mean > 0, mean, 1), 1.0)
     result = dict(zip(paths, map(float, multipliers), strict=True))
-    model.layer.learning_rate_multiplier = {
-        path: value * model.layer._multiplier(path) for path, value in result.items()
-    }
-    model._functions.clear()
+    model.layer.scale_learning_rates(result)
+    model.compile(model.loss, model.optimizer, model.metrics, model.loss_weights)
     return result

@@ -347,3 +347,29 @@ class TestConfiguration:
     def test_what_is_printed(self):
         printed = "Sequential(layers=[Dense(units=3, activation='tanh')], seed=1)"
         assert repr(Sequential([Dense(3, "tanh")], seed=1)) == printed
+
+
+def test_a_users_own_dataclass_that_is_a_layer_inherits_what_its_base_takes(tmp_path, monkeypatch):
+    # of a module that has none of the names in which the base writes its type hints
+    (tmp_path / "users_layers.py").write_text(
+        "from __future__ import annotations\n"
+        "from dataclasses import dataclass\n"
+        "from graphlib.nn import Dense\n"
+        "@dataclass(eq=False, repr=False)\n"
+        "class Scaled(Dense):\n"
+        "    factor: float = 2.0\n"
+        "    def apply(self, x, training=False):\n"
+        "        return self.factor * super().apply(x, training)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    from users_layers import Scaled
+
+    layer = Scaled(2, factor=3.0)
+    x = T.matrix("x", shape=(None, 2))
+    y = layer(x)
+    layer.parameters["W"].variable.set_value(np.eye(2, dtype="float32"))
+    assert graphlib.function([x], y)([[1, 5]]).tolist() == [[3, 15]]
+    with pytest.raises(InputError, match=r"factor"):
+        Scaled(2, factor="much")
+    with pytest.raises(InputError, match=r"units"):
+        Scaled(0)

@@ -19,7 +19,7 @@ Layers that a layer keeps as attributes, or in lists, are its parts: their param
 from __future__ import annotations
 
 import functools
-import typing
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -461,6 +461,11 @@ class Layer:
                     ),
                 )
 
+    def scale_learning_rates(self, factors: Mapping[str, float]) -> None:
+        """Multiplies the learning rates of parameters, by their paths, on top of the multipliers there are;
+        functions that were compiled before keep theirs."""
+        self.learning_rate_multiplier = {path: f * self._multiplier(path) for path, f in factors.items()}
+
     def _multiplier(self, name: str) -> float:
         given = self.learning_rate_multiplier
         return given.get(name, 1.0) if isinstance(given, Mapping) else given
@@ -550,11 +555,11 @@ def as_float(x: Variable) -> Variable:
 @functools.cache
 def _hints(cls: type) -> dict[str, Any]:
     """The type hints of a constructor, but for what stands for layers, which are made where they are used."""
-    found = typing.get_type_hints(cls.__init__, localns=schema._MARKS, include_extras=True)
+    parameters = inspect.signature(cls.__init__).parameters
     return {
         name: hint
-        for name, hint in found.items()
-        if name != "return" and "Kind(kind='layer')" not in repr(hint)
+        for name, hint in schema.constructor_hints(cls).items()
+        if name in parameters and "Kind(kind='layer')" not in repr(hint)
     }
 
 
