@@ -18,6 +18,7 @@ from ...ops.op import as_variable
 from ...ops.reduce import Reduce, max, min
 from ...ops.shape import specify_shape
 from ...tensor.constructors import _PREFIXES, _SHAPES
+from .sparse.calls import grad  # noqa: F401
 
 CAReduce = Reduce
 int_div = ew.floor_div

@@ -7,6 +7,7 @@ from .printing import debugprint
 from .scan_module import clone, map, scan
 from .settings import config
 from .sharedvalue import SharedVariable, shared
+from .sparse.calls import function, grad
 from .updates import OrderedUpdates
 
 __version__ = "1.0.5 (graphlib)"
@@ -22,6 +23,8 @@ __all__ = [
     "config",
     "debugprint",
     "dot",
+    "function",
+    "grad",
     "map",
     "scan",
     "shared",

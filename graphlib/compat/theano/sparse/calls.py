@@ -1,0 +1,104 @@
+"""Functions that take and return SciPy's sparse matrices, gradients by sparse variables, and shared ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .... import grad as _grad
+from ....compile.function import function as _function
+from ....graph import Shared
+from ....graph import shared as _shared
+from .variable import SparseType, SparseVariable, assembled, is_sparse, parts_of
+
+
+class SparseFunction:
+    """A compiled function some of whose inputs or outputs are sparse."""
+
+    def __init__(self, compiled: Any, inputs: list[Any], outputs: list[Any], single: bool) -> None:
+        self.compiled, self.inputs, self.outputs, self.single = compiled, inputs, outputs, single
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["compiled"], name)
+
+    def __call__(self, *values: Any) -> Any:
+        if len(values) != len(self.inputs):
+            raise TypeError(f"{len(self.inputs)} inputs are needed, {len(values)} were given")
+        given: list[Any] = []
+        for v, value in zip(self.inputs, values, strict=True):
+            given += parts_of(value, v.type) if isinstance(v, SparseVariable) else [value]
+        results = iter(self.compiled(*given))
+        found = [_taken(v, results) for v in self.outputs]
+        return found[0] if self.single else found
+
+
+def _taken(v: Any, results: Iterator[Any]) -> Any:
+    if not isinstance(v, SparseVariable):
+        return next(results)
+    return assembled(v.format, *(next(results) for _ in v.parts))
+
+
+def _flat(variables: list[Any]) -> list[Any]:
+    return [p for v in variables for p in (v.parts if isinstance(v, SparseVariable) else [v])]
+
+
+def function(inputs: Any = None, outputs: Any = None, *settings: Any, **named: Any) -> Any:
+    """``graphlib.function``, with sparse variables among inputs and outputs.
+
+    Errors: TypeError for keywords of sparse inputs, and for sparse updates.
+    """
+    given = list(inputs or [])
+    wanted = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+    if not any(isinstance(v, SparseVariable) for v in (*given, *wanted)):
+        return _function(inputs, outputs, *settings, **named)
+    # of a sparse matrix hardly ever all parts are needed
+    named["on_unused_input"] = "ignore"
+    results = _flat([v for v in wanted if v is not None])
+    compiled = _function(_flat(given), results, *settings, **named)
+    kept = [v for v in wanted if v is not None]
+    return SparseFunction(compiled, given, kept, not isinstance(outputs, (list, tuple)))
+
+
+def grad(cost: Any, wrt: Any, *settings: Any, **named: Any) -> Any:
+    """``graphlib.grad``; by a sparse variable it is a sparse one, with the gradient by each kept element."""
+    several = isinstance(wrt, (list, tuple))
+    every = list(wrt) if several else [wrt]
+    if not any(isinstance(v, SparseVariable) for v in every):
+        return _grad(cost, wrt, *settings, **named)
+    by = [v.data if isinstance(v, SparseVariable) else v for v in every]
+    found = [
+        v.with_data(g) if isinstance(v, SparseVariable) else g
+        for v, g in zip(every, _grad(cost, by, *settings, **named), strict=True)
+    ]
+    return type(wrt)(found) if several else found[0]
+
+
+class SparseShared(SparseVariable):
+    """A sparse matrix that is kept between calls."""
+
+    def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> Any:
+        """SciPy's matrix."""
+        return assembled(self.format, *(part.get_value(borrow=borrow) for part in self.parts))
+
+    def set_value(self, value: Any, borrow: bool = False) -> None:
+        """Another matrix of the same format and dtype."""
+        for part, new in zip(self.parts, parts_of(value, self.type), strict=True):
+            part.set_value(np.asarray(new), borrow=borrow)
+
+
+def shared(value: Any, name: str | None = None, borrow: bool = False, **settings: Any) -> Any:
+    """A shared variable of one of SciPy's sparse matrices (CSR or CSC). Errors: TypeError for others."""
+    if not is_sparse(value):
+        raise TypeError(
+            f"Expected a sparse matrix in the sparse shared variable constructor. Received: {type(value)}"
+        )
+    kind = SparseType(value.format, value.dtype)
+    names = ("data", "indices", "indptr", "rows", "columns")
+    parts = [
+        _shared(np.asarray(part), f"{name or 'sparse'}_{what}", broadcastable=(False,) * np.ndim(part))
+        for what, part in zip(names, parts_of(value, kind), strict=True)
+    ]
+    assert all(isinstance(part, Shared) for part in parts)
+    return SparseShared(kind.format, *parts, name=name)
