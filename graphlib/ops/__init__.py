@@ -2,10 +2,10 @@
 test it on.
 
 ``op`` says what an operation is and holds the registry; ``elementwise``, ``reduce``, ``shape``, ``create``,
-``join``, ``index``, ``write``, ``linalg``, ``factorizations``, ``matrices``, ``fourier``, ``along_axis``,
-``convolution``, ``patches``, ``pool``, ``random``, ``scan``, ``valid``, ``barriers`` and ``unbroadcast`` hold
-the operations, ``nnet``, ``conv_functions``, ``unshared`` and ``pool_functions`` what is composed of them,
-``operators`` what variables get.
+``join``, ``index``, ``write``, ``linalg``, ``matrices``, ``along_axis``, ``convolution``, ``patches``,
+``pool``, ``random``, ``scan``, ``valid``, ``barriers`` and ``unbroadcast`` hold the operations, ``nnet``,
+``conv_functions``, ``unshared``, ``pool_functions``, ``neighbours`` and ``upsampling`` what is composed of
+them, ``operators`` what variables get.
 """
 
 from . import (
@@ -20,6 +20,7 @@ from . import (
     join,
     linalg,
     matrices,
+    neighbours,
     nnet,
     operators,
     patches,
@@ -30,6 +31,7 @@ from . import (
     scan,
     shape,
     unbroadcast,
+    upsampling,
     valid,
     write,
 )
@@ -53,6 +55,7 @@ __all__ = [
     "join",
     "linalg",
     "matrices",
+    "neighbours",
     "nnet",
     "patches",
     "pool",
@@ -63,6 +66,7 @@ __all__ = [
     "scan",
     "shape",
     "unbroadcast",
+    "upsampling",
     "valid",
     "write",
 ]

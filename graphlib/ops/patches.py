@@ -156,6 +156,13 @@ class PatchesAdded(Windowed, Op):
         lengths = [int(n) for n in given[-count:]]
         borders = [axis.border for axis in self.axes]
         head, places = g.shape[: -2 * count], g.shape[-2 * count : -count]
+        for n, m, w, s, axis in zip(lengths, places, windows, strides, self.axes, strict=True):
+            ends = (m - 1) * s + (w - 1) * axis.dilation + 1 == n + sum(axis.border)
+            if m != axis(n, w, s) or (self.exact and not ends):
+                raise ShapeError(
+                    f"sums of patches {node.inputs[0].describe()}: {m} windows of {w} at steps of {s} do not "
+                    f"make an axis of length {n}"
+                )
         padded = np.zeros((*head, *(n + sum(b) for n, b in zip(lengths, borders, strict=True))), g.dtype)
         if g.size:
             for pixel in np.ndindex(*windows):
@@ -175,6 +182,12 @@ class PatchesAdded(Windowed, Op):
         for k, (axis, window, stride) in enumerate(zip(self.axes, windows, strides, strict=True)):
             message = f"sums of patches: axis {head + k} of {{0}} has length {{a}}, there are {{b}} places"
             require(g.shape[head + k], axis(shape[head + k], window, stride), message, (g.variable,))
+            if self.exact:
+                message = (
+                    f"sums of patches {{0}}: axis {head + k} has length {{a}}, the last window ends at {{b}}"
+                )
+                end = (g.shape[head + k] - 1) * stride + (window - 1) * axis.dilation + 1
+                require(shape[head + k] + sum(axis.border), end, message, (g.variable,))
 
         def at(*index: Poly) -> ex.Expr:
             places, inside = [], []

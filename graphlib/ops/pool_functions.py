@@ -30,7 +30,7 @@ def _one_of(what: str, names: str, *values: Any) -> Any:
     return given[0] if given else None
 
 
-def _lengths(value: Any, count: int, what: str, least: int) -> list[Any]:
+def axis_lengths(value: Any, count: int, what: str, least: int) -> list[Any]:
     """Numbers, or int64 scalars, for each axis: of a number, of several or of a vector variable."""
     if isinstance(value, Variable) and value.ndim == 1:
         value = [value[i] for i in range(count)]
@@ -45,7 +45,7 @@ def _lengths(value: Any, count: int, what: str, least: int) -> list[Any]:
     ]
 
 
-def _missing(length: Any, window: Any, stride: Any) -> Any:
+def missing(length: Any, window: Any, stride: Any) -> Any:
     """Elements beyond an axis that its last window covers, where none may be left out."""
 
     def most(a: Any, b: Any) -> Any:
@@ -67,7 +67,7 @@ def _length(x: Variable, axis: int) -> Any:
     return shape_i(x, axis) if n is None else n
 
 
-def _padded(x: Variable, before: Sequence[Any], after: Sequence[Any], value: Any) -> Variable:
+def padded(x: Variable, before: Sequence[Any], after: Sequence[Any], value: Any) -> Variable:
     """``x`` with so many elements of ``value`` around its last axes."""
     if all(isinstance(n, int) and n == 0 for n in (*before, *after)):
         return x
@@ -102,9 +102,9 @@ class Arguments:
             raise ShapeError(f"{what} pools over {number}, {self.x.describe()} has {self.x.ndim}")
         if ws is None:
             raise ShapeError(f"{what} needs the window's lengths: ws={(2,) * count}")
-        self.window = _lengths(ws, count, f"{what}: ws", 1)
-        self.stride = self.window if stride is None else _lengths(stride, count, f"{what}: stride", 1)
-        self.around = _lengths(0 if pad is None else pad, count, f"{what}: pad", 0)
+        self.window = axis_lengths(ws, count, f"{what}: ws", 1)
+        self.stride = self.window if stride is None else axis_lengths(stride, count, f"{what}: stride", 1)
+        self.around = axis_lengths(0 if pad is None else pad, count, f"{what}: pad", 0)
         both = [(p, n) for p, n in zip(self.around, self.window, strict=True) if isinstance(n, int)]
         if any(isinstance(p, int) and p >= n for p, n in both):
             raise ShapeError(f"{what}: the padding {self.around} must be less than the window {self.window}")
@@ -123,14 +123,14 @@ class Arguments:
             x = cast(x, "floatX" if mode.startswith("average") else "int64")
         lengths = [_length(x, axis) for axis in range(-self.count, 0)]
         each = list(zip(lengths, self.window, self.stride, strict=True))
-        beyond = [0 if self.whole else _missing(n, w, s) for n, w, s in each]
+        beyond = [0 if self.whole else missing(n, w, s) for n, w, s in each]
         outside: Any = 0
         if mode == "max":
             outside = -np.inf if x.type.is_float else int(np.iinfo(x.dtype).min)
         after = [p + b for p, b in zip(self.around, beyond, strict=True)]
         scalars = [cast(as_variable(n), "int64") for n in (*self.window, *self.stride)]
-        padded = _padded(x, self.around, after, outside)
-        result = Pool("max" if mode == "max" else "sum", self.count).make(padded, *scalars)
+        whole = padded(x, self.around, after, outside)
+        result = Pool("max" if mode == "max" else "sum", self.count).make(whole, *scalars)
         return result / self.counts(result, lengths, x.dtype) if mode.startswith("average") else result
 
     def counts(self, result: Variable, lengths: list[Any], dtype: str) -> Any:

@@ -34,12 +34,14 @@ from ...ops.nnet import (
     tanh,
     ultra_fast_sigmoid,
 )
-from . import conv
+from ...ops.upsampling import bilinear_upsampling
+from . import conv, neighbours
 
 __all__ = [
     "batch_normalization",
     "batch_normalization_test",
     "batch_normalization_train",
+    "bilinear_upsampling",
     "binary_crossentropy",
     "categorical_crossentropy",
     "causal_conv1d",
@@ -57,6 +59,7 @@ __all__ = [
     "hard_sigmoid",
     "log_softmax",
     "logsoftmax",
+    "neighbours",
     "relu",
     "selu",
     "separable_conv2d",
