@@ -2,8 +2,9 @@
 test it on.
 
 ``op`` says what an operation is and holds the registry; ``elementwise``, ``reduce``, ``shape``, ``create``,
-``join``, ``index``, ``write``, ``linalg``, ``matrices``, ``along_axis``, ``convolution``, ``patches``,
-``pool``, ``random``, ``scan``, ``valid``, ``barriers`` and ``unbroadcast`` hold the operations, ``nnet``,
+``join``, ``index``, ``write``, ``linalg``, ``factorizations``, ``matrices``, ``fourier``, ``along_axis``,
+``convolution``, ``patches``, ``pool``, ``random``, ``scan``, ``valid``, ``barriers`` and ``unbroadcast`` hold
+the operations, ``nnet``,
 ``conv_functions``, ``unshared``, ``pool_functions``, ``neighbours`` and ``upsampling`` what is composed of
 them, ``operators`` what variables get.
 """
