@@ -23,6 +23,11 @@ class RankError(ShapeError, TypeError):
     """A wrong number of dimensions, which is a matter of types: they have a number of dimensions."""
 
 
+class BorderError(ShapeError, NotImplementedError):
+    """A border around windows that pooling does not take: as long as the window, or where no window may
+    be left out."""
+
+
 class AxisError(ShapeError, IndexError):
     """An axis that a tensor has not, or more indices than it has axes."""
 

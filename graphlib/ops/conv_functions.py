@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..configuration import config
-from ..errors import ShapeError
+from ..errors import RankError, ShapeError
 from ..graph import Variable
 from ..graph.types import promote
 from .convolution import Convolution, ConvolutionByFilters, ConvolutionByImages
@@ -62,7 +62,7 @@ class Arguments:
         v = as_variable(value)
         if v.ndim != ndim:
             number = {3: "three", 4: "four", 5: "five", 6: "six"}.get(ndim, str(ndim))
-            raise ShapeError(f"{self.what}: the {what} must have {number} dimensions, unlike {v.describe()}")
+            raise RankError(f"{self.what}: the {what} must have {number} dimensions, unlike {v.describe()}")
         return self.with_shape(v, shape, what)
 
     def with_shape(self, x: Variable, shape: Any, what: str) -> Variable:

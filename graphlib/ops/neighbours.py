@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import RankError, ShapeError
 from ..graph import Constant, Variable
 from .elementwise import cast
 from .join import concatenate
@@ -23,7 +23,7 @@ MODES = ("valid", "half", "full", "ignore_borders", "wrap_centered")
 def _images(what: str, x: Any) -> Variable:
     x = as_variable(x)
     if x.ndim != 4:
-        raise ShapeError(f"{what}: the images must have four dimensions, unlike {x.describe()}")
+        raise RankError(f"{what}: the images must have four dimensions, unlike {x.describe()}")
     return x
 
 
@@ -92,7 +92,7 @@ def neibs2images(neibs: Any, neib_shape: Any, original_shape: Any, mode: str = "
     what = "T.nnet.neighbours.neibs2images"
     rows = as_variable(neibs)
     if rows.ndim != 2:
-        raise ShapeError(f"{what}: neighbourhoods are the rows of a matrix, unlike {rows.describe()}")
+        raise RankError(f"{what}: neighbourhoods are the rows of a matrix, unlike {rows.describe()}")
     if mode not in ("valid", "ignore_borders"):
         raise ShapeError(f"{what}: mode must be 'valid' or 'ignore_borders', not {mode!r}")
     window = axis_lengths(neib_shape, 2, f"{what}: neib_shape", 1)

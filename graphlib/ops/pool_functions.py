@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import BorderError, RankError, ShapeError
 from ..graph import Variable
 from ..graph.types import FLOATS
 from ..graph.variable import warn_user
@@ -99,7 +99,7 @@ class Arguments:
         self.x, self.count, self.mode = as_variable(x), count, mode
         if self.x.ndim < count:
             number = {1: "one axis", 2: "two axes", 3: "three axes"}[count]
-            raise ShapeError(f"{what} pools over {number}, {self.x.describe()} has {self.x.ndim}")
+            raise RankError(f"{what} pools over {number}, {self.x.describe()} has {self.x.ndim}")
         if ws is None:
             raise ShapeError(f"{what} needs the window's lengths: ws={(2,) * count}")
         self.window = axis_lengths(ws, count, f"{what}: ws", 1)
@@ -107,9 +107,9 @@ class Arguments:
         self.around = axis_lengths(0 if pad is None else pad, count, f"{what}: pad", 0)
         both = [(p, n) for p, n in zip(self.around, self.window, strict=True) if isinstance(n, int)]
         if any(isinstance(p, int) and p >= n for p, n in both):
-            raise ShapeError(f"{what}: the padding {self.around} must be less than the window {self.window}")
+            raise BorderError(f"{what}: the padding {self.around} must be less than the window {self.window}")
         if any(not isinstance(p, int) or p for p in self.around) and not ignore_border:
-            raise ShapeError(f"{what}: padding (pad) goes with ignore_border=True, as in Theano")
+            raise BorderError(f"{what}: padding (pad) goes with ignore_border=True, as in Theano")
         if mode not in MODES:
             raise ShapeError(
                 f"{what}: mode must be 'max', 'sum', 'average_inc_pad' or 'average_exc_pad', not {mode!r}"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..configuration import config
-from ..errors import ShapeError
+from ..errors import RankError, ShapeError
 from ..graph import Variable
 from .conv_functions import conv2d_grad_wrt_inputs
 from .elementwise import cast
@@ -87,7 +87,7 @@ def bilinear_upsampling(
     """
     x = as_variable(input)
     if x.ndim != 4:
-        raise ShapeError(f"T.nnet.bilinear_upsampling: images have four dimensions, unlike {x.describe()}")
+        raise RankError(f"T.nnet.bilinear_upsampling: images have four dimensions, unlike {x.describe()}")
     x = x if x.type.is_float else cast(x, config.floatX)
     ratios = _ratios(ratio, frac_ratio)
     if batch_size is not None or num_input_channels is not None:
