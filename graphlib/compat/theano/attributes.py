@@ -12,6 +12,7 @@ from ...graph import Apply, Shared, Variable, toposort
 from ...ops.index import index
 from ...ops.random import Draw
 from ...profile import Profile
+from . import tensor_functions as functions
 from .tags import tag
 from .tensor import pow
 
@@ -112,4 +113,8 @@ def install() -> None:
     Variable.tag = Apply.tag = tag
     Variable.clone = _clone
     Variable.rng = property(_rng)
+    Variable.norm = lambda self, L, axis=None, keepdims=False: functions.vector_norm(self, L, axis, keepdims)
+    for name in ("var", "std", "choose", "diagonal", "transfer", "trace", "nonzero_values"):
+        setattr(Variable, name, getattr(functions, name))
+    Variable.compress = lambda self, condition, axis=None: functions.compress(condition, self, axis)
     Function.maker = property(Maker)

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 _OWN = "graphlib.compat.theano."
-_TENSOR = (_OWN + "tensor", "graphlib.tensor", _OWN + "sharedvalue")
+_TENSOR = (_OWN + "tensor", _OWN + "tensor_functions", "graphlib.tensor", _OWN + "sharedvalue")
 _NNET = ("graphlib.tensor.nnet",)
 _NLINALG = (_OWN + "nlinalg", "graphlib.tensor.nlinalg")
 _SLINALG = (_OWN + "slinalg", "graphlib.tensor.slinalg")
@@ -63,7 +63,10 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.tensor": _TENSOR,
     "theano.tensor.basic": _TENSOR,
     "theano.tensor.elemwise": _TENSOR,
-    "theano.tensor.extra_ops": ("graphlib.tensor.extra_ops",),
+    "theano.tensor.extra_ops": ("graphlib.tensor.extra_ops", *_TENSOR),
+    "theano.tensor.sort": _TENSOR,
+    "theano.tensor.utils": _TENSOR,
+    "theano.tensor.subtensor": _TENSOR,
     "theano.tensor.fft": ("graphlib.tensor.fft",),
     "theano.tensor.nlinalg": _NLINALG,
     "theano.tensor.nnet": (*_NNET, _OWN + "convolution"),

@@ -1,0 +1,433 @@
+"""``theano.tensor``'s functions that are made of graphlib's operations, as Theano names them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...errors import GraphError, InputError, RankError, ShapeError
+from ...graph import Constant, Variable
+from ...graph.types import DTYPES, FLOATS, INTEGERS, normalize_axis
+from ...ops import elementwise as ew
+from ...ops.along_axis import argsort, flatnonzero, nonzero, sort
+from ...ops.create import arange, zeros, zeros_like
+from ...ops.index import index, take
+from ...ops.join import stack
+from ...ops.linalg import dot
+from ...ops.matrices import trace  # noqa: F401
+from ...ops.op import as_variable
+from ...ops.reduce import max, min, norm
+from ...ops.reduce import sum as sum_of
+from ...ops.reduce import var as _variance
+from ...ops.shape import expand_dims, shape_i, shape_of
+from ...ops.write import inc_subtensor, set_subtensor
+from .tensor import pow
+
+int_dtypes = tuple(d for d in INTEGERS if d.startswith("int"))
+uint_dtypes = tuple(d for d in INTEGERS if d.startswith("uint"))
+integer_dtypes = int_dtypes + uint_dtypes
+float_dtypes = continuous_dtypes = FLOATS
+discrete_dtypes = ("bool", *integer_dtypes)
+all_dtypes = DTYPES
+power = pow
+
+
+class EmptyConstantError(GraphError, ValueError):
+    """A constant without elements where one number was expected."""
+
+
+class AsTensorError(InputError):
+    """A value of which no variable can be made."""
+
+
+class AdvancedIndexingError(InputError):
+    """An index that Theano took for an advanced one."""
+
+
+def shape_padaxis(t: Any, axis: int) -> Variable:
+    """``t`` with an axis of length 1 more, at place ``axis`` of the result."""
+    return expand_dims(as_variable(t), axis)
+
+
+def get_vector_length(v: Any) -> int:
+    """The length of a vector, known while the graph is built.
+
+    Errors: ValueError where it is not known, or ``v`` is no vector.
+    """
+    if isinstance(v, (tuple, list)):
+        return len(v)
+    v = as_variable(v)
+    if v.ndim != 1:
+        raise RankError(f"get_vector_length takes a vector, not {v.describe()}")
+    if v.type.shape[0] is None:
+        raise ShapeError(f"the length of {v.describe()} is not known before a call")
+    return v.type.shape[0]
+
+
+class _Grid:
+    """What ``mgrid`` and ``ogrid`` are: indexed by slices they give coordinates."""
+
+    def __init__(self, full: bool) -> None:
+        self._full = full
+
+    def __getitem__(self, slices: Any) -> Any:
+        parts = slices if isinstance(slices, tuple) else (slices,)
+        axes = [arange(s.start or 0, s.stop, s.step or 1) for s in parts]
+        rank = len(axes)
+        spread = [a.dimshuffle(*["x"] * k, 0, *["x"] * (rank - k - 1)) for k, a in enumerate(axes)]
+        if not self._full:
+            return spread if rank > 1 else spread[0]
+        whole = [s + sum((zeros_like(o) for o in spread if o is not s), 0) for s in spread]
+        return whole if rank > 1 else whole[0]
+
+
+mgrid, ogrid = _Grid(True), _Grid(False)
+
+
+def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Variable:
+    """Element by element that of ``choices`` whose number ``a`` has; ``mode``: 'raise', 'wrap' or 'clip'."""
+    a = as_variable(a)
+    given = list(choices) if isinstance(choices, (list, tuple)) else None
+    n: Any = len(given) if given is not None else shape_i(as_variable(choices), 0)
+    if mode == "wrap":
+        a = ew.mod(a, n)
+    elif mode == "clip":
+        a = ew.minimum(ew.maximum(a, 0), n - 1)
+    elif mode != "raise":
+        raise ValueError(f"T.choose has the modes raise, wrap and clip, not {mode!r}")
+    variables = [as_variable(c) for c in (given if given is not None else [choices])]
+    ranks = [v.ndim - (given is None) for v in variables]
+    rank = sorted([*ranks, a.ndim])[-1]
+    if given is not None:
+        zero: Any = sum((zeros_like(v) for v in variables), zeros_like(a))
+        table = stack([v + zero for v in variables])
+    else:
+        table = variables[0]
+        for _ in range(rank + 1 - table.ndim):
+            table = expand_dims(table, 1)
+        table = table + zeros_like(a, table.dtype)
+    places = a + zeros_like(table[0], a.dtype)
+    grid = [
+        arange(shape_i(table, k + 1)).dimshuffle(*["x"] * k, 0, *["x"] * (rank - k - 1)) for k in range(rank)
+    ]
+    return index(table, (places, *grid))
+
+
+def nonzero_values(a: Any) -> Variable:
+    """The elements that are not 0, in order, as a vector."""
+    a = as_variable(a)
+    return a.flatten()[flatnonzero(a)]
+
+
+def bincount(x: Any, weights: Any = None, minlength: Any = None, assert_nonneg: bool = False) -> Variable:
+    """How often each number from 0 on occurs in a vector of integers, or the sums of its weights.
+
+    Errors: ShapeError at the call where a number is negative.
+    """
+    x = as_variable(x)
+    if x.ndim != 1:
+        raise RankError(f"T.bincount takes a vector, not {x.describe()}")
+    length = max(x) + 1
+    if minlength is not None:
+        length = ew.maximum(length, minlength)
+    # a number below 0 makes the length negative, which is an error
+    length = ew.switch(ew.lt(min(x), 0), -1, length)
+    kind = "int64" if weights is None else as_variable(weights).dtype
+    add = 1 if weights is None else weights
+    return inc_subtensor(zeros((length,), kind)[x], add)
+
+
+def fill_diagonal(a: Any, val: Any) -> Variable:
+    """``a`` with its main diagonal, of all axes alike in more than two, set to the scalar ``val``."""
+    a = as_variable(a)
+    if a.ndim < 2:
+        raise RankError(f"T.fill_diagonal takes two dimensions or more, not {a.describe()}")
+    if a.ndim == 2:
+        return fill_diagonal_offset(a, val, 0)
+    places = arange(shape_i(a, 0))
+    return set_subtensor(index(a, (places,) * a.ndim), val)
+
+
+def fill_diagonal_offset(a: Any, val: Any, offset: Any) -> Variable:
+    """A matrix with the diagonal ``offset`` above the main one (below for a negative one) set to ``val``."""
+    a = as_variable(a)
+    rows = arange(shape_i(a, 0)).dimshuffle(0, "x")
+    columns = arange(shape_i(a, 1)).dimshuffle("x", 0)
+    return ew.switch(ew.eq(columns - rows, offset), as_variable(val).astype(a.dtype), a)
+
+
+def inverse_permutation(perm: Any) -> Variable:
+    """The permutation that undoes ``perm``, or each row of it."""
+    return argsort(as_variable(perm), axis=-1).astype(as_variable(perm).dtype)
+
+
+def permute_row_elements(x: Any, y: Any, inverse: int = 0) -> Variable:
+    """The elements of each row of ``x`` in the order of the same row of ``y``, or of its only one."""
+    x, y = as_variable(x), as_variable(y)
+    order = inverse_permutation(y) if inverse else y
+    rank = sorted((x.ndim, order.ndim))[-1]
+    while order.ndim < rank:
+        order = expand_dims(order, 0)
+    while x.ndim < rank:
+        x = expand_dims(x, 0)
+    if rank == 1:
+        return x[order]
+    order = order + zeros_like(x, order.dtype)
+    x = x + zeros_like(order, x.dtype)
+    grid = [
+        arange(shape_i(order, k)).dimshuffle(*["x"] * k, 0, *["x"] * (rank - k - 1)) for k in range(rank - 1)
+    ]
+    return index(x, (*grid, order))
+
+
+def deg2rad(a: Any) -> Variable:
+    """Degrees as radians."""
+    return as_variable(a) * (np.pi / 180)
+
+
+def rad2deg(a: Any) -> Variable:
+    """Radians as degrees."""
+    return as_variable(a) * (180 / np.pi)
+
+
+def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Variable:
+    """The diagonals of ``a`` along two of its axes, as its last axis, as numpy.diagonal."""
+    a = as_variable(a)
+    first, second = (normalize_axis(x, a.ndim, "T.diagonal") for x in (axis1, axis2))
+    rest = [k for k in range(a.ndim) if k not in (first, second)]
+    a = a.dimshuffle(first, second, *rest)
+    rows, columns = shape_i(a, 0), shape_i(a, 1)
+    if offset >= 0:
+        length = ew.maximum(ew.minimum(rows, columns - offset), 0)
+        picked = index(a, (arange(length), arange(length) + offset))
+    else:
+        length = ew.maximum(ew.minimum(rows + offset, columns), 0)
+        picked = index(a, (arange(length) - offset, arange(length)))
+    return picked.dimshuffle(*range(1, picked.ndim), 0)
+
+
+def unravel_index(indices: Any, dims: Any, order: str = "C") -> tuple[Variable, ...]:
+    """The coordinates, one variable each, of elements with these numbers in a tensor of shape ``dims``."""
+    rest, lengths = as_variable(indices), _lengths(dims)
+    found: list[Variable] = []
+    for n in reversed(lengths) if order == "C" else lengths:
+        found.append(ew.mod(rest, n))
+        rest = ew.floor_div(rest, n)
+    return tuple(reversed(found) if order == "C" else found)
+
+
+def ravel_multi_index(multi_index: Any, dims: Any, mode: str = "raise", order: str = "C") -> Variable:
+    """The number of the element with these coordinates; ``mode``: 'raise', 'wrap' or 'clip'."""
+    parts, lengths = list(multi_index), _lengths(dims)
+    if mode not in ("raise", "wrap", "clip"):
+        raise ValueError(f"T.ravel_multi_index has the modes raise, wrap and clip, not {mode!r}")
+    total: Any = 0
+    pairs = list(zip(parts, lengths, strict=True))
+    for part, n in pairs if order == "C" else reversed(pairs):
+        place = as_variable(part)
+        if mode == "wrap":
+            place = ew.mod(place, n)
+        elif mode == "clip":
+            place = ew.minimum(ew.maximum(place, 0), n - 1)
+        else:
+            place = take(arange(n), place)
+        total = total * n + place
+    return total
+
+
+def _lengths(dims: Any) -> list:
+    return [dims[k] for k in range(get_vector_length(dims))]
+
+
+def diff(x: Any, n: int = 1, axis: int = -1) -> Variable:
+    """Differences of neighbours along an axis, ``n`` times over."""
+    x = as_variable(x)
+    ahead = (slice(None),) * normalize_axis(axis, x.ndim, "T.diff")
+    for _ in range(n):
+        x = x[(*ahead, slice(1, None))] - x[(*ahead, slice(None, -1))]
+    return x
+
+
+def searchsorted(x: Any, v: Any, side: str = "left", sorter: Any = None) -> Variable:
+    """Where each of ``v`` has its place in the sorted vector ``x``, before its equals or ('right') behind."""
+    x, v = as_variable(x), as_variable(v)
+    if x.ndim != 1:
+        raise RankError(f"T.searchsorted looks into a vector, not {x.describe()}")
+    if side not in ("left", "right"):
+        raise ValueError(f"T.searchsorted has the sides left and right, not {side!r}")
+    if sorter is not None:
+        x = x[as_variable(sorter)]
+    before = ew.lt if side == "left" else ew.le
+    return sum_of(before(x, v.dimshuffle(*range(v.ndim), "x")), axis=-1)
+
+
+def compress(condition: Any, x: Any, axis: int | None = None) -> Variable:
+    """What lies where the vector ``condition`` is not 0, along ``axis`` or in the flattened tensor."""
+    (places,) = nonzero(ew.neq(as_variable(condition), 0))
+    return take(as_variable(x), places, axis)
+
+
+def cov(
+    m: Any,
+    y: Any = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: int | None = None,
+    fweights: Any = None,
+    aweights: Any = None,
+) -> Variable:
+    """The covariances of the rows of ``m`` (its columns unless ``rowvar``), as numpy.cov; no weights."""
+    if fweights is not None or aweights is not None:
+        raise NotImplementedError("T.cov has no weights; weight the rows yourself")
+    tables = [as_variable(t) for t in ([m] if y is None else [m, y])]
+    tables = [t.dimshuffle("x", 0) if t.ndim < 2 else t if rowvar else t.T for t in tables]
+    from ...ops.join import concatenate
+
+    x = concatenate(tables, axis=0)
+    x = x - x.mean(axis=1, keepdims=True)
+    less = ddof if ddof is not None else 0 if bias else 1
+    return dot(x, x.T) / (shape_i(x, 1) - less).astype(x.dtype)
+
+
+def bartlett(m: Any) -> Variable:
+    """The triangular window of ``m`` points, 0 at both ends."""
+    m = as_variable(m)
+    if m.ndim:
+        raise RankError(f"T.bartlett takes a scalar, not {m.describe()}")
+    n = arange(m).astype("float64")
+    half = (m.astype("float64") - 1) / 2
+    return ew.switch(ew.le(m, 1), 1.0, 1 - abs(n - half) / ew.maximum(half, 0.5))
+
+
+def topk(x: Any, kth: Any, axis: int = -1, sorted: bool = True, idx_dtype: str = "int64") -> Variable:
+    """The ``kth`` greatest elements along ``axis``, in rising order; the smallest for a negative number."""
+    return topk_and_argtopk(x, kth, axis, sorted, idx_dtype)[0]
+
+
+def argtopk(x: Any, kth: Any, axis: int = -1, sorted: bool = True, idx_dtype: str = "int64") -> Variable:
+    """The places of what ``topk`` gives."""
+    return topk_and_argtopk(x, kth, axis, sorted, idx_dtype)[1]
+
+
+def topk_and_argtopk(
+    x: Any, kth: Any, axis: int = -1, sorted: bool = True, idx_dtype: str = "int64"
+) -> list[Variable]:
+    """Both, as a list.  They come sorted, which ``sorted=False`` only says to be no matter."""
+    x = as_variable(x)
+    if axis is None:
+        x, axis = x.flatten(), 0
+    axis = normalize_axis(axis, x.ndim, "T.topk")
+    n = shape_i(x, axis)
+    k = as_variable(kth)
+    start, stop = ew.switch(ew.gt(k, 0), n - k, 0), ew.switch(ew.gt(k, 0), n, -k)
+    part = (*(slice(None),) * axis, slice(start, stop))
+    return [sort(x, axis)[part], argsort(x, axis)[part].astype(idx_dtype)]
+
+
+def ceil_intdiv(a: Any, b: Any) -> Variable:
+    """The quotient of integers, rounded up."""
+    return -ew.floor_div(-as_variable(a), b)
+
+
+def div_proxy(x: Any, y: Any) -> Variable:
+    """``x / y`` as Python 3 has it."""
+    return ew.true_div(x, y)
+
+
+def divmod(x: Any, y: Any) -> tuple[Variable, Variable]:
+    """Quotient rounded down and remainder."""
+    return ew.floor_div(x, y), ew.mod(x, y)
+
+
+mod_check = ew.mod
+
+
+def default(x: Any, default: Any) -> Variable:
+    """``x``, or where it is None ``default``."""
+    return as_variable(default if x is None else x)
+
+
+def setdefault(x: Any, default: Any) -> Variable:
+    """``x``, or where it is None ``default``."""
+    return as_variable(default if x is None else x)
+
+
+def tensor_copy(x: Any) -> Variable:
+    """A copy of ``x``, of its own memory where a function returns it."""
+    return ew.identity(x)
+
+
+def transfer(var: Any, target: Any) -> Variable:
+    """``var`` itself: where values lie is decided when a function is compiled."""
+    return as_variable(var)
+
+
+def extract_constant(x: Any, elemwise: bool = True, only_process_constants: bool = False) -> Any:
+    """The number that ``x`` is, or ``x`` itself."""
+    variable = as_variable(x)
+    return variable.data if isinstance(variable, Constant) and variable.data.size == 1 else variable
+
+
+def vector_norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Variable:
+    """The norm of any order along ``axis``: infinite ones are the greatest and smallest magnitude."""
+    x = abs(as_variable(x))
+    if ord in (None, 1, 2):
+        return norm(x, ord, axis, keepdims)
+    if ord in (np.inf, "inf"):
+        return max(x, axis, keepdims)
+    if ord in (-np.inf, "-inf"):
+        return min(x, axis, keepdims)
+    if ord == 0:
+        return sum_of(ew.neq(x, 0), axis, keepdims=keepdims)
+    return pow(sum_of(pow(x, ord), axis, keepdims=keepdims), 1.0 / ord)
+
+
+def var(
+    input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, corrected: bool = False
+) -> Variable:
+    """The variance; ``corrected`` takes out what rounding of the mean leaves, by the two-pass formula."""
+    x = as_variable(input)
+    result = _variance(x, axis, ddof, keepdims)
+    if not corrected:
+        return result
+    centred = x - x.mean(axis=axis, keepdims=True)
+    return result - ew.sqr(centred.mean(axis=axis, keepdims=keepdims))
+
+
+def std(
+    input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, corrected: bool = False
+) -> Variable:
+    """The root of ``var``."""
+    return ew.sqrt(var(input, axis, ddof, keepdims, corrected))
+
+
+def shape_of_variables(fgraph: Any, input_shapes: dict) -> dict:
+    """The shape of each variable of a compiled graph for given shapes of its inputs."""
+    from ...compile.function import function
+
+    inputs = list(fgraph.inputs)
+    wanted = [v for v in fgraph.variables if v.ndim]
+    f = function(inputs, [n for v in wanted for n in shape_of(v)], on_unused_input="ignore")
+    flat = iter(f(*(np.zeros(input_shapes[v], v.dtype) for v in inputs)))
+    shapes = {v: tuple(int(next(flat)) for _ in range(v.ndim)) for v in wanted}
+    return {**{v: () for v in fgraph.variables if not v.ndim}, **shapes}
+
+
+def is_flat(var: Variable, ndim: int = 1) -> bool:
+    """Whether ``var`` has ``ndim`` dimensions."""
+    return var.ndim == ndim
+
+
+def check_and_normalize_axes(x: Variable, axis: Any) -> list[int]:
+    """The axes as a list of numbers; TypeError and ValueError where they are none."""
+    given: Sequence = (
+        [] if axis is None else [axis] if isinstance(axis, (int, np.integer, Constant)) else list(axis)
+    )
+    return [
+        normalize_axis(
+            int(a.data if isinstance(a, Constant) else a), x.ndim, "Computation needs a valid axis"
+        )
+        for a in given
+    ]
