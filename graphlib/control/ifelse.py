@@ -32,8 +32,8 @@ def ifelse(condition: Any, then_branch: Any, else_branch: Any, name: str | None 
     output of a step of a loop they must be the same at each step.
     ``T.switch`` chooses element by element instead, and computes both.
 
-    What a branch needs is computed inside it, its lengths and checks of them included, and in its gradients
-    as well.  Loops with random draws are the
+    What only one branch needs is computed inside it, its lengths and checks of them included, and in its
+    gradients as well; what both need is computed before, once.  Loops with random draws are the
     exception: they make their steps at any rate, so that the numbers drawn later do not depend on the
     condition.
 
@@ -57,8 +57,9 @@ def ifelse(condition: Any, then_branch: Any, else_branch: Any, name: str | None 
         chosen = [a if condition.data else b for a, b in pairs]
         return chosen[0] if single else chosen
     taken = cast(cast(condition, "bool"), "int64")
+    both = _needed_by_both(pairs)
     branches = [
-        Branch([pair[k] for pair in pairs], count, f"{what}, {label}")
+        Branch([pair[k] for pair in pairs], count, f"{what}, {label}", both)
         for k, (count, label) in enumerate([(taken, "then"), (1 - taken, "else")])
     ]
     shapes = _shapes(pairs, branches)
@@ -77,6 +78,12 @@ def _alike(a: Variable, b: Variable, what: str) -> tuple[Variable, Variable]:
         )
     dtype = promote([a.dtype, b.dtype])
     return cast(a, dtype), cast(b, dtype)
+
+
+def _needed_by_both(pairs: Sequence[tuple[Variable, Variable]]) -> set[Variable]:
+    """What is computed whichever branch is taken."""
+    then, other = ({v for n in toposort([p[k] for p in pairs]) for v in n.outputs} for k in (0, 1))
+    return then & other
 
 
 def _shapes(

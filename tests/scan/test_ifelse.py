@@ -293,3 +293,18 @@ def test_a_running_value_that_is_set_at_first_and_added_to_later(mode):
     with pytest.raises(ShapeError, match="total"):
         f([1, 1])
     close(total.get_value(), [2, 3, 4])
+
+
+def test_what_both_branches_need_is_computed_once_before_them(mode):
+    """A layer's dropout chooses between its input, scaled, and its input."""
+    c, x, w = T.lscalar("c"), T.fmatrix("x"), T.fmatrix("w")
+    layer = T.tanh(T.dot(x, w))
+    chosen = graphlib.ifelse(c, layer * 2, layer)
+    assert layer in graphlib.graph.ancestors([chosen])
+    f = compiled(mode, [c, x, w], [chosen, T.grad(chosen.sum(), w)])
+    a, b = np.float32([[1, -0.5]]), np.float32([[0.5], [1]])
+    value = np.tanh(a @ b)
+    for taken, scale in ((1, 2), (0, 1)):
+        got, gradient = f(taken, a, b)
+        np.testing.assert_allclose(got, scale * value, rtol=1e-5)
+        np.testing.assert_allclose(gradient, scale * (1 - value**2) * a.T, rtol=1e-5)
