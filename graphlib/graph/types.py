@@ -83,7 +83,7 @@ class TensorType:
     """dtype and static shape: ``TensorType('float32', (None, 10))`` is a matrix of ten columns.
 
     Theano's broadcast pattern is accepted for the shape, or as ``broadcastable``: True stands for a length of
-    1, False for an unknown one.
+    1, False for an unknown one.  So is its ``name``, which has no effect.
     """
 
     __slots__ = ("dtype", "shape")
@@ -93,6 +93,7 @@ class TensorType:
         dtype: Any,
         shape: Sequence[int | bool | None] = (),
         broadcastable: Sequence[bool] | None = None,
+        name: str | None = None,
     ) -> None:
         self.dtype = dtype_name(dtype)
         shape = shape if broadcastable is None else broadcastable

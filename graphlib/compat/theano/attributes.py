@@ -104,6 +104,18 @@ def _clone(self: Variable) -> Variable:
     return copy
 
 
+def _element(self: Variable, dtype: object = None, copy: bool | None = None) -> np.ndarray:
+    """What NumPy makes of a scalar in a list of numbers, as ``np.prod(lengths)`` needs it: an object."""
+    if self.ndim or dtype not in (None, object):
+        return _array(self)
+    element = np.empty((), object)
+    element[()] = self
+    return element
+
+
+_array = Variable.__array__
+
+
 def install() -> None:
     """Give graphlib's variables and functions these attributes."""
     Profile.summary = _summary
@@ -112,6 +124,7 @@ def install() -> None:
     Variable.__getitem__ = _item
     Variable.tag = Apply.tag = tag
     Variable.clone = _clone
+    Variable.__array__ = _element
     Variable.rng = property(_rng)
     Variable.norm = lambda self, L, axis=None, keepdims=False: functions.vector_norm(self, L, axis, keepdims)
     for name in ("var", "std", "choose", "diagonal", "transfer", "trace", "nonzero_values"):

@@ -1,10 +1,14 @@
-"""``theano.sandbox.cuda``: programs that choose the GPU by themselves or ask whether there is one."""
+"""``theano.sandbox.cuda`` and ``theano.gpuarray``: programs that choose the GPU by themselves or ask whether
+there is one."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from .settings import config
+
+#: whether Theano's own arrays lie on a GPU: there are none, graphlib's shared variables know where they lie
+pygpu_activated = False
 
 
 def use(device: str, *settings: Any, **more: Any) -> None:
@@ -15,6 +19,9 @@ def use(device: str, *settings: Any, **more: Any) -> None:
 def dnn_available() -> bool:
     """Whether cuDNN is used: no, convolutions on CUDA are graphlib's own."""
     return False
+
+
+dnn_present = dnn_available
 
 
 def gpu_from_host(x: Any) -> Any:
