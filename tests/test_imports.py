@@ -45,10 +45,10 @@ MAY_IMPORT = {
     # the user's side
     "doctor": f"{_GRAPH} run public",
     "gradient_check": f"{_GRAPH} gradient compile",
-    "tensor": f"{_OPS} gradient gradient_check compile printing",
+    "tensor": f"{_OPS} control gradient gradient_check compile printing",
     "datasets": "public errors configuration",
     "nn": "public errors configuration graph tensor datasets",
-    "compat": f"{_OPS} gradient compile printing profile tensor public",
+    "compat": f"{_OPS} control gradient compile printing profile tensor public",
 }
 
 

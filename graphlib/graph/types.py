@@ -228,6 +228,8 @@ def plain_array(value: Any) -> np.ndarray:
     """
     if type(value) is np.ndarray:
         return value
+    if type(value).__name__ == "RandomState":
+        return mersenne_state(value)
     if _is_masked(value):
         raise DTypeError(
             "is a masked array, whose mask would be lost: fill it (value.filled(0)), or pass the mask as "
@@ -238,6 +240,28 @@ def plain_array(value: Any) -> np.ndarray:
     except Exception as error:
         # other libraries' arrays refuse in errors of many classes, as torch those that require a gradient
         raise DTypeError(f"cannot be made an array: {error}") from None
+
+
+#: of a Mersenne Twister: its 624 words, how many are used, whether a normal number is left, and its bits
+MERSENNE_WORDS = 627
+
+
+def mersenne_state(generator: np.random.RandomState) -> np.ndarray:
+    """The state of one of NumPy's generators, int64 (627,)."""
+    _, words, used, left, normal = generator.get_state()
+    bits = np.float64(normal if left else 0.0).view("int64")
+    return np.array([*words, used, left, bits], "int64")
+
+
+def mersenne_generator(state: np.ndarray) -> np.random.RandomState:
+    """The generator that has a state.  Errors: ShapeError where that is none."""
+    state = np.asarray(state)
+    if state.shape != (MERSENNE_WORDS,) or not 0 <= state[624] <= 624:
+        raise ShapeError(f"the state of a Mersenne Twister has {MERSENNE_WORDS} words, not {state.shape}")
+    generator = np.random.RandomState(0)
+    normal = float(state[626:].view("float64")[0])
+    generator.set_state(("MT19937", state[:624].astype("uint32"), int(state[624]), int(state[625]), normal))
+    return generator
 
 
 def held_by(array: np.ndarray) -> str:

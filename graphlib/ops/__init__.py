@@ -3,10 +3,9 @@ test it on.
 
 ``op`` says what an operation is and holds the registry; ``elementwise``, ``reduce``, ``shape``, ``create``,
 ``join``, ``index``, ``write``, ``linalg``, ``factorizations``, ``matrices``, ``fourier``, ``along_axis``,
-``convolution``, ``patches``, ``pool``, ``random``, ``scan``, ``valid``, ``barriers`` and ``unbroadcast`` hold
-the operations, ``nnet``,
-``conv_functions``, ``unshared``, ``pool_functions``, ``neighbours`` and ``upsampling`` what is composed of
-them, ``operators`` what variables get.
+``convolution``, ``patches``, ``pool``, ``random``, ``generators``, ``scan``, ``valid``, ``barriers`` and
+``unbroadcast`` hold the operations, ``nnet``, ``conv_functions``, ``unshared``, ``pool_functions``,
+``neighbours`` and ``upsampling`` what is composed of them, ``operators`` what variables get.
 """
 
 from . import (
@@ -17,6 +16,7 @@ from . import (
     create,
     elementwise,
     fourier,
+    generators,
     index,
     join,
     linalg,
@@ -52,6 +52,7 @@ __all__ = [
     "create",
     "elementwise",
     "fourier",
+    "generators",
     "index",
     "join",
     "linalg",

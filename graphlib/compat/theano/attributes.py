@@ -9,53 +9,50 @@ import numpy as np
 
 from ...compile.function import Function
 from ...graph import Apply, Shared, Variable, toposort
+from ...graph.types import mersenne_generator
+from ...ops.generators import Generator
 from ...ops.index import index
-from ...ops.random import Draw
 from ...profile import Profile
 from . import tensor_functions as functions
 from .tags import tag
 from .tensor import pow
 
 
-class Generator:
-    """What ``draw.rng.get_value()`` gives in place of a numpy.random.RandomState: the state of one draw."""
-
-    def __init__(self, state: np.ndarray) -> None:
-        self._state = state
-
-    def seed(self, seed: int) -> None:
-        """Start again from ``seed``."""
-        self._state = np.array([seed, self._state[1], 0])
-
-    def get_state(self) -> np.ndarray:
-        """The state, for ``set_state``."""
-        return self._state
-
-    def set_state(self, state: np.ndarray) -> None:
-        """Go on from a state."""
-        self._state = np.array(state)
-
-
 class DrawState:
-    """``draw.rng``: the shared state of a random variable."""
+    """``draw.rng``: the shared state of a random variable, whose value is a ``numpy.random.RandomState``."""
 
     def __init__(self, state: Shared) -> None:
         self._shared = state
 
-    def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> Generator:
+    def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> np.random.RandomState:
         """A copy of the state, to be changed and put back."""
-        return Generator(self._shared.get_value())
+        return mersenne_generator(self._shared.get_value())
 
-    def set_value(self, value: Generator, borrow: bool = False) -> None:
+    def set_value(self, value: np.random.RandomState, borrow: bool = False) -> None:
         """The next numbers are those that follow in ``value``."""
-        self._shared.set_value(value.get_state())
+        self._shared.set_value(value)
+
+
+def _drawn(variable: Variable) -> Shared:
+    states = {
+        v
+        for node in toposort([variable])
+        if isinstance(node.op, Generator)
+        for v in node.inputs[:1]
+        if isinstance(v, Shared)
+    }
+    if len(states) != 1:
+        raise AttributeError(f"{variable} is not one draw of a random stream, but made of {len(states)}")
+    return states.pop()
 
 
 def _rng(variable: Variable) -> DrawState:
-    states = {node.inputs[0] for node in toposort([variable]) if isinstance(node.op, Draw)}
-    if len(states) != 1:
-        raise AttributeError(f"{variable} is not one draw of a random stream, but made of {len(states)}")
-    return DrawState(states.pop())
+    return DrawState(_drawn(variable))
+
+
+def _update(variable: Variable) -> tuple[Shared, Variable]:
+    state = _drawn(variable)
+    return state, state.default_update
 
 
 class FunctionGraph:
@@ -130,4 +127,6 @@ def install() -> None:
     for name in ("var", "std", "choose", "diagonal", "transfer", "trace", "nonzero_values"):
         setattr(Variable, name, getattr(functions, name))
     Variable.compress = lambda self, condition, axis=None: functions.compress(condition, self, axis)
+    Variable.rstate = property(_drawn)
+    Variable.update = property(_update)
     Function.maker = property(Maker)

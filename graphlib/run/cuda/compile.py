@@ -30,6 +30,8 @@ _DEVICE_CODE = (
     _HERE / "device.cuh",
     _SHARED / "graphlib_functions.h",
     _SHARED / "graphlib_philox.h",
+    _SHARED / "graphlib_streams.h",
+    _HERE / "generators.cuh",
     _HERE / "convolution.cuh",
 )
 #: of linear algebra, long enough to be left out where it is not called

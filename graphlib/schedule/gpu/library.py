@@ -1,7 +1,7 @@
-"""What goes along an axis and is no loop nest: running sums and products, sorting, Fourier transforms, and
-what is not zero.
+"""What goes along an axis and is no loop nest: running sums and products, sorting, Fourier transforms, what
+is not zero, and generators of random numbers.
 
-The work is done by functions of ``device.cuh``; a kernel here calls one.
+The work is done by functions of ``device.cuh`` and of its neighbours; a kernel here calls one.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ def kernels(planner: KernelPlanner, step: LibraryCall) -> list[DeviceKernel]:
         return [_fourier(planner, step)]
     if step.call.function == "gl_nonzero":
         return [_nonzero(planner, step)]
+    if step.call.function.startswith(("gl_mrg", "gl_mersenne")):
+        return [_generator(planner, step)]
     return _sort(planner, step)
 
 
@@ -52,6 +54,16 @@ def _fourier(planner: KernelPlanner, step: LibraryCall) -> DeviceKernel:
     lengths = [planner.length(p, scope) for p in step.call.integers]
     one = DeviceCall(step.call.function, (), (*step.operands, out, *lengths), (out,))
     return planner.kernel([*scope.body, one], "threads", product(step.call.integers[:2]))
+
+
+def _generator(planner: KernelPlanner, step: LibraryCall) -> DeviceKernel:
+    """Numbers of generators: a thread for each stream, or one thread where there is one stream."""
+    scope = Scope(None, 0)
+    lengths = [planner.length(p, scope) for p in step.call.integers]
+    one = DeviceCall(step.call.function, (), (*step.operands, *step.outputs, *lengths), tuple(step.outputs))
+    if step.call.function.startswith("gl_mrg"):
+        return planner.kernel([*scope.body, one], "threads", step.call.integers[0])
+    return planner.kernel([*scope.body, one], "single", ONE)
 
 
 def _nonzero(planner: KernelPlanner, step: LibraryCall) -> DeviceKernel:
