@@ -295,6 +295,7 @@ def test_a_running_value_that_is_set_at_first_and_added_to_later(mode):
     close(total.get_value(), [2, 3, 4])
 
 
+@on_each_mode
 def test_what_both_branches_need_is_computed_once_before_them(mode):
     """A layer's dropout chooses between its input, scaled, and its input."""
     c, x, w = T.lscalar("c"), T.fmatrix("x"), T.fmatrix("w")
