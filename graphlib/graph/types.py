@@ -16,8 +16,9 @@ from ..configuration import config
 from ..errors import AxisError, DTypeError, RankError, ShapeError
 
 FLOATS = ("float32", "float64")
-INTEGERS = ("int8", "int16", "int32", "int64", "uint8")
-DTYPES = ("bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64")
+UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
+INTEGERS = ("int8", "int16", "int32", "int64", *UNSIGNED)
+DTYPES = ("bool", *UNSIGNED, "int8", "int16", "int32", "int64", "float32", "float64")
 _GREATEST = float(np.finfo("float32").max)
 _NUMPY = {name: np.dtype(name) for name in DTYPES}
 
@@ -29,10 +30,20 @@ def dtype_name(dtype: Any) -> str:
         return config.floatX
     name = dtype if isinstance(dtype, str) and dtype in _NUMPY else np.dtype(dtype).name
     if name not in _NUMPY:
-        raise DTypeError(
-            f"graphlib has no dtype {name}; it has {', '.join(DTYPES)}. Convert the array with .astype first."
-        )
+        raise DTypeError(f"graphlib has no dtype {name}; it has {', '.join(DTYPES)}. {_instead_of(name)}")
     return name
+
+
+def _instead_of(name: str) -> str:
+    """What to do about a dtype that there is not."""
+    if name.startswith("complex"):
+        return (
+            "Keep real and imaginary parts as two arrays (z.real, z.imag), or as a last axis of length 2, as "
+            "T.fft.rfft gives them."
+        )
+    if name == "float16":
+        return "Keep the array as float16 and compute in float32: x.astype('float32')."
+    return "Convert the array with .astype first."
 
 
 def is_float(dtype: str) -> bool:
@@ -272,11 +283,6 @@ def held_by(array: np.ndarray) -> str:
     name = array.dtype.name
     if name in _NUMPY:
         return name
-    if name == "uint64":
-        wrong = _inexact(array, _NUMPY["int64"])
-        if not wrong:
-            return "int64"
-        raise DTypeError(f"holds {wrong[0]}, which int64 does not hold")
     wide = [d for d in ("int32", "int64", "float32", "float64") if np.can_cast(array.dtype, d, "safe")]
     return wide[0] if wide and _is_real(array.dtype) else dtype_name(array.dtype)
 

@@ -156,7 +156,7 @@ class Limits:
         if e.op == "int":
             return self._alone(e.value)
         if e.op == "cast":
-            return e.args[0].dtype in ("bool", "uint8")
+            return e.args[0].dtype in ("bool", "uint8", "uint16", "uint32")
         if e.op == "maximum":
             return any(map(self._expression, e.args))
         if e.op in ("minimum", "floor_div"):

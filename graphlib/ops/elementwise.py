@@ -15,7 +15,7 @@ import numpy as np
 from ..configuration import config
 from ..errors import DomainError, DTypeError
 from ..graph import Apply, Constant, TensorType, Variable
-from ..graph.types import INTEGERS, dtype_name, is_float, promote, weak_dtype
+from ..graph.types import dtype_name, is_float, promote, weak_dtype
 from ..scalar import expression as ex
 from ..scalar.functions import CHEAP, COSTLY, MODERATE, Text, define, kind_of
 from ..scalar.integer import Poly
@@ -44,7 +44,7 @@ ALL = ("bool", *NUMBERS)
 _DTYPES = {
     ARITHMETIC: NUMBERS,
     COMPARISON: ALL,
-    LOGICAL: ("bool", *INTEGERS),
+    LOGICAL: ("bool", "int8", "int16", "int32", "int64", "uint8"),
     FLOATING: ("float32", "float64"),
     CHOICE: ALL,
 }

@@ -19,7 +19,6 @@ from ..errors import DTypeError, GradientError, GraphError, InputError, ShapeErr
 from ..graph import Apply, Constant, TensorType, Variable
 from ..graph.types import (
     FLOATS,
-    INTEGERS,
     held_by,
     is_float,
     plain_array,
@@ -32,7 +31,8 @@ from .shape_rules import Shapes
 if TYPE_CHECKING:
     from .batch import Batch
 
-NUMBERS = (*INTEGERS, *FLOATS)
+#: the dtypes that samples are tried with; of the unsigned ones one stands for all
+NUMBERS = ("int8", "int16", "int32", "int64", "uint8", *FLOATS)
 #: what makes other values of the outputs of each node that numpy computes, those in loops included; used to
 #: see what rounding does
 altering: ContextVar[Callable[[Apply, tuple], tuple] | None] = ContextVar("altering", default=None)

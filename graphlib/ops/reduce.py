@@ -237,7 +237,7 @@ def _sum_dtype(x: Variable, dtype: Any) -> str:
     """As numpy: bools and narrow integers are summed in int64; floats keep their dtype."""
     if dtype is not None:
         return dtype_name(dtype)
-    return x.dtype if is_float(x.dtype) else "int64"
+    return x.dtype if is_float(x.dtype) or x.dtype == "uint64" else "int64"
 
 
 def _accumulated(kind: str, x: Variable, axis: Any, dtype: Any, keepdims: bool, acc_dtype: Any) -> Variable:

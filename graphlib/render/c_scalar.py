@@ -12,6 +12,9 @@ from .literals import decimal
 C_TYPES = {
     "bool": "uint8_t",
     "uint8": "uint8_t",
+    "uint16": "uint16_t",
+    "uint32": "uint32_t",
+    "uint64": "uint64_t",
     "int8": "int8_t",
     "int16": "int16_t",
     "int32": "int32_t",
@@ -24,6 +27,9 @@ LOCAL_TYPES = {**C_TYPES, "bool": "int32_t"}
 SUFFIXES = {
     "bool": "u8",
     "uint8": "u8",
+    "uint16": "u16",
+    "uint32": "u32",
+    "uint64": "u64",
     "int8": "i8",
     "int16": "i16",
     "int32": "i32",
@@ -34,6 +40,9 @@ SUFFIXES = {
 _UNSIGNED = {
     "bool": "uint8_t",
     "uint8": "uint8_t",
+    "uint16": "uint16_t",
+    "uint32": "uint32_t",
+    "uint64": "uint64_t",
     "int8": "uint8_t",
     "int16": "uint16_t",
     "int32": "uint32_t",
@@ -42,6 +51,9 @@ _UNSIGNED = {
 
 _LIMITS = {
     "uint8": ("0", "255"),
+    "uint16": ("0", "UINT16_MAX"),
+    "uint32": ("0", "UINT32_MAX"),
+    "uint64": ("0", "UINT64_MAX"),
     "bool": ("0", "1"),
     "int8": ("INT8_MIN", "INT8_MAX"),
     "int16": ("INT16_MIN", "INT16_MAX"),
@@ -64,6 +76,8 @@ def literal(value: object, dtype: str) -> str:
     number = int(value)
     if dtype == "int64" and abs(number) > 2**31 - 1:
         return "INT64_MIN" if number == -(2**63) else f"INT64_C({number})"
+    if dtype in ("uint32", "uint64") and number > 2**31 - 1:
+        return f"UINT{dtype[4:]}_C({number})"
     return str(number) if number >= 0 else f"({number})"
 
 
@@ -101,6 +115,9 @@ def begun_at(kind: str, dtype: str) -> str:
 def _cast(source: str, target: str, x: str) -> str:
     if target == "bool":
         return f"({x} != 0)"
-    if source.startswith("float") and target == "uint8":
-        return f"(uint8_t)(int64_t){x}"
+    if source.startswith("float") and target == "uint64":
+        # what is negative wraps around, as with the narrower ones
+        return f"({x} < 0 ? (uint64_t)(int64_t){x} : (uint64_t){x})"
+    if source.startswith("float") and target.startswith("uint"):
+        return f"({C_TYPES[target]})(int64_t){x}"
     return f"({C_TYPES[target]}){x}"

@@ -11,6 +11,9 @@ from .literals import decimal
 C_TYPES = {
     "bool": "unsigned char",
     "uint8": "unsigned char",
+    "uint16": "unsigned short",
+    "uint32": "unsigned",
+    "uint64": "unsigned long long",
     "int8": "signed char",
     "int16": "short",
     "int32": "int",
@@ -22,6 +25,9 @@ C_TYPES = {
 FORMATS = {
     "bool": "B",
     "uint8": "B",
+    "uint16": "H",
+    "uint32": "I",
+    "uint64": "Q",
     "int8": "b",
     "int16": "h",
     "int32": "i",
@@ -32,6 +38,9 @@ FORMATS = {
 _UNSIGNED = {
     "bool": "unsigned",
     "uint8": "unsigned",
+    "uint16": "unsigned",
+    "uint32": "unsigned",
+    "uint64": "unsigned long long",
     "int8": "unsigned",
     "int16": "unsigned",
     "int32": "unsigned",
@@ -55,6 +64,8 @@ def literal(value: object, dtype: str) -> str:
     number = int(value)
     if number == -(2**63):
         return "(-9223372036854775807LL - 1)"
+    if dtype in ("uint32", "uint64") and number > 2**31 - 1:
+        return f"{number}{'ULL' if dtype == 'uint64' else 'U'}"
     text = f"{number}LL" if abs(number) > 2**31 - 1 else str(number)
     return text if number >= 0 else f"({text})"
 
@@ -85,7 +96,9 @@ def print_function(name: str, dtype: str, result: str, args: list[str]) -> str:
 def _cast(source: str, target: str, x: str) -> str:
     if target == "bool":
         return f"({x} != 0)"
-    if source.startswith("float") and target in ("uint8", "int8", "int16"):
+    if source.startswith("float") and target == "uint64":
+        return f"({x} < 0 ? (unsigned long long)(long long){x} : (unsigned long long){x})"
+    if source.startswith("float") and (target.startswith("uint") or target in ("int8", "int16")):
         return f"({C_TYPES[target]})(long long){x}"
     return f"({C_TYPES[target]}){x}"
 

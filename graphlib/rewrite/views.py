@@ -40,7 +40,9 @@ x, y = Capture("x"), Capture("y")
 #: dtypes that hold every value of a dtype
 _WIDER = {
     "bool": DTYPES,
-    "uint8": ("int16", "int32", "int64", "float32", "float64"),
+    "uint16": ("uint32", "uint64", "int32", "int64", "float32", "float64"),
+    "uint32": ("uint64", "int64", "float64"),
+    "uint8": ("uint16", "uint32", "uint64", "int16", "int32", "int64", "float32", "float64"),
     "int8": ("int16", "int32", "int64", "float32", "float64"),
     "int16": ("int32", "int64", "float32", "float64"),
     "int32": ("int64", "float64"),

@@ -102,6 +102,9 @@
     GL_SORT(suffix, type)
 
 GL_LIBRARY(u8, uint8_t, uint8_t)
+GL_LIBRARY(u16, uint16_t, uint16_t)
+GL_LIBRARY(u32, uint32_t, uint32_t)
+GL_LIBRARY(u64, uint64_t, uint64_t)
 GL_LIBRARY(i8, int8_t, int8_t)
 GL_LIBRARY(i16, int16_t, int16_t)
 GL_LIBRARY(i32, int32_t, int32_t)

@@ -989,13 +989,18 @@ GL_DEFINE_INTEGER_DIVISION(i16, int16_t, uint16_t, float)
 GL_DEFINE_INTEGER_DIVISION(i32, int32_t, uint32_t, double)
 GL_DEFINE_INTEGER_DIVISION(i64, int64_t, uint64_t, int64_t)
 
-GL_INLINE uint8_t gl_floordiv_u8(uint8_t a, uint8_t b) {
-    return b == 0 ? 0 : (uint8_t)((float)a / (float)(b == 0 ? 1 : b));
-}
+#define GL_DEFINE_UNSIGNED_DIVISION(suffix, type, real)                                          \
+    GL_INLINE type gl_floordiv_##suffix(type a, type b) {                                        \
+        return b == 0 ? 0 : (type)((real)a / (real)(b == 0 ? 1 : b));                            \
+    }                                                                                            \
+    GL_INLINE type gl_mod_##suffix(type a, type b) {                                             \
+        return b == 0 ? 0 : (type)(a - b * (type)((real)a / (real)(b == 0 ? 1 : b)));            \
+    }
 
-GL_INLINE uint8_t gl_mod_u8(uint8_t a, uint8_t b) {
-    return b == 0 ? 0 : (uint8_t)(a - b * (uint8_t)((float)a / (float)(b == 0 ? 1 : b)));
-}
+GL_DEFINE_UNSIGNED_DIVISION(u8, uint8_t, float)
+GL_DEFINE_UNSIGNED_DIVISION(u16, uint16_t, float)
+GL_DEFINE_UNSIGNED_DIVISION(u32, uint32_t, double)
+GL_DEFINE_UNSIGNED_DIVISION(u64, uint64_t, uint64_t)
 
 /* ---- what CUDA has in the same words, of the functions above ------------------------------------------------------ */
 
