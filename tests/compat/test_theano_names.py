@@ -2,6 +2,7 @@
 
 import copy
 import importlib
+import inspect
 import io
 import pickle
 
@@ -354,6 +355,14 @@ def test_ifelse_is_a_module_and_its_function(theano, T):
     c, x = T.bscalar("c"), T.vector("x")
     choose = theano.function([c, x], theano.ifelse.ifelse(c, x, -x))
     assert choose(1, [1, 2]).tolist() == [1, 2] and choose(0, [1, 2]).tolist() == [-1, -2]
+
+
+def test_the_arguments_of_a_function_can_be_asked_for(theano):
+    """Theano 1.0.5: inspect.getargspec(theano.function).args."""
+    wanted = "inputs outputs mode updates givens no_default_updates accept_inplace name rebuild_strict"
+    wanted += " allow_input_downcast profile on_unused_input"
+    assert inspect.getfullargspec(theano.function).args == wanted.split()
+    assert "filter_dilation" in inspect.getfullargspec(theano.tensor.nnet.conv2d).args
 
 
 def test_a_shared_value_is_its_own_internal_type(theano):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,6 +60,10 @@ def function(inputs: Any = None, outputs: Any = None, *settings: Any, **named: A
     compiled = _function(_flat(given), results, *settings, **named)
     kept = [v for v in wanted if v is not None]
     return SparseFunction(compiled, given, kept, not isinstance(outputs, (list, tuple)))
+
+
+# programs look up which arguments there are
+function.__signature__ = inspect.signature(_function)  # type: ignore[attr-defined]
 
 
 def grad(cost: Any, wrt: Any, *settings: Any, **named: Any) -> Any:
