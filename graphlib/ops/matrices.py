@@ -506,19 +506,25 @@ def pseudo_inverse(z: Variable, g: Variable, a: Variable) -> list[Variable]:
 def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Variable, Variable, Variable, Variable]:
     """(x, residuals, rank, s): x of least length among those with the least |``a``·x - ``b``|².
 
-    Singular values s of at most ``rcond`` (None: the dtype's precision times the longer side) times the
-    greatest count as 0. ``residuals`` are the sums of squares that are left, one a column of b, or empty
-    where the rank is less than the number of columns or rows are not more than those.
+    Singular values s of at most ``rcond`` times the greatest count as 0; an ``rcond`` of None, or one that is
+    not between 0 and 1, is the dtype's precision times the longer side. ``residuals`` are the sums of squares
+    that are left, one a column of b, or empty where the rank is less than the number of columns or rows are
+    not more than those.
     """
     a, b = _together(a, b, "T.lstsq")
     if a.ndim != 2 or b.ndim > 2:
         raise ShapeError(f"T.lstsq takes a matrix and a vector or matrix, not {a.describe()}, {b.describe()}")
+    least = float(np.finfo(a.dtype).eps) * cast(max_(_stacked(shape_i(a, 0), shape_i(a, 1))), a.dtype)
     if rcond is None:
-        rcond = float(np.finfo(a.dtype).eps) * cast(max_(_stacked(shape_i(a, 0), shape_i(a, 1))), a.dtype)
+        rcond = least
+    else:
+        rcond = cast(as_variable(rcond), a.dtype)
+        # as LAPACK: what is no share counts as not given
+        rcond = switch((rcond > 0) & (rcond < 1), rcond, least)
     s = svd(a, compute_uv=False)
-    large = s > cast(as_variable(rcond), a.dtype) * max_(s)
+    large = s > rcond * max_(s)
     rank = sum_(cast(large, "int64"))
-    x = _of_columns(lambda a, b: matmul(pinv(a, cast(as_variable(rcond), a.dtype)), b), a, b)
+    x = _of_columns(lambda a, b: matmul(pinv(a, rcond), b), a, b)
     left = matmul(a, x) - b
     left = sum_(left * left, axis=0)
     left = left if b.ndim == 2 else dimshuffle(left, "x")

@@ -54,7 +54,7 @@ def test_kinds_of_error(theano):
     for build, kind in [
         (lambda: nlinalg.alloc_diag(x), TypeError),
         (lambda: nlinalg.extract_diag(T.vector()), TypeError),
-        (lambda: nlinalg.matrix_inverse(T.vector()), ValueError),
+        (lambda: nlinalg.matrix_inverse(T.vector()), AssertionError),
         (lambda: nlinalg.MatrixInverse()(T.vector()), AssertionError),
         (lambda: nlinalg.norm([2, 1], "fro"), ValueError),
         (lambda: nlinalg.norm([[2, 1], [3, 4]], 0), ValueError),
@@ -69,3 +69,21 @@ def test_kinds_of_error(theano):
     ]:
         with pytest.raises(kind):
             build()
+
+
+def test_an_rcond_that_is_no_share_counts_as_none_and_operations_may_be_attributes(theano):
+    from theano.tensor import nlinalg, slinalg
+
+    T = theano.tensor
+    x, y, rcond = T.lmatrix("x"), T.lmatrix("y"), T.lscalar("rcond")
+    a, b = np.array([[2, 1], [3, 4]]), np.array([[17, 20], [43, 50]])
+    solution, _, rank, _ = theano.function([x, y, rcond], nlinalg.lstsq()(x, y, rcond))(a, b, 1)
+    np.testing.assert_allclose(a @ solution, b)
+    assert rank == 2
+
+    class Holder:
+        op = nlinalg.eig
+
+    w = theano.function([x], Holder().op(x)[0])(a)
+    np.testing.assert_allclose(np.sort(w), [1, 5])
+    assert theano.function([x], slinalg.eigvalsh(x, T.NoneConst))([[2, 0], [0, 1]]).tolist() == [1, 2]

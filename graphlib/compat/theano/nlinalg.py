@@ -99,6 +99,21 @@ def _upcast(a: Any, b: Any) -> tuple[Variable, Variable]:
     return cast(a, dtype), cast(b, dtype)
 
 
+def refused_gradient(name: str) -> type:
+    """Theano's operation of a gradient, which graphlib has as an expression: calling it says so."""
+
+    def refused(*_: Any) -> Any:
+        raise NotImplementedError(f"graphlib has no {name}: T.grad makes gradients of other operations")
+
+    return operation(name, refused)
+
+
+def _zero_disconnected(outputs: Any, grads: Any) -> list:
+    """Zeros for gradients that are None."""
+    return [o.zeros_like() if g is None else g for o, g in zip(outputs, grads, strict=True)]
+
+
+EighGrad = refused_gradient("EighGrad")
 MatrixInverse = operation("MatrixInverse", matrices.matrix_inverse, 2)
 MatrixPinv = operation("MatrixPinv", matrices.pinv, 2)
 Det = operation("Det", matrices.det, 2)
@@ -111,12 +126,16 @@ ExtractDiag = operation("ExtractDiag", extract_diag)
 TensorInv = operation("TensorInv", matrices.tensorinv)
 TensorSolve = operation("TensorSolve", tensorsolve)
 
+# Theano's are instances of these, so that a class may have them as attributes
+matrix_inverse, pinv, det, eig = MatrixInverse(), MatrixPinv(), Det(), Eig()
+
 __all__ = [
     "SVD",
     "AllocDiag",
     "Det",
     "Eig",
     "Eigh",
+    "EighGrad",
     "ExtractDiag",
     "MatrixInverse",
     "MatrixPinv",
@@ -125,10 +144,14 @@ __all__ = [
     "TensorInv",
     "TensorSolve",
     "alloc_diag",
+    "det",
     "diag",
+    "eig",
     "extract_diag",
     "lstsq",
+    "matrix_inverse",
     "norm",
+    "pinv",
     "tensorsolve",
     "trace",
 ]

@@ -6,7 +6,8 @@ from typing import Any
 
 from ...graph import Variable
 from ...ops import matrices
-from .nlinalg import operation
+from .nlinalg import operation, refused_gradient
+from .tensor import NoneType as NoneConst
 
 MATRIX_STRUCTURES = (
     "general",
@@ -55,7 +56,15 @@ Expm = operation("Expm", matrices.expm, 2)
 
 
 def _eigvalsh(a: Any, b: Any, lower: bool = True) -> Variable:
-    return matrices.eigvalsh(a, b, lower)
+    return matrices.eigvalsh(a, None if isinstance(b, NoneConst) else b, lower)
+
+
+def eigvalsh(a: Any, b: Any, lower: bool = True) -> Variable:
+    """Eigenvalues of a·v = w b·v for symmetric matrices; ``b`` None or ``NoneConst``: of a alone."""
+    return _eigvalsh(a, b, lower)
+
+
+CholeskyGrad, EigvalshGrad, ExpmGrad = map(refused_gradient, ("CholeskyGrad", "EigvalshGrad", "ExpmGrad"))
 
 
 Eigvalsh = operation("Eigvalsh", _eigvalsh)
@@ -73,4 +82,15 @@ def kron(a: Any, b: Any) -> Variable:
     return matrices.kron(a, b)
 
 
-__all__ = ["MATRIX_STRUCTURES", "Cholesky", "Eigvalsh", "Expm", "Solve", "kron"]
+__all__ = [
+    "MATRIX_STRUCTURES",
+    "Cholesky",
+    "CholeskyGrad",
+    "Eigvalsh",
+    "EigvalshGrad",
+    "Expm",
+    "ExpmGrad",
+    "Solve",
+    "eigvalsh",
+    "kron",
+]

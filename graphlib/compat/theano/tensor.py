@@ -51,6 +51,13 @@ class TensorVariable(metaclass=_Kind):
         return isinstance(x, Variable) and not isinstance(x, (Constant, Shared))
 
 
+class NoneType:
+    """The type of ``T.NoneConst``, which stands for None among operands."""
+
+
+NoneConst = NoneType()
+
+
 class NotScalarConstantError(GraphError, ValueError):
     """The variable is no constant of one number."""
 
