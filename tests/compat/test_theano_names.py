@@ -310,7 +310,7 @@ def test_programs_that_ask_for_the_gpu(theano):
     import theano.sandbox.cuda
     from theano.sandbox.cuda.basic_ops import gpu_from_host
 
-    assert theano.sandbox.cuda.cuda_available is False and not theano.sandbox.cuda.dnn.dnn_available()
+    assert theano.sandbox.cuda.cuda_available is False and not theano.sandbox.cuda.dnn_available()
     theano.sandbox.cuda.use("gpu0")
     assert config.device == "cuda" and theano.sandbox.cuda.cuda_enabled
     x = theano.tensor.matrix()

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from ...graph import Apply, Constant, Shared, Variable
-from . import walks
+from . import graphs, walks
+from .graphs import *  # noqa: F403
 from .walks import *  # noqa: F403
 
-__all__ = ["Apply", "Constant", "Op", "SharedVariable", "Variable", "as_op", *walks.__all__]
+__all__ = ["Apply", "Constant", "Op", "SharedVariable", "Variable", "as_op", *graphs.__all__, *walks.__all__]
 
 SharedVariable = Shared
 

@@ -18,7 +18,7 @@ _TENSOR = (_OWN + "tensor", _OWN + "tensor_functions", "graphlib.tensor", _OWN +
 _NNET = ("graphlib.tensor.nnet",)
 _NLINALG = (_OWN + "nlinalg", "graphlib.tensor.nlinalg")
 _SLINALG = (_OWN + "slinalg", "graphlib.tensor.slinalg")
-_MODES = (_OWN + "modes", "graphlib.compile.function", _OWN + "sharedvalue")
+_MODES = (_OWN + "modes", _OWN + "compiling", "graphlib.compile.function", _OWN + "sharedvalue")
 _SCAN = (_OWN + "scan_module", "graphlib")
 
 _SOURCES: dict[str, tuple[str, ...]] = {
@@ -26,7 +26,10 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.compile": _MODES,
     "theano.compile.debugmode": _MODES,
     "theano.compile.function": _MODES,
+    "theano.compile.builders": _MODES,
+    "theano.compile.function_module": _MODES,
     "theano.compile.io": _MODES,
+    "theano.compile.pfunc": _MODES,
     "theano.compile.mode": _MODES,
     "theano.compile.monitormode": _MODES,
     "theano.compile.nanguardmode": _MODES,
@@ -34,7 +37,9 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.compile.sharedvalue": (_OWN + "sharedvalue",),
     "theano.configparser": (_OWN + "settings",),
     "theano.gof": (_OWN + "gof",),
+    "theano.gof.fg": (_OWN + "gof",),
     "theano.gof.graph": (_OWN + "gof", _OWN + "equality"),
+    "theano.gof.utils": (_OWN + "gof",),
     "theano.gof.op": (_OWN + "gof",),
     "theano.gradient": ("graphlib.gradient", "graphlib.gradient_check"),
     "theano.gpuarray": (_OWN + "cuda",),

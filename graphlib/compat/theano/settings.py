@@ -3,6 +3,7 @@ and read and change nothing."""
 
 from __future__ import annotations
 
+from contextlib import ContextDecorator
 from typing import Any
 
 from ...configuration import config as _graphlib
@@ -98,3 +99,20 @@ def _device(name: str) -> str:
 
 
 config = Flags(dict(_WITHOUT_EFFECT))
+
+
+class change_flags(ContextDecorator):
+    """``with change_flags(floatX="float32"):``, or above a function: flags that hold inside."""
+
+    def __init__(self, **flags: Any) -> None:
+        self._flags = {name.replace("__", "."): value for name, value in flags.items()}
+
+    def __enter__(self) -> change_flags:
+        self._before = {name: getattr(config, name) for name in self._flags}
+        for name, value in self._flags.items():
+            setattr(config, name, value)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for name, value in self._before.items():
+            setattr(config, name, value)

@@ -1,24 +1,39 @@
 """``theano`` itself: names that only Theano's programs use."""
 
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
 from ...ops.linalg import dot
 from .gof import Apply, Op, as_op
+from .graphs import OpFromGraph
 from .modes import Mode
 from .printing import debugprint
 from .scan_module import clone, map, scan
-from .settings import config
+from .settings import change_flags, config
 from .sharedvalue import SharedVariable, shared
 from .sparse.calls import function, grad
 from .updates import OrderedUpdates
 
 __version__ = "1.0.5 (graphlib)"
 
+
+def _asarray(a: Any, dtype: Any, order: str | None = None) -> np.ndarray:
+    """``numpy.asarray`` with a dtype, of which "floatX" is one."""
+    return np.asarray(a, config.floatX if dtype == "floatX" else dtype, order)
+
+
 __all__ = [
     "Apply",
     "Mode",
     "Op",
+    "OpFromGraph",
     "OrderedUpdates",
     "SharedVariable",
     "as_op",
+    "change_flags",
     "clone",
     "config",
     "debugprint",

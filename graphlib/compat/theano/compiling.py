@@ -1,0 +1,23 @@
+"""``theano.compile``: ``pfunc``, and the older names of what a function takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...compile.function import Function, In, Out, function
+from .graphs import OpFromGraph, UnusedInputError
+
+__all__ = ["OpFromGraph", "SymbolicInput", "SymbolicOutput", "UnusedInputError", "orig_function", "pfunc"]
+
+SymbolicInput, SymbolicOutput = In, Out
+
+
+def pfunc(params: Sequence[Any], outputs: Any = None, *settings: Any, **more: Any) -> Function:
+    """``theano.function`` under the name of the function that did its work."""
+    return function(params, outputs, *settings, **more)
+
+
+def orig_function(inputs: Sequence[Any], outputs: Any, *settings: Any, **more: Any) -> Function:
+    """``theano.function``, of which this was the last stage."""
+    return function(inputs, outputs, *settings, **more)
