@@ -40,6 +40,7 @@ from .c_scalar import (
     LOCAL_TYPES,
     SUFFIXES,
     begun_at,
+    function_called,
     literal,
     print_function,
     print_op,
@@ -262,7 +263,6 @@ def nest(kernel: Kernel, pointer: Callable[[Memory], str], length: Callable[[Sym
 #: inlined, each costs the compiler more than a hundredth of a second
 _CALLS = 16
 _NOT_CALLED = frozenset(["mod", "floor_div", "random_uniform", "random_normal"])
-_BINARY = frozenset(["pow", "arctan2", "logaddexp"])
 
 
 def _unit(kernel: Kernel, text: str) -> Unit:
@@ -288,23 +288,24 @@ def _unit(kernel: Kernel, text: str) -> Unit:
     calls = sum(costly.values())
     if calls < _CALLS:
         return Unit(tuple(declarations), text, calls=calls)
-    named = sorted((name, SUFFIXES[dtype], C_TYPES[dtype]) for name, dtype in costly)
+    found = {(function_called(name, dtype), C_TYPES[dtype]) for name, dtype in costly}
+    named = sorted((*function, c_type) for function, c_type in found if function)
     declarations += [_called(*one) for one in named]
-    before = "".join(f"#define gl_{name}_{s} gl_called_{name}_{s}\n" for name, s, _ in named)
-    after = "".join(f"#undef gl_{name}_{s}\n" for name, s, _ in named)
+    before = "".join(f"#define {name} {name}_called\n" for name, _, _ in named)
+    after = "".join(f"#undef {name}\n" for name, _, _ in named)
     return Unit(tuple(declarations), f"{before}{text}{after}", calls=len(named))
 
 
-def _called(name: str, suffix: str, c_type: str) -> str:
+def _called(name: str, arity: int, c_type: str) -> str:
     """A function that is called rather than inlined; clang, which does not vectorise loops with calls, goes
     on inlining."""
-    names = ["x", "y"] if name in _BINARY else ["x"]
+    names = ["x", "y"][:arity]
     parameters = ", ".join(f"{c_type} {x}" for x in names)
     return (
         "#ifndef __clang__\n#pragma omp declare simd notinbranch\n"
-        f"static __attribute__((noinline)) {c_type} gl_called_{name}_{suffix}({parameters}) "
-        f"{{ return gl_{name}_{suffix}({', '.join(names)}); }}\n"
-        f"#else\n#define gl_called_{name}_{suffix} gl_{name}_{suffix}\n#endif"
+        f"static __attribute__((noinline)) {c_type} {name}_called({parameters}) "
+        f"{{ return {name}({', '.join(names)}); }}\n"
+        f"#else\n#define {name}_called {name}\n#endif"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from ..scalar.expression import Expr
 from ..scalar.functions import FUNCTIONS
@@ -102,6 +103,16 @@ def print_function(name: str, dtype: str, result: str, args: list[str]) -> str:
         f="f" if dtype == "float32" else "",
         inf="INFINITY",
     )
+
+
+_CALL = re.compile(r"(gl_\w+_)\{s\}\(\{0\}(, \{1\})?\)")
+
+
+def function_called(name: str, dtype: str) -> tuple[str, int] | None:
+    """The C function, and how many operands it has, of which an operation is just a call; None where it is
+    more, or less."""
+    found = _CALL.fullmatch(FUNCTIONS[name].c.of(dtype))
+    return found and (f"{found[1]}{SUFFIXES[dtype]}", 1 if found[2] is None else 2)
 
 
 def begun_at(kind: str, dtype: str) -> str:

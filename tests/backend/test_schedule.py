@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+from scipy.special import gammaln, xlogy
 
 import graphlib
 import graphlib.tensor as T
@@ -105,6 +106,22 @@ def test_functions_that_are_called_very_often_are_compiled_once(dtype):
         with np.errstate(over="ignore"):
             np.testing.assert_allclose(got, wanted.astype(dtype), rtol=tolerance)
     assert f.source.count("static __attribute__((noinline))") == 2
+
+
+def test_of_functions_that_are_called_very_often_only_those_that_there_are_get_called():
+    """xlogx, log1mexp and others are more than a call of a function of C's: they have none of their name."""
+    x = T.dvector("x")
+    y = x
+    for _ in range(6):
+        y = T.xlogx.xlogx(y) + T.gammaln(2 + y) + T.xlogx.xlogy0(y, 1.5 + y * y) + 0.5
+    f = fast([x], [y])
+    called = set(re.findall(r"noinline\)\) double (\w+)_called", f.source))
+    assert called == {"gl_lgamma_f64"}
+    values = np.linspace(0.1, 0.3, 9)
+    wanted = values
+    for _ in range(6):
+        wanted = xlogy(wanted, wanted) + gammaln(2 + wanted) + xlogy(wanted, 1.5 + wanted**2) + 0.5
+    np.testing.assert_allclose(f(values)[0], wanted, rtol=1e-12)
 
 
 def test_views_cost_no_pass():

@@ -358,8 +358,8 @@ def test_a_users_own_dataclass_that_is_a_layer_inherits_what_its_base_takes(tmp_
         "@dataclass(eq=False, repr=False)\n"
         "class Scaled(Dense):\n"
         "    factor: float = 2.0\n"
-        "    def apply(self, x, training=False):\n"
-        "        return self.factor * super().apply(x, training)\n"
+        "    def output(self, x, training, mask):\n"
+        "        return self.factor * super().output(x, training, mask)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     from users_layers import Scaled
