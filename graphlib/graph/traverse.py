@@ -82,7 +82,7 @@ def clone(outputs: Any, replace: Mapping[Variable, Variable] | None = None) -> A
 
 def rebuild(node: Apply, inputs: list[Variable], memo: dict[Variable, Variable]) -> Apply:
     """``node`` applied to other inputs, names and origins kept; notes old -> new outputs in ``memo``."""
-    copy = Apply(node.op, inputs, node.op.infer(*inputs), origin=node.outputs[0].origin)
+    copy = Apply(node.op, inputs, node.op.infer_again(node, inputs), origin=node.outputs[0].origin)
     for old, new in zip(node.outputs, copy.outputs, strict=True):
         new.name, new.origin = old.name, old.origin
         if old not in memo:

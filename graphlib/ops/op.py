@@ -118,6 +118,10 @@ class Op:
         """Types of the outputs; raises ShapeError or DTypeError on inputs that do not fit."""
         raise NotImplementedError
 
+    def infer_again(self, node: Apply, inputs: Sequence[Variable]) -> list[TensorType]:
+        """Types of the outputs of a node that gets other inputs, of types that fit."""
+        return self.infer(*inputs)
+
     def shape_rule(self, of: Shapes, *inputs: Variable) -> Sequence | None:
         """The lengths of the output's axes (of several outputs, those of each) from what is known ``of`` the
         inputs; None where nothing but the output itself has them."""

@@ -65,7 +65,8 @@ def render(plan: Plan) -> Rendered:
     called: dict[Unit, Uses] = {}
     writer = Writer(plan, called)
     parts = [*writer.parts(), writer.entry(), _LINK, ""]
-    headers = {a.header for p in plan.all() for step in p.steps for a in step.actions if isinstance(a, Call)}
+    calls = [a for p in plan.all() for step in p.steps for a in step.actions if isinstance(a, Call)]
+    headers = {a.header for a in calls if a.host is None}
     includes = ("graphlib_runtime.h", "graphlib_math.h", *sorted(headers))
     head = [f'#include "{header}"' for header in includes]
     declarations = dict.fromkeys([*head, *(line for unit in called for line in unit.declarations)])
@@ -366,6 +367,8 @@ class Writer:
         return [call]
 
     def call(self, a: Call) -> list[str]:
+        if a.host is not None:
+            return self.host_call(a)
         suffix = SUFFIXES[a.operands[0].dtype]
         arguments = ["s->rt"] if a.team or a.lapack else []
         arguments += [*map(self.address, (*a.operands, *a.outputs)), *map(self.poly, a.integers)]
@@ -374,6 +377,13 @@ class Writer:
         name = f"{self.plan.prefix}call_{sum(len(uses.names) for uses in self.called.values())}"
         self.calls(Unit((f'#include "{a.header}"',), "", function), name)
         return [f"if (((__typeof__(&{function})){name})({', '.join(arguments)})) return -1;"]
+
+    def host_call(self, a: Call) -> list[str]:
+        """A call back into Python: the number of what is called, the arrays, all lengths of theirs."""
+        number, *lengths = map(self.poly, a.integers)
+        arrays = ", ".join(map(self.address, (*a.operands, *a.outputs)))
+        given = f"(void *[]){{{arrays}}}, (int64_t[]){{{', '.join(lengths) or '0'}}}"
+        return [f"if (s->rt->host({number}, {given})) return -3;"]
 
     def scan(self, a: Scan) -> list[str]:
         call = f"if ((code = {a.plan.prefix}steps(s))) return code;"

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from ..errors import Resized, ShapeError
 from .expression import Expr
+from .host import HostFunction
 from .integer import Poly
 
 Element = Callable[..., Expr]
@@ -118,6 +119,8 @@ class Call:
     team: bool = False
     #: whether it calls LAPACK
     lapack: bool = False
+    #: of a call back into Python, what is called; the first of the integers is its number
+    host: HostFunction | None = None
 
 
 @dataclass(frozen=True)

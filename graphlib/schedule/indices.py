@@ -14,7 +14,7 @@ from ..graph import Variable
 from ..lower.lowering import LOOP, Lowering
 from ..scalar.expression import CHECKS, Expr, integer, less, poly, replaced, select, walk
 from ..scalar.integer import Poly, Symbol, flat_index, product, row_major
-from .steps import Loops, MatMul, Pushes, ScanStep, Step
+from .steps import LibraryCall, Loops, MatMul, Pushes, ScanStep, Step
 
 #: an array of indices and the length of the axis that they index, or one index that no loop changes
 Fact = tuple[Variable, Expr] | Expr
@@ -39,7 +39,10 @@ def from_nothing(step: Step) -> list[tuple[Poly, Poly]]:
 
 
 def may_fail(step: Step) -> bool:
-    """Whether a step may find a value that fails the call, or in a loop lengths that do not fit."""
+    """Whether a step may find a value that fails the call, in a loop lengths that do not fit, or call back
+    into Python, which may fail."""
+    if isinstance(step, LibraryCall) and step.call.host is not None:
+        return True
     if isinstance(step, ScanStep):
         return bool(step.inner.checks) or any(may_fail(inner) for inner in step.inner.steps)
     return checks_values(step)

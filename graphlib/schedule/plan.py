@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..scalar.expression import Expr
+from ..scalar.host import HostFunction
 from ..scalar.integer import ONE, ZERO, Poly, Symbol
 from .arrays import Array, Memory
 from .show import shown
@@ -220,6 +221,8 @@ class Call:
     outputs: tuple[Array, ...]
     integers: tuple[Poly, ...]
     lapack: bool = False
+    #: of a call back into Python, what is called; the first of the integers is its number
+    host: HostFunction | None = None
 
 
 @dataclass(frozen=True)

@@ -521,6 +521,7 @@ class _ForC(Planner):
             tuple(map(tr.array, step.outputs)),
             integers,
             call.lapack,
+            call.host,
         )
         return described(list(step.outputs)), [*([Compute(host.body())] if host.body() else []), made]
 

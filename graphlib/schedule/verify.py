@@ -423,6 +423,8 @@ def _action_may_fail(action: Any) -> bool:
         return any(_may_fail(step) for step in action.plan.steps)
     if isinstance(action, Launch):
         return action.kernel.checks
+    if isinstance(action, Call) and action.host is not None:
+        return True
     return any(e.op in CHECKS for e in expressions(action))
 
 

@@ -127,22 +127,53 @@ def test_clones(theano, graph):
     assert fresh is not x and fresh.name == "x" and theano.function([fresh], other)(x_value) == 4.0
 
 
-def test_operations_of_a_programs_own_say_what_to_do(theano, T):
+def test_operations_of_a_programs_own(theano, T):
+    """The forms that Theano's documentation shows, by what they are to compute."""
     from theano.compile.ops import as_op
 
-    class Double(theano.Op):
-        __props__ = ()
+    class Scaled(theano.Op):
+        __props__ = ("a",)
 
-        def perform(self, node, inputs, outputs):
-            outputs[0][0] = inputs[0] * 2
+        def __init__(self, a):
+            self.a = a
 
-    @as_op(itypes=[T.dmatrix], otypes=[T.dscalar])
-    def total(a):
-        return a.sum()
+        def make_node(self, x):
+            x = T.as_tensor_variable(x)
+            return theano.Apply(self, [x], [x.type()])
 
-    for name, apply in (("Double", lambda: Double()(T.matrix())), ("total", lambda: total(T.matrix()))):
-        with pytest.raises(NotImplementedError, match=f"{name} is an operation of the program's own"):
-            apply()
+        def perform(self, node, inputs, output_storage):
+            assert node.op is self and len(node.inputs) == 1
+            output_storage[0][0] = self.a * inputs[0]
+
+        def infer_shape(self, node, shapes):
+            return shapes
+
+        def grad(self, inputs, output_grads):
+            return [self.a * output_grads[0]]
+
+    class Typed(theano.Op):
+        itypes = (T.dmatrix,)
+        otypes = (T.dscalar, T.ivector)
+
+        def perform(self, node, inputs, output_storage):
+            output_storage[0][0] = inputs[0].sum()
+            output_storage[1][0] = np.arange(len(inputs[0]), dtype="int32")
+
+    @as_op(itypes=[T.dmatrix], otypes=[T.dvector])
+    def rows(a):
+        return a.sum(axis=1)
+
+    x = T.dmatrix("x")
+    value = np.arange(6.0).reshape(2, 3)
+    scaled, (total, places) = Scaled(3)(x), Typed()(x)
+    outputs = [scaled, T.grad((scaled**2).sum(), x), total, places, rows(x + 1)]
+    wanted = [3 * value, 18 * value, 15, [0, 1], [6, 15]]
+    for mode in (None, "FAST_COMPILE", "DebugMode"):
+        for found, right in zip(theano.function([x], outputs, mode=mode)(value), wanted, strict=True):
+            np.testing.assert_array_equal(found, right)
+    assert Scaled(3) == Scaled(3) != Scaled(4) and isinstance(scaled.owner, theano.Apply)
+    with pytest.raises(TypeError, match="takes"):
+        Typed()(T.fmatrix())
 
 
 # attributes and types
@@ -292,13 +323,15 @@ def test_one_draw_is_seeded(theano, T):
         (u + v[:3]).rng  # noqa: B018
 
 
-def test_what_is_not_done_warns(theano, T):
+def test_print_and_assert(theano, T, capsys):
     x = T.vector("x")
-    with pytest.warns(UserWarning, match=r"Print\('here'\) prints nothing"):
-        printed = theano.printing.Print("here", attrs=["shape"])(x)
-    with pytest.warns(UserWarning, match="is not checked"):
-        checked = T.opt.Assert("positive")(x, (x > 0).all())
-    assert printed is x and checked is x
+    printed = theano.printing.Print("here", attrs=["shape"])(x)
+    checked = T.opt.Assert("positive")(printed, (x > 0).all())
+    f = theano.function([x], checked)
+    f([1.0, 2.0])
+    assert capsys.readouterr().out == "here shape = (2,)\n"
+    with pytest.raises(AssertionError, match="positive"):
+        f([-1.0])
 
 
 def test_debugprint_takes_theanos_layout(theano, graph):

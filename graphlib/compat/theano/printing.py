@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import printing
-from ...graph import Variable
-from ...graph.variable import warn_user
+from ...ops.observing import Print
 
 
 def debugprint(
@@ -17,15 +16,4 @@ def debugprint(
     return printing.debugprint(obj, depth, print_type, file)
 
 
-class Print:
-    """``Print(message)(x)`` is ``x``, and warns that nothing will be printed."""
-
-    def __init__(self, message: str = "", attrs: Any = (), global_fn: Any = None) -> None:
-        self.message = message
-
-    def __call__(self, x: Variable) -> Variable:
-        warn_user(
-            f"Print({self.message!r}) prints nothing: a compiled function is native code that does not call "
-            f"Python. Make {x} an output of the function to see it."
-        )
-        return x
+__all__ = ["Print", "debugprint"]

@@ -10,10 +10,10 @@ import numpy as np
 from ...configuration import config
 from ...errors import GraphError
 from ...graph import Constant, Shared, TensorType, Variable
-from ...graph.variable import warn_user
 from ...ops import elementwise as ew
 from ...ops.create import fill, zeros, zeros_like
 from ...ops.join import concatenate
+from ...ops.observing import Assert
 from ...ops.op import as_variable
 from ...ops.reduce import Reduce, max, min
 from ...ops.shape import specify_shape
@@ -157,15 +157,4 @@ def pow(x: Any, y: Any) -> Variable:
     return ew.switch(ew.ge(exponent, 0), size, ew.switch(ew.eq(ew.abs_(base), 1), size, 0))
 
 
-class Assert:
-    """``Assert(message)(x, *conditions)`` is ``x``, and warns that the conditions are not looked at."""
-
-    def __init__(self, msg: str = "") -> None:
-        self.msg = msg
-
-    def __call__(self, value: Any, *conditions: Any) -> Variable:
-        warn_user(
-            f"Assert({self.msg!r}) is not checked: graphlib checks lengths by itself. Make the condition an "
-            f"output of the function to look at it."
-        )
-        return as_variable(value)
+assert_op = Assert()

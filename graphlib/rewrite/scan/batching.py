@@ -17,7 +17,7 @@ def batched(node: Apply, inputs: Sequence[Variable], moving: Sequence[bool], n: 
     if not any(moving):
         if all(a is b for a, b in zip(inputs, node.inputs, strict=True)):
             return node.outputs, False
-        made = Apply(node.op, inputs, node.op.infer(*inputs), origin=node.outputs[0].origin)
+        made = Apply(node.op, inputs, node.op.infer_again(node, inputs), origin=node.outputs[0].origin)
         return made.outputs, False
     if type(node.op) is ShapeI:
         return (shape_i(inputs[0], node.op.axis + 1),), False

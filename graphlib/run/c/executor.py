@@ -12,6 +12,7 @@ import numpy as np
 from ...errors import DomainError, GraphError
 from ...graph import TensorType, Variable
 from ...graph.shared import Sized, as_compiled
+from ...scalar.host import failure
 from .native import SIGNATURES, Native
 from .runtime import start
 from .units import linked_again
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 #: the failure that needs no words
 _NO_MEMORY = -1
+#: the failure of a call back into Python, which has words of its own
+_IN_PYTHON = -3
 
 
 class CExecutor:
@@ -182,6 +185,8 @@ class CExecutor:
         What was found in the cache has no words, and the lines of the program are other ones by now.  So the
         program is compiled anew, and fails in the same way: shared variables are what they were.
         """
+        if code == _IN_PYTHON:
+            raise failure()
         if self.has_words or code == _NO_MEMORY:
             self._fail(code, inputs)
         if self._anew is None:

@@ -153,6 +153,9 @@ static gl_runtime table = {.parallel = parallel};
 /* Notes where the functions of LAPACK are. */
 void gl_lapack(void *const *functions) { table.lapack = functions; }
 
+/* Notes what calls Python. */
+void gl_host(int64_t (*host)(int64_t, void **, const int64_t *)) { table.host = host; }
+
 /* Starts as many workers as are missing and returns the table, into which gl_products of products.c puts the products. */
 gl_runtime *gl_start(int threads) {
     if (team.threads == 1) pthread_atfork(NULL, NULL, alone);

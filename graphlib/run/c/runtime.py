@@ -22,6 +22,7 @@ from ...ops.convolution import Convolutional
 from ...ops.linalg import Gemm, MatrixProduct
 from ...ops.scan import Scan
 from ..cache import found
+from .host import call_back
 from .toolchain import HERE, afterwards, key_of_object, shared_object, side_by_side
 
 if TYPE_CHECKING:
@@ -195,6 +196,7 @@ def start(*needs: str) -> int:
 @functools.lru_cache(maxsize=1)
 def _started() -> int:
     _check_array_layout()
+    library("team").gl_host(call_back)
     return library("team").gl_start(thread_count())
 
 

@@ -75,6 +75,7 @@ class CudaExecutor(Steps):
         pointers |= {a.source.memory for a in self.copied}
         pointers |= {u.memory for a in self.products for u in (a.a.array, a.b.array, a.target)}
         pointers |= {place.memory for loop in self.loops.values() for place in loop.given}
+        pointers |= {a.memory for call in self.calls_back for a in call.operands}
         self.uploaded = [a for a in self.inputs if a.memory in pointers]
         self.evaluator = Evaluator(partial(CudaExecutor._read, self.weakly))
         self._sort_values()

@@ -5,6 +5,7 @@ A function is one such sequence, and so is the step of each of its loops.
 
 from __future__ import annotations
 
+import ctypes
 import time
 from functools import partial
 from typing import Any
@@ -14,14 +15,15 @@ import numpy as np
 from ...render.cuda import Argument
 from ...render.cuda_scalar import FORMATS
 from ...scalar.expression import Expr
+from ...scalar.host import failure
 from ...scalar.integer import Poly, Symbol, product
 from ...schedule.arrays import Array
 from ...schedule.arrays import Memory as Place
 from ...schedule.gpu.grids import MAX_BLOCKS, SORT, THREADS, WARP, grid_of
-from ...schedule.plan import CopyArray, DeviceKernel, Found, Launch, Plan, Product, Scan, Step
+from ...schedule.plan import Call, CopyArray, DeviceKernel, Found, Launch, Plan, Product, Scan, Step
 from . import blas
 from .driver import Memory
-from .recording import Given
+from .recording import Given, Patch
 
 _ALIGNMENT = 256
 
@@ -48,6 +50,7 @@ class Steps:
         self.kernels = [a.kernel for a in actions if isinstance(a, Launch)]
         self.copied = [a for a in actions if isinstance(a, CopyArray)]
         self.products = [a for a in actions if isinstance(a, Product)]
+        self.calls_back = [a for a in actions if isinstance(a, Call)]
         self.loops = {a.plan.prefix: self.root.loop_of(self, a) for a in actions if isinstance(a, Scan)}
         self.scratch_memory: dict[Array, Memory] = {}
         self.arena: Memory | None = None
@@ -156,8 +159,41 @@ class Steps:
                 self._device_copy(target, source, self._bytes(action.source))
             elif isinstance(action, Scan):
                 self.loops[action.plan.prefix].run()
+            elif isinstance(action, Call):
+                self._call_back(action)
             else:
                 self._product(action)
+
+    def _call_back(self, action: Call) -> None:
+        """A call of Python: its operands are copied from the device, its results to it."""
+        self.recording.repeats = False
+        host, value, driver = action.host, self.evaluator.poly, self.device.driver
+        arrays = (*action.operands, *action.outputs)
+        pointers = [ctypes.c_void_p(self.address[a.memory]) for a in arrays]
+
+        def call() -> None:
+            # lengths are those of the call that is being made
+            operands, outputs = (
+                [np.empty(shape, dtype) for shape, (dtype, _) in zip(shapes, kinds, strict=True)]
+                for shapes, kinds in zip(
+                    host.split([value(n) for n in action.integers[1:]]),
+                    (host.operands, host.outputs),
+                    strict=True,
+                )
+            )
+            self.stream.synchronize()
+            for array, pointer in zip(operands, pointers, strict=False):
+                if array.size:
+                    driver.memcpy_dtoh(array, pointer.value)
+            if not host.into(operands, outputs):
+                raise failure()
+            for array, pointer in zip(outputs, pointers[len(operands) :], strict=True):
+                if array.size:
+                    driver.memcpy_htod(pointer.value, array)
+
+        call_with = zip(arrays, pointers, strict=True)
+        moving = [Patch.of_pointer(p, a.memory, 0) for a, p in call_with if self.moves(a.memory)]
+        self.recording.do(call, moving)
 
     def _product(self, step: Product) -> None:
         """A product by cuBLAS."""

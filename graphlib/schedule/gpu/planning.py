@@ -15,7 +15,7 @@ from ...scalar.integer import Poly, Symbol
 from ..arrays import Array
 from ..indices import checks_values
 from ..parts import expressions, polys
-from ..plan import CopyArray, DeviceKernel, Factor, Launch, Plan, Product
+from ..plan import Call, CopyArray, DeviceKernel, Factor, Launch, Plan, Product
 from ..planning import Planner, described, refuse_late
 from ..schedule import Schedule
 from ..steps import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep, Step
@@ -205,10 +205,20 @@ class _ForCuda(Planner):
         return [*actions, Product(out, *factors, m, n, k, batch, alpha, beta, on_device)]
 
     def _call(self, number: int, step: LibraryCall) -> list[Any]:
+        if step.call.host is not None:
+            return [self._call_back(step)]
         planner, step = self._planner(number, step.outputs), self._in_arrays(step)
         of = convolution if step.call.function in convolution.FUNCTIONS else library
         of = matrices if step.call.lapack else of
         return [Launch(k) for k in of.kernels(planner, step)]
+
+    def _call_back(self, step: LibraryCall) -> Call:
+        """A call of Python, by the host."""
+        tr, call = self.tr, step.call
+        operands, outputs = (tuple(map(tr.array, several)) for several in (step.operands, step.outputs))
+        return Call(
+            call.function, call.header, False, operands, outputs, tr.polys(call.integers), host=call.host
+        )
 
     def _scan(self, number: int, step: ScanStep) -> list[Any]:
         """A loop; where kernels of it check indices it is planned twice: only then it is known how many

@@ -20,6 +20,9 @@ typedef struct gl_runtime {
                   const double *b, int64_t ldb, double beta, double *c, int64_t ldc);
     /* functions of LAPACK, in the order of graphlib_lapack.h; there once a function that calls them has been compiled */
     void *const *lapack;
+    /* calls the Python function of a number with the arrays of its operands and outputs, and the lengths of all of them
+       in order; not 0 where that fails */
+    int64_t (*host)(int64_t number, void **arrays, const int64_t *lengths);
 } gl_runtime;
 
 /* The fields of a NumPy array that follow the Python object's own; this layout is part of NumPy's stable ABI. */
