@@ -5,7 +5,8 @@ test it on.
 ``join``, ``index``, ``write``, ``linalg``, ``factorizations``, ``matrices``, ``fourier``, ``along_axis``,
 ``convolution``, ``patches``, ``pool``, ``random``, ``generators``, ``scan``, ``valid``, ``barriers`` and
 ``unbroadcast`` hold the operations, ``nnet``, ``conv_functions``, ``unshared``, ``pool_functions``,
-``neighbours`` and ``upsampling`` what is composed of them, ``operators`` what variables get.
+``neighbours`` and ``upsampling`` what is composed of them, ``operators`` what variables get, ``host`` and
+``observing`` operations in Python.
 """
 
 from . import (
@@ -17,12 +18,14 @@ from . import (
     elementwise,
     fourier,
     generators,
+    host,
     index,
     join,
     linalg,
     matrices,
     neighbours,
     nnet,
+    observing,
     operators,
     patches,
     pool,
@@ -53,12 +56,14 @@ __all__ = [
     "elementwise",
     "fourier",
     "generators",
+    "host",
     "index",
     "join",
     "linalg",
     "matrices",
     "neighbours",
     "nnet",
+    "observing",
     "patches",
     "pool",
     "pool_functions",

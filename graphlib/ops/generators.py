@@ -25,7 +25,7 @@ from .shape_rules import Length, Lowered, Shapes, known_shape
 HEADER = "graphlib_generators.h"
 
 
-class Generator(Op):
+class Generator:
     """A state and parameters, then the lengths of what is drawn: the next state, and the numbers."""
 
     costly = True
@@ -70,7 +70,7 @@ class Generator(Op):
         ]
 
 
-class MRG(Generator):
+class MRG(Generator, Op):
     """Uniforms in (0, 1) by MRG31k3p (P. L'Ecuyer and R. Touzin, 2000): a state int32 (streams, 6), then
     lengths; number k by stream k % streams."""
 
@@ -112,7 +112,7 @@ _M1, _M2 = np.uint64(2147483647), np.uint64(2147462579)
 _SCALES = {"float32": np.float32(4.6566126e-10), "float64": np.float64(4.656612873077392578125e-10)}
 
 
-class Mersenne(Generator):
+class Mersenne(Generator, Op):
     """Numbers by MT19937, as ``numpy.random.RandomState`` gives them: a state, two vectors of parameters,
     then lengths.
 
@@ -160,7 +160,7 @@ def _each(shape: Sequence[int]) -> Callable[[Any], np.ndarray]:
     return lambda v: np.broadcast_to(v, shape).reshape(-1)
 
 
-class MersennePermutation(Generator):
+class MersennePermutation(Generator, Op):
     """Orders of 0 … n - 1 by MT19937, as ``RandomState.permutation`` gives them one after the other: a state,
     then lengths, of which the last is n."""
 
@@ -178,7 +178,7 @@ class MersennePermutation(Generator):
         return Call("gl_mersenne_permutation", (state, orders), counts, (0,), HEADER)
 
 
-class MersenneMultinomial(Generator):
+class MersenneMultinomial(Generator, Op):
     """How often each of k outcomes comes up, by MT19937, as ``RandomState.multinomial`` gives it: a state,
     int64 trials, float64 probabilities (rows, k), then the lengths in front of k.
 
@@ -214,7 +214,7 @@ class MersenneMultinomial(Generator):
         return Call("gl_mersenne_multinomial", (state, numbers), counts, (0, 1, 2), HEADER)
 
 
-class MersenneChoice(Generator):
+class MersenneChoice(Generator, Op):
     """Different numbers below k by MT19937, as ``RandomState.choice(k, n, False, p)`` finds them: a state,
     float64 probabilities (k,), then n.
 
