@@ -41,7 +41,7 @@ class Arguments:
         self.what = f"T.nnet.{what}"
         self.count = count
         stride, dilation = (1 if v is None else v for v in (subsample, filter_dilation))
-        self.axes = axes("valid" if border_mode is None else border_mode, stride, dilation, count, self.what)
+        self.axes = axes(border_mode, stride, dilation, count, self.what)
         self.flip = bool(filter_flip)
         (self.groups,) = whole_numbers(num_groups, 1, f"{self.what}: num_groups", 1)
         self.unshared = unshared

@@ -14,8 +14,14 @@ from types import ModuleType
 from typing import Any
 
 _OWN = "graphlib.compat.theano."
-_TENSOR = (_OWN + "tensor", _OWN + "tensor_functions", "graphlib.tensor", _OWN + "sharedvalue")
-_NNET = ("graphlib.tensor.nnet",)
+_TENSOR = (
+    _OWN + "tensor",
+    _OWN + "tensor_functions",
+    _OWN + "special_functions",
+    "graphlib.tensor",
+    _OWN + "sharedvalue",
+)
+_NNET = ("graphlib.tensor.nnet", _OWN + "nnet_functions")
 _NLINALG = (_OWN + "nlinalg", "graphlib.tensor.nlinalg")
 _SLINALG = (_OWN + "slinalg", "graphlib.tensor.slinalg")
 _MODES = (_OWN + "modes", _OWN + "compiling", "graphlib.compile.function", _OWN + "sharedvalue")
@@ -41,7 +47,7 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.gof.graph": (_OWN + "gof", _OWN + "equality"),
     "theano.gof.utils": (_OWN + "gof",),
     "theano.gof.op": (_OWN + "gof",),
-    "theano.gradient": ("graphlib.gradient", "graphlib.gradient_check"),
+    "theano.gradient": ("graphlib.gradient", "graphlib.gradient_check", "graphlib.errors"),
     "theano.gpuarray": (_OWN + "cuda",),
     "theano.gpuarray.dnn": (_OWN + "cuda",),
     "theano.ifelse": ("graphlib",),

@@ -11,13 +11,14 @@ from ...errors import GraphError, InputError, RankError, ShapeError
 from ...graph import Constant, Variable
 from ...graph.types import DTYPES, FLOATS, INTEGERS, normalize_axis
 from ...ops import elementwise as ew
-from ...ops.along_axis import argsort, flatnonzero, nonzero, sort
-from ...ops.create import arange, zeros, zeros_like
+from ...ops.along_axis import argsort, cumsum, flatnonzero, nonzero, sort
+from ...ops.create import arange, ones_like, zeros, zeros_like
 from ...ops.index import index, take
-from ...ops.join import stack
+from ...ops.join import concatenate, stack
 from ...ops.linalg import dot
 from ...ops.matrices import trace  # noqa: F401
 from ...ops.op import as_variable
+from ...ops.operators import tensor_round
 from ...ops.reduce import max, min, norm
 from ...ops.reduce import sum as sum_of
 from ...ops.reduce import var as _variance
@@ -158,6 +159,34 @@ def fill_diagonal_offset(a: Any, val: Any, offset: Any) -> Variable:
     return ew.switch(ew.eq(columns - rows, offset), as_variable(val).astype(a.dtype), a)
 
 
+class Unique:
+    """``Unique()(x)``: the different elements of ``x``, flattened, in rising order; a list with, where asked
+    for, the place where each is first, of each element of ``x`` the place among them, and how often it is."""
+
+    def __init__(
+        self, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False
+    ) -> None:
+        self._asked = (return_index, return_inverse, return_counts)
+
+    def __call__(self, x: Any) -> Any:
+        x = as_variable(x).flatten()
+        order = argsort(x)
+        rising = x[order]
+        first = concatenate([ones_like(rising[:1], "bool"), ew.neq(rising[1:], rising[:-1])])
+        starts = flatnonzero(first)
+        n = shape_i(x, 0)
+        ends = concatenate([starts[1:], ew.minimum(n, 1) * n + zeros_like(starts[:1])])
+        place = set_subtensor(zeros((n,), "int64")[order], cumsum(first) - 1)
+        found = (order[starts], place, ends - starts)
+        more = [v for v, asked in zip(found, self._asked, strict=True) if asked]
+        return [rising[starts], *more] if more else rising[starts]
+
+
+def iround(a: Any, mode: str | None = None) -> Variable:
+    """The nearest whole number, int64; ``mode`` as in ``round``."""
+    return (tensor_round(a) if mode is None else tensor_round(a, mode)).astype("int64")
+
+
 def inverse_permutation(perm: Any) -> Variable:
     """The permutation that undoes ``perm``, or each row of it."""
     return argsort(as_variable(perm), axis=-1).astype(as_variable(perm).dtype)
@@ -283,8 +312,6 @@ def cov(
         raise NotImplementedError("T.cov has no weights; weight the rows yourself")
     tables = [as_variable(t) for t in ([m] if y is None else [m, y])]
     tables = [t.dimshuffle("x", 0) if t.ndim < 2 else t if rowvar else t.T for t in tables]
-    from ...ops.join import concatenate
-
     x = concatenate(tables, axis=0)
     x = x - x.mean(axis=1, keepdims=True)
     less = ddof if ddof is not None else 0 if bias else 1

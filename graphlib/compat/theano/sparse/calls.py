@@ -10,8 +10,11 @@ import numpy as np
 
 from .... import grad as _grad
 from ....compile.function import function as _function
-from ....graph import Shared
+from ....graph import Shared, Variable
 from ....graph import shared as _shared
+from ....ops.create import zeros_like
+from ....ops.op import as_variable
+from ....ops.shape import Shape
 from .variable import SparseType, SparseVariable, assembled, is_sparse, parts_of
 
 
@@ -51,6 +54,9 @@ def function(inputs: Any = None, outputs: Any = None, *settings: Any, **named: A
     Errors: TypeError for keywords of sparse inputs, and for sparse updates.
     """
     given = list(inputs or [])
+    if isinstance(outputs, Shape):
+        # lengths, each a number here, are one vector in Theano
+        outputs = as_variable(outputs)
     wanted = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
     if not any(isinstance(v, SparseVariable) for v in (*given, *wanted)):
         return _function(inputs, outputs, *settings, **named)
@@ -67,7 +73,15 @@ function.__signature__ = inspect.signature(_function)  # type: ignore[attr-defin
 
 
 def grad(cost: Any, wrt: Any, *settings: Any, **named: Any) -> Any:
-    """``graphlib.grad``; by a sparse variable it is a sparse one, with the gradient by each kept element."""
+    """``graphlib.grad``; by a sparse variable it is a sparse one, with the gradient by each kept element.
+
+    A cost of integers or bools goes in steps: its gradients are zeros.
+    """
+    if isinstance(cost, Variable) and not cost.type.is_float and not cost.ndim:
+        found = grad(cost.astype("floatX"), wrt, *settings, **named)
+        if isinstance(found, (list, tuple)):
+            return type(found)(g if g is None else zeros_like(g) for g in found)
+        return found if found is None else zeros_like(found)
     several = isinstance(wrt, (list, tuple))
     every = list(wrt) if several else [wrt]
     if not any(isinstance(v, SparseVariable) for v in every):
