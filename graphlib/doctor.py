@@ -10,6 +10,7 @@ import platform
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -65,8 +66,16 @@ def _cache() -> str:
         "" if os.access(parent, os.W_OK) else ", not writable: functions are compiled anew in each process"
     )
     files = [p for p in folder.glob("*/*") if p.suffix in (".so", ".cubin")] if folder.exists() else []
-    size = sum(p.stat().st_size for p in files) / 1e6
+    size = sum(map(_size, files)) / 1e6
     return f"{folder}: {len(files)} compiled functions, {size:.0f} MB{writable}"
+
+
+def _size(path: Path) -> int:
+    """In bytes; 0 where another process has just taken the file away, or given it its final name."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _pycuda() -> str:

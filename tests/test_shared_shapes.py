@@ -173,11 +173,13 @@ def test_what_has_length_one_by_chance_does_not_broadcast(function):
 
 
 def test_other_lengths_are_compiled_once(monkeypatch):
-    from graphlib.run.c import executor
+    from graphlib.run.c import compiling
 
     made = []
-    compile_it = executor.linked
-    monkeypatch.setattr(executor, "linked", lambda *args, **more: made.append(1) or compile_it(*args, **more))
+    compile_it = compiling.linked
+    monkeypatch.setattr(
+        compiling, "linked", lambda *args, **more: made.append(1) or compile_it(*args, **more)
+    )
     W, data = graphlib.shared(ramp(3, 2), "W"), graphlib.shared(ramp(4, 3), "data")
     f = compiled("c", [], T.dot(data, W).sum(), updates=[(W, W - T.dot(data.T, T.dot(data, W)))])
     own = W.get_value(borrow=True)

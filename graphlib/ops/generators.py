@@ -34,6 +34,9 @@ class Generator:
     state: tuple[str, tuple[int | None, ...]] = ("int64", (MERSENNE_WORDS,))
     numbers_dtype = "int64"
 
+    def __str__(self) -> str:
+        return type(self).__name__.lower()
+
     def numbers_shape(self, of: Shapes, state: Variable, *rest: Variable) -> list[Length]:
         """The lengths of the numbers."""
         return [of.scalar(n) for n in rest]

@@ -32,6 +32,9 @@ class Windowed:
     def parameters(self) -> tuple:
         return self.axes, self.exact
 
+    def __str__(self) -> str:
+        return type(self).__name__.lower()
+
     def scalars(self, given: Sequence) -> tuple[Sequence, Sequence]:
         """Windows and strides of all axes, of the inputs behind the tensor."""
         count = len(self.axes)

@@ -37,7 +37,9 @@ def shapes_of(step, low):
     elif isinstance(step, Pushes):
         yield from (piece.axes for piece in step.pieces)
     elif isinstance(step, MatMul):
-        yield from (step.shape_a, step.shape_b)
+        # arrays that are handed over are there: only views of others could be too large
+        sides = ((step.a, step.shape_a), (step.b, step.shape_b))
+        yield from (shape for side, shape in sides if not low.is_leaf(side.base))
     elif isinstance(step, ScanStep):
         # how many rows there are to go over is found by a loop that may end before
         yield from (shape for kind in ("states", "mapped") for shape in step.shapes[kind])

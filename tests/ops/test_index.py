@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import graphlib
 import graphlib.tensor as T
-from graphlib.errors import DTypeError, InputError, ShapeError
+from graphlib.errors import AxisError, DTypeError, InputError, ShapeError
 
 from .backends import BACKENDS, MODES, assert_same, compiled
 
@@ -386,7 +386,7 @@ def test_what_is_written_must_fit_at_the_call(mode):
 
 def test_mistakes_are_found_while_the_graph_is_built():
     x, known = T.matrix("x"), T.matrix("known", shape=(3, 4))
-    with pytest.raises(InputError, match="3 indices for x"):
+    with pytest.raises(AxisError, match="3 indices for x"):
         x[0, 1, 2]
     with pytest.raises(InputError, match=r"only one '\.\.\.'"):
         x[..., 0, ...]
