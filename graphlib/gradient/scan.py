@@ -109,7 +109,7 @@ class Backward:
         history_rows: list[Variable | None],
         mapped_rows: list[Variable | None],
     ) -> list[Variable | None]:
-        op, parts = self.op, self.parts
+        op, parts, lengths = self.op, self.parts, Lengths()
         new_states: list[
             tuple[Variable, Variable, Variable]
         ] = []  # inner input, inner new value, initial value
@@ -122,7 +122,7 @@ class Backward:
                 tap = by_tap.get(-(j + 1))
                 found = total.get(tap) if tap is not None else None
                 terms = [v for v in (following, found) if v is not None]
-                new = settled(sum(terms[1:], terms[0]), value) if terms else zeros_like(value)
+                new = settled(sum(terms[1:], terms[0]), value, lengths) if terms else zeros_like(value)
                 start = self.last_grads[k] if j == 0 else zeros_like(row)
                 ends[k, j] = len(new_states)
                 new_states.append((value, new, start))
@@ -132,8 +132,10 @@ class Backward:
         for v, outer in zip(op.invariants, parts.invariants, strict=True):
             if v in sums:
                 accumulated = _fresh(v, f"gradient of {v.name}" if v.name else None)
-                new_states.append((accumulated, accumulated + settled(total[v], v), zeros_like(outer)))
-        mapped = [settled(total[v], v) for v in by_row if v is not None]
+                new_states.append(
+                    (accumulated, accumulated + settled(total[v], v, lengths), zeros_like(outer))
+                )
+        mapped = [settled(total[v], v, lengths) for v in by_row if v is not None]
         outputs = [*(new for _, new, _ in new_states), *mapped]
 
         # forward values that the gradient needs: those in memory are read, costly ones are kept, others

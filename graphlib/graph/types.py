@@ -26,9 +26,12 @@ _NUMPY = {name: np.dtype(name) for name in DTYPES}
 def dtype_name(dtype: Any) -> str:
     """The name of a dtype given as a name, a numpy dtype or type, or ``'floatX'``; DTypeError when
     unsupported."""
-    if dtype == "floatX":
-        return config.floatX
-    name = dtype if isinstance(dtype, str) and dtype in _NUMPY else np.dtype(dtype).name
+    if type(dtype) is str:
+        if dtype in _NUMPY:
+            return dtype
+        if dtype == "floatX":
+            return config.floatX
+    name = np.dtype(dtype).name
     if name not in _NUMPY:
         raise DTypeError(f"graphlib has no dtype {name}; it has {', '.join(DTYPES)}. {_instead_of(name)}")
     return name
@@ -90,6 +93,15 @@ def weak_dtype(value: Any, strong: str | None) -> str:
     return dtype
 
 
+def _length(n: Any) -> int | None:
+    """What stands for a length as one.  Errors: ShapeError."""
+    if isinstance(n, (bool, np.bool_)):
+        return 1 if n else None
+    if int(n) < 0:
+        raise ShapeError(f"a length cannot be negative: {n}")
+    return int(n)
+
+
 class TensorType:
     """dtype and static shape: ``TensorType('float32', (None, 10))`` is a matrix of ten columns.
 
@@ -108,12 +120,7 @@ class TensorType:
     ) -> None:
         self.dtype = dtype_name(dtype)
         shape = shape if broadcastable is None else broadcastable
-        self.shape = tuple(
-            (1 if n else None) if isinstance(n, (bool, np.bool_)) else None if n is None else int(n)
-            for n in shape
-        )
-        if any(n is not None and n < 0 for n in self.shape):
-            raise ShapeError(f"a length cannot be negative: {shape}")
+        self.shape = tuple([n if n is None or (type(n) is int and n >= 0) else _length(n) for n in shape])
 
     @property
     def ndim(self) -> int:

@@ -442,12 +442,12 @@ _OTHER = (
 )
 
 
-def settled(v: Variable, like: Variable) -> Variable:
+def settled(v: Variable, like: Variable, lengths: Lengths | None = None) -> Variable:
     """``v``, which must have the shape of ``like``, with its lengths where those of its own depend on the
-    values of a step."""
-    if not has_computed_lengths(v):
+    values of a step; ``lengths``: what is known of those of the same graph."""
+    lengths = lengths or Lengths()
+    if not has_computed_lengths(v, lengths):
         return v
-    lengths = Lengths()
     return OfLengths().make(v, *(lengths.length(n) for n in lengths.shape(like)))
 
 
@@ -474,9 +474,9 @@ def one_of_its_shapes(v: Variable) -> Variable:
     return v if chosen == list(own) else OfLengths().make(v, *map(lengths.length, chosen))
 
 
-def has_computed_lengths(v: Variable) -> bool:
+def has_computed_lengths(v: Variable, lengths: Lengths | None = None) -> bool:
     """Whether some length of ``v`` takes more to know than lengths of leaves."""
-    return None in v.type.shape and any(map(is_computed, Lengths().shape(v)))
+    return None in v.type.shape and any(map(is_computed, (lengths or Lengths()).shape(v)))
 
 
 def is_computed(length: Any) -> bool:
