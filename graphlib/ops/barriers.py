@@ -74,6 +74,9 @@ class OwnGradient(Op):
     def parameters(self) -> tuple:
         return (self.rule, *self.settings)
 
+    def __str__(self) -> str:
+        return self.rule
+
     shape_rule = same_shape
 
     def infer(self, x: Variable, *of: Variable) -> list[TensorType]:

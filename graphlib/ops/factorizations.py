@@ -454,6 +454,9 @@ class Answered(Op):
     def parameters(self) -> tuple:
         return (self.message,)
 
+    def __str__(self) -> str:
+        return "answered"
+
     shape_rule = same_shape
 
     def infer(self, x: Variable, failures: Variable) -> list[TensorType]:
