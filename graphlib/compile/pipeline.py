@@ -140,7 +140,8 @@ class C:
             return found
         with ahead(stages.program.results):
             made = CExecutor.compiled(stages)
-        if entry:
+        # what native code calls in Python is numbered as it is made: another process has other numbers
+        if entry and not stages.plan.calls_back:
             entry.keep(made.native)
         return made
 

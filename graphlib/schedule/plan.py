@@ -361,6 +361,12 @@ class Plan:
         return (*self.checks, *(c for inner in self.inner() for c in inner.all_checks))
 
     @property
+    def calls_back(self) -> bool:
+        """Whether a step calls back into Python."""
+        actions = (a for plan in self.all() for step in plan.steps for a in step.actions)
+        return any(isinstance(a, Call) and a.host is not None for a in actions)
+
+    @property
     def chains(self) -> tuple[tuple[Array, ...], ...]:
         """The arrays that are written one over the other, each chain from its beginning."""
         by_memory: dict[Memory, list[Array]] = {}

@@ -332,6 +332,31 @@ PROGRAM = """
 """
 
 
+CALLS_PYTHON = """
+    import numpy as np
+    import graphlib
+    import graphlib.tensor as T
+    from graphlib.ops.observing import Assert, Print
+
+    x = T.vector("x")
+    y = Print("looked at")(Assert("too small")(x, T.all(x > 1)) * 2)
+    f = graphlib.function([x], y + 1)
+    print(*f([3, 4]))
+    try:
+        f([0, 4])
+    except AssertionError as error:
+        print(error)
+"""
+
+
+def test_what_calls_back_into_python_is_of_this_process(tmp_path):
+    """The functions that it calls are numbered as they are made."""
+    flags = {"cache_dir": tmp_path / "cache"}
+    for _ in range(2):
+        printed = run(CALLS_PYTHON, flags=flags)
+        assert printed == "looked at __str__ = [6. 8.]\n7.0 9.0\ntoo small\n"
+
+
 def test_another_graphlib_is_another_place(tmp_path):
     """An edit of one line of graphlib, with the cache that was filled before it."""
     shutil.copytree(
