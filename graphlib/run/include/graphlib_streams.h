@@ -58,11 +58,17 @@ GL_INLINE void gl_mt_begin(const GL_I64 *from, GL_I64 *to) {
     if (to[GL_MT_WORDS] < 0 || to[GL_MT_WORDS] > GL_MT_WORDS) to[GL_MT_WORDS] = GL_MT_WORDS;
 }
 
+/* Word k of the next 624, from words k, k + 1 and k + 397 (from 624 on those at the beginning, which are new by then). */
+#define GL_MT_TWIST(k, next, far)                                                                                      \
+    do {                                                                                                               \
+        unsigned y = ((unsigned)mt[k] & 0x80000000u) | ((unsigned)mt[next] & 0x7fffffffu);                             \
+        mt[k] = (unsigned)mt[far] ^ (y >> 1) ^ ((0u - (y & 1u)) & 0x9908b0dfu);                                        \
+    } while (0)
+
 GL_FUNCTION void gl_mt_twist(GL_I64 *mt) {
-    for (int k = 0; k < GL_MT_WORDS; k++) {
-        unsigned y = ((unsigned)mt[k] & 0x80000000u) | ((unsigned)mt[(k + 1) % GL_MT_WORDS] & 0x7fffffffu);
-        mt[k] = (unsigned)mt[(k + 397) % GL_MT_WORDS] ^ (y >> 1) ^ (y & 1u ? 0x9908b0dfu : 0u);
-    }
+    for (int k = 0; k < 227; k++) GL_MT_TWIST(k, k + 1, k + 397);
+    for (int k = 227; k < 623; k++) GL_MT_TWIST(k, k + 1, k - 227);
+    GL_MT_TWIST(623, 0, 396);
     mt[GL_MT_WORDS] = 0;
 }
 
@@ -196,6 +202,8 @@ GL_FUNCTION GL_I64 gl_mt_many(GL_I64 *mt, GL_I64 n, double r) {
 
 GL_INLINE GL_I64 gl_mt_successes(GL_I64 *mt, GL_I64 n, double p) {
     if (n < 0 || p != p) return 0;
+    /* by inversion, too: one trial fails where the number is above */
+    if (n == 1) return p <= 0.5 ? gl_mt_unit(mt) > 1.0 - p : 1 - (gl_mt_unit(mt) > 1.0 - (1.0 - p));
     double less = p <= 0.5 ? p : 1.0 - p;
     GL_I64 found = less * (double)n <= 30.0 ? gl_mt_few(mt, n, less) : gl_mt_many(mt, n, less);
     return p <= 0.5 ? found : n - found;
