@@ -8,7 +8,7 @@ the graph that comes back (``graphlib.ops.scan``).
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,9 +82,9 @@ def scan(
     -1])``, where x has as many rows as the farthest tap goes back. n_steps: a number or an integer
     variable, not negative; by default as many as the shortest sequence allows. truncate_gradient: how many
     steps the gradient goes back; -1 for all.  go_backwards: the sequences' last rows first.
-    non_sequences: computed before the loop, with shared variables as they are then. Other arguments
-    are accepted for Theano's sake: a function closes over whatever variables it likes, and the loop is
-    always compiled with the function that uses it.
+    non_sequences: computed before the loop, with shared variables as they are then. strict: fn uses no
+    shared variables but those that are given; else it closes over whatever variables it likes. mode, profile
+    and allow_gc are accepted for Theano's sake: the loop is always compiled with the function that uses it.
 
     Outputs have the steps as their first axis; one alone is returned bare. ``updates`` must be passed to
     ``function`` for shared variables that fn updates; draws of random streams go on by themselves.
@@ -107,6 +107,10 @@ def scan(
     carried = _random_updates(
         [*outputs, *updates.values(), *([stop] if stop is not None else [])], updates, closed
     )
+    if strict:
+        _check_given(
+            [*outputs, *updates.values(), *([stop] if stop is not None else [])], closed, carried, what
+        )
     updated = {**updates, **carried}
     builder = _Builder(
         n, rows, outer_rows, infos, outputs, closed, updated, stop, truncate_gradient, name, mark
@@ -401,6 +405,19 @@ def _lifted(ends: list[Variable], moving: list[Variable]) -> tuple[dict[Variable
         if v not in depends and v not in outside and not isinstance(v, Constant):
             outside[v] = _inside(v)
     return {inner: v for v, inner in outside.items()}, clone(ends, outside)
+
+
+def _check_given(
+    results: Sequence[Variable], closed: Sequence[Variable], states: Collection[Variable], what: str
+) -> None:
+    """Errors: InputError where a step uses shared variables that are not handed over; the states of random
+    streams need not be."""
+    missing = [
+        v for v in graph_inputs(results, closed) if isinstance(v, Shared) and v not in {*closed, *states}
+    ]
+    if missing:
+        names = ", ".join(v.describe() for v in missing)
+        raise InputError(f"{what} is strict, and fn uses {names}: add this to non_sequences")
 
 
 def _only_for_steps(invariants: dict[Variable, Variable], n: Variable, mark: int) -> dict[Variable, Variable]:

@@ -2,11 +2,11 @@
 test it on.
 
 ``op`` says what an operation is and holds the registry; ``elementwise``, ``reduce``, ``shape``, ``create``,
-``join``, ``index``, ``write``, ``linalg``, ``factorizations``, ``matrices``, ``fourier``, ``along_axis``,
-``convolution``, ``patches``, ``pool``, ``random``, ``generators``, ``scan``, ``valid``, ``barriers`` and
-``unbroadcast`` hold the operations, ``nnet``, ``conv_functions``, ``unshared``, ``pool_functions``,
-``neighbours`` and ``upsampling`` what is composed of them, ``operators`` what variables get, ``host`` and
-``observing`` operations in Python.
+``join``, ``index``, ``write``, ``linalg``, ``factorizations``, ``fourier``, ``along_axis``, ``convolution``,
+``patches``, ``pool``, ``random``, ``generators``, ``scan``, ``valid``, ``barriers`` and ``unbroadcast`` hold
+the operations, ``nnet``, ``systems``, ``decompositions``, ``matrices``, ``conv_functions``, ``unshared``,
+``pool_functions``, ``neighbours`` and ``upsampling`` what is composed of them, ``operators`` what variables
+get, ``host`` and ``observing`` operations in Python.
 """
 
 from . import (
@@ -15,6 +15,7 @@ from . import (
     conv_functions,
     convolution,
     create,
+    decompositions,
     elementwise,
     fourier,
     generators,
@@ -34,6 +35,7 @@ from . import (
     reduce,
     scan,
     shape,
+    systems,
     unbroadcast,
     upsampling,
     valid,
@@ -53,6 +55,7 @@ __all__ = [
     "conv_functions",
     "convolution",
     "create",
+    "decompositions",
     "elementwise",
     "fourier",
     "generators",
@@ -72,6 +75,7 @@ __all__ = [
     "register",
     "scan",
     "shape",
+    "systems",
     "unbroadcast",
     "upsampling",
     "valid",

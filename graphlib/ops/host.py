@@ -111,8 +111,11 @@ class HostOp(Op):
         given = self.given(node)
         try:
             found = self.derivative(given, list(node.outputs), grads)
-        except NotImplementedError:
-            raise not_differentiable(node, "its class says nothing of its derivative") from None
+        except NotImplementedError as error:
+            # as the base class does, and as programs say it themselves
+            raise not_differentiable(
+                node, str(error) or "its class says nothing of its derivative"
+            ) from error
         found = list(found) if isinstance(found, (list, tuple)) else [found]
         if len(found) != len(given):
             raise GraphError(f"{self} has {len(given)} inputs, its derivative gives {len(found)} gradients")

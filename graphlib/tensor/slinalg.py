@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..graph import Variable
-from ..ops.matrices import cholesky, eigvalsh, expm, kron, solve, solve_triangular
+from ..ops.decompositions import cholesky, eigvalsh, expm
+from ..ops.matrices import kron
+from ..ops.systems import solve, solve_triangular
 
 solve_symmetric = solve
 

@@ -267,3 +267,19 @@ def test_the_last_value_of_a_loop_that_makes_no_step(mode):
         assert function([[1, 2]], [3, 4]).shape == (2,)
         with pytest.raises((ShapeError, IndexError)):
             function(np.zeros((0, 2), "float32"), [3, 4])
+
+
+def test_a_strict_loop_uses_only_the_shared_variables_that_are_given():
+    w, b = graphlib.shared(np.float32(2), "w"), graphlib.shared(np.float32(1), "b")
+    x = T.fvector("x")
+    with pytest.raises(InputError, match=r"scan decay is strict, and fn uses b .*non_sequences"):
+        graphlib.scan(
+            lambda row, h, w: w * h + row + b, x, T.zeros((), "float32"), w, name="decay", strict=True
+        )
+    outputs, _ = graphlib.scan(
+        lambda row, h, twice, b: twice * h + row + b, x, T.zeros((), "float32"), [2 * w, b], strict=True
+    )
+    assert graphlib.function([x], outputs)([1, 2]).tolist() == [2, 11]
+    draws = T.shared_randomstreams.RandomStreams(1)
+    noisy, _ = graphlib.scan(lambda row: row + draws.uniform(()), x, strict=True)
+    assert graphlib.function([x], noisy)([0, 0]).shape == (2,)

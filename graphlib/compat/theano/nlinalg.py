@@ -9,7 +9,7 @@ from typing import Any
 
 from ...graph import Variable
 from ...graph.types import promote
-from ...ops import matrices
+from ...ops import decompositions, matrices, systems
 from ...ops.elementwise import cast
 from ...ops.index import diag as _diag
 from ...ops.op import as_variable
@@ -74,7 +74,7 @@ def norm(x: Any, ord: Any) -> Variable:
     return matrices.matrix_norm(x, ord)
 
 
-class lstsq(operation("lstsq", matrices.lstsq)):
+class lstsq(operation("lstsq", decompositions.lstsq)):
     """``lstsq()(x, y, rcond)`` is (solution, residuals, rank, singular values)."""
 
     def __call__(self, x: Any, y: Any, rcond: Any) -> Any:
@@ -114,13 +114,13 @@ def _zero_disconnected(outputs: Any, grads: Any) -> list:
 
 
 EighGrad = refused_gradient("EighGrad")
-MatrixInverse = operation("MatrixInverse", matrices.matrix_inverse, 2)
-MatrixPinv = operation("MatrixPinv", matrices.pinv, 2)
-Det = operation("Det", matrices.det, 2)
-Eig = operation("Eig", matrices.eig, 2)
-Eigh = operation("Eigh", matrices.eigh, 2)
-SVD = operation("SVD", matrices.svd, 2)
-QRFull = QRIncomplete = operation("QRFull", matrices.qr, 2)
+MatrixInverse = operation("MatrixInverse", systems.matrix_inverse, 2)
+MatrixPinv = operation("MatrixPinv", decompositions.pinv, 2)
+Det = operation("Det", systems.det, 2)
+Eig = operation("Eig", decompositions.eig, 2)
+Eigh = operation("Eigh", decompositions.eigh, 2)
+SVD = operation("SVD", decompositions.svd, 2)
+QRFull = QRIncomplete = operation("QRFull", decompositions.qr, 2)
 AllocDiag = operation("AllocDiag", alloc_diag)
 ExtractDiag = operation("ExtractDiag", extract_diag)
 TensorInv = operation("TensorInv", matrices.tensorinv)

@@ -101,6 +101,7 @@ class Op(HostOp):
         try:
             return infer_shape(graph.Apply(self, given, types), shapes)
         except NotImplementedError:
+            # Theano's way of an Op to say that its shapes are found by computing it
             return None
 
     def derivative(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...graph import Variable
-from ...ops import matrices
+from ...ops import decompositions, matrices, systems
 from .nlinalg import operation, refused_gradient
 from .tensor import NoneType as NoneConst
 
@@ -30,8 +30,8 @@ def _solve(
     overwrite_b: bool = False,
 ) -> Variable:
     if A_structure in ("lower_triangular", "upper_triangular"):
-        return matrices.solve_triangular(a, b, lower=A_structure == "lower_triangular")
-    return matrices.solve(a, b)
+        return systems.solve_triangular(a, b, lower=A_structure == "lower_triangular")
+    return systems.solve(a, b)
 
 
 class Solve(operation("Solve", _solve)):
@@ -43,7 +43,7 @@ class Solve(operation("Solve", _solve)):
         super().__init__(A_structure, *settings, **named)
 
 
-class Cholesky(operation("Cholesky", matrices.cholesky, 2)):
+class Cholesky(operation("Cholesky", decompositions.cholesky, 2)):
     """``Cholesky(lower=True, on_error='raise')(x)``. Errors: ValueError for another ``on_error``."""
 
     def __init__(self, lower: bool = True, on_error: str = "raise") -> None:
@@ -52,11 +52,11 @@ class Cholesky(operation("Cholesky", matrices.cholesky, 2)):
         super().__init__(lower=lower, on_error=on_error)
 
 
-Expm = operation("Expm", matrices.expm, 2)
+Expm = operation("Expm", decompositions.expm, 2)
 
 
 def _eigvalsh(a: Any, b: Any, lower: bool = True) -> Variable:
-    return matrices.eigvalsh(a, None if isinstance(b, NoneConst) else b, lower)
+    return decompositions.eigvalsh(a, None if isinstance(b, NoneConst) else b, lower)
 
 
 def eigvalsh(a: Any, b: Any, lower: bool = True) -> Variable:
