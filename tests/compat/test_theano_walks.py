@@ -77,3 +77,13 @@ def test_views_lead_to_what_they_show(theano):
     assert roots(x.T[0]) == [x]
     y = x + 1
     assert roots(y.T) == [y] and roots(x) == [x]
+
+
+def test_parents_of_a_variable_are_its_node_and_of_a_node_its_inputs(theano):
+    x, y = theano.tensor.scalars("x", "y")
+    total = x + y
+    assert total.get_parents() == [total.owner] and x.get_parents() == []
+    parents = total.owner.get_parents()
+    assert parents == [x, y]
+    parents.clear()
+    assert list(total.owner.inputs) == [x, y]

@@ -121,6 +121,8 @@ def install() -> None:
     Variable.__getitem__ = _item
     Variable.tag = Apply.tag = tag
     Variable.clone = _clone
+    Variable.get_parents = lambda self: [] if self.owner is None else [self.owner]
+    Apply.get_parents = lambda self: list(self.inputs)
     Variable.__array__ = _element
     Variable.rng = property(_rng)
     Variable.norm = lambda self, L, axis=None, keepdims=False: functions.vector_norm(self, L, axis, keepdims)
