@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 #: the dtypes that samples are tried with; of the unsigned ones one stands for all
 NUMBERS = ("int8", "int16", "int32", "int64", "uint8", *FLOATS)
+ALL = ("bool", *NUMBERS)
 #: what makes other values of the outputs of each node that numpy computes, those in loops included; used to
 #: see what rounding does
 altering: ContextVar[Callable[[Apply, tuple], tuple] | None] = ContextVar("altering", default=None)
@@ -82,7 +83,7 @@ def register_cases(
     name: str,
     build: Callable,
     cases: Sequence[tuple[Callable, tuple]],
-    dtypes: tuple = ("bool", *NUMBERS),
+    dtypes: tuple = ALL,
     differentiable: bool = True,
     aliases: Sequence[str] = (),
 ) -> None:

@@ -22,8 +22,8 @@ from ..scalar.functions import Text
 from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Reduction
 from ..scalar.reductions import HIGHEST, LOWEST, Reducer, define
-from .elementwise import ALL, cast, eq, exp, log, mul, sqr, sqrt, switch
-from .op import NUMBERS, Op, Sample, as_variable, not_differentiable, register
+from .elementwise import cast, eq, exp, log, mul, sqr, sqrt, switch
+from .op import ALL, NUMBERS, Op, Sample, as_variable, not_differentiable, register
 from .shape_rules import Length, Shapes, known_shape
 
 if TYPE_CHECKING:

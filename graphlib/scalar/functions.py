@@ -1,7 +1,7 @@
 """The functions of the scalar language, each with what stages after the graph must know of it: how C and CUDA
 C write it, and what it costs.
 
-A row of ``ops/elementwise.py`` (or of another file of operations) defines one with ``define``; printers and
+A row of ``ops/elementwise`` (or of another file of operations) defines one with ``define``; printers and
 schedulers look it up by the name that an ``Expr`` carries. What is in no row cannot be printed.
 """
 

@@ -10,7 +10,8 @@ from scipy import special
 import graphlib
 import graphlib.tensor as T
 from graphlib.errors import DomainError, DTypeError, ShapeError
-from graphlib.ops import REGISTRY, elementwise
+from graphlib.ops import REGISTRY
+from graphlib.ops.elementwise import ROWS
 
 from .backends import BACKENDS, MODES, compiled
 
@@ -102,7 +103,6 @@ BINARY = {
     "xor": np.bitwise_xor,
 }
 BITWISE = {"invert", "and_", "or_", "xor"}
-ROWS = {row.name: row for row in vars(elementwise).values() if isinstance(row, elementwise.Elementwise)}
 
 #: functions that a float32 rounds more than once on the way to, or that amplify the rounding of their input
 ROUGH = {

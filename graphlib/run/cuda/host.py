@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import DomainError
-from ...ops import elementwise
+from ...ops.elementwise import ROWS
 from ...scalar.expression import CHECKS, Expr
 from ...scalar.integer import Poly, Symbol
 
@@ -80,7 +80,7 @@ class Evaluator:
         plain = _PLAIN.get(e.op)
         if plain is not None and e.args[-1].dtype == "int64":
             return plain
-        operation = None if e.op == "cast" else getattr(elementwise, e.op).numpy
+        operation = None if e.op == "cast" else ROWS[e.op].numpy
 
         def by_numpy(*args: Any) -> Any:
             with np.errstate(all="ignore"):
