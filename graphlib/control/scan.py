@@ -29,7 +29,8 @@ from ..ops.scan import (
     row_lengths,
     settled,
 )
-from ..ops.shape import as_length, constant_int, dimshuffle, shape_i
+from ..ops.shape import as_length, dimshuffle, shape_i
+from ..ops.shape_rules import constant_int
 from ..rewrite import stabilized
 from .ifelse import Branch
 

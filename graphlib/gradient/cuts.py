@@ -11,7 +11,8 @@ from ..ops.create import arange, zeros
 from ..ops.elementwise import lt, neq, switch
 from ..ops.index import BasicIndex
 from ..ops.scan import Scan
-from ..ops.shape import BroadcastTo, constant_int
+from ..ops.shape import BroadcastTo
+from ..ops.shape_rules import constant_int
 
 
 @dataclass(frozen=True)

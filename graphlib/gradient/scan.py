@@ -27,7 +27,8 @@ from ..ops.scan import (
     row_lengths,
     settled,
 )
-from ..ops.shape import constant_int, dimshuffle
+from ..ops.shape import dimshuffle
+from ..ops.shape_rules import constant_int
 from ..ops.write import BasicWrite
 from .backward import backward
 from .cuts import Cut, is_zero

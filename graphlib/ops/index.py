@@ -23,7 +23,6 @@ from .shape import (
     SameLengths,
     as_length,
     broadcast_to,
-    constant_int,
     dimshuffle,
     flatten,
     reshape,
@@ -33,7 +32,7 @@ from .shape import (
     shape_padleft,
     specify_shape,
 )
-from .shape_rules import Known, Length, Lowered, Shapes, known_shape
+from .shape_rules import Known, Length, Lowered, Shapes, constant_int, known_shape
 
 # One entry an axis of a basic index: None keeps the whole axis, "index" takes one element (one input), and a
 # slice is

@@ -15,8 +15,8 @@ from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Piece, Pull, Push
 from .elementwise import cast
 from .op import Op, Sample, as_variable, ramp, register, register_cases
-from .shape import constant_int, count_of, expand_dims, reshape, shape_argument, shape_i, shape_padleft
-from .shape_rules import Length, Shapes, known_shape, lowered_shape, same_shape
+from .shape import count_of, expand_dims, reshape, shape_argument, shape_i, shape_padleft
+from .shape_rules import Length, Shapes, constant_int, known_shape, lowered_shape, same_shape
 
 if TYPE_CHECKING:
     from .batch import Batch

@@ -13,8 +13,7 @@ from ..scalar import expression as ex
 from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Pull
 from .op import Op
-from .shape import constant_int
-from .shape_rules import Length, Shapes
+from .shape_rules import Length, Shapes, constant_int
 
 _TOO_MANY_OR_FEW = "{1} are {b} labels for {a} rows"
 

@@ -22,8 +22,8 @@ from .elementwise import Elementwise, maximum, minimum, switch
 from .index import AdvancedIndex, BasicIndex
 from .lengths import Lengths
 from .op import GRADIENT_RULES, Op, by_reference
-from .shape import ShapeI, constant_int, shape_i
-from .shape_rules import Length, Shapes, known_shape, same_shape
+from .shape import ShapeI, shape_i
+from .shape_rules import Length, Shapes, constant_int, known_shape, same_shape
 from .write import AdvancedWrite, BasicWrite
 
 

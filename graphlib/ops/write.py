@@ -30,8 +30,8 @@ from .index import (
     positions,
 )
 from .op import NUMBERS, Op, as_variable, check_broadcast, ramp, register_cases
-from .shape import broadcast_to, constant_int, dimshuffle, reshape, shape_i, shape_of
-from .shape_rules import Length, Shapes, same_shape
+from .shape import broadcast_to, dimshuffle, reshape, shape_i, shape_of
+from .shape_rules import Length, Shapes, constant_int, same_shape
 
 
 class _Write:

@@ -18,7 +18,8 @@ from ..ops import elementwise as ew
 from ..ops.index import AdvancedIndex, BasicIndex
 from ..ops.linalg import MatrixProduct
 from ..ops.reduce import Reduce, count, sum_keeping
-from ..ops.shape import BroadcastTo, DimShuffle, Reshape, constant_int, dimshuffle
+from ..ops.shape import BroadcastTo, DimShuffle, Reshape, dimshuffle
+from ..ops.shape_rules import constant_int
 from ..ops.write import AdvancedWrite, BasicWrite
 from .engine import Sweep
 from .patterns import Capture, Number, P, is_array, is_scalar, node, number_of

@@ -18,7 +18,8 @@ from ..ops.index import BasicIndex
 from ..ops.join import Join
 from ..ops.reduce import Reduce
 from ..ops.scan import Scan, extended
-from ..ops.shape import BroadcastTo, ShapeI, constant_int
+from ..ops.shape import BroadcastTo, ShapeI
+from ..ops.shape_rules import constant_int
 from ..ops.write import AdvancedWrite, BasicWrite
 from .engine import Sweep, rewrite_with
 from .patterns import Capture, P, node, number_of

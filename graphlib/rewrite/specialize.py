@@ -15,7 +15,8 @@ from ..ops import elementwise as ew
 from ..ops.join import Join
 from ..ops.linalg import Gemm, MatrixProduct
 from ..ops.reduce import Reduce
-from ..ops.shape import DimShuffle, constant_int, swapaxes
+from ..ops.shape import DimShuffle, swapaxes
+from ..ops.shape_rules import constant_int
 from ..ops.write import AdvancedWrite, BasicWrite
 from .algebra import scaled
 from .canonical import scalar_factor

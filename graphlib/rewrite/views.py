@@ -16,16 +16,8 @@ from ..ops.index import AdvancedIndex, BasicIndex
 from ..ops.join import Join
 from ..ops.reduce import Reduce
 from ..ops.scan import OfLengths, Scan, last_value
-from ..ops.shape import (
-    BroadcastTo,
-    DimShuffle,
-    Reshape,
-    SameLengths,
-    ShapeI,
-    SpecifyShape,
-    constant_int,
-    dimshuffle,
-)
+from ..ops.shape import BroadcastTo, DimShuffle, Reshape, SameLengths, ShapeI, SpecifyShape, dimshuffle
+from ..ops.shape_rules import constant_int
 from .engine import Sweep
 from .patterns import NUMBERS, Capture, Number, P, node, number_of
 from .rules import RuleSet

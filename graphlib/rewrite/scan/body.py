@@ -10,7 +10,8 @@ from ...graph import Apply, TensorType, Variable, clone, toposort
 from ...graph.traverse import ancestors, rebuild
 from ...ops.op import as_variable
 from ...ops.scan import Scan, State, has_computed_lengths, row_lengths
-from ...ops.shape import constant_int, specify_shape
+from ...ops.shape import specify_shape
+from ...ops.shape_rules import constant_int
 
 
 def as_known(x: Variable, shape: Sequence[int | None]) -> Variable:

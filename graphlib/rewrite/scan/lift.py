@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ...graph import Apply, Constant, Variable
 from ...ops.index import basic_index
-from ...ops.shape import ShapeI, constant_int, shape_i
+from ...ops.shape import ShapeI, shape_i
+from ...ops.shape_rules import constant_int
 from .batching import batched
 from .body import Body, as_known
 
