@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,9 @@ from graphlib.datasets import DataError
 from . import data
 from .losses import name_of
 from .tasks import Task
+
+#: examples that are predicted at a time, unless the user says otherwise
+AT_ONCE = 500
 
 
 class Examples:
@@ -93,6 +96,74 @@ def as_target(array: np.ndarray, task: Task) -> np.ndarray:
     if array.dtype.kind == "f":
         return np.ascontiguousarray(array, graphlib.config.floatX)
     return np.ascontiguousarray(array, "int64")
+
+
+def inputs_of(x: Any, name: str, types: Any) -> list[np.ndarray]:
+    """The arrays of inputs, checked, in the dtypes that a model takes: ``types``, None where it takes any."""
+    arrays = []
+    for called, values in data.by_name(x, name).items():
+        array = data.as_array(values, called)
+        data.check_finite(array, called)
+        arrays.append(as_input(array))
+    data.check_lengths({n: len(a) for n, a in zip(data.by_name(x, name), arrays, strict=True)})
+    if types is not None:
+        known = data.by_name(types, "x")
+        if len(known) != len(arrays) or isinstance(types, Mapping) != isinstance(x, Mapping):
+            raise DataError(
+                f"{name} has {len(arrays)} inputs, but the model takes {len(known)}: {', '.join(known)}"
+            )
+        if isinstance(x, Mapping):
+            if set(x) != set(types):
+                raise DataError(
+                    f"{name} has the inputs {', '.join(map(str, x))}, but the model takes "
+                    f"{', '.join(map(str, types))}"
+                )
+            order = list(x)
+            arrays = [arrays[order.index(key)] for key in types]
+        kinds = data.by_name(types, "x").values()
+        arrays = [of_dtype(a, kind.dtype) for a, kind in zip(arrays, kinds, strict=True)]
+    return arrays
+
+
+def examples_of(
+    x: Any, y: Any, types: Any, sample_weight: Any = None, class_weight: Any = None, called: str = ""
+) -> Examples:
+    """Examples as a user gives them, for a model that takes inputs of ``types``; ``called``: which ones."""
+    inputs = inputs_of(x, f"{called}x", types)
+    names = f"{called}y"
+    targets = {key: data.as_array(values, key) for key, values in data.by_name(y, names).items()}
+    data.check_lengths({f"{called}x": len(inputs[0]), **{key: len(a) for key, a in targets.items()}})
+    return Examples(x, inputs, y, list(targets.values()), list(targets), sample_weight, class_weight, called)
+
+
+def checked(examples: Examples, tasks: Sequence[Task]) -> Examples:
+    """The examples with targets and weights for each task, held against what the model gives."""
+    y = examples.y
+    if isinstance(y, Mapping):
+        if set(y) != {task.name for task in tasks}:
+            raise DataError(
+                f"{examples.called}y has the targets {', '.join(map(str, y))}, but the model has the "
+                f"outputs {', '.join(task.name for task in tasks) or 'of one layer, without names'}"
+            )
+        order = [list(y).index(task.name) for task in tasks]
+    else:
+        order = list(range(len(examples.targets)))
+    if len(order) != len(tasks):
+        raise DataError(
+            f"{examples.called}y has {len(order)} targets, but the model has {len(tasks)} outputs: "
+            "give a mapping by their names, or a tuple"
+        )
+    targets, weights = [], []
+    for task, position in zip(tasks, order, strict=True):
+        target = as_target(examples.targets[position], task)
+        name = examples.names[position]
+        if task.loss.missing is None or not np.isnan(task.loss.missing):
+            data.check_finite(target, name)
+        for measure in (task.loss, *task.metrics):
+            measure.check(target, task.shape, name, task.layer)
+        targets.append(target)
+        weights.append(weights_of(examples, task, target, name, len(tasks) > 1))
+    return examples.with_targets(targets, weights)
 
 
 def weights_of(

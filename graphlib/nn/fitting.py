@@ -1,5 +1,5 @@
-"""What `Model.fit` does around the training loop: what is measured after an epoch, which model is kept, and
-the history that comes out.
+"""`Model.fit`: what it does around the training loop, what is measured after an epoch, which model is kept,
+and the history that comes out.
 """
 
 from __future__ import annotations
@@ -7,14 +7,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from graphlib.datasets import DataError
+
+from . import data, provenance, saved_models, training
+from .epochs import Epochs
+from .examples import AT_ONCE, Examples, checked, examples_of, parts_of, peek
 from .monitors import Fit, Monitor
+from .progress import say
+from .registry import resolve
 from .run_folder import BEST_MODEL, LATEST_MODEL, read_checkpoint
 from .storage import UserError
 from .training import Outcome
+from .variables import set_values
+
+if TYPE_CHECKING:
+    from .model import Model
 
 
 class Diverged(ArithmeticError):
@@ -185,3 +196,195 @@ def check_resumed(folder: Path, settings: Mapping[str, Any]) -> None:
                 f"the run in {folder} was started with {name} {earlier.get(name)!r}, and not {value!r}: "
                 "resume it with what it was started with"
             )
+
+
+def fit(
+    model: Model,
+    x: Any,
+    y: Any,
+    *,
+    epochs: int,
+    batch_size: int | None,
+    validation: Any,
+    shuffle: bool,
+    monitors: Sequence[Any],
+    class_weight: Any,
+    sample_weight: Any,
+    out: str | Path | None,
+    resume: bool,
+    keep: Literal["best", "last"],
+    watch: str | None,
+    validate_every: int,
+    seed: int,
+    verbose: bool,
+) -> History:
+    """Trains a model; see ``Model.fit``."""
+    graphs, functions = model._graphs, model._functions
+
+    def given(parts: tuple, called: str = "") -> Examples:
+        """Examples of the user's; those to validate with are not weighed by their class."""
+        weights = parts[2] if len(parts) > 2 else None
+        return examples_of(*parts[:2], graphs.types, weights, None if called else class_weight, called)
+
+    folder = None if out is None else Path(out)
+    if resume and folder is None:
+        raise UserError("resume needs the folder of the run that is to go on: give it as out")
+    provider = None
+    if y is None and hasattr(x, "__getitem__") and not isinstance(x, (np.ndarray, Mapping, list, tuple)):
+        provider = x
+        if not len(provider):
+            raise DataError("x has no minibatches")
+        first = peek(provider)
+        examples = given(parts_of(first))
+    else:
+        if y is None:
+            raise DataError("there are no targets: give y, or an object with minibatches (x, y) as x")
+        examples = given((x, y, sample_weight))
+    model._require_loss()
+    n = examples.count
+    size = n if batch_size is None else min(batch_size, n)
+    graphs.fitting(examples.inputs, examples.structure)
+    graphs.streams = size
+    examples = checked(examples, model.tasks)
+
+    held_out, rows = None, np.arange(n)
+    if isinstance(validation, float):
+        if provider is not None:
+            raise DataError("a share for validation can be held out of arrays: give (x, y) as validation")
+        rows, taken = data.split_rows(n, validation, shuffle, seed=seed)
+        held_out = examples.take(taken)
+    elif validation is not None:
+        held_out = given(parts_of(validation), called="validation ")
+        held_out = checked(held_out, model.tasks)
+
+    watched = [resolve("monitor", monitor) for monitor in monitors]
+    if any(monitor.adjusts_learning_rate for monitor in watched):
+        model.optimizer.make_adjustable()
+    names = model._reported()
+    totals = Totals(2 * len(names))
+    if provider is not None:
+        step = functions.training(examples, resident=False)
+        order: Any = getattr(provider, "order", None)
+        n_minibatches = len(provider)
+
+        def minibatch(index: int) -> list[np.ndarray]:
+            return checked(given(parts_of(provider[index])), model.tasks).arrays()
+    else:
+        step = functions.training(examples, resident=True)
+        order = Epochs(
+            data.rows_of_minibatches(rows, batch_size and size, shuffle, whole=graphs.stateful), seed
+        )
+        n_minibatches = len(order)
+
+        def minibatch(index: int) -> list[np.ndarray]:
+            return [order[index]]
+
+    optimizer, sums = model.optimizer, totals.sums
+    stepwise = optimizer.stepwise
+
+    def train(index: int) -> Any:
+        nonlocal iteration
+        if index == 0 or stepwise:
+            optimizer.set_time(iteration // n_minibatches, iteration)
+            if index == 0 and graphs.stateful:
+                model.layer.reset_states(size)
+        found = step(*minibatch(index))
+        sums[:] += found[1:]
+        iteration += 1
+        return found[0]
+
+    iteration = 0
+
+    def start() -> Callable[[int], Any]:
+        nonlocal iteration
+        iteration = stage.iteration
+        optimizer.set_time(iteration // n_minibatches, iteration)
+        for monitor in watched:
+            monitor.start(fit)
+        return train
+
+    scheduled = optimizer.changes_rate
+    prefixes = ["", "validation_"] if held_out is not None else [""]
+    chosen = watch or model._watched(held_out is not None)
+    maximized = frozenset(p + name for name in model._maximized() for p in prefixes)
+    fit = Fit(model, folder, chosen, n_minibatches, maximized, say if verbose else _nothing)
+    panels = {name: [p + name for p in prefixes] for name in names}
+    if scheduled:
+        panels["learning rate"] = ["learning_rate"]
+    for monitor in watched:
+        panels |= monitor.panels(model)
+    keep_best = keep == "best" and held_out is not None
+    if watch is not None and watch not in [c for columns in panels.values() for c in columns]:
+        known = ", ".join(c for columns in panels.values() for c in columns)
+        raise UserError(f"watch: nothing called {watch!r} is measured; there are {known}")
+
+    def validate() -> dict[str, float]:
+        found = functions.measure(held_out, None if graphs.stateful else max(size, AT_ONCE))
+        return {f"validation_{name}": value for name, value in found.items()}
+
+    watching = Watch(
+        fit,
+        watched,
+        names,
+        totals,
+        None if held_out is None else validate,
+        validate_every,
+        epochs,
+        keep_best,
+        panels,
+        (lambda: optimizer.rate) if scheduled else None,
+    )
+    stage = training.Stage(start, n_minibatches, epochs, watching)
+    graph = graphs.of()
+    variables = model.variables()
+    state = {
+        "totals": totals,
+        **({} if order is None else {"order": order}),
+        **{f"random.draw_{number}": each for number, each in enumerate(graph.random_states)},
+        **{f"optimizer.{name}": each for name, each in optimizer.state.items()},
+    }
+    settings: dict[str, Any] = {}
+    about: dict[str, np.ndarray] = {}
+    if folder is not None:
+        about = saved_models.about(model.to_json())
+        settings = {
+            "model": model.fingerprint(),
+            "batch_size": batch_size,
+            "shuffle": shuffle,
+            "seed": seed,
+            "keep": keep,
+            "data": None if provider is not None else provenance.fingerprint(examples.arrays()),
+        }
+        if resume:
+            check_resumed(folder, settings)
+    for monitor in watched:
+        monitor.reset()
+        monitor.check(fit)
+    try:
+        outcome = training.train_stages(
+            [stage],
+            model=variables,
+            state=state,
+            folder=folder,
+            settings=settings,
+            about=about,
+            resume=resume,
+            verbose=verbose,
+        )
+        if outcome.kept and (keep_best or outcome.reason == "diverged"):
+            set_values(variables, outcome.kept, Path("the model that was kept"))
+    finally:
+        for monitor in watched:
+            monitor.finish(fit)
+        functions.release()
+    if outcome.reason == "diverged":
+        kept = "the model of the epoch before is kept" if outcome.kept else "no model was kept"
+        raise Diverged(
+            f"the loss is not finite any more at {stage.where}: lower the learning rate (now "
+            f"{optimizer.rate:g}), or clip the gradients with clip_norm; {kept}"
+        )
+    return History(outcome, chosen, *(watching.best_value() if keep_best else (None, None)))
+
+
+def _nothing(line: str) -> None:
+    """Says nothing."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -20,53 +20,22 @@ from typing import Any, Literal
 import numpy as np
 
 import graphlib
-import graphlib.tensor as T
-from graphlib.datasets import DataError
-from graphlib.errors import GraphError, InputError, ShapeError
+from graphlib.errors import GraphError, InputError
 from graphlib.graph import Variable
 
-from . import data, provenance, saved_models, training
-from .epochs import Epochs
-from .examples import Examples, as_input, as_target, of_dtype, parts_of, peek, weights_of
-from .fitting import Diverged, History, Totals, Watch, check_resumed
-from .input_types import InputType, in_structure, read_types, shape_text, types_of, variables_of, written
-from .layers.base import Layer, recorded
+from . import data, saved_models
+from .examples import Examples, checked, examples_of, inputs_of
+from .fitting import History, fit
+from .input_types import InputType, read_types, written
 from .layers.containers import as_layer
 from .losses import Loss, as_measure, name_of
-from .monitors import Fit
-from .progress import say
+from .model_functions import Functions
+from .model_graphs import Graphs
 from .registry import build as build_object
 from .registry import config_of, resolve
 from .storage import UserError
-from .tasks import Task, by_output, config_of_several, outputs_of, target_variables
+from .tasks import Task, by_output, config_of_several, outputs_of
 from .variables import set_model, set_values
-
-AT_ONCE = 500  # examples that are predicted at a time, unless the user says otherwise
-
-
-class Graph:
-    """A layer applied to input variables, as in prediction and as in training."""
-
-    def __init__(self, layer: Layer, inputs: Any):
-        self.inputs = inputs
-        with recorded() as calls:
-            self.output = layer(inputs)
-        self.carried = dict(layer.carried)
-        self.makers = {name: _maker(calls, y) for name, y in outputs_of(self.output).items()}
-        before = len(layer.streams.states)
-        self.training_output = layer(inputs, training=True)
-        self.random_states = layer.streams.states[before:]
-        self.updates = dict(layer.updates)
-
-    @property
-    def input_list(self) -> list[Variable]:
-        return list(data.by_name(self.inputs, "x").values())
-
-
-def _maker(calls: Sequence[Any], y: Variable) -> str:
-    """The name of the innermost layer whose output is `y`."""
-    made = [call for call in calls if call.y is y]
-    return max(made, key=lambda call: call.depth).label if made else "of the output"
 
 
 class Model:
@@ -92,9 +61,7 @@ class Model:
     ):
         self.layer = as_layer(layer)
         self.symbols: Sequence[str] | None = None
-        self._graphs: dict[Any, Graph] = {}
-        self._types: Any = None
-        self._streams = 0
+        self._graphs = Graphs(self.layer)
         self._loaded: tuple[dict[str, np.ndarray], Path] | None = None
         self.compile(loss, optimizer, metrics, loss_weights)
 
@@ -121,8 +88,7 @@ class Model:
             resolve("loss", name)
         for name in metrics if isinstance(metrics, (list, tuple)) else []:
             resolve("metric", name)
-        self._functions: dict[Any, Callable] = {}
-        self._resident: dict[Any, list[Any]] = {}
+        self._functions = Functions(self)
         self.__dict__.pop("tasks", None)
         return self
 
@@ -150,21 +116,21 @@ class Model:
         else:
             kinds = dtype if isinstance(dtype, (tuple, list)) else [dtype] * len(shape)
             types = tuple(of(one, kind) for one, kind in zip(shape, kinds, strict=True))
-        self._build(types)
+        self._graphs.build(types)
         return self
 
     @property
     def built(self) -> bool:
         """Whether there are parameters yet."""
-        return self._types is not None
+        return self._graphs.types is not None
 
     @property
     def input(self) -> Any:
-        return self._graph().inputs
+        return self._graphs.of().inputs
 
     @property
     def output(self) -> Any:
-        return self._graph().output
+        return self._graphs.of().output
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -173,7 +139,7 @@ class Model:
 
     def variables(self) -> dict[str, Any]:
         """The shared variables that make the trained model: parameters, and running means and the like."""
-        self._graph()
+        self._graphs.of()
         return {
             **{path: parameter.variable for path, parameter in self.layer.parameters.items()},
             **self.layer.state,
@@ -181,7 +147,7 @@ class Model:
 
     def summary(self) -> str:
         """A table of the layers, their outputs, parameters, memory and multiply-adds."""
-        types = self._types
+        types = self._graphs.types
         if isinstance(types, InputType):
             return self.layer.summary(types.shape, types.dtype)
         return self.layer.summary()
@@ -249,164 +215,25 @@ class Model:
             DataError: the data cannot be learnt from.
             Diverged: the loss is not finite any more.
         """
-        folder = None if out is None else Path(out)
-        if resume and folder is None:
-            raise UserError("resume needs the folder of the run that is to go on: give it as out")
-        provider = None
-        if y is None and hasattr(x, "__getitem__") and not isinstance(x, (np.ndarray, Mapping, list, tuple)):
-            provider = x
-            if not len(provider):
-                raise DataError("x has no minibatches")
-            first = peek(provider)
-            examples = self._examples(*parts_of(first), class_weight=class_weight)
-        else:
-            if y is None:
-                raise DataError("there are no targets: give y, or an object with minibatches (x, y) as x")
-            examples = self._examples(x, y, sample_weight, class_weight)
-        self._require_loss()
-        n = examples.count
-        size = n if batch_size is None else min(batch_size, n)
-        self._build_for(examples)
-        self._streams = size
-        examples = self._checked(examples)
-
-        held_out, rows = None, np.arange(n)
-        if isinstance(validation, float):
-            if provider is not None:
-                raise DataError("a share for validation can be held out of arrays: give (x, y) as validation")
-            rows, taken = data.split_rows(n, validation, shuffle, seed=seed)
-            held_out = examples.take(taken)
-        elif validation is not None:
-            held_out = self._checked(self._examples(*parts_of(validation), called="validation "))
-
-        watched = [resolve("monitor", monitor) for monitor in monitors]
-        if any(monitor.adjusts_learning_rate for monitor in watched):
-            self.optimizer.make_adjustable()
-        names = self._reported()
-        totals = Totals(2 * len(names))
-        if provider is not None:
-            step = self._training_function(examples, resident=False)
-            order: Any = getattr(provider, "order", None)
-            n_minibatches = len(provider)
-
-            def minibatch(index: int) -> list[np.ndarray]:
-                parts = self._examples(*parts_of(provider[index]), class_weight=class_weight)
-                return self._checked(parts).arrays()
-        else:
-            step = self._training_function(examples, resident=True)
-            order = Epochs(
-                data.rows_of_minibatches(rows, batch_size and size, shuffle, whole=self._stateful), seed
-            )
-            n_minibatches = len(order)
-
-            def minibatch(index: int) -> list[np.ndarray]:
-                return [order[index]]
-
-        optimizer, sums = self.optimizer, totals.sums
-        stepwise = optimizer.stepwise
-
-        def train(index: int) -> Any:
-            nonlocal iteration
-            if index == 0 or stepwise:
-                optimizer.set_time(iteration // n_minibatches, iteration)
-                if index == 0 and self._stateful:
-                    self.layer.reset_states(size)
-            found = step(*minibatch(index))
-            sums[:] += found[1:]
-            iteration += 1
-            return found[0]
-
-        iteration = 0
-
-        def start() -> Callable[[int], Any]:
-            nonlocal iteration
-            iteration = stage.iteration
-            optimizer.set_time(iteration // n_minibatches, iteration)
-            for monitor in watched:
-                monitor.start(fit)
-            return train
-
-        scheduled = optimizer.changes_rate
-        prefixes = ["", "validation_"] if held_out is not None else [""]
-        chosen = watch or self._watched(held_out is not None)
-        maximized = frozenset(p + name for name in self._maximized() for p in prefixes)
-        fit = Fit(self, folder, chosen, n_minibatches, maximized, say if verbose else _nothing)
-        panels = {name: [p + name for p in prefixes] for name in names}
-        if scheduled:
-            panels["learning rate"] = ["learning_rate"]
-        for monitor in watched:
-            panels |= monitor.panels(self)
-        keep_best = keep == "best" and held_out is not None
-        if watch is not None and watch not in [c for columns in panels.values() for c in columns]:
-            known = ", ".join(c for columns in panels.values() for c in columns)
-            raise UserError(f"watch: nothing called {watch!r} is measured; there are {known}")
-
-        def validate() -> dict[str, float]:
-            found = self._measure(held_out, None if self._stateful else max(size, AT_ONCE))
-            return {f"validation_{name}": value for name, value in found.items()}
-
-        watching = Watch(
-            fit,
-            watched,
-            names,
-            totals,
-            None if held_out is None else validate,
-            validate_every,
-            epochs,
-            keep_best,
-            panels,
-            (lambda: optimizer.rate) if scheduled else None,
+        return fit(
+            self,
+            x,
+            y,
+            epochs=epochs,
+            batch_size=batch_size,
+            validation=validation,
+            shuffle=shuffle,
+            monitors=monitors,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            out=out,
+            resume=resume,
+            keep=keep,
+            watch=watch,
+            validate_every=validate_every,
+            seed=seed,
+            verbose=verbose,
         )
-        stage = training.Stage(start, n_minibatches, epochs, watching)
-        graph = self._graph()
-        variables = self.variables()
-        state = {
-            "totals": totals,
-            **({} if order is None else {"order": order}),
-            **{f"random.draw_{number}": each for number, each in enumerate(graph.random_states)},
-            **{f"optimizer.{name}": each for name, each in optimizer.state.items()},
-        }
-        settings: dict[str, Any] = {}
-        about: dict[str, np.ndarray] = {}
-        if folder is not None:
-            about = saved_models.about(self.to_json())
-            settings = {
-                "model": self.fingerprint(),
-                "batch_size": batch_size,
-                "shuffle": shuffle,
-                "seed": seed,
-                "keep": keep,
-                "data": None if provider is not None else provenance.fingerprint(examples.arrays()),
-            }
-            if resume:
-                check_resumed(folder, settings)
-        for monitor in watched:
-            monitor.reset()
-            monitor.check(fit)
-        try:
-            outcome = training.train_stages(
-                [stage],
-                model=variables,
-                state=state,
-                folder=folder,
-                settings=settings,
-                about=about,
-                resume=resume,
-                verbose=verbose,
-            )
-            if outcome.kept and (keep_best or outcome.reason == "diverged"):
-                set_values(variables, outcome.kept, Path("the model that was kept"))
-        finally:
-            for monitor in watched:
-                monitor.finish(fit)
-            self._release()
-        if outcome.reason == "diverged":
-            kept = "the model of the epoch before is kept" if outcome.kept else "no model was kept"
-            raise Diverged(
-                f"the loss is not finite any more at {stage.where}: lower the learning rate (now "
-                f"{optimizer.rate:g}), or clip the gradients with clip_norm; {kept}"
-            )
-        return History(outcome, chosen, *(watching.best_value() if keep_best else (None, None)))
 
     # using what was learnt
 
@@ -418,22 +245,10 @@ class Model:
             batch_size: examples that are computed at a time; where layers are stateful, each is the next
                 piece of the sequence of the one so many examples before.
         """
-        inputs = self._inputs(x, "x")
-        graph = self._fitting_graph(inputs)
+        inputs = inputs_of(x, "x", self._graphs.types)
+        graph = self._graphs.fitting(inputs, x)
         names = list(outputs_of(graph.output))
-        key = ("predict", id(graph))
-        if key not in self._functions:
-            self._functions[key] = graphlib.function(
-                graph.input_list,
-                list(outputs_of(graph.output).values()),
-                updates=list(graph.carried.items()),
-                name="predict",
-            )
-        parts = list(self._in_pieces(self._functions[key], inputs, batch_size))
-        found = {
-            name: parts[0][k] if len(parts) == 1 else np.concatenate([part[k] for part in parts])
-            for k, name in enumerate(names)
-        }
+        found = dict(zip(names, self._functions.outputs(graph, inputs, batch_size), strict=True))
         if isinstance(graph.output, Mapping):
             return found
         return list(found.values()) if isinstance(graph.output, (list, tuple)) else found[""]
@@ -465,7 +280,7 @@ class Model:
             x, y, sample_weight: as in `fit`.
             batch_size: examples that are computed at a time.
         """
-        return self._measure(self.check(x, y, sample_weight), batch_size)
+        return self._functions.measure(self.check(x, y, sample_weight), batch_size)
 
     def check(self, x: Any, y: Any, sample_weight: Any = None) -> Examples:
         """Holds examples against the model, as `fit` and `evaluate` do first; builds it if it is not yet.
@@ -474,9 +289,9 @@ class Model:
             DataError: they cannot be learnt from: NaN, labels that are no classes, other shapes.
         """
         self._require_loss()
-        examples = self._examples(x, y, sample_weight)
-        self._build_for(examples)
-        return self._checked(examples)
+        examples = examples_of(x, y, self._graphs.types, sample_weight)
+        self._graphs.fitting(examples.inputs, examples.structure)
+        return checked(examples, self.tasks)
 
     def training_cost(self, examples: Examples) -> tuple[list[Variable], Variable]:
         """What `fit` minimizes, as an expression.
@@ -488,7 +303,8 @@ class Model:
             the variables that stand for ``examples.arrays()``, in their order, and the cost: the mean loss
             with penalties, float (), as in training.
         """
-        inputs, cost, _ = self._costs(examples, self._fitting_graph(examples.inputs).training_output)
+        graph = self._graphs.fitting(examples.inputs, examples.structure)
+        inputs, cost, _ = self._functions.costs(examples, graph.training_output)
         return inputs, cost
 
     def score(self, x: Any, y: Any, sample_weight: Any = None) -> float:
@@ -572,7 +388,7 @@ class Model:
         path = Path(path)
         arrays, architecture = saved_models.read_model(path)
         if not self.built and architecture is not None:
-            self._build(read_types(architecture.get("input")))
+            self._graphs.build(read_types(architecture.get("input")))
         self._set(arrays, path)
         return self
 
@@ -601,7 +417,7 @@ class Model:
             "loss_weights": self.loss_weights,
             "optimizer": config_of(self.optimizer),
             "metrics": config_of_several(self.metrics),
-            "input": written(self._types),
+            "input": written(self._graphs.types),
             "symbols": None if self.symbols is None else list(self.symbols),
         }
 
@@ -617,7 +433,7 @@ class Model:
         model.symbols = architecture.get("symbols")
         types = read_types(architecture.get("input"))
         if types is not None:
-            model._build(types)
+            model._graphs.build(types)
         return model
 
     def _set(self, arrays: Mapping[str, np.ndarray], source: Path) -> None:
@@ -639,68 +455,6 @@ class Model:
             (state, source), self._loaded = self._loaded, None
             set_values(self.optimizer.state, state, source)
 
-    def _build(self, types: Any) -> None:
-        self._types = types
-        graph = self._graph()
-        shown = outputs_of(graph.output)
-        for name, y in shown.items():
-            if not isinstance(y, Variable):
-                raise ShapeError(
-                    f"the output {name!r} is itself several: give a model's outputs one name each"
-                )
-
-    def _graph(self, types: Any = None) -> Graph:
-        types = self._types if types is None else types
-        if types is None:
-            raise InputError("the model has no parameters yet: call build with the input's shape, or fit")
-        key = json.dumps(written(types))
-        if key not in self._graphs:
-            self._graphs[key] = Graph(self.layer, variables_of(types))
-        return self._graphs[key]
-
-    def _fitting_graph(self, inputs: Sequence[np.ndarray]) -> Graph:
-        """The graph for arrays: the one that was built, or one in which lengths that differ may change."""
-        if self._types is None:
-            self._build(types_of(self._structure, inputs))
-        types = list(data.by_name(self._types, "x").values())
-        called = list(data.by_name(self._types, "x"))
-        relaxed = []
-        for name, array, kind in zip(called, inputs, types, strict=True):
-            if array.ndim != len(kind.shape):
-                raise DataError(
-                    f"{name} has shape {array.shape}, but the model takes {shape_text(kind.shape)}"
-                )
-            relaxed.append(
-                InputType(
-                    tuple(
-                        n if n is None or n == m else None
-                        for n, m in zip(kind.shape, array.shape, strict=True)
-                    ),
-                    str(array.dtype),
-                )
-            )
-        wanted = in_structure(self._types, relaxed)
-        if relaxed == types or json.dumps(written(wanted)) in self._graphs:
-            return self._graph(wanted)
-        try:
-            # First with these very lengths: what cannot change is found while the graph is built.
-            self.layer(variables_of(types_of(self._types, inputs)))
-            return self._graph(wanted)
-        except ShapeError as error:
-            name, array, kind = next(
-                (name, array, kind)
-                for name, array, kind, other in zip(called, inputs, types, relaxed, strict=True)
-                if kind != other
-            )
-            raise DataError(
-                f"{name} has shape {array.shape}, but the model was built for "
-                f"{shape_text(kind.shape)} ({error})"
-            ) from None
-
-    @property
-    def _stateful(self) -> bool:
-        return any(getattr(layer, "stateful", False) for layer in _all_layers(self.layer))
-
     def _require_loss(self) -> None:
         if self.loss is None:
             raise InputError("the model has no loss yet: give one to Model or to compile")
@@ -708,7 +462,7 @@ class Model:
     @cached_property
     def tasks(self) -> list[Task]:
         """The outputs and what is asked of each."""
-        graph = self._graph()
+        graph = self._graphs.of()
         outputs = outputs_of(graph.output)
         losses = by_output(self.loss, list(outputs), "loss", "loss")
         metrics = by_output(self.metrics, list(outputs), "metrics", "metric")
@@ -747,189 +501,6 @@ class Model:
         name = name_of(tasks[0].metrics[0]) if len(tasks) == 1 and tasks[0].metrics else "loss"
         return f"validation_{name}" if validated else name
 
-    def _inputs(self, x: Any, name: str) -> list[np.ndarray]:
-        """The arrays of inputs, checked, in the dtypes that the model takes."""
-        self._structure = x
-        arrays = []
-        for called, values in data.by_name(x, name).items():
-            array = data.as_array(values, called)
-            data.check_finite(array, called)
-            arrays.append(as_input(array))
-        data.check_lengths({n: len(a) for n, a in zip(data.by_name(x, name), arrays, strict=True)})
-        if self._types is not None:
-            known = data.by_name(self._types, "x")
-            if len(known) != len(arrays) or isinstance(self._types, Mapping) != isinstance(x, Mapping):
-                raise DataError(
-                    f"{name} has {len(arrays)} inputs, but the model takes {len(known)}: {', '.join(known)}"
-                )
-            if isinstance(x, Mapping):
-                if set(x) != set(self._types):
-                    raise DataError(
-                        f"{name} has the inputs {', '.join(map(str, x))}, but the model takes "
-                        f"{', '.join(map(str, self._types))}"
-                    )
-                order = list(x)
-                arrays = [arrays[order.index(key)] for key in self._types]
-            kinds = data.by_name(self._types, "x").values()
-            arrays = [of_dtype(a, kind.dtype) for a, kind in zip(arrays, kinds, strict=True)]
-        return arrays
-
-    def _examples(
-        self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, called: str = ""
-    ) -> Examples:
-        inputs = self._inputs(x, f"{called}x")
-        names = f"{called}y"
-        targets = {key: data.as_array(values, key) for key, values in data.by_name(y, names).items()}
-        data.check_lengths({f"{called}x": len(inputs[0]), **{key: len(a) for key, a in targets.items()}})
-        return Examples(
-            x, inputs, y, list(targets.values()), list(targets), sample_weight, class_weight, called
-        )
-
-    def _build_for(self, examples: Examples) -> None:
-        if self._types is None:
-            self._build(types_of(examples.structure, examples.inputs))
-        else:
-            self._fitting_graph(examples.inputs)
-
-    def _checked(self, examples: Examples) -> Examples:
-        """The examples with targets and weights for each task, held against what the model gives."""
-        tasks = self.tasks
-        y = examples.y
-        if isinstance(y, Mapping):
-            if set(y) != {task.name for task in tasks}:
-                raise DataError(
-                    f"{examples.called}y has the targets {', '.join(map(str, y))}, but the model has the "
-                    f"outputs {', '.join(task.name for task in tasks) or 'of one layer, without names'}"
-                )
-            order = [list(y).index(task.name) for task in tasks]
-        else:
-            order = list(range(len(examples.targets)))
-        if len(order) != len(tasks):
-            raise DataError(
-                f"{examples.called}y has {len(order)} targets, but the model has {len(tasks)} outputs: "
-                "give a mapping by their names, or a tuple"
-            )
-        targets, weights = [], []
-        for task, position in zip(tasks, order, strict=True):
-            target = as_target(examples.targets[position], task)
-            name = examples.names[position]
-            if task.loss.missing is None or not np.isnan(task.loss.missing):
-                data.check_finite(target, name)
-            for measure in (task.loss, *task.metrics):
-                measure.check(target, task.shape, name, task.layer)
-            targets.append(target)
-            weights.append(weights_of(examples, task, target, name, len(tasks) > 1))
-        return examples.with_targets(targets, weights)
-
-    def _training_function(self, examples: Examples, resident: bool) -> Callable:
-        """A compiled step of training: it returns the cost before it, and the totals of what is reported.
-
-        Where the data are `resident`, in shared variables, it takes the rows of a minibatch, else its arrays.
-        """
-        graph = self._fitting_graph(examples.inputs)
-        key = ("train", id(graph), _forms(examples), resident, self.optimizer.changes_rate)
-        arrays = examples.arrays()
-        if key not in self._functions:
-            inputs, cost, totals = self._costs(examples, graph.training_output)
-            updates = [*self.optimizer.updates(self.layer.parameters, cost), *graph.updates.items()]
-            self._restore_optimizer()
-            givens = {}
-            if resident:
-                self._resident[key] = [
-                    graphlib.shared(array, name=f"all_{v.name}", borrow=True, shape=(None, *array.shape[1:]))
-                    for array, v in zip(arrays, inputs, strict=True)
-                ]
-                rows = T.lvector("rows")
-                givens = {v: held[rows] for v, held in zip(inputs, self._resident[key], strict=True)}
-                inputs = [rows]
-            self._functions[key] = graphlib.function(
-                inputs,
-                T.stack([T.cast(each, graphlib.config.floatX) for each in (cost, *totals)]),
-                updates=updates,
-                givens=givens,
-                name="train",
-            )
-        elif resident:
-            for held, array in zip(self._resident[key], arrays, strict=True):
-                held.set_value(array, borrow=True)
-        return self._functions[key]
-
-    def _release(self) -> None:
-        """Lets go of the training data."""
-        for group in self._resident.values():
-            for held in group:
-                held.set_value(np.zeros((0, *held.get_value(borrow=True).shape[1:]), held.dtype), borrow=True)
-
-    def _costs(self, examples: Examples, output: Any) -> tuple[list[Variable], Variable, list[Variable]]:
-        """(variables for `Examples.arrays`, what is minimized, the totals of what is reported)."""
-        kinds = [(a.dtype.str, a.ndim) for a in examples.targets]
-        weighted = [None if w is None else w.ndim for w in examples.weights]
-        targets, weights = target_variables(self.tasks, kinds, weighted)
-        cost, totals = self._cost(output, targets, weights)
-        inputs = self._fitting_graph(examples.inputs).input_list
-        return [*inputs, *targets, *(w for w in weights if w is not None)], cost, totals
-
-    def _cost(self, output: Any, targets: Sequence[Any], weights: Sequence[Any]) -> tuple[Any, list[Any]]:
-        """(what is minimized, the totals of what is reported: sum and count of each)."""
-        outputs = outputs_of(output)
-        cost, totals, joint = None, [], []
-        for task, y, w in zip(self.tasks, targets, weights, strict=True):
-            mean, count = task.loss.mean_and_count(outputs[task.name], y, w)
-            weighed = mean if task.weight == 1 else task.weight * mean
-            cost = weighed if cost is None else cost + weighed
-            joint.append((weighed, count))
-            totals += [mean * count, count]
-            for metric in task.metrics:
-                mean, count = metric.mean_and_count(outputs[task.name], y, w)
-                totals += [mean * count, count]
-        if len(joint) > 1:
-            totals = [cost, T.ones_like(cost), *totals]
-        if any(p.regularizer and p.trainable for p in self.layer.parameters.values()):
-            cost = cost + self.layer.penalty
-        return cost, totals
-
-    def _measure(self, examples: Examples, batch_size: int | None) -> dict[str, float]:
-        graph = self._fitting_graph(examples.inputs)
-        key = ("evaluate", id(graph), _forms(examples))
-        if key not in self._functions:
-            inputs, _, totals = self._costs(examples, graph.output)
-            self._functions[key] = graphlib.function(
-                inputs,
-                T.stack([T.cast(each, graphlib.config.floatX) for each in totals]),
-                updates=list(graph.carried.items()),
-                name="evaluate",
-            )
-        sums = Totals(2 * len(self._reported()))
-        for found in self._in_pieces(self._functions[key], examples.arrays(), batch_size):
-            sums.sums += found
-        return dict(zip(self._reported(), sums.take_means().tolist(), strict=True))
-
-    def _in_pieces(self, function: Callable, arrays: Sequence[np.ndarray], batch_size: int) -> Iterator[Any]:
-        """What a function gives for each `batch_size` examples.
-
-        Stateful layers begin at zero and go on from piece to piece; their states are as before at the end.
-        """
-        n, stateful = len(arrays[0]), self._stateful
-        size = min(batch_size or (stateful and self._streams) or AT_ONCE, n)
-        if not stateful:
-            for first in range(0, n, size):
-                yield function(*(array[first : first + size] for array in arrays))
-            return
-        if n % size:
-            raise DataError(
-                f"{n} examples are no whole number of minibatches of {size}, in which stateful layers go on "
-                "from one to the next: leave examples out, or give another batch_size"
-            )
-        states = self.layer.carried
-        before = {state: state.get_value() for state in states}
-        try:
-            self.layer.reset_states(size)
-            for first in range(0, n, size):
-                yield function(*(array[first : first + size] for array in arrays))
-        finally:
-            for state, value in before.items():
-                state.set_value(value)
-
     def _each_output(self, found: Any, function: Callable[[Task, np.ndarray], Any]) -> Any:
         self._require_loss()
         if isinstance(found, dict):
@@ -937,17 +508,3 @@ class Model:
         if isinstance(found, list):
             return [function(task, p) for task, p in zip(self.tasks, found, strict=True)]
         return function(self.tasks[0], found)
-
-
-def _nothing(line: str) -> None:
-    """Says nothing."""
-
-
-def _forms(examples: Examples) -> str:
-    """What a function of examples depends on: dtypes and numbers of axes of targets and weights."""
-    arrays = (*examples.targets, *examples.weights)
-    return str([None if a is None else (a.dtype.str, a.ndim) for a in arrays])
-
-
-def _all_layers(layer: Layer) -> list[Layer]:
-    return [layer, *(inner for child in layer.children.values() for inner in _all_layers(child))]

@@ -73,7 +73,7 @@ def test_one_compiled_function_serves_every_batch_size():
     model.fit(POINTS[:50], LABELS[:50], epochs=1, batch_size=50, verbose=False)
     for n in (1, 10, 240):
         assert model.predict(POINTS[:n]).shape == (n,)
-    assert sorted(kind for kind, *_ in model._functions) == ["predict", "train"]
+    assert sorted(kind for kind, *_ in model._functions.made) == ["predict", "train"]
 
 
 def test_an_epoch_by_hand():
@@ -557,5 +557,5 @@ def test_sequences_of_other_lengths_than_in_training():
     np.testing.assert_allclose(model.predict_proba(x)[:, :3], model.predict_proba(x[:, :3]), rtol=1e-5)
     for n in (1, 4, 9):
         model.predict(np.zeros((2, n, 2)))
-    assert sum(kind == "predict" for kind, *_ in model._functions) == 2
+    assert sum(kind == "predict" for kind, *_ in model._functions.made) == 2
     assert 0 <= model.score(x, y) <= 1

@@ -1,0 +1,165 @@
+"""The compiled functions of a model: a step of training, its totals over examples, its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import graphlib
+import graphlib.tensor as T
+from graphlib.datasets import DataError
+from graphlib.graph import Variable
+
+from .examples import AT_ONCE, Examples
+from .fitting import Totals
+from .model_graphs import Graph
+from .tasks import outputs_of, target_variables
+
+if TYPE_CHECKING:
+    from .model import Model
+
+
+class Functions:
+    """The functions of a model, compiled when first needed; ``made`` has them by what they are of."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.made: dict[Any, Callable] = {}
+        self._resident: dict[Any, list[Any]] = {}
+
+    def outputs(self, graph: Graph, inputs: Sequence[np.ndarray], batch_size: int | None) -> list[np.ndarray]:
+        """The arrays of a graph's outputs for inputs, in order."""
+        key = ("predict", id(graph))
+        if key not in self.made:
+            self.made[key] = graphlib.function(
+                graph.input_list,
+                list(outputs_of(graph.output).values()),
+                updates=list(graph.carried.items()),
+                name="predict",
+            )
+        parts = list(self._in_pieces(self.made[key], inputs, batch_size))
+        if len(parts) == 1:
+            return parts[0]
+        return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+
+    def _graph(self, examples: Examples) -> Graph:
+        return self.model._graphs.fitting(examples.inputs, examples.structure)
+
+    def training(self, examples: Examples, resident: bool) -> Callable:
+        """A compiled step of training: it returns the cost before it, and the totals of what is reported.
+
+        Where the data are `resident`, in shared variables, it takes the rows of a minibatch, else its arrays.
+        """
+        graph = self._graph(examples)
+        key = ("train", id(graph), _forms(examples), resident, self.model.optimizer.changes_rate)
+        arrays = examples.arrays()
+        if key not in self.made:
+            inputs, cost, totals = self.costs(examples, graph.training_output)
+            learnt = self.model.optimizer.updates(self.model.layer.parameters, cost)
+            updates = [*learnt, *graph.updates.items()]
+            self.model._restore_optimizer()
+            givens = {}
+            if resident:
+                self._resident[key] = [
+                    graphlib.shared(array, name=f"all_{v.name}", borrow=True, shape=(None, *array.shape[1:]))
+                    for array, v in zip(arrays, inputs, strict=True)
+                ]
+                rows = T.lvector("rows")
+                givens = {v: held[rows] for v, held in zip(inputs, self._resident[key], strict=True)}
+                inputs = [rows]
+            self.made[key] = graphlib.function(
+                inputs,
+                T.stack([T.cast(each, graphlib.config.floatX) for each in (cost, *totals)]),
+                updates=updates,
+                givens=givens,
+                name="train",
+            )
+        elif resident:
+            for held, array in zip(self._resident[key], arrays, strict=True):
+                held.set_value(array, borrow=True)
+        return self.made[key]
+
+    def release(self) -> None:
+        """Lets go of the training data."""
+        for group in self._resident.values():
+            for held in group:
+                held.set_value(np.zeros((0, *held.get_value(borrow=True).shape[1:]), held.dtype), borrow=True)
+
+    def costs(self, examples: Examples, output: Any) -> tuple[list[Variable], Variable, list[Variable]]:
+        """(variables for `Examples.arrays`, what is minimized, the totals of what is reported)."""
+        kinds = [(a.dtype.str, a.ndim) for a in examples.targets]
+        weighted = [None if w is None else w.ndim for w in examples.weights]
+        targets, weights = target_variables(self.model.tasks, kinds, weighted)
+        cost, totals = self._cost(output, targets, weights)
+        inputs = self._graph(examples).input_list
+        return [*inputs, *targets, *(w for w in weights if w is not None)], cost, totals
+
+    def _cost(self, output: Any, targets: Sequence[Any], weights: Sequence[Any]) -> tuple[Any, list[Any]]:
+        """(what is minimized, the totals of what is reported: sum and count of each)."""
+        outputs = outputs_of(output)
+        cost, totals, joint = None, [], []
+        for task, y, w in zip(self.model.tasks, targets, weights, strict=True):
+            mean, count = task.loss.mean_and_count(outputs[task.name], y, w)
+            weighed = mean if task.weight == 1 else task.weight * mean
+            cost = weighed if cost is None else cost + weighed
+            joint.append((weighed, count))
+            totals += [mean * count, count]
+            for metric in task.metrics:
+                mean, count = metric.mean_and_count(outputs[task.name], y, w)
+                totals += [mean * count, count]
+        if len(joint) > 1:
+            totals = [cost, T.ones_like(cost), *totals]
+        if any(p.regularizer and p.trainable for p in self.model.layer.parameters.values()):
+            cost = cost + self.model.layer.penalty
+        return cost, totals
+
+    def measure(self, examples: Examples, batch_size: int | None) -> dict[str, float]:
+        """The means over examples of what is reported, by name."""
+        graph = self._graph(examples)
+        key = ("evaluate", id(graph), _forms(examples))
+        if key not in self.made:
+            inputs, _, totals = self.costs(examples, graph.output)
+            self.made[key] = graphlib.function(
+                inputs,
+                T.stack([T.cast(each, graphlib.config.floatX) for each in totals]),
+                updates=list(graph.carried.items()),
+                name="evaluate",
+            )
+        sums = Totals(2 * len(self.model._reported()))
+        for found in self._in_pieces(self.made[key], examples.arrays(), batch_size):
+            sums.sums += found
+        return dict(zip(self.model._reported(), sums.take_means().tolist(), strict=True))
+
+    def _in_pieces(self, function: Callable, arrays: Sequence[np.ndarray], batch_size: int) -> Iterator[Any]:
+        """What a function gives for each `batch_size` examples.
+
+        Stateful layers begin at zero and go on from piece to piece; their states are as before at the end.
+        """
+        n, stateful = len(arrays[0]), self.model._graphs.stateful
+        size = min(batch_size or (stateful and self.model._graphs.streams) or AT_ONCE, n)
+        if not stateful:
+            for first in range(0, n, size):
+                yield function(*(array[first : first + size] for array in arrays))
+            return
+        if n % size:
+            raise DataError(
+                f"{n} examples are no whole number of minibatches of {size}, in which stateful layers go on "
+                "from one to the next: leave examples out, or give another batch_size"
+            )
+        states = self.model.layer.carried
+        before = {state: state.get_value() for state in states}
+        try:
+            self.model.layer.reset_states(size)
+            for first in range(0, n, size):
+                yield function(*(array[first : first + size] for array in arrays))
+        finally:
+            for state, value in before.items():
+                state.set_value(value)
+
+
+def _forms(examples: Examples) -> str:
+    """What a function of examples depends on: dtypes and numbers of axes of targets and weights."""
+    arrays = (*examples.targets, *examples.weights)
+    return str([None if a is None else (a.dtype.str, a.ndim) for a in arrays])

@@ -1,0 +1,128 @@
+"""A model's layer applied to variables for its inputs: the graphs that functions are compiled from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphlib.datasets import DataError
+from graphlib.errors import InputError, ShapeError
+from graphlib.graph import Variable
+
+from . import data
+from .input_types import InputType, in_structure, shape_text, types_of, variables_of, written
+from .layers.base import Layer, recorded
+from .tasks import outputs_of
+
+
+class Graph:
+    """A layer applied to input variables, as in prediction and as in training."""
+
+    def __init__(self, layer: Layer, inputs: Any):
+        self.inputs = inputs
+        with recorded() as calls:
+            self.output = layer(inputs)
+        self.carried = dict(layer.carried)
+        self.makers = {name: _maker(calls, y) for name, y in outputs_of(self.output).items()}
+        before = len(layer.streams.states)
+        self.training_output = layer(inputs, training=True)
+        self.random_states = layer.streams.states[before:]
+        self.updates = dict(layer.updates)
+
+    @property
+    def input_list(self) -> list[Variable]:
+        return list(data.by_name(self.inputs, "x").values())
+
+
+def _maker(calls: Sequence[Any], y: Variable) -> str:
+    """The name of the innermost layer whose output is `y`."""
+    made = [call for call in calls if call.y is y]
+    return max(made, key=lambda call: call.depth).label if made else "of the output"
+
+
+class Graphs:
+    """The graphs of a layer, one for each form of inputs.
+
+    types: what its inputs are, once that is known; streams: how many rows stateful layers had in training.
+    """
+
+    def __init__(self, layer: Layer) -> None:
+        self.layer = layer
+        self.types: Any = None
+        self.streams = 0
+        self._made: dict[str, Graph] = {}
+
+    def build(self, types: Any) -> None:
+        """Make the parameters and the graph for inputs of these types."""
+        self.types = types
+        graph = self.of()
+        shown = outputs_of(graph.output)
+        for name, y in shown.items():
+            if not isinstance(y, Variable):
+                raise ShapeError(
+                    f"the output {name!r} is itself several: give a model's outputs one name each"
+                )
+
+    def of(self, types: Any = None) -> Graph:
+        """The graph for inputs of these types, or of those that it was built for.
+
+        Errors: InputError where it is not built yet.
+        """
+        types = self.types if types is None else types
+        if types is None:
+            raise InputError("the model has no parameters yet: call build with the input's shape, or fit")
+        key = json.dumps(written(types))
+        if key not in self._made:
+            self._made[key] = Graph(self.layer, variables_of(types))
+        return self._made[key]
+
+    def fitting(self, inputs: Sequence[np.ndarray], structure: Any) -> Graph:
+        """The graph for arrays: the one that was built, or one in which lengths that differ may change."""
+        if self.types is None:
+            self.build(types_of(structure, inputs))
+        types = list(data.by_name(self.types, "x").values())
+        called = list(data.by_name(self.types, "x"))
+        relaxed = []
+        for name, array, kind in zip(called, inputs, types, strict=True):
+            if array.ndim != len(kind.shape):
+                raise DataError(
+                    f"{name} has shape {array.shape}, but the model takes {shape_text(kind.shape)}"
+                )
+            relaxed.append(
+                InputType(
+                    tuple(
+                        n if n is None or n == m else None
+                        for n, m in zip(kind.shape, array.shape, strict=True)
+                    ),
+                    str(array.dtype),
+                )
+            )
+        wanted = in_structure(self.types, relaxed)
+        if relaxed == types or json.dumps(written(wanted)) in self._made:
+            return self.of(wanted)
+        try:
+            # First with these very lengths: what cannot change is found while the graph is built.
+            self.layer(variables_of(types_of(self.types, inputs)))
+            return self.of(wanted)
+        except ShapeError as error:
+            name, array, kind = next(
+                (name, array, kind)
+                for name, array, kind, other in zip(called, inputs, types, relaxed, strict=True)
+                if kind != other
+            )
+            raise DataError(
+                f"{name} has shape {array.shape}, but the model was built for "
+                f"{shape_text(kind.shape)} ({error})"
+            ) from None
+
+    @property
+    def stateful(self) -> bool:
+        """Whether a layer has states that go on from minibatch to minibatch."""
+        return any(getattr(layer, "stateful", False) for layer in _all_layers(self.layer))
+
+
+def _all_layers(layer: Layer) -> list[Layer]:
+    return [layer, *(inner for child in layer.children.values() for inner in _all_layers(child))]
