@@ -54,7 +54,7 @@ _MODE_NAMES = {
 _OPTIONS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
     "floatX": (
         "float32",
-        _one_of("float32", "float64"),
+        _one_of("float16", "float32", "float64"),
         "dtype of constructors without a dtype, and of Python floats",
     ),
     "device": (

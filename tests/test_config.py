@@ -60,7 +60,7 @@ def test_a_wrong_value_in_a_block_changes_nothing():
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("floatX", "float16", "graphlib.config.floatX must be one of float32, float64, not 'float16'"),
+        ("floatX", "int32", "graphlib.config.floatX must be one of float16, float32, float64, not 'int32'"),
         (
             "mode",
             "quick",
@@ -125,7 +125,7 @@ def test_flags_of_the_environment():
     [
         ("floatX", "GRAPHLIB_FLAGS: 'floatX' is no setting; write name=value, separated by commas"),
         ("floatx=float64", "has no setting 'floatx'"),
-        ("floatX=double", "graphlib.config.floatX must be one of float32, float64"),
+        ("floatX=double", "graphlib.config.floatX must be one of float16, float32, float64"),
     ],
 )
 def test_flags_that_are_wrong(flags, message):

@@ -41,7 +41,8 @@ MAY_IMPORT = {
     "render": f"{_OPS} lower schedule",
     "profile": "schedule",
     "run": f"{_ENGINE} printing emulator lower schedule render profile",
-    "compile": f"{_ENGINE} printing lower schedule render run profile public",
+    "represent": f"{_ENGINE} lower",
+    "compile": f"{_ENGINE} printing represent lower schedule render run profile public",
     # the user's side
     "doctor": f"{_GRAPH} run public",
     "gradient_check": f"{_GRAPH} gradient compile",

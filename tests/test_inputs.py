@@ -226,7 +226,7 @@ def test_downcasts_as_they_are_asked_for():
 def test_values_without_a_variable_get_the_dtype_that_holds_them():
     x = T.vector("x")
     for dtype, wanted in {
-        "float16": "float32",
+        "float16": "float16",
         "uint16": "uint16",
         "uint32": "uint32",
         "uint64": "uint64",

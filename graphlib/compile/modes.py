@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import BackendMismatch, NanError
 from ..graph import Apply, Constant, Shared, Variable
 from ..lower.program import Program
+from ..represent import represented
 from ..rewrite import stabilized
 from .pipeline import executor, target_of_settings
 from .present import ForPresentLengths, Shapes, may_change
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 
 def make_executor(program: Program, mode: str, profile: bool) -> Any:
+    program = represented(program)
     return {"fast_run": _fast_run, "reference": _reference, "check": CheckExecutor, "check_nan": NanExecutor}[
         mode
     ](program, profile)

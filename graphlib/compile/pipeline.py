@@ -4,6 +4,7 @@
 |---|---|---|
 | variables, gradients | ``tensor``, ``ops``, ``gradient`` | what the user's lines made |
 | program | ``function.py`` | inputs, outputs and updates: a graph |
+| represented | ``represent`` | the graph without dtypes that nothing below knows (``modes.py``) |
 | sized | ``present.py`` | the graph for the lengths that shared variables have now |
 | rewritten | ``rewrite``, ``lower/claims.py`` | an equivalent graph, stable and cheap |
 | lowered | ``lower/lowering.py`` | a scalar expression for each value |

@@ -15,11 +15,20 @@ import numpy as np
 from ..configuration import config
 from ..errors import AxisError, DTypeError, RankError, ShapeError
 
+#: the floats that there is arithmetic for
 FLOATS = ("float32", "float64")
+#: the float that is only kept in memory: what is computed of it is computed in float32
+HALF = "float16"
+COMPLEX = ("complex64", "complex128")
 UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
 INTEGERS = ("int8", "int16", "int32", "int64", *UNSIGNED)
-DTYPES = ("bool", *UNSIGNED, "int8", "int16", "int32", "int64", "float32", "float64")
-_GREATEST = float(np.finfo("float32").max)
+DTYPES = ("bool", *UNSIGNED, "int8", "int16", "int32", "int64", HALF, *FLOATS)
+_GREATEST = {name: float(np.finfo(name).max) for name in (HALF, "float32")}
+#: the dtype of the parts of complex numbers
+_PARTS = {"complex64": "float32", "complex128": "float64"}
+_FLOATING = frozenset((HALF, *FLOATS))
+#: integers that float16 holds, by whose side it stays what it is
+_HELD_BY_HALF = frozenset(("bool", "int8", "uint8", HALF))
 _NUMPY = {name: np.dtype(name) for name in DTYPES}
 
 
@@ -44,24 +53,42 @@ def _instead_of(name: str) -> str:
             "Keep real and imaginary parts as two arrays (z.real, z.imag), or as a last axis of length 2, as "
             "T.fft.rfft gives them."
         )
-    if name == "float16":
-        return "Keep the array as float16 and compute in float32: x.astype('float32')."
     return "Convert the array with .astype first."
 
 
 def is_float(dtype: str) -> bool:
-    return dtype in FLOATS
+    return dtype in _FLOATING
+
+
+def is_complex(dtype: str) -> bool:
+    return dtype in _PARTS
+
+
+def part_dtype(dtype: str) -> str:
+    """The dtype of the real and imaginary parts of complex numbers; of other numbers their own."""
+    return _PARTS.get(dtype, dtype)
+
+
+def complex_dtype(dtype: str) -> str:
+    """The dtype of complex numbers with parts of a dtype: complex128 of float64, else complex64."""
+    return dtype if dtype in _PARTS else "complex128" if dtype == "float64" else "complex64"
 
 
 def promote(dtypes: Iterable[str]) -> str:
-    """The common dtype of several: any float wins over any integer; among equals the wider one.
+    """The common dtype of several: any float wins over any integer, complex numbers over both; among equals
+    the wider one.
 
     int32 with float32 gives float32, not numpy's float64: nothing becomes float64 unless an operand is.
+    float16 with integers that it does not hold, those of more than 8 bits, gives float32.
     """
     dtypes = set(dtypes)
-    floats = dtypes & set(FLOATS)
-    if floats:
-        return "float64" if "float64" in floats else "float32"
+    if dtypes & set(COMPLEX):
+        return "complex128" if dtypes & {"complex128", "float64"} else "complex64"
+    for wide in ("float64", "float32"):
+        if wide in dtypes:
+            return wide
+    if HALF in dtypes:
+        return HALF if dtypes <= _HELD_BY_HALF else "float32"
     return np.result_type(*dtypes).name if len(dtypes) > 1 else dtypes.pop()
 
 
@@ -72,8 +99,8 @@ def weak_dtype(value: Any, strong: str | None) -> str:
     if isinstance(value, int):
         if strong is None:
             return "int64"
-        if is_float(strong):
-            return strong
+        if is_float(strong) or is_complex(strong):
+            return _holding(value, strong)
         base = "int8" if strong == "bool" else strong
         limits = np.iinfo(base)
         if not limits.min <= value <= limits.max:
@@ -84,11 +111,19 @@ def weak_dtype(value: Any, strong: str | None) -> str:
                 f"'int64')"
             )
         return base
-    dtype = strong if strong is not None and is_float(strong) else config.floatX
-    if dtype == "float32" and _GREATEST < abs(value) < float("inf"):
+    floating = strong is not None and (is_float(strong) or is_complex(strong))
+    dtype = strong if floating else config.floatX
+    return _holding(value, complex_dtype(dtype) if isinstance(value, complex) else dtype)
+
+
+def _holding(value: complex, dtype: str) -> str:
+    """``dtype``, if it holds a number's size.  Errors: DTypeError where it does not."""
+    greatest = _GREATEST.get(part_dtype(dtype))
+    if greatest is not None and greatest < abs(value) < float("inf"):
+        wider = "float64" if dtype != HALF or abs(value) > _GREATEST["float32"] else "float32"
         raise DTypeError(
-            f"the number {value} does not fit into float32: cast the variable first, e.g. T.cast(x, "
-            f"'float64'), or write float('inf')"
+            f"the number {value} does not fit into {dtype}: cast the variable first, e.g. T.cast(x, "
+            f"'{complex_dtype(wider) if is_complex(dtype) else wider}'), or write float('inf')"
         )
     return dtype
 
@@ -137,7 +172,16 @@ class TensorType:
 
     @property
     def is_float(self) -> bool:
-        return self.dtype in FLOATS
+        return self.dtype in _FLOATING
+
+    @property
+    def is_complex(self) -> bool:
+        return self.dtype in _PARTS
+
+    @property
+    def is_inexact(self) -> bool:
+        """Whether it is of floats or complex numbers, which change continuously."""
+        return self.dtype in _FLOATING or self.dtype in _PARTS
 
     def row(self) -> TensorType:
         """The type of an element of the first axis."""
@@ -206,7 +250,7 @@ class TensorType:
         self, value: Any, array: np.ndarray, target: np.dtype, allow_downcast: bool | None
     ) -> np.ndarray:
         source = array.dtype
-        if not _is_real(source):
+        if not _is_real(source) and not (source.kind == target.kind == "c"):
             if isinstance(value, int):
                 raise DTypeError(f"is {value}, which does not fit into {self.dtype}")
             what = f"an array of {source}" if source.kind != "O" else f"of the class {type(value).__name__}"
@@ -216,7 +260,7 @@ class TensorType:
         if allow_downcast:
             return cast
         is_number = array.ndim == 0 or isinstance(value, (list, tuple))
-        rounds = is_number and allow_downcast is None and target.kind == "f"
+        rounds = is_number and allow_downcast is None and target.kind in "fc"
         if source.kind in "bui":
             wrong = [] if rounds else _inexact(array, target)
         elif np.can_cast(source, target, "safe"):
@@ -290,7 +334,7 @@ def held_by(array: np.ndarray) -> str:
     name = array.dtype.name
     if name in _NUMPY:
         return name
-    wide = [d for d in ("int32", "int64", "float32", "float64") if np.can_cast(array.dtype, d, "safe")]
+    wide = [d for d in ("int32", "int64", *FLOATS) if np.can_cast(array.dtype, d, "safe")]
     return wide[0] if wide and _is_real(array.dtype) else dtype_name(array.dtype)
 
 
@@ -310,7 +354,7 @@ def _inexact(array: np.ndarray, target: np.dtype) -> list[int]:
     """The first of some whole numbers (or bools) that ``target`` does not hold, if there is one."""
     if array.dtype.kind == "b" or not array.size:
         return []
-    if target.kind == "f":
+    if target.kind in "fc":
         most = 1 << (np.finfo(target).nmant + 1)
         least = -most
     else:
@@ -320,7 +364,7 @@ def _inexact(array: np.ndarray, target: np.dtype) -> list[int]:
     # as Python's whole numbers, which are compared exactly
     numbers = map(int, array.reshape(-1))
     outside = (n for n in numbers if not least <= n <= most)
-    return [n for n in outside if target.kind != "f" or int(target.type(n)) != n][:1]
+    return [n for n in outside if target.kind not in "fc" or int(target.type(n).real) != n][:1]
 
 
 def shape_text(shape: Sequence[int | None]) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import DTypeError, ShapeError
 from ..graph import Apply, TensorType, Variable
-from ..graph.types import FLOATS, MERSENNE_WORDS, mersenne_generator, mersenne_state
+from ..graph.types import FLOATS, HALF, MERSENNE_WORDS, mersenne_generator, mersenne_state
 from ..scalar import expression as ex
 from ..scalar.integer import Poly, product
 from ..scalar.lowered import Call, Operand
@@ -263,8 +263,11 @@ def mersenne_choice(state: Any, p: Any, n: Any) -> list[Variable]:
 
 def mrg(state: Any, *shape: Any, dtype: str = "float32") -> list[Variable]:
     """The state that follows, and uniforms in (0, 1) of a state int32 (streams, 6) of MRG31k3p."""
+    if dtype == HALF:
+        new, numbers = mrg(state, *shape)
+        return [new, cast(numbers, HALF)]
     if dtype not in FLOATS:
-        raise DTypeError(f"MRG31k3p draws float32 or float64, not {dtype}")
+        raise DTypeError(f"MRG31k3p draws floats, not {dtype}")
     return MRG(dtype).make(as_variable(state), *_lengths(shape))
 
 

@@ -16,11 +16,12 @@ import numpy as np
 from ..configuration import config
 from ..errors import DTypeError, ShapeError
 from ..graph import Apply, TensorType, Variable
-from ..graph.types import FLOATS, dtype_name
+from ..graph.types import FLOATS, HALF, dtype_name
 from ..scalar import expression as ex
 from ..scalar.functions import COSTLY, INTEGER, define
 from ..scalar.integer import Poly, flat_index
 from ..scalar.lowered import Operand, Pull
+from .elementwise import cast, floor
 from .op import Op, Sample, as_variable, register
 from .shape import as_length, lengths_at_call
 from .shape_rules import Length, Shapes, known_shape, lowered_shape
@@ -139,9 +140,13 @@ class Draw(Op):
 def _draw(distribution: str, doc: str) -> Callable[..., Variable]:
     def draw(state: Any, *shape: Any, dtype: Any = None) -> Variable:
         dtype = dtype_name(dtype or config.floatX)
-        if dtype not in FLOATS:
-            raise DTypeError(f"T.random_{distribution} draws float32 or float64, not {dtype}")
+        if dtype not in (HALF, *FLOATS):
+            raise DTypeError(f"T.random_{distribution} draws floats, not {dtype}")
         lengths = [as_length(n, "a length of the shape") for n in shape]
+        if dtype == HALF:
+            numbers = Draw(distribution, "float32").make(as_variable(state), *lengths)
+            # not rounded to 1, which is no number below 1
+            return cast(floor(numbers * 2**11) * 2**-11 if distribution == "uniform" else numbers, HALF)
         return Draw(distribution, dtype).make(as_variable(state), *lengths)
 
     draw.__name__, draw.__doc__ = f"random_{distribution}", doc

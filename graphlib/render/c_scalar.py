@@ -8,7 +8,7 @@ import re
 from ..scalar.expression import Expr
 from ..scalar.functions import FUNCTIONS
 from ..scalar.reductions import HIGHEST, REDUCERS
-from .literals import decimal
+from .literals import cast_of_half, decimal, half_literal
 
 C_TYPES = {
     "bool": "uint8_t",
@@ -20,6 +20,7 @@ C_TYPES = {
     "int16": "int16_t",
     "int32": "int32_t",
     "int64": "int64_t",
+    "float16": "gl_half",
     "float32": "float",
     "float64": "double",
 }
@@ -35,6 +36,7 @@ SUFFIXES = {
     "int16": "i16",
     "int32": "i32",
     "int64": "i64",
+    "float16": "f16",
     "float32": "f32",
     "float64": "f64",
 }
@@ -74,6 +76,8 @@ def literal(value: object, dtype: str) -> str:
         if math.isinf(x):
             return "INFINITY" if x > 0 else "(-INFINITY)"
         return decimal(x, dtype)
+    if dtype == "float16":
+        return half_literal(value)
     number = int(value)
     if dtype == "int64" and abs(number) > 2**31 - 1:
         return "INT64_MIN" if number == -(2**63) else f"INT64_C({number})"
@@ -124,6 +128,8 @@ def begun_at(kind: str, dtype: str) -> str:
 
 
 def _cast(source: str, target: str, x: str) -> str:
+    if "float16" in (source, target):
+        return cast_of_half(source, target, x, _cast)
     if target == "bool":
         return f"({x} != 0)"
     if source.startswith("float") and target == "uint64":

@@ -6,7 +6,7 @@ import math
 
 from ..scalar.expression import Expr
 from ..scalar.functions import FUNCTIONS
-from .literals import decimal
+from .literals import cast_of_half, decimal, half_literal
 
 C_TYPES = {
     "bool": "unsigned char",
@@ -18,6 +18,7 @@ C_TYPES = {
     "int16": "short",
     "int32": "int",
     "int64": "long long",
+    "float16": "gl_half",
     "float32": "float",
     "float64": "double",
 }
@@ -32,6 +33,7 @@ FORMATS = {
     "int16": "h",
     "int32": "i",
     "int64": "q",
+    "float16": "e",
     "float32": "f",
     "float64": "d",
 }
@@ -61,6 +63,8 @@ def literal(value: object, dtype: str) -> str:
         if math.isinf(x):
             return _INFINITY[dtype] if x > 0 else f"(-{_INFINITY[dtype]})"
         return decimal(x, dtype)
+    if dtype == "float16":
+        return half_literal(value)
     number = int(value)
     if number == -(2**63):
         return "(-9223372036854775807LL - 1)"
@@ -94,6 +98,8 @@ def print_function(name: str, dtype: str, result: str, args: list[str]) -> str:
 
 
 def _cast(source: str, target: str, x: str) -> str:
+    if "float16" in (source, target):
+        return cast_of_half(source, target, x, _cast)
     if target == "bool":
         return f"({x} != 0)"
     if source.startswith("float") and target == "uint64":

@@ -34,10 +34,11 @@ _WIDER = {
     "bool": DTYPES,
     "uint16": ("uint32", "uint64", "int32", "int64", "float32", "float64"),
     "uint32": ("uint64", "int64", "float64"),
-    "uint8": ("uint16", "uint32", "uint64", "int16", "int32", "int64", "float32", "float64"),
-    "int8": ("int16", "int32", "int64", "float32", "float64"),
+    "uint8": ("uint16", "uint32", "uint64", "int16", "int32", "int64", "float16", "float32", "float64"),
+    "int8": ("int16", "int32", "int64", "float16", "float32", "float64"),
     "int16": ("int32", "int64", "float32", "float64"),
     "int32": ("int64", "float64"),
+    "float16": ("float32", "float64"),
     "float32": ("float64",),
 }
 

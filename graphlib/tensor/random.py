@@ -15,7 +15,7 @@ from ..configuration import config
 from ..errors import DTypeError, InputError, ShapeError
 from ..graph import Constant, Shared, Variable
 from ..graph.shared import shared
-from ..graph.types import dtype_name
+from ..graph.types import dtype_name, promote
 from ..ops import elementwise as ew
 from ..ops.along_axis import argsort, cumsum
 from ..ops.create import arange
@@ -98,8 +98,8 @@ class RandomStreams:
         return state
 
     def _unit(self, shape: list, dtype: str | None = None) -> Variable:
-        """Uniforms in [0, 1)."""
-        return random_uniform(self._state(), *shape, dtype=dtype or config.floatX)
+        """Uniforms in [0, 1) to compare with, of floatX if that is float32 or more."""
+        return random_uniform(self._state(), *shape, dtype=dtype or promote([config.floatX, "float32"]))
 
     # distributions
 
@@ -109,7 +109,7 @@ class RandomStreams:
         """Uniform in [low, high)."""
         low, high = _parameter(low), _parameter(high)
         shape = _shape(size, ndim, low, high)
-        u = self._unit(shape, _float_dtype(dtype, low, high))
+        u = random_uniform(self._state(), *shape, dtype=_float_dtype(dtype, low, high))
         if _is_constant(low, 0) and _is_constant(high, 1):
             return u
         return u * _width(low, high, "uniform: high - low") + low

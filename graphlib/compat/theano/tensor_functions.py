@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import GraphError, InputError, RankError, ShapeError
 from ...graph import Constant, Variable
-from ...graph.types import DTYPES, FLOATS, INTEGERS, normalize_axis
+from ...graph.types import DTYPES, FLOATS, HALF, INTEGERS, normalize_axis
 from ...ops import elementwise as ew
 from ...ops.along_axis import argsort, cumsum, flatnonzero, nonzero, sort
 from ...ops.create import arange, ones_like, zeros, zeros_like
@@ -29,7 +29,7 @@ from .tensor import pow
 int_dtypes = tuple(d for d in INTEGERS if d.startswith("int"))
 uint_dtypes = tuple(d for d in INTEGERS if d.startswith("uint"))
 integer_dtypes = int_dtypes + uint_dtypes
-float_dtypes = continuous_dtypes = FLOATS
+float_dtypes = continuous_dtypes = (HALF, *FLOATS)
 discrete_dtypes = ("bool", *integer_dtypes)
 all_dtypes = DTYPES
 power = pow

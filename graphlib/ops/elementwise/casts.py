@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...graph import Apply, Constant, TensorType, Variable
-from ...graph.types import dtype_name, is_float
+from ...graph.types import HALF, dtype_name, is_float
 from ...scalar import expression as ex
 from ...scalar.lowered import Operand, Pull
 from ..op import ALL, Op, Sample, as_variable, is_number, register
@@ -61,7 +61,11 @@ def cast(x: Any, dtype: Any) -> Variable:
     if x.dtype == dtype:
         return x
     if isinstance(x, Constant):
-        return Constant(x.data.astype(dtype), x.name, origin=x.origin)
+        with np.errstate(over="ignore"):
+            data = x.data.astype(dtype)
+        # a whole number is computed with as it is: the size of an array need not fit into its dtype
+        if dtype != HALF or x.type.is_float or np.array_equal(data, x.data):
+            return Constant(data, x.name, origin=x.origin)
     return Cast(dtype).make(x)
 
 

@@ -29,6 +29,7 @@ _SHARED = _HERE.parent / "include"
 _DEVICE_CODE = (
     _HERE / "device.cuh",
     _SHARED / "graphlib_functions.h",
+    _SHARED / "graphlib_half.h",
     _SHARED / "graphlib_philox.h",
     _SHARED / "graphlib_streams.h",
     _HERE / "generators.cuh",

@@ -16,6 +16,8 @@
 #define gl_cos_f32 cosf
 #define gl_cos_f64 cos
 #define gl_tan_f64 tan
+#define gl_bits_f32 __float_as_uint
+#define gl_from_bits_f32 __uint_as_float
 
 /* ---- indices ------------------------------------------------------------------------------------------------------ */
 

@@ -24,5 +24,6 @@
 /* what CUDA has in the same words, of the functions above */
 #define GL_NAN_F64 ((double)NAN)
 #include "graphlib_functions.h"
+#include "graphlib_half.h"
 
 #endif
