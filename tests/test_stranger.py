@@ -16,7 +16,7 @@ from .documents import blocks_of
 ROOT = Path(__file__).resolve().parent.parent
 #: what each block begins with, and the file it goes to: one for an operation or a reduction
 FILES = {
-    "import numpy as np\n\nfrom graphlib.ops.elementwise import": "graphlib/ops/elementwise/arithmetic.py",
+    "import numpy as np\n\nfrom graphlib.ops.elementwise.row": "graphlib/ops/elementwise/arithmetic.py",
     "from graphlib.ops.elementwise import exp\nfrom graphlib.ops.reduce": "graphlib/ops/reduce.py",
     "from graphlib.ops.elementwise import inv\nfrom graphlib.rewrite": "graphlib/rewrite/canonical.py",
     "from graphlib.graph import Apply, TensorType": "graphlib/ops/index.py",
