@@ -21,7 +21,7 @@ from ..ops.barriers import (
 )
 from ..ops.create import zeros_like
 from ..ops.elementwise import neq, switch
-from ..ops.op import as_variable
+from ..ops.op import NoGradient, as_variable, not_differentiable
 from ..rewrite import stabilized
 from .branches import Choices
 from .cuts import Cut, cuts_of
@@ -142,7 +142,9 @@ def _sum(total: dict, terms: dict, variable: Variable, factors: Mapping) -> Vari
     return total[variable]
 
 
-def _check(node: Apply, variable: Variable, gradient: Variable) -> None:
+def _check(node: Apply, variable: Variable, gradient: Variable | NoGradient) -> None:
+    if isinstance(gradient, NoGradient):
+        raise not_differentiable(node, gradient.why)
     if gradient.ndim != variable.ndim or any(
         None not in (a, b) and a != b for a, b in zip(gradient.type.shape, variable.type.shape, strict=True)
     ):

@@ -353,7 +353,9 @@ def _restore_node(before: tuple, record: _Record, position: int) -> Apply:
 
 
 def _restore_leaf(cls: type, type: TensorType, name: str | None, origin: Origin | None) -> Variable:
-    return cls(type, name=name, origin=origin)
+    made = cls.__new__(cls)  # of a class derived from Variable, which may be made of other arguments
+    Variable.__init__(made, type, name=name, origin=origin)
+    return made
 
 
 def _pickle_origin(origin: Origin) -> tuple:

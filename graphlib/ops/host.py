@@ -13,7 +13,7 @@ from ..graph import Apply, TensorType, Variable
 from ..scalar.host import HOST, HostFunction, check_shape
 from ..scalar.integer import Poly
 from ..scalar.lowered import Call, Operand
-from .op import Op, as_variable, not_differentiable
+from .op import NoGradient, Op, as_variable, not_differentiable
 from .shape_rules import Length, Lowered, Shapes
 
 
@@ -26,7 +26,8 @@ class HostOp(Op):
     - ``types(*inputs)``: the ``TensorType`` of each output, None for a length that is not known;
     - ``compute(*arrays)``: the output's array, or a tuple of several. Its arguments are the inputs' values,
       which it must not change;
-    - ``derivative(inputs, outputs, grads)``: for each input the gradient of the cost, symbolic, or None;
+    - ``derivative(inputs, outputs, grads)``: for each input the gradient of the cost, symbolic, or None where
+      it is zero, or ``NoGradient("why")`` where there is none;
     - ``lengths(*inputs)``: for each output its lengths, numbers or symbolic ones. Without it lengths that
       ``types`` does not know are found by ``compute``, and nothing in a loop may keep such a row for each
       step;
@@ -47,7 +48,7 @@ class HostOp(Op):
 
     def derivative(
         self, inputs: list[Variable], outputs: list[Variable], grads: list[Variable]
-    ) -> list[Variable | None]:
+    ) -> list[Variable | NoGradient | None]:
         raise NotImplementedError
 
     def lengths(self, *inputs: Variable) -> Sequence[Sequence[Any]] | None:

@@ -206,6 +206,14 @@ _RAISED: dict[type[Exception], type[Exception]] = {
 }
 
 
+@dataclass(frozen=True)
+class NoGradient:
+    """In place of the gradient by one input: there is none, and whoever needs it gets an error that says
+    why."""
+
+    why: str
+
+
 def not_differentiable(node: Apply, why: str) -> GradientError:
     """The error of asking for a gradient through an operation that has none."""
     output = node.outputs[0]

@@ -8,7 +8,14 @@ from typing import Any
 from ...compile.function import Function, In, Out, function
 from .graphs import OpFromGraph, UnusedInputError
 
-__all__ = ["OpFromGraph", "SymbolicInput", "SymbolicOutput", "UnusedInputError", "orig_function", "pfunc"]
+__all__ = [
+    "OpFromGraph",
+    "SymbolicInput",
+    "SymbolicOutput",
+    "UnusedInputError",
+    "orig_function",
+    "pfunc",
+]
 
 SymbolicInput, SymbolicOutput = In, Out
 

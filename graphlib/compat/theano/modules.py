@@ -24,7 +24,14 @@ _TENSOR = (
 _NNET = ("graphlib.tensor.nnet", _OWN + "nnet_functions")
 _NLINALG = (_OWN + "nlinalg", "graphlib.tensor.nlinalg")
 _SLINALG = (_OWN + "slinalg", "graphlib.tensor.slinalg")
-_MODES = (_OWN + "modes", _OWN + "compiling", "graphlib.compile.function", _OWN + "sharedvalue")
+_MODES = (
+    _OWN + "modes",
+    _OWN + "compiling",
+    _OWN + "own_ops",
+    "graphlib.compile.function",
+    _OWN + "sharedvalue",
+)
+_GRADIENT = (_OWN + "gradients", "graphlib.gradient", "graphlib.gradient_check", "graphlib.errors")
 _SCAN = (_OWN + "scan_module", "graphlib")
 
 _SOURCES: dict[str, tuple[str, ...]] = {
@@ -39,15 +46,21 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.compile.mode": _MODES,
     "theano.compile.monitormode": _MODES,
     "theano.compile.nanguardmode": _MODES,
-    "theano.compile.ops": (_OWN + "gof",),
+    "theano.compile.ops": (_OWN + "own_ops",),
     "theano.compile.sharedvalue": (_OWN + "sharedvalue",),
     "theano.configparser": (_OWN + "settings",),
-    "theano.gof": (_OWN + "gof",),
+    "theano.gof": (_OWN + "gof", _OWN + "own_rewrites"),
     "theano.gof.fg": (_OWN + "gof",),
     "theano.gof.graph": (_OWN + "gof", _OWN + "equality"),
     "theano.gof.utils": (_OWN + "gof",),
     "theano.gof.op": (_OWN + "gof",),
-    "theano.gradient": ("graphlib.gradient", "graphlib.gradient_check", "graphlib.errors"),
+    "theano.gof.opt": (_OWN + "own_rewrites",),
+    "theano.gradient": (
+        _OWN + "gradients",
+        "graphlib.gradient",
+        "graphlib.gradient_check",
+        "graphlib.errors",
+    ),
     "theano.gpuarray": (_OWN + "cuda",),
     "theano.gpuarray.dnn": (_OWN + "cuda",),
     "theano.ifelse": ("graphlib",),
@@ -64,6 +77,7 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.sandbox.softsign": _NNET,
     "theano.scalar": (_OWN + "scalar",),
     "theano.scalar.basic": (_OWN + "scalar",),
+    "theano.scalar.basic_scipy": (_OWN + "scalar",),
     "theano.scan_module": _SCAN,
     "theano.scan_module.scan": _SCAN,
     "theano.scan_module.scan_utils": (*_SCAN, _OWN + "equality"),
@@ -91,7 +105,7 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.tensor.nnet.neighbours": (_OWN + "neighbours",),
     "theano.tensor.nnet.nnet": _NNET,
     "theano.tensor.nnet.sigm": _NNET,
-    "theano.tensor.opt": _TENSOR,
+    "theano.tensor.opt": (_OWN + "own_rewrites", *_TENSOR),
     "theano.tensor.raw_random": ("graphlib.tensor.raw_random",),
     "theano.tensor.shared_randomstreams": (_OWN + "shared_randomstreams",),
     "theano.tensor.slinalg": _SLINALG,
@@ -146,5 +160,7 @@ class _Missing(MetaPathFinder):
 def install() -> None:
     """Put the modules where ``import`` finds them."""
     sys.modules.update((name, _Module(name)) for name in _SOURCES)
+    # as it imports submodules of its own, a package has itself among its names
+    sys.modules["theano"].theano = sys.modules["theano"]
     if not any(isinstance(finder, _Missing) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Missing())

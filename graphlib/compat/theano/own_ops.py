@@ -9,17 +9,22 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ... import graph
-from ...graph import TensorType, Variable
+from ...graph import Constant, Shared, TensorType, Variable
 from ...graph.variable import warn_user
+from ...ops import op as ops
+from ...ops.elementwise import identity
 from ...ops.host import HostOp
 from ...ops.op import as_variable
 from ...ops.shape import shape_i
+from ...ops.shape_rules import same_shape
+from ...scalar.lowered import Operand, Pull
 
-__all__ = ["Apply", "Op", "as_op"]
+__all__ = ["Apply", "Op", "ViewOp", "as_op", "deep_copy_op", "view_op"]
 
 
 class _Nodes(type):
-    """``Apply(op, inputs, outputs)``, as Theano had it: the outputs say their types."""
+    """``Apply(op, inputs, outputs)``, as Theano had it: the variables that nothing computes yet become the
+    outputs."""
 
     def __instancecheck__(cls, candidate: Any) -> bool:
         return isinstance(candidate, graph.Apply)
@@ -29,9 +34,18 @@ class _Nodes(type):
         # of a length nothing is known but whether it broadcasts
         types = [TensorType(v.dtype, v.broadcastable) for v in outputs]
         node = op.node_of(given, types) if isinstance(op, HostOp) else graph.Apply(op, given, types)
-        for made, wanted in zip(node.outputs, outputs, strict=True):
-            made.name = wanted.name
+        # the outputs may be of a class of the program's own, which then does not lose them
+        node.outputs = tuple(map(_adopted, node.outputs, outputs))
         return node
+
+
+def _adopted(made: Variable, wanted: Variable) -> Variable:
+    """``wanted`` in place of an output, where nothing computes it, else that output with its name."""
+    if wanted.owner is None and not isinstance(wanted, (Constant, Shared)):
+        wanted.type, wanted.owner, wanted.index = made.type, made.owner, made.index
+        return wanted
+    made.name = wanted.name
+    return made
 
 
 class Apply(metaclass=_Nodes):
@@ -79,7 +93,7 @@ class Op(HostOp):
 
     def __call__(self, *inputs: Any, return_list: bool = False, name: str | None = None, **more: Any) -> Any:
         if hasattr(self, "c_code"):
-            _note_c_code()
+            note_c_code()
         node = self.make_node(*inputs, **more)
         outputs = list(node.outputs)
         if name is not None and len(outputs) == 1:
@@ -130,8 +144,43 @@ class Op(HostOp):
         return str(self)
 
 
+class ViewOp(ops.Op):
+    """``theano.compile.ViewOp``: its input itself; derive from it to give it another gradient (``grad``)."""
+
+    view = True
+    shape_rule = same_shape
+
+    def __call__(self, x: Any) -> Variable:
+        return self.make(as_variable(x))
+
+    def parameters(self) -> tuple:
+        return tuple(getattr(self, name) for name in getattr(self, "__props__", ())) or (id(self),)
+
+    def infer(self, x: Variable) -> list[TensorType]:
+        return [x.type]
+
+    def grad(self, inputs: list[Variable], output_grads: list[Variable]) -> list[Variable | None]:
+        return output_grads
+
+    def gradient(self, node: graph.Apply, grads: list[Variable]) -> list[Variable | None]:
+        return self.grad(list(node.inputs), grads)
+
+    def at_all_steps(self, b: Any) -> Variable:
+        return self.make(b.inputs[0])
+
+    def reference(self, node: graph.Apply, x: np.ndarray) -> np.ndarray:
+        return x
+
+    def lower(self, node: graph.Apply, operands: list[Operand], require: Callable) -> Pull:
+        return Pull(operands[0].shape, operands[0].at)
+
+
+view_op = deep_copy_op = identity
+
+
 @functools.lru_cache(maxsize=1)
-def _note_c_code() -> None:
+def note_c_code() -> None:
+    """Says once that C code is not used."""
     warn_user("the C code of operations of a program's own (c_code) is not used: they run by perform")
 
 

@@ -101,6 +101,22 @@ def _device(name: str) -> str:
 config = Flags(dict(_WITHOUT_EFFECT))
 
 
+class Flag:
+    """A flag as programs that look through all of them find it in ``theano.configparser``."""
+
+    def __init__(self, fullname: str) -> None:
+        self.fullname = fullname
+
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        return getattr(config, self.fullname)
+
+    def __set__(self, owner: Any, value: Any) -> None:
+        setattr(config, self.fullname, value)
+
+
+_config_var_list = [Flag(name) for name in sorted((*_SHARED, *_WITHOUT_EFFECT))]
+
+
 class change_flags(ContextDecorator):
     """``with change_flags(floatX="float32"):``, or above a function: flags that hold inside."""
 

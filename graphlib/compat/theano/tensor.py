@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ...configuration import config
 from ...errors import GraphError
 from ...graph import Constant, Shared, TensorType, Variable
 from ...ops import elementwise as ew
@@ -18,6 +17,8 @@ from ...ops.op import as_variable
 from ...ops.reduce import Reduce, max, min
 from ...ops.shape import specify_shape
 from ...tensor.constructors import _PREFIXES, _SHAPES
+from .own_ops import Apply, Op  # noqa: F401
+from .own_scalar_ops import Elemwise  # noqa: F401
 from .sparse.calls import grad  # noqa: F401
 
 CAReduce = Reduce
@@ -25,30 +26,32 @@ int_div = ew.floor_div
 second = fill
 stacklists = as_variable
 empty, empty_like = zeros, zeros_like
+Tensor = TensorType
 
 
-class _Kind(type):
-    """The type of classes that Theano had and graphlib has not: ``holds`` says what counts as an instance."""
-
+class _Computed(type):
     def __instancecheck__(cls, candidate: Any) -> bool:
-        return cls.holds(candidate)
+        if cls is not TensorVariable:
+            return type.__instancecheck__(cls, candidate)
+        return isinstance(candidate, Variable) and not isinstance(candidate, (Constant, Shared))
 
 
-class Elemwise(metaclass=_Kind):
-    """``isinstance(node.op, T.Elemwise)``: whether a node computes elementwise, and on the CPU; with it
-    programs find out where they run."""
+class TensorVariable(Variable, metaclass=_Computed):
+    """``isinstance(x, T.TensorVariable)``: whether x is a variable, and neither shared nor a constant.
 
-    @staticmethod
-    def holds(op: Any) -> bool:
-        return isinstance(op, (ew.Elementwise, ew.Cast)) and config.device == "cpu"
+    Programs derive classes of their own from it, whose objects become variables of a graph by
+    ``theano.Apply(op, inputs, [x])``.
+    """
+
+    def __init__(
+        self, type: TensorType, owner: Any = None, index: int | None = None, name: str | None = None
+    ) -> None:
+        super().__init__(type, owner, index or 0, name)
 
 
-class TensorVariable(metaclass=_Kind):
-    """``isinstance(x, T.TensorVariable)``: whether x is a variable, and neither shared nor a constant."""
-
-    @staticmethod
-    def holds(x: Any) -> bool:
-        return isinstance(x, Variable) and not isinstance(x, (Constant, Shared))
+def hashtype(self: Any) -> int:
+    """A hash of an object's class, as operations without settings had it."""
+    return hash(type(self).__name__) ^ hash(type(self).__module__)
 
 
 class NoneType:
