@@ -92,6 +92,11 @@ class DeviceError(GraphError, RuntimeError):
     """A device that was asked for does not work here; the message says what is missing and how to get it."""
 
 
+class OnnxError(GraphError, ValueError):
+    """A graph that ONNX cannot express, a file that is no ONNX model, or one with an operator that graphlib
+    has not; the message names it."""
+
+
 def __getattr__(name: str) -> Any:
     """``LinAlgError``, which is NumPy's own, too."""
     if name != "LinAlgError":

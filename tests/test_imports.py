@@ -49,6 +49,7 @@ MAY_IMPORT = {
     "tensor": f"{_OPS} control gradient gradient_check compile printing",
     "datasets": "public errors configuration",
     "nn": "public errors configuration graph tensor datasets",
+    "onnx": f"{_OPS} rewrite lower compile tensor datasets public",
     "compat": f"{_OPS} control gradient compile printing profile tensor public",
 }
 

@@ -208,6 +208,11 @@ class Function:
         return list(self._program.outputs[: len(self._program.outputs) - len(self._carried)])
 
     @property
+    def output_names(self) -> list[str] | None:
+        """The keys of the outputs, if they were given as a dict."""
+        return list(self._form) if isinstance(self._form, list) else None
+
+    @property
     def updates(self) -> dict[Shared, Variable]:
         """The updates, as the user wrote them."""
         return dict(self._program.updates)

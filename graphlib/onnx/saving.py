@@ -1,0 +1,252 @@
+"""``save``: a compiled function, or inputs and outputs, as an ONNX model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import __version__
+from ..compile.arguments import check_leaves, normalize_inputs, normalize_outputs
+from ..compile.function import Function
+from ..compile.present import with_lengths
+from ..datasets.files import write_atomically
+from ..errors import InputError
+from ..graph import Shared, Variable, graph_inputs
+from ..lower.program import Program
+from ..ops.lengths import Lengths
+from ..rewrite import stabilized
+from . import writes  # noqa: F401  (fills the table of rules)
+from .protobuf import MOST_INSIDE, element_type, package
+from .writer import Names, Writer
+
+#: the newest version of ONNX's operators that is written, and the oldest that has all of them in this form
+OPSET, OLDEST = 24, 20
+
+
+def save(
+    function: Any,
+    path: Any,
+    *,
+    dims: Mapping[Any, Sequence[str | None]] | None = None,
+    opset: int = OPSET,
+) -> None:
+    """Write what a function computes as an ONNX model, for other programs to run.
+
+    Args:
+        function: a compiled function without updates, or a pair (inputs, outputs): variables, or lists of
+            them; outputs may be a dict, whose keys are their names then.
+        path: of the file; what it holds is replaced.
+        dims: for an input, or its name, the names of its axes; None for one that keeps its own.  Axes of one
+            name have one length.  Others are called by input and number, as ``x_0``.
+        opset: the version of ONNX's operators, from 20 to the newest.
+
+    Values of shared variables are the model's initializers, under their names.  A model takes the dtypes
+    that the inputs have.  What graphlib checks at a call, as indices and lengths, is as the program that
+    runs the model has it.
+
+    Errors: OnnxError for what ONNX has no form of, naming the operation and the line of the program, and
+    where the package onnx is missing; InputError for a function with updates.
+    """
+    model, outside = _model(function, dict(dims or {}), opset)
+    path = Path(path)
+    if outside:
+        _save_beside(model, path)
+        return
+    package().checker.check_model(model, full_check=True)
+    content = model.SerializeToString()
+    write_atomically(path, lambda file: file.write(content))
+
+
+def _save_beside(model: Any, path: Path) -> None:
+    """A model that is too large for one file, with its arrays in another beside it."""
+    beside = path.name + ".data"
+    (path.parent / beside).unlink(missing_ok=True)
+    package().save_model(
+        model, path, save_as_external_data=True, all_tensors_to_one_file=True, location=beside
+    )
+
+
+def _model(function: Any, dims: dict[Any, Sequence[str | None]], opset: int) -> tuple[Any, bool]:
+    """The model, and whether its arrays have to go into a file of their own."""
+    onnx = package()
+    helper = onnx.helper
+    newest = min(OPSET, onnx.defs.onnx_opset_version())
+    if not OLDEST <= opset <= newest:
+        raise InputError(f"graphlib.onnx.save: opset is from {OLDEST} to {newest}, not {opset}")
+    given = _given(function)
+    names = Names(opset)
+    writer = Writer(names)
+    for number, v in enumerate(given.inputs):
+        writer.name(v, names.new(v.name or f"input_{number}"))
+    entering = [writer.of(v) for v in given.inputs]
+    axes = _axes(given.inputs, entering, dims)
+    results = stabilized(_with_present_lengths(given), given.inputs)
+    leaving = _results(writer, results, given.titles)
+    lengths = Lengths(given.inputs)
+    nodes = _alive(writer.nodes, set(leaving))
+    read = {name for node in nodes for name in _reads(node)}
+    arrays = {name: array for name, array in names.initializers.items() if name in read}
+    arrays |= {name: array for name, array in zip(entering, given.defaults, strict=True) if array is not None}
+    graph = helper.make_graph(
+        nodes,
+        given.title,
+        [_entry(name, v.dtype, _lengths(v, axes)) for name, v in zip(entering, given.inputs, strict=True)],
+        [
+            _entry(name, v.dtype, [_named(n, axes) for n in lengths.shape(v)])
+            for name, v in zip(leaving, results, strict=True)
+        ],
+        [onnx.numpy_helper.from_array(array, name) for name, array in arrays.items()],
+    )
+    model = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", opset)],
+        producer_name="graphlib",
+        producer_version=__version__,
+    )
+    model.ir_version = helper.find_min_ir_version_for(model.opset_import)
+    return model, sum(a.nbytes for a in arrays.values()) > MOST_INSIDE
+
+
+class _Given(NamedTuple):
+    """What is to be written; ``defaults`` are the values that inputs have where none is given."""
+
+    inputs: list[Variable]
+    outputs: list[Variable]
+    titles: list[str | None]
+    defaults: list[np.ndarray | None]
+    title: str
+
+
+def _given(function: Any) -> _Given:
+    if isinstance(function, Function):
+        if function.updates:
+            changed = ", ".join(str(s) for s in function.updates)
+            raise InputError(
+                f"{function!r} updates {changed}, and an ONNX model has no state: to write what it gives "
+                f"without its updates, pass (function.inputs, function.outputs)"
+            )
+        keys = function.output_names or [None] * len(function.outputs)
+        values = [function.value[i] for i in range(len(function.inputs))]
+        arrays = [
+            None if v is None else i.type.convert(v) for i, v in zip(function.inputs, values, strict=True)
+        ]
+        inputs, outputs = list(function.inputs), list(function.outputs)
+        return _Given(inputs, outputs, list(keys), arrays, function.name or "graph")
+    if not isinstance(function, (tuple, list)) or len(function) != 2:
+        raise InputError(
+            f"graphlib.onnx.save takes a compiled function, or a pair (inputs, outputs), not {function!r}"
+        )
+    where = "graphlib.onnx.save"
+    given, wanted = function
+    items = normalize_inputs([given] if isinstance(given, Variable) else given, where)
+    outs, form = normalize_outputs(wanted, where)
+    inputs, outputs = [item.variable for item in items], [out.variable for out in outs]
+    check_leaves(items, outputs, "ignore", where)
+    keys = form if isinstance(form, list) else [None] * len(outputs)
+    return _Given(inputs, outputs, keys, [None] * len(inputs), "graph")
+
+
+def _with_present_lengths(given: _Given) -> list[Variable]:
+    """The outputs, for the lengths that shared variables have, whose values the model has."""
+    shared = [v for v in graph_inputs(given.outputs, stop_at=given.inputs) if isinstance(v, Shared)]
+    program = Program(given.title, given.inputs, given.outputs, [False] * len(given.outputs), {}, shared)
+    return with_lengths(program, [s.present_shape() for s in shared]).outputs
+
+
+def _axes(
+    inputs: Sequence[Variable], names: Sequence[str], dims: dict[Any, Sequence[str | None]]
+) -> dict[tuple[Variable, int], str]:
+    """The name of each axis of the inputs whose length is not known."""
+    wanted: dict[Variable, Sequence[str | None]] = {}
+    for key, given in dims.items():
+        found = [v for v, name in zip(inputs, names, strict=True) if key is v or key == name]
+        if len(found) != 1:
+            raise InputError(f"graphlib.onnx.save: dims names {key}; the inputs are {', '.join(names)}")
+        if isinstance(given, str) or len(given) != found[0].ndim:
+            raise InputError(
+                f"graphlib.onnx.save: dims has {given!r} for {found[0].describe()}, which has "
+                f"{found[0].ndim} axes"
+            )
+        wanted[found[0]] = given
+    axes = {}
+    for v, name in zip(inputs, names, strict=True):
+        for axis, n in enumerate(v.type.shape):
+            if n is None:
+                own = wanted[v][axis] if v in wanted else None
+                axes[v, axis] = own or f"{name}_{axis}"
+    return axes
+
+
+def _lengths(v: Variable, axes: dict[tuple[Variable, int], str]) -> list[int | str]:
+    return [axes[v, axis] if n is None else n for axis, n in enumerate(v.type.shape)]
+
+
+def _named(length: Any, axes: dict[tuple[Variable, int], str]) -> int | str | None:
+    """A length of an output as ONNX has it: a number, an input's axis, or nothing."""
+    if isinstance(length, int):
+        return length
+    return axes.get(length) if isinstance(length, tuple) else None
+
+
+def _entry(name: str, dtype: str, shape: list[Any]) -> Any:
+    return package().helper.make_tensor_value_info(name, element_type(dtype), shape)
+
+
+def _results(writer: Writer, results: Sequence[Variable], titles: Sequence[str | None]) -> list[str]:
+    """The names of the outputs, those of their variables where they may have them."""
+    found = writer.all_of(results)
+    made = {name for node in writer.nodes for name in node.output}
+    renamed: dict[str, str] = {}
+    leaving = []
+    for number, (v, name, title) in enumerate(zip(results, found, titles, strict=True)):
+        own = writer.names.new(title or v.name or f"output_{number}")
+        if name in made and name not in renamed:
+            renamed[name] = own
+        else:
+            writer.append("Identity", [name], [own])
+        leaving.append(own)
+    for node in writer.nodes:
+        _rename(node, renamed)
+    return leaving
+
+
+def _rename(node: Any, renamed: dict[str, str]) -> None:
+    for part in (node.input, node.output):
+        for i, name in enumerate(part):
+            if name in renamed:
+                part[i] = renamed[name]
+    for graph in _inside(node):
+        for inner in graph.node:
+            _rename(inner, renamed)
+
+
+def _inside(node: Any) -> list[Any]:
+    """The graphs inside a node."""
+    return [attribute.g for attribute in node.attribute if attribute.HasField("g")]
+
+
+def _reads(node: Any) -> Iterator[str]:
+    """The names that a node reads, and what is in the graphs inside it."""
+    yield from node.input
+    for graph in _inside(node):
+        for inner in graph.node:
+            yield from _reads(inner)
+        yield from (v.name for v in graph.output)
+
+
+def _alive(nodes: Sequence[Any], wanted: set[str]) -> list[Any]:
+    """The nodes that are needed for what is wanted, in their order; in the graphs inside them as well."""
+    kept = []
+    for node in reversed(nodes):
+        if wanted.isdisjoint(node.output):
+            continue
+        for graph in _inside(node):
+            inner = _alive(graph.node, {v.name for v in graph.output})
+            del graph.node[:]
+            graph.node.extend(inner)
+        wanted.update(_reads(node))
+        kept.append(node)
+    return kept[::-1]
