@@ -17,7 +17,8 @@ from ..errors import InputError
 from ..graph import Shared, Variable, graph_inputs
 from ..lower.program import Program
 from ..ops.lengths import Lengths
-from ..rewrite import stabilized
+from ..rewrite import loops_made_cheap, stabilized
+from ..rewrite.scan import has_loops
 from . import writes  # noqa: F401  (fills the table of rules)
 from .protobuf import MOST_INSIDE, element_type, package
 from .writer import Names, Writer
@@ -36,8 +37,8 @@ def save(
     """Write what a function computes as an ONNX model, for other programs to run.
 
     Args:
-        function: a compiled function without updates, or a pair (inputs, outputs): variables, or lists of
-            them; outputs may be a dict, whose keys are their names then.
+        function: a compiled function without updates; a pair (inputs, outputs) of variables, or lists or
+            dicts of them, whose keys are the outputs' names; or a model of ``graphlib.nn``.
         path: of the file; what it holds is replaced.
         dims: for an input, or its name, the names of its axes; None for one that keeps its own.  Axes of one
             name have one length.  Others are called by input and number, as ``x_0``.
@@ -84,6 +85,8 @@ def _model(function: Any, dims: dict[Any, Sequence[str | None]], opset: int) -> 
     entering = [writer.of(v) for v in given.inputs]
     axes = _axes(given.inputs, entering, dims)
     results = stabilized(_with_present_lengths(given), given.inputs)
+    if has_loops(results, given.inputs):
+        results = loops_made_cheap(results, given.inputs)
     leaving = _results(writer, results, given.titles)
     lengths = Lengths(given.inputs)
     nodes = _alive(writer.nodes, set(leaving))
@@ -135,13 +138,16 @@ def _given(function: Any) -> _Given:
         ]
         inputs, outputs = list(function.inputs), list(function.outputs)
         return _Given(inputs, outputs, list(keys), arrays, function.name or "graph")
+    if hasattr(function, "input") and hasattr(function, "output"):
+        function = (function.input, function.output)
     if not isinstance(function, (tuple, list)) or len(function) != 2:
         raise InputError(
             f"graphlib.onnx.save takes a compiled function, or a pair (inputs, outputs), not {function!r}"
         )
     where = "graphlib.onnx.save"
     given, wanted = function
-    items = normalize_inputs([given] if isinstance(given, Variable) else given, where)
+    several = list(given.values()) if isinstance(given, Mapping) else given
+    items = normalize_inputs([given] if isinstance(given, Variable) else several, where)
     outs, form = normalize_outputs(wanted, where)
     inputs, outputs = [item.variable for item in items], [out.variable for out in outs]
     check_leaves(items, outputs, "ignore", where)

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import OnnxError
-from ..graph import Apply, Constant, Shared, Variable
+from ..graph import Apply, Constant, Shared, Variable, graph_inputs, toposort
 from ..graph.types import is_float
-from ..ops.op import Op
+from ..ops.op import Op, by_reference
 from ..ops.shape import ShapeI
 from .protobuf import accepted, element_type, package
 
@@ -155,6 +155,18 @@ class Writer:
         self._origin = before
         for v, name in zip(node.outputs, [names] if isinstance(names, str) else names, strict=True):
             self._values[v] = name
+
+    def weights(self, variable: Variable, name: str) -> str:
+        """The name of a value that depends on parameters alone, which is computed now; else as ``of``."""
+        if any(not isinstance(v, Shared) for v in graph_inputs([variable])):
+            return self.of(variable)
+        values: dict[Variable, np.ndarray] = {}
+        for node in toposort([variable]):
+            arrays = [values[v] if v.owner is not None else v.data for v in node.inputs]
+            values.update(zip(node.outputs, by_reference(node, arrays), strict=True))
+        if variable.owner is None:
+            return self.of(variable)
+        return self.names.initializer(np.ascontiguousarray(values[variable]), name)
 
     # nodes
 

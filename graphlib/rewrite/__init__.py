@@ -101,7 +101,7 @@ def rewrite(
     """
     if not scan.has_loops(results, stop_at):
         return _flat(results, stop_at, fired)
-    results = _flat(_loops_made_cheap(results, stop_at, fired), stop_at, fired)
+    results = _flat(loops_made_cheap(results, stop_at, fired), stop_at, fired)
     results = scan.each_loop(results, stop_at, scan.shrunk)
     return scan.each_loop(results, stop_at, partial(scan.finished, rewrite=partial(rewrite, fired=fired)))
 
@@ -115,13 +115,13 @@ def _flat(
     return results if rows is results else rewrite_with(_PHASES[-1:], rows, stop_at, fired)
 
 
-def _loops_made_cheap(
-    results: list[Variable], stop_at: Collection[Variable], fired: Counter[str] | None
+def loops_made_cheap(
+    results: list[Variable], stop_at: Collection[Variable] = (), fired: Counter[str] | None = None
 ) -> list[Variable]:
     """The graph with its loops, and those inside them, reduced to what must be done step by step."""
 
     def inside(node: Apply, uses: scan.Uses) -> dict[Variable, Variable]:
-        return scan.finished(node, uses, rewrite=lambda ends: _loops_made_cheap(ends, (), fired))
+        return scan.finished(node, uses, rewrite=lambda ends: loops_made_cheap(ends, (), fired))
 
     results = rewrite_with(_PLAIN, results, stop_at, fired)
     if not scan.has_loops(results, stop_at):
@@ -132,4 +132,4 @@ def _loops_made_cheap(
     return results
 
 
-__all__ = ["RULES", "Rule", "rewrite", "stabilized"]
+__all__ = ["RULES", "Rule", "loops_made_cheap", "rewrite", "stabilized"]

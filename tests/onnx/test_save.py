@@ -9,6 +9,7 @@ import pytest
 
 import graphlib
 import graphlib.tensor as T
+from graphlib import nn
 from graphlib.errors import InputError, MissingInputError, OnnxError
 
 from .runtime import run
@@ -79,6 +80,13 @@ def test_names_are_made_where_there_are_none(tmp_path):
     a, b = normal(2, 3), normal(3, 2).T
     for got, want in zip(run(model, [a, b]), [a + b, a, b, b], strict=True):
         np.testing.assert_array_equal(got, want)
+
+
+def test_a_model_of_layers(tmp_path):
+    model = nn.Model([nn.Dense(5, "relu"), nn.BatchNormalization(), nn.Dense(2, "softmax")], "crossentropy")
+    model.build((None, 3))
+    x = normal(4, 3)
+    np.testing.assert_allclose(run(saved(model, tmp_path), [x])[0], model.outputs(x), 1e-5, 1e-6)
 
 
 def test_a_model_of_each_opset_runs(tmp_path):

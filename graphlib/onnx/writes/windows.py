@@ -12,6 +12,7 @@ from ...graph import Apply, Variable
 from ...ops import elementwise as ew
 from ...ops.convolution import Convolution, ConvolutionByFilters, ConvolutionByImages
 from ...ops.create import arange
+from ...ops.index import basic_index
 from ...ops.patches import Patches, PatchesAdded
 from ...ops.pool import Pool, PoolPick, PoolScatter, PoolSpread
 from ...ops.reduce import max as max_
@@ -59,13 +60,10 @@ def _bordered(w: Writer, node: Apply, x: Variable, kernel: Sequence[Variable]) -
 
 def _turned(w: Writer, node: Apply, filters: Variable) -> str:
     """Filters as they meet the images: graphlib's, as mathematics', are flipped unless told otherwise."""
-    name = w.of(filters)
     if not node.op.flip or all(n == 1 for n in filters.type.shape[2:]):
-        return name
-    axes = list(range(2, filters.ndim))
-    minus = w.integers([-1] * len(axes))
-    last = w.integers([int(np.iinfo("int64").min)] * len(axes))
-    return w.slice(name, minus, last, axes, [-1] * len(axes))
+        return w.of(filters)
+    turned = basic_index(filters, [slice(None)] * 2 + [slice(None, None, -1)] * (filters.ndim - 2))
+    return w.weights(turned, filters.name or "filters")
 
 
 @writes(Convolution)
