@@ -31,6 +31,7 @@ from .arguments import (
     normalize_updates,
 )
 from .modes import make_executor
+from .watching import Guard, Watch
 
 __all__ = ["Function", "In", "Out", "Param", "evaluate", "function"]
 
@@ -112,6 +113,8 @@ def mode_name(mode: Any) -> str:
     """A mode by any of its names; None is config.mode."""
     if mode is None:
         return config.mode
+    if isinstance(mode, (Watch, Guard)):
+        return mode
     text = mode if isinstance(mode, str) else getattr(mode, "name", type(mode).__name__)
     normal = _MODE_NAMES.get(text, text)
     if normal not in ("fast_run", "reference", "check", "check_nan"):

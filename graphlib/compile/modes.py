@@ -21,6 +21,7 @@ from ..represent import represented
 from ..rewrite import stabilized
 from .pipeline import executor, target_of_settings
 from .present import ForPresentLengths, Shapes, may_change
+from .watching import Guard, Watch
 
 if TYPE_CHECKING:
     from ..run.reference import ReferenceExecutor
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 def make_executor(program: Program, mode: str, profile: bool) -> Any:
     program = represented(program)
+    if isinstance(mode, (Watch, Guard)):
+        return mode.executor(program, profile)
     return {"fast_run": _fast_run, "reference": _reference, "check": CheckExecutor, "check_nan": NanExecutor}[
         mode
     ](program, profile)

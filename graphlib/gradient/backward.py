@@ -48,12 +48,14 @@ def backward(
     cuts: Mapping[Apply, list[Cut]] | None = None,
     known: Collection[Variable] = (),
     end: Collection[Variable] = (),
+    null: str = "raise",
 ) -> tuple[dict[Variable, Variable], set[Variable]]:
     """Gradients of variables from those of ``seeds``, as far as the way from ``wrt`` goes.
 
     factors: what the gradients of some variables are multiplied by before they go on.  cuts: the rows of
     loops that gradients do not go through; None: those among ``constants``.  known: seeds that are the whole
-    gradient, to which nothing is added.  end: variables beyond which no gradient goes.
+    gradient, to which nothing is added.  end: variables beyond which no gradient goes.  null: 'return' to
+    give ``NoGradient`` in place of a gradient that there is not, which is an error otherwise.
     Also returns which variables depend on ``wrt`` at all, so that a zero gradient is told from a missing
     connection.
     """
@@ -79,9 +81,23 @@ def backward(
             for g, v in zip(outputs, node.outputs, strict=True)
         ]
         cut = (cuts[node],) if node in cuts else ()
-        results = choices.gradient(node, grads, *cut)
+        missing = next((g for g in grads if isinstance(g, NoGradient)), None)
+        if missing is None:
+            try:
+                results = choices.gradient(node, grads, *cut)
+            except GradientError as error:
+                if null == "raise":
+                    raise
+                missing = NoGradient(str(error))
+        if missing is not None:
+            results = [(missing, [])] * len(node.inputs)
         for variable, (gradient, made) in zip(node.inputs, results, strict=True):
             if gradient is None or variable not in reached or variable in known:
+                continue
+            if isinstance(gradient, NoGradient):
+                if null == "raise":
+                    raise not_differentiable(node, gradient.why)
+                terms.setdefault(variable, []).append(gradient)
                 continue
             _check(node, variable, gradient)
             terms.setdefault(variable, []).append(gradient)
@@ -100,8 +116,18 @@ def _reached(order: list[Apply], wrt: Sequence[Variable], constants: Collection[
     reached = {w for w in wrt if w not in constants}
     for node in order:
         if any(v in reached for v in node.inputs) and node.op != _DISCONNECT:
-            reached.update(v for v in node.outputs if v not in constants)
+            reached.update(
+                v for k, v in enumerate(node.outputs) if v not in constants and _depends(node, k, reached)
+            )
     return reached
+
+
+def _depends(node: Apply, number: int, reached: Collection[Variable]) -> bool:
+    """Whether an output of a node depends on inputs among ``reached``."""
+    if node.op.connection_pattern is None:
+        return True
+    pattern = node.op.connection_pattern(node)
+    return any(v in reached and row[number] for v, row in zip(node.inputs, pattern, strict=False))
 
 
 def _stable_backward(
@@ -110,6 +136,7 @@ def _stable_backward(
     constants: Sequence[Variable],
     known: Collection[Variable] = (),
     end: Collection[Variable] = (),
+    null: str = "raise",
 ) -> tuple[dict[Variable, Variable], set[Variable]]:
     """``backward`` from the seeds' stable forms: the gradient of log(sigmoid(x)) as that of -softplus(-x).
 
@@ -124,7 +151,7 @@ def _stable_backward(
     for v, g in seeds.items():
         new_seeds[stable[v]] = new_seeds[stable[v]] + g if stable[v] in new_seeds else g
     moved = {stable[node.outputs[0]].owner: rows for node, rows in cuts.items()}
-    return backward(new_seeds, wrt, constants, cuts=moved, known=known, end=end)
+    return backward(new_seeds, wrt, constants, cuts=moved, known=known, end=end, null=null)
 
 
 def _float_of(v: Variable) -> str:
@@ -136,15 +163,17 @@ def _sum(total: dict, terms: dict, variable: Variable, factors: Mapping) -> Vari
         if variable not in terms:
             return None
         first, *rest = terms[variable]
+        missing = next((t for t in (first, *rest) if isinstance(t, NoGradient)), None)
+        if missing is not None:
+            total[variable] = missing
+            return missing
         for term in rest:
             first = first + term
         total[variable] = first * factors[variable] if variable in factors else first
     return total[variable]
 
 
-def _check(node: Apply, variable: Variable, gradient: Variable | NoGradient) -> None:
-    if isinstance(gradient, NoGradient):
-        raise not_differentiable(node, gradient.why)
+def _check(node: Apply, variable: Variable, gradient: Variable) -> None:
     if gradient.ndim != variable.ndim or any(
         None not in (a, b) and a != b for a, b in zip(gradient.type.shape, variable.type.shape, strict=True)
     ):
@@ -170,15 +199,15 @@ def grad(
     whole gradient. disconnected_inputs: 'raise' DisconnectedInputError, 'warn' or 'ignore' (a gradient of
     zeros) when the cost does not depend on a variable.
 
-    null_gradients: only 'raise', a GradientError where the way leads through an operation without a gradient.
+    return_disconnected: what is given where nothing is known to depend on a variable: 'zero', or 'None'.
+    null_gradients: 'raise' a GradientError where the way leads through an operation without a gradient, or
+    'return' a ``NoGradient`` in its place, which says why.
 
     Errors: GradientError if the cost is no float scalar or the way leads through an operation without a
     gradient; ShapeError for a known gradient that has not the dimensions of its variable.
     """
-    if null_gradients != "raise":
-        raise ValueError(
-            f"grad: null_gradients must be 'raise', not {null_gradients!r}: no gradient is of no type"
-        )
+    if null_gradients not in ("raise", "return"):
+        raise ValueError(f"grad: null_gradients must be 'raise' or 'return', not {null_gradients!r}")
     single = isinstance(wrt, Variable)
     targets: list[Variable] = [wrt] if single else list(wrt)
     for v in targets:
@@ -199,11 +228,14 @@ def grad(
         cost,
         return_disconnected=return_disconnected,
         known=known,
+        null=null_gradients,
     )
-    note_written(results, [*([cost] if cost is not None else []), *targets])
+    note_written(
+        [g for g in results if isinstance(g, Variable)], [*([cost] if cost is not None else []), *targets]
+    )
     if add_names:
         for v, g in zip(targets, results, strict=True):
-            if g is not None and g.name is None and v.name is not None and g.owner is not None:
+            if isinstance(g, Variable) and g.name is None and v.name is not None and g.owner is not None:
                 g.name = f"(d{cost.name or 'cost'}/d{v.name})" if cost is not None else f"grad_{v.name}"
     return results[0] if single else results
 
@@ -238,6 +270,7 @@ def _gradients(
     return_disconnected: str = "zero",
     known: Collection[Variable] = (),
     end: Collection[Variable] = (),
+    null: str = "raise",
 ) -> list:
     """The gradients by ``targets`` from those of ``seeds``: all of ``known``, and added to of the others."""
     reached = _reached(toposort(seeds, _leaves(targets, {*constants, *end})), targets, constants)
@@ -246,11 +279,14 @@ def _gradients(
     read = {i for v in seeds if v.owner is not None for i in ancestors(v.owner.inputs)} if known else set()
     total: dict[Variable, Variable] = {}
     for group in _independent(targets):
-        total.update(_stable_backward(seeds, group, constants, read.intersection(known), end)[0])
+        total.update(_stable_backward(seeds, group, constants, read.intersection(known), end, null)[0])
     results: list[Variable | None] = []
     for v in targets:
         if v in total:
             g = total[v]
+            if isinstance(g, NoGradient):
+                results.append(g)
+                continue
             if g.dtype != v.dtype and v.type.is_float:
                 g = g.astype(v.dtype)
             results.append(g)
@@ -261,6 +297,8 @@ def _gradients(
                 results.append(None)
                 continue
         results.append(_nothing(v))
+    if any(isinstance(g, NoGradient) for g in results):
+        return results
     note_derivation(
         results,
         [*seeds, *seeds.values(), *targets, *constants, *known, *end],
@@ -320,8 +358,18 @@ def _connected(seeds: dict, reached: set) -> set:
     result = {v for v in seeds if v in reached}
     for node in reversed(toposort(seeds)):
         if any(v in result for v in node.outputs):
-            result.update(v for v in node.inputs if v in reached)
+            pattern = None if node.op.connection_pattern is None else node.op.connection_pattern(node)
+            result.update(
+                v
+                for i, v in enumerate(node.inputs)
+                if v in reached
+                and (pattern is None or (i < len(pattern) and _any_of(pattern[i], node, result)))
+            )
     return result
+
+
+def _any_of(row: Sequence[bool], node: Apply, result: Collection[Variable]) -> bool:
+    return any(depends and v in result for depends, v in zip(row, node.outputs, strict=False))
 
 
 def _disconnected(variable: Variable, cost: Variable | None, policy: str) -> None:
@@ -377,7 +425,7 @@ def Rop(
 ) -> Any:
     """The Jacobian of ``f`` by ``wrt`` times ``eval_points`` (shaped as ``wrt``)."""
     inputs, points = listed(wrt), [as_variable(p) for p in listed(eval_points)]
-    written = listed(f)
+    written = [as_variable(v) for v in listed(f)]
     outputs = _stable(written, stop_at=inputs)
     if len(points) != len(inputs):
         raise GradientError(f"Rop: {len(inputs)} variables need as many eval_points, got {len(points)}")
@@ -386,15 +434,16 @@ def Rop(
             raise ShapeError(
                 f"Rop: the eval point {p.describe()} does not have the dimensions of {v.describe()}"
             )
+    constants = listed(consider_constant) if consider_constant is not None else []
+    own, own_points = inputs, points
+    inputs, points = _through_own_rules(outputs, inputs, points, constants)
     results = []
     for out in outputs:
         # J^T u is linear in u, whatever u is: u = 0 does, and the gradient of <J^T u, points> by u is J
         # points
         u = zeros_like(out)
         dummy = _free(u)
-        rows, connected = backward(
-            {out: dummy}, inputs, listed(consider_constant) if consider_constant is not None else ()
-        )
+        rows, connected = backward({out: dummy}, inputs, constants, end=inputs[len(own) :])
         pairs = [(rows[v], p) for v, p in zip(inputs, points, strict=True) if v in rows]
         if not pairs:
             if out not in connected and disconnected_outputs == "raise":
@@ -408,19 +457,45 @@ def Rop(
             seeds[row] = seeds[row] + point if row in seeds else point
         total, _ = backward(seeds, [dummy])
         results.append(total.get(dummy, zeros_like(out)))
-    constants = listed(consider_constant) if consider_constant is not None else []
     note_derivation(
         results,
-        [*written, *inputs, *points, *constants],
+        [*written, *own, *own_points, *constants],
         lambda to: Rop(
             [to[v] for v in written],
-            [to[v] for v in inputs],
-            [to[v] for v in points],
+            [to[v] for v in own],
+            [to[v] for v in own_points],
             "ignore",
             [to[v] for v in constants],
         ),
     )
-    return results if isinstance(f, (list, tuple)) else results[0]
+    return type(f)(results) if isinstance(f, (list, tuple)) else results[0]
+
+
+def _through_own_rules(
+    outputs: list[Variable], wrt: list[Variable], points: list[Variable], constants: Sequence[Variable]
+) -> tuple[list[Variable], list[Variable]]:
+    """``wrt`` and ``points``, and behind them the outputs of nodes on the way whose operations have a rule of
+    their own for ``Rop`` (``directional``), each with the derivative that this gives it."""
+    wrt, points = list(wrt), list(points)
+    reached = set(wrt)
+    for node in toposort(outputs, stop_at=_leaves(wrt, constants)):
+        if not any(v in reached for v in node.inputs):
+            continue
+        reached.update(v for v in node.outputs if v not in constants)
+        rule = getattr(node.op, "directional_rule", None)
+        if rule is None:
+            continue
+        along = Rop(list(node.inputs), wrt, points, "ignore", constants)
+        found = rule(node, along)
+        for v, p in zip(node.outputs, found or (), strict=bool(found)):
+            if p is None:
+                raise DisconnectedInputError(
+                    f"Rop: the rule of {node.op} gives no derivative of {v.describe()}"
+                )
+            if v not in wrt:
+                wrt.append(v)
+                points.append(p)
+    return wrt, points
 
 
 def _free(u: Variable) -> Variable:

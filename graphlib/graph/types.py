@@ -384,7 +384,7 @@ def normalize_axes(axis: Any, ndim: int, what: str) -> tuple[int, ...]:
     """None (all), an int or several as sorted, non-negative axes; each once."""
     if axis is None:
         return tuple(range(ndim))
-    axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
+    axes = (axis,) if np.ndim(axis) == 0 else tuple(axis)
     result = tuple(sorted(normalize_axis(int(a), ndim, what) for a in axes))
     if len(set(result)) != len(result):
         raise ShapeError(f"{what}: an axis is named twice in {axes}")

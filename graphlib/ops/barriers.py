@@ -10,7 +10,7 @@ import numpy as np
 
 from ..graph import Apply, TensorType, Variable
 from ..scalar.lowered import Operand, Pull
-from .op import Op, Sample, as_variable, register
+from .op import NoGradient, Op, Sample, as_variable, register
 from .shape_rules import same_shape
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 class GradientBarrier(Op):
     """The value itself, with a gradient of its own: 'stop' makes it zero, 'disconnect' has none go on, 'clip'
-    limits it, 'scale' multiplies it."""
+    limits it, 'scale' multiplies it, 'undefined' is an error."""
 
     view = True
 
@@ -38,11 +38,12 @@ class GradientBarrier(Op):
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
         from .elementwise import clip
 
-        rules: dict[str, Callable[..., Variable | None]] = {
+        rules: dict[str, Callable[..., Any]] = {
             "stop": lambda g: None,
             "disconnect": lambda g: None,
             "clip": lambda g, low, high: clip(g, low, high),
             "scale": lambda g, factor: g * factor,
+            "undefined": lambda g: NoGradient("it was declared undefined"),
         }
         return [rules[self.kind](grads[0], *self.settings)]
 
@@ -123,6 +124,11 @@ def grad_scale(x: Any, multiplier: float) -> Variable:
     return GradientBarrier("scale", float(multiplier)).make(as_variable(x))
 
 
+def undefined_grad(x: Any) -> Variable:
+    """``x``, through which there is no gradient: to ask for it is a GradientError."""
+    return GradientBarrier("undefined").make(as_variable(x))
+
+
 register(
     "consider_constant",
     consider_constant,
@@ -138,6 +144,12 @@ register(
         Sample(lambda x: disconnected_grad(x) * x, (np.array([[1.0, -2.0]]),), ("float32", "float64"), False)
     ],
     disconnected_grad.__doc__ or "",
+)
+register(
+    "undefined_grad",
+    undefined_grad,
+    lambda: [Sample(lambda x: undefined_grad(x) * 3, (np.array([[1.0, -2.0]]),), differentiable=False)],
+    undefined_grad.__doc__ or "",
 )
 register(
     "grad_clip",

@@ -31,7 +31,8 @@ class HostOp(Op):
     - ``lengths(*inputs)``: for each output its lengths, numbers or symbolic ones. Without it lengths that
       ``types`` does not know are found by ``compute``, and nothing in a loop may keep such a row for each
       step;
-    - ``directional(inputs, evaluations)``: for ``Rop``; without it that is made of ``derivative``.
+    - ``directional(inputs, evaluations)``: for ``Rop``, for each output its derivative along the directions
+      in which the inputs change; without it that is made of ``derivative``.
 
     Two instances are the same operation if they are of one class and what ``parameters()`` gives is equal.
     """
@@ -50,6 +51,11 @@ class HostOp(Op):
         self, inputs: list[Variable], outputs: list[Variable], grads: list[Variable]
     ) -> list[Variable | NoGradient | None]:
         raise NotImplementedError
+
+    def directional(
+        self, inputs: list[Variable], evaluations: list[Variable]
+    ) -> Sequence[Variable | None] | None:
+        return None
 
     def lengths(self, *inputs: Variable) -> Sequence[Sequence[Any]] | None:
         return None
@@ -121,6 +127,12 @@ class HostOp(Op):
         if len(found) != len(given):
             raise GraphError(f"{self} has {len(given)} inputs, its derivative gives {len(found)} gradients")
         return [*found, *[None] * (len(node.inputs) - len(given))]
+
+    def directional_rule(self, node: Apply, along: list[Variable]) -> Sequence[Variable | None] | None:
+        """What ``Rop`` asks: for each output its derivative along those of the inputs; None to make it of
+        ``derivative``."""
+        given = self.given(node)
+        return self.directional(given, along[: len(given)])
 
     def reference(self, node: Apply, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         count = len(self.given(node))

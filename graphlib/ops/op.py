@@ -111,6 +111,9 @@ class Op:
     #: whether a gradient had better keep its value than compute it again
     costly = False
 
+    #: whether outputs depend on inputs, where not all on all: ``connection_pattern(node)[input][output]``
+    connection_pattern: Callable[[Apply], Sequence[Sequence[bool]]] | None = None
+
     def parameters(self) -> tuple:
         """What tells two operations of this class apart."""
         return ()

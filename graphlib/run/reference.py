@@ -20,8 +20,10 @@ class ReferenceExecutor:
     source = "# the reference backend runs numpy and generates no source"
     plan = None
 
-    def __init__(self, program: Any, profile: bool) -> None:
+    def __init__(self, program: Any, profile: bool, looker: Any = None) -> None:
         self.program = program
+        #: of mode ``Watch``: what is called before and after each node
+        self.looker = looker
         self.order = toposort(program.results, stop_at=program.inputs)
         self.timings: dict[Apply, list] | None = {} if profile else None
 
@@ -50,8 +52,10 @@ class ReferenceExecutor:
         values of shared variables than their present ones."""
         values: dict[Variable, np.ndarray] = dict(zip(self.program.inputs, inputs, strict=True))
         values |= leaves or {}
-        for node in self.order:
+        for number, node in enumerate(self.order):
             arrays = [_value(v, values) for v in node.inputs]
+            if self.looker is not None and self.looker.before is not None:
+                self.looker.before(number, node, arrays)
             start = time.perf_counter()
             outputs = by_reference(node, arrays)
             if self.timings is not None:
@@ -60,6 +64,8 @@ class ReferenceExecutor:
                 entry[1] += 1
             if watch is not None:
                 watch(node, outputs)
+            if self.looker is not None and self.looker.after is not None:
+                self.looker.after(number, node, arrays, outputs)
             values.update(zip(node.outputs, outputs, strict=True))
         for variable in self.program.results:
             values.setdefault(variable, _value(variable, values))

@@ -24,6 +24,8 @@ _SHAPES: dict[str, tuple] = {
     "tensor3": (None,) * 3,
     "tensor4": (None,) * 4,
     "tensor5": (None,) * 5,
+    "tensor6": (None,) * 6,
+    "tensor7": (None,) * 7,
 }
 _PLURALS = {
     "scalar": "scalars",
@@ -34,6 +36,8 @@ _PLURALS = {
     "tensor3": "tensor3s",
     "tensor4": "tensor4s",
     "tensor5": "tensor5s",
+    "tensor6": "tensor6s",
+    "tensor7": "tensor7s",
 }
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from graphlib import config
 from graphlib.compat.theano import install
-from graphlib.errors import InputError, NanError, ShapeError
+from graphlib.errors import InputError, ShapeError
 
 x_value = np.array([[1.0, 2.0], [3.0, -4.0]])
 
@@ -32,7 +32,7 @@ def graph(theano, T):
 
 
 def test_flags_that_change_nothing_are_kept(theano):
-    assert theano.config.scan.allow_gc is False and theano.config.optimizer == "fast_run"
+    assert theano.config.scan.allow_gc is False and theano.config.optimizer == "o4"
     theano.config.scan.allow_gc = True
     theano.config.dnn.conv.algo_fwd = "time_once"
     theano.config.warn.sum_div_dimshuffle_bug = False
@@ -53,7 +53,7 @@ def test_flags_that_have_effect_are_graphlibs(theano, T):
 def test_flags_as_text(theano):
     install("floatX=float32,scan.allow_gc=True,mode=FAST_COMPILE,device=cpu,lib.cnmem=1")
     assert config.floatX == theano.config.floatX == "float32" and config.mode == "reference"
-    assert theano.config.lib.cnmem == "1"
+    assert theano.config.lib.cnmem == 1
 
 
 # modes
@@ -67,7 +67,7 @@ def test_modes_by_all_their_names(theano, graph):
         "fast_run": ["FAST_RUN", compiling.mode.FAST_RUN, compiling.get_mode("FAST_RUN"), theano.Mode("cvm")],
         "reference": [theano.Mode(linker="py"), theano.Mode(optimizer=None), compiling.FAST_COMPILE],
         "check": ["DebugMode", debugmode.DebugMode(check_isfinite=False), compiling.DebugMode()],
-        "check_nan": ["NanGuardMode", compiling.nanguardmode.NanGuardMode(nan_is_error=True)],
+        "check_nan": ["NanGuardMode", compiling.get_mode("NanGuardMode")],
     }
     for name, modes in expected.items():
         for mode in modes:
@@ -85,20 +85,6 @@ def test_the_time_inside_functions(theano, graph):
     assert mode.call_time == before
     assert f(x_value) == 4.0
     assert before < mode.call_time < before + 60
-
-
-def test_a_nan_is_found_by_nan_guard_mode(theano, T):
-    from theano.compile.nanguardmode import NanGuardMode
-
-    x = T.vector("x")
-    f = theano.function([x], T.log(x).sum(), mode=NanGuardMode(nan_is_error=True, inf_is_error=True))
-    with pytest.raises(NanError):
-        f([-1.0])
-
-
-def test_monitor_mode_says_what_to_do(theano):
-    with pytest.raises(NotImplementedError, match="check_nan"):
-        theano.compile.MonitorMode(post_func=theano.compile.MonitorMode.detect_nan)
 
 
 # graphs
@@ -351,8 +337,8 @@ def test_programs_that_ask_for_the_gpu(theano):
 
 
 def test_modules_that_are_not_there_are_named(theano):
-    with pytest.raises(ModuleNotFoundError, match=r"graphlib has no theano\.sparse\.sandbox"):
-        import theano.sparse.sandbox
+    with pytest.raises(ModuleNotFoundError, match=r"graphlib has no theano\.sparse\.toybox"):
+        import theano.sparse.toybox
     with pytest.raises(AttributeError, match="no 'nonsense' in graphlib"):
         theano.tensor.nnet.nonsense  # noqa: B018
 

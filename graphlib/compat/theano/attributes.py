@@ -8,11 +8,13 @@ from typing import Any, TextIO
 import numpy as np
 
 from ...compile.function import Function
+from ...errors import GradientError
 from ...graph import Apply, Shared, Variable, toposort
 from ...graph.types import mersenne_generator
 from ...ops.generators import Generator
 from ...ops.index import index
 from ...profile import Profile
+from ...tensor import verify_grad
 from . import tensor_functions as functions
 from .tags import tag
 from .tensor import pow
@@ -128,7 +130,9 @@ def install() -> None:
     Variable.norm = lambda self, L, axis=None, keepdims=False: functions.vector_norm(self, L, axis, keepdims)
     for name in ("var", "std", "choose", "diagonal", "transfer", "trace", "nonzero_values"):
         setattr(Variable, name, getattr(functions, name))
+    Variable.searchsorted = functions.searchsorted
     Variable.compress = lambda self, condition, axis=None: functions.compress(condition, self, axis)
     Variable.rstate = property(_drawn)
     Variable.update = property(_update)
     Function.maker = property(Maker)
+    verify_grad.E_grad = GradientError  # type: ignore[attr-defined]

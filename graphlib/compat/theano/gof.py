@@ -5,9 +5,19 @@ from __future__ import annotations
 from ...graph import Constant, Shared, Variable
 from . import graphs, walks
 from .graphs import *  # noqa: F403
-from .own_ops import Apply, Op, as_op
+from .own_ops import Apply, Op, Type, as_op
 from .walks import *  # noqa: F403
 
-__all__ = ["Apply", "Constant", "Op", "SharedVariable", "Variable", "as_op", *graphs.__all__, *walks.__all__]
+__all__ = [
+    "Apply",
+    "Constant",
+    "Op",
+    "SharedVariable",
+    "Type",
+    "Variable",
+    "as_op",
+    *graphs.__all__,
+    *walks.__all__,
+]
 
 SharedVariable = Shared

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from ...compile.function import Function, mode_name
+from ...compile.watching import Guard, Watch
 from ...configuration import config
+from ...errors import NanError
+from . import settings
+from .printing import debugprint
 
 
 class _Watch:
@@ -65,27 +72,67 @@ class DebugMode(Mode):
         return str.__new__(cls, "check")
 
 
-class NanGuardMode(Mode):
-    """``mode='check_nan'``: a NaN is an error that names its origin. Infinite and big values are none."""
+class NanGuardError(NanError, AssertionError):
+    """What ``NanGuardMode`` raises."""
+
+
+class NanGuardMode(Mode, Guard):
+    """Every value that is computed, and every input, is looked at: NaN, infinite and big ones (beyond 1e10)
+    are errors that name their origin, AssertionErrors as in Theano.  By default the flags decide."""
 
     def __new__(
-        cls, nan_is_error: bool | None = None, inf_is_error: bool | None = None, **more: Any
+        cls,
+        nan_is_error: bool | None = None,
+        inf_is_error: bool | None = None,
+        big_is_error: bool | None = None,
+        **more: Any,
     ) -> NanGuardMode:
-        return str.__new__(cls, "fast_run" if nan_is_error is False else "check_nan")
+        flags = settings.config.NanGuardMode
+        made = str.__new__(cls, "check_nan")
+        made.nan = flags.nan_is_error if nan_is_error is None else nan_is_error
+        made.inf = flags.inf_is_error if inf_is_error is None else inf_is_error
+        made.big = flags.big_is_error if big_is_error is None else big_is_error
+        return made
+
+    def error(self, message: str) -> Exception:
+        return NanGuardError(message)
 
 
-class MonitorMode(Mode):
-    """What cannot be: a function of graphlib's is native code that calls nobody between its steps."""
+class MonitorMode(Mode, Watch):
+    """The graph as it was written runs node by node, in numpy: ``pre_func(i, node, fn)`` is called before
+    each, ``post_func`` after it. ``fn.inputs`` and ``fn.outputs`` have a list of one array each."""
 
-    def __new__(cls, *settings: Any, **more: Any) -> MonitorMode:
-        raise NotImplementedError(
-            "MonitorMode: a compiled function does not call Python between its steps. To find a NaN pass "
-            "mode='check_nan'; to see a value, make it an output of the function."
-        )
+    def __new__(cls, pre_func: Any = None, post_func: Any = None, **more: Any) -> MonitorMode:
+        made = str.__new__(cls, "reference")
+        made._functions = pre_func, post_func
+        made.before = None if pre_func is None else made._before
+        made.after = None if post_func is None else made._after
+        return made
 
-    @staticmethod
-    def detect_nan(*arguments: Any) -> None:
-        """Theano's function to monitor with."""
+    def __reduce__(self) -> tuple:
+        return type(self), self._functions
+
+    def _before(self, number: int, node: Any, inputs: Sequence[Any]) -> None:
+        self._functions[0](number, node, _Storage(inputs, [None] * len(node.outputs)))
+
+    def _after(self, number: int, node: Any, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
+        self._functions[1](number, node, _Storage(inputs, outputs))
+
+
+class _Storage:
+    """What a monitoring function sees of a node's values."""
+
+    def __init__(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
+        self.inputs, self.outputs = [[a] for a in inputs], [[a] for a in outputs]
+
+
+def detect_nan(i: int, node: Any, fn: Any) -> None:
+    """A function to monitor with: writes the first node of which an output has a NaN."""
+    if any(a.dtype.kind == "f" and np.isnan(a).any() for (a,) in fn.outputs):
+        print("*** NaN detected ***")
+        debugprint(node.outputs[0])
+        print(f"Inputs : {[a for (a,) in fn.inputs]}")
+        print(f"Outputs: {[a for (a,) in fn.outputs]}")
 
 
 def get_mode(name: Any) -> Mode:
@@ -104,5 +151,5 @@ predefined_modes = {
     "FAST_COMPILE": FAST_COMPILE,
     "DebugMode": DebugMode(),
     "DEBUG_MODE": DebugMode(),
-    "NanGuardMode": NanGuardMode(),
+    "NanGuardMode": str.__new__(Mode, "check_nan"),
 }

@@ -9,9 +9,12 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
+
+from . import catalogue, refusals
 
 _OWN = "graphlib.compat.theano."
 _TENSOR = (
@@ -19,11 +22,15 @@ _TENSOR = (
     _OWN + "tensor_functions",
     _OWN + "special_functions",
     "graphlib.tensor",
+    _OWN + "operations",
     _OWN + "sharedvalue",
+    _OWN + "gof",
+    _OWN + "gradients",
 )
-_NNET = ("graphlib.tensor.nnet", _OWN + "nnet_functions")
+_NNET = ("graphlib.tensor.nnet", _OWN + "nnet_functions", _OWN + "operations")
 _NLINALG = (_OWN + "nlinalg", "graphlib.tensor.nlinalg")
 _SLINALG = (_OWN + "slinalg", "graphlib.tensor.slinalg")
+_SCALAR = (_OWN + "scalar",)
 _MODES = (
     _OWN + "modes",
     _OWN + "compiling",
@@ -31,8 +38,12 @@ _MODES = (
     "graphlib.compile.function",
     _OWN + "sharedvalue",
 )
-_GRADIENT = (_OWN + "gradients", "graphlib.gradient", "graphlib.gradient_check", "graphlib.errors")
 _SCAN = (_OWN + "scan_module", "graphlib")
+
+#: where a name is looked for that a module of Theano's had from another one, and modules with names of
+#: their own
+_ANYWHERE = (*_TENSOR, _OWN + "top", *_MODES, *_NNET, _OWN + "scalar", _OWN + "equality", "graphlib.gradient")
+_ALONE = ("theano.sparse", "theano.typed_list", "theano.misc")
 
 _SOURCES: dict[str, tuple[str, ...]] = {
     "theano": (_OWN + "top", "graphlib"),
@@ -46,10 +57,12 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.compile.mode": _MODES,
     "theano.compile.monitormode": _MODES,
     "theano.compile.nanguardmode": _MODES,
-    "theano.compile.ops": (_OWN + "own_ops",),
+    "theano.configdefaults": (_OWN + "python",),
+    "theano.compile.ops": (_OWN + "own_ops", _OWN + "operations"),
     "theano.compile.sharedvalue": (_OWN + "sharedvalue",),
     "theano.configparser": (_OWN + "settings",),
     "theano.gof": (_OWN + "gof", _OWN + "own_rewrites"),
+    "theano.gof.null_type": (_OWN + "gradients",),
     "theano.gof.fg": (_OWN + "gof",),
     "theano.gof.graph": (_OWN + "gof", _OWN + "equality"),
     "theano.gof.utils": (_OWN + "gof",),
@@ -63,7 +76,7 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     ),
     "theano.gpuarray": (_OWN + "cuda",),
     "theano.gpuarray.dnn": (_OWN + "cuda",),
-    "theano.ifelse": ("graphlib",),
+    "theano.ifelse": ("graphlib", _OWN + "operations"),
     "theano.printing": (_OWN + "printing", "graphlib.printing"),
     "theano.raise_op": _TENSOR,
     "theano.sandbox": ("graphlib",),
@@ -75,9 +88,9 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.sandbox.neighbours": (_OWN + "neighbours",),
     "theano.sandbox.rng_mrg": (_OWN + "rng_mrg",),
     "theano.sandbox.softsign": _NNET,
-    "theano.scalar": (_OWN + "scalar",),
-    "theano.scalar.basic": (_OWN + "scalar",),
-    "theano.scalar.basic_scipy": (_OWN + "scalar",),
+    "theano.scalar": _SCALAR,
+    "theano.scalar.basic": _SCALAR,
+    "theano.scalar.basic_scipy": _SCALAR,
     "theano.scan_module": _SCAN,
     "theano.scan_module.scan": _SCAN,
     "theano.scan_module.scan_utils": (*_SCAN, _OWN + "equality"),
@@ -106,6 +119,11 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.tensor.nnet.nnet": _NNET,
     "theano.tensor.nnet.sigm": _NNET,
     "theano.tensor.opt": (_OWN + "own_rewrites", *_TENSOR),
+    "theano.tensor.inplace": (_OWN + "inplace",),
+    "theano.tensor.type_other": _TENSOR,
+    "theano.compat": (_OWN + "python",),
+    "theano.tests": (),
+    "theano.tests.unittest_tools": (_OWN + "testing",),
     "theano.tensor.raw_random": ("graphlib.tensor.raw_random",),
     "theano.tensor.shared_randomstreams": (_OWN + "shared_randomstreams",),
     "theano.tensor.slinalg": _SLINALG,
@@ -120,6 +138,8 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.updates": (_OWN + "updates",),
 }
 _ADVICE = "docs/theano.md lists what there is"
+#: other names under which Theano's modules had imported each other
+_IMPORTED_AS = {"theano": "theano", "T": "theano.tensor", "scal": "theano.scalar", "tt": "theano.tensor"}
 
 
 class _Module(ModuleType):
@@ -128,9 +148,10 @@ class _Module(ModuleType):
     def __init__(self, name: str) -> None:
         super().__init__(name, f"Theano's {name}, by graphlib.")
         self.__path__: list[str] = []
+        self.__file__ = __file__
 
     def __getattr__(self, name: str) -> Any:
-        sources = [importlib.import_module(source) for source in _SOURCES[self.__name__]]
+        sources = [importlib.import_module(source) for source in _SOURCES.get(self.__name__, ())]
         if name == "__all__":
             return sorted({public for source in sources for public in getattr(source, "__all__", ())})
         submodule = f"{self.__name__}.{name}"
@@ -138,9 +159,20 @@ class _Module(ModuleType):
             found = getattr(source, name, None)
             if found is not None and not (submodule in _SOURCES and _stands_for_module(name, found)):
                 return found
-        if submodule in _SOURCES:
-            return sys.modules[submodule]
-        raise AttributeError(f"{self.__name__} has no {name!r} in graphlib; {_ADVICE}")
+        if module := _submodule(self.__name__, name):
+            return importlib.import_module(module)
+        # Theano's modules showed what they had imported from each other
+        if catalogue.names().get(self.__name__, {}).get(name) and not self.__name__.startswith(_ALONE):
+            for source in map(importlib.import_module, _ANYWHERE):
+                if (found := getattr(source, name, None)) is not None:
+                    return found
+        # names are looked up by the interpreter, too, which asks for such as Theano had none of
+        stands_for = None if name.startswith("_") else refusals.refusal(self.__name__, name)
+        if stands_for is None:
+            raise AttributeError(
+                f"{self.__name__} has no {name!r} in graphlib, nor has Theano 1.0.5; {_ADVICE}"
+            )
+        return stands_for
 
 
 def _stands_for_module(name: str, found: Any) -> bool:
@@ -149,18 +181,38 @@ def _stands_for_module(name: str, found: Any) -> bool:
     return isinstance(found, ModuleType) or name == "ifelse"
 
 
-class _Missing(MetaPathFinder):
-    """Says of Theano's other modules that graphlib has none, instead of that Theano is not installed."""
+def _submodule(module: str, name: str) -> str | None:
+    """The module that Theano had under a name in another one: a part of it, or one that it had imported."""
+    for candidate in (f"{module}.{name}", _IMPORTED_AS.get(name, f"theano.{name}"), f"theano.tensor.{name}"):
+        if candidate in sys.modules or candidate in _SOURCES:
+            is_part = candidate == f"{module}.{name}"
+            if is_part or catalogue.names().get(module, {}).get(name) == "module":
+                return candidate
+    return f"{module}.{name}" if f"{module}.{name}" in catalogue.names() else None
 
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
-        if name.startswith("theano."):
+
+class _Finder(MetaPathFinder, Loader):
+    """Makes Theano's modules when they are imported. Those of which graphlib has nothing have only names that
+    refuse; of what Theano had not either it says so, instead of that Theano is not installed."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if not name.startswith("theano."):
+            return None
+        if name not in _SOURCES and name not in catalogue.names():
             raise ModuleNotFoundError(f"graphlib has no {name}; {_ADVICE}", name=name)
+        return ModuleSpec(name, self, is_package=True)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return _Module(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing: a module looks for what it is asked for."""
 
 
 def install() -> None:
     """Put the modules where ``import`` finds them."""
     sys.modules.update((name, _Module(name)) for name in _SOURCES)
-    # as it imports submodules of its own, a package has itself among its names
-    sys.modules["theano"].theano = sys.modules["theano"]
-    if not any(isinstance(finder, _Missing) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Missing())
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())

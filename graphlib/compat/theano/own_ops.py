@@ -18,8 +18,9 @@ from ...ops.op import as_variable
 from ...ops.shape import shape_i
 from ...ops.shape_rules import same_shape
 from ...scalar.lowered import Operand, Pull
+from .gradients import Disconnected
 
-__all__ = ["Apply", "Op", "ViewOp", "as_op", "deep_copy_op", "view_op"]
+__all__ = ["Apply", "Op", "Type", "ViewOp", "as_op", "deep_copy_op", "view_op"]
 
 
 class _Nodes(type):
@@ -50,6 +51,20 @@ def _adopted(made: Variable, wanted: Variable) -> Variable:
 
 class Apply(metaclass=_Nodes):
     """A node of a graph."""
+
+
+class _Types(type):
+    def __instancecheck__(cls, candidate: Any) -> bool:
+        return isinstance(candidate, TensorType)
+
+
+class Type(metaclass=_Types):
+    """``isinstance(x.type, theano.Type)``: types are of tensors; a program makes none of its own."""
+
+    def __init__(self, *settings: Any, **more: Any) -> None:
+        raise NotImplementedError(
+            "types of a program's own: a variable is a tensor, keep other objects in Python"
+        )
 
 
 class Op(HostOp):
@@ -121,7 +136,18 @@ class Op(HostOp):
     def derivative(
         self, inputs: list[Variable], outputs: list[Variable], grads: list[Variable]
     ) -> list[Variable | None]:
-        return self.L_op(inputs, outputs, grads)
+        found = self.L_op(inputs, outputs, grads)
+        several = list(found) if isinstance(found, (list, tuple)) else [found]
+        return [None if isinstance(g, Disconnected) else g for g in several]
+
+    def directional(
+        self, inputs: list[Variable], evaluations: list[Variable]
+    ) -> Sequence[Variable | None] | None:
+        rule = getattr(self, "R_op", None)
+        if rule is None:
+            return None
+        found = rule(inputs, evaluations)
+        return list(found) if isinstance(found, (list, tuple)) else [found]
 
     def evaluate(self, node: graph.Apply, given: Sequence[np.ndarray]) -> list[Any]:
         storage: list[list] = [[None] for _ in node.outputs]

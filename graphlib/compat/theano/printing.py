@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import printing
+from ...graph import Apply
 from ...ops.observing import Print
 
 
@@ -13,7 +14,9 @@ def debugprint(
 ) -> str | None:
     """``graphlib.debugprint``; how Theano would lay out the text (``ids``, ``print_storage``, ...) has no
     effect."""
-    return printing.debugprint(obj, depth, print_type, file)
+    several = obj if isinstance(obj, (list, tuple)) else [obj]
+    shown = [v for o in several for v in (o.outputs if isinstance(o, Apply) else [o])]
+    return printing.debugprint(shown if len(shown) > 1 else shown[0], depth, print_type, file)
 
 
 __all__ = ["Print", "debugprint"]

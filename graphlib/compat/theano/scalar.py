@@ -5,11 +5,14 @@ A scalar is a tensor without dimensions, and a scalar operation is the elementwi
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ...graph import TensorType, Variable
+from ...errors import DTypeError
+from ...graph import Constant, TensorType, Variable
+from ...graph.substitution import clone
 from ...graph.types import DTYPES, FLOATS, INTEGERS, dtype_name, promote
 from ...ops import elementwise as ew
 from ...ops.op import as_variable
@@ -31,10 +34,33 @@ from .own_scalar_ops import (  # noqa: F401
 
 __all__ = ["Scalar", "as_scalar", "constant", "get_scalar_type", "upcast", *own_scalar_ops.__all__]
 
-_TYPES = {name: TensorType(name) for name in DTYPES}
+
+class _Scalars(type):
+    def __instancecheck__(cls, candidate: Any) -> bool:
+        return isinstance(candidate, TensorType) and candidate.ndim == 0
+
+
+class Scalar(TensorType, metaclass=_Scalars):
+    """``Scalar('float32')``: the type of a number, whose text is the dtype's name."""
+
+    __slots__ = ()
+
+    def __init__(self, dtype: Any, shape: Any = ()) -> None:
+        super().__init__(dtype)
+
+    def __str__(self) -> str:
+        return self.dtype
+
+
+_TYPES = {name: Scalar(name) for name in DTYPES}
 discrete_types = tuple(_TYPES[name] for name in INTEGERS)
+int_types = tuple(_TYPES[name] for name in INTEGERS if name.startswith("int"))
+uint_types = tuple(_TYPES[name] for name in INTEGERS if name.startswith("uint"))
+integer_types = int_types + uint_types
 float_types = continuous_types = tuple(_TYPES[name] for name in FLOATS)
 all_types = tuple(_TYPES.values())
+discrete_dtypes, float_dtypes = tuple(t.dtype for t in discrete_types), tuple(t.dtype for t in float_types)
+all_dtypes = tuple(t.dtype for t in all_types)
 
 #: classes of Theano's whose names are not those of their operations
 _CLASSES = {"Psi": "psi", "TriGamma": "tri_gamma", "GammaLn": "gammaln", "Erfcx": "erfcx", "LT": "lt"}
@@ -47,12 +73,29 @@ def upcast(dtype: str, *dtypes: str) -> str:
     return promote(map(dtype_name, (dtype, *dtypes)))
 
 
-def get_scalar_type(dtype: str) -> TensorType:
-    """``Scalar(dtype)``: the type of a number."""
-    return TensorType(dtype)
+get_scalar_type = Scalar
 
 
-Scalar = get_scalar_type
+class _ScalarVariables(type):
+    def __instancecheck__(cls, candidate: Any) -> bool:
+        kind = Constant if cls.__name__ == "ScalarConstant" else Variable
+        return isinstance(candidate, kind) and candidate.ndim == 0
+
+
+class ScalarVariable(metaclass=_ScalarVariables):
+    """``isinstance(x, ScalarVariable)``: whether a variable has no dimensions."""
+
+
+class ScalarConstant(metaclass=_ScalarVariables):
+    """The same of constants."""
+
+
+class IntegerDivisionError(Exception):
+    """Two integers divided by ``/``, which Theano could be told to refuse."""
+
+
+class ComplexError(NotImplementedError):
+    """A complex number where none is taken."""
 
 
 def as_scalar(x: Any, name: str | None = None) -> Variable:
@@ -66,6 +109,63 @@ def as_scalar(x: Any, name: str | None = None) -> Variable:
 def constant(x: Any) -> Variable:
     """A number as a constant, of the dtype NumPy gives it."""
     return as_variable(np.asarray(x))
+
+
+convert = constant
+
+
+def _several(dtype: str) -> Callable[..., list[Variable]]:
+    def made(*names: Any) -> list[Variable]:
+        given: Any = list(names)
+        if len(given) == 1:
+            given = [None] * given[0] if isinstance(given[0], int) else list(given[0])
+        return [TensorType(dtype, ())(name) for name in given]
+
+    return made
+
+
+ints, floats = _several("int64"), _several("floatX")
+
+
+def same_out_float_only(type: TensorType) -> tuple[TensorType]:
+    """The operand's type, of floats. Errors: TypeError."""
+    if not type.is_float:
+        raise DTypeError(f"a float is wanted, not {type.dtype}")
+    return (type,)
+
+
+class unary_out_lookup(dict):
+    """A dictionary from the operand's type to the output's."""
+
+    def __init__(self, *pairs: Any) -> None:
+        super().__init__(pairs)
+
+    def __call__(self, *types: TensorType) -> list[TensorType]:
+        key = types if len(types) > 1 else types[0]
+        if key not in self:
+            raise TypeError(f"there is no rule for {key}")
+        found = self[key]
+        return list(found) if isinstance(found, (list, tuple)) else [found]
+
+
+class Composite:
+    """``Composite([x, y], [x + y])``: a graph of scalars as an operation, which goes elementwise."""
+
+    def __init__(self, inputs: Sequence[Variable], outputs: Sequence[Variable]) -> None:
+        self.inputs, self.outputs = list(inputs), list(outputs)
+        self.nin, self.nout = len(self.inputs), len(self.outputs)
+
+    def __call__(self, *operands: Any) -> Any:
+        if len(operands) != self.nin:
+            raise TypeError(f"Composite takes {self.nin} operands, got {len(operands)}")
+        given = [as_variable(v) for v in operands]
+        made = clone(self.outputs, dict(zip(self.inputs, given, strict=True)))
+        return made[0] if self.nout == 1 else made
+
+    def make_node(self, *operands: Any) -> Any:
+        """The node of the first output."""
+        made = self(*operands)
+        return (made if self.nout == 1 else made[0]).owner
 
 
 def _operation(name: str) -> Any:

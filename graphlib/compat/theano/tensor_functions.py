@@ -7,29 +7,34 @@ from typing import Any
 
 import numpy as np
 
+from ... import scan
 from ...errors import GraphError, InputError, RankError, ShapeError
 from ...graph import Constant, Variable
 from ...graph.types import DTYPES, FLOATS, HALF, INTEGERS, normalize_axis
 from ...ops import elementwise as ew
-from ...ops.along_axis import argsort, cumsum, flatnonzero, nonzero, sort
+from ...ops.along_axis import argsort as _argsort
+from ...ops.along_axis import cumsum, flatnonzero, nonzero
+from ...ops.along_axis import sort as _sort
 from ...ops.create import arange, ones_like, zeros, zeros_like
 from ...ops.index import index, take
 from ...ops.join import concatenate, stack
 from ...ops.linalg import dot
 from ...ops.matrices import trace  # noqa: F401
+from ...ops.observing import Assert
 from ...ops.op import as_variable
 from ...ops.operators import tensor_round
 from ...ops.reduce import max, min, norm
 from ...ops.reduce import sum as sum_of
 from ...ops.reduce import var as _variance
-from ...ops.shape import expand_dims, shape_i, shape_of
+from ...ops.shape import expand_dims, shape_i, shape_of, swapaxes
 from ...ops.write import inc_subtensor, set_subtensor
-from .tensor import pow
+from .tensor import get_scalar_constant_value, pow
 
 int_dtypes = tuple(d for d in INTEGERS if d.startswith("int"))
 uint_dtypes = tuple(d for d in INTEGERS if d.startswith("uint"))
 integer_dtypes = int_dtypes + uint_dtypes
 float_dtypes = continuous_dtypes = (HALF, *FLOATS)
+complex_dtypes = ("complex64", "complex128")
 discrete_dtypes = ("bool", *integer_dtypes)
 all_dtypes = DTYPES
 power = pow
@@ -130,7 +135,9 @@ def bincount(x: Any, weights: Any = None, minlength: Any = None, assert_nonneg: 
     x = as_variable(x)
     if x.ndim != 1:
         raise RankError(f"T.bincount takes a vector, not {x.describe()}")
-    length = max(x) + 1
+    if assert_nonneg:
+        x = Assert("T.bincount: a number is negative")(x, ew.ge(min(x), 0))
+    length = max(x).astype("int64") + 1
     if minlength is not None:
         length = ew.maximum(length, minlength)
     # a number below 0 makes the length negative, which is an error
@@ -161,25 +168,61 @@ def fill_diagonal_offset(a: Any, val: Any, offset: Any) -> Variable:
 
 class Unique:
     """``Unique()(x)``: the different elements of ``x``, flattened, in rising order; a list with, where asked
-    for, the place where each is first, of each element of ``x`` the place among them, and how often it is."""
+    for, the place where each is first, of each element of ``x`` the place among them, and how often it is.
+
+    axis: the different parts along it instead, in the order of their elements.
+    """
 
     def __init__(
-        self, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False
+        self,
+        return_index: bool = False,
+        return_inverse: bool = False,
+        return_counts: bool = False,
+        axis: int | None = None,
     ) -> None:
         self._asked = (return_index, return_inverse, return_counts)
+        self._axis = axis
 
-    def __call__(self, x: Any) -> Any:
-        x = as_variable(x).flatten()
+    def __call__(self, x: Any, return_list: bool = False) -> Any:
+        x = as_variable(x)
+        if self._axis is not None:
+            axis = self._axis
+            if not -x.ndim <= axis < x.ndim:
+                raise ValueError(f"Unique: {x.describe()} has no axis {axis}")
+            rows = swapaxes(x, axis, 0)
+            # by the last element first: sorts that keep equals in order
+            flat = rows.reshape((shape_i(rows, 0), -1))
+            orders, _ = scan(
+                lambda column, order: order[argsort(column[order])],
+                sequences=flat.T[::-1],
+                outputs_info=arange(shape_i(flat, 0)),
+            )
+            order = orders[-1]
+            rising = flat[order]
+            changes = ew.neq(rising[1:], rising[:-1]).any(axis=1)
+            found = self._places(order, changes)
+            values = swapaxes(rows[order[found[0]]], axis, 0)
+            return self._given(values, order[found[0]], found, return_list)
+        x = x.flatten()
         order = argsort(x)
         rising = x[order]
-        first = concatenate([ones_like(rising[:1], "bool"), ew.neq(rising[1:], rising[:-1])])
+        found = self._places(order, ew.neq(rising[1:], rising[:-1]))
+        return self._given(rising[found[0]], order[found[0]], found, return_list)
+
+    def _places(self, order: Variable, changes: Variable) -> tuple[Variable, ...]:
+        """Where in rising order something else begins, of each element the number of its like, and how many
+        there are of each."""
+        n = shape_i(order, 0)
+        first = concatenate([ones_like(order[:1], "bool"), changes])
         starts = flatnonzero(first)
-        n = shape_i(x, 0)
         ends = concatenate([starts[1:], ew.minimum(n, 1) * n + zeros_like(starts[:1])])
         place = set_subtensor(zeros((n,), "int64")[order], cumsum(first) - 1)
-        found = (order[starts], place, ends - starts)
-        more = [v for v, asked in zip(found, self._asked, strict=True) if asked]
-        return [rising[starts], *more] if more else rising[starts]
+        return starts, place, ends - starts
+
+    def _given(self, values: Variable, first: Variable, found: tuple, return_list: bool) -> Any:
+        parts = (first, *found[1:])
+        more = [v for v, asked in zip(parts, self._asked, strict=True) if asked]
+        return [values, *more] if more or return_list else values
 
 
 def iround(a: Any, mode: str | None = None) -> Variable:
@@ -237,9 +280,13 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Variabl
     return picked.dimshuffle(*range(1, picked.ndim), 0)
 
 
-def unravel_index(indices: Any, dims: Any, order: str = "C") -> tuple[Variable, ...]:
-    """The coordinates, one variable each, of elements with these numbers in a tensor of shape ``dims``."""
-    rest, lengths = as_variable(indices), _lengths(dims)
+def unravel_index(indices: Any, dims: Any, order: str = "C", ndim: int | None = None) -> tuple[Variable, ...]:
+    """The coordinates, one variable each, of elements with these numbers in a tensor of shape ``dims``, of
+    which ``ndim`` says how many lengths there are where that is not known."""
+    _check_order(order, "T.unravel_index")
+    rest, lengths = as_variable(indices), _lengths(dims, ndim)
+    if rest.type.is_float:
+        raise TypeError(f"T.unravel_index takes integers, not {rest.describe()}")
     found: list[Variable] = []
     for n in reversed(lengths) if order == "C" else lengths:
         found.append(ew.mod(rest, n))
@@ -249,13 +296,17 @@ def unravel_index(indices: Any, dims: Any, order: str = "C") -> tuple[Variable, 
 
 def ravel_multi_index(multi_index: Any, dims: Any, mode: str = "raise", order: str = "C") -> Variable:
     """The number of the element with these coordinates; ``mode``: 'raise', 'wrap' or 'clip'."""
-    parts, lengths = list(multi_index), _lengths(dims)
+    _check_order(order, "T.ravel_multi_index")
+    parts = list(multi_index)
+    lengths = _lengths(dims, len(parts))
     if mode not in ("raise", "wrap", "clip"):
         raise ValueError(f"T.ravel_multi_index has the modes raise, wrap and clip, not {mode!r}")
     total: Any = 0
     pairs = list(zip(parts, lengths, strict=True))
     for part, n in pairs if order == "C" else reversed(pairs):
         place = as_variable(part)
+        if place.type.is_float:
+            raise TypeError(f"T.ravel_multi_index takes integers, not {place.describe()}")
         if mode == "wrap":
             place = ew.mod(place, n)
         elif mode == "clip":
@@ -266,8 +317,17 @@ def ravel_multi_index(multi_index: Any, dims: Any, mode: str = "raise", order: s
     return total
 
 
-def _lengths(dims: Any) -> list:
-    return [dims[k] for k in range(get_vector_length(dims))]
+def _lengths(dims: Any, ndim: int | None) -> list:
+    if not isinstance(dims, (list, tuple)):
+        dims = as_variable(dims)
+    if isinstance(dims, Variable) and dims.type.is_float:
+        raise TypeError(f"lengths are integers, not {dims.describe()}")
+    return [dims[k] for k in range(get_vector_length(dims) if ndim is None else ndim)]
+
+
+def _check_order(order: str, what: str) -> None:
+    if order not in ("C", "F"):
+        raise ValueError(f"{what}: the order is 'C' or 'F', not {order!r}")
 
 
 def diff(x: Any, n: int = 1, axis: int = -1) -> Variable:
@@ -282,7 +342,7 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Variable:
 def searchsorted(x: Any, v: Any, side: str = "left", sorter: Any = None) -> Variable:
     """Where each of ``v`` has its place in the sorted vector ``x``, before its equals or ('right') behind."""
     x, v = as_variable(x), as_variable(v)
-    if x.ndim != 1:
+    if x.ndim != 1 or (sorter is not None and as_variable(sorter).ndim != 1):
         raise RankError(f"T.searchsorted looks into a vector, not {x.describe()}")
     if side not in ("left", "right"):
         raise ValueError(f"T.searchsorted has the sides left and right, not {side!r}")
@@ -326,6 +386,48 @@ def bartlett(m: Any) -> Variable:
     n = arange(m).astype("float64")
     half = (m.astype("float64") - 1) / 2
     return ew.switch(ew.le(m, 1), 1.0, 1 - abs(n - half) / ew.maximum(half, 0.5))
+
+
+def sort(x: Any, axis: Any = -1, kind: str = "quicksort", order: Any = None) -> Variable:
+    """``x`` sorted along an axis, or with None flattened; ``kind`` has no effect."""
+    return _sort(x, _sorting(axis, kind, order))
+
+
+def argsort(x: Any, axis: Any = -1, kind: str = "quicksort", order: Any = None) -> Variable:
+    """The places of the elements in rising order; those of equals rise."""
+    return _argsort(x, _sorting(axis, kind, order))
+
+
+def _sorting(axis: Any, kind: str, order: Any) -> int | None:
+    if order is not None:
+        raise ValueError("T.sort: there are no fields to be sorted by, order must be None")
+    if kind not in ("quicksort", "mergesort", "heapsort", "stable"):
+        raise ValueError(f"T.sort knows no kind {kind!r}")
+    if isinstance(axis, Variable):
+        axis = get_scalar_constant_value(axis)
+    return None if axis is None else int(axis)
+
+
+def as_vector(scalars: Sequence[Any], dtype: Any) -> Variable:
+    """A vector of scalars, in a dtype."""
+    return stack([as_variable(v).astype(dtype) for v in scalars]) if scalars else zeros((0,), dtype)
+
+
+def alloc_diag(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Variable:
+    """An array whose diagonals along two axes the last axis of ``x`` is, and 0 elsewhere."""
+    x = as_variable(x)
+    n = shape_i(x, x.ndim - 1)
+    size = n + abs(offset)
+    places = arange(n)
+    rows, columns = places + (-offset if offset < 0 else 0), places + (offset if offset > 0 else 0)
+    ahead = [shape_i(x, k) for k in range(x.ndim - 1)]
+    blank = zeros((*ahead, size, size), x.dtype)
+    grid = [arange(m).dimshuffle(*["x"] * k, 0, *["x"] * (len(ahead) - k)) for k, m in enumerate(ahead)]
+    filled = set_subtensor(index(blank, (*grid, rows, columns)), x)
+    first, second = (normalize_axis(a, x.ndim + 1, "alloc_diag") for a in (axis1, axis2))
+    order = [k for k in range(x.ndim + 1) if k not in (first, second)]
+    whole = [*order, first, second]
+    return filled.dimshuffle(*(whole.index(k) for k in range(x.ndim + 1)))
 
 
 def topk(x: Any, kth: Any, axis: int = -1, sorted: bool = True, idx_dtype: str = "int64") -> Variable:
@@ -384,6 +486,9 @@ def setdefault(x: Any, default: Any) -> Variable:
 def tensor_copy(x: Any) -> Variable:
     """A copy of ``x``, of its own memory where a function returns it."""
     return ew.identity(x)
+
+
+deep_copy_op = view_op = tensor_copy
 
 
 def transfer(var: Any, target: Any) -> Variable:

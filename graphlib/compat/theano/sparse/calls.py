@@ -75,13 +75,17 @@ function.__signature__ = inspect.signature(_function)  # type: ignore[attr-defin
 def grad(cost: Any, wrt: Any, *settings: Any, **named: Any) -> Any:
     """``graphlib.grad``; by a sparse variable it is a sparse one, with the gradient by each kept element.
 
-    A cost of integers or bools goes in steps: its gradients are zeros.
+    A cost of integers or bools goes in steps: its gradients are zeros, that by itself 1.
     """
     if isinstance(cost, Variable) and not cost.type.is_float and not cost.ndim:
         found = grad(cost.astype("floatX"), wrt, *settings, **named)
-        if isinstance(found, (list, tuple)):
-            return type(found)(g if g is None else zeros_like(g) for g in found)
-        return found if found is None else zeros_like(found)
+        given = named.get("known_grads")
+        if given:
+            return found
+        several = isinstance(found, (list, tuple))
+        pairs = zip(found, wrt, strict=True) if several else [(found, wrt)]
+        made = [g if g is None or v is cost else zeros_like(g) for g, v in pairs]
+        return type(found)(made) if several else made[0]
     several = isinstance(wrt, (list, tuple))
     every = list(wrt) if several else [wrt]
     if not any(isinstance(v, SparseVariable) for v in every):
