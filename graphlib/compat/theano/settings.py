@@ -98,7 +98,8 @@ class Flag:
         setattr(config, self.fullname, value)
 
 
-_config_var_list = [Flag(name) for name in sorted((*_SHARED, *_WITHOUT_EFFECT))]
+#: under the name that Theano's had
+_config_var_list = [Flag(name) for name in sorted((*_SHARED, *DEFAULTS))]
 
 
 class change_flags(ContextDecorator):

@@ -11,7 +11,8 @@ from typing import Any
 from ...graph import Apply, Variable
 from ...ops.create import arange
 from ...ops.scan import Scan
-from ...ops.shape import ShapeI, constant_int
+from ...ops.shape import ShapeI
+from ...ops.shape_rules import constant_int
 from ..writer import Writer, writes
 from .recurrent import recurrent
 

@@ -22,7 +22,8 @@ from ...ops.join import concatenate
 from ...ops.lengths import Lengths
 from ...ops.linalg import MatrixProduct
 from ...ops.scan import Scan
-from ...ops.shape import DimShuffle, Reshape, constant_int, dimshuffle
+from ...ops.shape import DimShuffle, Reshape, dimshuffle
+from ...ops.shape_rules import constant_int
 from ..writer import Writer
 
 _ACTIVATIONS = {"tanh": "Tanh", "sigmoid": "Sigmoid", "rectify": "Relu", "softplus": "Softplus"}

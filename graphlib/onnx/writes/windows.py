@@ -17,7 +17,8 @@ from ...ops.patches import Patches, PatchesAdded
 from ...ops.pool import Pool, PoolPick, PoolScatter, PoolSpread
 from ...ops.reduce import max as max_
 from ...ops.reduce import sum as sum_
-from ...ops.shape import as_length, broadcast_to, constant_int, dimshuffle, shape_i
+from ...ops.shape import as_length, broadcast_to, dimshuffle, shape_i
+from ...ops.shape_rules import constant_int
 from ...ops.windows import Axis, Places
 from ..writer import Writer, refused, writes
 
