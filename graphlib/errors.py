@@ -49,6 +49,10 @@ class UnusedInputError(InputError):
     """A function has an input that nothing needs."""
 
 
+class GivensError(InputError, RuntimeError):
+    """A replacement of what is an input of the same function."""
+
+
 class DomainError(GraphError, ValueError):
     """A value for which an operation has no result: an integer to the power of a negative one."""
 

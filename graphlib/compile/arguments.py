@@ -100,7 +100,7 @@ def normalize_inputs(inputs: Iterable[Any] | None, where: str) -> list[In]:
                 f"To replace it in this function pass givens={{{item.variable}: ...}}."
             )
         if any(other.variable is item.variable for other in result):
-            raise InputError(f"{where}: {item.variable.describe()} is among the inputs twice")
+            raise UnusedInputError(f"{where}: {item.variable.describe()} is among the inputs twice")
         result.append(item)
     return result
 
@@ -177,12 +177,6 @@ def check_leaves(
     for v in variables:
         if v.owner is None or v in given:
             needed.setdefault(v)
-    for v in needed:
-        if v not in given and not isinstance(v, (Shared, Constant)):
-            raise MissingInputError(
-                f"{where}: the outputs depend on {v.describe()}, which is no input; add it to inputs or "
-                f"give it a value by givens"
-            )
     unused = [item for item in inputs if item.variable not in needed and item.variable not in mentioned]
     if unused and on_unused != "ignore":
         message = (
@@ -193,6 +187,12 @@ def check_leaves(
         if on_unused == "raise":
             raise UnusedInputError(message)
         warn_user(message)
+    for v in needed:
+        if v not in given and not isinstance(v, (Shared, Constant)):
+            raise MissingInputError(
+                f"{where}: the outputs depend on {v.describe()}, which is no input; add it to inputs or "
+                f"give it a value by givens"
+            )
     return [v for v in needed if isinstance(v, Shared)]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..configuration import _MODE_NAMES, config
-from ..errors import InputError
+from ..errors import GivensError, InputError
 from ..graph import Shared, Variable, graph_inputs
 from ..graph.substitution import clone, literal, written_from
 from ..graph.turns import together
@@ -70,12 +70,22 @@ def function(
     outs, form = normalize_outputs(outputs, where)
     pairs = normalize_updates(updates, where)
     replace = normalize_givens(givens, where, rebuild_strict)
+    for item in items:
+        if item.variable in replace:
+            raise GivensError(f"{where}: givens replaces {item.variable.describe()}, which is an input, too")
+    if not isinstance(no_default_updates, (bool, list, tuple, set)):
+        raise InputError(
+            f"{where}: no_default_updates is a truth value or a list of shared variables, not "
+            f"{no_default_updates!r}"
+        )
     # the next defaults of inputs are outputs behind the user's
     outs += [Out(item.update) for item in items if item.update is not None]
     variables = [*(o.variable for o in outs), *pairs.values()]
     mentioned = written_from(variables).difference(replace)
     if any(item.variable.owner is not None for item in items):
         variables = literal(variables)
+        # what is needed only to compute an input is not needed
+        mentioned = set(graph_inputs(variables, stop_at=[item.variable for item in items]))
     variables = clone(variables, replace)
     outs = [Out(v, o.borrow) for v, o in zip(variables, outs, strict=False)]
     pairs = dict(zip(pairs, variables[len(outs) :], strict=True))

@@ -46,6 +46,10 @@ class Shared(Variable):
     def default_update(self, update: Variable | None) -> None:
         self._default_update = update
 
+    @default_update.deleter
+    def default_update(self) -> None:
+        self._default_update = None
+
     def present_shape(self) -> tuple[int, ...]:
         """The shape of the present value."""
         return _HOST.__get__(self).shape
@@ -146,6 +150,10 @@ class Resident(Shared):
     @default_update.setter
     def default_update(self, update: Variable | None) -> None:
         self._default_update = update
+
+    @default_update.deleter
+    def default_update(self) -> None:
+        self._default_update = None
 
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> np.ndarray:
         """The value, with ``borrow=True`` too a copy: the device goes on changing its own."""

@@ -234,6 +234,8 @@ class TensorType:
         target = _NUMPY[self.dtype]
         if type(value) is np.ndarray and value.dtype == target:
             array = value
+        elif strict and isinstance(value, np.generic) and value.dtype == target:
+            array = np.asarray(value)
         elif strict:
             got = f"{value.dtype} array" if isinstance(value, np.ndarray) else type(value).__name__
             raise DTypeError(f"takes exactly a numpy array of {self.dtype} (strict=True), not a {got}")

@@ -16,6 +16,7 @@ from ...ops.index import index
 from ...profile import Profile
 from ...tensor import verify_grad
 from . import tensor_functions as functions
+from .own_rewrites import FunctionGraph
 from .tags import tag
 from .tensor import pow
 
@@ -57,31 +58,11 @@ def _update(variable: Variable) -> tuple[Shared, Variable]:
     return state, state.default_update
 
 
-class FunctionGraph:
-    """The graph of a compiled function, as it is after rewriting."""
-
-    def __init__(self, function: Function) -> None:
-        self.inputs = function.inputs
-        self.outputs = function.optimized
-
-    @property
-    def apply_nodes(self) -> set[Apply]:
-        return set(self.toposort())
-
-    @property
-    def variables(self) -> set[Variable]:
-        return {v for node in self.apply_nodes for v in (*node.inputs, *node.outputs)}
-
-    def toposort(self) -> list[Apply]:
-        """The nodes, each after those it needs."""
-        return toposort(self.outputs)
-
-
 class Maker:
     """``f.maker``: of it, ``fgraph`` and ``mode``."""
 
     def __init__(self, function: Function) -> None:
-        self.fgraph = FunctionGraph(function)
+        self.fgraph = FunctionGraph(function.inputs, function.optimized, clone=False)
         self.mode = function.mode
 
 

@@ -6,6 +6,7 @@ from ...graph import Constant, Shared, Variable
 from . import graphs, walks
 from .graphs import *  # noqa: F403
 from .own_ops import Apply, Op, Type, as_op
+from .own_types import *  # noqa: F403
 from .walks import *  # noqa: F403
 
 __all__ = [

@@ -151,6 +151,15 @@ class _Overridden(OwnGradient):
     def parameters(self) -> tuple:
         return id(self.graph), *self.settings
 
+    def connection_pattern(self, node: Any) -> list[list[bool]]:
+        given = next((o for o in self.graph._overrides[:2] if isinstance(o, (list, tuple))), None)
+        rest = (
+            [True] * (len(node.inputs) - 1)
+            if given is None
+            else [not isinstance(o, Disconnected) for o in given]
+        )
+        return [[False], *([connected] for connected in rest)]
+
     def gradient(self, node: Any, grads: list) -> list:
         found = self.graph.gradients(self.settings[0], list(node.inputs[1:]), node.inputs[0], grads[0])
         return [None, *(None if isinstance(g, Disconnected) else g for g in found)]

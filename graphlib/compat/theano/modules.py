@@ -35,6 +35,7 @@ _MODES = (
     _OWN + "modes",
     _OWN + "compiling",
     _OWN + "own_ops",
+    _OWN + "own_rewrites",
     "graphlib.compile.function",
     _OWN + "sharedvalue",
 )
@@ -63,11 +64,13 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.configparser": (_OWN + "settings",),
     "theano.gof": (_OWN + "gof", _OWN + "own_rewrites"),
     "theano.gof.null_type": (_OWN + "gradients",),
-    "theano.gof.fg": (_OWN + "gof",),
+    "theano.gof.fg": (_OWN + "gof", _OWN + "own_rewrites"),
     "theano.gof.graph": (_OWN + "gof", _OWN + "equality"),
     "theano.gof.utils": (_OWN + "gof",),
     "theano.gof.op": (_OWN + "gof",),
     "theano.gof.opt": (_OWN + "own_rewrites",),
+    "theano.gof.optdb": (_OWN + "own_rewrites",),
+    "theano.gof.toolbox": (_OWN + "own_rewrites",),
     "theano.gradient": (
         _OWN + "gradients",
         "graphlib.gradient",

@@ -19,6 +19,7 @@ from ...ops.shape import shape_i
 from ...ops.shape_rules import same_shape
 from ...scalar.lowered import Operand, Pull
 from .gradients import Disconnected
+from .own_types import Type, is_own
 
 __all__ = ["Apply", "Op", "Type", "ViewOp", "as_op", "deep_copy_op", "view_op"]
 
@@ -32,6 +33,10 @@ class _Nodes(type):
 
     def __call__(cls, op: Any, inputs: Sequence[Any], outputs: Sequence[Variable]) -> graph.Apply:
         given = [as_variable(v) for v in inputs]
+        if any(map(is_own, (*given, *outputs))):
+            node = graph.Apply(op, given, [v.type for v in outputs])
+            node.outputs = tuple(map(_adopted, node.outputs, outputs))
+            return node
         # of a length nothing is known but whether it broadcasts
         types = [TensorType(v.dtype, v.broadcastable) for v in outputs]
         node = op.node_of(given, types) if isinstance(op, HostOp) else graph.Apply(op, given, types)
@@ -51,20 +56,6 @@ def _adopted(made: Variable, wanted: Variable) -> Variable:
 
 class Apply(metaclass=_Nodes):
     """A node of a graph."""
-
-
-class _Types(type):
-    def __instancecheck__(cls, candidate: Any) -> bool:
-        return isinstance(candidate, TensorType)
-
-
-class Type(metaclass=_Types):
-    """``isinstance(x.type, theano.Type)``: types are of tensors; a program makes none of its own."""
-
-    def __init__(self, *settings: Any, **more: Any) -> None:
-        raise NotImplementedError(
-            "types of a program's own: a variable is a tensor, keep other objects in Python"
-        )
 
 
 class Op(HostOp):

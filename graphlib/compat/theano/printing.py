@@ -19,4 +19,14 @@ def debugprint(
     return printing.debugprint(shown if len(shown) > 1 else shown[0], depth, print_type, file)
 
 
+def pprint(variable: Any, **more: Any) -> str:
+    """``pp``: an expression as text."""
+    return printing.pp(variable)
+
+
+def min_informative_str(obj: Any, **more: Any) -> str:
+    """An expression as a tree of lines."""
+    return str(debugprint(obj, file="str"))
+
+
 __all__ = ["Print", "debugprint"]

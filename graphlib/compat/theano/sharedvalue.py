@@ -9,7 +9,29 @@ import numpy as np
 from ...graph import Shared
 from ...graph import shared as _of_graphlib
 
-SharedVariable = TensorSharedVariable = ScalarSharedVariable = Shared
+
+class _Shared(type):
+    def __instancecheck__(cls, candidate: Any) -> bool:
+        return isinstance(candidate, Shared)
+
+
+class SharedVariable(metaclass=_Shared):
+    """``isinstance(x, SharedVariable)``, and ``SharedVariable(name, type, value, strict)`` makes one."""
+
+    def __new__(  # type: ignore[misc]
+        cls,
+        name: str | None,
+        type: Any,
+        value: Any,
+        strict: bool,
+        allow_downcast: bool | None = None,
+        **more: Any,
+    ) -> Shared:
+        array = type.convert(value, allow_downcast=allow_downcast, strict=strict)
+        return _of_graphlib(array, name, shape=type.shape)
+
+
+TensorSharedVariable = ScalarSharedVariable = SharedVariable
 
 
 def shared(

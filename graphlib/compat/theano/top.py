@@ -12,7 +12,7 @@ from .gof import Apply, Op, Type, as_op
 from .gradients import grad
 from .graphs import OpFromGraph
 from .modes import Mode
-from .printing import debugprint
+from .printing import debugprint, pprint
 from .scan_module import clone, map, scan
 from .settings import change_flags, config
 from .sharedvalue import SharedVariable, shared
@@ -50,6 +50,7 @@ __all__ = [
     "function_dump",
     "grad",
     "map",
+    "pprint",
     "scan",
     "shared",
 ]

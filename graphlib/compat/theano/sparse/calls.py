@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from .... import grad as _grad
+from ....compile.function import In
 from ....compile.function import function as _function
 from ....graph import Shared, Variable
 from ....graph import shared as _shared
 from ....ops.create import zeros_like
 from ....ops.op import as_variable
 from ....ops.shape import Shape
+from ..own_types import PythonFunction, any_own
 from .variable import SparseType, SparseVariable, assembled, is_sparse, parts_of
 
 
@@ -48,16 +50,39 @@ def _flat(variables: list[Any]) -> list[Any]:
     return [p for v in variables for p in (v.parts if isinstance(v, SparseVariable) else [v])]
 
 
+def _input(item: Any) -> Any:
+    """An input in one of the older forms: ``(variable, value)``, ``((variable, update), value)``, each with a
+    name before the variable or not."""
+    if not isinstance(item, (list, tuple)):
+        return item
+    head, value = (
+        (item[0], item[1]) if len(item) == 2 and isinstance(item[0], (list, tuple)) else (item, None)
+    )
+    name, rest = (head[0], head[1:]) if isinstance(head[0], str) else (None, head)
+    if (
+        isinstance(head, (list, tuple))
+        and head is item
+        and len(rest) == 2
+        and not isinstance(rest[1], Variable)
+    ):
+        rest, value = rest[:1], rest[1]
+    return In(rest[0], name, value, rest[1] if len(rest) > 1 else None)
+
+
 def function(inputs: Any = None, outputs: Any = None, *settings: Any, **named: Any) -> Any:
     """``graphlib.function``, with sparse variables among inputs and outputs.
 
     Errors: TypeError for keywords of sparse inputs, and for sparse updates.
     """
+    if isinstance(inputs, (list, tuple)):
+        inputs = [_input(item) for item in inputs]
     given = list(inputs or [])
     if isinstance(outputs, Shape):
         # lengths, each a number here, are one vector in Theano
         outputs = as_variable(outputs)
     wanted = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+    if any_own([getattr(v, "variable", v) for v in (*given, *wanted)]):
+        return PythonFunction(given, outputs, named.get("updates"), named.get("name"))
     if not any(isinstance(v, SparseVariable) for v in (*given, *wanted)):
         return _function(inputs, outputs, *settings, **named)
     # of a sparse matrix hardly ever all parts are needed
