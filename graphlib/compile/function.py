@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..configuration import _MODE_NAMES, config
-from ..errors import GivensError, InputError
+from ..errors import InputError
 from ..graph import Shared, Variable, graph_inputs
 from ..graph.substitution import clone, literal, written_from
 from ..graph.turns import together
@@ -70,9 +70,6 @@ def function(
     outs, form = normalize_outputs(outputs, where)
     pairs = normalize_updates(updates, where)
     replace = normalize_givens(givens, where, rebuild_strict)
-    for item in items:
-        if item.variable in replace:
-            raise GivensError(f"{where}: givens replaces {item.variable.describe()}, which is an input, too")
     if not isinstance(no_default_updates, (bool, list, tuple, set)):
         raise InputError(
             f"{where}: no_default_updates is a truth value or a list of shared variables, not "

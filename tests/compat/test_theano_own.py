@@ -179,7 +179,6 @@ def test_operations_by_the_names_of_their_classes(theano, T):
 
 
 def test_names_that_there_are_not_say_what_to_use(theano, T):
-    from theano.gof import FunctionGraph
     from theano.tensor.blas import Gemm, gemm_no_inplace
     from theano.tensor.opt import ShapeFeature
 
@@ -190,7 +189,6 @@ def test_names_that_there_are_not_say_what_to_use(theano, T):
         (lambda: gemm_no_inplace(1), "write T.dot"),
         (Gemm, "write T.dot"),
         (Mine, "rewrites itself"),
-        (lambda: FunctionGraph([], []), "fgraph"),
         (lambda: theano.typed_list.append(1), "a Python list"),
     ):
         with pytest.raises(NotImplementedError, match=words):
@@ -198,3 +196,100 @@ def test_names_that_there_are_not_say_what_to_use(theano, T):
     assert not isinstance(T.dot(T.dmatrix(), T.dmatrix()).owner.op, Gemm)
     assert not hasattr(gemm_no_inplace, "scalar_op") and not hasattr(T, "nonsense")
     assert theano.theano is theano and T.nnet.conv.patternbroadcast is T.patternbroadcast
+
+
+def test_rewrites_of_a_graph_of_a_programs_own(theano, T):
+    """The example of Theano's documentation: x y / y is x, also where the divisor was written twice."""
+    from theano import gof
+    from theano.gof.opt import MergeOptimizer, OpRemove, OpSub, PatternSub
+
+    x, y, z = T.scalars("x", "y", "z")
+
+    @gof.local_optimizer([T.true_div])
+    def simplify(node):
+        left, right = node.inputs
+        if left.owner and left.owner.op == T.mul and right in left.owner.inputs:
+            return [v for v in left.owner.inputs if v is not right][:1]
+        return False
+
+    def rewritten(result, *rewrites):
+        graph = gof.FunctionGraph([x, y, z], [result])
+        for rewrite in rewrites:
+            (gof.TopoOptimizer(rewrite) if isinstance(rewrite, gof.LocalOptimizer) else rewrite).optimize(
+                graph
+            )
+        return str(graph)
+
+    plain, twice = z + y * x / y, (y + z) * x / (y + z)
+    assert rewritten(plain, simplify) == "[z + x]" and rewritten(plain) == "[z + y * x / y]"
+    assert (
+        rewritten(twice, simplify) == rewritten(twice)
+        and rewritten(twice, MergeOptimizer(), simplify) == "[x]"
+    )
+    pattern = PatternSub((T.true_div, (T.mul, "a", "b"), "a"), "b")
+    assert (
+        rewritten(plain, pattern) == "[z + x]"
+        and rewritten(plain, OpSub(T.add, T.mul)) == "[z * (y * x / y)]"
+    )
+    assert rewritten(T.exp(T.exp(x)), OpRemove(T.exp)) == "[x]"
+    assert theano.function([x, y, z], plain)(2, 3, 4) == 6.0
+    graph = gof.FunctionGraph([x, y], [x * y])
+    assert x.clients == [(graph.outputs[0].owner, 0)] and graph.outputs[0].clients == [("output", 0)]
+    with pytest.raises(TypeError, match="cannot stand in place"):
+        graph.replace(x, T.matrix())
+
+
+def test_types_of_a_programs_own(theano, T):
+    """Functions of them run node by node; tensors may be among their variables."""
+
+    class Words(theano.gof.Type):
+        def filter(self, data, strict=False, allow_downcast=None):
+            if not isinstance(data, str):
+                raise TypeError("words are text")
+            return data
+
+        def __eq__(self, other):
+            return type(self) is type(other)
+
+        def __hash__(self):
+            return hash(type(self))
+
+    class Repeated(theano.Op):
+        __props__ = ()
+
+        def make_node(self, words, times):
+            return theano.Apply(self, [words, T.as_tensor_variable(times)], [Words()(), T.lscalar()])
+
+        def perform(self, node, inputs, outputs):
+            outputs[0][0], outputs[1][0] = inputs[0] * int(inputs[1]), np.array(len(inputs[0]))
+
+    words, n = Words()("words"), T.lscalar("n")
+    text, length = Repeated()(words, n + 1)
+    f = theano.function([words, n], [text, length * 2])
+    assert (
+        f("ab", 2) == ["ababab", 4]
+        and isinstance(words.type, theano.Type)
+        and isinstance(n.type, theano.Type)
+    )
+    with pytest.raises(TypeError, match="words are text"):
+        f(3, 2)
+    assert theano.function([w := theano.gof.generic("any")], w)({1}) == {1}
+
+
+def test_inputs_in_their_older_forms(theano, T):
+    """Theano 1.0.5's documentation of theano.compile.io."""
+    a, b, c = T.scalars("a", "b", "s")
+    f = theano.function([a, b, ((c, c + a + b), 10.0)], [])
+    assert f["s"] == f.value[c] == 10.0 and f(1, 2) == [] and f["s"] == 13.0
+    for key in (a, "a"):
+        assert theano.function([("a", a), (b, 5.0)], a * b)(a=3.0) == 15.0, key
+    with pytest.raises(RuntimeError, match="givens replaces a"):
+        theano.function([a], b, givens={a: b})
+
+
+def test_elementwise_operations_are_shown_as_theano_did(theano, T):
+    x = T.matrix("x")
+    assert str(T.add) == "Elemwise{add,no_inplace}" and str(T.pow) == "Elemwise{pow,no_inplace}"
+    assert (x + x).owner.op == T.add != T.mul and T.add == (x + x).owner.op
+    assert {T.add: 1}[(x + x).owner.op] == 1 and T.where is T.switch and isinstance(T.add, T.Elemwise)
+    assert T.add(x, x, x).eval({x: [[1.0]]}) == 3.0

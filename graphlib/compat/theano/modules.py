@@ -18,6 +18,7 @@ from . import catalogue, refusals
 
 _OWN = "graphlib.compat.theano."
 _TENSOR = (
+    _OWN + "elementwise_names",
     _OWN + "tensor",
     _OWN + "tensor_functions",
     _OWN + "special_functions",

@@ -11,6 +11,7 @@ import numpy as np
 from .... import grad as _grad
 from ....compile.function import In
 from ....compile.function import function as _function
+from ....errors import GivensError
 from ....graph import Shared, Variable
 from ....graph import shared as _shared
 from ....ops.create import zeros_like
@@ -81,6 +82,10 @@ def function(inputs: Any = None, outputs: Any = None, *settings: Any, **named: A
         # lengths, each a number here, are one vector in Theano
         outputs = as_variable(outputs)
     wanted = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+    keys = dict(named.get("givens") or {})
+    for v in given:
+        if getattr(v, "variable", v) in keys:
+            raise GivensError(f"function: givens replaces {v}, which is an input, too")
     if any_own([getattr(v, "variable", v) for v in (*given, *wanted)]):
         return PythonFunction(given, outputs, named.get("updates"), named.get("name"))
     if not any(isinstance(v, SparseVariable) for v in (*given, *wanted)):
