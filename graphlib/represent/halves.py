@@ -1,10 +1,11 @@
 """float16: kept in memory, and computed in float32.
 
-A graph in which something is of float16 is built again with float32 in its place.  What comes from outside,
-inputs, shared variables and constants, is converted where it is read; results are where they are written, and
-what a program casts to float16 is rounded to its numbers there, but for whole numbers, which are computed
-with as they are: the mean of 100,000 numbers has a divisor that float16 does not hold.  So kernels convert, and
-know no other operation on float16; and nothing between two kernels or in a loop's states is rounded to it.
+A graph in which something is of float16 is built again with float32 in its place. What comes from outside,
+inputs, shared variables and constants, is converted where it is read; results are where they are written,
+and what a program casts to float16 is rounded to its numbers there, but for whole numbers, which are
+computed with as they are: the mean of 100,000 numbers has a divisor that float16 does not hold. So kernels
+convert, and know no other operation on float16; and nothing between two kernels or in a loop's states is
+rounded to it.
 """
 
 from __future__ import annotations
