@@ -92,6 +92,11 @@ class ScheduleError(GraphError, RuntimeError):
     before anything runs."""
 
 
+class ExportError(GraphError, ValueError):
+    """A function, or what is said of it, that cannot become a library, or a block of state that is none of its;
+    the message names the variable or operation and says what to do."""
+
+
 class DeviceError(GraphError, RuntimeError):
     """A device that was asked for does not work here; the message says what is missing and how to get it."""
 

@@ -31,7 +31,7 @@ from ..schedule.plan import (
 )
 from ..schedule.statements import Let, Watch
 from .c_kernels import Body, combine, nest
-from .c_loops import steps_function
+from .c_loops import growing, steps_function
 from .c_scalar import C_TYPES, SUFFIXES
 from .text import comment, indented, polynomial
 from .units import Unit
@@ -147,9 +147,10 @@ class Writer:
         yield self.prepare() + "\n"
         yield self.run()
 
-    def calls(self, unit: Unit, name: str, about: str = "") -> None:
-        """Note that a unit is called, by this name."""
+    def calls(self, unit: Unit, name: str, about: str = "") -> str:
+        """Note that a unit is called, by this name; how the call is written."""
         self.called.setdefault(unit, Uses(about, [])).names.append(name)
+        return name if unit.text else f"((__typeof__(&{unit.symbol})){name})"
 
     def kernels(self) -> list[Kernel]:
         return [a.kernel for step in self.plan.steps for a in step.actions if isinstance(a, Launch)]
@@ -164,7 +165,7 @@ class Writer:
         late = grown + sum(len(found.arrays) for found in (plan.first, *plan.after))
         lines = ["const gl_runtime *rt;", "char *arena;", "int64_t capacity, bad_index, wrong[GL_MAX_AXES];"]
         lines += [f"double seconds[{len(plan.steps) if plan.profiled else 1}];", "int64_t calls;"]
-        lines += [f"char *late[{max(late, 1)}];", "int64_t late_count;"]
+        lines += [f"gl_late_array late[{max(late, 1)}];", "int64_t late_count;"]
         lines += ["char *totals;", "int64_t totals_size;"] if self.has_totals else []
         lines += [f"int64_t shape{k}[{max(len(shape), 1)}];" for k, shape in enumerate(plan.shapes)]
         lines += [f"int64_t {name};" for name in self.lengths.values()]
@@ -310,7 +311,7 @@ class Writer:
 
     def launch(self, kernel: Kernel) -> list[str]:
         found = nest(kernel, lambda memory: f"s->{self.pointer(memory)}", lambda n: f"s->{self.length(n)}")
-        self.calls(found.unit, kernel.name, comment(kernel.comment))
+        name = self.calls(found.unit, kernel.name, comment(kernel.comment))
         arrays, lengths = ", ".join(found.arrays) or "0", ", ".join(found.lengths) or "0"
         given = f"(gl_loop){{(void *[]){{{arrays}}}, (int64_t[]){{{lengths}}}, &s->bad_index, 1}}"
         lines = []
@@ -318,10 +319,10 @@ class Writer:
             size = self.poly(kernel.totals)
             lines.append(f"if (!gl_grow(&s->totals, &s->totals_size, 8 * ({size}) + 8)) return -1;")
         if kernel.turns is None:
-            lines.append(f"{kernel.name}(&{given}, 0);")
+            lines.append(f"{name}(&{given}, 0);")
         else:
             turns, work = self.poly(kernel.turns), self.poly(kernel.work)
-            lines.append(f"gl_run_loop(s->rt, {kernel.name}, {given}, {turns}, {work});")
+            lines.append(f"gl_run_loop(s->rt, {name}, {given}, {turns}, {work});")
         for k, one in enumerate(kernel.partial):
             place, part = f"{self.address(one.array)}[0]", f"s->{kernel.name}_part{k}"
             lines.append(f"{place} = {part}[0];")
@@ -375,8 +376,8 @@ class Writer:
         function = f"{a.function}_{suffix}"
         # not how many units there are: a call of one that is there already has a name of its own too
         name = f"{self.plan.prefix}call_{sum(len(uses.names) for uses in self.called.values())}"
-        self.calls(Unit((f'#include "{a.header}"',), "", function), name)
-        return [f"if (((__typeof__(&{function})){name})({', '.join(arguments)})) return -1;"]
+        call = self.calls(Unit((f'#include "{a.header}"',), "", function), name)
+        return [f"if ({call}({', '.join(arguments)})) return -1;"]
 
     def host_call(self, a: Call) -> list[str]:
         """A call back into Python: the number of what is called, the arrays, all lengths of theirs."""
@@ -388,6 +389,10 @@ class Writer:
     def scan(self, a: Scan) -> list[str]:
         call = f"if ((code = {a.plan.prefix}steps(s))) return code;"
         return ["{", "    int64_t code;", f"    {call}", "}"]
+
+    def growing(self, scan: Scan) -> tuple[list[str], list[str]]:
+        """Statements that begin a loop's arrays of unknown length, and that make them longer."""
+        return growing(self, scan)
 
     # the functions that are called from outside
 

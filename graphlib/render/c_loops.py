@@ -28,6 +28,30 @@ class _Move(NamedTuple):
     argument: int | None = None
 
 
+def growing(outer: Writer, scan: Scan) -> tuple[list[str], list[str]]:
+    """Statements that begin the arrays that have a row for each step that is made, and that make them longer
+    before a step."""
+    if not scan.grown:
+        return [], []
+    begun = ["int64_t room = n < GL_FIRST_ROWS ? n : GL_FIRST_ROWS;"]
+    more = ["if (done == room) {", "    room = room < n - room ? 2*room : n;"]
+    for k, (array, row, depth) in enumerate(scan.grown):
+        name, c_type = outer.address(array), C_TYPES[array.dtype]
+        size = f"(room + {depth}) * bytes{k}"
+        begun += [
+            f"const int64_t bytes{k} = (int64_t)sizeof({c_type}) * ({outer.poly(row)});",
+            f"char **const late{k} = &s->late[s->late_count++];",
+            f"*late{k} = NULL;",
+            f"if (!gl_lengthen(late{k}, 0, {size})) return -1;",
+            f"{name} = ({c_type} *)*late{k};",
+        ]
+        more += [
+            f"    if (!gl_lengthen(late{k}, (done + {depth}) * bytes{k}, {size})) return -1;",
+            f"    {name} = ({c_type} *)*late{k};",
+        ]
+    return begun, [*more, "}"]
+
+
 def steps_function(outer: Writer, inner: Writer, scan: Scan) -> str:
     """``int64_t <prefix>steps(State *s)``: 0, or the code of what failed."""
     return _Steps(outer, inner, scan).function()
@@ -47,7 +71,8 @@ class _Steps:
         lines.append(f"gl_array arrays[{max(count, 1)}] = {{0}};")
         lines.append(f"void *args[{max(count, 1)}];")
         lines.append(f"for (int k = 0; k < {count}; k++) args[k] = &arrays[k];")
-        room = self.room()
+        begun, more = self.outer.growing(scan)
+        lines += begun
         moves = [*self.sequences(), *self.states()]
         self.invariants()
         moves += self.mapped()
@@ -66,7 +91,7 @@ class _Steps:
             "            return code;",
             "        }",
             f"        if (++done == n{' || stop' if scan.until is not None else ''}) break;",
-            *indented([*room, *self.moved(moves), *self.told(moves)], 2),
+            *indented([*more, *self.moved(moves), *self.told(moves)], 2),
             "    }",
             "}",
             *self.ends(),
@@ -78,29 +103,6 @@ class _Steps:
     def address(self, array: Array, offset: Poly) -> str:
         """The address of something in memory."""
         return self.outer.address(array) + (f" + ({self.outer.poly(offset)})" if offset != 0 else "")
-
-    def room(self) -> list[str]:
-        """Begins the arrays that have a row for each step that is made; what makes them longer."""
-        outer, lines = self.outer, self.lines
-        if not self.scan.grown:
-            return []
-        lines.append("int64_t room = n < GL_FIRST_ROWS ? n : GL_FIRST_ROWS;")
-        more = ["if (done == room) {", "    room = room < n - room ? 2*room : n;"]
-        for k, (array, row, depth) in enumerate(self.scan.grown):
-            name, c_type = outer.address(array), C_TYPES[array.dtype]
-            size = f"(room + {depth}) * bytes{k}"
-            lines += [
-                f"const int64_t bytes{k} = (int64_t)sizeof({c_type}) * ({outer.poly(row)});",
-                f"char **const late{k} = &s->late[s->late_count++];",
-                f"*late{k} = NULL;",
-                f"if (!gl_lengthen(late{k}, 0, {size})) return -1;",
-                f"{name} = ({c_type} *)*late{k};",
-            ]
-            more += [
-                f"    if (!gl_lengthen(late{k}, (done + {depth}) * bytes{k}, {size})) return -1;",
-                f"    {name} = ({c_type} *)*late{k};",
-            ]
-        return [*more, "}"]
 
     # where the step's inputs and outputs are
 
@@ -183,4 +185,4 @@ class _Steps:
         return lines
 
 
-__all__ = ["steps_function"]
+__all__ = ["growing", "steps_function"]

@@ -137,6 +137,8 @@ static inline void gl_add_rows(double *restrict totals, float *restrict sums, in
 }
 
 /* Arrays whose lengths are found in the middle of a call; they are released at the next one. */
+typedef char *gl_late_array;
+
 static inline void gl_release(char **late, int64_t *count) {
     while (*count) free(late[--*count]);
 }

@@ -1,0 +1,22 @@
+/* The compiler.  Loops are made for `-O3 -fopenmp-simd -ffp-contract=fast -fno-math-errno -fno-trapping-math` and the processor's
+   own flags, with which results are those of graphlib; they are the same numbers but for their last bits without any. */
+#if defined(__GNUC__)
+#pragma GCC diagnostic ignored "-Wunknown-pragmas"
+#if defined(__has_attribute) && !defined(__clang__)
+/* what gcc says of conversions of its own vector types */
+#pragma GCC diagnostic ignored "-Wpsabi"
+#endif
+#define GL_INLINE static inline __attribute__((always_inline, unused))
+#else
+#define GL_INLINE static inline
+#define __attribute__(list)
+#define __builtin_fabs fabs
+#define __builtin_fabsf fabsf
+#define __builtin_copysign copysign
+#define __builtin_copysignf copysignf
+#define __builtin_sqrt sqrt
+#define __builtin_rint rint
+#define __builtin_rintf rintf
+#define __builtin_trunc trunc
+#define __builtin_truncf truncf
+#endif

@@ -1,0 +1,79 @@
+"""Matrix products for libraries of C: those of ``run/c/products.c``, where the compiler has vectors, else plain
+loops."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from ..run.c.toolchain import HERE
+from .excerpt import definitions, renamed
+
+_REAL = {"sgemm": ("float", 0, "f32"), "dgemm": ("double", 1, "f64")}
+#: what a library has in place of the state of ``products.c``: one thread and no BLAS
+_ALONE = {
+    "static const gl_runtime *team;": "static const gl_runtime alone = {.parallel = gl_alone};\n"
+    "static const gl_runtime *const team = &alone;",
+    "static int threads;": "enum { threads = 1 };",
+    "static cblas_gemm blas;": "static const cblas_gemm blas = 0;",
+}
+#: the names that ``products.c`` defines, without those of macros: other ones in each precision
+_OWN = (
+    "real integer vector unaligned mask cblas_gemm tile product form outer_rows dot_rows dot_columns lanes_from"
+    " put outer fold dot transpose pack outer_form dot_form cut choose run_part least gemm outer_tiles dot_tiles"
+    " alone team threads blas MAX_TILE MAX_ROWS MAX_DOT_ROWS MAX_DOT_COLUMNS LARGE BLAS_PART MANY_ROWS FEW_SUMS"
+    " LONG_ROWS OUTER_DEPTH DOT_DEPTH FIRST_CACHE PART_WORK ROWS_UNIT COLUMNS_UNIT ROW_MAJOR PLAIN TRANSPOSED"
+    " OUTER PACKED SWAPPED DOT BLAS"
+).split()
+#: where kernels pay: where the processor has vector registers, and the user does not want a small program
+VECTORS = (
+    "defined(__GNUC__) && !defined(GRAPHLIB_SMALL) && (defined(__SSE2__) || defined(__ARM_NEON) || "
+    "defined(__wasm_simd128__) || defined(__VSX__) || defined(__riscv_v))"
+)
+
+
+@lru_cache(maxsize=2)
+def text(product: str) -> str:
+    """The definition of ``gl_sgemm`` or ``gl_dgemm``."""
+    _, is_double, suffix = _REAL[product]
+    kernels = (HERE / "products.c").read_text()
+    kernels = kernels[: kernels.index("/* Puts the product into the table.")]
+    comment, _, kernels = kernels.partition('#include "graphlib_runtime.h"\n')
+    for old, new in _ALONE.items():
+        if old not in kernels:
+            raise ValueError(f"products.c has no line {old!r}")
+        kernels = kernels.replace(old, new)
+    macros = {m for m in re.findall(r"#define (\w+)", kernels) if not m.startswith("LOG2_")}
+    exchange = {name: f"gl_gemm_{name}_{suffix}" for name in (*_OWN, *macros)}
+    exchange |= {"outer_": f"gl_gemm_outer_{suffix}_", "dot_": f"gl_gemm_dot_{suffix}_"}
+    kernels = renamed(kernels, exchange)
+    kernels = kernels.replace(f"gl_gemm_gemm_{suffix}(", f"gl_{product}(")
+    plain = next(
+        one.text
+        for one in definitions([(Path(__file__).parent / "c" / "products.h").read_text()])
+        if one.name == f"gl_{product}"
+    )
+    return "\n".join(
+        [
+            f"#if {VECTORS}",
+            comment.strip().replace(
+                "Matrix products in one precision: compiled once with GL_DOUBLE 0 and once with 1, and first of all, "
+                "with GL_FEW, with so few\n   kernels that the compiler soon finishes; they give the same numbers, "
+                "and take longer.",
+                "Matrix products by kernels for vector registers.",
+            ),
+            f"#define GL_DOUBLE {is_double}",
+            "#define GL_FEW 0",
+            kernels.strip(),
+            "#undef GL_DOUBLE",
+            "#undef GL_FEW",
+            "#else",
+            "/* Matrix products in plain loops: c = alpha * op(a) op(b) + beta * c, row-major. */",
+            plain,
+            "#endif",
+        ]
+    )
+
+
+__all__ = ["VECTORS", "text"]

@@ -1,0 +1,106 @@
+"""How much memory functions of the library take for themselves while they run, beside what a plan gives them.
+
+As portable C they take it from the arena, whose size must be known before: here is, for each of them, the most
+that it takes for lengths up to some, as the headers in ``run/c/include`` compute it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+#: of ``graphlib_convolution.h``
+_PATCHES, _PLACES, _SLACK, _FEW_FILTERS, _FEW_TERMS, _PARTS = 16384, 256, 16, 2, 128, 8
+#: what ``gl_take`` adds to a piece
+_AROUND = 128
+
+
+class _Convolution(NamedTuple):
+    n: int
+    c: int
+    d: int
+    h: int
+    w: int
+    f: int
+    kd: int
+    kh: int
+    kw: int
+    od: int
+    oh: int
+    ow: int
+    pd: int
+    ph: int
+    pw: int
+    sd: int
+    sh: int
+    sw: int
+    dd: int
+    dh: int
+    dw: int
+    flip: int
+    groups: int
+
+    @property
+    def pixels(self) -> int:
+        return self.kd * self.kh * self.kw
+
+    @property
+    def volume(self) -> int:
+        """What all places together see of a channel."""
+        deep = (self.od - 1) * self.sd + (self.kd - 1) * self.dd + 1
+        tall = (self.oh - 1) * self.sh + (self.kh - 1) * self.dh + 1
+        wide = (self.ow - 1) * self.sw + (self.kw - 1) * self.dw + self.sw
+        return deep * tall * wide
+
+
+def _buffers(s: _Convolution) -> int:
+    """Elements of the buffers of a tile: the part of the images, patches and packed values.
+
+    A tile has at most as many places as all the output, and its channels are so many that the patches fit
+    their memory, or one.
+    """
+    each_c, each_f = s.c // s.groups, s.f // s.groups
+    places = min(s.od * s.oh * s.ow, max(_PLACES + s.oh * s.ow, _PATCHES // max(1, s.pixels * each_c) + s.ow))
+    patches = max(_PATCHES, s.pixels * places)
+    channels = each_c
+    if not (each_f <= _FEW_FILTERS and each_c * s.pixels <= _FEW_TERMS) and s.pixels and places:
+        channels = min(each_c, max(1, _PATCHES // (s.pixels * min(places, s.ow))))
+    return channels * s.volume + _SLACK + min(patches, each_c * s.pixels * places) + _SLACK + each_f * places
+
+
+def _convolve(lengths: Sequence[int], item: int) -> int:
+    return item * _buffers(_Convolution(*lengths)) + _AROUND
+
+
+def _by_filters(lengths: Sequence[int], item: int) -> int:
+    s = _Convolution(*lengths)
+    parts = _PARTS * s.f * (s.c // s.groups) * s.pixels
+    return item * (parts + _buffers(s)) + 2 * _AROUND
+
+
+def _fourier(lengths: Sequence[int], item: int) -> int:
+    n = max(1, lengths[1])
+    return 6 * 16 * 2 ** (2 * n - 1).bit_length() + _AROUND
+
+
+#: by the name of the function, without its dtype: of the integers that it is given, and the bytes of an
+#: element, the bytes that it takes
+TAKEN: dict[str, Callable[[Sequence[int], int], int]] = {
+    "gl_sort": lambda lengths, item: 16 * (2 * lengths[1] + 1) + _AROUND,
+    "gl_argsort": lambda lengths, item: 16 * (2 * lengths[1] + 1) + _AROUND,
+    "gl_pool_max": lambda lengths, item: item * (lengths[3] + lengths[6] + 1) + _AROUND,
+    "gl_pool_pick": lambda lengths, item: item * (lengths[3] + lengths[6] + 1) + _AROUND,
+    "gl_pool_scatter": lambda lengths, item: item * (lengths[3] + lengths[6] + 1) + _AROUND,
+    "gl_convolve": _convolve,
+    "gl_convolve_by_images": _convolve,
+    "gl_convolve_by_filters": _by_filters,
+    "gl_fourier": _fourier,
+}
+
+
+def taken(function: str, lengths: Sequence[int], item: int) -> int:
+    """The bytes that a call takes at most; 0 of functions that take none."""
+    return TAKEN.get(function, lambda lengths, item: 0)(lengths, item)
+
+
+__all__ = ["TAKEN", "taken"]

@@ -1,0 +1,208 @@
+"""A plan as portable C: what ``c.py`` writes, for a library that has no run time beside it.
+
+All decisions and nearly all text are those of ``c.py``.  What differs: kernels are called directly, not through
+a table; memory is a part of an arena whose size is known, not asked for; and what is called from outside takes
+pointers and lengths, not NumPy's arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..schedule.arrays import Array
+from ..schedule.extents import Extents
+from ..schedule.plan import Call, Plan, Scan
+from .c import Uses, Writer
+from .c_scalar import C_TYPES
+from .units import Unit
+
+
+def with_prefix(plan: Plan, prefix: str) -> Plan:
+    """The plan with another prefix before its names, and those of its loops."""
+
+    def action(a: Any) -> Any:
+        return replace(a, plan=with_prefix(a.plan, prefix)) if isinstance(a, Scan) else a
+
+    steps = tuple(
+        replace(step, actions=tuple(map(action, step.actions))) if plan.inner() else step
+        for step in plan.steps
+    )
+    return replace(plan, prefix=prefix + plan.prefix, steps=steps)
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of the arena: ``size`` bytes, which the statements ``given`` hand over, in which {at} is its
+    address and {size} what it has."""
+
+    size: int
+    given: tuple[str, ...]
+
+
+class Units:
+    """The units of a library, each under one name, whichever functions call it."""
+
+    def __init__(self) -> None:
+        self.called: dict[Unit, Uses] = {}
+
+    def name(self, unit: Unit, wanted: str, about: str) -> str:
+        """The name of a unit, which is the wanted one if it has none yet."""
+        if not unit.text:
+            self.called.setdefault(unit, Uses(about, [unit.symbol]))
+            return unit.symbol
+        return self.called.setdefault(unit, Uses(about, [wanted])).names[0]
+
+    def text(self) -> list[str]:
+        """The definitions of those that are kernels, after what they need."""
+        kernels = {unit: uses for unit, uses in self.called.items() if unit.text}
+        declared = dict.fromkeys(
+            line for unit in kernels for line in unit.declarations if not line.startswith("#include")
+        )
+        return [
+            *declared,
+            *(
+                f"{uses.comment}\n{_kernel(unit, uses.names[0])}".lstrip()
+                for unit, uses in kernels.items()
+            ),
+        ]
+
+
+def _kernel(unit: Unit, name: str) -> str:
+    """The text of a kernel; it is called as all are, whether it is cut into chunks or not."""
+    head = "(void *context, int64_t chunk) {\n"
+    text = unit.text.replace(unit.symbol, name)
+    return text.replace(head, f"{head}    (void)context, (void)chunk;\n", 1)
+
+
+class PortableWriter(Writer):
+    """Writes the part of a library that is of one plan.
+
+    extents: how large the plan's lengths can be.  prefix: in front of the names of kernels.
+    """
+
+    def __init__(
+        self, plan: Plan, units: Units, extents: Extents, prefix: str, first_check: int = 0
+    ) -> None:
+        super().__init__(plan, units.called, first_check)
+        self.units, self.extents, self.kernel_prefix = units, extents, prefix
+        self.inside: dict[str, Extents] = {}
+        number = first_check + len(plan.checks)
+        for scan in self.scans():
+            inner = scan.plan
+            self.inside[inner.prefix] = extents.inside(scan)
+            self.nested[inner.prefix] = PortableWriter(
+                inner, units, self.inside[inner.prefix], prefix, number
+            )
+            number += len(inner.all_checks)
+
+    def calls(self, unit: Unit, name: str, about: str = "") -> str:
+        return self.units.name(unit, f"{self.kernel_prefix}{name}", about)
+
+    # memory
+
+    def regions(self, state: str = "s.") -> list[Region]:
+        """The parts of the arena that the plan and its loops need; ``state`` is how their struct is
+        written."""
+        found = [*self._arena(state), *self._totals(state)]
+        # in the order in which they are taken
+        sizes = [self._late_size(a) for a in self.plan.first.arrays]
+        for step, after in zip(self.plan.steps, self.plan.after, strict=True):
+            for action in step.actions:
+                if isinstance(action, Scan):
+                    sizes += self._grown_sizes(action)
+            sizes += [self._late_size(a) for a in after.arrays]
+        for k, size in enumerate(sizes):
+            place = f"{state}late[{k}]"
+            found.append(Region(size, (f"{place}.at = {{at}};", f"{place}.room = {{size}};")))
+        for prefix, inner in self.nested.items():
+            found += inner.regions(f"{state}{prefix}state.")
+        return found
+
+    def _arena(self, state: str) -> list[Region]:
+        size = 0
+        for slot in self.plan.slots:
+            size += _aligned(max(map(self.extents.upper, slot.sizes)))
+        if not size:
+            return []
+        return [Region(size, (f"{state}arena = {{at}};", f"{state}capacity = {{size}};"))]
+
+    def _totals(self, state: str) -> list[Region]:
+        if not self.has_totals:
+            return []
+        size = max(8 * self.extents.upper(kernel.totals) + 8 for kernel in self.kernels())
+        return [Region(size, (f"{state}totals = {{at}};", f"{state}totals_size = {{size}};"))]
+
+    def _late_size(self, array: Array) -> int:
+        elements = 1
+        for n in array.shape:
+            elements *= self.extents.upper(n)
+        return _aligned(elements * _BYTES[array.dtype])
+
+    def steps_of(self, scan: Scan) -> int:
+        """How many steps a loop makes at most."""
+        return max(0, int(self.extents.poly(scan.n, self.extents.locals(scan.lets)).high))
+
+    def _grown_sizes(self, scan: Scan) -> list[int]:
+        n = self.steps_of(scan) if scan.grown else 0
+        return [
+            _aligned((n + depth) * self.extents.upper(row) * _BYTES[array.dtype])
+            for array, row, depth in scan.grown
+        ]
+
+    def growing(self, scan: Scan) -> tuple[list[str], list[str]]:
+        begun = []
+        for array, row, depth in scan.grown:
+            name, c_type = self.address(array), C_TYPES[array.dtype]
+            size = f"sizeof({c_type}) * (size_t)((n + {depth}) * ({self.poly(row)}))"
+            begun += [
+                f"{name} = gl_late(s->late, &s->late_count, {size});",
+                f"if (!{name}) return -1;",
+            ]
+        return begun, []
+
+    def library_calls(self) -> Iterator[tuple[Call, Extents]]:
+        """The calls of functions of the library, with how large their lengths can be."""
+        for step in self.plan.steps:
+            for action in step.actions:
+                if isinstance(action, Call):
+                    yield action, self.extents
+        for inner in self.nested.values():
+            yield from inner.library_calls()
+
+    def unbounded(self) -> Iterator[tuple[Plan, Any]]:
+        """The lengths that depend on data and for which there is no bound."""
+        yield from ((self.plan, length) for length in self.extents.without)
+        for inner in self.nested.values():
+            yield from inner.unbounded()
+
+    def found_length(self, length: Any) -> list[str]:
+        lines = super().found_length(length)
+        if length in self.extents.limited:
+            name = f"s->{self.length(length.symbol)}"
+            lines.append(f"if ({name} > {self.extents.most}) return GL_TOO_LONG;")
+        return lines
+
+
+_BYTES = {
+    "bool": 1,
+    "uint8": 1,
+    "int8": 1,
+    "uint16": 2,
+    "int16": 2,
+    "uint32": 4,
+    "int32": 4,
+    "float32": 4,
+    "uint64": 8,
+    "int64": 8,
+    "float64": 8,
+}
+
+
+def _aligned(size: int) -> int:
+    """As ``gl_aligned`` of the run time."""
+    return (size + 63) // 64 * 64 + 64
+
+
+__all__ = ["PortableWriter", "Region", "Units", "with_prefix"]
