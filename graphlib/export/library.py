@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from ..run.c.toolchain import INCLUDES
 from ..schedule.plan import Plan
 from . import entries, products, values
 from .block import Layout
-from .excerpt import Definition, definitions, used
+from .excerpt import Definition, definitions, renamed, used
 from .scratch import taken
 from .signature import Signature, c_name, check_name, signature, sized_outputs
 
@@ -231,7 +231,10 @@ def _available() -> tuple[Definition, ...]:
         next(folder / name for folder in INCLUDES if (folder / name).exists()) for name in _HEADERS
     ]
     texts = [*((_PARTS / name).read_text() for name in ("portable.h", "block.h")), *(p.read_text() for p in paths)]
-    return tuple(definitions(texts, ["GL_STREAMS_IN_C", "GL_INLINE"]))
+    return tuple(
+        replace(one, text=renamed(one.text, {"malloc": "gl_take", "free": "gl_give"}))
+        for one in definitions(texts, ["GL_STREAMS_IN_C", "GL_INLINE"])
+    )
 
 
 def source(lib: Library) -> str:
@@ -253,7 +256,6 @@ def source(lib: Library) -> str:
     ]
     found = _ordered(found)
     text = "\n\n".join(f"{one.comment}\n{one.text}" if one.comment else one.text for one in found)
-    text = text.replace("malloc(", "gl_take(").replace("free(", "gl_give(")
     head = (_PARTS / "compiler.h").read_text().strip()
     parts = [
         entries.about(lib),

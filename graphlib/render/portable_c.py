@@ -100,6 +100,9 @@ class PortableWriter(Writer):
     def calls(self, unit: Unit, name: str, about: str = "") -> str:
         return self.units.name(unit, f"{self.kernel_prefix}{name}", about)
 
+    def function(self, what: str, name: str, lines: list[str]) -> str:
+        return super().function(what, name, ["(void)s, (void)args;", *lines])
+
     # memory
 
     def regions(self, state: str = "s.") -> list[Region]:

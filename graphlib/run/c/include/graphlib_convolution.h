@@ -402,7 +402,7 @@ static inline int gl_convolution_is_empty(void *out, int64_t elements, int64_t t
     }                                                                                                                            \
     static inline __attribute__((unused)) int gl_convolve_##s(                                                                   \
         const gl_runtime *rt, const T *x, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {                                    \
-        gl_convolution j = {rt, x, filters, out, 0, GL_CONVOLUTION_NAMES};                                                       \
+        gl_convolution j = {.rt = rt, .left = x, .right = filters, .out = out, .parts = 0, GL_CONVOLUTION_NAMES};                \
         const int64_t terms = c / groups * kd * kh * kw, places = n * f * od * oh * ow;                                          \
         if (gl_convolution_is_empty(out, places, terms, sizeof(T))) return 0;                                                    \
         gl_convolution_tiles(&j);                                                                                                \
@@ -412,7 +412,7 @@ static inline int gl_convolution_is_empty(void *out, int64_t elements, int64_t t
     }                                                                                                                            \
     static inline __attribute__((unused)) int gl_convolve_by_images_##s(                                                         \
         const gl_runtime *rt, const T *g, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {                                    \
-        gl_convolution j = {rt, g, filters, out, 0, GL_CONVOLUTION_NAMES};                                                       \
+        gl_convolution j = {.rt = rt, .left = g, .right = filters, .out = out, .parts = 0, GL_CONVOLUTION_NAMES};                \
         const int64_t terms = f / groups * kd * kh * kw * od * oh * ow;                                                          \
         if (gl_convolution_is_empty(out, n * c * d * h * w, terms, sizeof(T))) return 0;                                         \
         gl_convolution_tiles(&j);                                                                                                \
@@ -422,7 +422,7 @@ static inline int gl_convolution_is_empty(void *out, int64_t elements, int64_t t
     }                                                                                                                            \
     static inline __attribute__((unused)) int gl_convolve_by_filters_##s(                                                        \
         const gl_runtime *rt, const T *x, const T *g, T *out, GL_CONVOLUTION_LENGTHS) {                                          \
-        gl_convolution j = {rt, x, g, out, 0, GL_CONVOLUTION_NAMES};                                                             \
+        gl_convolution j = {.rt = rt, .left = x, .right = g, .out = out, .parts = 0, GL_CONVOLUTION_NAMES};                      \
         const int64_t size = f * (c / groups) * kd * kh * kw, terms = n * od * oh * ow;                                          \
         if (gl_convolution_is_empty(out, size, terms, sizeof(T))) return 0;                                                      \
         gl_convolution_tiles(&j);                                                                                                \
