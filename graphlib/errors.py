@@ -93,8 +93,8 @@ class ScheduleError(GraphError, RuntimeError):
 
 
 class ExportError(GraphError, ValueError):
-    """A function, or what is said of it, that cannot become a library, or a block of state that is none of its;
-    the message names the variable or operation and says what to do."""
+    """A function, or what is said of it, that cannot become a library, or a block of state that is none of
+    its; the message names the variable or operation and says what to do."""
 
 
 class DeviceError(GraphError, RuntimeError):

@@ -50,6 +50,8 @@ MAY_IMPORT = {
     "datasets": "public errors configuration",
     "nn": "public errors configuration graph tensor datasets",
     "onnx": f"{_OPS} rewrite lower compile tensor datasets public",
+    # a function as a library of C, as WebAssembly, as pages
+    "export": "public errors graph scalar lower schedule render run compile nn tensor",
     "compat": f"{_OPS} control gradient compile printing profile tensor public",
 }
 

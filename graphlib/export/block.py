@@ -36,7 +36,9 @@ class Layout:
     @property
     def number(self) -> int:
         """What tells layouts apart."""
-        text = ";".join(f"{name} {dtype} {','.join(map(str, shape))}" for name, dtype, shape in self.variables)
+        text = ";".join(
+            f"{name} {dtype} {','.join(map(str, shape))}" for name, dtype, shape in self.variables
+        )
         return zlib.crc32(text.encode())
 
     @property
@@ -72,9 +74,7 @@ class Layout:
             raise ExportError(f"{what} is of version {version} of the format; this graphlib reads {VERSION}")
         if number != self.number or size != self.payload:
             expected = ", ".join(f"{n} {d}{list(s)}" for n, d, s in self.variables)
-            raise ExportError(
-                f"{what} is of another library: this one's state is {expected or 'empty'}"
-            )
+            raise ExportError(f"{what} is of another library: this one's state is {expected or 'empty'}")
         if len(block) != self.size:
             how = "truncated" if len(block) < self.size else "too long"
             raise ExportError(f"{what} is {how}: it has {len(block)} bytes, not {self.size}")

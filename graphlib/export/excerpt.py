@@ -1,7 +1,7 @@
 """Of C headers the definitions that a text uses, so that a library which is made of it has nothing else.
 
-Headers are taken apart into definitions; macros that define functions are written out, as a preprocessor would
-write them, and what a definition mentions is taken along.
+Headers are taken apart into definitions; macros that define functions are written out, as a preprocessor
+would write them, and what a definition mentions is taken along.
 """
 
 from __future__ import annotations
@@ -212,9 +212,7 @@ def _tidy(text: str) -> str:
     """Without the blanks that stood before the ends of a macro's lines, and its indentation."""
     lines = [line.rstrip() for line in text.splitlines()]
     indent = len(lines[-1]) - len(lines[-1].lstrip())
-    return "\n".join(
-        line[indent:] if line[:indent].isspace() else line for line in lines
-    )
+    return "\n".join(line[indent:] if line[:indent].isspace() else line for line in lines)
 
 
 __all__ = ["Definition", "definitions", "names", "renamed", "used"]

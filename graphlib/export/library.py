@@ -130,9 +130,7 @@ def library(
         _all_bounded(function, writer)
         sized_outputs(found)
         made.append(_laid_out(Made(found, writer)))
-    unknown = [
-        k for k in bounds if not any(_is_input(k, function) for function in functions.values())
-    ]
+    unknown = [k for k in bounds if not any(_is_input(k, function) for function in functions.values())]
     if unknown:
         known = ", ".join(str(item.name) for function in functions.values() for item in function._items)
         raise ExportError(f"there is no input {unknown[0]} to bound; the inputs are: {known or 'none'}")
@@ -186,7 +184,8 @@ def _all_bounded(function: Function, writer: PortableWriter) -> None:
         arrays = [a for a in plan.arrays if any(length.symbol in m for n in a.shape for m in n.terms)]
         what = arrays[0].describe() if arrays else "a loop or an array"
         integers = [
-            item.name for item in function._items
+            item.name
+            for item in function._items
             if item.variable.ndim == 0 and not item.variable.type.is_float
         ]
         hint = (
@@ -195,8 +194,8 @@ def _all_bounded(function: Function, writer: PortableWriter) -> None:
             else "most_elements=100"
         )
         raise ExportError(
-            f"{function._program.title}: how long {what} is depends on data, and a library has all its memory "
-            f"beforehand: say how long it may be, {hint}"
+            f"{function._program.title}: how long {what} is depends on data, and a library has all its "
+            f"memory beforehand: say how long it may be, {hint}"
         )
 
 
@@ -204,9 +203,8 @@ def _laid_out(made: Made) -> Made:
     """Gives the parts of the arena their places."""
     made.regions = made.writer.regions()
     made.arena = sum(_rounded(r.size) for r in made.regions)
-    for call, extents in made.writer.library_calls():
+    for call, lengths in made.writer.library_calls():
         item = np.dtype(call.operands[0].dtype).itemsize
-        lengths = [extents.upper(n) for n in call.integers]
         made.scratch = max(made.scratch, _rounded(taken(call.function, lengths, item)))
     return made
 
@@ -227,10 +225,11 @@ def _check_constants(lib: Library) -> None:
 @lru_cache(maxsize=1)
 def _available() -> tuple[Definition, ...]:
     """What there is in the headers; where a library has something else, that."""
-    paths = [
-        next(folder / name for folder in INCLUDES if (folder / name).exists()) for name in _HEADERS
+    paths = [next(folder / name for folder in INCLUDES if (folder / name).exists()) for name in _HEADERS]
+    texts = [
+        *((_PARTS / name).read_text() for name in ("portable.h", "block.h")),
+        *(p.read_text() for p in paths),
     ]
-    texts = [*((_PARTS / name).read_text() for name in ("portable.h", "block.h")), *(p.read_text() for p in paths)]
     return tuple(
         replace(one, text=renamed(one.text, {"malloc": "gl_take", "free": "gl_give"}))
         for one in definitions(texts, ["GL_STREAMS_IN_C", "GL_INLINE"])

@@ -55,7 +55,7 @@ def c(
     Errors: ExportError for an operation that C alone cannot do (LAPACK, calls of Python), a length without a
     bound, a shared variable that changes its shape.
     """
-    lib = _library(function, name, bounds, most_elements, state, arena)
+    lib = library_of(function, name, bounds, most_elements, state, arena)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = folder / f"{lib.name}.h", folder / f"{lib.name}.c"
@@ -64,7 +64,7 @@ def c(
     return Exported(*paths, lib)
 
 
-def _library(
+def library_of(
     function: Function | Mapping[str, Function],
     name: str | None,
     bounds: Mapping[Any, Any] | None,
@@ -102,12 +102,12 @@ def save_state(exported: Exported | Library, path: str | Path) -> None:
 def load_state(exported: Exported | Library, path: str | Path) -> None:
     """Set the shared variables to the values of a block that the library or ``save_state`` has written.
 
-    Errors: ExportError for a file that is no such block, truncated, damaged, or of another library or version;
-    then no variable has changed.
+    Errors: ExportError for a file that is no such block, truncated, damaged, or of another library or
+    version; then no variable has changed.
     """
     lib = exported if isinstance(exported, Library) else exported.library
     for f, values in zip(lib.state, lib.layout.read(Path(path).read_bytes(), str(path)), strict=True):
         f.shared.set_value(values)
 
 
-__all__ = ["Exported", "c", "load_state", "save_state"]
+__all__ = ["Exported", "c", "library_of", "load_state", "save_state"]

@@ -1,5 +1,5 @@
-"""Matrix products for libraries of C: those of ``run/c/products.c``, where the compiler has vectors, else plain
-loops."""
+"""Matrix products for libraries of C: those of ``run/c/products.c``, where the compiler has vectors, else
+plain loops."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ _ALONE = {
 }
 #: the names that ``products.c`` defines, without those of macros: other ones in each precision
 _OWN = (
-    "real integer vector unaligned mask cblas_gemm tile product form outer_rows dot_rows dot_columns lanes_from"
-    " put outer fold dot transpose pack outer_form dot_form cut choose run_part least gemm outer_tiles dot_tiles"
-    " alone team threads blas MAX_TILE MAX_ROWS MAX_DOT_ROWS MAX_DOT_COLUMNS LARGE BLAS_PART MANY_ROWS FEW_SUMS"
-    " LONG_ROWS OUTER_DEPTH DOT_DEPTH FIRST_CACHE PART_WORK ROWS_UNIT COLUMNS_UNIT ROW_MAJOR PLAIN TRANSPOSED"
-    " OUTER PACKED SWAPPED DOT BLAS"
+    "real integer vector unaligned mask cblas_gemm tile product form outer_rows dot_rows"
+    " dot_columns lanes_from put outer fold dot transpose pack outer_form dot_form cut choose"
+    " run_part least gemm outer_tiles dot_tiles alone team threads blas MAX_TILE MAX_ROWS"
+    " MAX_DOT_ROWS MAX_DOT_COLUMNS LARGE BLAS_PART MANY_ROWS FEW_SUMS LONG_ROWS OUTER_DEPTH"
+    " DOT_DEPTH FIRST_CACHE PART_WORK ROWS_UNIT COLUMNS_UNIT ROW_MAJOR PLAIN TRANSPOSED OUTER"
+    " PACKED SWAPPED DOT BLAS"
 ).split()
 #: where kernels pay: where the processor has vector registers, and the user does not want a small program
 VECTORS = (
@@ -57,12 +58,9 @@ def text(product: str) -> str:
     return "\n".join(
         [
             f"#if {VECTORS}",
-            comment.strip().replace(
-                "Matrix products in one precision: compiled once with GL_DOUBLE 0 and once with 1, and first of all, "
-                "with GL_FEW, with so few\n   kernels that the compiler soon finishes; they give the same numbers, "
-                "and take longer.",
-                "Matrix products by kernels for vector registers.",
-            ),
+            "/* Matrix products by kernels for vector registers.",
+            "",
+            f"   {comment[comment.index('Products of') :].strip()}",
             f"#define GL_DOUBLE {is_double}",
             "#define GL_FEW 0",
             kernels.strip(),

@@ -1,7 +1,7 @@
 """How much memory functions of the library take for themselves while they run, beside what a plan gives them.
 
-As portable C they take it from the arena, whose size must be known before: here is, for each of them, the most
-that it takes for lengths up to some, as the headers in ``run/c/include`` compute it.
+As portable C they take it from the arena, whose size must be known before: here is, for each of them, the
+most that it takes for lengths up to some, as the headers in ``run/c/include`` compute it.
 """
 
 from __future__ import annotations

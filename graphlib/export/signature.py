@@ -269,9 +269,7 @@ def _all_bounded(inputs: list[Parameter], items: Sequence[tuple[Variable, str | 
         missing = [axis for axis, n in enumerate(p.lengths) if isinstance(n, Size) and n.most < 0]
         if missing:
             key = own or variable.name
-            example = tuple(
-                n if isinstance(n, int) else 64 if n.most < 0 else n.most for n in p.lengths
-            )
+            example = tuple(n if isinstance(n, int) else 64 if n.most < 0 else n.most for n in p.lengths)
             axes = ", ".join(map(str, missing))
             raise ExportError(
                 f"the length of {variable.describe()} along axis {axes} is known only at a call, and a "

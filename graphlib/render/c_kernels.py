@@ -104,8 +104,9 @@ class Body:
         if s.index is None:
             return [combine(s.kind, s.dtype, name, x)]
         ahead = print_function(REDUCERS[s.kind].combine, s.dtype, "bool", [x, f"{name}_best"])
+        nan = f" || ({x} != {x} && {name}_best == {name}_best)" if s.dtype.startswith("float") else ""
         return [
-            f"if ({name} < 0 || {ahead} || ({x} != {x} && {name}_best == {name}_best)) {{",
+            f"if ({name} < 0 || {ahead}{nan}) {{",
             f"    {name}_best = {x};",
             f"    {name} = {s.index.name};",
             "}",

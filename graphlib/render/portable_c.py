@@ -1,8 +1,8 @@
 """A plan as portable C: what ``c.py`` writes, for a library that has no run time beside it.
 
-All decisions and nearly all text are those of ``c.py``.  What differs: kernels are called directly, not through
-a table; memory is a part of an arena whose size is known, not asked for; and what is called from outside takes
-pointers and lengths, not NumPy's arrays.
+All decisions and nearly all text are those of ``c.py``.  What differs: kernels are called directly, not
+through a table; memory is a part of an arena whose size is known, not asked for; and what is called from
+outside takes pointers and lengths, not NumPy's arrays.
 """
 
 from __future__ import annotations
@@ -62,10 +62,7 @@ class Units:
         )
         return [
             *declared,
-            *(
-                f"{uses.comment}\n{_kernel(unit, uses.names[0])}".lstrip()
-                for unit, uses in kernels.items()
-            ),
+            *(f"{uses.comment}\n{_kernel(unit, uses.names[0])}".lstrip() for unit, uses in kernels.items()),
         ]
 
 
@@ -82,9 +79,7 @@ class PortableWriter(Writer):
     extents: how large the plan's lengths can be.  prefix: in front of the names of kernels.
     """
 
-    def __init__(
-        self, plan: Plan, units: Units, extents: Extents, prefix: str, first_check: int = 0
-    ) -> None:
+    def __init__(self, plan: Plan, units: Units, extents: Extents, prefix: str, first_check: int = 0) -> None:
         super().__init__(plan, units.called, first_check)
         self.units, self.extents, self.kernel_prefix = units, extents, prefix
         self.inside: dict[str, Extents] = {}
@@ -143,12 +138,8 @@ class PortableWriter(Writer):
             elements *= self.extents.upper(n)
         return _aligned(elements * _BYTES[array.dtype])
 
-    def steps_of(self, scan: Scan) -> int:
-        """How many steps a loop makes at most."""
-        return max(0, int(self.extents.poly(scan.n, self.extents.locals(scan.lets)).high))
-
     def _grown_sizes(self, scan: Scan) -> list[int]:
-        n = self.steps_of(scan) if scan.grown else 0
+        n = int(self.extents.steps(scan)) if scan.grown else 0
         return [
             _aligned((n + depth) * self.extents.upper(row) * _BYTES[array.dtype])
             for array, row, depth in scan.grown
@@ -165,12 +156,13 @@ class PortableWriter(Writer):
             ]
         return begun, []
 
-    def library_calls(self) -> Iterator[tuple[Call, Extents]]:
-        """The calls of functions of the library, with how large their lengths can be."""
+    def library_calls(self) -> Iterator[tuple[Call, list[int]]]:
+        """The calls of functions of the library, with how large the integers are that they are given."""
         for step in self.plan.steps:
+            registers = self.extents.registers(step)
             for action in step.actions:
                 if isinstance(action, Call):
-                    yield action, self.extents
+                    yield action, [self.extents.upper(n, registers) for n in action.integers]
         for inner in self.nested.values():
             yield from inner.library_calls()
 

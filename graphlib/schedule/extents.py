@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ..scalar.expression import Expr
 from ..scalar.integer import Poly, Symbol
-from .plan import Length, Plan, Scan
+from .plan import Compute, Length, Plan, Scan, Step
 from .statements import Let
 
 
@@ -77,6 +77,9 @@ class Extents:
             for a, data in zip(plan.arguments[plan.inputs + plan.shared :], plan.constants, strict=True)
             if data.array.size and data.array.dtype.kind in "iub"
         }
+        scans = (a for step in plan.steps for a in step.actions if isinstance(a, Scan))
+        #: where loops write how many steps they have made
+        self._loops = {scan.done: scan for scan in scans if scan.done is not None}
         for length in plan.lengths:
             if length.value is not None:
                 self.of[length.symbol] = self._computed(length)
@@ -115,9 +118,13 @@ class Extents:
             total = total + term
         return total
 
-    def upper(self, p: Poly) -> int:
+    def registers(self, step: Step) -> dict[str, Interval]:
+        """Intervals of the registers that the actions of a step have."""
+        return self.locals(tuple(s for a in step.actions if isinstance(a, Compute) for s in a.body))
+
+    def upper(self, p: Poly, registers: Mapping[str, Interval] | None = None) -> int:
         """The most that a length can be: 0 where all it can be is less."""
-        high = self.poly(p).high
+        high = self.poly(p, registers).high
         if high == math.inf:
             raise ValueError(f"the length {p} has no bound")
         return max(0, int(high))
@@ -137,12 +144,18 @@ class Extents:
 
     def _loaded(self, e: Expr) -> Interval:
         array = e.value[0]
+        if array in self._loops:
+            return Interval(0, self.steps(self._loops[array]))
         memory = getattr(array, "memory", None)
         if memory is not None and memory.kind == "argument":
             known = self.values.get(memory.index, self._constants.get(memory.index))
             if known is not None:
                 return known
         return _range(e)
+
+    def steps(self, scan: Scan) -> float:
+        """How many steps a loop makes at most."""
+        return max(0, self.poly(scan.n, self.locals(scan.lets)).high)
 
     def inside(self, scan: Scan) -> Extents:
         """The intervals of the plan of a loop's step."""

@@ -31,7 +31,17 @@ class Native:
     ) -> None:
         self.exported, self.made = exported, exported.library
         path = Path(exported.source).with_suffix(".so")
-        command = [*compiler, *STRICT, *flags, "-fPIC", "-shared", str(exported.source), "-o", str(path), "-lm"]
+        command = [
+            *compiler,
+            *STRICT,
+            *flags,
+            "-fPIC",
+            "-shared",
+            str(exported.source),
+            "-o",
+            str(path),
+            "-lm",
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         self.library = ctypes.CDLL(str(path))
@@ -82,7 +92,7 @@ class Native:
         if any(self.made.field_of(x).in_state for x in s.shareds):
             given.append(self._pointer(self._state))
         for p, value in zip(s.inputs, values, strict=True):
-            array = np.ascontiguousarray(value, p.dtype)
+            array = np.array(value, p.dtype, order="C")
             kept.append(array)
             given.append(self._pointer(array) if p.ndim else _NUMBERS[p.dtype](array.item()))
             for n, length in zip(p.lengths, array.shape, strict=True):

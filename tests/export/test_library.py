@@ -1,0 +1,213 @@
+"""Libraries of portable C: compiled once, as strictly as can be, and held against the reference."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import graphlib
+import graphlib.tensor as T
+from graphlib.errors import ExportError
+from graphlib.export.entries import CODES
+from graphlib.tensor.random import RandomStreams
+
+from .calling import Native
+
+rng = np.random.RandomState(3)
+X = rng.uniform(size=(9, 12)).astype("float32")
+Y = (np.arange(9) % 3).astype("int32")
+IMAGES = rng.normal(size=(3, 2, 9, 8)).astype("float32")
+
+
+class Model:
+    """Functions of all kinds that share parameters, each as the reference, which needs no compiler."""
+
+    def __init__(self) -> None:
+        make = np.random.RandomState(5)
+        self.W = graphlib.shared(make.normal(size=(12, 3)).astype("float32"), name="W")
+        self.b = graphlib.shared(np.zeros(3, "float32"), name="b")
+        self.scale = graphlib.shared(np.float32(2), name="scale")
+        self.filters = graphlib.shared(make.normal(size=(4, 2, 3, 3)).astype("float32"), name="filters")
+        x, y, rate = T.matrix("x"), T.ivector("y"), T.scalar("rate")
+        streams = RandomStreams(7)
+        kept = streams.binomial(size=x.shape, p=0.7, dtype="float32")
+        p = T.nnet.softmax(T.dot(x * kept, self.W) * self.scale + self.b)
+        cost = -T.mean(T.log(p)[T.arange(y.shape[0]), y])
+        slopes = T.grad(cost, [self.W, self.b])
+        updates = [(v, v - rate * g) for v, g in zip((self.W, self.b), slopes, strict=True)]
+        n, start = T.lscalar("n"), T.vector("start")
+        (walk, last), walked = graphlib.scan(
+            lambda v, w: (v + streams.normal(size=v.shape), T.sort(v) + 0.5 * w),
+            outputs_info=[start, T.zeros_like(start)],
+            n_steps=n,
+        )
+        doubled, _ = graphlib.scan(
+            lambda a: (2 * a, graphlib.until(a > start.sum())),
+            outputs_info=T.constant(np.float32(1)),
+            n_steps=n,
+        )
+        images = T.tensor4("images")
+        maps = T.nnet.conv2d(images, self.filters, border_mode="half")
+        pooled = T.signal.pool.pool_2d(maps, (2, 3), ignore_border=True)
+        learn = [(self.filters, self.filters - 0.01 * T.grad((pooled**2).sum(), self.filters))]
+        found = T.nonzero(start)[0]
+        wide = T.dmatrix("wide")
+        self.functions = {
+            name: graphlib.function(*given, mode="reference", **more)
+            for name, given, more in (
+                ("train", ([x, y, rate], cost), {"updates": updates}),
+                ("predict", ([x], [T.argmax(p, axis=1), p]), {"no_default_updates": True}),
+                ("walk", ([n, start], {"walk": walk, "last": last[-1]}), {"updates": walked}),
+                ("doubled", ([n, start], doubled), {}),
+                ("convolve", ([images], pooled), {"updates": learn}),
+                ("found", ([start], [found, start[found]]), {}),
+                ("wide", ([wide], T.dot(wide.T, wide).sum(axis=0) + T.gammaln(wide[0] + 1)), {}),
+            )
+        }
+        self.bounds = {"x": (9, 12), "n": 6, start: 5, "images": (3, 2, 9, 8), "wide": (4, 5)}
+
+    def export(self, folder, **settings):
+        return graphlib.export.c(
+            self.functions, folder, name="all", bounds=self.bounds, most_elements=5, **settings
+        )
+
+
+def results(value) -> list[np.ndarray]:
+    return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else [value]
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return Model()
+
+
+@pytest.fixture(scope="module")
+def native(model, tmp_path_factory) -> Native:
+    exported = model.export(tmp_path_factory.mktemp("library"))
+    return Native(exported, ("-O1", "-fwrapv", "-fsanitize=undefined", "-fsanitize-undefined-trap-on-error"))
+
+
+CALLS = {
+    "train": [(X, Y, 0.3), (X[:4], Y[:4], 0.1), (X[:1], Y[:1], 0.1)],
+    "predict": [(X,), (X[:2],), (X[:0],)],
+    "walk": [(6, [3, 1, 2]), (1, [1, 2, 3, 4, 5]), (3, [-1])],
+    "doubled": [(6, [9, 1]), (2, [9, 1]), (6, [0])],
+    "convolve": [(IMAGES,), (IMAGES[:1, :, :7, :5],)],
+    "found": [([0, 3, 0, 4, 5],), ([0, 0],), ([1],)],
+    "wide": [(rng.normal(size=(4, 5)) ** 2,), (rng.normal(size=(1, 2)) ** 2,)],
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_calls_give_what_the_function_gives(native, model, name):
+    function = model.functions[name]
+    for given in CALLS[name]:
+        arrays = [np.asarray(v, t.dtype) for v, t in zip(given, function.inputs, strict=True)]
+        expected = results(function(*arrays))
+        for found, value in zip(native.call(f"all_{name}", *given), expected, strict=True):
+            assert found.shape == value.shape and found.dtype == value.dtype
+            np.testing.assert_allclose(found, value, rtol=2e-5, atol=1e-5)
+    for field in native.made.state:
+        np.testing.assert_allclose(native[field.name], field.array, rtol=2e-5, atol=1e-5)
+
+
+def test_the_state_goes_to_python_and_back(model, native, tmp_path):
+    native["W"][:] = np.arange(36).reshape(12, 3)
+    block = native.save()
+    (tmp_path / "block").write_bytes(block)
+    before = [f.array.copy() for f in native.made.state]
+    try:
+        graphlib.export.load_state(native.exported, tmp_path / "block")
+        assert np.array_equal(model.W.get_value(), np.arange(36).reshape(12, 3))
+        graphlib.export.save_state(native.exported, tmp_path / "again")
+        assert (tmp_path / "again").read_bytes() == block
+        native.initialise()
+        assert native.load(block) == 0 and np.array_equal(native["W"], model.W.get_value())
+    finally:
+        for field, value in zip(native.made.state, before, strict=True):
+            field.shared.set_value(value)
+
+
+def damaged(block: bytes) -> dict[str, bytes]:
+    """Bytes that are no block, by what is wrong with them."""
+    return {
+        "NO_BLOCK": b"PK\x03\x04" + block[4:],
+        "TRUNCATED": block[:-1],
+        "OTHER_VERSION": block[:8] + b"\x02" + block[9:],
+        "OTHER_STATE": block[:12] + b"\0\0\0\0" + block[16:],
+        "DAMAGED": block[:-1] + bytes([block[-1] ^ 1]),
+    }
+
+
+def test_a_wrong_block_is_refused_and_changes_nothing(native, tmp_path):
+    block = native.save()
+    words = {
+        "NO_BLOCK": "no block of state",
+        "TRUNCATED": "truncated",
+        "OTHER_VERSION": "version 2",
+        "OTHER_STATE": "another library",
+        "DAMAGED": "checksum",
+    }
+    for key, wrong in damaged(block).items():
+        code = native.load(wrong)
+        assert code == CODES[key][0], key
+        assert native.message(code).decode() == CODES[key][1]
+        assert native.save() == block
+        (tmp_path / "wrong").write_bytes(wrong)
+        with pytest.raises(ExportError, match=words[key]):
+            graphlib.export.load_state(native.exported, tmp_path / "wrong")
+    assert native.load(b"GL") == CODES["NO_BLOCK"][0] and native.load(block[:20]) == CODES["TRUNCATED"][0]
+
+
+def test_what_is_wrong_with_a_call_is_said(native):
+    before = native.save()
+    for name, given, words in (
+        ("predict", (np.zeros((10, 12)),), "all_predict: x_0 is negative or more than 9"),
+        ("walk", (7, [1]), "all_walk: n is negative or more than 6"),
+        ("walk", (-1, [1]), "all_walk: n is negative or more than 6"),
+        ("train", (X, Y + 5, 0.1), CODES["INDEX"][1]),
+        ("found", (np.ones(6),), "all_found: start_0 is negative or more than 5"),
+    ):
+        code, _ = native.code(f"all_{name}", *given)
+        assert code != 0 and native.message(code).decode() == words
+    assert native.save() == before
+    assert native.message(12345).decode() == "no code of this library"
+
+
+def test_lengths_that_the_graph_knows_or_that_are_the_same_are_no_parameters(native):
+    header = native.exported.header.read_text()
+    for declared in (
+        "all_train(all_state *state, const float *x, int64_t x_0, const int32_t *y, float rate, float *out);",
+        "all_walk(all_state *state, int64_t n, const float *start, int64_t start_0, float *walk, "
+        "int64_t walk_shape[2], float *last);",
+        "all_found(const float *start, int64_t start_0, int64_t *out0, int64_t out0_shape[1], float *out1, "
+        "int64_t out1_shape[1]);",
+    ):
+        assert declared in header
+    assert "#define ALL_FOUND_OUT0_MOST 5" in header
+
+
+def refused(outputs, inputs, words, **settings):
+    function = graphlib.function(inputs, outputs, mode="reference", on_unused_input="ignore", name="f")
+    with pytest.raises(ExportError, match=words):
+        graphlib.export.c(function, "nowhere", **settings)
+
+
+def test_what_no_library_can_be_is_refused_in_words(tmp_path):
+    x, v, n = T.matrix("x"), T.vector("v"), T.lscalar("n")
+    refused(x.sum(), [x], r"the length of x .* along axis 0, 1 .*bounds=\{'x': \(64, 64\)\}")
+    refused(x.sum(), [x], "axis 1", bounds={"x": (3, None)})
+    refused(x.sum(), [x], "is for 1 axes, but x .* has 2", bounds={x: 3})
+    refused(x.sum(), [x], "of axis 0 of x is a number of at least 0, not -1", bounds={x: (-1, 2)})
+    refused(T.nonzero(v)[0], [v], "depends on data.*most_elements=100", bounds={v: 3})
+    refused(T.arange(n), [n], r"depends on data.*bounds=\{'n': 100\}")
+    refused(T.nlinalg.matrix_inverse(x), [x], r"lu \(test_library.py:.*LAPACK", bounds={x: (3, 3)})
+    refused(x.sum(), [x], "no input z to bound; the inputs are: x", bounds={"x": (3, 3), "z": 4})
+    refused(v.sum(), [v], "'2nd' is no name", bounds={v: 3}, name="2nd")
+    refused(v.sum(), [v], "state is", bounds={v: 3}, state="none")
+    grown = graphlib.shared(np.zeros(3, "float32"), name="grown")
+    longer = graphlib.function([], updates=[(grown, T.concatenate([grown, grown]))], mode="reference")
+    with pytest.raises(ExportError, match=r"gives grown .* another shape"):
+        graphlib.export.c(longer, "nowhere", name="f")
+    with pytest.raises(ExportError, match="'save'"):
+        graphlib.export.c({"save": longer}, "nowhere", name="f")
