@@ -107,7 +107,7 @@ def header(lib: Library) -> str:
         "#endif",
         "",
         *_sizes(lib),
-        f"/* What functions return, beside codes of their arguments; {lib.name}_message has words for all. */",
+        f"/* What functions return, beside codes of their arguments: {lib.name}_message has words. */",
         "enum {",
         *[f"    {upper}_{key} = {number}, /* {text} */" for key, (number, text) in CODES.items()],
         "};",

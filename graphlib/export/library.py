@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..compile.pipeline import C, Stages
-from ..errors import ExportError
+from ..errors import ExportError, Resized
 from ..graph import Shared
 from ..graph.shared import itself
 from ..render.portable_c import PortableWriter, Units, with_prefix
@@ -147,10 +147,14 @@ def _planned(function: Function) -> Plan:
     """The plan of a function for the lengths that its shared variables have.  Errors: ExportError."""
     program = function._program
     stages = Stages(program, C(False), [s.present_shape() for s in program.shareds])
-    if stages.resized:
+    why = "a library has all its memory beforehand; update a variable of a fixed shape"
+    try:
+        resized = stages.resized
+    except Resized as error:
+        raise ExportError(f"{program.title}: {error}; {why}") from None
+    if resized:
         raise ExportError(
-            f"{program.title}: its update gives {stages.resized[0].describe()} another shape, and a library "
-            f"has all its memory beforehand; update a variable of a fixed shape"
+            f"{program.title}: its update gives {resized[0].describe()} another shape, and {why}"
         )
     plan = stages.plan
     for one in plan.all():

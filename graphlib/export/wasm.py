@@ -22,7 +22,7 @@ from .signature import Parameter, Size
 if TYPE_CHECKING:
     from ..compile.function import Function
 
-#: -nostartfiles: a library without an entry; what wasi's libc has besides mathematics is not linked
+#: a library without an entry: of wasi's libc only mathematics is linked, and nothing is imported
 FLAGS = (
     "-target",
     "wasm32-wasi",
@@ -35,7 +35,7 @@ FLAGS = (
     "-fno-math-errno",
     "-fno-trapping-math",
     "-fwrapv",
-    "-nostartfiles",
+    "-mexec-model=reactor",
     "-Wl,--no-entry",
     "-Wl,--strip-all",
     "-Wl,-z,stack-size=262144",
@@ -96,7 +96,7 @@ def binary(lib: Library, compiler: Sequence[str] | None = None) -> bytes:
         (root / f"{lib.name}.h").write_text(entries.header(lib), encoding="ascii", errors="backslashreplace")
         (root / "library.c").write_text(source(lib), encoding="ascii", errors="backslashreplace")
         (root / "glue.c").write_text(glue(lib))
-        exports = [f"-Wl,--export={name}" for name in ("memory", *exported(lib))]
+        exports = [f"-Wl,--export={name}" for name in exported(lib)]
         parts = [str(root / "library.c"), str(root / "glue.c"), "-lm", "-o", str(root / "out.wasm")]
         try:
             done = subprocess.run(
@@ -127,7 +127,7 @@ def exported(lib: Library) -> list[str]:
     found.append("words")
     if lib.state:
         found += [f"state_{f.name}" for f in lib.state]
-        found += ["initialise", "save", "load", "block"]
+        found += ["initialise", "save", "load", "at_block"]
     return found
 
 
@@ -137,7 +137,8 @@ def glue(lib: Library) -> str:
     if lib.state:
         lines += [
             f"static {lib.name}_state state;",
-            f"uint8_t block[{lib.layout.size}];",
+            f"static uint8_t block[{lib.layout.size}];",
+            "void *at_block(void) { return block; }",
             f"void initialise(void) {{ {lib.name}_initialise(&state); }}",
             f"void save(void) {{ {lib.name}_save(&state, block); }}",
             f"int32_t load(int32_t bytes) {{ return {lib.name}_load(&state, block, bytes); }}",

@@ -38,6 +38,7 @@ function measure(given, parameter, sizes) {
 export async function load(source = new URL("./NAME.wasm", import.meta.url)) {
   const { instance } = await WebAssembly.instantiate(await bytesOf(source), {});
   const wasm = instance.exports;
+  wasm._initialize?.();
   const view = (at, dtype, count) => new arrays[dtype](wasm.memory.buffer, wasm[at](), count);
   const words = (code) => {
     const bytes = new Uint8Array(wasm.memory.buffer, wasm.words(code));
@@ -82,10 +83,10 @@ export async function load(source = new URL("./NAME.wasm", import.meta.url)) {
       library.state[name] = Object.assign(array, { shape });
     }
     library.initialise = () => wasm.initialise();
-    library.save = () => { wasm.save(); return view("block", "uint8", about.block).slice(); };
+    library.save = () => { wasm.save(); return view("at_block", "uint8", about.block).slice(); };
     library.load = (block) => {
       const bytes = new Uint8Array(block);
-      view("block", "uint8", about.block).set(bytes.subarray(0, about.block));
+      view("at_block", "uint8", about.block).set(bytes.subarray(0, about.block));
       check(wasm.load(bytes.length));
     };
   }
