@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import __version__
-from ..render.c_scalar import C_TYPES
 from ..render.text import comment, indented
 from ..schedule.plan import Product
-from .signature import Signature, Size
+from .signature import Signature, Size, public_type
 
 if TYPE_CHECKING:
     import numpy as np
@@ -145,7 +144,7 @@ def _state(lib: Library) -> list[str]:
     if not lib.state:
         return []
     name = lib.name
-    fields = [f"    {C_TYPES[f.array.dtype.name]} {f.name}{_axes(f.array)};" for f in lib.state]
+    fields = [f"    {public_type(f.array.dtype.name)} {f.name}{_axes(f.array)};" for f in lib.state]
     return [
         "/* What calls read and change: it is the caller's. */",
         "typedef struct {",

@@ -7,8 +7,9 @@ would write them, and what a definition mentions is taken along.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _STRING_OR_COMMENT = re.compile(r'/\*.*?\*/|"(?:\\.|[^"\\])*"', re.S)
@@ -52,7 +53,22 @@ def names(text: str) -> set[str]:
 def definitions(headers: Iterable[str], known: Iterable[str] = ()) -> list[Definition]:
     """The definitions of some headers, in their order; ``known``: what ``#ifdef`` finds defined."""
     reader = _Reader(known)
-    return [one for text in headers for one in reader.read(_without_guard(text))]
+    return [one for text in headers for one in reader.read(text)]
+
+
+def header(name: str, folders: Sequence[Path], done: set[str]) -> str:
+    """The text of a header and of those that it includes, each at its place, without guards; nothing of those
+    that are ``done`` already."""
+    if name in done:
+        return ""
+    done.add(name)
+    path = next(folder / name for folder in folders if (folder / name).exists())
+    lines = _without_guard(path.read_text(encoding="utf-8").splitlines())
+    return "\n".join(
+        header(line.split('"')[1], folders, done) if line.startswith('#include "') else line
+        for line in lines
+        if not line.startswith("#include <")
+    )
 
 
 def used(available: Iterable[Definition], text: str) -> list[Definition]:
@@ -74,14 +90,13 @@ def renamed(text: str, exchange: Mapping[str, str]) -> str:
     return _NAME.sub(lambda found: exchange.get(found[0], found[0]), text)
 
 
-def _without_guard(text: str) -> str:
-    """A header without its guard and its ``#include`` lines."""
-    lines = [line for line in text.splitlines() if not line.startswith("#include")]
+def _without_guard(lines: list[str]) -> list[str]:
+    """The lines of a header without its guard."""
     guard = next((k for k, line in enumerate(lines) if re.match(r"#ifndef \w+_H$", line)), None)
     if guard is None:
-        return "\n".join(lines)
+        return lines
     last = max(k for k, line in enumerate(lines) if line.startswith("#endif"))
-    return "\n".join(lines[:guard] + lines[guard + 2 : last] + lines[last + 1 :])
+    return [*lines[:guard], *lines[guard + 2 : last], *lines[last + 1 :]]
 
 
 class _Reader:
@@ -215,4 +230,4 @@ def _tidy(text: str) -> str:
     return "\n".join(line[indent:] if line[:indent].isspace() else line for line in lines)
 
 
-__all__ = ["Definition", "definitions", "names", "renamed", "used"]
+__all__ = ["Definition", "definitions", "header", "names", "renamed", "used"]

@@ -19,7 +19,7 @@ from ..run.c.toolchain import INCLUDES
 from ..schedule.plan import Plan
 from . import entries, products, values
 from .block import Layout
-from .excerpt import Definition, definitions, renamed, used
+from .excerpt import Definition, definitions, header, renamed, used
 from .scratch import taken
 from .signature import Signature, c_name, check_name, signature, sized_outputs
 
@@ -27,14 +27,13 @@ if TYPE_CHECKING:
     from ..compile.function import Function
 
 _PARTS = Path(__file__).parent / "c"
-#: in the order in which they build on each other
+#: what there is, where a library has something else first
 _HEADERS = (
+    "portable.h",
+    "block.h",
     "graphlib_runtime.h",
     "graphlib_math.h",
-    "graphlib_functions.h",
-    "graphlib_philox.h",
     "graphlib_random.h",
-    "graphlib_streams.h",
     "graphlib_generators.h",
     "graphlib_library.h",
     "graphlib_pool.h",
@@ -229,11 +228,8 @@ def _check_constants(lib: Library) -> None:
 @lru_cache(maxsize=1)
 def _available() -> tuple[Definition, ...]:
     """What there is in the headers; where a library has something else, that."""
-    paths = [next(folder / name for folder in INCLUDES if (folder / name).exists()) for name in _HEADERS]
-    texts = [
-        *((_PARTS / name).read_text() for name in ("portable.h", "block.h")),
-        *(p.read_text() for p in paths),
-    ]
+    done: set[str] = set()
+    texts = [header(name, (_PARTS, *INCLUDES), done) for name in _HEADERS]
     return tuple(
         replace(one, text=renamed(one.text, {"malloc": "gl_take", "free": "gl_give"}))
         for one in definitions(texts, ["GL_STREAMS_IN_C", "GL_INLINE"])

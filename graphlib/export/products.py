@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..run.c.toolchain import HERE
-from .excerpt import definitions, renamed
+from .excerpt import definitions, header, renamed
 
 _REAL = {"sgemm": ("float", 0, "f32"), "dgemm": ("double", 1, "f64")}
 #: what a library has in place of the state of ``products.c``: one thread and no BLAS
@@ -52,7 +52,7 @@ def text(product: str) -> str:
     kernels = kernels.replace(f"gl_gemm_gemm_{suffix}(", f"gl_{product}(")
     plain = next(
         one.text
-        for one in definitions([(Path(__file__).parent / "c" / "products.h").read_text()])
+        for one in definitions([header("products.h", [Path(__file__).parent / "c"], set())])
         if one.name == f"gl_{product}"
     )
     return "\n".join(

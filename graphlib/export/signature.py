@@ -27,6 +27,11 @@ _TAKEN = frozenset(
 )
 
 
+def public_type(dtype: str) -> str:
+    """The type of C that a caller has for a dtype: of float16 there are the bits."""
+    return "uint16_t" if dtype == "float16" else C_TYPES[dtype]
+
+
 @dataclass
 class Size:
     """A length that is a parameter: its name, and the most that it may be."""
@@ -52,7 +57,7 @@ class Parameter:
 
     @property
     def c_type(self) -> str:
-        return C_TYPES[self.dtype]
+        return public_type(self.dtype)
 
     @property
     def ndim(self) -> int:
@@ -296,4 +301,13 @@ def _words(plan: Plan) -> list[str]:
     return found
 
 
-__all__ = ["Parameter", "Signature", "Size", "c_name", "check_name", "signature", "sized_outputs"]
+__all__ = [
+    "Parameter",
+    "Signature",
+    "Size",
+    "c_name",
+    "check_name",
+    "public_type",
+    "signature",
+    "sized_outputs",
+]

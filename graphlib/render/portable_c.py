@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from ..schedule.arrays import Array
 from ..schedule.extents import Extents
 from ..schedule.plan import Call, Plan, Scan
@@ -136,12 +138,12 @@ class PortableWriter(Writer):
         elements = 1
         for n in array.shape:
             elements *= self.extents.upper(n)
-        return _aligned(elements * _BYTES[array.dtype])
+        return _aligned(elements * np.dtype(array.dtype).itemsize)
 
     def _grown_sizes(self, scan: Scan) -> list[int]:
         n = int(self.extents.steps(scan)) if scan.grown else 0
         return [
-            _aligned((n + depth) * self.extents.upper(row) * _BYTES[array.dtype])
+            _aligned((n + depth) * self.extents.upper(row) * np.dtype(array.dtype).itemsize)
             for array, row, depth in scan.grown
         ]
 
@@ -178,21 +180,6 @@ class PortableWriter(Writer):
             name = f"s->{self.length(length.symbol)}"
             lines.append(f"if ({name} > {self.extents.most}) return GL_TOO_LONG;")
         return lines
-
-
-_BYTES = {
-    "bool": 1,
-    "uint8": 1,
-    "int8": 1,
-    "uint16": 2,
-    "int16": 2,
-    "uint32": 4,
-    "int32": 4,
-    "float32": 4,
-    "uint64": 8,
-    "int64": 8,
-    "float64": 8,
-}
 
 
 def _aligned(size: int) -> int:

@@ -6,7 +6,7 @@ const about = /* ABOUT */ {};
 
 const arrays = {
   bool: Uint8Array, uint8: Uint8Array, int8: Int8Array, uint16: Uint16Array, int16: Int16Array, uint32: Uint32Array,
-  int32: Int32Array, float32: Float32Array, float64: Float64Array, int64: BigInt64Array, uint64: BigUint64Array,
+  int32: Int32Array, float32: Float32Array, float16: Uint16Array, float64: Float64Array, int64: BigInt64Array, uint64: BigUint64Array,
 };
 const isWide = (dtype) => dtype === "int64" || dtype === "uint64";
 
