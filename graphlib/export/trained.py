@@ -166,7 +166,8 @@ def _layers(g: Given) -> Built:
         below = T.tanh(T.dot(below, p["hidden.W"]) + p["hidden.b"])
         units.append(below)
     probabilities = T.nnet.softmax(T.dot(below, p["output.W"]) + p["output.b"])
-    functions = classifier(x, probabilities, p, g.train)
+    learnt = {name: v for name, v in p.items() if name.endswith((".W", ".b"))}
+    functions = classifier(x, probabilities, learnt, g.train)
     if units:
         functions["look"] = graphlib.function(
             [x], {"probabilities": probabilities, "units": units[0]}, name="look"
