@@ -3,8 +3,10 @@ package."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from ..errors import DTypeError
 from ..graph import Variable
 from . import create, linalg, reduce, shape, write
 from . import elementwise as ew
@@ -47,6 +49,30 @@ _OPERATORS = {
     "__le__": lambda self, other: ew.le(self, other),
     "__gt__": lambda self, other: ew.gt(self, other),
     "__ge__": lambda self, other: ew.ge(self, other),
+}
+
+
+def _or_theirs(operator: Callable, reflected: str) -> Callable:
+    """An operator that leaves an object of which no tensor can be made to what its own class says
+    (``reflected``), as a package's covariance functions that may be scaled by a variable."""
+
+    def apply(self: Variable, other: Any) -> Any:
+        try:
+            return operator(self, other)
+        except DTypeError:
+            kind = type(other)
+            of_its_own = kind.__module__ not in ("builtins", "numpy") and hasattr(kind, reflected)
+            if not of_its_own or isinstance(other, Variable):
+                raise
+            return NotImplemented
+
+    return apply
+
+
+_OPERATORS |= {
+    name: _or_theirs(operator, "__r" + name[2:])
+    for name, operator in _OPERATORS.items()
+    if "__r" + name[2:] in _OPERATORS
 }
 
 _COMPARISONS = ("lt", "le", "gt", "ge", "eq", "neq")

@@ -215,7 +215,9 @@ def main() -> int:
     )
     parser.add_argument("--floatX", default="float32", choices=("float32", "float64"))
     parser.add_argument("--limit", type=float, default=900.0, help="seconds of a run (default: %(default)g)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to FILE")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write every figure to FILE, and show those it has"
+    )
     arguments = parser.parse_args()
     names = arguments.names or list(PROGRAMS)
     if unknown := sorted(set(names) - set(PROGRAMS)):
@@ -223,6 +225,9 @@ def main() -> int:
     find = "import inspect, six; print(inspect.getsource(six))"
     six = subprocess.run([arguments.theano, "-c", find], check=True, capture_output=True, text=True).stdout
     found: dict[str, dict[str, Run]] = {}
+    if arguments.json and arguments.json.exists():
+        kept = json.loads(arguments.json.read_text())
+        found = {name: {key: Run(**run) for key, run in runs.items()} for name, runs in kept.items()}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "tutorials"
         folder.mkdir()

@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from graphlib.errors import GradientError
+from graphlib.errors import DTypeError, GradientError
 
 X = np.array([[0.0, 0.5, 2.0], [3.0, 1.0, 4.0]])
 
@@ -118,3 +118,20 @@ def test_a_gradient_that_is_not_there_is_an_error_for_who_needs_it(theano, T):
     ) == [2.0, 0.0]
     with pytest.raises(GradientError, match=r"input 1, factor, is not implemented\. nobody needs it"):
         T.grad(y, factor)
+
+
+def test_an_operator_is_left_to_an_object_that_knows_it(theano, T):
+    class Covariance:
+        def __rmul__(self, scale):
+            return ("scaled by", scale)
+
+    x = T.scalar("x")
+    assert x * Covariance() == ("scaled by", x)
+    with pytest.raises(DTypeError, match="cannot make a constant of Covariance"):
+        x + Covariance()
+
+
+def test_scalars_are_stacked_to_a_vector_along_any_axis(theano, T):
+    x = T.scalar("x")
+    assert T.stack([x, 2.0], axis=1).eval({x: 1.0}).tolist() == [1.0, 2.0]
+    assert T.stack([T.ones(2), T.zeros(2)], 1).eval().tolist() == [[1.0, 0.0], [1.0, 0.0]]

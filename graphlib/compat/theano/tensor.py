@@ -11,6 +11,7 @@ from ...errors import GraphError
 from ...graph import Constant, Shared, TensorType, Variable
 from ...graph.types import dtype_name
 from ...ops import elementwise as ew
+from ...ops import join
 from ...ops.create import fill, zeros, zeros_like
 from ...ops.join import concatenate
 from ...ops.linalg import dot as linalg_dot
@@ -118,6 +119,15 @@ def addbroadcast(x: Any, *axes: int) -> Variable:
 def patternbroadcast(x: Any, broadcastable: Sequence[bool]) -> Variable:
     """``addbroadcast`` for the axes that are True."""
     return addbroadcast(x, *(axis for axis, one in enumerate(broadcastable) if one))
+
+
+def stack(*tensors: Any, axis: int = 0) -> Variable:
+    """``graphlib.tensor.stack``; what has no dimensions makes a vector, whatever ``axis`` says."""
+    if len(tensors) == 2 and isinstance(tensors[0], (list, tuple)):
+        tensors, axis = (tensors[0],), tensors[1]
+    items = tensors[0] if len(tensors) == 1 else tensors
+    scalars = all(isinstance(v, (int, float, np.number)) or getattr(v, "ndim", 1) == 0 for v in items)
+    return join.stack(*tensors, axis=0 if scalars else axis)
 
 
 def horizontal_stack(*matrices: Any) -> Variable:
