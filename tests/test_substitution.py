@@ -96,3 +96,14 @@ def test_gradients_stay_stable_where_nothing_but_inputs_is_exchanged(graph):
     got = graphlib.function([other], g, givens={x: other})(far)
     assert np.isfinite(got).all()
     np.testing.assert_array_equal(got, graphlib.function([x], g)(far))
+
+
+def test_a_known_gradient_that_is_a_result_itself(graph):
+    """As in Stein's variational gradient: d log p / dz is known, and z is what it is differentiated by."""
+    _, w, h = graph
+    known = T.grad(cost(h, w), h)
+    (result,) = T.grad(None, [h], known_grads={h: known})
+    other = T.dvector("other")
+    value_, expected = graphlib.function([other], graphlib.clone([result, known], {h: other}))(POINT)
+    np.testing.assert_array_equal(value_, expected)
+    np.testing.assert_allclose(value_, slope(lambda h: value(h, W), POINT), rtol=2e-4)

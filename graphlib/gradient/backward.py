@@ -15,7 +15,7 @@ from ..errors import DisconnectedInputError, GradientError, ShapeError
 from ..graph import Apply, Constant, Variable, toposort
 from ..graph.substitution import literal, note_literal, note_written
 from ..graph.traverse import ancestors
-from ..graph.variable import warn_user
+from ..graph.variable import newest, warn_user
 from ..ops.barriers import (
     GradientBarrier,
 )
@@ -273,6 +273,7 @@ def _gradients(
     null: str = "raise",
 ) -> list:
     """The gradients by ``targets`` from those of ``seeds``: all of ``known``, and added to of the others."""
+    before = newest()
     reached = _reached(toposort(seeds, _leaves(targets, {*constants, *end})), targets, constants)
     connected = _connected(seeds, reached)
     # to the others nothing could be added, and what they are computed from may be brought into stable form
@@ -300,7 +301,8 @@ def _gradients(
     if any(isinstance(g, NoGradient) for g in results):
         return results
     note_derivation(
-        results,
+        # a known gradient may be a result itself, and is not derived then
+        [v if v is not None and v.owner is not None and v.owner.serial > before else None for v in results],
         [*seeds, *seeds.values(), *targets, *constants, *known, *end],
         lambda to: _gradients(
             {to[v]: to[g] for v, g in seeds.items()},

@@ -12,7 +12,8 @@ from graphlib.graph import Variable
 @pytest.fixture
 def theano():
     """The module ``theano``, floatX float64; afterwards it is gone and settings are as before."""
-    finders, changed = list(sys.meta_path), ("__pow__", "__rpow__", "__getitem__", "__array__")
+    changed = ("__pow__", "__rpow__", "__getitem__", "__array__", "__array_function__")
+    finders = list(sys.meta_path)
     methods = {name: getattr(Variable, name) for name in changed}
     with config.change():
         install()

@@ -135,3 +135,14 @@ def test_scalars_are_stacked_to_a_vector_along_any_axis(theano, T):
     x = T.scalar("x")
     assert T.stack([x, 2.0], axis=1).eval({x: 1.0}).tolist() == [1.0, 2.0]
     assert T.stack([T.ones(2), T.zeros(2)], 1).eval().tolist() == [[1.0, 0.0], [1.0, 0.0]]
+
+
+def test_arrays_of_variables(theano, T):
+    x, y = T.vector("x"), T.matrix("y")
+    assert [*np.atleast_1d(x), *np.array([x, y]), *np.atleast_1d([y])] == [x, x, y, y]
+    assert np.prod([T.ones(3).shape[0], 2]).eval() == 6
+
+
+def test_sums_and_products_of_one(theano, T):
+    x = T.vector("x")
+    assert T.add(x) is x and T.mul(*[x]) is x

@@ -85,14 +85,23 @@ def _clone(self: Variable) -> Variable:
 
 
 def _element(self: Variable, dtype: object = None, copy: bool | None = None) -> np.ndarray:
-    """What NumPy makes of a scalar in a list of numbers, as ``np.prod(lengths)`` needs it: an object."""
-    if self.ndim or dtype not in (None, object):
+    """What NumPy makes of a variable among others, as in ``np.prod(lengths)`` or ``np.array([x, y])``: an
+    object."""
+    if dtype not in (None, object):
         return _array(self)
     element = np.empty((), object)
     element[()] = self
     return element
 
 
+def _array_function(self: Variable, function: Any, types: Any, args: tuple, settings: dict[str, Any]) -> Any:
+    """``np.atleast_1d(x)`` is an array of variables, by which programs take one or several of them."""
+    if function is np.atleast_1d and len(args) == 1:
+        return _element(self).reshape(1)
+    return _numpy_function(self, function, types, args, settings)
+
+
+_numpy_function = Variable.__array_function__
 _array = Variable.__array__
 
 
@@ -107,6 +116,7 @@ def install() -> None:
     Variable.get_parents = lambda self: [] if self.owner is None else [self.owner]
     Apply.get_parents = lambda self: list(self.inputs)
     Variable.__array__ = _element
+    Variable.__array_function__ = _array_function
     Variable.rng = property(_rng)
     Variable.norm = lambda self, L, axis=None, keepdims=False: functions.vector_norm(self, L, axis, keepdims)
     for name in ("var", "std", "choose", "diagonal", "transfer", "trace", "nonzero_values"):

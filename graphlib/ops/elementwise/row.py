@@ -91,9 +91,12 @@ class Elementwise(Op):
         return _by_name, (self.name,)
 
     def __call__(self, *args: Any, dtype: str | None = None) -> Variable:
-        if self.commutative and len(args) > 2:
+        if self.commutative and self.rule != COMPARISON and args:
             # Theano's add and mul take any number of operands
-            return self(self(*args[:-1], dtype=dtype), args[-1], dtype=dtype)
+            if len(args) == 1:
+                return as_variable(args[0]) if dtype is None else cast(args[0], dtype)
+            if len(args) > 2:
+                return self(self(*args[:-1], dtype=dtype), args[-1], dtype=dtype)
         if len(args) != self.arity:
             raise TypeError(
                 f"T.{self.name} takes {self.arity} operand{'s' * (self.arity > 1)}, got {len(args)}"
