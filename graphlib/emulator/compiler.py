@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from .build import SOURCES, cxx, cxx_version, library_folder
 from .cache import cached, fingerprint
 
 FLAGS = (
-    *("-std=c++17", "-O2", "-g1", "-w", "-fPIC"),
+    *("-std=c++17", "-O1", "-g1", "-w", "-fPIC"),  # kernels are compiled more than they are run
     "-fvisibility=hidden",
     "-fno-gnu-unique",  # or dlclose would keep the module
     "-fno-strict-aliasing",  # kernels read floats as float4
@@ -65,6 +66,26 @@ def translate(source: str, name: str = "kernel.cu") -> str:
     return f'#line 1 "{name}"\n{_DYNAMIC_SHARED.sub(as_pointer, source)}\n{records}'
 
 
+def _run(*command: str | Path) -> None:
+    arguments = [str(part) for part in command]
+    result = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise CompileError(result.stderr)
+
+
+def _device_header(flags: tuple[str, ...]) -> Path:
+    """``device.h`` where it lies precompiled for these flags, which saves a third of a compilation."""
+
+    def build(folder: Path) -> None:
+        for name in ("device.h", "abi.h"):
+            shutil.copy(SOURCES / name, folder)
+        header = folder / "device.h"
+        _run(cxx(), "-x", "c++-header", *flags, header, "-o", f"{header}.gch")
+
+    name = f"device-{fingerprint(library_folder().name, cxx_version(), *flags)}"
+    return cached(name, build) / "device.h"
+
+
 def compile(
     source: str, options: Sequence[str] = (), *, checked: bool | None = None, name: str = "kernel.cu"
 ) -> Path:
@@ -85,16 +106,11 @@ def compile(
     def build(folder: Path) -> None:
         # In two steps, as g++ would link the sanitizer's library into what it compiles and links at once.
         (folder / name).write_text(text)
-        compile_command = [cxx(), "-x", "c++", *FLAGS, *(CHECKED_FLAGS if checked else ()), *options]
-        compile_command += [f"-ffile-prefix-map={folder}/=", "-include", SOURCES / "device.h"]
-        compile_command += ["-c", folder / name, "-o", folder / "kernel.o"]
-        objects = [folder / "kernel.o", libraries / "shared_tail.o"]
-        link_command = [cxx(), *LINK_FLAGS, *objects, f"-L{libraries}", "-lcuda", "-o", folder / "kernel.so"]
-        for command in (compile_command, link_command):
-            arguments = [str(part) for part in command]
-            result = subprocess.run(arguments, capture_output=True, text=True, check=False)
-            if result.returncode:
-                raise CompileError(result.stderr)
+        flags = (*FLAGS, *(CHECKED_FLAGS if checked else ()))
+        included = ("-include", _device_header(flags), f"-ffile-prefix-map={folder}/=")
+        _run(cxx(), "-x", "c++", *flags, *options, *included, "-c", folder / name, "-o", folder / "kernel.o")
+        objects = (folder / "kernel.o", libraries / "shared_tail.o")
+        _run(cxx(), *LINK_FLAGS, *objects, f"-L{libraries}", "-lcuda", "-o", folder / "kernel.so")
         (folder / "kernel.o").unlink()
 
     return cached(f"kernels/{fingerprint(text, *options, version(checked))}", build) / "kernel.so"
