@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import BackendMismatch, NanError
 from ..graph import Apply, Constant, Shared, Variable
 from ..lower.program import Program
-from ..represent import represented
+from ..represent import Represented, represented
 from ..rewrite import stabilized
 from .pipeline import executor, target_of_settings
 from .present import ForPresentLengths, Shapes, may_change
@@ -28,12 +28,35 @@ if TYPE_CHECKING:
 
 
 def make_executor(program: Program, mode: str, profile: bool) -> Any:
-    program = represented(program)
-    if isinstance(mode, (Watch, Guard)):
-        return mode.executor(program, profile)
-    return {"fast_run": _fast_run, "reference": _reference, "check": CheckExecutor, "check_nan": NanExecutor}[
-        mode
-    ](program, profile)
+    kinds = {"fast_run": _fast_run, "reference": _reference, "check": CheckExecutor, "check_nan": NanExecutor}
+    form = represented(program)
+    own = isinstance(mode, (Watch, Guard))
+    executor = (mode.executor if own else kinds[mode])(form.program, profile)
+    return executor if form.is_same else _OfComplex(executor, form)
+
+
+class _OfComplex:
+    """An executor that takes and gives complex numbers, of one that takes and gives their parts."""
+
+    def __init__(self, executor: Any, form: Represented) -> None:
+        self.executor, self.form = executor, form
+
+    def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        return self.form.results(self.executor(self.form.given(inputs)))
+
+    @property
+    def source(self) -> str:
+        return self.executor.source
+
+    @property
+    def plan(self) -> Any:
+        return self.executor.plan
+
+    def profile(self) -> Any:
+        return self.executor.profile()
+
+    def rewritten(self) -> list[Variable]:
+        return self.executor.rewritten()
 
 
 def _reference(program: Program, profile: bool) -> ReferenceExecutor:

@@ -72,7 +72,7 @@ def backward(
     for node in reversed(order):
         if not any(v in reached for v in node.inputs) or not any(v in terms for v in node.outputs):
             continue
-        if not any(v.type.is_float for v in (*node.inputs, *node.outputs)):
+        if not any(v.type.is_inexact for v in (*node.inputs, *node.outputs)):
             # integers of integers go in steps
             continue
         outputs = [_sum(total, terms, v, factors) for v in node.outputs]
@@ -155,7 +155,7 @@ def _stable_backward(
 
 
 def _float_of(v: Variable) -> str:
-    return v.dtype if v.type.is_float else "floatX"
+    return v.dtype if v.type.is_inexact else "floatX"
 
 
 def _sum(total: dict, terms: dict, variable: Variable, factors: Mapping) -> Variable | None:
@@ -254,7 +254,7 @@ def _one(cost: Variable) -> Variable:
 def _known(v: Variable, g: Any) -> Variable:
     """A gradient of ``v`` that the user gives."""
     g = as_variable(g)
-    if not g.type.is_float:
+    if not g.type.is_inexact:
         raise GradientError(f"grad: a gradient of {v.describe()} must be of floats, not {g.describe()}")
     if g.ndim != v.ndim:
         raise ShapeError(f"grad: the gradient of {v.describe()} cannot be {g.describe()}")
@@ -288,7 +288,7 @@ def _gradients(
             if isinstance(g, NoGradient):
                 results.append(g)
                 continue
-            if g.dtype != v.dtype and v.type.is_float:
+            if g.dtype != v.dtype and v.type.is_inexact:
                 g = g.astype(v.dtype)
             results.append(g)
             continue

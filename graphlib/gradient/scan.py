@@ -71,22 +71,22 @@ class Backward:
 
     def results(self) -> list[Variable | None]:
         op = self.op
-        wrt = [v for v in op.inputs if v.type.is_float]
+        wrt = [v for v in op.inputs if v.type.is_inexact]
         history_rows = [
-            _fresh(new) if g is not None and new.type.is_float and not is_zero(g) else None
+            _fresh(new) if g is not None and new.type.is_inexact and not is_zero(g) else None
             for g, new in zip(self.history_grads, op.new, strict=True)
         ]
         mapped_rows = [
-            _fresh(row) if row.type.is_float and not is_zero(g) else None
+            _fresh(row) if row.type.is_inexact and not is_zero(g) else None
             for g, row in zip(self.mapped_grads, op.mapped_rows, strict=True)
         ]
         # states that a gradient can come back through
-        active = {k for k, new in enumerate(op.new) if new.type.is_float and op.states[k].taps}
+        active = {k for k, new in enumerate(op.new) if new.type.is_inexact and op.states[k].taps}
         while True:
             pending = {
                 k: [_fresh(op.new[k]) for _ in range(op.states[k].depth)]
                 for k, new in enumerate(op.new)
-                if new.type.is_float and (k in active or not is_zero(self.last_grads[k]))
+                if new.type.is_inexact and (k in active or not is_zero(self.last_grads[k]))
             }
             seeds: dict[Variable, Variable] = {}
             for k, new in enumerate(op.new):
@@ -127,8 +127,8 @@ class Backward:
                 start = self.last_grads[k] if j == 0 else zeros_like(row)
                 ends[k, j] = len(new_states)
                 new_states.append((value, new, start))
-        by_row = [v if v.type.is_float and v in total else None for v in op.rows]
-        sums = [v if v.type.is_float and v in total else None for v in op.invariants]
+        by_row = [v if v.type.is_inexact and v in total else None for v in op.rows]
+        sums = [v if v.type.is_inexact and v in total else None for v in op.invariants]
         first_sum = len(new_states)
         for v, outer in zip(op.invariants, parts.invariants, strict=True):
             if v in sums:
@@ -248,7 +248,7 @@ class Backward:
                 if op.truncate >= 0:
                     g = switch(eq(steps, done), g, zeros_like(g))
             history = self.history_grads[k]
-            if history is not None and initial.type.is_float and not is_zero(history):
+            if history is not None and initial.type.is_inexact and not is_zero(history):
                 own = _slice(history, None, state.depth)
                 g = own if g is None else g + own
             result.append(g)

@@ -10,7 +10,7 @@ import numpy as np
 from ..configuration import config
 from ..errors import DTypeError, Resized, ShapeError
 from .turns import Turn
-from .types import TensorType, dtype_name, held_by, plain_array, shape_text
+from .types import TensorType, complex_dtype, dtype_name, held_by, part_dtype, plain_array, shape_text
 from .variable import Origin, Variable, newest, output_at, place_of
 
 
@@ -164,6 +164,51 @@ class Resident(Shared):
         return _restore_shared, (self._mirror(), self.type, self.name, self.origin), (None, self.__dict__)
 
 
+class ComplexShared(Shared):
+    """A shared variable of complex numbers: they lie in that of their ``parts``, real and imaginary ones
+    along a last axis of length 2, which is what functions read and write."""
+
+    __slots__ = ("parts",)
+
+    def __init__(
+        self, data: np.ndarray, type: TensorType, name: str | None = None, origin: Origin | None = None
+    ) -> None:
+        Variable.__init__(self, type, name=name, origin=origin)
+        self.parts = Shared(as_parts(data), parts_type(type), name, self.origin)
+        self._default_update = None
+        self.turn, self.serial = self.parts.turn, self.parts.serial
+
+    @property
+    def data(self) -> np.ndarray:
+        """The numbers, in the memory of their parts."""
+        return as_complex(self.parts.data)
+
+    @data.setter
+    def data(self, array: np.ndarray) -> None:
+        self.parts.data = as_parts(array)
+
+    def present_shape(self) -> tuple[int, ...]:
+        return self.parts.present_shape()[:-1]
+
+    def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> np.ndarray:
+        return as_complex(self.parts.get_value(borrow))
+
+
+def parts_type(type: TensorType) -> TensorType:
+    """The type of complex numbers' real and imaginary parts along a last axis."""
+    return TensorType(part_dtype(type.dtype), (*type.shape, 2))
+
+
+def as_parts(array: np.ndarray) -> np.ndarray:
+    """A contiguous array of complex numbers as their parts, in the same memory."""
+    return array.reshape((*array.shape, 1)).view(part_dtype(array.dtype.name))
+
+
+def as_complex(parts: np.ndarray) -> np.ndarray:
+    """The complex numbers of a contiguous array of parts, in the same memory."""
+    return parts.view(complex_dtype(parts.dtype.name)).reshape(parts.shape[:-1])
+
+
 class Sized(Shared):
     """A shared variable in a function that is compiled for the lengths it has now; ``of`` is the variable
     itself, of which everything but the type is."""
@@ -207,7 +252,7 @@ builtin_type = type
 
 
 def _restore_shared(data: np.ndarray, type: TensorType, name: str | None, origin: Origin | None) -> Shared:
-    return Shared(np.array(data, order="C"), type, name, origin)
+    return (ComplexShared if type.is_complex else Shared)(np.array(data, order="C"), type, name, origin)
 
 
 def shared(
@@ -265,4 +310,4 @@ def shared(
             array = np.array(type.convert(value, allow_downcast=allow_downcast, strict=strict), order="C")
         except DTypeError as error:
             raise DTypeError(f"shared(): the value {error}") from None
-    return Shared(array, type, name)
+    return (ComplexShared if type.is_complex else Shared)(array, type, name)

@@ -22,7 +22,7 @@ HALF = "float16"
 COMPLEX = ("complex64", "complex128")
 UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
 INTEGERS = ("int8", "int16", "int32", "int64", *UNSIGNED)
-DTYPES = ("bool", *UNSIGNED, "int8", "int16", "int32", "int64", HALF, *FLOATS)
+DTYPES = ("bool", *UNSIGNED, "int8", "int16", "int32", "int64", HALF, *FLOATS, *COMPLEX)
 _GREATEST = {name: float(np.finfo(name).max) for name in (HALF, "float32")}
 #: the dtype of the parts of complex numbers
 _PARTS = {"complex64": "float32", "complex128": "float64"}
@@ -42,18 +42,10 @@ def dtype_name(dtype: Any) -> str:
             return config.floatX
     name = np.dtype(dtype).name
     if name not in _NUMPY:
-        raise DTypeError(f"graphlib has no dtype {name}; it has {', '.join(DTYPES)}. {_instead_of(name)}")
-    return name
-
-
-def _instead_of(name: str) -> str:
-    """What to do about a dtype that there is not."""
-    if name.startswith("complex"):
-        return (
-            "Keep real and imaginary parts as two arrays (z.real, z.imag), or as a last axis of length 2, as "
-            "T.fft.rfft gives them."
+        raise DTypeError(
+            f"graphlib has no dtype {name}; it has {', '.join(DTYPES)}. Convert the array with .astype first."
         )
-    return "Convert the array with .astype first."
+    return name
 
 
 def is_float(dtype: str) -> bool:

@@ -15,8 +15,10 @@ from ..compile.present import with_lengths
 from ..datasets.files import write_atomically
 from ..errors import InputError
 from ..graph import Shared, Variable, graph_inputs
+from ..graph.shared import as_parts
 from ..lower.program import Program
 from ..ops.lengths import Lengths
+from ..represent import in_pairs
 from ..rewrite import loops_made_cheap, stabilized
 from ..rewrite.scan import has_loops
 from . import writes  # noqa: F401  (fills the table of rules)
@@ -77,7 +79,7 @@ def _model(function: Any, dims: dict[Any, Sequence[str | None]], opset: int) -> 
     newest = min(OPSET, onnx.defs.onnx_opset_version())
     if not OLDEST <= opset <= newest:
         raise InputError(f"graphlib.onnx.save: opset is from {OLDEST} to {newest}, not {opset}")
-    given = _given(function)
+    given = _of_real_numbers(_given(function))
     names = Names(opset)
     writer = Writer(names)
     for number, v in enumerate(given.inputs):
@@ -155,11 +157,22 @@ def _given(function: Any) -> _Given:
     return _Given(inputs, outputs, keys, [None] * len(inputs), "graph")
 
 
+def _program(given: _Given) -> Program:
+    shared = [v for v in graph_inputs(given.outputs, stop_at=given.inputs) if isinstance(v, Shared)]
+    return Program(given.title, given.inputs, given.outputs, [False] * len(given.outputs), {}, shared)
+
+
+def _of_real_numbers(given: _Given) -> _Given:
+    """The same with a last axis of length 2 for complex numbers, of which ONNX's operators have none."""
+    program = in_pairs(_program(given))
+    defaults = [as_parts(a) if a is not None and a.dtype.kind == "c" else a for a in given.defaults]
+    return given._replace(inputs=program.inputs, outputs=program.outputs, defaults=defaults)
+
+
 def _with_present_lengths(given: _Given) -> list[Variable]:
     """The outputs, for the lengths that shared variables have, whose values the model has."""
-    shared = [v for v in graph_inputs(given.outputs, stop_at=given.inputs) if isinstance(v, Shared)]
-    program = Program(given.title, given.inputs, given.outputs, [False] * len(given.outputs), {}, shared)
-    return with_lengths(program, [s.present_shape() for s in shared]).outputs
+    program = _program(given)
+    return with_lengths(program, [s.present_shape() for s in program.shareds]).outputs
 
 
 def _axes(

@@ -3,15 +3,16 @@ test it on.
 
 ``op`` says what an operation is and holds the registry; ``elementwise``, ``reduce``, ``shape``, ``create``,
 ``join``, ``index``, ``write``, ``linalg``, ``factorizations``, ``fourier``, ``along_axis``, ``convolution``,
-``patches``, ``pool``, ``random``, ``generators``, ``scan``, ``valid``, ``barriers`` and ``unbroadcast`` hold
-the operations, ``nnet``, ``systems``, ``decompositions``, ``matrices``, ``conv_functions``, ``unshared``,
-``pool_functions``, ``neighbours`` and ``upsampling`` what is composed of them, ``operators`` what variables
-get, ``host`` and ``observing`` operations in Python.
+``patches``, ``pool``, ``random``, ``generators``, ``scan``, ``valid``, ``barriers``, ``unbroadcast`` and
+``complex_numbers`` hold the operations, ``nnet``, ``systems``, ``decompositions``, ``matrices``,
+``conv_functions``, ``unshared``, ``pool_functions``, ``neighbours`` and ``upsampling`` what is composed of
+them, ``operators`` what variables get, ``host`` and ``observing`` operations in Python.
 """
 
 from . import (
     along_axis,
     barriers,
+    complex_numbers,
     conv_functions,
     convolution,
     create,
@@ -52,6 +53,7 @@ __all__ = [
     "along_axis",
     "as_variable",
     "barriers",
+    "complex_numbers",
     "conv_functions",
     "convolution",
     "create",

@@ -31,6 +31,7 @@ class Cumulative(Op):
     def __init__(self, kind: str, axis: int) -> None:
         self.kind = kind
         self.axis = axis
+        self.takes_complex = "parts" if kind == "cumsum" else None
 
     def parameters(self) -> tuple:
         return self.kind, self.axis
@@ -140,7 +141,7 @@ def _cumulative(kind: str, x: Any, axis: int | None) -> Variable:
         x, axis = flatten(x), 0
     if x.ndim == 0:
         x = dimshuffle(x, "x")
-    if not x.type.is_float:
+    if not x.type.is_inexact:
         x = cast(x, "int64")
     return Cumulative(kind, normalize_axis(axis, x.ndim, f"T.{kind}")).make(x)
 

@@ -21,6 +21,7 @@ class GradientBarrier(Op):
     """The value itself, with a gradient of its own: 'stop' makes it zero, 'disconnect' has none go on, 'clip'
     limits it, 'scale' multiplies it, 'undefined' is an error."""
 
+    takes_complex = "parts"
     view = True
 
     def __init__(self, kind: str, *settings: float) -> None:

@@ -14,8 +14,11 @@ import numpy as np
 from ..configuration import config
 from ..errors import ShapeError
 from ..graph import Apply, TensorType, Variable
+from ..graph.types import normalize_axis, part_dtype
 from ..scalar.integer import Poly, product
 from ..scalar.lowered import Call, Operand
+from .complex_numbers import complex_, imag, real
+from .create import zeros
 from .elementwise import cast
 from .index import index
 from .join import concatenate, stack
@@ -130,6 +133,45 @@ def irfft(inp: Any, norm: str | None = None, is_odd: bool = False) -> Variable:
     return x if factor is None else x / factor
 
 
+def fft(a: Any, n: int | None = None, axis: int = -1) -> Variable:
+    """The discrete Fourier transform along ``axis``, of complex or real numbers, complex.
+
+    ``n``: how many numbers of the axis are transformed, and followed by zeros where there are fewer.
+    Errors: ShapeError without axes.
+    """
+    return _complex_along(a, n, axis, False, "T.fft.fft")
+
+
+def ifft(a: Any, n: int | None = None, axis: int = -1) -> Variable:
+    """The complex numbers of which ``a`` is the transform by ``fft``; n and errors as there."""
+    z = _complex_along(a, n, axis, True, "T.fft.ifft")
+    return z / cast(shape_i(z, axis), part_dtype(z.dtype))
+
+
+def _complex_along(a: Any, n: int | None, axis: int, inverse: bool, what: str) -> Variable:
+    z = as_variable(a)
+    if z.ndim == 0:
+        raise ShapeError(f"{what} transforms along an axis, and {z.describe()} has none")
+    axis = normalize_axis(axis, z.ndim, what)
+    parts = [real(z), imag(z)]
+    parts = [x if x.type.is_float else cast(x, config.floatX) for x in parts]
+    if n is not None:
+        parts = [_of_length(x, n, axis) for x in parts]
+    w = _along(stack(parts, axis=z.ndim), axis, inverse)
+    return complex_(index(w, (..., 0)), index(w, (..., 1)))
+
+
+def _of_length(x: Variable, n: int, axis: int) -> Variable:
+    """The first n elements along an axis, and zeros where there are not so many."""
+    first = index(x, ((slice(None),) * axis) + (slice(0, n),))
+    have = x.type.shape[axis]
+    if have is not None and have >= n:
+        return first
+    shape = [shape_i(first, k) for k in range(x.ndim)]
+    shape[axis] = n - shape[axis]
+    return concatenate([first, zeros(shape, x.dtype)], axis=axis)
+
+
 register(
     "rfft",
     rfft,
@@ -153,4 +195,4 @@ register(
     irfft.__doc__ or "",
 )
 
-__all__ = ["Fourier", "irfft", "rfft"]
+__all__ = ["Fourier", "fft", "ifft", "irfft", "rfft"]

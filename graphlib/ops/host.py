@@ -37,6 +37,7 @@ class HostOp(Op):
     Two instances are the same operation if they are of one class and what ``parameters()`` gives is equal.
     """
 
+    takes_complex = "whole"
     costly = True
 
     # what a program writes
@@ -174,7 +175,7 @@ class HostOp(Op):
             tuple(of.scalar(next(rest)) if n is None else Poly.of(n) for n in v.type.shape)
             for v in node.outputs
         )
-        return _call(self, node, operands[:count], shapes, lambda *arrays: self.computed(node, arrays))
+        return called_back(self, node, operands[:count], shapes, lambda *arrays: self.computed(node, arrays))
 
     def shape_rule(self, of: Shapes, *inputs: Variable) -> Sequence[Length] | None:
         return None
@@ -187,6 +188,7 @@ class FoundLengths(Op):
     """The lengths of an operation's outputs that only its results tell, int64: it is computed for them, and
     what it gives is kept for the node itself."""
 
+    takes_complex = "whole"
     costly = True
 
     def __init__(self, op: HostOp, types: Sequence[TensorType]) -> None:
@@ -215,7 +217,7 @@ class FoundLengths(Op):
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Call:
         shapes = ((Poly.of(self.count),),)
-        return _call(self, node, operands, shapes, lambda *arrays: (self.reference(node, *arrays),))
+        return called_back(self, node, operands, shapes, lambda *arrays: (self.reference(node, *arrays),))
 
     def __repr__(self) -> str:
         return f"lengths of {self.op}"
@@ -237,7 +239,7 @@ class _Kept:
 _kept: weakref.WeakKeyDictionary[HostOp, _Kept] = weakref.WeakKeyDictionary()
 
 
-def _call(
+def called_back(
     op: Op, node: Apply, operands: Sequence[Operand], shapes: tuple[tuple[Poly, ...], ...], function: Callable
 ) -> Call:
     """The call back: the number of the function, then the lengths of its operands and of its outputs."""

@@ -47,6 +47,7 @@ class BasicIndex(Op):
     """Integers and slices, an entry an axis; the inputs are the tensor and the int64 scalars that the entries
     need."""
 
+    takes_complex = "parts"
     view = True
 
     def __init__(self, entries: tuple) -> None:
@@ -195,6 +196,8 @@ class AdvancedIndex(Op):
 
     ``sliced``: the user's index had slices too, and what is indexed is the part that those select.
     """
+
+    takes_complex = "parts"
 
     def __init__(self, entries: tuple[bool, ...], sliced: bool = False) -> None:
         self.entries = entries

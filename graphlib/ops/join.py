@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 class Join(Op):
     """Tensors one after the other along ``axis``."""
 
+    takes_complex = "parts"
+
     def __init__(self, axis: int) -> None:
         self.axis = axis
 
@@ -167,6 +169,7 @@ def stack_scalars(value: Sequence[Any]) -> Variable:
 class Parts(Op):
     """A tensor whose length along ``axis`` must be the sum of the other inputs, the lengths of its parts."""
 
+    takes_complex = "parts"
     view = True
 
     def __init__(self, axis: int) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..graph import Apply, TensorType, Variable
-from ..graph.types import normalize_axis, promote
+from ..graph.types import normalize_axis, part_dtype, promote
 from ..scalar import expression as ex
 from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Product, Reduction
@@ -38,6 +38,7 @@ def joined_rows(x: Variable) -> Variable:
 class MatrixProduct(Op):
     """(m, k)·(k, n); with ``batched``, for each index of a common leading axis."""
 
+    takes_complex = "product"
     costly = True
 
     def __init__(self, batched: bool = False) -> None:
@@ -181,7 +182,9 @@ def _same_dtype(a: Any, b: Any) -> tuple[Variable, Variable]:
     a, b = as_variable(a), as_variable(b)
     common = promote([a.dtype, b.dtype])
     common = "int64" if common == "bool" else common
-    return cast(a, common), cast(b, common)
+    # real numbers beside complex ones stay real, which takes fewer products
+    left, right = (cast(v, common if v.type.is_complex else part_dtype(common)) for v in (a, b))
+    return left, right
 
 
 def dot(a: Any, b: Any) -> Variable:
@@ -193,7 +196,8 @@ def dot(a: Any, b: Any) -> Variable:
     if a.ndim <= 2 and b.ndim <= 2:
         _check_inner(a, b, -b.ndim)
     if a.ndim == 1 and b.ndim == 1:
-        return sum_(mul(a, b), dtype=a.dtype)
+        products = mul(a, b)
+        return sum_(products, dtype=products.dtype)
     if a.ndim <= 2 and b.ndim <= 2:
         left = dimshuffle(a, "x", 0) if a.ndim == 1 else a
         right = dimshuffle(b, 0, "x") if b.ndim == 1 else b

@@ -22,7 +22,7 @@ def as_matrices(a: Any, what: str, least: int = 2) -> Variable:
     a = as_variable(a)
     if a.ndim < least:
         raise ShapeError(f"{what} takes matrices, not {a.describe()}")
-    return a if a.type.is_float else cast(a, config.floatX)
+    return a if a.type.is_inexact else cast(a, config.floatX)
 
 
 def of_one_dtype(a: Any, b: Any, what: str) -> tuple[Variable, Variable]:

@@ -110,6 +110,10 @@ class Op:
     view = False
     #: whether a gradient had better keep its value than compute it again
     costly = False
+    #: what it does with complex numbers: None (it takes none), "parts" (the same to real and imaginary parts,
+    #: as to move them), "shape" (it looks at their shape), "whole" (all else that takes them); or "product":
+    #: it is linear in both operands, and made of products of parts
+    takes_complex: str | None = None
 
     #: whether outputs depend on inputs, where not all on all: ``connection_pattern(node)[input][output]``
     connection_pattern: Callable[[Apply], Sequence[Sequence[bool]]] | None = None
@@ -158,7 +162,14 @@ class Op:
         return 0
 
     def make(self, *inputs: Variable) -> Any:
-        """A node of this operation on variables; its output, or a list of several."""
+        """A node of this operation on variables; its output, or a list of several.
+
+        Of complex numbers it is made as ``takes_complex`` says (see ``complex_numbers``)."""
+        for v in inputs:
+            if v.type.is_complex and self.takes_complex in (None, "product"):
+                from .complex_numbers import made_of_complex
+
+                return made_of_complex(self, inputs)
         node = Apply(self, inputs, self.infer(*inputs))
         if config.on_float64 != "ignore":
             _watch_float64(node)
@@ -243,8 +254,8 @@ def _watch_float64(node: Apply) -> None:
 def is_number(value: Any) -> bool:
     """A Python number, which is weak: it takes its dtype from what it meets (np.float64 counts as a Python
     float)."""
-    return isinstance(value, (bool, int, float)) and not (
-        isinstance(value, np.generic) and not isinstance(value, float)
+    return isinstance(value, (bool, int, float, complex)) and not (
+        isinstance(value, np.generic) and not isinstance(value, (float, complex))
     )
 
 

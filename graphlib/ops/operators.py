@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import DTypeError
 from ..graph import Variable
-from . import create, linalg, reduce, shape, write
+from . import complex_numbers, create, linalg, reduce, shape, write
 from . import elementwise as ew
 from . import index as ix
 from .along_axis import argsort, cumprod, cumsum, nonzero, sort
@@ -174,7 +174,7 @@ _METHODS = {
     "clip": ew.clip,
     "round": lambda self, mode="half_to_even": tensor_round(self, mode),
     "copy": copy,
-    "conj": ew.identity,
+    "conj": complex_numbers.conj,
     "fill": create.full_like,
     "zeros_like": create.zeros_like,
     "ones_like": create.ones_like,
@@ -211,5 +211,7 @@ def install() -> None:
     Variable.__setitem__ = _no_assignment
     Variable.reshape = _reshape_method
     Variable.T = property(shape.transpose)
+    Variable.real = property(complex_numbers.real)
+    Variable.imag = property(complex_numbers.imag)
     Variable.shape = property(shape.shape_of)
     Variable.size = property(lambda self: reduce.count(self, tuple(range(self.ndim)), "int64"))

@@ -16,7 +16,7 @@ import numpy as np
 from ..configuration import config
 from ..errors import ShapeError
 from ..graph import Apply, TensorType, Variable
-from ..graph.types import dtype_name, is_float, normalize_axes, normalize_axis
+from ..graph.types import dtype_name, normalize_axes, normalize_axis, part_dtype
 from ..scalar import expression as ex
 from ..scalar.functions import Text
 from ..scalar.integer import Poly
@@ -83,6 +83,7 @@ class Reduce(Op):
     def __init__(self, kind: str, axes: tuple[int, ...]) -> None:
         self.kind = kind
         self.axes = axes
+        self.takes_complex = "parts" if kind == "sum" else None
 
     @property
     def row(self) -> Row:
@@ -237,7 +238,7 @@ def _sum_dtype(x: Variable, dtype: Any) -> str:
     """As numpy: bools and narrow integers are summed in int64; floats keep their dtype."""
     if dtype is not None:
         return dtype_name(dtype)
-    return x.dtype if is_float(x.dtype) or x.dtype == "uint64" else "int64"
+    return x.dtype if x.type.is_inexact or x.dtype == "uint64" else "int64"
 
 
 def _accumulated(kind: str, x: Variable, axis: Any, dtype: Any, keepdims: bool, acc_dtype: Any) -> Variable:
@@ -343,9 +344,9 @@ def mean(
     ``acc_dtype``: the dtype that elements are added up in, where it is another.
     """
     x = as_variable(x)
-    wanted = dtype_name(dtype) if dtype is not None else x.dtype if is_float(x.dtype) else config.floatX
+    wanted = dtype_name(dtype) if dtype is not None else x.dtype if x.type.is_inexact else config.floatX
     axes = normalize_axes(axis, x.ndim, f"T.mean of {x.describe()}")
-    return _accumulated("sum", x, axis, wanted, keepdims, acc_dtype) / count(x, axes, wanted)
+    return _accumulated("sum", x, axis, wanted, keepdims, acc_dtype) / count(x, axes, part_dtype(wanted))
 
 
 def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Variable:
@@ -353,8 +354,17 @@ def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Vari
     x = as_variable(x)
     axes = normalize_axes(axis, x.ndim, f"T.var of {x.describe()}")
     centred = x - mean(x, axis, keepdims=True)
-    n = count(x, axes, centred.dtype)
-    return _reduce("sum", sqr(centred), axis, keepdims) / (n - ddof if ddof else n)
+    n = count(x, axes, part_dtype(centred.dtype))
+    return _reduce("sum", _sizes(centred), axis, keepdims) / (n - ddof if ddof else n)
+
+
+def _sizes(x: Variable) -> Variable:
+    """The squares of absolute values."""
+    if not x.type.is_complex:
+        return sqr(x)
+    from .complex_numbers import imag, real
+
+    return sqr(real(x)) + sqr(imag(x))
 
 
 def std(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Variable:
@@ -371,7 +381,7 @@ def norm(x: Any, ord: int | None = None, axis: Any = None, keepdims: bool = Fals
     """The Euclidean norm (``ord`` 2 or None), or the sum of absolute values (1), over ``axis``."""
     x = as_variable(x)
     if ord in (None, 2):
-        return sqrt(_reduce("sum", sqr(x), axis, keepdims))
+        return sqrt(_reduce("sum", _sizes(x), axis, keepdims))
     if ord == 1:
         return _reduce("sum", abs(x), axis, keepdims)
     raise ValueError(f"T.norm has ord 1 and 2, not {ord}")

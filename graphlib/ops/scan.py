@@ -82,6 +82,7 @@ class Scan(Op):
     it may well make no step.
     """
 
+    takes_complex = "whole"
     costly = True
 
     def __init__(
@@ -359,6 +360,7 @@ class Scan(Op):
 class FirstRows(Op):
     """The first n rows of an array that has as many: unlike a slice's, its length is n itself."""
 
+    takes_complex = "parts"
     view = True
 
     def shape_rule(self, of: Shapes, x: Variable, n: Variable) -> Sequence[Length]:
@@ -383,6 +385,7 @@ class FirstRows(Op):
 class LastValue(Op):
     """The last value of a loop that must make a step: of n, or of as many as it made."""
 
+    takes_complex = "parts"
     view = True
 
     shape_rule = same_shape
@@ -408,6 +411,7 @@ class LastValue(Op):
 class OfLengths(Op):
     """An array whose lengths must be those given, which are known where its own are not: before a step."""
 
+    takes_complex = "parts"
     view = True
 
     def shape_rule(self, of: Shapes, x: Variable, *lengths: Variable) -> Sequence[Length]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 class Unbroadcast(Op):
     """The same tensor, whose lengths along ``axes`` are not known while the graph is built."""
 
+    takes_complex = "parts"
     view = True
 
     def __init__(self, *axes: int) -> None:

@@ -63,6 +63,8 @@ class BasicWrite(_Write, Op):
     """The tensor with the part that ``entries`` name set to, or increased by, the second input, which
     broadcasts to it."""
 
+    takes_complex = "parts"
+
     reading = BasicIndex
 
     shape_rule = same_shape
@@ -136,6 +138,8 @@ class AdvancedWrite(_Write, Op):
 
     A place that is named twice is increased twice, or keeps the last value set.
     """
+
+    takes_complex = "parts"
 
     reading = AdvancedIndex
 
@@ -268,7 +272,7 @@ def _write(part: Variable, y: Any, mode: str) -> Variable:
         raise InputError(f"T.{name} takes a part of a tensor, such as x[1:], not {part.describe()}")
     x, *indices = owner.inputs
     y = cast(y, x.dtype) if np.isscalar(y) or (isinstance(y, Constant)) else as_variable(y)
-    if y.dtype != x.dtype and not (y.type.is_float and not x.type.is_float):
+    if y.dtype != x.dtype and not (y.type.is_inexact and not x.type.is_inexact):
         y = cast(y, x.dtype)
     op = (
         BasicWrite(owner.op.entries, mode)

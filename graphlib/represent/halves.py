@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from ..graph import Apply, Constant, TensorType, Variable, toposort
+from ..graph import Apply, Constant, Variable, toposort
 from ..graph.traverse import rebuild
 from ..graph.types import HALF
 from ..ops.elementwise import Cast
 from ..ops.host import FoundLengths, HostOp
 from ..ops.scan import Scan
-from ..rewrite.scan.body import Body
+from .loops import Loops
 
 _WIDE = "float32"
 _widen, _narrow = Cast(_WIDE), Cast(HALF)
@@ -34,8 +34,7 @@ class _Wide:
     """Graphs built again in float32."""
 
     def __init__(self) -> None:
-        #: for loops with the same steps: what became of their inner variables, and the first one
-        self.loops: dict[Scan, tuple[dict[Variable, Variable], Scan]] = {}
+        self.loops = Loops(lambda t: t.with_dtype(_WIDE) if t.dtype == HALF else None, self.of)
 
     def of(
         self, results: Sequence[Variable], memo: dict[Variable, Variable], stop_at: Collection[Variable] = ()
@@ -72,33 +71,8 @@ class _Wide:
             made = rebuild(node, given, {}).outputs
             return [_widen.make(v) if v.dtype == HALF else v for v in made]
         if isinstance(op, Scan):
-            return self.loop(node, inputs)
+            return self.loops.rebuilt(node, inputs)
         return rebuild(node, inputs, {}).outputs
-
-    def loop(self, node: Apply, inputs: list[Variable]) -> Sequence[Variable]:
-        """The outputs of a loop whose steps are computed in float32."""
-        outer = dict(zip(node.inputs, inputs, strict=True))
-        body = Body.of(node)
-        memo, root = self.loops.get(node.op.root, ({}, None))
-        if root is None:
-            for v in node.op.inputs:
-                if v.dtype == HALF:
-                    memo[v] = Variable(TensorType(_WIDE, v.type.shape), name=v.name, origin=v.origin)
-        body.set_ends(self.of(body.ends(), memo))
-        body.n = outer[body.n]
-        body.sequences = {memo.get(v, v): outer[o] for v, o in body.sequences.items()}
-        body.invariants = {memo.get(v, v): outer[o] for v, o in body.invariants.items()}
-        for s in body.states:
-            s.taps = {tap: memo.get(v, v) for tap, v in s.taps.items()}
-            s.initial = outer[s.initial]
-        for o in body.mapped:
-            o.lengths = [outer.get(n, n) for n in o.lengths]
-        made = body.node()
-        if root is None:
-            self.loops[node.op.root] = memo, made.op
-        else:
-            made.op.extends = root
-        return made.outputs
 
 
 __all__ = ["in_float32"]

@@ -1,8 +1,9 @@
 """Constructors of symbolic inputs under Theano's names: ``matrix('x')``, ``ivector('y')``,
 ``lscalar('index')``.
 
-A prefix names the dtype (b int8, w int16, i int32, l int64, f float32, d float64; none: config.floatX), the
-rest the number of dimensions.  The plural makes several: ``x, y = matrices('x', 'y')``.
+A prefix names the dtype (b int8, w int16, i int32, l int64, f float32, d float64, c complex64, z complex128;
+none: config.floatX), the rest the number of dimensions.  The plural makes several:
+``x, y = matrices('x', 'y')``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,17 @@ from ..graph import Constant, TensorType, Variable
 from ..graph.types import dtype_name
 from ..ops.op import as_variable
 
-_PREFIXES = {"b": "int8", "w": "int16", "i": "int32", "l": "int64", "f": "float32", "d": "float64", "": None}
+_PREFIXES = {
+    "b": "int8",
+    "w": "int16",
+    "i": "int32",
+    "l": "int64",
+    "f": "float32",
+    "d": "float64",
+    "c": "complex64",
+    "z": "complex128",
+    "": None,
+}
 _SHAPES: dict[str, tuple] = {
     "scalar": (),
     "vector": (None,),

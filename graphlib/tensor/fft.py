@@ -1,5 +1,5 @@
-"""``T.fft``: discrete Fourier transforms of real arrays, under Theano's names."""
+"""``T.fft``: discrete Fourier transforms, of real arrays under Theano's names."""
 
-from ..ops.fourier import irfft, rfft
+from ..ops.fourier import fft, ifft, irfft, rfft
 
-__all__ = ["irfft", "rfft"]
+__all__ = ["fft", "ifft", "irfft", "rfft"]

@@ -14,6 +14,7 @@ from ..graph import Variable
 from ..ops import along_axis, create, join, linalg, reduce, shape
 from ..ops import elementwise as ew
 from ..ops import index as ix
+from ..ops.complex_numbers import conj
 from ..ops.op import as_variable
 from ..ops.operators import tensor_round
 
@@ -29,7 +30,7 @@ _UFUNCS: dict[str, Callable] = {
     "bitwise_and": ew.and_,
     "bitwise_or": ew.or_,
     "bitwise_xor": ew.xor,
-    "conjugate": ew.identity,
+    "conjugate": conj,
     "divide": ew.true_div,
     "divmod": lambda x, y: (ew.floor_div(x, y), ew.mod(x, y)),
     "equal": ew.eq,

@@ -1,5 +1,6 @@
 """dtypes: which one an operation has, Python numbers that are weak, nothing that becomes float64 unasked."""
 
+import re
 import warnings
 
 import numpy as np
@@ -166,11 +167,10 @@ def test_casting():
     assert T.cast(x, F32) is x
     assert T.cast(2.7, "int32").dtype == I32
     assert T.cast(of(F64), "floatX").dtype == F32
-    for unknown in ("complex64", "float128"):
-        with pytest.raises(DTypeError, match=f"no dtype {unknown}; it has bool, uint8"):
+    for unknown in ("float128", "datetime64[s]"):
+        with pytest.raises(DTypeError, match=f"no dtype {re.escape(unknown)}; it has bool, uint8"):
             T.cast(x, unknown)
-    with pytest.raises(DTypeError, match=r"cannot make a constant of ndarray .* no dtype complex128"):
-        x + np.ones(3, complex)
+    assert (x + np.ones(3, complex)).dtype == "complex128"
     with pytest.raises(DTypeError, match="cannot make a constant of str"):
         x + "one"
 

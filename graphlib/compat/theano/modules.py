@@ -111,6 +111,7 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.tensor.utils": _TENSOR,
     "theano.tensor.subtensor": _TENSOR,
     "theano.tensor.fft": ("graphlib.tensor.fft",),
+    "theano.tensor.fourier": ("graphlib.tensor.fft",),
     "theano.tensor.nlinalg": _NLINALG,
     "theano.tensor.nnet": (*_NNET, _OWN + "convolution"),
     "theano.tensor.nnet.abstract_conv": (*_NNET, _OWN + "convolution"),

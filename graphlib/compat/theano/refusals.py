@@ -14,7 +14,7 @@ _REWRITES = (
 )
 _LINKERS = "graphlib compiles a function as a whole: leave it out, `mode` says how it runs"
 _C_CODE = "operations of a program's own are Python: write `perform` (docs/theano.md)"
-_COMPLEX = "there are no complex numbers here: keep real and imaginary parts, as T.fft.rfft gives them"
+_COMPLEX = "complex numbers are variables of complex64 and complex128 (docs/inputs.md)"
 #: what to use in place of a name, by a pattern of it: the first that fits
 _ADVICE: tuple[tuple[str, str], ...] = (
     (r"theano\.gof\.(cc|cmodule|callcache|compilelock|params_type)\b", _C_CODE),

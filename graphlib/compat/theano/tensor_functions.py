@@ -10,7 +10,7 @@ import numpy as np
 from ... import scan
 from ...errors import GraphError, InputError, RankError, ShapeError
 from ...graph import Constant, Variable
-from ...graph.types import DTYPES, FLOATS, HALF, INTEGERS, normalize_axis
+from ...graph.types import COMPLEX, DTYPES, FLOATS, HALF, INTEGERS, normalize_axis
 from ...ops import elementwise as ew
 from ...ops.along_axis import argsort as _argsort
 from ...ops.along_axis import cumsum, flatnonzero, nonzero
@@ -34,7 +34,7 @@ int_dtypes = tuple(d for d in INTEGERS if d.startswith("int"))
 uint_dtypes = tuple(d for d in INTEGERS if d.startswith("uint"))
 integer_dtypes = int_dtypes + uint_dtypes
 float_dtypes = continuous_dtypes = (HALF, *FLOATS)
-complex_dtypes = ("complex64", "complex128")
+complex_dtypes = COMPLEX
 discrete_dtypes = ("bool", *integer_dtypes)
 all_dtypes = DTYPES
 power = pow

@@ -90,10 +90,16 @@ def _logaddexp(x: Variable, y: Variable) -> Variable:
 
 def _arctan2(y: Variable, x: Variable) -> Variable:
     pi = float(np.pi)
-    half = ew.switch(ew.lt(y, 0), -1.0, 1.0)
+    half = ew.cast(ew.switch(ew.lt(y, 0), -1, 1), y.dtype)
     turned = ew.switch(ew.lt(x, 0), half * pi, 0)
     beside = ew.switch(ew.eq(y, 0), turned, half * (pi / 2))
     return ew.switch(ew.eq(x, 0), beside, ew.arctan(y / ew.switch(ew.eq(x, 0), 1, x)) + turned)
+
+
+def _hypot(x: Variable, y: Variable) -> Variable:
+    great, small = ew.maximum(abs(x), abs(y)), ew.minimum(abs(x), abs(y))
+    ratio = small / ew.switch(ew.eq(great, 0), 1, great)
+    return great * ew.sqrt(ratio * ratio + 1)
 
 
 def _mod(x: Variable, y: Variable) -> Variable:
@@ -121,6 +127,7 @@ EXPRESSIONS: dict[str, Callable[..., Variable]] = {
     "trunc": _trunc,
     "round_half_away_from_zero": _round_half_away,
     "arctan2": _arctan2,
+    "hypot": _hypot,
     "leaky_rectify": _leaky,
     "xlogx": lambda x: ew.switch(ew.eq(x, 0), 0, x * ew.log(x)),
     "xlogy0": lambda x, y: ew.switch(ew.eq(x, 0), 0, x * ew.log(y)),

@@ -74,6 +74,7 @@ from .trigonometric import (
     arctanh,
     cos,
     cosh,
+    hypot,
     sin,
     sinh,
     tan,

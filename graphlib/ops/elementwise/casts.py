@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...graph import Apply, Constant, TensorType, Variable
-from ...graph.types import HALF, dtype_name, is_float
+from ...graph.types import HALF, dtype_name, is_complex, is_float
 from ...scalar import expression as ex
 from ...scalar.lowered import Operand, Pull
 from ..op import ALL, Op, Sample, as_variable, is_number, register
@@ -56,16 +56,23 @@ def cast(x: Any, dtype: Any) -> Variable:
     """``x`` in another dtype; x itself if it has it already."""
     dtype = dtype_name(dtype)
     if is_number(x):
-        return Constant(x, dtype=dtype)
+        if isinstance(x, complex) and not is_complex(dtype):
+            x = as_variable(x)
+        else:
+            return Constant(x, dtype=dtype)
     x = as_variable(x)
     if x.dtype == dtype:
         return x
-    if isinstance(x, Constant):
+    if isinstance(x, Constant) and (is_complex(dtype) or not x.type.is_complex):
         with np.errstate(over="ignore"):
             data = x.data.astype(dtype)
         # a whole number is computed with as it is: the size of an array need not fit into its dtype
         if dtype != HALF or x.type.is_float or np.array_equal(data, x.data):
             return Constant(data, x.name, origin=x.origin)
+    if is_complex(dtype) and not x.type.is_complex:
+        from ..complex_numbers import cast_to_complex
+
+        return cast_to_complex(x, dtype)
     return Cast(dtype).make(x)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from ...configuration import config
 from ...errors import DTypeError
 from ...graph import Apply, TensorType, Variable
-from ...graph.types import is_float, promote, weak_dtype
+from ...graph.types import is_complex, is_float, part_dtype, promote, weak_dtype
 from ...scalar import expression as ex
 from ...scalar.functions import Text, define, kind_of
 from ...scalar.integer import Poly
@@ -105,7 +105,11 @@ class Elementwise(Op):
         free = self.rule == CHOICE
         chosen = operands[1:] if free else operands
         common = self.operand_dtype(chosen) if dtype is None else dtype
-        converted = [cast(a, common) for a in chosen]
+        if is_complex(common) and dtype is None:
+            # real operands stay real, which takes fewer products
+            converted = [_beside_complex(a, common) for a in chosen]
+        else:
+            converted = [cast(a, common) for a in chosen]
         if free:
             converted.insert(0, cast(operands[0], "bool"))
         return self.make(*converted)
@@ -123,7 +127,7 @@ class Elementwise(Op):
                 common = "int64"
         if self.widens and common == "bool":
             common = "int8"
-        if self.rule == FLOATING and not is_float(common):
+        if self.rule == FLOATING and not is_float(common) and not is_complex(common):
             common = config.floatX
         if self.rule == LOGICAL and is_float(common):
             names = ", ".join(v.describe() for v in operands if isinstance(v, Variable))
@@ -181,6 +185,13 @@ class Elementwise(Op):
             return ex.apply(self.name, out.dtype, *elements)
 
         return Pull(shape, at)
+
+
+def _beside_complex(a: Any, common: str) -> Variable:
+    """An operand of a function of complex numbers; a weak number in their dtype, or that of their parts."""
+    if isinstance(a, Variable):
+        return a
+    return cast(a, common if isinstance(a, complex) else part_dtype(common))
 
 
 def may_fail(node: Apply) -> bool:

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...graph import Variable
 from ...scalar.functions import COSTLY
 from .arithmetic import sqr, sqrt
+from .comparison import eq, switch
 from .row import FLOATING, elementwise
+
+
+def _share(g: Variable, x: Variable, o: Variable) -> Variable:
+    """The gradient of sqrt(x² + …) by x."""
+    return g * switch(eq(o, 0), 0, x / o)
+
 
 sin = elementwise(
     "sin", np.sin, lambda x, o, g: g * cos(x), c="gl_sin_{s}({0})", cuda="sin{f}({0})", cost=COSTLY
@@ -54,6 +62,19 @@ arctan = elementwise(
     c="gl_arctan_{s}({0})",
     cuda="atan{f}({0})",
     cost=COSTLY,
+)
+hypot = elementwise(
+    "hypot",
+    np.hypot,
+    lambda x, y, o, g: (_share(g, x, o), _share(g, y, o)),
+    FLOATING,
+    2,
+    (0.5, 2),
+    doc="sqrt(x² + y²), which does not overflow on the way.  The gradient at 0 is 0, as that of abs.",
+    c="gl_hypot_{s}({0}, {1})",
+    cuda="hypot{f}({0}, {1})",
+    cost=COSTLY,
+    commutative=True,
 )
 arctan2 = elementwise(
     "arctan2",

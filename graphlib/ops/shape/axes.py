@@ -26,6 +26,7 @@ class DimShuffle(Op):
     Axes left out must have length 1.
     """
 
+    takes_complex = "parts"
     view = True
 
     def __init__(self, order: tuple) -> None:

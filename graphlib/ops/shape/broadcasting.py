@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 class BroadcastTo(Op):
     """A tensor repeated along axes of length 1 and new leading axes: an array, then the lengths."""
 
+    takes_complex = "parts"
     view = True
 
     def __repr__(self) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class SpecifyShape(Op):
     """The same tensor with lengths the user vouches for; a call where they are others fails."""
 
+    takes_complex = "parts"
     view = True
 
     def __init__(self, shape: tuple) -> None:
@@ -80,6 +81,7 @@ class SameLengths(Op):
     ``what`` needs it, and says so where they are not.
     """
 
+    takes_complex = "parts"
     view = True
 
     def __init__(self, pairs: tuple[tuple[int, int], ...], what: str) -> None:

@@ -31,6 +31,7 @@ class Reshape(Op):
     """The elements in row-major order under another shape: an array, then its lengths; ``infer_axis`` follows
     from the rest."""
 
+    takes_complex = "parts"
     view = True
 
     def __init__(self, infer_axis: int | None = None) -> None:

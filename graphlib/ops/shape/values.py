@@ -27,7 +27,7 @@ def as_length(v: Any, what: str) -> Variable:
     v = as_variable(v)
     if v.ndim != 0 and v.type.shape != (1,) * v.ndim:
         raise ShapeError(f"{what} must be a scalar, not {v.describe()}")
-    if v.type.is_float:
+    if v.type.is_inexact:
         if isinstance(v, Constant) and float(v.data) == int(v.data):
             return Constant(int(v.data), dtype="int64")
         raise DTypeError(f"{what} must be an integer, not {v.describe()}; cast it: T.cast(v, 'int64')")
@@ -102,6 +102,8 @@ def count_of(n: Any, what: str) -> Variable:
 
 class ShapeI(Op):
     """The length of one axis, int64."""
+
+    takes_complex = "shape"
 
     def __init__(self, axis: int) -> None:
         self.axis = axis

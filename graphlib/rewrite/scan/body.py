@@ -53,8 +53,10 @@ class Output:
         return [next(lengths) if n is None else n for n in self.row.type.shape]
 
     def become(self, row: Variable) -> None:
-        """Takes another row of the same shape, of which more may be known, or less."""
-        shape = zip(row.type.shape, self.shape, strict=True)
+        """Takes another row of the same shape, of which more may be known, or less, and which may have
+        further axes of known lengths."""
+        further = row.type.shape[self.row.ndim :]
+        shape = zip(row.type.shape, [*self.shape, *further], strict=True)
         self.lengths = [as_variable(length, dtype="int64") for known, length in shape if known is None]
         self.row = row
 

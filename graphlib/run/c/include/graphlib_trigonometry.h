@@ -228,6 +228,19 @@ GL_INLINE float gl_arctan_f32(float x) { return (float)gl_arctan_f64(x); }
 
 GL_INLINE float gl_arctan2_f32(float y, float x) { return (float)gl_arctan2_f64(y, x); }
 
+/* sqrt(x^2 + y^2) by the ratio of the smaller to the greater; infinite if either is, whatever the other */
+GL_INLINE double gl_hypot_f64(double x, double y) {
+    double a = fabs(x), b = fabs(y), m = a > b ? a : b, r = (a > b ? b : a) / m;
+    double h = m == 0 ? 0 : m * sqrt(1 + r * r);
+    return (a == INFINITY) | (b == INFINITY) ? INFINITY : (x != x) | (y != y) ? x + y : h;
+}
+
+GL_INLINE float gl_hypot_f32(float x, float y) {
+    double a = x, b = y;
+    float h = (float)sqrt(a * a + b * b);
+    return (fabsf(x) == INFINITY) | (fabsf(y) == INFINITY) ? INFINITY : h;
+}
+
 GL_INLINE float gl_arcsin_f32(float x) { return (float)gl_arcsin_f64(x); }
 
 GL_INLINE float gl_arccos_f32(float x) { return (float)gl_arccos_f64(x); }
