@@ -166,7 +166,7 @@ class Writer:
         lines = ["const gl_runtime *rt;", "char *arena;", "int64_t capacity, bad_index, wrong[GL_MAX_AXES];"]
         lines += [f"double seconds[{len(plan.steps) if plan.profiled else 1}];", "int64_t calls;"]
         lines += [f"gl_late_array late[{max(late, 1)}];", "int64_t late_count;"]
-        lines += ["char *totals;", "int64_t totals_size;"] if self.has_totals else []
+        lines += ["char *own;", "int64_t own_size;"] if self.has_own else []
         lines += [f"int64_t shape{k}[{max(len(shape), 1)}];" for k, shape in enumerate(plan.shapes)]
         lines += [f"int64_t {name};" for name in self.lengths.values()]
         types = {a.memory: C_TYPES[a.dtype] for a in (*plan.results, *plan.arrays)}
@@ -180,8 +180,9 @@ class Writer:
         return "\n".join(["typedef struct {", *indented(lines), f"}} {self.struct};"])
 
     @property
-    def has_totals(self) -> bool:
-        return any(kernel.totals != 0 for kernel in self.kernels())
+    def has_own(self) -> bool:
+        """Whether a kernel's chunks have memory of their own; it is that of all kernels."""
+        return any(kernel.own for kernel in self.kernels())
 
     def head_of(self, name: str) -> str:
         """The declaration of ``prepare`` or ``run``: the file's own functions, or a loop's."""
@@ -313,22 +314,33 @@ class Writer:
         found = nest(kernel, lambda memory: f"s->{self.pointer(memory)}", lambda n: f"s->{self.length(n)}")
         name = self.calls(found.unit, kernel.name, comment(kernel.comment))
         arrays, lengths = ", ".join(found.arrays) or "0", ", ".join(found.lengths) or "0"
-        given = f"(gl_loop){{(void *[]){{{arrays}}}, (int64_t[]){{{lengths}}}, &s->bad_index, 1}}"
+        own = ", s->own, each" if kernel.own else ""
+        given = f"(gl_loop){{(void *[]){{{arrays}}}, (int64_t[]){{{lengths}}}, &s->bad_index, 1{own}}}"
         lines = []
-        if kernel.totals != 0:
-            size = self.poly(kernel.totals)
-            lines.append(f"if (!gl_grow(&s->totals, &s->totals_size, 8 * ({size}) + 8)) return -1;")
-        if kernel.turns is None:
+        split = None
+        if kernel.turns is not None:
+            turns = (
+                f"({self.poly(kernel.turns)}) / {kernel.least}"
+                if kernel.least > 1
+                else self.poly(kernel.turns)
+            )
+            split = f"{turns}, {self.poly(kernel.work)}"
+        if kernel.own:
+            sizes = f"(int64_t[]){{{', '.join(map(self.poly, kernel.own))}}}, {len(kernel.own)}"
+            chunks = f"gl_chunks({split})" if split else "1"
+            lines.append(f"const int64_t each = gl_own(&s->own, &s->own_size, {sizes}, {chunks});")
+            lines.append("if (each < 0) return -1;")
+        if split is None:
             lines.append(f"{name}(&{given}, 0);")
         else:
-            turns, work = self.poly(kernel.turns), self.poly(kernel.work)
-            lines.append(f"gl_run_loop(s->rt, {name}, {given}, {turns}, {work});")
+            run = "gl_run_joined" if kernel.joins else "gl_run_loop"
+            lines.append(f"{run}(s->rt, {name}, {given}, {split});")
         for k, one in enumerate(kernel.partial):
             place, part = f"{self.address(one.array)}[0]", f"s->{kernel.name}_part{k}"
             lines.append(f"{place} = {part}[0];")
-            if kernel.turns is not None:
+            if split is not None:
                 text = combine(one.kind, one.dtype, place, f"{part}[k]")
-                lines.append(f"for (int64_t k = 1; k < gl_chunks({turns}, {work}); k++) {text}")
+                lines.append(f"for (int64_t k = 1; k < gl_chunks({split}); k++) {text}")
         if kernel.checks:
             lines.append("if (s->bad_index) return -2;")
         return lines
@@ -401,7 +413,7 @@ class Writer:
         lines = [
             f"    gl_release({state}late, &{state}late_count);",
             f"    free({state}arena);",
-            *([f"    free({state}totals);"] if self.has_totals else []),
+            *([f"    free({state}own);"] if self.has_own else []),
             *(inner.freed(f"{state}{inner.plan.prefix}state.") for inner in self.nested.values()),
         ]
         return "\n".join(lines)
@@ -492,7 +504,7 @@ def _declares(action: Any) -> bool:
     if isinstance(action, Compute):
         return any(isinstance(s, (Let, Watch)) for s in action.body)
     if isinstance(action, Launch):
-        return bool(action.kernel.partial) and action.kernel.turns is not None
+        return bool(action.kernel.own) or (bool(action.kernel.partial) and action.kernel.turns is not None)
     return isinstance(action, Fill) or (isinstance(action, Product) and action.batch is not None)
 
 

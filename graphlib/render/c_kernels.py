@@ -20,12 +20,15 @@ from ..schedule.statements import (
     Begin,
     Draw,
     Evaluate,
+    Join,
     Lanes,
     Leave,
     Let,
     Loop,
     OwnArray,
+    OwnMemory,
     Part,
+    Parts,
     Store,
     Take,
     TakeInto,
@@ -47,6 +50,9 @@ from .c_scalar import (
 )
 from .text import Text, indented
 from .units import Unit
+
+#: where the memory of a chunk begins
+_OWN = "char *own = loop->own + chunk * loop->each;"
 
 
 class Body:
@@ -71,6 +77,9 @@ class Body:
             Leave: lambda s: ["if (bad) return -2;"],
             Begin: lambda s: [f"{self._each(s.target, s)} = {begun_at(s.kind, s.dtype)};"],
             OwnArray: lambda s: [f"{C_TYPES[s.dtype]} {s.name}[{s.size}];"],
+            OwnMemory: lambda s: self._own(s, "own"),
+            Parts: self._parts,
+            Join: self._join,
             Draw: self._draw,
             Totals: self._totals,
             AddRows: self._add_rows,
@@ -122,8 +131,9 @@ class Body:
         return [combine(s.kind, s.dtype, place, self.text.operand(s.value))]
 
     def _each(self, target: Target, s: Begin | Totals) -> str:
-        """The beginning of a statement for each element of an array."""
-        return f"for (int64_t k = 0; k < {self.text.poly(s.size)}; k++) {self.target(target, True)}[k]"
+        """The beginning of a statement for each element of an array that it is about."""
+        place = "k" if s.offset == 0 or isinstance(target, str) else f"{self.text.poly(s.offset)} + k"
+        return f"for (int64_t k = 0; k < {self.text.poly(s.size)}; k++) {self.target(target, True)}[{place}]"
 
     def _draw(self, s: Draw) -> list[str]:
         given = ", ".join(map(self.text.operand, (*s.state, s.position)))
@@ -133,13 +143,39 @@ class Body:
             f"{function}({s.name}, {given} + run, turns - run);",
         ]
 
+    # arrays of a chunk's own
+
+    def _own(self, s: OwnMemory | Parts, first: str) -> list[str]:
+        """The next piece of the chunk's memory; ``first``: what that is."""
+        c_type = C_TYPES[s.dtype]
+        return [
+            f"{c_type} *const restrict {s.name} = ({c_type} *){first};",
+            f"own += gl_aligned(sizeof({c_type}) * ({self.text.poly(s.size)}));",
+        ]
+
+    def _parts(self, s: Parts) -> list[str]:
+        lines = self._own(s, f"(chunk ? own : (char *){self.target(s.target, True)})")
+        self.in_parts[s.target.memory] = s.name
+        return lines
+
+    def _join(self, s: Join) -> list[str]:
+        lines = ["char *own = loop->own + one * loop->each;"]
+        for part in s.parts:
+            each = combine(part.kind, part.dtype, f"{self.target(part.target, True)}[k]", f"{part.name}[k]")
+            lines += [
+                *self._own(part, "own"),
+                "#pragma omp simd",
+                f"for (int64_t k = 0; k < {self.text.poly(part.size)}; k++) {each}",
+            ]
+        each_chunk = ["for (int64_t one = 1; one < loop->chunks; one++) {", *indented(lines), "}"]
+        return ["if (chunk < 0) {", *indented([*each_chunk, "return;"]), "}", _OWN]
+
     # long sums into memory
 
     def _totals(self, s: Totals) -> list[str]:
-        start = f"double *const restrict {s.name} = {self.totals()} + {self.text.poly(s.offset)};"
         if s.by_rows:
-            return [start, f"int64_t {s.name}_rows = 0, {s.name}_runs = 0;"]
-        return [start, f"{self._each(s.name, s)} = 0;"]
+            return [f"int64_t {s.name}_rows = 0, {s.name}_runs = 0;"]
+        return [f"{self._each(s.name, s)} = 0;"]
 
     def _add_rows(self, s: AddRows) -> list[str]:
         t = s.totals
@@ -201,6 +237,8 @@ class KernelBody(Body):
         super().__init__(pointer, length)
         self.kernel = kernel.name
         self.arrays: dict[str, tuple[int, str, bool]] = {}
+        #: memory that the chunk has parts of its own of, and their names
+        self.in_parts: dict[Memory, str] = {}
         self.lengths: dict[str, int] = {}
 
     def given(self, array: str, c_type: str, written: bool) -> str:
@@ -212,11 +250,9 @@ class KernelBody(Body):
     def target(self, target: Target, written: bool = False) -> str:
         if isinstance(target, str):
             return target
+        if target.memory in self.in_parts:
+            return self.in_parts[target.memory]
         return self.given(self.pointer(target.memory), C_TYPES[target.dtype], written)
-
-    def totals(self) -> str:
-        """The memory in which totals are kept."""
-        return self.given("s->totals", "double", True)
 
     def part(self, s: Part) -> str:
         """The array of the chunks' parts of a result."""
@@ -254,6 +290,8 @@ def nest(kernel: Kernel, pointer: Callable[[Memory], str], length: Callable[[Sym
     if turns is not None:
         chunk = f"{turns} * chunk / loop->chunks, end = {turns} * (chunk + 1) / loop->chunks"
         head.append(f"const int64_t begin = {chunk};")
+    if kernel.own and not kernel.joins:
+        head.append(_OWN)
     text = "\n".join(
         ["static void KERNEL(void *context, int64_t chunk) {", *indented([*head, *lines]), "}\n"]
     )

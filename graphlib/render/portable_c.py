@@ -15,10 +15,13 @@ import numpy as np
 
 from ..schedule.arrays import Array
 from ..schedule.extents import Extents
-from ..schedule.plan import Call, Plan, Scan
+from ..schedule.plan import Call, Kernel, Plan, Scan
 from .c import Uses, Writer
 from .c_scalar import C_TYPES
 from .units import Unit
+
+#: GL_MAX_CHUNKS of graphlib_runtime.h
+_MOST_CHUNKS = 16
 
 
 def with_prefix(plan: Plan, prefix: str) -> Plan:
@@ -105,7 +108,7 @@ class PortableWriter(Writer):
     def regions(self, state: str = "s.") -> list[Region]:
         """The parts of the arena that the plan and its loops need; ``state`` is how their struct is
         written."""
-        found = [*self._arena(state), *self._totals(state)]
+        found = [*self._arena(state), *self._own(state)]
         # in the order in which they are taken
         sizes = [self._late_size(a) for a in self.plan.first.arrays]
         for step, after in zip(self.plan.steps, self.plan.after, strict=True):
@@ -128,11 +131,16 @@ class PortableWriter(Writer):
             return []
         return [Region(size, (f"{state}arena = {{at}};", f"{state}capacity = {{size}};"))]
 
-    def _totals(self, state: str) -> list[Region]:
-        if not self.has_totals:
+    def _own(self, state: str) -> list[Region]:
+        """The memory that chunks of kernels have for themselves."""
+        if not self.has_own:
             return []
-        size = max(8 * self.extents.upper(kernel.totals) + 8 for kernel in self.kernels())
-        return [Region(size, (f"{state}totals = {{at}};", f"{state}totals_size = {{size}};"))]
+        size = max(map(self._own_size, self.kernels()))
+        return [Region(size, (f"{state}own = {{at}};", f"{state}own_size = {{size}};"))]
+
+    def _own_size(self, kernel: Kernel) -> int:
+        turns = 1 if kernel.turns is None else self.extents.upper(kernel.turns) // kernel.least
+        return max(1, min(_MOST_CHUNKS, turns)) * sum(_aligned(self.extents.upper(n)) for n in kernel.own)
 
     def _late_size(self, array: Array) -> int:
         elements = 1

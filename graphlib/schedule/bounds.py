@@ -151,7 +151,7 @@ class _Kernel:
             elif isinstance(one, (Store, TakeInto)):
                 self.inside(one.target, one.offset)
             elif isinstance(one, Begin):
-                self.inside(one.target, one.size - 1)
+                self.inside(one.target, one.offset + one.size - 1)
 
     def loop(self, loop: Loop) -> None:
         n = _poly(loop.length, self.values)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..lower.lowering import LOOP, Placed, Value
 from ..scalar.expression import Expr, integer, load, local, node, walk
 from ..scalar.functions import COSTLY, is_costly
@@ -24,11 +26,14 @@ from .statements import (
     Begin,
     Draw,
     Evaluate,
+    Join,
     Lanes,
     Let,
     Loop,
     OwnArray,
+    OwnMemory,
     Part,
+    Parts,
     Statement,
     Store,
     Take,
@@ -47,6 +52,10 @@ _ROWS = 64
 _MEMORY_COST = 2
 #: elements that a row's own array may have on the stack
 _ROW_LIMIT = 4096
+#: GL_CHUNK_WORK of graphlib_runtime.h: the work of a chunk of a loop
+_CHUNK_WORK = 131072
+#: turns that a chunk has at least, where what all chunks have in memory is to be added up
+_JOINED_TURNS = 8
 #: the first turn of a run
 RUN = symbol("run", True, -1)
 
@@ -58,20 +67,17 @@ class Row:
 
     name: str
     level: int
-    size: int
+    size: Poly
     offset: Poly
+
+    @property
+    def on_stack(self) -> bool:
+        return self.size.constant is not None and self.size.constant <= _ROW_LIMIT
 
 
 def to_memory(values: Sequence[Value]) -> set[Any]:
-    """Of the values of a nest, what several loops need that is too large for a small array of a row's own."""
-    nest, by_variable = build(list(values)), {v.variable: v for v in values}
-    return {v for v, level in nest.crossing.items() if _row_size(by_variable[v], level) is None}
-
-
-def _row_size(value: Value, level: int) -> int | None:
-    """How many elements the own array of a row at ``level`` has; None where it is to be in memory."""
-    size = product(value.axes[level : value.depth]).constant
-    return None if level == 0 or size is None or size > _ROW_LIMIT else size
+    """Of the values of a nest, what several loops need of which all rows are to be there."""
+    return {v for v, level in build(list(values)).crossing.items() if level == 0}
 
 
 def nest(
@@ -109,11 +115,17 @@ class _Nest:
         self.merged = self._merged()
         self.partial = [v for v in values if v.kind is not None and v.kept == 0 and axes and v.reduced]
         self.in_memory = [v for v in values if v.kind is not None and v.kept is None]
-        self.splits = bool(axes) and not self.in_memory and not any(finds_index(v.kind) for v in self.partial)
         self.by_array = {v.variable: v for v in values}
         self.builder = _builder(self.merged)
         self.builder.staged = self._staged
         self.builder.count_uses([v.element for v in values])
+        self.own: list[Poly] = []
+        self.splits = bool(axes) and not any(finds_index(v.kind) for v in self.partial)
+        #: reductions into memory of which each chunk has a part, and those of which it has turns to itself
+        self.joined = [v for v in self.in_memory if 0 in v.reduced]
+        self.by_turns = [v for v in self.in_memory if 0 not in v.reduced] if self.splits else []
+        if (self.by_turns and 0 in self.merged) or (self.joined and not self._is_large()):
+            self.splits, self.by_turns = False, []
 
     def _rows(self) -> dict[Array, Row]:
         """The small arrays for values that several loops of a row need."""
@@ -123,10 +135,9 @@ class _Nest:
             if array in self.stored:
                 continue
             value = values[array]
-            size = _row_size(value, level)
             lengths = value.axes[level : value.depth]
             indices = [Poly.of(i) for i in LOOP[level : level + len(lengths)]]
-            rows[array] = Row(f"row{len(rows)}", level, size, flat_index(indices, lengths))
+            rows[array] = Row(f"row{len(rows)}", level, product(lengths), flat_index(indices, lengths))
         return rows
 
     def _merged(self) -> set[int]:
@@ -158,24 +169,47 @@ class _Nest:
         row = self.rows.get(array)
         return None if row is None else load(row.name, array.dtype, self.builder.poly(row.offset))
 
+    def _is_large(self) -> bool:
+        """Whether the nest may be work for several chunks that have parts of a result in memory."""
+        arrays = {e.value[0] for e in self.builder.uses if e.op == "access"} | self.stored
+        turns, work = _turns(self.axes, self.merged, 0).constant, self._work(len(arrays)).constant
+        return (turns is None or turns >= 2 * _JOINED_TURNS) and (work is None or work >= 2 * _CHUNK_WORK)
+
+    def _work(self, touched: int) -> Poly:
+        """About how many operations the nest takes, of which so many pieces of memory are read or written."""
+        slow = sum(is_costly(expr.op) for expr in self.builder.uses)
+        return product(self.axes) * (len(self.values) + _MEMORY_COST * touched + COSTLY * slow)
+
+    def _own_memory(self, name: str, dtype: str, size: Poly) -> OwnMemory:
+        self.own.append(size * np.dtype(dtype).itemsize)
+        return OwnMemory(name, dtype, size)
+
     def kernel(self, name: str, comment: tuple[str, ...]) -> Kernel:
         scope = Scope(None, 0)
-        for value in self.in_memory:
-            scope.body.append(Begin(value.variable, value.kind, value.variable.dtype, self._size(value)))
-        totals = self._place_totals(scope)
-        self._block(self.tree.root, scope)
-        scope.body += [
-            TakeTotals(self.totals[v.variable]) for v in self.in_memory if v.variable in self.totals
+        self._place_totals()
+        joined = self.joined if self.splits else []
+        parts = [
+            Parts(f"part{k}", v.variable, v.kind, v.variable.dtype, self._size(v))
+            for k, v in enumerate(joined)
         ]
-        parts = []
+        self.own = [part.size * np.dtype(part.dtype).itemsize for part in parts]
+        scope.body += [*([Join(tuple(parts))] if parts else []), *parts]
+        for total in self.totals.values():
+            scope.body.append(self._own_memory(total.name, "float64", total.size))
+        for array, row in self.rows.items():
+            if not row.on_stack:
+                scope.body.append(self._own_memory(row.name, array.dtype, row.size))
+        at_once = [v for v in self.in_memory if v not in self.by_turns]
+        scope.body += self._begun(at_once)
+        self._block(self.tree.root, scope)
+        scope.body += self._ended(at_once)
+        partial = []
         for k, value in enumerate(self.partial):
             register, _ = self.builder.locals[value.variable]
-            parts.append(Partial(value.variable, value.kind, value.variable.dtype))
+            partial.append(Partial(value.variable, value.kind, value.variable.dtype))
             scope.body.append(Part(k, register.value, value.variable.dtype))
-        slow = sum(is_costly(expr.op) for expr in self.builder.uses)
         body = tuple(scope.body)
-        touched = len(memories(body))
-        work = product(self.axes) * (len(self.values) + _MEMORY_COST * touched + COSTLY * slow)
+        work = self._work(len(memories(body)))
         return Kernel(
             name,
             comment,
@@ -183,20 +217,40 @@ class _Nest:
             turns=_turns(self.axes, self.merged, 0) if self.splits else None,
             work=work,
             checks=self.builder.checks,
-            partial=tuple(parts),
-            totals=totals,
+            partial=tuple(partial),
+            own=tuple(self.own),
+            joins=bool(joined),
+            least=_JOINED_TURNS if joined else 1,
         )
 
     def _size(self, value: Value) -> Poly:
+        """How many elements of a reduction into memory take terms in a chunk, or in a turn of it."""
+        if value in self.by_turns:
+            return _offset(value).linear_in([LOOP[0]])[0][0]
         return product(value.variable.shape)
 
-    def _place_totals(self, scope: Scope) -> Poly:
-        """Give long sums of float32 into memory their totals in double; how many elements those have.
+    def _begun(self, values: list[Value]) -> list[Statement]:
+        """Reductions into memory begin, and the totals of those that have them."""
+        begun: list[Statement] = []
+        for v in values:
+            first = self._first(v)
+            begun.append(Begin(v.variable, v.kind, v.variable.dtype, self._size(v), first))
+            begun += [self.totals[v.variable]] if v.variable in self.totals else []
+        return begun
+
+    def _first(self, value: Value) -> Poly:
+        """The first of those elements."""
+        return LOOP[0] * self._size(value) if value in self.by_turns else ZERO
+
+    def _ended(self, values: list[Value]) -> list[Statement]:
+        return [TakeTotals(self.totals[v.variable]) for v in values if v.variable in self.totals]
+
+    def _place_totals(self) -> None:
+        """Give long sums of float32 into memory their totals in double.
 
         A row's terms are added to the result, as ever, and after each run of rows that to the totals.  That
         costs next to nothing; to add each term to a double would.
         """
-        used = ZERO
         for value in self.in_memory:
             outer = [k for k in value.reduced if k < register_level(value)]
             terms, size = product(value.axes[k] for k in outer), self._size(value)
@@ -206,21 +260,18 @@ class _Nest:
             last, level = outer[-1], register_level(value)
             vectorised = not any(isinstance(e, Block) for e in self.home[value.variable].entries)
             by_rows = level == len(value.axes) and vectorised and outer == list(range(last + 1))
-            total = Totals(f"total{len(self.totals)}", value.variable, used, size, by_rows)
-            self.totals[value.variable] = total
+            name = f"total{len(self.totals)}"
+            self.totals[value.variable] = Totals(name, value.variable, size, by_rows, self._first(value))
             if by_rows:
                 self.total_axes[value.variable] = last
-            scope.body.append(total)
-            used = used + size
-        return used
 
     # blocks
 
     def _block(self, block: Block, scope: Scope) -> None:
         stores: list[Statement] = []
         for array, row in self.rows.items():
-            if row.level == block.level and self.home[array] in _inside(block):
-                scope.body.append(OwnArray(row.name, array.dtype, row.size))
+            if row.on_stack and row.level == block.level and self.home[array] in _inside(block):
+                scope.body.append(OwnArray(row.name, array.dtype, row.size.constant))
         for entry in block.entries:
             if isinstance(entry, Block):
                 self._inner_loop(block, entry, scope)
@@ -249,7 +300,10 @@ class _Nest:
             name = f"{register.value}_run"
             before.append(Accumulator(name, "sum", "float32"))
             locals[value.variable] = local(name, "float32"), home
+        by_turns = [v for v in self.by_turns if axis == 0 and entry in self.home[v.variable].ancestors()]
+        inner.body += self._begun(by_turns)
         self._block(entry, inner)
+        inner.body += self._ended(by_turns)
         after: list[Statement] = [Add(r.value, f"{r.value}_run") for r, _ in whole.values()]
         by_rows = [
             array
@@ -365,8 +419,10 @@ class _Nest:
     def _into(self, value: Value, x: Expr) -> TakeInto:
         """What takes a term into a reduction in memory."""
         total = self.totals.get(value.variable)
-        target = total.name if total is not None and not total.by_rows else value.variable
-        return TakeInto(target, value.kind, value.variable.dtype, self.builder.poly(_offset(value)), x)
+        target, place = value.variable, _offset(value)
+        if total is not None and not total.by_rows:
+            target, place = total.name, place - total.offset
+        return TakeInto(target, value.kind, value.variable.dtype, self.builder.poly(place), x)
 
     def _finish(self, value: Value, scope: Scope) -> None:
         array, locals = value.variable, self.builder.locals

@@ -105,8 +105,9 @@ class Kernel:
 
     turns: how often its outermost loop runs, which is cut into chunks; None: it is not.  work: about how many
     operations it takes.  checks: whether it may fail the call.  partial: results of which each chunk makes a
-    part, with the kind of reduction that takes the parts together.  totals: how many doubles it needs beside
-    its results.
+    part, with the kind of reduction that takes the parts together.  own: bytes of the arrays that each chunk
+    has for itself.  joins: whether it is called once more when all chunks are there, to take together what
+    they have in such arrays.  least: so many turns a chunk has at least, if there are as many.
     """
 
     name: str
@@ -116,7 +117,9 @@ class Kernel:
     work: Poly = ZERO
     checks: bool = False
     partial: tuple[Partial, ...] = ()
-    totals: Poly = ZERO
+    own: tuple[Poly, ...] = ()
+    joins: bool = False
+    least: int = 1
 
 
 @dataclass(frozen=True)

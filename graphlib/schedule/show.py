@@ -252,8 +252,11 @@ _STATEMENTS = {
     ),
     "TakeInto": lambda s: f"{s.target}[{s.offset}] takes {_expr(s.value)}",
     "Evaluate": lambda s: f"look at {_expr(s.value)}",
-    "Begin": lambda s: f"{s.target} = {s.kind} of nothing, {s.size} elements",
+    "Begin": lambda s: f"{s.target} = {s.kind} of nothing, {s.size} elements from {s.offset}",
     "OwnArray": lambda s: f"{s.name}: {s.dtype}[{s.size}]",
+    "OwnMemory": lambda s: f"{s.name}: {s.dtype}[{s.size}] in memory of its own",
+    "Parts": lambda s: f"{s.name} = {s.target}, but for the first chunk in memory of its own",
+    "Join": lambda s: f"after all chunks: {', '.join(str(p.target) for p in s.parts)} takes their parts",
     "Part": lambda s: f"part {s.number} = {s.name}",
 }
 

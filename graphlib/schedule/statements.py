@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ..scalar.expression import Expr
-from ..scalar.integer import Poly, Symbol
+from ..scalar.integer import ZERO, Poly, Symbol
 from .arrays import Array
 
 Target = Array | str
@@ -100,12 +100,13 @@ class Leave:
 
 @dataclass(frozen=True)
 class Begin:
-    """The ``size`` elements of an array set to what a reduction of ``kind`` of nothing is."""
+    """The ``size`` elements of an array from ``offset`` set to what a reduction of ``kind`` of nothing is."""
 
     target: Array
     kind: str
     dtype: str
     size: Poly
+    offset: Poly = ZERO
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,34 @@ class OwnArray:
     name: str
     dtype: str
     size: int
+
+
+@dataclass(frozen=True)
+class OwnMemory:
+    """An array of the chunk's own that is too large for the stack: the next piece of its memory."""
+
+    name: str
+    dtype: str
+    size: Poly
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Where a chunk takes the terms of a reduction into memory, ``size`` elements: the first chunk into
+    ``target`` itself, the others into the next piece of their memory."""
+
+    name: str
+    target: Array
+    kind: str
+    dtype: str
+    size: Poly
+
+
+@dataclass(frozen=True)
+class Join:
+    """What is done when all chunks are there: what the others have is taken into what the first one has."""
+
+    parts: tuple[Parts, ...]
 
 
 @dataclass(frozen=True)
@@ -132,8 +161,8 @@ class Draw:
 
 @dataclass(frozen=True)
 class Totals:
-    """Where a long sum of float32 into ``target`` is added up in double: ``size`` elements from ``offset`` of
-    the kernel's totals.
+    """A long sum of float32 into the ``size`` elements of ``target`` from ``offset`` is from here on added up
+    in double, in the array ``name``.
 
     ``by_rows``: the target takes the sums of runs of rows, which are added to the totals; else each term
     is.
@@ -141,9 +170,9 @@ class Totals:
 
     name: str
     target: Array
-    offset: Poly
     size: Poly
     by_rows: bool
+    offset: Poly = ZERO
 
 
 @dataclass(frozen=True)
@@ -209,6 +238,9 @@ Statement = (
     | Leave
     | Begin
     | OwnArray
+    | OwnMemory
+    | Parts
+    | Join
     | Draw
     | Totals
     | AddRows

@@ -18,6 +18,7 @@ from tests.benchmarks.workloads import (
     feed_forward,
     fitting,
     layers,
+    models,
     sequences,
 )
 from tests.benchmarks.workloads.job import Make, Runner
@@ -30,6 +31,7 @@ JOBS: dict[str, Make] = (
     | sequences.JOBS
     | layers.JOBS
     | elementwise.JOBS
+    | models.JOBS
 )
 
 

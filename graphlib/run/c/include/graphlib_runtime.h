@@ -45,12 +45,14 @@ typedef struct {
 #define GL_CHUNK_WORK 131072
 
 /* What a loop nest is handed: the arrays and lengths that it names p0, p1, ... and n0, n1, ..., where it notes that a check
-   has failed, and in how many chunks it is called. */
+   has failed, in how many chunks it is called, and where the first has memory of its own, of how many bytes each chunk. */
 typedef struct {
     void *const *arrays;
     const int64_t *lengths;
     int64_t *bad;
     int64_t chunks;
+    char *own;
+    int64_t each;
 } gl_loop;
 
 static inline int64_t gl_chunks(int64_t length, int64_t work) {
@@ -66,6 +68,17 @@ static inline void gl_run_loop(const gl_runtime *rt, gl_task task, gl_loop loop,
         task(&loop, 0);
     else
         rt->parallel(task, &loop, loop.chunks);
+}
+
+/* A loop whose chunks have parts of a result each: called for chunk -1 when all are there, it takes them together. */
+static inline void gl_run_joined(const gl_runtime *rt, gl_task task, gl_loop loop, int64_t length, int64_t work) {
+    loop.chunks = gl_chunks(length, work);
+    if (loop.chunks == 1) {
+        task(&loop, 0);
+    } else {
+        rt->parallel(task, &loop, loop.chunks);
+        task(&loop, -1);
+    }
 }
 
 /* The index that NumPy means: negative ones count from the end; one out of range sets *bad and reads element 0. */
@@ -125,6 +138,13 @@ static inline char *gl_grow(char **arena, int64_t *capacity, int64_t size) {
         if (*arena) *capacity = size;
     }
     return *arena;
+}
+
+/* Memory for chunks that have arrays of these sizes each: the bytes of a chunk, or -1 where there is not enough. */
+static inline int64_t gl_own(char **own, int64_t *capacity, const int64_t *sizes, int64_t count, int64_t chunks) {
+    int64_t each = gl_total(sizes, count), total;
+    if (each < 0 || __builtin_mul_overflow(each, chunks, &total) || !gl_grow(own, capacity, total)) return -1;
+    return each;
 }
 
 /* Adds the sums of a run of rows to those of all runs before, and begins the next run. */
