@@ -217,14 +217,14 @@ def _(x: Variable, logarithm: Variable) -> Variable:
 def _(node: Apply, graph: Sweep) -> Variable | None:
     """log(softmax(x))[arange(n), y] is a cross-entropy, of which a label of -1 is no last class."""
     p, rows, *others = node.inputs
-    if not is_op(p, LogSoftmax) or p.owner.op.axes != (1,) or len(others) != 1 or not _counts(rows):
+    if not is_op(p, LogSoftmax) or p.owner.op.axes != (1,) or len(others) != 1 or not counts(rows):
         return None
     (y,) = others
     checked = _checked(y, p, graph)
     return None if checked is y else node.op.make(p, rows, checked)
 
 
-def _counts(v: Variable) -> bool:
+def counts(v: Variable) -> bool:
     """Whether ``v`` is 0, 1, 2, …"""
     return is_op(v, ARange) and [number_of(i) for i in v.owner.inputs[::2]] == [0, 1]
 
@@ -401,7 +401,7 @@ def one_hot(v: Variable, graph: Sweep, labels: bool = False) -> tuple[Variable, 
         return None
     base, values, rows, y = node.inputs
     one_each = y.type.shape in ((None,), rows.type.shape)
-    if number_of(base) != 0 or not _counts(rows) or not one_each:
+    if number_of(base) != 0 or not counts(rows) or not one_each:
         return None
     if labels:
         y = _checked(y, base, graph)

@@ -12,18 +12,20 @@ from typing import Any
 
 from ..graph import Apply, Constant, Variable
 from ..ops import elementwise as ew
+from ..ops.index import AdvancedIndex
 from ..ops.join import Join
 from ..ops.linalg import Gemm, MatrixProduct
 from ..ops.reduce import Reduce
-from ..ops.shape import DimShuffle, swapaxes
+from ..ops.shape import DimShuffle, dimshuffle, swapaxes
 from ..ops.shape_rules import constant_int
 from ..ops.write import AdvancedWrite, BasicWrite
+from ..scalar.functions import is_cheap
 from .algebra import scaled
 from .canonical import scalar_factor
 from .engine import Sweep
 from .patterns import Capture, P, is_scalar, node, number_of
 from .rules import RuleSet
-from .softmax import one_hot
+from .softmax import counts, one_hot
 from .views import is_scaling
 
 SPECIALIZE = RuleSet("specialize")
@@ -259,6 +261,26 @@ def _(x: Variable, y: Variable, product: Variable, node: Apply, graph: Sweep) ->
     if not transposes or not graph.used_once(product):
         return None
     return product.owner.op.make(swapaxes(y, -1, -2), swapaxes(x, -1, -2))
+
+
+@rule("what is picked of a matrix is computed of what is picked of its operands", node(AdvancedIndex))
+def _(node: Apply, graph: Sweep) -> Variable | None:
+    """An element a row, as the labels' of log(softmax(x)): the matrix need not be in memory for that."""
+    whole, *places = node.inputs
+    made = whole.owner
+    if made is None or type(made.op) is not ew.Elementwise or node.op.entries != (True, True):
+        return None
+    if not counts(places[0]) or not (graph.used_once(whole) or is_cheap(made.op.name)):
+        return None
+
+    def picked(v: Variable) -> Variable:
+        own = [a for a, n in enumerate(v.type.shape) if n != 1]
+        if not own:
+            return dimshuffle(v)
+        indices = [places[a + 2 - v.ndim] for a in own]
+        return AdvancedIndex((True,) * len(own)).make(dimshuffle(v, *own), *indices)
+
+    return made.op.make(*map(picked, made.inputs))
 
 
 @rule(

@@ -157,6 +157,10 @@ class Builder:
             return self.load(array, flat_index(index, array.shape), done)
         if expr.op in CHECKS:
             self.checks = True
+        if expr.op == "true_div" and _is_root(expr.args[1]) and self.level(expr.args[1], scope) < scope.level:
+            # the same number in all turns; the inverse of a root is a normal number, 0 or infinite
+            inverse = node("inv", expr.dtype, expr.args[1])
+            return node("mul", expr.dtype, done[expr.args[0]], self.emit(inverse, scope))
         return node(expr.op, expr.dtype, *(done[a] for a in expr.args), value=expr.value)
 
     def load(self, array: Array, offset: Poly, done: Mapping[Expr, Expr]) -> Expr:
@@ -212,6 +216,14 @@ class Builder:
     def _poly_width(self, p: Poly) -> int:
         names = [len(a.name) + 2 if isinstance(a, Symbol) else self._width(a) + 2 for m in p.terms for a in m]
         return sum(names) + 4 * len(p.terms)
+
+
+def _is_root(e: Expr) -> bool:
+    """Whether an expression is a square root, or one that a nest computes or has computed."""
+    if e.op != "access":
+        return e.op == "sqrt"
+    array = e.value[0]
+    return array.label == "sqrt" and (array.memory is None or array.memory.kind != "argument")
 
 
 __all__ = ["Builder", "Scope"]

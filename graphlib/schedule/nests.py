@@ -49,36 +49,72 @@ class Nest:
 
 def build(values: list[Value]) -> Nest:
     """Place the values, which come in dependency order, each into the earliest loop where all it needs is
-    there."""
-    root = Block(0)
-    nest = Nest(root, {}, {})
+    there; what needs nothing of these loops, where it is needed first."""
+    nest = Nest(Block(0), {}, {})
     by_variable = {v.variable: v for v in values}
-    for value in values:
-        needs = [
+    needs = {
+        value.variable: [
             by_variable[v]
-            for v, _ in accesses(value.element)
-            if v in by_variable and by_variable[v] is not value
+            for v in dict.fromkeys(v for v, _ in accesses(value.element))
+            if v in by_variable and v is not value.variable
         ]
-        block = root
-        for level in range(len(value.axes)):
-            first = max((_available(nest, block, need) for need in needs), default=0)
-            inner = next(
-                (e for k, e in enumerate(block.entries) if k >= first and isinstance(e, Block)), None
-            )
-            if inner is None:
-                inner = Block(level + 1, block)
-                block.entries.append(inner)
-            block = inner
+        for value in values
+    }
+    waiting = _waiting(values, needs)
+    for value in values:
+        if value.variable not in waiting:
+            _place(nest, [*_taken(value, waiting, needs), value], needs)
+    for value in values:
+        if value.variable in waiting:
+            _place(nest, [value], needs)
+    return nest
+
+
+def _waiting(values: list[Value], needs: dict[Variable, list[Value]]) -> set[Variable]:
+    """The values that can be computed in any of the loops that need them: those need nothing else of the
+    innermost loops, and are over the same axes."""
+    waiting: set[Variable] = set()
+    for v in values:
+        alone = all(len(n.axes) < len(v.axes) or n.variable in waiting for n in needs[v.variable])
+        if v.kind is None and v.axes and alone:
+            waiting.add(v.variable)
+        else:
+            waiting -= {n.variable for n in needs[v.variable] if len(n.axes) != len(v.axes)}
+    return waiting
+
+
+def _taken(value: Value, waiting: set[Variable], needs: dict[Variable, list[Value]]) -> list[Value]:
+    """What waits for this value, in order; it waits no longer."""
+    taken = []
+    for need in needs[value.variable]:
+        if need.variable in waiting:
+            waiting.remove(need.variable)
+            taken += [*_taken(need, waiting, needs), need]
+    return taken
+
+
+def _place(nest: Nest, values: list[Value], needs: dict[Variable, list[Value]]) -> None:
+    """Place values over the same axes into one loop, of which the later ones may need the others."""
+    own = {value.variable for value in values}
+    outside = [n for value in values for n in needs[value.variable] if n.variable not in own]
+    block = nest.root
+    for level in range(len(values[-1].axes)):
+        first = max((_available(nest, block, need) for need in outside), default=0)
+        inner = next((e for k, e in enumerate(block.entries) if k >= first and isinstance(e, Block)), None)
+        if inner is None:
+            inner = Block(level + 1, block)
+            block.entries.append(inner)
+        block = inner
+    for value in values:
         block.entries.append(value)
         nest.home[value.variable] = block
-        for need in needs:
-            chain, here = nest.home[need.variable].ancestors(), block.ancestors()
-            # where it is at hand: the loop that computes it, of a reduction the one around those reduced
-            held = next(b for b in chain if b.level == need.depth)
-            if held not in here:
-                common = next(b for b in chain if b in here).level
-                nest.crossing[need.variable] = min(common, nest.crossing.get(need.variable, common))
-    return nest
+    for need in outside:
+        chain, here = nest.home[need.variable].ancestors(), block.ancestors()
+        # where it is at hand: the loop that computes it, of a reduction the one around those reduced
+        held = next(b for b in chain if b.level == need.depth)
+        if held not in here:
+            common = next(b for b in chain if b in here).level
+            nest.crossing[need.variable] = min(common, nest.crossing.get(need.variable, common))
 
 
 def _available(nest: Nest, block: Block, need: Value) -> int:

@@ -19,6 +19,7 @@ from ..scalar.expression import Expr
 from ..scalar.integer import Poly, Symbol
 from ..scalar.lowered import Call, Loop, Product
 from .indices import checked_once, may_fail
+from .nests import build
 from .steps import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep, Step, accesses
 
 #: a loop nest with more values than this is closed: compilers take more than linear time on larger ones
@@ -461,6 +462,7 @@ def reads_in_place(writer: Step, shared: Shared, v: Variable, low: Lowering) -> 
         shared in o.element.uses for o in writer.values if o is not made
     ):
         return False  # the row's values are computed in several loops, and the other reader's may come later
+    home = build(writer.values).home if any(shared in o.element.uses for o in writer.values) else {}
     for value in writer.values:
         for variable, index in accesses(value.element):
             if variable is not shared:
@@ -471,6 +473,7 @@ def reads_in_place(writer: Step, shared: Shared, v: Variable, low: Lowering) -> 
                 or index != made.index
                 or value.axes != made.axes
                 or value.kind is not None
+                or home[value.variable] is not home[v]
             ):
                 return False
             if low.shape(shared)[1:] != low.shape(v)[1:]:

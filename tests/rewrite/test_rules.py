@@ -464,6 +464,11 @@ CASES: dict[str, list[Case]] = {
         Case(lambda x, w: T.dot(x, w).T, "", "MatrixProduct"),
         Case(lambda cube: T.batched_dot(cube, cube.dimshuffle(0, 2, 1)).dimshuffle(0, 2, 1)),
     ],
+    "what is picked of a matrix is computed of what is picked of its operands": [
+        Case(lambda x, column, v, labels: (T.exp(x) * column / T.sqr(v))[T.arange(3), labels]),
+        Case(lambda x, row, s, labels: (T.tanh(x) + row - T.exp(s))[T.arange(x.shape[0]), labels]),
+        Case(lambda x, labels: T.log(T.nnet.softmax(x))[T.arange(labels.shape[0]), labels]),
+    ],
     "a vector added to a matrix at [arange, labels] is an elementwise choice": [
         Case(
             lambda x, labels, u: T.inc_subtensor(T.zeros_like(x)[T.arange(3), labels], u[:3]),

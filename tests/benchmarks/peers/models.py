@@ -141,6 +141,9 @@ class Jax:
     def erf(self, x):
         return self.lax.erf(x)
 
+    def sum(self, x, axis=None, keepdims=False):
+        return x.sum(axis, keepdims=keepdims)
+
     def gelu(self, x):
         return self.nn.gelu(x, approximate=False)
 

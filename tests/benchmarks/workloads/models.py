@@ -114,7 +114,10 @@ def _build(model: Model) -> Runner:
             return [step(*arrays)[0] for _ in range(steps)]
         for _ in range(steps):
             value, *found = step(*arrays)
-        return told(value, found, steps) if steps else []
+        if not steps:
+            return []
+        # graphlib's Jacobian begins with the outputs, those of other libraries with the examples
+        return told(value, [d.swapaxes(0, 1) if model.how == "jacobian" else d for d in found], steps)
 
     return run
 
