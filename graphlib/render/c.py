@@ -314,8 +314,8 @@ class Writer:
         found = nest(kernel, lambda memory: f"s->{self.pointer(memory)}", lambda n: f"s->{self.length(n)}")
         name = self.calls(found.unit, kernel.name, comment(kernel.comment))
         arrays, lengths = ", ".join(found.arrays) or "0", ", ".join(found.lengths) or "0"
-        own = ", s->own, each" if kernel.own else ""
-        given = f"(gl_loop){{(void *[]){{{arrays}}}, (int64_t[]){{{lengths}}}, &s->bad_index, 1{own}}}"
+        own = "s->own, each" if kernel.own else "0, 0"
+        given = f"(gl_loop){{(void *[]){{{arrays}}}, (int64_t[]){{{lengths}}}, &s->bad_index, 1, {own}}}"
         lines = []
         split = None
         if kernel.turns is not None:
