@@ -146,3 +146,40 @@ def test_arrays_of_variables(theano, T):
 def test_sums_and_products_of_one(theano, T):
     x = T.vector("x")
     assert T.add(x) is x and T.mul(*[x]) is x
+
+
+def test_what_theano_says_only_when_it_computes(theano, T):
+    x = T.vector("x")
+    n = x.shape[1]
+    f = theano.function([x], n)
+    with pytest.raises(IndexError, match=r"axis 1 is none of a tensor of 1 dimensions, of shape \(3,\)"):
+        f([1.0, 2.0, 3.0])
+    assert x.shape[-1].eval({x: [1.0, 2.0]}) == 2
+
+
+def test_a_relu_of_an_array_is_an_array(theano, T):
+    got = T.nnet.relu(np.array([-2.0, 0.0, 3.0])), T.nnet.relu(np.array([-2.0, 3.0]), 0.5)
+    assert [type(each) for each in got] == [np.ndarray] * 2
+    assert got[0].tolist() == [0, 0, 3] and got[1].tolist() == [-1, 3]
+    assert T.nnet.relu(T.vector("x")).ndim == 1
+
+
+def test_theano_pymcs_names(theano, T):
+    import theano.graph.basic
+    from theano.graph.op import get_test_value
+    from theano.graph.utils import TestValueError
+    from theano.scan import until
+    from theano.tensor.random.utils import RandomStream
+
+    x = T.vector("x")
+    y = x * 2 + 1
+    assert [v for v in theano.graph.basic.graph_inputs([y]) if v.name] == [x]
+    assert x in theano.graph.basic.walk([y], lambda v: v.owner and v.owner.inputs)
+    with pytest.raises(TestValueError, match="no test value"):
+        get_test_value(y)
+    x.tag.test_value = np.ones(2)
+    assert get_test_value(y).tolist() == [3, 3] and get_test_value(5) == 5
+    with theano.config.change_flags(floatX="float32", compute_test_value="ignore"):
+        assert theano.config.floatX == "float32"
+    assert RandomStream(1).uniform((2,)).ndim == 1 and callable(until)
+    assert theano.__spec__.submodule_search_locations == []

@@ -9,10 +9,12 @@ import numpy as np
 
 from ...compile.function import Function
 from ...errors import GradientError
-from ...graph import Apply, Shared, Variable, toposort
+from ...graph import Apply, Shared, TensorType, Variable, toposort
 from ...graph.types import mersenne_generator
 from ...ops.generators import Generator
+from ...ops.host import HostOp
 from ...ops.index import index
+from ...ops.shape import Shape
 from ...profile import Profile
 from ...tensor import verify_grad
 from . import tensor_functions as functions
@@ -77,6 +79,34 @@ def _item(variable: Variable, key: Any) -> Variable:
     return index(variable, tuple(key) if several else key)
 
 
+class MissingLength(HostOp):
+    """``x.shape[k]`` of an axis that there is not: an IndexError when it is computed, not when it is
+    written."""
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def parameters(self) -> tuple:
+        return (self.axis,)
+
+    def types(self, *lengths: Variable) -> list[TensorType]:
+        return [TensorType("int64")]
+
+    def compute(self, *lengths: np.ndarray) -> Any:
+        shape = tuple(map(int, lengths))
+        raise IndexError(f"axis {self.axis} is none of a tensor of {len(shape)} dimensions, of shape {shape}")
+
+
+def _length(self: Shape, item: Any) -> Any:
+    try:
+        return _known_length(self, item)
+    except IndexError:
+        return MissingLength(int(item))(*self)
+
+
+_known_length = Shape.__getitem__
+
+
 def _clone(self: Variable) -> Variable:
     """A variable like this one, with its name and attributes, that nothing computes."""
     copy = self.type(self.name)
@@ -112,6 +142,7 @@ def install() -> None:
     Variable.__rpow__ = lambda self, other: pow(other, self)
     Variable.__getitem__ = _item
     Variable.tag = Apply.tag = tag
+    Shape.__getitem__ = _length
     Variable.clone = _clone
     Variable.get_parents = lambda self: [] if self.owner is None else [self.owner]
     Apply.get_parents = lambda self: list(self.inputs)

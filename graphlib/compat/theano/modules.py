@@ -28,7 +28,7 @@ _TENSOR = (
     _OWN + "gof",
     _OWN + "gradients",
 )
-_NNET = ("graphlib.tensor.nnet", _OWN + "nnet_functions", _OWN + "operations")
+_NNET = (_OWN + "nnet_functions", "graphlib.tensor.nnet", _OWN + "operations")
 _NLINALG = (_OWN + "nlinalg", "graphlib.tensor.nlinalg")
 _SLINALG = (_OWN + "slinalg", "graphlib.tensor.slinalg")
 _SCALAR = (_OWN + "scalar",)
@@ -40,6 +40,8 @@ _MODES = (
     "graphlib.compile.function",
     _OWN + "sharedvalue",
 )
+#: Theano-PyMC's folder of what Theano has in ``gof``
+_PYMC = ("theano.graph", *(f"theano.graph.{name}" for name in ("basic", "fg", "op", "opt", "type", "utils")))
 _SCAN = (_OWN + "scan_module", "graphlib")
 
 #: where a name is looked for that a module of Theano's had from another one, and modules with names of
@@ -80,6 +82,7 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     ),
     "theano.gpuarray": (_OWN + "cuda",),
     "theano.gpuarray.dnn": (_OWN + "cuda",),
+    **dict.fromkeys(_PYMC, (_OWN + "pymc_names", _OWN + "gof", _OWN + "own_rewrites")),
     "theano.ifelse": ("graphlib", _OWN + "operations"),
     "theano.printing": (_OWN + "printing", "graphlib.printing"),
     "theano.raise_op": _TENSOR,
@@ -91,12 +94,16 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.sandbox.linalg.ops": (*_NLINALG, *_SLINALG),
     "theano.sandbox.neighbours": (_OWN + "neighbours",),
     "theano.sandbox.rng_mrg": (_OWN + "rng_mrg",),
+    "theano.scan": _SCAN,
+    "theano.scan.op": _SCAN,
+    "theano.scan.utils": (*_SCAN, _OWN + "equality"),
     "theano.sandbox.softsign": _NNET,
     "theano.scalar": _SCALAR,
     "theano.scalar.basic": _SCALAR,
     "theano.scalar.basic_scipy": _SCALAR,
     "theano.scan_module": _SCAN,
     "theano.scan_module.scan": _SCAN,
+    "theano.scan_module.scan_op": _SCAN,
     "theano.scan_module.scan_utils": (*_SCAN, _OWN + "equality"),
     "theano.scan_module.scan_views": _SCAN,
     "theano.sparse": (_OWN + "sparse",),
@@ -129,6 +136,8 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.compat": (_OWN + "python",),
     "theano.tests": (),
     "theano.tests.unittest_tools": (_OWN + "testing",),
+    "theano.tensor.random": (_OWN + "pymc_names",),
+    "theano.tensor.random.utils": (_OWN + "pymc_names",),
     "theano.tensor.raw_random": ("graphlib.tensor.raw_random",),
     "theano.tensor.shared_randomstreams": (_OWN + "shared_randomstreams",),
     "theano.tensor.slinalg": _SLINALG,
@@ -154,6 +163,7 @@ class _Module(ModuleType):
         super().__init__(name, f"Theano's {name}, by graphlib.")
         self.__path__: list[str] = []
         self.__file__ = __file__
+        self.__spec__ = ModuleSpec(name, None, is_package=True)
 
     def __getattr__(self, name: str) -> Any:
         sources = [importlib.import_module(source) for source in _SOURCES.get(self.__name__, ())]

@@ -6,12 +6,20 @@ from typing import Any
 
 from ...graph import Variable
 from ...ops import elementwise as ew
+from ...ops import nnet
 from ...ops.create import arange
 from ...ops.join import concatenate
 from ...ops.linalg import dot
-from ...ops.op import as_variable
+from ...ops.op import as_variable, is_symbolic
 from ...tensor.nnet import softmax
 from .tensor_functions import Unique
+
+
+def relu(x: Any, alpha: Any = 0) -> Any:
+    """``graphlib.tensor.nnet.relu``; of an array an array, as Theano's is made of operators alone."""
+    if is_symbolic(x) or is_symbolic(alpha):
+        return nnet.relu(x, alpha)
+    return 0.5 * (x + abs(x)) if alpha == 0 else 0.5 * (1 + alpha) * x + 0.5 * (1 - alpha) * abs(x)
 
 
 def h_softmax(

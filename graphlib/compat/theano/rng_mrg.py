@@ -4,7 +4,9 @@ from typing import Any
 
 from ...tensor.sequential import MRGStreams as MRG_RandomStreams
 
-__all__ = ["MRG_RandomStreams", "guess_n_streams"]
+__all__ = ["MRG_RandomStream", "MRG_RandomStreams", "guess_n_streams"]
+
+MRG_RandomStream = MRG_RandomStreams  # as Theano-PyMC called it
 
 
 def guess_n_streams(size: Any, warn: bool = False) -> int:

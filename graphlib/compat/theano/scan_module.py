@@ -11,6 +11,7 @@ from ... import map as _map
 from ... import scan as _scan
 from ...graph import Shared, Variable, graph_inputs
 from ...graph.substitution import clone as _clone
+from ...ops.scan import Scan  # noqa: F401
 from ...ops.unbroadcast import unbroadcast
 
 

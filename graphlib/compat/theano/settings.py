@@ -33,7 +33,7 @@ class Flags:
         self.__dict__.update(_values=values, _prefix=prefix, _filters={})
 
     def __getattr__(self, name: str) -> Any:
-        full = self._prefix + name
+        full = self._prefix + name.replace("__", ".")
         if full in _SHARED:
             found = getattr(_graphlib, _SHARED[full])
             return _MODES[found] if full == "mode" else found
@@ -48,7 +48,7 @@ class Flags:
         )
 
     def __setattr__(self, name: str, value: Any) -> None:
-        full = self._prefix + name
+        full = self._prefix + name.replace("__", ".")
         if full in _SHARED:
             setattr(_graphlib, _SHARED[full], _device(value) if full == "device" else value)
         elif full in self._filters:

@@ -19,7 +19,7 @@ from .sharedvalue import SharedVariable, shared
 from .sparse.calls import function
 from .updates import OrderedUpdates
 
-__version__ = "1.0.5 (graphlib)"
+__version__ = "1.0.5+graphlib"
 
 
 def _asarray(a: Any, dtype: Any, order: str | None = None) -> np.ndarray:
