@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..errors import InputError, ShapeError
+from ..errors import InputError, RankError, ShapeError
 from ..graph import Apply, Constant, Variable, clone, toposort
 from ..graph.types import promote
 from ..ops.create import alloc
@@ -73,7 +73,7 @@ def ifelse(condition: Any, then_branch: Any, else_branch: Any, name: str | None 
 
 def _alike(a: Variable, b: Variable, what: str) -> tuple[Variable, Variable]:
     if a.ndim != b.ndim:
-        raise ShapeError(
+        raise RankError(
             f"{what}: the branches have {a.ndim} and {b.ndim} dimensions: {a.describe()} and {b.describe()}"
         )
     dtype = promote([a.dtype, b.dtype])

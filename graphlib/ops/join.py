@@ -48,7 +48,7 @@ class Join(Op):
         source = [first] * first.ndim
         for v in inputs[1:]:
             if v.ndim != first.ndim:
-                raise ShapeError(
+                raise RankError(
                     f"concatenate: {first.describe()} and {v.describe()} have different numbers of dimensions"
                 )
             for axis, n in enumerate(v.type.shape):
@@ -109,7 +109,7 @@ def concatenate(tensors: Sequence[Any], axis: Any = 0) -> Variable:
     if not inputs:
         raise ShapeError("concatenate: there is nothing to join")
     if inputs[0].ndim == 0:
-        raise ShapeError("concatenate: scalars have no axis to be joined along; use T.stack")
+        raise RankError("concatenate: scalars have no axis to be joined along; use T.stack")
     if isinstance(axis, Variable) and constant_int(axis) is None:
         if len({v.ndim for v in inputs}) > 1:
             raise RankError("concatenate: the tensors have different numbers of dimensions")

@@ -132,12 +132,56 @@ def _array_function(self: Variable, function: Any, types: Any, args: tuple, sett
 
 
 _numpy_function = Variable.__array_function__
+
+
+def _values_eq_approx(
+    a: Any,
+    b: Any,
+    allow_remove_inf: bool = False,
+    allow_remove_nan: bool = False,
+    rtol: Any = None,
+    atol: Any = None,
+) -> bool:
+    """Whether two arrays are of one shape and close; NaN and infinite values equal themselves."""
+    if np.shape(a) != np.shape(b):
+        return False
+    given = {name: value for name, value in (("rtol", rtol), ("atol", atol)) if value is not None}
+    return bool(np.allclose(a, b, equal_nan=True, **given))
+
+
+def _values_eq(a: Any, b: Any, force_same_dtype: bool = True) -> bool:
+    """Whether two arrays are the same."""
+    same = np.asarray(a).dtype == np.asarray(b).dtype or not force_same_dtype
+    return bool(same and np.array_equal(a, b, equal_nan=np.asarray(a).dtype.kind == "f"))
+
+
+def _filter(
+    type_: TensorType, data: Any, strict: bool = False, allow_downcast: bool | None = None
+) -> np.ndarray:
+    """What a variable of the type holds of ``data``. Errors: TypeError."""
+    return type_.convert(data, strict=strict, allow_downcast=allow_downcast)
+
+
+def _is_valid_value(type_: TensorType, data: Any) -> bool:
+    """Whether it is an array of exactly the type."""
+    return isinstance(data, np.ndarray) and data.dtype == type_.dtype and type_.accepts_shape(data.shape)
+
+
+def _type_clone(type_: TensorType, dtype: Any = None, broadcastable: Any = None) -> TensorType:
+    """The type with another dtype or broadcasting."""
+    return TensorType(dtype or type_.dtype, type_.shape if broadcastable is None else broadcastable)
+
+
 _array = Variable.__array__
 
 
 def install() -> None:
     """Give graphlib's variables and functions these attributes."""
     Profile.summary = _summary
+    TensorType.filter, TensorType.is_valid_value, TensorType.clone = _filter, _is_valid_value, _type_clone
+    TensorType.values_eq = staticmethod(_values_eq)
+    TensorType.values_eq_approx = staticmethod(_values_eq_approx)
+    TensorType.make_variable = lambda type_, name=None: type_(name)
     Variable.__pow__ = lambda self, other: pow(self, other)
     Variable.__rpow__ = lambda self, other: pow(other, self)
     Variable.__getitem__ = _item

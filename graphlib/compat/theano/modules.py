@@ -156,6 +156,16 @@ _ADVICE = "docs/theano.md lists what there is"
 _IMPORTED_AS = {"theano": "theano", "T": "theano.tensor", "scal": "theano.scalar", "tt": "theano.tensor"}
 
 
+def sources() -> dict[str, tuple[str, ...]]:
+    """For each module of Theano's the modules in which its names are looked for, in this order."""
+    return _SOURCES
+
+
+def anywhere(module: str) -> tuple[str, ...]:
+    """Where a name is looked for that a module of Theano's had from another one."""
+    return () if module.startswith(_ALONE) else _ANYWHERE
+
+
 class _Module(ModuleType):
     """A module of Theano's that hands on what its sources have."""
 
@@ -172,6 +182,9 @@ class _Module(ModuleType):
         submodule = f"{self.__name__}.{name}"
         for source in sources if name == "__version__" or not name.startswith("__") else ():
             found = getattr(source, name, None)
+            if isinstance(found, ModuleType) and source.__name__.startswith(_OWN):
+                # what it imports for itself
+                continue
             if found is not None and not (submodule in _SOURCES and _stands_for_module(name, found)):
                 return found
         if module := _submodule(self.__name__, name):
@@ -179,7 +192,8 @@ class _Module(ModuleType):
         # Theano's modules showed what they had imported from each other
         if catalogue.names().get(self.__name__, {}).get(name) and not self.__name__.startswith(_ALONE):
             for source in map(importlib.import_module, _ANYWHERE):
-                if (found := getattr(source, name, None)) is not None:
+                found = getattr(source, name, None)
+                if found is not None and not isinstance(found, ModuleType):
                     return found
         # names are looked up by the interpreter, too, which asks for such as Theano had none of
         stands_for = None if name.startswith("_") else refusals.refusal(self.__name__, name)

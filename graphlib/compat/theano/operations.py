@@ -479,7 +479,7 @@ def ArgSortOp(x: Any, axis: Any = -1, *, kind: str = "quicksort", order: Any = N
     return functions.argsort(x, axis, kind, order)
 
 
-@operation()
+@operation(lambda op: isinstance(op, along_axis.Sort))
 def TopKOp(
     x: Any,
     kth: Any,

@@ -52,6 +52,11 @@ def _advice(name: str, kind: str) -> str:
     return "docs/theano-names.md lists what there is"
 
 
+def advice(module: str, name: str) -> str:
+    """What to use in place of a name of Theano's."""
+    return _advice(f"{module}.{name}", names().get(module, {}).get(name, "function"))
+
+
 class _NoAttribute(NotImplementedError, AttributeError):
     """An attribute of what there is not: ``hasattr`` says no."""
 

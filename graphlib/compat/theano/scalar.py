@@ -106,9 +106,9 @@ def as_scalar(x: Any, name: str | None = None) -> Variable:
     return v
 
 
-def constant(x: Any) -> Variable:
+def constant(x: Any, name: str | None = None, dtype: Any = None) -> Variable:
     """A number as a constant, of the dtype NumPy gives it."""
-    return as_variable(np.asarray(x))
+    return as_variable(np.asarray(x, dtype), name)
 
 
 convert = constant

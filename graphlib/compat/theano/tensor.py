@@ -7,18 +7,20 @@ from typing import Any
 
 import numpy as np
 
+from ... import graph
 from ...errors import GraphError
 from ...graph import Constant, Shared, TensorType, Variable
 from ...graph.types import dtype_name
 from ...ops import elementwise as ew
 from ...ops import join
 from ...ops.create import fill, zeros, zeros_like
+from ...ops.index import BasicIndex
 from ...ops.join import concatenate
 from ...ops.linalg import dot as linalg_dot
 from ...ops.observing import Assert
-from ...ops.op import as_variable
+from ...ops.op import as_variable, by_reference
 from ...ops.reduce import max, min
-from ...ops.shape import specify_shape
+from ...ops.shape import ShapeI, specify_shape
 from ...tensor.constructors import _PREFIXES, _SHAPES
 from .gradients import grad  # noqa: F401
 from .own_ops import Apply, Op  # noqa: F401
@@ -68,12 +70,49 @@ class NotScalarConstantError(GraphError, ValueError):
     """The variable is no constant of one number."""
 
 
-def get_scalar_constant_value(v: Any) -> np.ndarray:
-    """The number that a constant is, or ``NotScalarConstantError``."""
+class EmptyConstantError(NotScalarConstantError):
+    """A constant without elements where one number was expected."""
+
+
+def get_scalar_constant_value(v: Any, elemwise: bool = True, *more: Any, **settings: Any) -> np.ndarray:
+    """The number that all elements of a variable are, found by what is known while the graph is built:
+    constants, what repeats or moves them, lengths, and scalars computed of such.
+
+    Errors: NotScalarConstantError, and EmptyConstantError of what has no elements.
+    """
+    if v is None:
+        raise NotScalarConstantError("None is not a constant of one number")
     variable = as_variable(v)
-    if not isinstance(variable, Constant) or variable.data.size != 1:
+    found = _number(variable)
+    if found is None:
+        if isinstance(variable, Constant) and not variable.data.size:
+            raise EmptyConstantError(f"{variable.describe()} has no elements")
         raise NotScalarConstantError(f"{variable.describe()} is not a constant of one number")
-    return variable.data.reshape(())
+    return found
+
+
+def _number(v: Variable) -> np.ndarray | None:
+    if isinstance(v, Constant):
+        same = v.data.size and (v.data == v.data.flat[0]).all() and (v.data.size == 1 or v.ndim)
+        return np.asarray(v.data.flat[0]) if same else None
+    node = v.owner
+    if node is None:
+        return None
+    if isinstance(node.op, ShapeI):
+        n = node.inputs[0].type.shape[node.op.axis]
+        return None if n is None else np.asarray(n)
+    if node.op.view and not isinstance(node.op, BasicIndex):
+        return _number(node.inputs[0])
+    if isinstance(node.op, BasicIndex) and isinstance(node.inputs[0], Constant):
+        bounds = [_number(b) for b in node.inputs[1:]]
+        if None not in [None if b is None else 0 for b in bounds]:
+            return _number(Constant(by_reference(node, [node.inputs[0].data, *bounds])[0]))
+        return None
+    if isinstance(node.op, (ew.Elementwise, ew.Cast)):
+        operands = [_number(u) for u in node.inputs]
+        if all(a is not None for a in operands):
+            return np.asarray(by_reference(node, operands)[0]).reshape(())
+    return None
 
 
 def __getattr__(name: str) -> Any:
@@ -207,6 +246,32 @@ def pow(x: Any, y: Any) -> Variable:
 
 
 assert_op = Assert()
+
+
+def as_tensor_variable(x: Any, name: str | None = None, ndim: int | None = None) -> Variable:
+    """``x`` as a variable; of a node its output, which must be one. ndim: with so many dimensions, by lengths
+    of 1 before the others, which are also taken away.
+
+    Errors: ValueError where it has more; AttributeError for a node of several outputs.
+    """
+    if isinstance(x, graph.Apply):
+        number = getattr(x.op, "default_output", None)
+        if number is None and len(x.outputs) == 1:
+            number = 0
+        if not isinstance(number, int) or not 0 <= number < len(x.outputs):
+            raise AttributeError(f"{x} has {len(x.outputs)} outputs and no default one")
+        x = x.outputs[number]
+    variable = as_variable(x, name)
+    if ndim is None or variable.ndim == ndim:
+        return variable
+    while variable.ndim > ndim and variable.broadcastable[0]:
+        variable = variable.dimshuffle(*range(1, variable.ndim))
+    if variable.ndim > ndim:
+        raise ValueError(f"{variable.describe()} has more than {ndim} dimensions")
+    return variable.dimshuffle(*["x"] * (ndim - variable.ndim), *range(variable.ndim))
+
+
+as_tensor = as_tensor_variable
 isnan_, isinf_ = ew.isnan, ew.isinf
 
 

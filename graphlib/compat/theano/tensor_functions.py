@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ... import scan
-from ...errors import GraphError, InputError, RankError, ShapeError
+from ...errors import InputError, RankError, ShapeError
 from ...graph import Constant, Variable
 from ...graph.types import COMPLEX, DTYPES, FLOATS, HALF, INTEGERS, normalize_axis
 from ...ops import elementwise as ew
@@ -38,10 +38,6 @@ complex_dtypes = COMPLEX
 discrete_dtypes = ("bool", *integer_dtypes)
 all_dtypes = DTYPES
 power = pow
-
-
-class EmptyConstantError(GraphError, ValueError):
-    """A constant without elements where one number was expected."""
 
 
 class AsTensorError(InputError):
