@@ -4,6 +4,7 @@
 (``pip install 'graphlib-autodiff[onnx]'``), which is imported when one of them is called.
 """
 
+from .loading import Loaded, load
 from .saving import save
 
-__all__ = ["save"]
+__all__ = ["Loaded", "load", "save"]
