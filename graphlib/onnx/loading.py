@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, GraphError, OnnxError
-from ..graph import Shared, TensorType, Variable
+from ..graph import Constant, Shared, TensorType, Variable
 from ..graph.shared import shared
 from ..graph.substitution import clone
 from ..ops.op import as_variable
@@ -54,12 +54,15 @@ class Loaded:
         return made[0] if len(made) == 1 else made
 
 
-def load(path: Any, *, dims: Mapping[str, int | None] | None = None) -> Loaded:
+def load(
+    path: Any, *, dims: Mapping[str, int | None] | None = None, values: Mapping[str, Any] | None = None
+) -> Loaded:
     """The graph of an ONNX model.
 
     Args:
         path: of the file.  Arrays in files beside it are read, those elsewhere are not.
         dims: lengths for axes that have a name in the model, such as ``{"batch": 32}``; others are not known.
+        values: arrays for inputs that are none of the graph's then, as axes and sizes that it depends on.
 
     Nothing in a file is executed.  Operators that graphlib has not are read through ONNX's definition of
     them, where it has one.  Arrays of floats become parameters, numbers and whole numbers constants.
@@ -84,14 +87,20 @@ def load(path: Any, *, dims: Mapping[str, int | None] | None = None) -> Loaded:
             reader.values[tensor.name] = reader.array(tensor)
     if model.graph.sparse_initializer:
         raise OnnxError(f"{path}: it has sparse arrays, which graphlib does not read")
-    inputs = []
+    inputs, fixed = [], dict(values or {})
     for value in model.graph.input:
         if value.name in reader.values:
             # older models list their arrays among the inputs
             continue
+        if value.name in fixed:
+            array = _type_of(path, value, {}).convert(fixed.pop(value.name))
+            reader.values[value.name] = Constant(array, value.name)
+            continue
         variable = _type_of(path, value, dict(dims or {}))(value.name)
         reader.values[value.name] = variable
         inputs.append(variable)
+    if fixed:
+        raise OnnxError(f"{path} has no input {', '.join(fixed)}")
     results = reader.run(model.graph)
     names = [o.name for o in model.graph.output]
     return Loaded(inputs, dict(zip(names, results, strict=True)), parameters)

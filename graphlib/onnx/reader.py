@@ -23,7 +23,8 @@ from ..ops.join import Join
 from ..ops.op import by_reference
 from ..ops.random import Draw
 from ..ops.scan import Scan
-from ..ops.shape import DimShuffle, Reshape, constant_int
+from ..ops.shape import DimShuffle, Reshape
+from ..ops.shape_rules import constant_int
 from .protobuf import package
 
 #: what reads a node of each operator
@@ -104,7 +105,10 @@ class Reader:
     opsets: Mapping[str, int]
     functions: Mapping[tuple[str, str], Any] = field(default_factory=dict)
     around: Reader | None = None
-    values: dict[str, Variable] = field(default_factory=dict)
+    #: None for what a node that calls a function leaves out
+    values: dict[str, Variable | None] = field(default_factory=dict)
+    #: attributes of the node that calls a function
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     def find(self, name: str, node: Any) -> Variable | None:
         if not name:
@@ -180,19 +184,23 @@ class Reader:
     # graphs
 
     def run(self, graph: Any) -> list[Variable]:
-        """The outputs of a graph (or of a function), whose inputs have values already."""
-        for array in getattr(graph, "initializer", ()):
+        """The outputs of a graph, whose inputs have values already."""
+        for array in graph.initializer:
             self.values.setdefault(array.name, self.array(array))
+        self.nodes(graph)
+        return [self.output(o.name) for o in graph.output]
+
+    def nodes(self, graph: Any) -> None:
         for node in graph.node:
             self._node(node)
-        outputs = [o if isinstance(o, str) else o.name for o in graph.output]
-        return [self._output(name) for name in outputs]
 
-    def _output(self, name: str) -> Variable:
+    def output(self, name: str) -> Variable:
+        """A value that a graph gives."""
         at: Reader | None = self
         while at is not None:
-            if name in at.values:
-                return at.values[name]
+            found = at.values.get(name)
+            if found is not None:
+                return found
             at = at.around
         raise OnnxError(f"{self.path}: no node gives the output {name!r}")
 
@@ -213,7 +221,9 @@ class Reader:
         return np.ascontiguousarray(array).reshape(array.shape)
 
     def _node(self, node: Any) -> None:
-        attributes = {a.name: self._attribute(a) for a in node.attribute}
+        found = {a.name: self._attribute(a) for a in node.attribute}
+        # of a function, an attribute that its node has not is none of its parts either
+        attributes = {name: value for name, value in found.items() if value is not None}
         made = Node(
             node.op_type,
             node.name,
@@ -237,10 +247,7 @@ class Reader:
             raise made.error(f"is of the domain {node.domain}, whose operators graphlib has not")
         rule = READS.get(node.op_type)
         if rule is None:
-            body = self._definition(node, made)
-            if body is None:
-                raise made.error("has no counterpart in graphlib")
-            return self._function(body, made)
+            return self._by_definition(node, made)
         try:
             return rule(made)
         except OnnxError:
@@ -248,17 +255,24 @@ class Reader:
         except (GraphError, IndexError, KeyError, ValueError, TypeError, ZeroDivisionError) as error:
             raise made.error(f"cannot be read: {error}") from error
 
-    def _definition(self, node: Any, made: Node) -> Any:
-        """What an operator is made of by ONNX's own definition; None if it is none of those that are."""
+    def _by_definition(self, node: Any, made: Node) -> list[Any]:
+        """What an operator is made of by ONNX's own definition."""
         onnx = package()
         try:
             schema = onnx.defs.get_schema(node.op_type, made.opset)
         except onnx.defs.SchemaError:
-            return None
-        if schema.has_function:
-            return schema.function_body
+            raise made.error("is none of ONNX's operators") from None
+        body = schema.function_body if schema.has_function else self._definition(schema, node, made)
+        if body is None:
+            raise made.error("has no counterpart in graphlib")
+        values = {name: a.default_value for name, a in schema.attributes.items()}
+        return self._function(body, made, {k: self._attribute(v) for k, v in values.items() if v.type})
+
+    def _definition(self, schema: Any, node: Any, made: Node) -> Any:
+        """A definition that depends on the node's inputs; None where there is none."""
         if not schema.has_context_dependent_function:
             return None
+        onnx = package()
         types = [
             onnx.helper.make_tensor_type_proto(
                 onnx.helper.np_dtype_to_tensor_dtype(np.dtype(v.dtype)), list(v.type.shape)
@@ -272,16 +286,18 @@ class Reader:
         body.ParseFromString(content)
         return body if body.node else None
 
-    def _function(self, function: Any, made: Node) -> list[Variable]:
+    def _function(self, function: Any, made: Node, defaults: Mapping[str, Any] | None = None) -> list[Any]:
         """A node by the function that it calls: of the model, or ONNX's definition of an operator."""
-        values = {n: v for n, v in zip(function.input, made.inputs, strict=False) if v is not None}
         opsets = {**self.opsets, **{o.domain: o.version for o in function.opset_import}}
-        reader = _Called(self.path, opsets, self.functions, None, values)
+        reader = Reader(self.path, opsets, self.functions)
+        reader.values.update(zip(function.input, made.inputs, strict=False))
         # inputs that are left out are named, all the same
-        reader.absent = set(function.input) - set(values)
-        defaults = {a.name: self._attribute(a) for a in getattr(function, "attribute_proto", ())}
-        reader.given = {**defaults, **made.attributes}
-        return reader.run(function)
+        reader.values.update((name, None) for name in function.input if name not in reader.values)
+        own = {a.name: self._attribute(a) for a in function.attribute_proto}
+        reader.given = {**(defaults or {}), **own, **made.attributes}
+        reader.nodes(function)
+        wanted = zip(function.output, made.outputs, strict=False)
+        return [reader.output(inside) if outside else None for inside, outside in wanted]
 
     def _attribute(self, a: Any) -> Any:
         kinds = package().AttributeProto
@@ -296,22 +312,6 @@ class Reader:
         if a.type == kinds.STRINGS:
             return [s.decode("utf-8", "replace") for s in a.strings]
         return package().helper.get_attribute_value(a)
-
-    #: attributes of the node that calls a function
-    given: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class _Called(Reader):
-    """Reads the body of a function, in which inputs may be absent and attributes those of its node."""
-
-    absent: set[str] = field(default_factory=set)
-
-    def find(self, name: str, node: Any) -> Variable | None:
-        return None if name in self.absent else super().find(name, node)
-
-    def _attribute(self, a: Any) -> Any:
-        return super()._attribute(a)
 
 
 def lengths_of(reader: Reader, v: Variable) -> Sequence[Any]:

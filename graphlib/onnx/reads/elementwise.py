@@ -92,8 +92,9 @@ def _identity(n: Node) -> Variable:
 def _dropout(n: Node) -> list[Variable]:
     """The identity, as in inference."""
     training = n.optional(2)
-    if training is not None and n.reader.known(training) is not None and n.reader.known(training).any():
-        raise n.error("is in training mode, whose random numbers ONNX does not say")
+    known = None if training is None else n.reader.known(training)
+    if training is not None and (known is None or known.any()):
+        raise n.error("may be in training mode, whose random numbers ONNX does not say")
     return [n[0], T.ones_like(n[0], "bool")]
 
 
@@ -138,10 +139,14 @@ def _pow(n: Node) -> Variable:
 @reads("BitShift")
 def _shift(n: Node) -> Variable:
     a, b = n[0], n[1]
-    factor = ew.pow_(T.cast(2, "int64"), T.cast(b, "int64"))
+    width = a.type.numpy_dtype.itemsize * 8
+    outside = ew.or_(ew.lt(b, 0), ew.ge(b, width))
+    factor = ew.pow_(T.cast(2, a.dtype), ew.switch(outside, 0, b))
     if n.get("direction") == "LEFT":
-        return T.cast(T.cast(a, "int64") * factor, a.dtype)
-    return T.cast(ew.floor_div(T.cast(a, "int64"), factor), a.dtype)
+        return ew.switch(outside, 0, a * factor)
+    # the greatest power of a signed dtype is its least number: all bits but the sign have left then
+    shifted = ew.switch(ew.lt(factor, 0), -T.cast(ew.lt(a, 0), a.dtype), ew.floor_div(a, factor))
+    return ew.switch(outside, -T.cast(ew.lt(a, 0), a.dtype), shifted)
 
 
 def _several(n: Node) -> list[Variable]:

@@ -9,7 +9,8 @@ from ...control import ifelse, scan, until
 from ...graph import Constant, Variable
 from ...graph.types import normalize_axis
 from ...ops import elementwise as ew
-from ...ops.shape import constant_int, moveaxis, shape_i
+from ...ops.shape import moveaxis, shape_i
+from ...ops.shape_rules import constant_int
 from ..reader import Node, reads
 
 

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from ... import tensor as T
-from ...graph import Variable
+from ...graph import Constant, Variable
 from ...ops import elementwise as ew
 from ...ops.along_axis import Cumulative
 from ...ops.fourier import Fourier
 from ...ops.index import basic_index
 from ...ops.linalg import tensordot
 from ...ops.reduce import restore_axes
-from ...ops.shape import constant_int, dimshuffle, expand_dims, shape_i
+from ...ops.shape import dimshuffle, expand_dims, shape_i
+from ...ops.shape_rules import constant_int
 from ..reader import Node, reads
 from .shape import axis_of
 
@@ -41,8 +42,19 @@ def _reduce(n: Node) -> Variable:
             return _REDUCE[n.operator](expand_dims(x, 0), 0)
         axes = range(x.ndim)
     axes = tuple(sorted(int(a) % x.ndim for a in axes)) if x.ndim else ()
-    made = T.cast(_REDUCE[n.operator](x, axes), x.dtype)
+    if n.operator in ("ReduceMax", "ReduceMin") and any(x.type.shape[a] == 0 for a in axes):
+        # of nothing, what any number is greater, or smaller, than
+        ends = (-np.inf, np.inf) if x.type.is_float else limits(x.dtype)
+        end = Constant(np.array(ends[n.operator == "ReduceMin"], x.dtype))
+        made = T.full([shape_i(x, a) for a in range(x.ndim) if a not in axes], end)
+    else:
+        made = T.cast(_REDUCE[n.operator](x, axes), x.dtype)
     return restore_axes(made, axes, x.ndim) if n.get("keepdims", 1) else made
+
+
+def limits(dtype: str) -> tuple[int, int]:
+    """The least and the greatest number of a dtype of integers."""
+    return (0, 1) if dtype == "bool" else (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
 
 
 @reads("ArgMax", "ArgMin")
@@ -78,7 +90,8 @@ def _top(n: Node) -> list[Variable]:
     x, axis = n[0], axis_of(n, n[0], -1)
     count: Any = n.get("k") if "k" in n.attributes else n.reader.elements(n[1])[0]
     count = constant_int(count) if constant_int(count) is not None else count
-    order = T.argsort(-x if n.get("largest", 1) else x, axis=axis)
+    descending = -x if x.type.is_float else ew.invert(x)
+    order = T.argsort(descending if n.get("largest", 1) else x, axis=axis)
     places = basic_index(order, [slice(None)] * axis + [slice(0, count)])
     grid = [
         places

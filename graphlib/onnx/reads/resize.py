@@ -80,7 +80,8 @@ def _weights(n: Node, length: int, out: int, ratio: float, transform: str, mode:
     elif transform == "pytorch_half_pixel":
         where = (place + 0.5) / ratio - 0.5 if out > 1 else np.zeros(out)
     elif transform == "align_corners":
-        where = place * (length - 1) / (out - 1) if out > 1 else np.zeros(out)
+        # the last element that there would be if the length were no whole number
+        where = place * (length - 1) / (length * ratio - 1) if out > 1 else np.zeros(out)
     elif transform == "asymmetric":
         where = place / ratio
     elif transform == "half_pixel_symmetric":
@@ -113,8 +114,6 @@ def _weights(n: Node, length: int, out: int, ratio: float, transform: str, mode:
             value = max(0.0, 1 - d) if mode == "linear" else _cubic(d, a)
             inside = 0 <= i < length
             if n.get("exclude_outside", 0) and not inside:
-                continue
-            if wide > 1 and not inside:
                 continue
             weights[k, min(max(i, 0), length - 1)] += value
         if n.get("exclude_outside", 0) or wide > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,8 +15,10 @@ from ...ops import elementwise as ew
 from ...ops.create import full
 from ...ops.index import basic_index
 from ...ops.join import stack_scalars
+from ...ops.lengths import Lengths
 from ...ops.pool_functions import padded
-from ...ops.shape import broadcast_to, constant_int, dimshuffle, expand_dims, reshape, shape_i, squeeze
+from ...ops.shape import broadcast_to, dimshuffle, expand_dims, reshape, shape_i, squeeze
+from ...ops.shape_rules import constant_int
 from ...ops.write import AdvancedWrite
 from ..reader import Node, lengths_of, reads
 
@@ -56,7 +59,36 @@ def _reshape(n: Node) -> Variable:
     lengths = list(n.get("shape")) if "shape" in n.attributes else list(lengths_of(n.reader, n[1]))
     if not n.get("allowzero", 0):
         lengths = [_length(x, a) if m == 0 else m for a, m in enumerate(lengths)]
+    if -1 in [m for m in lengths if isinstance(m, int)]:
+        rest = _rest(x, [m for m in lengths if not isinstance(m, int) or m != -1])
+        lengths = [rest if isinstance(m, int) and m == -1 and rest is not None else m for m in lengths]
     return reshape(x, lengths, ndim=len(lengths))
+
+
+def _rest(x: Variable, others: list[Any]) -> Any:
+    """What is left of the lengths of ``x`` where ``others`` are products of some of them; None if not."""
+    names = Lengths()
+    left, number = list(names.shape(x)), 1
+    pending = list(others)
+    while pending:
+        v = pending.pop()
+        if isinstance(v, Variable) and v.owner is not None and v.owner.op == ew.mul:
+            pending.extend(v.owner.inputs)
+            continue
+        name = names.of_scalar(v) if isinstance(v, Variable) else int(v)
+        if isinstance(name, int):
+            number *= name
+        elif name in left:
+            left.remove(name)
+        else:
+            return None
+    known = math.prod(n for n in left if isinstance(n, int))
+    if not number or known % number:
+        return None
+    rest: Any = known // number
+    for n in left:
+        rest = rest if isinstance(n, int) else names.length(n) * rest
+    return rest
 
 
 def _length(x: Variable, axis: int) -> Any:
@@ -306,7 +338,7 @@ def _constant_of_shape(n: Node) -> Variable:
 
 @reads("Range")
 def _range(n: Node) -> Variable:
-    start, stop, step = n[0], n[1], n[2]
+    start, stop, step = (v.reshape(()) if v.ndim else v for v in (n[0], n[1], n[2]))
     return T.arange(start, stop, step, dtype=start.dtype)
 
 
@@ -344,7 +376,8 @@ def _depth_to_space(n: Node) -> Variable:
 def _space_to_depth(n: Node) -> Variable:
     x, b = n[0], n.get("blocksize")
     batch, c, h, w = (_length(x, a) for a in range(4))
-    parts = reshape(x, [batch, c, h // b, b, w // b, b], ndim=6).dimshuffle(0, 3, 5, 1, 2, 4)
+    parts = reshape(x, [batch, c, h // b, b, w // b, b], ndim=6)
+    parts = parts.dimshuffle(0, *((3, 5, 1) if n.get("mode", "DCR") == "DCR" else (1, 3, 5)), 2, 4)
     return reshape(parts, [batch, c * b * b, h // b, w // b], ndim=4)
 
 

@@ -13,7 +13,8 @@ from ...ops.convolution import Convolution, ConvolutionByImages
 from ...ops.patches import Patches, PatchesAdded
 from ...ops.pool import Pool
 from ...ops.pool_functions import padded
-from ...ops.shape import constant_int, dimshuffle, reshape, shape_i
+from ...ops.shape import dimshuffle, reshape, shape_i
+from ...ops.shape_rules import constant_int
 from ...ops.windows import Axis, Places
 from ..reader import Node, lengths_of, reads
 from .reduce import channelwise
@@ -82,58 +83,41 @@ def _known(n: Node, length: int | None) -> int:
 
 @reads("ConvTranspose")
 def _conv_transpose(n: Node) -> Variable:
+    """The gradient of a convolution by its images, without border; then what is asked for is cut from it, or
+    zeros added behind what the last window reaches."""
     x, w, bias = n[0], n[1], n.optional(2)
-    kernel = [_known(n, m) for m in w.type.shape[2:]]
-    windows = _Windows(n, x, kernel)
+    windows = _Windows(n, x, [_known(n, m) for m in w.type.shape[2:]])
     count = windows.count
     if count > 3:
         raise n.error(f"goes along {count} axes; graphlib's convolutions go along one to three")
     extra = list(n.get("output_padding") or [0] * count)
-    wanted = list(n.get("output_shape") or [])[-count:] if n.get("output_shape") else None
-    lengths, borders = [], []
+    wanted = n.get("output_shape")
+    same = windows.automatic.startswith("SAME")
+    pads = list(n.get("pads") or [0] * 2 * count)
+    whole, firsts, lengths = [], [], []
     for a in range(count):
-        whole = (_length(x, a + 2) - 1) * windows.strides[a] + windows.reach[a] + extra[a]
-        given = n.get("pads") or [0] * 2 * count
-        before, after = given[a], given[a + count]
-        if wanted is not None or windows.automatic.startswith("SAME"):
-            length = wanted[a] if wanted is not None else _length(x, a + 2) * windows.strides[a]
-            total = whole - length
-            if not isinstance(total, int):
-                raise n.error(f"needs images {x.describe()} of known lengths")
-            total = max(total, 0)
-            less, more = total // 2, total - total // 2
-            before, after = (more, less) if windows.automatic == "SAME_LOWER" else (less, more)
-            length = whole - total
-        else:
-            length = whole - before - after
-        lengths.append(length)
-        borders.append((before, after - extra[a]) if after >= extra[a] else (before, after))
-    return _transposed(n, x, w, bias, windows, lengths, borders, extra)
-
-
-def _transposed(
-    n: Node,
-    x: Variable,
-    w: Variable,
-    bias: Variable | None,
-    windows: _Windows,
-    lengths: list[Any],
-    borders: list[tuple[int, int]],
-    extra: list[int],
-) -> Variable:
-    """The gradient of a convolution by its images, without border and then cut: where a border is less than
-    what lies behind the last window that is simply zeros."""
+        length = _length(x, a + 2)
+        reached = (length - 1) * windows.strides[a] + windows.reach[a]
+        whole.append(reached)
+        if wanted is None and not same:
+            firsts.append(pads[a])
+            lengths.append(reached + extra[a] - pads[a] - pads[a + count])
+            continue
+        lengths.append(list(wanted)[-count:][a] if wanted is not None else length * windows.strides[a])
+        total = reached + extra[a] - lengths[a]
+        if not isinstance(total, int):
+            raise n.error(f"needs images {x.describe()} of known lengths")
+        total = max(total, 0)
+        firsts.append(total - total // 2 if windows.automatic == "SAME_LOWER" else total // 2)
     axes = tuple(Axis((0, 0), s, d) for s, d in zip(windows.strides, windows.dilations, strict=True))
-    given = n.get("pads") or [0] * 2 * windows.count
-    whole = [(_length(x, a + 2) - 1) * windows.strides[a] + windows.reach[a] for a in range(windows.count)]
-    as_lengths = [T.cast(T.as_tensor_variable(m), "int64") for m in whole]
-    made = ConvolutionByImages(axes, False, n.get("group", 1)).make(x, w, *as_lengths)
-    made = padded(made, [0] * windows.count, extra, 0)
-    items: list[Any] = [slice(None)] * 2
-    for a, length in enumerate(lengths):
-        first = borders[a][0] if n.get("output_shape") or windows.automatic.startswith("SAME") else given[a]
-        items.append(slice(first, first + length))
-    made = made[tuple(items)]
+    reached = [T.cast(T.as_tensor_variable(m), "int64") for m in whole]
+    made = ConvolutionByImages(axes, False, n.get("group", 1)).make(x, w, *reached)
+    beyond = [
+        max(f + m - r, 0) if isinstance(m, int) and isinstance(r, int) else extra[a]
+        for a, (f, m, r) in enumerate(zip(firsts, lengths, whole, strict=True))
+    ]
+    made = padded(made, [0] * count, beyond, 0)
+    made = made[(slice(None), slice(None), *(slice(f, f + m) for f, m in zip(firsts, lengths, strict=True)))]
     return made if bias is None else made + channelwise(bias, made.ndim)
 
 
@@ -242,20 +226,22 @@ def _global(n: Node) -> Variable:
 @reads("MaxUnpool")
 def _max_unpool(n: Node) -> Variable:
     x, places = n[0], n[1]
-    given = n.optional(2)
-    if given is not None:
-        lengths = list(lengths_of(n.reader, given))
-    else:
-        windows = _Windows(n, x, n.get("kernel_shape"))
-        lengths = [_length(x, 0), _length(x, 1)]
-        for a in range(windows.count):
-            before, after = windows.borders[a]
-            lengths.append((_length(x, a + 2) - 1) * windows.strides[a] - before - after + windows.kernel[a])
+    windows = _Windows(n, x, n.get("kernel_shape"))
+    lengths = [_length(x, 0), _length(x, 1)]
+    for a, (before, after) in enumerate(windows.borders):
+        length = _length(x, a + 2)
+        lengths.append((length - 1) * windows.strides[a] - before - after + windows.kernel[a])
     total: Any = 1
     for m in lengths:
         total = total * m
     flat = T.zeros([total], x.dtype)
-    return reshape(T.set_subtensor(flat[T.flatten(places)], T.flatten(x)), lengths, ndim=len(lengths))
+    made = reshape(T.set_subtensor(flat[T.flatten(places)], T.flatten(x)), lengths, ndim=len(lengths))
+    given = n.optional(2)
+    if given is None:
+        return made
+    # places are numbered without what is added behind
+    beyond = [m - own for m, own in zip(lengths_of(n.reader, given), lengths, strict=True)]
+    return padded(made, [0] * len(beyond), beyond, 0)
 
 
 @reads("Col2Im")

@@ -211,10 +211,9 @@ def _products(v: Variable, name: str) -> Iterator[tuple[Variable, Variable]]:
 
 
 def _width(state: Variable) -> tuple[int, int]:
-    n = state.type.shape[-1]
-    if n is None or state.ndim != 2:
+    if state.ndim != 2 or state.type.shape[1] is None:
         raise NoLayer
-    return 0, n
+    return 0, state.type.shape[1]
 
 
 def _rnn(w: Writer, step: _Step) -> list[str]:
