@@ -49,7 +49,7 @@ MAY_IMPORT = {
     "tensor": f"{_OPS} control gradient gradient_check compile printing",
     "datasets": "public errors configuration",
     "nn": "public errors configuration graph tensor datasets",
-    "onnx": f"{_OPS} rewrite lower represent compile tensor datasets public",
+    "onnx": f"{_OPS} rewrite control lower represent compile tensor datasets public",
     # a function as a library of C, as WebAssembly, as pages
     "export": "public errors graph scalar lower schedule render run compile nn tensor",
     "compat": f"{_OPS} control gradient compile printing profile tensor public",
