@@ -7,6 +7,7 @@ library, which never holds more than a cache-sized tile of the images' patches.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -21,6 +22,9 @@ from .op import Op
 from .shape import shape_i
 from .shape_rules import Length, Shapes, elements_of, known_shape, lowered_shape
 from .windows import Axis, Share, Times, in_three
+
+#: filters of a group up to which there is no product, and the terms of their sums
+_FEW_FILTERS, _FEW_TERMS = 2, 128
 
 
 class Convolutional:
@@ -70,7 +74,17 @@ class Convolutional:
             (0, 1),
             header="graphlib_convolution.h",
             team=True,
+            form=self._form(w),
         )
+
+    def _form(self, w: Sequence[Poly]) -> str:
+        """Whether filters slide over images or are factors of products, where it is known: by the numbers of
+        graphlib_convolution.h."""
+        f, *terms = (n.constant for n in map(Poly.of, w))
+        if f is None or None in terms:
+            return ""
+        slides = f // self.groups <= _FEW_FILTERS and math.prod(terms) <= _FEW_TERMS
+        return "_sliding" if slides else "_by_products"
 
     def require_channels(self, require: Callable, images: tuple, filters: tuple) -> None:
         """As many channels as the filters see, and as many filters in each group; each a variable, a

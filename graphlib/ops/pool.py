@@ -98,8 +98,10 @@ class Windowed:
             *(n for part in each for n in in_three(part, 1)),
         ]
         tensors = tuple(i for i, v in enumerate(node.inputs) if v.ndim)
+        numbers = tuple(map(Poly.of, integers))
         header = "graphlib_pool.h"
-        return Call(function, (tuple(out),), tuple(map(Poly.of, integers)), tensors, header=header, team=True)
+        form = _form(numbers) if function in _IN_PAIRS else ""
+        return Call(function, (tuple(out),), numbers, tensors, header=header, team=True, form=form)
 
     def require_positive(self, require: Callable, node: Apply, given: Sequence[Operand]) -> None:
         for o in given[-2 * self.count :]:
@@ -111,6 +113,20 @@ class Windowed:
         for axis, (n, m) in enumerate(zip(g.shape, shape, strict=True)):
             message = f"{self.what}: axis {axis} of {{0}} has length {{a}}, pooling {{1}} gives {{b}}"
             require(n, m, message, (g.variable, x.variable))
+
+
+#: functions that take windows of two by two otherwise, these with their steps, and the longest rows that they
+#: do that with
+_IN_PAIRS, _PAIRS, _LONGEST = ("gl_pool_max", "gl_pool_scatter"), [1, 2, 2, 1, 2, 2], 1024
+
+
+def _form(integers: tuple[Poly, ...]) -> str:
+    """Whether windows are two by two, side by side, where that is known: as graphlib_pool.h has it."""
+    known = [n.constant for n in integers]
+    window, width = known[-6:], known[3]
+    if None in window or (window == _PAIRS and width is None):
+        return ""
+    return "_in_pairs" if window == _PAIRS and 1 < width <= _LONGEST else "_windows"
 
 
 class Pool(Windowed, Op):

@@ -117,6 +117,8 @@ class Call:
     #: where the function is declared, and whether it runs on the team of threads
     header: str = "graphlib_library.h"
     team: bool = False
+    #: C's function of what is known of the integers, which does nothing else: the end of its name
+    form: str = ""
     #: whether it calls LAPACK
     lapack: bool = False
     #: of a call back into Python, what is called; the first of the integers is its number

@@ -514,7 +514,7 @@ class _ForC(Planner):
         tr, host, call = self.tr, Host(), step.call
         integers = tuple(host.poly(tr.poly(p)) for p in call.integers)
         made = Call(
-            call.function,
+            call.function + call.form,
             call.header,
             call.team,
             tuple(map(tr.array, step.operands)),

@@ -196,27 +196,35 @@ def contestants(root: Path, base: Path | None, jax: Path | None, code: Path | No
 
 def first_results(cases: Sequence[str], who: dict[str, tuple]) -> Iterator[tuple[str, dict[str, dict]]]:
     """For each case the figures of all: "cold", with an empty cache, and "warm", with what that left."""
+    for python, library, root, _ in who.values():
+        if library == "graphlib":  # compiled before, as what pip has installed is
+            folders = [root / "graphlib", root / "tests" / "benchmarks", HERE]
+            subprocess.run([python, "-m", "compileall", "-q", *folders], check=True)
     for case in cases:
-        figures: dict[str, dict] = {}
-        for name, (python, library, root, code) in who.items():
-            with tempfile.TemporaryDirectory() as folder:
-                flags = ",".join(filter(None, [os.environ.get("GRAPHLIB_FLAGS"), f"cache_dir={folder}"]))
-                environment = os.environ | {"GRAPHLIB_FLAGS": flags, "PYTHONPATH": str(root)}
-                if library == "jax":
-                    environment.pop("PYTHONPATH")
-                figures[name] = {}
-                for state in ("cold", "warm") if library == "graphlib" else ("cold",):
-                    done = subprocess.run(
-                        [python, HERE / "first.py", library, case, code],
-                        cwd=root,
-                        env=environment,
-                        stdout=subprocess.PIPE,
-                        stderr=subprocess.DEVNULL,
-                        text=True,
-                    )
-                    if done.returncode == 0:
-                        figures[name][state] = json.loads(done.stdout.splitlines()[-1])
-        yield case, figures
+        yield case, _first_results_of(case, who)
+
+
+def _first_results_of(case: str, who: dict[str, tuple]) -> dict[str, dict]:
+    figures: dict[str, dict] = {}
+    for name, (python, library, root, code) in who.items():
+        with tempfile.TemporaryDirectory() as folder:
+            flags = ",".join(filter(None, [os.environ.get("GRAPHLIB_FLAGS"), f"cache_dir={folder}"]))
+            environment = os.environ | {"GRAPHLIB_FLAGS": flags, "PYTHONPATH": str(root)}
+            if library == "jax":
+                environment.pop("PYTHONPATH")
+            figures[name] = {}
+            for state in ("cold", "warm") if library == "graphlib" else ("cold",):
+                done = subprocess.run(
+                    [python, HERE / "first.py", library, case, code],
+                    cwd=root,
+                    env=environment,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    text=True,
+                )
+                if done.returncode == 0:
+                    figures[name][state] = json.loads(done.stdout.splitlines()[-1])
+    return figures
 
 
 if __name__ == "__main__":

@@ -40,6 +40,10 @@ def _cost(unit: Unit) -> int:
     return (len(unit.text) or _LIBRARY_COST) + _CALL_COST * unit.calls
 
 
+def _cost_of_all(units: dict[str, Unit]) -> int:
+    return sum(map(_cost, units.values()))
+
+
 class Place(NamedTuple):
     """Where a unit is that this process has loaded: its address, the name of the object that has it, and what
     keeps that there."""
@@ -103,15 +107,19 @@ def _link(driver: ctypes.CDLL, keys: Iterable[str]) -> None:
 
 
 def _divided(missing: dict[str, Unit]) -> list[dict[str, Unit]]:
-    """Groups of units, about equally expensive, as many as pay."""
-    total = sum(_cost(unit) for unit in missing.values())
-    count = max(1, min(cores(), len(missing), total // _FILE_COST))
+    """Groups of units, about equally expensive, as many as pay; what the library has in one header, and
+    shares most of its text, is not divided."""
+    together: dict[object, dict[str, Unit]] = {}
+    for key, unit in missing.items():
+        together.setdefault(key if unit.text else unit.declarations, {})[key] = unit
+    parts = sorted(together.values(), key=_cost_of_all, reverse=True)
+    count = max(1, min(cores(), len(parts), sum(map(_cost_of_all, parts)) // _FILE_COST))
     groups: list[dict[str, Unit]] = [{} for _ in range(count)]
     costs = [0] * count
-    for key, unit in sorted(missing.items(), key=lambda item: -_cost(item[1])):
+    for part in parts:
         k = costs.index(min(costs))
-        groups[k][key] = unit
-        costs[k] += _cost(unit)
+        groups[k] |= part
+        costs[k] += _cost_of_all(part)
     return [group for group in groups if group]
 
 

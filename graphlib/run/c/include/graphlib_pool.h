@@ -114,10 +114,9 @@ static inline int gl_pool_run(const gl_runtime *rt, gl_task task, gl_pool_job *j
         }                                                                                                                        \
         memset(out + 2 * oh * w, 0, (size_t)((h - 2 * oh) * w) * sizeof(T));                                                     \
     }                                                                                                                            \
-    static void gl_pool_max_chunk_##s(void *context, int64_t chunk) {                                                            \
+    static inline __attribute__((always_inline)) void gl_pool_max_part_##s(void *context, int64_t chunk, int pairs) {            \
         gl_pool_job *const shared = context;                                                                                     \
         const gl_pool_job j = *shared;                                                                                           \
-        const int pairs = gl_pool_in_pairs(&j);                                                                                  \
         T *columns = malloc((size_t)(j.w + 1) * sizeof(T));                                                                      \
         if (!columns) shared->failed = 1;                                                                                        \
         for (int64_t n = j.planes * chunk / j.chunks; columns && n < j.planes * (chunk + 1) / j.chunks; n++) {                   \
@@ -156,10 +155,9 @@ static inline int gl_pool_run(const gl_runtime *rt, gl_task task, gl_pool_job *j
         }                                                                                                                        \
         free(columns);                                                                                                           \
     }                                                                                                                            \
-    static void gl_pool_scatter_chunk_##s(void *context, int64_t chunk) {                                                        \
+    static inline __attribute__((always_inline)) void gl_pool_scatter_part_##s(void *context, int64_t chunk, int pairs) {        \
         gl_pool_job *const shared = context;                                                                                     \
         const gl_pool_job j = *shared;                                                                                           \
-        const int pairs = gl_pool_in_pairs(&j);                                                                                  \
         T *columns = malloc((size_t)(j.w + j.ow + 1) * sizeof(T)), *tops = columns + j.w;                                        \
         if (!columns) shared->failed = 1;                                                                                        \
         for (int64_t n = j.planes * chunk / j.chunks; columns && n < j.planes * (chunk + 1) / j.chunks; n++) {                   \
@@ -201,22 +199,38 @@ static inline int gl_pool_run(const gl_runtime *rt, gl_task task, gl_pool_job *j
                             }                                                                                                    \
         }                                                                                                                        \
     }                                                                                                                            \
-    static inline __attribute__((unused)) int gl_pool_max_##s(const gl_runtime *rt, const T *x, T *out, GL_POOL_LENGTHS) {       \
-        return gl_pool_run(rt, gl_pool_max_chunk_##s, &(gl_pool_job){x, 0, out, GL_POOL_NAMES, 1, 0});                           \
-    }                                                                                                                            \
     static inline __attribute__((unused)) int gl_pool_pick_##s(                                                                  \
         const gl_runtime *rt, const T *x, const T *t, T *out, GL_POOL_LENGTHS) {                                                 \
         return gl_pool_run(rt, gl_pool_pick_chunk_##s, &(gl_pool_job){x, t, out, GL_POOL_NAMES, 1, 0});                          \
-    }                                                                                                                            \
-    static inline __attribute__((unused)) int gl_pool_scatter_##s(                                                               \
-        const gl_runtime *rt, const T *x, const T *g, T *out, GL_POOL_LENGTHS) {                                                 \
-        return gl_pool_run(rt, gl_pool_scatter_chunk_##s, &(gl_pool_job){x, g, out, GL_POOL_NAMES, 1, 0});                       \
     }                                                                                                                            \
     static inline __attribute__((unused)) int gl_pool_spread_##s(const gl_runtime *rt, const T *g, T *out, GL_POOL_LENGTHS) {    \
         return gl_pool_run(rt, gl_pool_spread_chunk_##s, &(gl_pool_job){g, 0, out, GL_POOL_NAMES, 1, 0});                        \
     }
 
+/* With what they can do: windows of any size, or where that is known before they are compiled only those of two by two side by
+   side, or only others. */
+#define GL_POOL_FORM(s, T, form, whether)                                                                                        \
+    static void gl_pool_max_chunk##form##_##s(void *context, int64_t chunk) {                                                    \
+        gl_pool_max_part_##s(context, chunk, whether);                                                                           \
+    }                                                                                                                            \
+    static void gl_pool_scatter_chunk##form##_##s(void *context, int64_t chunk) {                                                \
+        gl_pool_scatter_part_##s(context, chunk, whether);                                                                       \
+    }                                                                                                                            \
+    static inline __attribute__((unused)) int gl_pool_max##form##_##s(const gl_runtime *rt, const T *x, T *out, GL_POOL_LENGTHS) {\
+        return gl_pool_run(rt, gl_pool_max_chunk##form##_##s, &(gl_pool_job){x, 0, out, GL_POOL_NAMES, 1, 0});                   \
+    }                                                                                                                            \
+    static inline __attribute__((unused)) int gl_pool_scatter##form##_##s(                                                       \
+        const gl_runtime *rt, const T *x, const T *g, T *out, GL_POOL_LENGTHS) {                                                 \
+        return gl_pool_run(rt, gl_pool_scatter_chunk##form##_##s, &(gl_pool_job){x, g, out, GL_POOL_NAMES, 1, 0});               \
+    }
+
 GL_POOL(f32, float)
 GL_POOL(f64, double)
+GL_POOL_FORM(f32, float, , gl_pool_in_pairs(context))
+GL_POOL_FORM(f64, double, , gl_pool_in_pairs(context))
+GL_POOL_FORM(f32, float, _in_pairs, 1)
+GL_POOL_FORM(f64, double, _in_pairs, 1)
+GL_POOL_FORM(f32, float, _windows, 0)
+GL_POOL_FORM(f64, double, _windows, 0)
 
 #endif
