@@ -1,4 +1,4 @@
-"""``python -m graphlib.export FOLDER --c``: the model of a run as a library of portable C."""
+"""``python -m graphlib.export FOLDER --c``: the model of a run as portable C, WebAssembly or a page."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ..errors import GraphError
 from ..nn.storage import UserError
+from . import pages
 from .portable import c, save_state
-from .trained import of_folder
+from .trained import Trained, of_folder
+from .wasm import wasm
 
 PROGRAM = "python -m graphlib.export"
 
@@ -27,6 +30,12 @@ def parser() -> argparse.ArgumentParser:
         "folder", type=Path, metavar="FOLDER", help="of a run of a tutorial, or of a run file's"
     )
     whole.add_argument("--c", action="store_true", help="NAME.h and NAME.c")
+    whole.add_argument(
+        "--wasm", action="store_true", help="NAME.wasm and the module NAME.mjs (pip install ziglang)"
+    )
+    whole.add_argument(
+        "--page", action="store_true", help="NAME.html, a page that shows the model at work (as --wasm)"
+    )
     whole.add_argument("--out", type=Path, metavar="FOLDER", help="where to write (FOLDER/export)")
     whole.add_argument("--name", help="of the library (that of the folder)")
     whole.add_argument(
@@ -36,6 +45,9 @@ def parser() -> argparse.ArgumentParser:
         "--train",
         action="store_true",
         help="the training step, too; parameters then are a state of the caller's",
+    )
+    whole.add_argument(
+        "--dataset", metavar="DATA", help="of pages that show or learn images: others than MNIST's"
     )
     whole.add_argument(
         "--arena",
@@ -51,8 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     was given cannot be used."""
     command = parser()
     options = command.parse_args(arguments)
-    if not options.c:
-        command.error("what shall it become? --c for portable C")
+    if not (options.c or options.wasm or options.page):
+        command.error("what shall it become? --c for portable C, --wasm for WebAssembly, --page for a page")
     if options.batch < 1:
         command.error(f"--batch {options.batch}: a call takes at least 1 example")
     try:
@@ -66,10 +78,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def export(options: argparse.Namespace) -> list[str]:
     """Writes what is asked for, and says what was written."""
-    trained = of_folder(options.folder, options.batch, options.train)
     name = options.name or _name(options.folder)
     out = options.out or options.folder / "export"
-    made = c(trained.functions, out, name=name, bounds=trained.bounds, arena=options.arena)
+    trained = of_folder(options.folder, options.batch, options.train or options.page)
+    said = []
+    if options.page:
+        out.mkdir(parents=True, exist_ok=True)
+        path = out / f"{name}.html"
+        kind = pages.page(trained, path, options.dataset)
+        said.append(f"{path}: a page ({kind}), with all in it")
+    if not options.train:
+        trained.functions.pop("train", None)
+    used = {item.name for f in trained.functions.values() for item in f._items}
+    bounds = {key: value for key, value in trained.bounds.items() if not isinstance(key, str) or key in used}
+    if options.wasm:
+        compiled = wasm(trained.functions, out, name=name, bounds=bounds)
+        said.append(f"{compiled.wasm}, {compiled.module}: {', '.join(trained.functions)}")
+    return said + (_portable(trained, options, out, name, bounds) if options.c else [])
+
+
+def _portable(
+    trained: Trained, options: argparse.Namespace, out: Path, name: str, bounds: dict[Any, Any]
+) -> list[str]:
+    """Writes the library of C."""
+    made = c(trained.functions, out, name=name, bounds=bounds, arena=options.arena)
     said = [
         f"{made.header}, {made.source}: {', '.join(f'{name}_{key}' for key in trained.functions)}; "
         f"an arena of {made.arena} bytes"

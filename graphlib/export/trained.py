@@ -74,6 +74,12 @@ def of_folder(folder: Path, batch: int = 64, train: bool = False) -> Trained:
     path = next((folder / name for name in (BEST_MODEL, LATEST_MODEL) if (folder / name).exists()), None)
     if path is None:
         raise UserError(f"{folder} has no {BEST_MODEL} or {LATEST_MODEL}: it is no folder of a run")
+    # they are not to be called but to be exported: nothing needs to be compiled
+    with graphlib.config.change(mode="reference"):
+        return _found(folder, path, batch, train)
+
+
+def _found(folder: Path, path: Path, batch: int, train: bool) -> Trained:
     arrays = load_parameters(path)
     if ARCHITECTURE in arrays:
         return _of_layers(path, batch)
@@ -137,7 +143,7 @@ def classifier(
 def _lenet(g: Given) -> Built:
     """Two convolutional layers with pooling, a hidden layer, a softmax."""
     p, (rows, columns) = g.p, g.image_shape
-    x = T.matrix("x")
+    x = T.matrix("x", shape=(None, rows * columns))
     below = x.reshape((x.shape[0], 1, rows, columns))
     maps = []
     for k in (1, 2):
