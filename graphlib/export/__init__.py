@@ -2,6 +2,6 @@
 
 from .entries import FLAGS
 from .portable import c, load_state, save_state
-from .wasm import wasm
+from .webassembly import wasm
 
 __all__ = ["FLAGS", "c", "load_state", "save_state", "wasm"]

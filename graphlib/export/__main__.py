@@ -14,7 +14,7 @@ from ..nn.storage import UserError
 from . import pages
 from .portable import c, save_state
 from .trained import Trained, of_folder
-from .wasm import wasm
+from .webassembly import wasm
 
 PROGRAM = "python -m graphlib.export"
 

@@ -18,7 +18,7 @@ from ..datasets.mnist import Dataset, load
 from ..errors import ExportError
 from .portable import library_of
 from .trained import Trained
-from .wasm import binary, module
+from .webassembly import binary, module
 
 _WEB = Path(__file__).parent / "web"
 #: what a page of training learns from and is tested by, what it learns from at once, and chains of samples

@@ -72,7 +72,10 @@ function show(found, best) {
     told.textContent = "What the filters of the two layers see in it:";
     for (const [maps, side] of [[found.maps_1, 48], [found.maps_2, 28]]) {
       const [, count, h, w] = maps.shape;
-      for (let k = 0; k < count; k++) picture(tile(lit, side), maps.subarray(k * h * w, (k + 1) * h * w), h, w, -1, 1);
+      const layer = document.createElement("div");
+      layer.className = "tiles";
+      lit.append(layer);
+      for (let k = 0; k < count; k++) picture(tile(layer, side), maps.subarray(k * h * w, (k + 1) * h * w), h, w, -1, 1);
     }
     return;
   }

@@ -61,7 +61,7 @@ function curve() {
   c.strokeStyle = line;
   c.strokeRect(40 * ratio, 12 * ratio, w - 50 * ratio, h - 30 * ratio);
   c.fillText("cost", 2, 22 * ratio);
-  c.fillText(`0 … ${step} minibatches; orange: error on other digits, up to 100 %`, 40 * ratio, h - 4 * ratio);
+  c.fillText(`0 … ${step} minibatches; orange: error`, 40 * ratio, h - 4 * ratio);
   const every = Math.ceil(costs.length / 800);
   path(costs.map((v, k) => [k, v]).filter((_, k) => k % every === 0), 2.5, style.color);
   path(errors, 1, style.getPropertyValue("--mark"));
