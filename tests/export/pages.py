@@ -1,7 +1,7 @@
 """Pages in a real browser, without network.
 
-``python -m tests.export.pages FOLDER...`` builds the page of each run folder, uses it as a person would, at two
-widths, and says what it answered; ``--shots`` keeps pictures.
+``python -m tests.export.pages FOLDER...`` builds the page of each run folder, uses it as a person would, at
+two widths, and says what it answered; ``--shots`` keeps pictures.
 """
 
 from __future__ import annotations
