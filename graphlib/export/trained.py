@@ -196,14 +196,14 @@ def _rbm(g: Given) -> Built:
         mean = T.nnet.sigmoid(T.dot(hidden, W.T) + b)
         return [drawn(mean), mean]
 
-    v, steps = T.matrix("v"), T.lscalar("steps")
+    n_visible = W.get_value(borrow=True).shape[0]
+    v, steps = T.matrix("v", shape=(None, n_visible)), T.lscalar("steps")
     (samples, means), updates = graphlib.scan(step, outputs_info=[v, T.zeros_like(v)], n_steps=steps)
     functions = {
         "sample": graphlib.function(
             [v, steps], {"sample": samples[-1], "probabilities": means[-1]}, updates=updates, name="sample"
         )
     }
-    n_visible = W.get_value(borrow=True).shape[0]
     bounds: dict[str, Any] = {"v": (g.batch, n_visible), "steps": _GIBBS}
     if g.train:
         x, rate = T.matrix("x"), T.scalar("learning_rate")

@@ -43,8 +43,10 @@ def samples(page: Browser) -> str:
         page.click("#go")
         page.wait("Number(document.getElementById('state').dataset.steps) >= 30")
         page.click("#go")
-    ink = page.value("v.reduce((a, b) => a + b, 0) / v.length")
-    return f"{page.value('document.getElementById(`state`).textContent')}; {100 * ink:.0f} % of pixels are on"
+    text, ink = (
+        page.value(f"document.getElementById('state').{what}") for what in ("textContent", "dataset.ink")
+    )
+    return f"{text}; {100 * float(ink):.0f} % of the pixels are on"
 
 
 USES = {"digit": draws, "training": learns, "samples": samples}

@@ -6,7 +6,7 @@ let v = new Float32Array(count * pixels), steps = 0, running = false;
 function show(values) {
   chains.forEach((canvas, k) => picture(canvas, values.subarray(k * pixels, (k + 1) * pixels), rows, columns, 0, 1));
   document.getElementById("state").textContent = `${steps} Gibbs steps of ${count} chains`;
-  document.getElementById("state").dataset.steps = steps;
+  Object.assign(document.getElementById("state").dataset, { steps, ink: values.reduce((a, x) => a + x, 0) / values.length });
 }
 function begin(from) {
   v = from, steps = 0;
