@@ -1,4 +1,6 @@
 /* Runs a library on a Cortex-M4 without an operating system, and prints what it finds through semihosting. */
+#include <stdint.h>
+
 #include "net.h"
 #include "given.h"
 

@@ -1,7 +1,8 @@
 """A perceptron's inference on an emulated Cortex-M4: ``python -m tests.export.cortex``.
 
 It needs Debian's ``gcc-arm-none-eabi``, ``libnewlib-arm-none-eabi`` and ``qemu-system-arm``.  Printed are the
-bytes of flash and RAM that the library takes, and how its output differs from graphlib's.
+bytes of flash and RAM that the library takes, and how its output differs from graphlib's; with ``--emlearn
+FOLDER`` those of the same net by emlearn, whose ``eml_net.h`` is there.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import numpy as np
 import graphlib
 import graphlib.tensor as T
 from graphlib.export import values
+
+from . import emlearn
 
 HERE = Path(__file__).parent
 MACHINE = ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")
@@ -43,7 +46,10 @@ def perceptron(sizes: list[int]):
         b = graphlib.shared(make.uniform(-0.1, 0.1, columns).astype("float32"), name=f"b{k}")
         scores = T.dot(below, W) + b
         below = T.tanh(scores)
-    return graphlib.function([x], T.nnet.softmax(scores), name="net"), make
+    function = graphlib.function([x], T.nnet.softmax(scores), name="net")
+    arrays = [s.get_value(borrow=True) for s in function.get_shared()]
+    weights = sorted(arrays, key=lambda a: sizes.index(a.shape[-1]) * 2 + (a.ndim == 1))
+    return function, make, list(zip(weights[::2], weights[1::2], strict=True))
 
 
 def sizes_of(path: Path) -> tuple[int, int]:
@@ -59,17 +65,22 @@ def _said(command: list[str]) -> str:
     return done.stdout + done.stderr
 
 
-def measure(sizes: list[int], optimize: str) -> str:
+def measure(sizes: list[int], optimize: str, peer: Path | None) -> str:
     """Build, run and compare one net."""
-    function, make = perceptron(sizes)
+    function, make, layers = perceptron(sizes)
     x = make.uniform(size=(1, sizes[0])).astype("float32")
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        graphlib.export.c(function, root, name="net", bounds={"x": (1, sizes[0])})
+        if peer is None:
+            graphlib.export.c(function, root, name="net", bounds={"x": (1, sizes[0])})
+        else:
+            (root / "net.c").write_text(emlearn.source(layers))
+            (root / "net.h").write_text("int32_t net(const float *x, int64_t n, float *out);\n")
         given = values.array("given", x)
-        (root / "given.h").write_text(f"#include <stdint.h>\n#define OUTPUTS {sizes[-1]}\n{given}\n")
+        (root / "given.h").write_text(f"#define OUTPUTS {sizes[-1]}\n{given}\n")
         library = root / "net.o"
-        _said(["arm-none-eabi-gcc", *FLAGS, optimize, "-c", str(root / "net.c"), "-o", str(library)])
+        own = [*FLAGS, optimize] if peer is None else [*MACHINE, "-std=c99", optimize, "-w", f"-I{peer}"]
+        _said(["arm-none-eabi-gcc", *own, "-c", str(root / "net.c"), "-o", str(library)])
         program = root / "net.elf"
         _said(
             ["arm-none-eabi-gcc", *FLAGS, "-Wno-pedantic", "-O1", "-nostartfiles",
@@ -87,18 +98,22 @@ def measure(sizes: list[int], optimize: str) -> str:
         worst = np.abs(found - function(x)[0]).max()
         flash, ram = sizes_of(library)
         weights = sum(4 * (a + 1) * b for a, b in pairwise(sizes))
+        what = f"{'-'.join(map(str, sizes))} {optimize}{' by emlearn' if peer else ''}"
         return (
-            f"{'-'.join(map(str, sizes))} {optimize}: flash {flash} bytes, of which {weights} are weights; "
-            f"RAM {ram} bytes; output differs by at most {worst:.1e}"
+            f"{what}: flash {flash} bytes, of which {weights} are weights; RAM {ram} bytes; output differs "
+            f"by at most {worst:.1e}"
         )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.export.cortex", description=__doc__)
     parser.add_argument("sizes", nargs="*", default=["64-32-10", "784-100-10", "784-500-10"], metavar="A-B-C")
-    for text in parser.parse_args().sizes:
+    parser.add_argument("--emlearn", type=Path, metavar="FOLDER")
+    options = parser.parse_args()
+    for text in options.sizes:
         for optimize in ("-Os", "-O2"):
-            print(measure([int(n) for n in text.split("-")], optimize), flush=True)
+            for peer in [None, options.emlearn] if options.emlearn else [None]:
+                print(measure([int(n) for n in text.split("-")], optimize, peer), flush=True)
 
 
 if __name__ == "__main__":
