@@ -76,7 +76,7 @@ class Choices:
 
         result: list[tuple[Variable | None, list[Choice]]] = []
         for v, g in zip(node.inputs, op.gradient(node, grads, limited), strict=True):
-            made = _made(g, v, op.name == "switch") if g is not None else []
+            made = _made(g, v, op.name == "switch") if isinstance(g, Variable) else []
             result.append((g, [c for c in (*known, *made) if _fits(c.condition, v)]))
         return result
 

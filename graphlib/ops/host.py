@@ -175,7 +175,7 @@ class HostOp(Op):
             tuple(of.scalar(next(rest)) if n is None else Poly.of(n) for n in v.type.shape)
             for v in node.outputs
         )
-        return called_back(self, node, operands[:count], shapes, lambda *arrays: self.computed(node, arrays))
+        return called_back(node, operands[:count], shapes, lambda *arrays: self.computed(node, arrays))
 
     def shape_rule(self, of: Shapes, *inputs: Variable) -> Sequence[Length] | None:
         return None
@@ -217,7 +217,7 @@ class FoundLengths(Op):
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Call:
         shapes = ((Poly.of(self.count),),)
-        return called_back(self, node, operands, shapes, lambda *arrays: (self.reference(node, *arrays),))
+        return called_back(node, operands, shapes, lambda *arrays: (self.reference(node, *arrays),))
 
     def __repr__(self) -> str:
         return f"lengths of {self.op}"
@@ -240,7 +240,7 @@ _kept: weakref.WeakKeyDictionary[HostOp, _Kept] = weakref.WeakKeyDictionary()
 
 
 def called_back(
-    op: Op, node: Apply, operands: Sequence[Operand], shapes: tuple[tuple[Poly, ...], ...], function: Callable
+    node: Apply, operands: Sequence[Operand], shapes: tuple[tuple[Poly, ...], ...], function: Callable
 ) -> Call:
     """The call back: the number of the function, then the lengths of its operands and of its outputs."""
     host = HostFunction(

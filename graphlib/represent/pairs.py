@@ -160,7 +160,7 @@ class InParts(Op):
                 return self._made(op.computed(self.node, given))
             return self._made((op.reference(self.node, *given),))
 
-        return called_back(self, node, operands[:count], shapes, function)
+        return called_back(node, operands[:count], shapes, function)
 
     def _given(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         inputs = zip(self.node.inputs, arrays, strict=False)

@@ -16,6 +16,10 @@ from .runtime import run
 REFUSED = {
     **dict.fromkeys(["slogdet", "solve", "matrix_inverse", "tensorinv", "tensorsolve"], "lu"),
     **dict.fromkeys(["lstsq", "pinv", "svd"], "svd"),
+    **dict.fromkeys(["jv", "j0", "j1"], "jv"),
+    **dict.fromkeys(["iv", "i0", "i1"], "iv"),
+    "gammainc": "gammainc",
+    "gammaincc": "gammaincc",
     **dict.fromkeys(["random_normal", "random_uniform"], "draw"),
     "cholesky": "cholesky",
     "eig": "eig",

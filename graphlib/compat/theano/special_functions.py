@@ -59,3 +59,18 @@ def _tail(a: Variable) -> Variable:
     for _ in range(_STEPS):
         x = x + (ew.log_erfc(x) - ew.log(inside)) * ew.erfcx(x) * _HALF_ROOT
     return ew.switch(ew.eq(a, 0), np.inf, x)
+
+
+def gammau(k: Any, x: Any) -> Variable:
+    """The upper incomplete gamma function, from x on, not divided by gamma(k)."""
+    return ew.gammaincc(k, x) * gamma(k)
+
+
+def gammal(k: Any, x: Any) -> Variable:
+    """The lower incomplete gamma function, up to x, not divided by gamma(k)."""
+    return ew.gammainc(k, x) * gamma(k)
+
+
+def chi2sf(x: Any, k: Any) -> Variable:
+    """What a chi-square variable of k degrees of freedom is greater than x with: its survival function."""
+    return ew.gammaincc(as_variable(k) / 2.0, as_variable(x) / 2.0)

@@ -7,8 +7,10 @@
 #pragma GCC diagnostic ignored "-Wpsabi"
 #endif
 #define GL_INLINE static inline __attribute__((always_inline, unused))
+#define GL_OUTLINE static __attribute__((noinline, unused))
 #else
 #define GL_INLINE static inline
+#define GL_OUTLINE static
 #define __attribute__(list)
 #define __builtin_fabs fabs
 #define __builtin_fabsf fabsf

@@ -63,7 +63,23 @@ from .row import (
     may_fail,
     sum_to_shape_of,
 )
-from .special import erf, erfc, erfcx, gammaln, log_erfc, psi, tri_gamma
+from .special import (
+    erf,
+    erfc,
+    erfcx,
+    gammainc,
+    gammaincc,
+    gammaln,
+    i0,
+    i1,
+    iv,
+    j0,
+    j1,
+    jv,
+    log_erfc,
+    psi,
+    tri_gamma,
+)
 from .trigonometric import (
     arccos,
     arccosh,

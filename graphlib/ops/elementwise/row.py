@@ -21,7 +21,7 @@ from ...scalar import expression as ex
 from ...scalar.functions import Text, define, kind_of
 from ...scalar.integer import Poly
 from ...scalar.lowered import Operand, Pull
-from ..op import ALL, NUMBERS, Op, Sample, as_variable, check_broadcast, is_number, register
+from ..op import ALL, NUMBERS, NoGradient, Op, Sample, as_variable, check_broadcast, is_number, register
 from ..shape_rules import Length, Shapes, known_shape, lowered_shape
 from .casts import cast
 
@@ -154,7 +154,7 @@ class Elementwise(Op):
         results = self.derivative(*node.inputs, node.outputs[0], g)
         results = results if isinstance(results, (list, tuple)) else [results]
         return [
-            None if r is None else sum_to_shape_of(limited(r), v)
+            r if r is None or isinstance(r, NoGradient) else sum_to_shape_of(limited(r), v)
             for r, v in zip(results, node.inputs, strict=True)
         ]
 
@@ -240,7 +240,7 @@ def elementwise(
     doc: str = "",
     aliases: tuple = (),
     dtypes: tuple | None = None,
-    smooth: bool = True,
+    smooth: bool | tuple[bool, ...] = True,
     fails: Failure | None = None,
     commutative: bool = False,
     *,
@@ -257,8 +257,9 @@ def elementwise(
     ``COMPARISON`` (gives bools), ``LOGICAL`` (takes bools and integers) or ``CHOICE`` (a bool, then operands
     of one dtype). ``domain`` and ``domain2``: from where the tests draw the operands; ``dtypes``: other ones
     than the rule's to try it with, of which ``ALL`` says that bools stay bools; ``smooth``: whether it is
-    tried to second order. ``commutative``: whether operands may change places. ``fails``: which integers
-    fail the call. ``cost``, ``text``, ``c`` and ``cuda``: see ``scalar.functions``.
+    tried to second order, or whether it is by each operand. ``commutative``: whether operands may change
+    places. ``fails``: which integers fail the call. ``cost``, ``text``, ``c`` and ``cuda``: see
+    ``scalar.functions``.
 
     Errors: ValueError where a column is missing or the name is taken.
     """
@@ -268,7 +269,7 @@ def elementwise(
     op = Elementwise(name, numpy, gradient, rule, arity, widens, fails, commutative)
     op.__doc__ = doc or f"Elementwise {name}."
     ROWS[name] = op
-    smooth = smooth and gradient is not None
+    smooth = smooth if gradient is not None else False
 
     def samples() -> list[Sample]:
         ranges = [domain, domain2 or domain, domain][:arity]

@@ -30,6 +30,7 @@ _DEVICE_CODE = (
     _HERE / "device.cuh",
     _SHARED / "graphlib_functions.h",
     _SHARED / "graphlib_half.h",
+    _SHARED / "graphlib_bessel.h",
     _SHARED / "graphlib_philox.h",
     _SHARED / "graphlib_streams.h",
     _HERE / "generators.cuh",

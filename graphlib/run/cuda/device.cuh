@@ -3,6 +3,7 @@
  * C backend has, too; includes nothing. */
 
 #define GL_INLINE __device__ __forceinline__
+#define GL_OUTLINE static __device__ __noinline__
 #define GL_INF_F32 __int_as_float(0x7f800000)
 #define GL_NAN_F32 __int_as_float(0x7fffffff)
 #define GL_INF_F64 __longlong_as_double(0x7ff0000000000000LL)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define GL_INLINE static inline __attribute__((always_inline, unused))
+#define GL_OUTLINE static __attribute__((noinline, unused))
 
 /* ---- bits ------------------------------------------------------------------------------------------------------- */
 

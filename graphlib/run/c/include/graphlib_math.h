@@ -23,6 +23,7 @@
 
 /* what CUDA has in the same words, of the functions above */
 #define GL_NAN_F64 ((double)NAN)
+#include "graphlib_bessel.h"
 #include "graphlib_functions.h"
 #include "graphlib_half.h"
 
