@@ -22,8 +22,9 @@ from .indices import checked_once, may_fail
 from .nests import build
 from .steps import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep, Step, accesses
 
-#: a loop nest with more values than this is closed: compilers take more than linear time on larger ones
-GROUP_LIMIT = 64
+#: a loop nest with more values than this is closed, for compilers take more than linear time on larger ones:
+#: one that goes through its rows in several loops, and one whose values are all computed in the same loop
+GROUP_LIMIT, LOOP_LIMIT = 64, 192
 _SEARCH_LIMIT = 200
 
 
@@ -240,7 +241,8 @@ class Schedule:
         return None
 
     def _fits(self, group: Loops, value: Value) -> bool:
-        if len(group.values) >= GROUP_LIMIT:
+        in_rows = value.kept or any(v.kept for v in group.values)
+        if len(group.values) >= (GROUP_LIMIT if in_rows else LOOP_LIMIT):
             return False
         n = min(len(group.axes), len(value.axes))
         if group.axes[:n] != value.axes[:n] or (n == 0 and (group.axes or value.axes)):
