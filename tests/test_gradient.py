@@ -651,3 +651,19 @@ def test_second_derivative_of_an_element_taken_twice(axis):
         got = graphlib.function([s], [first, second], mode=mode)(values)
         np.testing.assert_allclose(got[0], 4 * L * p, rtol=1e-12)
         np.testing.assert_allclose(got[1], 32 * L * p * (S + L * (p - S)), rtol=1e-11)
+
+
+def test_the_rows_of_a_jacobian_are_computed_in_products_over_all_of_them():
+    x = T.matrix("x")
+    v, w = (
+        graphlib.shared(np.random.RandomState(k).normal(size=s), shape=s)
+        for k, s in enumerate([(7, 9), (9, 12)])
+    )
+    y = T.dot(T.tanh(T.dot(x, v)), w)
+    f = graphlib.function([x], graphlib.jacobian(y.sum(axis=0), x), allow_input_downcast=True)
+    assert not any("Scan" in step.kind for step in f.plan.steps)
+    assert sum(step.kind == "MatMul" for step in f.plan.steps) <= 4
+    values = np.random.RandomState(2).normal(size=(5, 7)).astype("float32")
+    inside = 1 - np.tanh(values @ v.get_value()) ** 2
+    expected = np.einsum("hk,nh,ih->kni", w.get_value(), inside, v.get_value())
+    np.testing.assert_allclose(f(values), expected, rtol=1e-5, atol=1e-6)

@@ -7,13 +7,16 @@ from typing import Any
 from ..control.scan import scan
 from ..errors import ShapeError
 from ..graph import Shared, Variable, toposort
-from ..ops.create import arange, zeros_like
+from ..ops.create import arange, eye, zeros_like
 from ..ops.join import stack
+from ..ops.reduce import sum
 from ..ops.shape import reshape, shape_of
 from .backward import grad, listed, note_derivation
 
 #: so few rows are written out: a loop would take longer for them than it saves the compiler
 _FEW = 8
+#: so many rows are computed at once, in products over all of them, where the operations allow it
+_AT_ONCE = 256
 
 
 def jacobian(
@@ -22,8 +25,9 @@ def jacobian(
     """The derivatives of each element of a vector (or scalar) by each element of ``wrt``: shape (n,
     *wrt.shape).
 
-    The rows are computed in a loop, in which only products with the transposed Jacobian are computed; a few,
-    of which n is known while the graph is built, one after the other.
+    The rows are computed in a loop, in which only products with the transposed Jacobian are computed. Where n
+    is known while the graph is built, a few are computed one after the other, and up to 256 all at once as
+    far as they are products or elementwise, which takes the memory of as many gradients.
     """
     single = isinstance(wrt, Variable)
     targets = listed(wrt)
@@ -35,7 +39,8 @@ def jacobian(
         )
     n = expression.type.shape[0]
     if n is None or n > _FEW:
-        result = _rows_in_a_loop(expression, targets, consider_constant, disconnected_inputs)
+        at_once = n is not None and n <= _AT_ONCE
+        result = _rows_in_a_loop(expression, targets, consider_constant, disconnected_inputs, at_once)
     elif n:
         rows = [grad(expression[i], targets, consider_constant, disconnected_inputs) for i in range(n)]
         result = [stack([row[k] for row in rows]) for k in range(len(targets))]
@@ -51,7 +56,11 @@ def jacobian(
 
 
 def _rows_in_a_loop(
-    expression: Variable, targets: list[Variable], consider_constant: Any, disconnected_inputs: str
+    expression: Variable,
+    targets: list[Variable],
+    consider_constant: Any,
+    disconnected_inputs: str,
+    at_once: bool,
 ) -> list[Variable]:
     # all rows are of one value, so random draws in it are passed on: what a step closes over is drawn anew
     drawn = [
@@ -62,9 +71,13 @@ def _rows_in_a_loop(
     ]
 
     def row(i: Variable, *_: Variable) -> list[Variable]:
-        return grad(expression[i], targets, consider_constant, disconnected_inputs)
+        # what is chosen by a row of ones and zeros can leave the loop for all rows, by its number it can not
+        chosen = sum(i * expression) if at_once else expression[i]
+        return grad(chosen, targets, consider_constant, disconnected_inputs)
 
-    rows, _ = scan(row, arange(expression.shape[0]), non_sequences=drawn, name="jacobian", return_list=True)
+    n = expression.shape[0]
+    rows = eye(n, dtype=expression.dtype) if at_once else arange(n)
+    rows, _ = scan(row, rows, non_sequences=drawn, name="jacobian", return_list=True)
     return rows
 
 

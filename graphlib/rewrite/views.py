@@ -14,6 +14,7 @@ from ..ops import elementwise as ew
 from ..ops.barriers import GradientBarrier, OwnGradient
 from ..ops.index import AdvancedIndex, BasicIndex
 from ..ops.join import Join
+from ..ops.linalg import MatrixProduct
 from ..ops.reduce import Reduce
 from ..ops.scan import OfLengths, Scan, last_value
 from ..ops.shape import BroadcastTo, DimShuffle, Reshape, SameLengths, ShapeI, SpecifyShape, dimshuffle
@@ -282,6 +283,19 @@ def _(node: Apply) -> Variable | None:
         return None
     repeated = [v.owner is not None and type(v.owner.op) is BroadcastTo for v in node.inputs]
     return node.op.make(*(v.owner.inputs[0] if b else v for v, b in zip(node.inputs, repeated, strict=True)))
+
+
+@rule("a product with a row that is repeated is the row's", node(MatrixProduct, reading=(BroadcastTo,)))
+def _(node: Apply, graph: Sweep) -> Variable | None:
+    a, b = node.inputs
+    row = a.owner.inputs[0] if a.owner is not None and type(a.owner.op) is BroadcastTo else None
+    if node.op.batched or row is None or row.type.shape[:-1] not in ((), (1,)):
+        return None
+    if row.type.shape[-1:] in ((), (1,)):
+        return None  # a number that is repeated
+    rows, columns = graph.shape(node.outputs[0])
+    product = node.op.make(dimshuffle(row, "x", 0) if row.ndim == 1 else row, b)
+    return BroadcastTo().make(product, graph.length(rows), graph.length(columns))
 
 
 @rule("new leading axes come after what is computed elementwise", node(ew.Elementwise))

@@ -464,6 +464,10 @@ CASES: dict[str, list[Case]] = {
         Case(lambda x, w: T.dot(x, w).T, "", "MatrixProduct"),
         Case(lambda cube: T.batched_dot(cube, cube.dimshuffle(0, 2, 1)).dimshuffle(0, 2, 1)),
     ],
+    "a product with a row that is repeated is the row's": [
+        Case(lambda v, w: T.dot(T.alloc(v, 3, 4), w)),
+        Case(lambda row, W: T.dot(T.alloc(row, 3, 4), W)),
+    ],
     "what is picked of a matrix is computed of what is picked of its operands": [
         Case(lambda x, column, v, labels: (T.exp(x) * column / T.sqr(v))[T.arange(3), labels]),
         Case(lambda x, row, s, labels: (T.tanh(x) + row - T.exp(s))[T.arange(x.shape[0]), labels]),

@@ -92,7 +92,12 @@ def _build(model: Model) -> Runner:
     from graphlib.nn.optimizers import SGD, Adam
 
     ops, arrays = Operations(), model.arrays()
-    named = dict(zip(model.shapes, variables(model.parameters()), strict=True))
+    values = model.parameters()
+    if model.how == "jacobian":
+        # how many rows it has is to be known
+        named = {name: graphlib.shared(v, name=name, shape=v.shape) for name, v in values.items()}
+    else:
+        named = dict(zip(values, variables(values), strict=True))
     inputs = [T.tensor(f"x{k}", str(a.dtype), (None,) * a.ndim) for k, a in enumerate(arrays)]
     cost = model.cost(ops, named, *inputs)
     parameters, derivatives, updates = list(named.values()), [], []
