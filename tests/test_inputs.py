@@ -31,6 +31,21 @@ class Interface:
         self.__array_interface__ = array.__array_interface__
 
 
+class Capsule:
+    """As arrays of libraries that hand over their memory by DLPack and in no other way; ``device``: on which
+    they say that it lies."""
+
+    def __init__(self, array, device=None):
+        self.array = array
+        self.device = device
+
+    def __dlpack__(self, **options):
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.device or self.array.__dlpack_device__()
+
+
 class NeedsGradient:
     """As a torch tensor with requires_grad."""
 
@@ -47,6 +62,7 @@ CARRIERS = {
     "frame": Frame,
     "interface": Interface,
     "memory": lambda a: memoryview(a) if a.dtype != "float16" else a,
+    "capsule": lambda a: Capsule(a) if a.dtype.kind in "biuf" else a,
 }
 
 #: dtype of the variable, an array, whether nothing is lost
@@ -143,6 +159,53 @@ def test_arrays_pass_where_nothing_is_lost(carrier):
             else:
                 with pytest.raises(DTypeError, match=r"x .*|s .*"):
                     take(value)
+
+
+@pytest.mark.parametrize("carrier", [np.asarray, memoryview, Frame, Interface, Capsule])
+def test_arrays_of_the_right_dtype_are_not_copied(carrier):
+    a = np.arange(24, dtype="float32").reshape(4, 6)
+    matrix = TensorType("float32", (None, None))
+    for layout in (a, a.T, a[::2, ::-1], a[1:, 2:], np.broadcast_to(a[:1], (4, 6))):
+        taken = matrix.convert(carrier(layout))
+        assert np.shares_memory(taken, a)
+        np.testing.assert_array_equal(taken, layout)
+    for dtype in ("bool", "uint8", "int64", "float64"):
+        number = np.array(1, dtype)
+        assert np.shares_memory(TensorType(dtype, ()).convert(carrier(number)), number)
+
+
+def test_functions_read_arrays_of_every_layout_and_give_their_own():
+    x = T.matrix("x")
+    f = graphlib.function([x], [x * 2, x.sum()])
+    a = np.arange(24, dtype="float32").reshape(4, 6)
+    unaligned = np.zeros(24, [("flag", "u1"), ("value", "f4")])
+    unaligned["value"] = a.ravel()
+    frozen = a.copy()
+    frozen.setflags(write=False)
+    layouts = {
+        "unaligned": unaligned["value"].reshape(4, 6),
+        "big-endian": a.astype(">f4"),
+        "read-only": frozen,
+        "backwards": a[::-1, ::-1],
+        "in columns": np.asfortranarray(a),
+        "repeated": np.broadcast_to(a[1], (4, 6)),
+    }
+    for name, array in layouts.items():
+        carriers = [array] if name in ("unaligned", "big-endian") else [array, Capsule(array), Frame(array)]
+        for value in carriers:
+            doubled, total = f(value)
+            np.testing.assert_array_equal(doubled, np.asarray(array, "float32") * 2, name)
+            assert total == array.sum() and total.shape == ()
+            # what comes out can be handed on in any of these ways, and belongs to nobody else
+            given = np.from_dlpack(Capsule(doubled))
+            assert np.shares_memory(given, doubled) and not np.shares_memory(given, a)
+
+
+def test_memory_of_a_device_is_an_error_that_says_so():
+    x = T.vector("x")
+    on_a_gpu = Capsule(np.zeros(2, "float32"), (2, 0))
+    with pytest.raises(DTypeError, match=r"x .*cannot be made an array: it lies in the memory of a device"):
+        graphlib.function([x], x, mode="reference")(on_a_gpu)
 
 
 @pytest.mark.parametrize("carrier", ["number", "array", "scalar", "frame", "list"])

@@ -277,8 +277,8 @@ class TensorType:
 
 
 def plain_array(value: Any) -> np.ndarray:
-    """What NumPy makes of a value: a number, nested lists, whatever has ``__array__``, as other libraries'
-    arrays.
+    """What NumPy makes of a value: a number, nested lists, whatever has ``__array__``,
+    ``__array_interface__`` or ``__dlpack__``, as other libraries' arrays; of those without a copy.
 
     Errors: DTypeError, to put a name before, of what it makes no array of, and of masked arrays.
     """
@@ -292,10 +292,28 @@ def plain_array(value: Any) -> np.ndarray:
             "another array and use T.switch"
         )
     try:
-        return np.asarray(value)
+        return _from_dlpack(value) if _has_only_dlpack(value) else np.asarray(value)
     except Exception as error:
         # other libraries' arrays refuse in errors of many classes, as torch those that require a gradient
         raise DTypeError(f"cannot be made an array: {error}") from None
+
+
+def _has_only_dlpack(value: Any) -> bool:
+    """Whether a value is handed over by DLPack, of which ``asarray`` knows nothing, and in no other way."""
+    return hasattr(value, "__dlpack__") and not (
+        hasattr(value, "__array__") or hasattr(value, "__array_interface__")
+    )
+
+
+#: DLPack's numbers of devices whose memory the processor reads: its own, that of CUDA's and ROCm's hosts, and
+#: what CUDA manages
+_READABLE = (1, 3, 11, 13)
+
+
+def _from_dlpack(value: Any) -> np.ndarray:
+    if value.__dlpack_device__()[0] not in _READABLE:
+        raise ValueError("it lies in the memory of a device; copy it to the processor's first")
+    return np.from_dlpack(value)
 
 
 #: of a Mersenne Twister: its 624 words, how many are used, whether a normal number is left, and its bits
