@@ -26,6 +26,7 @@ from graphlib.graph import Variable
 from . import data, saved_models
 from .examples import Examples, checked, examples_of, inputs_of
 from .fitting import History, fit
+from .foreign import load_weights
 from .input_types import InputType, read_types, written
 from .layers.containers import as_layer
 from .losses import Loss, as_measure, name_of
@@ -390,6 +391,27 @@ class Model:
         if not self.built and architecture is not None:
             self._graphs.build(read_types(architecture.get("input")))
         self._set(arrays, path)
+        return self
+
+    def load_weights(self, source: Any, of: str, names: Mapping[str, str] | None = None) -> Model:
+        """Gives this model the weights of one of PyTorch's or Keras', with their conventions turned into
+        ours: transposed matrices, flipped filters, gates in another order, channels that come last.
+
+        Args:
+            source: arrays by name: PyTorch's ``module.state_dict()``, of Keras ``{w.path: numpy.asarray(w)
+                for w in model.weights}``; or a ``.safetensors`` or ``.npz`` file of these.
+            of: "pytorch" or "keras".
+            names: which of their layers is which of ours, by name; without, those of the same names, or one
+                after the other.
+
+        Raises:
+            InputError: this model is not built, a layer has no counterpart, or not the same parts.
+            ShapeError, DTypeError: an array does not fit; no parameter has changed then.
+            UserError: the file is missing or damaged.
+        """
+        if not self.built:
+            raise InputError("build the model first: model.build((None, 784))")
+        load_weights(self.layer, self.input, source, of, names)
         return self
 
     def __getstate__(self) -> dict[str, Any]:
