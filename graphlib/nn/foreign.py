@@ -163,7 +163,7 @@ def _paired(
     if any(module.in_no_order for module in modules) and len(names) < len(parts):
         raise InputError(
             "a .safetensors file does not say in which order layers come: say with names which of "
-            f"{', '.join(by_name)} is which of {', '.join(parts)}"
+            f"{', '.join(sorted(by_name))} is which of {', '.join(parts)}"
         )
     rest = [path for path in parts if path not in names]
     left = [module for module in modules if module.name not in names.values()]
