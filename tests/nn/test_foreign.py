@@ -120,7 +120,7 @@ def test_files_and_names(tmp_path):
 
     for file in ("weights.npz", "numbers.safetensors"):
         np.testing.assert_array_equal(fresh().load_weights(tmp_path / file, "pytorch").outputs(x), wanted)
-    with pytest.raises(InputError, match="in which order .*: say with names which of between, first is"):
+    with pytest.raises(InputError, match=r"in which order .*: say with names which of between, first is"):
         fresh().load_weights(tmp_path / "names.safetensors", "pytorch")
     names = {"dense_1": "first", "dense_2": "between"}
     model = fresh().load_weights(tmp_path / "names.safetensors", "pytorch", names)
