@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..scalar.functions import is_costly
-from ..scalar.integer import Symbol
+from ..scalar.integer import Poly, Symbol
 from ..scalar.reductions import REDUCERS
 from ..schedule.arrays import Memory
 from ..schedule.parts import expressions
@@ -258,11 +258,18 @@ class KernelBody(Body):
         """The array of the chunks' parts of a result."""
         return self.given(f"s->{self.kernel}_part{s.number}", C_TYPES[s.dtype], True)
 
-    def _symbol(self, symbol: Symbol) -> str:
-        if symbol.is_index:
-            return symbol.name
-        name = self.length(symbol)
+    def turns(self, p: Poly) -> str:
+        """How many turns there are of a loop that is cut into chunks.  A number is handed over as lengths
+        are: the compiler could make nothing of it, and nests that differ in nothing else are one."""
+        if p.constant is None:
+            return self.text.factor(p)
+        return self._given_length(str(p.constant))
+
+    def _given_length(self, name: str) -> str:
         return f"n{self.lengths.setdefault(name, len(self.lengths))}"
+
+    def _symbol(self, symbol: Symbol) -> str:
+        return symbol.name if symbol.is_index else self._given_length(self.length(symbol))
 
 
 @dataclass(frozen=True)
@@ -278,7 +285,7 @@ def nest(kernel: Kernel, pointer: Callable[[Memory], str], length: Callable[[Sym
     """The C function of a kernel; ``pointer`` and ``length`` say what the caller has them as."""
     body = KernelBody(kernel, pointer, length)
     lines = body.lines(kernel.body)
-    turns = body.text.factor(kernel.turns) if kernel.turns is not None else None
+    turns = None if kernel.turns is None else body.turns(kernel.turns)
     head = ["const gl_loop *const loop = context;"]
     head += [f"const int64_t n{k} = loop->lengths[{k}];" for k in body.lengths.values()]
     for number, c_type, written in body.arrays.values():
