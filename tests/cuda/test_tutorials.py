@@ -13,11 +13,11 @@ from graphlib.nn import training
 
 #: of the tutorial: its other options, and how many minibatches
 TUTORIALS = {
-    "logistic_sgd": (logistic_sgd, {"batch_size": 600, "learning_rate": 0.13}, 166),
-    "mlp": (mlp, {"batch_size": 20, "learning_rate": 0.01, "hidden": 60, "l1": 0.0, "l2": 0.0001}, 300),
+    "logistic_sgd": (logistic_sgd, {"batch_size": 600, "learning_rate": 0.13}, 83),
+    "mlp": (mlp, {"batch_size": 20, "learning_rate": 0.01, "hidden": 60, "l1": 0.0, "l2": 0.0001}, 200),
 }
 #: of a step
-LAUNCHES = {"logistic_sgd": 8, "mlp": 17}
+LAUNCHES = {"logistic_sgd": 7, "mlp": 16}
 
 
 def training_step(name, device, folder, monkeypatch):
@@ -38,7 +38,7 @@ def test_losses_of_a_tutorial_agree_with_c_at_every_step(name, tmp_path, monkeyp
         wanted.append(float(on_cpu(k % minibatches)))
         found.append(float(on_gpu(k % minibatches)))
     np.testing.assert_allclose(found, wanted, rtol=2e-6)
-    assert wanted[-1] < 0.8 * wanted[0]
+    assert wanted[-1] < 0.95 * wanted[0]
     emulator.reset_statistics()
     on_gpu(0)
     counts = emulator.statistics()
