@@ -232,7 +232,7 @@ def runtime(gemms: list[str]) -> str:
 def source(lib: Library) -> str:
     """The functions that the header declares."""
     parts = []
-    if lib.own_arena:
+    if lib.own_arena and any(f.arena or f.scratch for f in lib.functions):
         parts.append(f"static unsigned char gl_arena[{lib.arena}];")
     messages, check, bound = [], 1, _FIRST_BOUND
     for made in lib.functions:

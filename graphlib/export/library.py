@@ -15,12 +15,13 @@ from ..errors import ExportError, Resized
 from ..graph import Shared
 from ..graph.shared import itself
 from ..render.portable_c import PortableWriter, Units, with_prefix
+from ..represent import represented
 from ..run.c.toolchain import INCLUDES
 from ..schedule.plan import Plan
 from . import entries, products, values
 from .block import Layout
 from .excerpt import Definition, definitions, header, renamed, used
-from .scratch import taken
+from .scratch import is_known, taken
 from .signature import Signature, c_name, check_name, signature, sized_outputs
 
 if TYPE_CHECKING:
@@ -144,7 +145,13 @@ def _is_input(key: Any, function: Function) -> bool:
 
 def _planned(function: Function) -> Plan:
     """The plan of a function for the lengths that its shared variables have.  Errors: ExportError."""
-    program = function._program
+    form = represented(function._program)
+    program = form.program
+    if not form.is_same or any(s.dtype.startswith("complex") for s in function._program.shareds):
+        raise ExportError(
+            f"{program.title}: complex numbers do not go in or out of a library; give and take their real and "
+            f"imaginary parts"
+        )
     stages = Stages(program, C(False), [s.present_shape() for s in program.shareds])
     why = "a library has all its memory beforehand; update a variable of a fixed shape"
     try:
@@ -208,8 +215,19 @@ def _laid_out(made: Made) -> Made:
     made.arena = sum(_rounded(r.size) for r in made.regions)
     for call, lengths in made.writer.library_calls():
         item = np.dtype(call.operands[0].dtype).itemsize
+        if not is_known(call.function) and _takes_memory(call.function):
+            raise ExportError(
+                f"graphlib/export/scratch.py does not say how much memory {call.function} takes"
+            )
         made.scratch = max(made.scratch, _rounded(taken(call.function, lengths, item)))
     return made
+
+
+@lru_cache(maxsize=64)
+def _takes_memory(function: str) -> bool:
+    """Whether a function of the headers takes memory for itself."""
+    names = (one.name for one in _available() if one.name.rpartition("_")[0] == function)
+    return any(one.name == "gl_take" for one in used(_available(), next(names, "")))
 
 
 def _rounded(size: int) -> int:

@@ -61,11 +61,12 @@ def _buffers(s: _Convolution) -> int:
     """
     each_c, each_f = s.c // s.groups, s.f // s.groups
     places = min(s.od * s.oh * s.ow, max(_PLACES + s.oh * s.ow, _PATCHES // max(1, s.pixels * each_c) + s.ow))
-    patches = max(_PATCHES, s.pixels * places)
-    channels = each_c
-    if not (each_f <= _FEW_FILTERS and each_c * s.pixels <= _FEW_TERMS) and s.pixels and places:
-        channels = min(each_c, max(1, _PATCHES // (s.pixels * min(places, s.ow))))
-    return channels * s.volume + _SLACK + min(patches, each_c * s.pixels * places) + _SLACK + each_f * places
+    patches = min(max(_PATCHES, s.pixels * places), each_c * s.pixels * places)
+    # where filters slide, all channels are taken at once, else as many as fit
+    channels, at_once = each_c, max(1, _PATCHES // max(1, s.pixels * min(places, s.ow)))
+    if each_f > _FEW_FILTERS or each_c * s.pixels > _FEW_TERMS:
+        channels = min(each_c, at_once)
+    return channels * s.volume + patches + each_f * places + 2 * _SLACK
 
 
 def _convolve(lengths: Sequence[int], item: int) -> int:
@@ -98,9 +99,23 @@ TAKEN: dict[str, Callable[[Sequence[int], int], int]] = {
 }
 
 
+#: what the compiler is told beside, of a function that is made for what is known of its lengths
+_WAYS = ("_sliding", "_by_products", "_in_pairs", "_windows")
+
+
+def _plain(function: str) -> str:
+    """The name of a function whatever it is made for."""
+    return next((function.removesuffix(way) for way in _WAYS if function.endswith(way)), function)
+
+
+def is_known(function: str) -> bool:
+    """Whether the table says what it takes."""
+    return _plain(function) in TAKEN
+
+
 def taken(function: str, lengths: Sequence[int], item: int) -> int:
     """The bytes that a call takes at most; 0 of functions that take none."""
-    return TAKEN.get(function, lambda lengths, item: 0)(lengths, item)
+    return TAKEN[_plain(function)](lengths, item) if is_known(function) else 0
 
 
-__all__ = ["TAKEN", "taken"]
+__all__ = ["TAKEN", "is_known", "taken"]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 import graphlib
 import graphlib.tensor as T
 from graphlib.errors import ExportError
+from graphlib.export import library, scratch
 from graphlib.export.entries import CODES
+from graphlib.export.excerpt import used
 from graphlib.tensor.random import RandomStreams
 
 from .calling import Native
@@ -211,3 +215,17 @@ def test_what_no_library_can_be_is_refused_in_words(tmp_path):
         graphlib.export.c(longer, "nowhere", name="f")
     with pytest.raises(ExportError, match="'save'"):
         graphlib.export.c({"save": longer}, "nowhere", name="f")
+
+
+def test_what_library_functions_take_is_known_of_each():
+    """Those of the headers that ask for memory, whatever they are made for."""
+    available = library._available()
+    asking = {
+        one.name.rpartition("_")[0]
+        for one in available
+        if re.match(r"static[^;{]*?\bint gl_\w+_[fiu]\d+\(", one.text)
+        and any(other.name == "gl_take" for other in used(available, one.name))
+    }
+    # what the others call, not plans
+    asking -= {"gl_sorted"}
+    assert len(asking) > 10 and {name for name in asking if not scratch.is_known(name)} == set()
