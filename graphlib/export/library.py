@@ -149,8 +149,8 @@ def _planned(function: Function) -> Plan:
     program = form.program
     if not form.is_same or any(s.dtype.startswith("complex") for s in function._program.shareds):
         raise ExportError(
-            f"{program.title}: complex numbers do not go in or out of a library; give and take their real and "
-            f"imaginary parts"
+            f"{program.title}: complex numbers do not go in or out of a library; give and take their real "
+            f"and imaginary parts"
         )
     stages = Stages(program, C(False), [s.present_shape() for s in program.shareds])
     why = "a library has all its memory beforehand; update a variable of a fixed shape"
@@ -216,9 +216,7 @@ def _laid_out(made: Made) -> Made:
     for call, lengths in made.writer.library_calls():
         item = np.dtype(call.operands[0].dtype).itemsize
         if not is_known(call.function) and _takes_memory(call.function):
-            raise ExportError(
-                f"graphlib/export/scratch.py does not say how much memory {call.function} takes"
-            )
+            raise ExportError(f"how much memory {call.function} takes is not said in export/scratch.py")
         made.scratch = max(made.scratch, _rounded(taken(call.function, lengths, item)))
     return made
 

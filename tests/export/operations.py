@@ -1,4 +1,4 @@
-"""Every operation of the registry in libraries of C, on its own samples: ``python -m tests.export.operations``.
+"""Every operation of the registry in libraries of C: ``python -m tests.export.operations``.
 
 Some operations at a time are one library, compiled strictly with gcc and called; what an operation gives is
 held against the reference.  Printed is what differs, what is refused and why, and how many calls were right.

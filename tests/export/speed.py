@@ -58,15 +58,21 @@ def main() -> None:
             for n in batches:
                 x, p = np.ascontiguousarray(X[:n]), np.zeros((64, 10), "float32")
                 labels, length = np.zeros(64, "int64"), ctypes.c_int64(n)
+                # LeNet takes how many pixels there are, too
+                count = len(native.functions[f"{name}_predict"].signature.sizes)
+                lengths = [length, ctypes.c_int64(784)][:count]
                 calls = {
-                    "exported": entry(native.library, f"{name}_predict", native._state, x, length, labels, p),
+                    "exported": entry(
+                        native.library, f"{name}_predict", native._state, x, *lengths, labels, p
+                    ),
                     "graphlib": lambda f=function, x=x: f(x),
                 }
                 if peer is not None:
                     q = np.zeros((64, 10), "float32")
                     calls["emlearn"] = entry(peer, "net", x, length, q)
                 for call in calls.values():
-                    call()
+                    code = call()
+                    assert not isinstance(code, int) or code == 0, code
                 if peer is not None:
                     assert np.abs(p[:n] - q[:n]).max() < 1e-5
                 print(f"{name}, {n} at once: {_contest(calls)}", flush=True)
