@@ -292,7 +292,9 @@ class Writer:
 
     def step(self, step: Step) -> list[str]:
         """The statements of a step."""
-        guards = [f"if (!({self.poly(n)}) && {self.poly(turns)} > 0) return -2;" for n, turns in step.guards]
+        guards = [
+            f"if (({self.poly(n)}) == 0 && {self.poly(turns)} > 0) return -2;" for n, turns in step.guards
+        ]
         head = [comment(step.comment)] if step.comment else []
         lines = [line for action in step.actions for line in self.action(action)]
         lines = [*guards, *head, *lines]
