@@ -98,12 +98,23 @@ def _dump(path: Path, *values: object) -> None:
             pickle.dump(value, file, protocol=2)
 
 
-def write_data(folder: Path, source: Path) -> None:
-    """The data sets, in the forms in which the programs read them."""
-    from graphlib.datasets import atis, mnist, music, reviews
+def write_data(name: str, folder: Path, source: Path | None) -> None:
+    """The data set of a program, in the form in which it reads it."""
+    if name == "rnnslu":
+        _write_atis(folder, source)
+    elif name == "rnnrbm":
+        _write_music(folder / "Nottingham" / "train", source)
+    elif name == "lstm":
+        _write_reviews(folder)
+    elif name != "hmc" and not (folder / "mnist.pkl.gz").exists():
+        from graphlib.datasets import mnist
 
-    images = mnist.load()
-    _dump(folder / "mnist.pkl.gz", tuple((x, y.astype("int64")) for x, y in images))
+        _dump(folder / "mnist.pkl.gz", tuple((x, y.astype("int64")) for x, y in mnist.load()))
+
+
+def _write_atis(folder: Path, source: Path | None) -> None:
+    from graphlib.datasets import atis
+
     slots = atis.load(source / "atis" if source else None)
     sets = [
         (part.words, [np.zeros_like(each) for each in part.words], part.labels)
@@ -114,21 +125,28 @@ def write_data(folder: Path, source: Path) -> None:
         for kind, each in (("words2idx", slots.words), ("labels2idx", slots.labels))
     }
     _dump(folder / "atis.fold3.pkl.gz", (*sets, names))
-    rolls = music.load(source / "nottingham" / "nottingham-midi.tar.gz" if source else None)
-    (folder / "Nottingham" / "train").mkdir(parents=True)
-    for number, roll in enumerate(rolls.train):
-        with open(folder / "Nottingham" / "train" / f"{number:04}.mid", "wb") as file:
+
+
+def _write_music(folder: Path, source: Path | None) -> None:
+    from graphlib.datasets import music
+
+    folder.mkdir(parents=True)
+    rolls = music.load(source / "nottingham" / "nottingham-midi.tar.gz" if source else None).train
+    for number, roll in enumerate(rolls):
+        with open(folder / f"{number:04}.mid", "wb") as file:
             np.save(file, roll)
+
+
+def _write_reviews(folder: Path) -> None:
+    from graphlib.datasets import reviews
+
     said = reviews.load()
-    both = [
-        ([list(map(int, words)) for words in part[0]], list(map(int, part[1])))
-        for part in (said.train, said.test)
-    ]
-    _dump(folder / "imdb.pkl", *both)
+    sets = [([list(map(int, x)) for x in each.x], list(map(int, each.y))) for each in (said.train, said.test)]
+    _dump(folder / "imdb.pkl", *sets)
 
 
-def prepare(folder: Path, programs: Path, six: str, source: Path) -> None:
-    """`folder` as the programs expect it: code beside data."""
+def prepare(folder: Path, programs: Path, six: str) -> None:
+    """The code of the programs, and what starts each, in `folder`; data are to lie beside it."""
     code = folder / "code"
     shutil.copytree(programs, code)
     for name, text in STUBS.items():
@@ -139,7 +157,6 @@ def prepare(folder: Path, programs: Path, six: str, source: Path) -> None:
         path = [str(code), str(code / "hmc")] if name == "hmc" else [str(code)]
         text = f"import sys\n\nsys.path[:0] = {path[::-1]}\nimport {call.split('.')[0]}\n\n{call}\n"
         (folder / f"run_{name}.py").write_text(text)
-    write_data(folder / "data", source)
 
 
 def run(command: Sequence[str], environment: Mapping[str, str], limit: float) -> Run:
@@ -231,7 +248,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "tutorials"
         folder.mkdir()
-        prepare(folder, arguments.programs, six, arguments.data)
+        prepare(folder, arguments.programs, six)
         shim = (arguments.theano_path / "theano_shim.py").exists()
         start = (
             f"{'import theano_shim; ' * shim}import runpy, sys; sys.argv = sys.argv[1:]; "
@@ -239,6 +256,7 @@ def main() -> int:
         )
         flags = [f"floatX={arguments.floatX}", os.environ.get("THEANO_FLAGS", "")]
         for name in names:
+            write_data(name, folder / "data", arguments.data)
             file, caches = str(folder / f"run_{name}.py"), Path(temporary) / name
             contestants = {
                 "theano": (
