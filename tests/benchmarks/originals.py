@@ -64,6 +64,8 @@ STUBS = {
     "midi/utils.py": "import numpy\n\n\nclass midiread:\n    def __init__(self, file, r, dt):\n"
     "        self.piano_roll = numpy.load(file)\n\n\nmidiwrite = None\n",
 }
+#: in which state the caches of compiled code are, and what the table calls it
+CACHES = {"cold": "first run", "warm": "again"}
 _TIMES = re.compile(r"\bran for\b|\btook\b|\bsec|\bminutes?\b", re.I)  # in lines of which numbers are times
 _NUMBER = re.compile(r"[-+]?\d+\.\d+(?:e[-+]?\d+)?")
 
@@ -189,28 +191,28 @@ def _mean(values: Iterable[float]) -> float:
 
 def table(found: Mapping[str, Mapping[str, Run]]) -> str:
     """A table in Markdown, with geometric means."""
+    caches = [cache for cache in CACHES if any(f"theano {cache}" in runs for runs in found.values())]
     head = ["program"]
-    for cache in ("first run", "again"):
-        head += [f"{cache}: s", "Theano", "times", "CPU s", "Theano", "times"]
-    rows = [[*head, "results differ by"]]
+    for cache in caches:
+        head += [f"{CACHES[cache]}: s", "Theano", "times", "CPU s", "Theano", "times"]
+    rows = [[*head, "results differ by"], ["---"] * (len(head) + 1)]
     times: dict[int, list[float]] = {}
     for name, runs in found.items():
         row = [f"`{name}`"]
-        for cache in ("cold", "warm"):
-            ours, theirs = runs[f"graphlib {cache}"], runs[f"theano {cache}"]
+        for cache in caches:
+            ours, theirs = runs.get(f"graphlib {cache}"), runs.get(f"theano {cache}")
             for what in ("wall", "cpu"):
+                if ours is None or theirs is None or ours.failed or theirs.failed:
+                    row += ["–"] * 3
+                    continue
                 row += [f"{getattr(ours, what):.1f}", f"{getattr(theirs, what):.1f}"]
                 ratio = getattr(theirs, what) / getattr(ours, what)
-                if not ours.failed and not theirs.failed:
-                    times.setdefault(len(row), []).append(ratio)
-                row.append("failed" if ours.failed or theirs.failed else f"{ratio:.1f}")
-        apart = difference(runs["graphlib warm"].numbers, runs["theano warm"].numbers)
+                times.setdefault(len(row), []).append(ratio)
+                row.append(f"{ratio:.1f}")
+        apart = difference(runs[f"graphlib {caches[0]}"].numbers, runs[f"theano {caches[0]}"].numbers)
         rows.append([*row, "other lines" if apart is None else f"{apart:.0e}" if apart else "nothing"])
-    mean = ["geometric mean"]
-    for column in range(1, len(rows[0]) - 1):
-        mean.append(f"{_mean(times[column]):.1f}" if column in times else "")
-    rows.append([*mean, ""])
-    rows.insert(1, ["---"] * len(rows[0]))
+    means = [f"{_mean(times[k]):.1f}" if k in times else "" for k in range(1, len(rows[0]) - 1)]
+    rows.append(["geometric mean", *means, ""])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
@@ -231,6 +233,7 @@ def main() -> int:
         help="folder with atis and nottingham (default: ../shared/data; without, what graphlib brings along)",
     )
     parser.add_argument("--floatX", default="float32", choices=("float32", "float64"))
+    parser.add_argument("--once", action="store_true", help="only with empty caches")
     parser.add_argument("--limit", type=float, default=900.0, help="seconds of a run (default: %(default)g)")
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="write every figure to FILE, and show those it has"
@@ -277,7 +280,7 @@ def main() -> int:
                 ),
             }
             runs: dict[str, Run] = {}
-            for cache in ("cold", "warm"):
+            for cache in ("cold",) if arguments.once else CACHES:
                 for library, (command, environment) in contestants.items():
                     environment = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **environment}
                     done = runs[f"{library} {cache}"] = run(command, environment, arguments.limit)
