@@ -97,7 +97,8 @@ def _dump(path: Path, *values: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with gzip.open(path, "wb", 1) if path.suffix == ".gz" else open(path, "wb") as file:
         for value in values:
-            pickle.dump(value, file, protocol=2)
+            # arrays as NumPy 1 names what makes them, which is what Theano runs on
+            file.write(pickle.dumps(value, 2).replace(b"cnumpy._core.", b"cnumpy.core."))
 
 
 def write_data(name: str, folder: Path, source: Path | None) -> None:
