@@ -248,41 +248,62 @@ def _without_leading_axes(v: Variable) -> Variable | None:
     return dimshuffle(owner.inputs[0], order)
 
 
-def _broadcasts_to(operands: Sequence[Variable], out: Variable) -> bool:
-    """Whether operands still have the shape of ``out`` together.
+def _may_be(leaner: Variable, v: Variable, others: Sequence[Variable], graph: Sweep) -> bool:
+    """Whether an operand may be ``leaner`` in place of ``v``, which it is repeated to.
 
-    An operand broadcasts along an axis only if its length is statically 1; all others must be equal there.
+    Along what is repeated another operand must have the length. Where ``leaner`` has a length itself, which
+    is checked to be that of ``v``, it must be seen to be, or another one have that, so that it is still
+    compared.
     """
-    return all(
-        n == 1 or any(v.ndim >= -axis and v.type.shape[axis] != 1 for v in operands)
-        for axis, n in zip(range(-out.ndim, 0), out.type.shape, strict=True)
-    ) and any(v.ndim == out.ndim for v in operands)
+    for axis, n in zip(range(-v.ndim, 0), graph.shape(v), strict=True):
+        having = [u for u in others if u.ndim >= -axis and u.type.shape[axis] != 1]
+        if v.type.shape[axis] == 1:
+            continue
+        if leaner.ndim >= -axis and leaner.type.shape[axis] != 1:
+            if not any(graph.shape(u)[axis] == n for u in (leaner, *having)):
+                return False
+        elif not having:
+            return False
+    return any(u.ndim >= v.ndim for u in (leaner, *others))
 
 
 @rule(
     "an operand is not repeated to a length that another one has",
     node(ew.Elementwise, reading=(BroadcastTo, DimShuffle, NUMBERS)),
 )
-def _(node: Apply) -> Variable | None:
+def _(node: Apply, graph: Sweep) -> Variable | None:
     inputs = list(node.inputs)
     changed = False
     for i, v in enumerate(inputs):
         leaner = _leaner(v) if v.type.shape and len(inputs) > 1 else None
         if leaner is not None:
-            candidate = [*inputs[:i], leaner, *inputs[i + 1 :]]
-            if _broadcasts_to(candidate, node.outputs[0]):
-                inputs, changed = candidate, True
+            others = [*inputs[:i], *inputs[i + 1 :]]
+            if _may_be(leaner, v, others, graph):
+                inputs[i], changed = leaner, True
     return node.op.make(*inputs) if changed else None
 
 
 @rule("what is computed of repeated values is computed once", node(ew.Elementwise, reading=(BroadcastTo,)))
-def _(node: Apply) -> Variable | None:
-    """The engine repeats the result."""
+def _(node: Apply, graph: Sweep) -> Variable | None:
+    """The engine repeats the result. That values have the lengths that they are said to be repeated to is
+    still to be checked, where it is not seen."""
     if ew.may_fail(node):
         # repeated 0 times it is not computed
         return None
     repeated = [v.owner is not None and type(v.owner.op) is BroadcastTo for v in node.inputs]
-    return node.op.make(*(v.owner.inputs[0] if b else v for v, b in zip(node.inputs, repeated, strict=True)))
+    once = node.op.make(*(v.owner.inputs[0] if b else v for v, b in zip(node.inputs, repeated, strict=True)))
+    lengths, checked = list(graph.shape(node.outputs[0])), False
+    for axis in range(-len(lengths), 0):
+        wanted = {
+            graph.shape(v)[axis]
+            for v, b in zip(node.inputs, repeated, strict=True)
+            if b and (source := v.owner.inputs[0]).ndim >= -axis and source.type.shape[axis] != 1
+        }
+        if len(wanted) > 1:
+            return None
+        if wanted and graph.shape(once)[axis] not in wanted:
+            (lengths[axis],), checked = wanted, True
+    return BroadcastTo().make(once, *(graph.length(n) for n in lengths)) if checked else once
 
 
 @rule("a product with a row that is repeated is the row's", node(MatrixProduct, reading=(BroadcastTo,)))

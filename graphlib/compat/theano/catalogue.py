@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import importlib
+import sys
 from pathlib import Path
 
 #: modules of Theano's that programs are told of by its documentation; the others are its own machinery
@@ -85,20 +87,51 @@ def names() -> dict[str, dict[str, str]]:
     return found
 
 
-def table() -> str:
-    """The table of ``docs/theano-names.md``: for each documented module which names there are, and which are
-    an error that says what to use."""
-    import importlib
+def missing() -> dict[str, tuple[int, list[str]]]:
+    """For each documented module how many of its names there are, and those that there are not."""
+    found = {}
+    for module in DOCUMENTED:
+        known = [name for name, kind in sorted(names()[module].items()) if kind != "module"]
+        absent = [name for name in known if not _is_there(module, name)]
+        found[module] = len(known) - len(absent), absent
+    return found
 
+
+def _is_there(module: str, name: str) -> bool:
     from .refusals import is_refusal
 
-    lines = ["| module | there | missing |", "|---|---|---|"]
-    for module in DOCUMENTED:
-        here, absent = [], []
-        for name, kind in sorted(names()[module].items()):
-            if kind != "module":
-                found = getattr(importlib.import_module(module), name, None)
-                (absent if found is None or is_refusal(found) else here).append(name)
-        missing = ", ".join(f"`{name}`" for name in absent) or "–"
-        lines.append(f"| `{module}` | {len(here)} of {len(here) + len(absent)} | {missing} |")
+    found = getattr(importlib.import_module(module), name, None)
+    return found is not None and not is_refusal(found)
+
+
+def table() -> str:
+    """The table of ``docs/theano-names.md``."""
+    from .refusals import MACHINERY, advice
+
+    lines = ["| module | there | not there | instead |", "|---|---|---|---|"]
+    for module, (count, absent) in missing().items():
+        groups: dict[str, list[str]] = {}
+        for name in absent:
+            groups.setdefault(advice(module, name), []).append(f"`{name}`")
+        first = f"| `{module}` | {count} of {count + len(absent)} "
+        for instead, those in groups.items():
+            shown = "of its own machinery" if instead == MACHINERY else instead
+            lines.append(f"{first}| {', '.join(those)} | {shown} |")
+            first = "| | "
+        if not groups:
+            lines.append(f"{first}| – | |")
     return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Writes the table into the page that is named: ``python -m graphlib.compat.theano.catalogue PAGE``."""
+    from . import install
+
+    install()
+    page = Path(sys.argv[1])
+    head = page.read_text("utf-8").partition("| module |")[0]
+    page.write_text(head + table(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

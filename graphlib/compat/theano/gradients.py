@@ -117,6 +117,26 @@ def GradScale(multiplier: float) -> Any:
 undefined_grad_ = undefined_grad
 
 
+def ConsiderConstant() -> Any:
+    """``consider_constant``."""
+    return consider_constant
+
+
+def DisconnectedGrad() -> Any:
+    """``disconnected_grad``."""
+    return disconnected_grad
+
+
+def ZeroGrad() -> Any:
+    """``zero_grad``."""
+    return zero_grad
+
+
+def UndefinedGrad() -> Any:
+    """``undefined_grad``."""
+    return undefined_grad
+
+
 def format_as(use_list: bool, use_tuple: bool, outputs: Any) -> Any:
     """``outputs`` as a list, a tuple or, of one, itself."""
     if use_list and use_tuple:

@@ -46,7 +46,16 @@ _SCAN = (_OWN + "scan_module", "graphlib")
 
 #: where a name is looked for that a module of Theano's had from another one, and modules with names of
 #: their own
-_ANYWHERE = (*_TENSOR, _OWN + "top", *_MODES, *_NNET, _OWN + "scalar", _OWN + "equality", "graphlib.gradient")
+_ANYWHERE = (
+    *_TENSOR,
+    _OWN + "top",
+    *_MODES,
+    *_NNET,
+    _OWN + "scalar",
+    _OWN + "equality",
+    "graphlib.gradient",
+    _OWN + "python",
+)
 _ALONE = ("theano.sparse", "theano.typed_list", "theano.misc")
 
 _SOURCES: dict[str, tuple[str, ...]] = {
@@ -85,7 +94,7 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_PYMC, (_OWN + "pymc_names", _OWN + "gof", _OWN + "own_rewrites")),
     "theano.ifelse": ("graphlib", _OWN + "operations"),
     "theano.printing": (_OWN + "printing", "graphlib.printing"),
-    "theano.raise_op": _TENSOR,
+    "theano.raise_op": (_OWN + "own_ops", *_TENSOR),
     "theano.sandbox": ("graphlib",),
     "theano.sandbox.cuda": (_OWN + "cuda",),
     "theano.sandbox.cuda.basic_ops": (_OWN + "cuda",),
@@ -122,6 +131,7 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.tensor.nlinalg": _NLINALG,
     "theano.tensor.nnet": (*_NNET, _OWN + "convolution"),
     "theano.tensor.nnet.abstract_conv": (*_NNET, _OWN + "convolution"),
+    "theano.tensor.nnet.blocksparse": (_OWN + "blocksparse",),
     "theano.tensor.nnet.bn": _NNET,
     "theano.tensor.nnet.conv": ("graphlib.tensor.nnet.conv", _OWN + "convolution"),
     "theano.tensor.nnet.conv3d2d": (_OWN + "conv3d2d",),
@@ -217,7 +227,12 @@ def _submodule(module: str, name: str) -> str | None:
             is_part = candidate == f"{module}.{name}"
             if is_part or catalogue.names().get(module, {}).get(name) == "module":
                 return candidate
-    return f"{module}.{name}" if f"{module}.{name}" in catalogue.names() else None
+    if f"{module}.{name}" in catalogue.names():
+        return f"{module}.{name}"
+    if catalogue.names().get(module, {}).get(name) != "module":
+        return None
+    known = sorted({*_SOURCES, *catalogue.names()})
+    return next((candidate for candidate in known if candidate.endswith(f".{name}")), None)
 
 
 class _Finder(MetaPathFinder, Loader):

@@ -11,7 +11,7 @@ from ...ops.create import arange
 from ...ops.join import concatenate
 from ...ops.linalg import dot
 from ...ops.op import as_variable, is_symbolic
-from ...tensor.nnet import softmax
+from ...tensor.nnet import sigmoid, softmax, softplus, softsign, ultra_fast_sigmoid
 from .tensor_functions import Unique
 
 
@@ -69,3 +69,8 @@ def confusion_matrix(actual: Any, pred: Any) -> list[Variable]:
     labels = Unique()(concatenate([actual, pred]))
     truth, guess = (ew.eq(v.dimshuffle(0, "x"), labels).astype("int64") for v in (actual, pred))
     return [dot(truth.T, guess), labels]
+
+
+scalar_sigmoid = sigmoid_inplace = sigmoid
+scalar_softplus, scalar_softsign = softplus, softsign
+ultra_fast_scalar_sigmoid = ultra_fast_sigmoid_inplace = ultra_fast_sigmoid

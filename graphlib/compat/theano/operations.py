@@ -43,7 +43,9 @@ class Operation(metaclass=OperationClass):
         self.__dict__.update(self._settings.arguments)
 
     def __call__(self, *operands: Any, **more: Any) -> Any:
-        return type(self).compute(*operands, **self._settings.arguments)
+        # Theano's operations take a name and whether a list is wanted, too
+        by_name = {key: value for key, value in more.items() if key not in ("name", "return_list")}
+        return type(self).compute(*operands, **by_name, **self._settings.arguments)
 
     def make_node(self, *operands: Any) -> Any:
         """The node that computes it."""
@@ -556,10 +558,10 @@ def CrossentropyCategorical1Hot(coding: Any, labels: Any) -> Variable:
 
 
 @operation()
-def CrossentropySoftmaxArgmax1HotWithBias(x: Any, b: Any, labels: Any) -> list[Variable]:
+def CrossentropySoftmaxArgmax1HotWithBias(x: Any, b: Any, y_idx: Any) -> list[Variable]:
     """For each row its negative log-likelihood, the softmax of ``x + b`` and the most likely label."""
     scores = as_variable(x) + as_variable(b)
-    costs, probabilities = crossentropy_softmax_1hot(scores, labels)
+    costs, probabilities = crossentropy_softmax_1hot(scores, y_idx)
     return [costs, probabilities, reduce.argmax(scores, axis=-1)]
 
 

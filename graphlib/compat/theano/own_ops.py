@@ -21,7 +21,7 @@ from ...scalar.lowered import Operand, Pull
 from .gradients import Disconnected
 from .own_types import Type, is_own
 
-__all__ = ["Apply", "Op", "Type", "ViewOp", "as_op", "deep_copy_op", "view_op"]
+__all__ = ["Apply", "Op", "Raise", "Type", "ViewOp", "as_op", "deep_copy_op", "view_op"]
 
 
 class _Nodes(type):
@@ -193,6 +193,25 @@ class ViewOp(ops.Op):
 
 
 view_op = deep_copy_op = identity
+
+
+class Raise(Op):
+    """``Raise(message, exc)(x)``: raises the exception wherever it is computed."""
+
+    __props__ = ("msg", "exc")
+
+    def __init__(self, message: str = "", exc: type[Exception] = NotImplementedError) -> None:
+        self.msg, self.exc = message, exc
+
+    def make_node(self, x: Any) -> graph.Apply:
+        x = as_variable(x)
+        return Apply(self, [x], [x.type()])
+
+    def infer_shape(self, node: graph.Apply, shapes: list) -> list:
+        return shapes
+
+    def perform(self, node: graph.Apply, inputs: list[np.ndarray], output_storage: list[list]) -> None:
+        raise self.exc(self.msg)
 
 
 @functools.lru_cache(maxsize=1)

@@ -15,6 +15,9 @@ __all__ = ["PY3", "BytesIO", "DefaultOrderedDict", "OrderedDict", "cmp", "decode
 __all__ += ["get_unbound_function", "imap", "izip", "operator_div"]
 
 PY3 = True
+string_types, integer_types = (str,), (int, np.integer)
+pydot_imported = False
+imported_scipy = imported_scipy_signal = True
 BytesIO = io.BytesIO
 DefaultOrderedDict = defaultdict
 izip, imap, ifilter = zip, map, filter

@@ -15,6 +15,8 @@ _REWRITES = (
 _LINKERS = "graphlib compiles a function as a whole: leave it out, `mode` says how it runs"
 _C_CODE = "operations of a program's own are Python: write `perform` (docs/theano.md)"
 _COMPLEX = "complex numbers are variables of complex64 and complex128 (docs/inputs.md)"
+#: of names that its documentation does not explain
+MACHINERY = "it was of Theano's own machinery; docs/theano-names.md lists what there is"
 #: what to use in place of a name, by a pattern of it: the first that fits
 _ADVICE: tuple[tuple[str, str], ...] = (
     (r"theano\.gof\.(cc|cmodule|callcache|compilelock|params_type)\b", _C_CODE),
@@ -35,6 +37,13 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     (r"[Gg]eneric$", "a variable is a tensor: keep other objects in Python, outside the graph"),
     (r"scan_checkpoints", "use theano.scan, and truncate_gradient where memory is short"),
     (r"theano\.tensor\.nnet\.ctc|ctc", "there is no CTC cost yet: write it with theano.scan"),
+    (r"\.(chi2sf|gamma(inc|incc|l|u)|[ij][01]|[ij]v)(_inplace)?$", "take SciPy's, by theano.as_op"),
+    (r"BadDestroyMap|Bad\w+|DebugModeError|StochasticOrder|InvalidValueError", "mode='check' raises its own"),
+    (r"theano\.sparse\.", "write it by sparse.csm_properties and CSM, or on dense matrices"),
+    (r"pkl_utils|load_shared_variable", "pickle, copy and unpickle as usual"),
+    (r"scan_utils", "theano.scan is one operation here, and its own machinery another"),
+    (r"rng_mrg", "MRG_RandomStreams draws the numbers"),
+    (r"configparser", "theano.config has the flags, and THEANO_FLAGS is read"),
     (r"autocast|NumpyAutocaster", "numbers take the dtype of what they meet (docs/inputs.md)"),
     (r"ProfileStats|profil", "pass profile=True to theano.function, and print f.profile"),
     (r"pickl|unpickl|[Pp]kl", "pickle, copy and unpickle as usual"),
@@ -49,7 +58,7 @@ def _advice(name: str, kind: str) -> str:
             return advice
     if kind == "class" and name.startswith(("theano.tensor", "theano.scalar", "theano.sparse")):
         return "it was the class of an operation: call the function that makes it"
-    return "docs/theano-names.md lists what there is"
+    return MACHINERY
 
 
 def advice(module: str, name: str) -> str:
@@ -103,7 +112,7 @@ def refusal(module: str, name: str) -> Any:
     """What stands for a name of Theano's; None where Theano had no such name either."""
     kind = names().get(module, {}).get(name)
     full = f"{module}.{name}"
-    if kind is None or kind == "module":
+    if kind is None:
         return None
     if full not in _made:
         if kind == "class":

@@ -42,12 +42,18 @@ def clone(
 ) -> Any:
     """Copies of ``output`` with the pairs of ``replace`` exchanged.
 
-    share_inputs: False makes new variables of the inputs too, of the same types and names.
-    strict: without effect; a replacement of another type is allowed where the graph allows it.
+    share_inputs: False makes new variables of the inputs too, of the same types and names; shared variables
+    stay what they are.
+    strict: whether a replacement must be of the type of what it replaces.
+    Errors: TypeError where it is not.
     """
     exchanged = dict(replace or {})
-    if not share_inputs:
-        wanted = [output] if isinstance(output, Variable) else list(output)
-        leaves = [v for v in graph_inputs(wanted) if not isinstance(v, Shared)]
-        exchanged = {**{v: v.type(v.name) for v in leaves}, **exchanged}
-    return _clone(output, exchanged)
+    for old, new in exchanged.items():
+        if strict and not old.type.accepts(new.type):
+            raise TypeError(f"clone: {new.describe()} cannot stand in place of {old.describe()}")
+    made = _clone(output, exchanged)
+    if share_inputs:
+        return made
+    wanted = [made] if isinstance(made, Variable) else list(made)
+    leaves = [v for v in graph_inputs(wanted) if not isinstance(v, Shared)]
+    return _clone(made, {v: v.type(v.name) for v in leaves})

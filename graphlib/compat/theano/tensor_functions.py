@@ -559,3 +559,12 @@ def check_and_normalize_axes(x: Variable, axis: Any) -> list[int]:
         )
         for a in given
     ]
+
+
+# operations that Theano had as instances beside its functions
+bartlett_, fill_diagonal_, fill_diagonal_offset_ = bartlett, fill_diagonal, fill_diagonal_offset
+
+
+def join_(axis: Any, *tensors: Any) -> Variable:
+    """``T.join``."""
+    return concatenate(tensors, axis)
