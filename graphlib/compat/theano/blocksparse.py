@@ -17,7 +17,8 @@ def sparse_block_dot(W: Any, h: Any, inputIdx: Any, b: Any, outputIdx: Any) -> V
     size).
 
     W: (blocks in, blocks out, size in, size out); h: (batch, chosen inputs, size in), of one sample without
-    its first axis; inputIdx, outputIdx: (batch, chosen), the numbers of the blocks; b: (blocks out, size out).
+    its first axis; inputIdx, outputIdx: (batch, chosen), the blocks' numbers; b: (blocks out,
+    size out).
     """
     W, h, b = as_variable(W), as_variable(h), as_variable(b)
     inputs, outputs = as_variable(inputIdx), as_variable(outputIdx)
