@@ -244,7 +244,8 @@ class _Finder(MetaPathFinder, Loader):
     ) -> ModuleSpec | None:
         if not name.startswith("theano."):
             return None
-        if name not in _SOURCES and name not in catalogue.names():
+        known = catalogue.names()
+        if name not in _SOURCES and name not in known and not any(m.startswith(f"{name}.") for m in known):
             raise ModuleNotFoundError(f"graphlib has no {name}; {_ADVICE}", name=name)
         return ModuleSpec(name, self, is_package=True)
 
