@@ -124,11 +124,13 @@ class _Steps:
         for k, state in enumerate(self.scan.states):
             target, c_type = self.outer.address(state.target), C_TYPES[state.target.dtype]
             initial = self.address(state.initial.array, state.initial.offset)
-            self.lines.append(f"const int64_t row{k} = {self.outer.poly(state.row)};")
+            if target != initial or state.kept or state.last is not None:
+                self.lines.append(f"const int64_t row{k} = {self.outer.poly(state.row)};")
             size = f"sizeof({c_type}) * (size_t)({state.depth} * row{k})"
-            self.lines.append(
-                f"if ((void *){target} != (void *)({initial})) memcpy({target}, {initial}, {size});"
-            )
+            if target != initial:
+                self.lines.append(
+                    f"if ((void *){target} != (void *)({initial})) memcpy({target}, {initial}, {size});"
+                )
             for argument, tap in state.taps:
                 self.dimensions(argument, state.shape)
                 if state.kept:

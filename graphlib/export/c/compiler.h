@@ -2,8 +2,11 @@
    own flags, with which results are those of graphlib; they are the same numbers but for their last bits without any. */
 #if defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wunknown-pragmas"
-/* what floats need is written for integers, too: whether a number is a NaN */
+/* what some numbers need is written for all: whether one is a NaN, the larger of a truth and 0 */
 #pragma GCC diagnostic ignored "-Wtautological-compare"
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wbool-compare"
+#endif
 #if defined(__has_attribute) && !defined(__clang__)
 /* what gcc says of conversions of its own vector types */
 #pragma GCC diagnostic ignored "-Wpsabi"
