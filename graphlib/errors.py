@@ -36,6 +36,10 @@ class DTypeError(GraphError, TypeError):
     """A dtype that an operation or an input does not take."""
 
 
+class ComplexError(DTypeError, NotImplementedError):
+    """A complex number where none is taken."""
+
+
 class InputError(GraphError, TypeError, ValueError):
     """Wrong arguments to ``function`` or to a compiled function: missing, unknown, unused or of a wrong
     kind."""

@@ -202,6 +202,30 @@ def test_transforms_are_numpys_and_python_gets_complex_numbers():
         np.testing.assert_allclose(got, numpys, 1e-12, 1e-12)
 
 
+def test_real_numbers_have_parts_too():
+    x, i = T.dvector("x"), T.lscalar("i")
+    results = [
+        T.real(x),
+        T.imag(x),
+        T.conj(x),
+        x.conjugate(),
+        T.angle(x),
+        abs(T.complex(x, i)),
+        x.real + x.imag,
+    ]
+    wanted = [X, 0 * X, X, X, np.angle(X), abs(X + 3j), X]
+    for got, numpys in zip(graphlib.function([x, i], results)(X, 3), wanted, strict=True):
+        np.testing.assert_allclose(got, numpys, 1e-15)
+    z = T.cvector("z")
+    for made, dtype in (
+        (z * 2.5, "complex64"),
+        (z + x, "complex128"),
+        (z * 1j, "complex64"),
+        (x * 1j, "complex128"),
+    ):
+        assert made.dtype == dtype
+
+
 def test_what_has_no_complex_numbers_says_what_to_do():
     z = T.zmatrix("z")
     for refused in (T.erf, T.sort, T.max, T.nlinalg.matrix_inverse, T.nnet.sigmoid, T.floor, T.prod):

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import DTypeError, ShapeError
+from ..errors import ComplexError, DTypeError, ShapeError
 from ..graph import Apply, Constant, TensorType, Variable
 from ..graph.types import complex_dtype, is_complex, is_float, part_dtype, promote
 from . import elementwise as ew
@@ -103,7 +103,7 @@ def _part(z: Any, kind: str) -> Variable:
 def real(z: Any) -> Variable:
     """The real part; real numbers as they are."""
     z = as_variable(z)
-    return _part(z, "real") if z.type.is_complex else z
+    return _part(z, "real") if z.type.is_complex else ew.identity(z)
 
 
 def imag(z: Any) -> Variable:
@@ -130,7 +130,7 @@ def complex_from_polar(absolute: Any, angle: Any) -> Variable:
 def conj(z: Any) -> Variable:
     """The conjugate: the imaginary part with the other sign; real numbers as they are."""
     z = as_variable(z)
-    return _number(Z(real(z), -imag(z))) if z.type.is_complex else z
+    return _number(Z(real(z), -imag(z))) if z.type.is_complex else ew.identity(z)
 
 
 def angle(z: Any) -> Variable:
@@ -304,7 +304,8 @@ def _elementwise(op: Elementwise, operands: Sequence[Variable]) -> Variable:
     condition, operands = (operands[:1], operands[1:]) if op.name == "switch" else ((), operands)
     dtype = part_dtype(promote([v.dtype for v in operands]))
     parts = [
-        Z(ew.cast(real(v), dtype), ew.cast(imag(v), dtype) if v.type.is_complex else None) for v in operands
+        Z(ew.cast(real(v), dtype), ew.cast(imag(v), dtype)) if v.type.is_complex else Z(ew.cast(v, dtype))
+        for v in operands
     ]
     made = FUNCTIONS[op.name](*condition, *parts)
     return _number(made) if isinstance(made, Z) else made
@@ -329,7 +330,7 @@ def cast_to_complex(x: Variable, dtype: str) -> Variable:
 def made_of_complex(op: Op, operands: Sequence[Variable]) -> Any:
     """The output, or outputs, of an operation on operands of which some are complex.
 
-    Errors: DTypeError where it takes no complex numbers.
+    Errors: ComplexError where it takes no complex numbers.
     """
     if isinstance(op, ew.Cast) and is_complex(op.dtype):
         return cast_to_complex(operands[0], op.dtype)
@@ -339,7 +340,7 @@ def made_of_complex(op: Op, operands: Sequence[Variable]) -> Any:
         return _product(op, operands)
     (z, *_) = [v for v in operands if v.type.is_complex]
     what = f"a cast to {op.dtype}" if isinstance(op, ew.Cast) else f"{op}"
-    raise DTypeError(
+    raise ComplexError(
         f"{what} takes no complex numbers, as those of {z.describe()} are: make real ones of them by T.real, "
         f"T.imag, T.angle or abs(z)"
     )

@@ -175,6 +175,7 @@ _METHODS = {
     "round": lambda self, mode="half_to_even": tensor_round(self, mode),
     "copy": copy,
     "conj": complex_numbers.conj,
+    "conjugate": complex_numbers.conj,
     "fill": create.full_like,
     "zeros_like": create.zeros_like,
     "ones_like": create.ones_like,

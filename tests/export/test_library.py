@@ -207,6 +207,8 @@ def test_what_no_library_can_be_is_refused_in_words(tmp_path):
     refused(T.arange(n), [n], r"depends on data.*bounds=\{'n': 100\}")
     refused(T.nlinalg.matrix_inverse(x), [x], r"lu \(test_library.py:.*LAPACK", bounds={x: (3, 3)})
     refused(x.sum(), [x], "no input z to bound; the inputs are: x", bounds={"x": (3, 3), "z": 4})
+    z = T.cvector("z")
+    refused(T.real(z), [z], "complex numbers do not go in or out of a library", bounds={z: 3})
     refused(v.sum(), [v], "'2nd' is no name", bounds={v: 3}, name="2nd")
     refused(v.sum(), [v], "state is", bounds={v: 3}, state="none")
     grown = graphlib.shared(np.zeros(3, "float32"), name="grown")

@@ -9,11 +9,12 @@ from ...ops.elementwise import Elementwise
 from . import special_functions, tensor, tensor_functions
 
 _NAMES = (
-    "abs_ add and_ arccos arccosh arcsin arcsinh arctan arctan2 arctanh ceil clip cos cosh "
-    "deg2rad eq erf erfc erfcinv erfcx erfinv exp exp2 expm1 floor gamma gammaln ge gt int_div "
-    "inv invert isinf_ isnan_ le log log10 log1p log2 lt maximum minimum mod mul neg neq or_ "
-    "pow psi rad2deg round_half_away_from_zero round_half_to_even second sgn sin sinh sqr sqrt "
-    "sub switch tan tanh tri_gamma true_div trunc xor"
+    "abs_ add and_ angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh ceil chi2sf clip "
+    "complex complex_from_polar conj cos cosh deg2rad eq erf erfc erfcinv erfcx erfinv exp exp2 "
+    "expm1 floor gamma gammainc gammaincc gammal gammaln gammau ge gt i0 i1 imag int_div inv "
+    "invert isinf_ isnan_ iv j0 j1 jv le log log10 log1p log2 lt maximum minimum mod mul neg "
+    "neq or_ pow psi rad2deg real round_half_away_from_zero round_half_to_even second sgn sin "
+    "sinh sqr sqrt sub switch tan tanh tri_gamma true_div trunc xor"
 ).split()
 _ALIASES = {
     "bitwise_and": "and_",

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import DTypeError
+from ...errors import ComplexError, DTypeError  # noqa: F401
 from ...graph import Constant, TensorType, Variable
 from ...graph.substitution import clone
 from ...graph.types import DTYPES, FLOATS, INTEGERS, dtype_name, promote
@@ -92,10 +92,6 @@ class ScalarConstant(metaclass=_ScalarVariables):
 
 class IntegerDivisionError(Exception):
     """Two integers divided by ``/``, which Theano could be told to refuse."""
-
-
-class ComplexError(NotImplementedError):
-    """A complex number where none is taken."""
 
 
 def as_scalar(x: Any, name: str | None = None) -> Variable:
