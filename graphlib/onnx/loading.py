@@ -15,7 +15,7 @@ from ..graph.shared import shared
 from ..graph.substitution import clone
 from ..ops.op import as_variable
 from . import reads  # noqa: F401  (fills the table of rules)
-from .protobuf import package
+from .protobuf import package, title_of
 from .reader import Reader
 
 
@@ -142,8 +142,8 @@ def _type_of(path: Path, value: Any, dims: Mapping[str, int | None]) -> TensorTy
         return TensorType(dtype, [_length(d, dims) for d in tensor.shape.dim])
     except OnnxError:
         raise
-    except (GraphError, KeyError, TypeError) as error:
-        name = onnx.TensorProto.DataType.Name(tensor.elem_type)
+    except (GraphError, KeyError, TypeError, ValueError) as error:
+        name = title_of(tensor.elem_type)
         raise OnnxError(f"{path}: the input {value.name!r} is of {name}: {error}") from None
 
 

@@ -34,6 +34,12 @@ def element_type(dtype: str) -> int:
     return package().helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
 
 
+def title_of(number: int) -> str:
+    """ONNX's name of a dtype, of one that it does not have the number itself."""
+    names = package().TensorProto.DataType
+    return names.Name(number) if number in names.values() else f"type {number}"
+
+
 @cache
 def accepted(operator: str, opset: int) -> tuple[frozenset[str], ...]:
     """The dtypes that each input of an operator may have."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import GraphError, OnnxError
-from ..graph import Constant, Shared, Variable, graph_inputs, toposort
+from ..graph import Constant, Shared, Variable, toposort
 from ..graph.types import dtype_name
 from ..ops.elementwise import Elementwise
 from ..ops.host import HostOp
@@ -24,8 +24,8 @@ from ..ops.op import by_reference
 from ..ops.random import Draw
 from ..ops.scan import Scan
 from ..ops.shape import DimShuffle, Reshape
-from ..ops.shape_rules import constant_int
-from .protobuf import package
+from ..ops.shape_rules import constant_int, elements_of
+from .protobuf import package, title_of
 
 #: what reads a node of each operator
 READS: dict[str, Callable[[Node], Any]] = {}
@@ -109,6 +109,8 @@ class Reader:
     values: dict[str, Variable | None] = field(default_factory=dict)
     #: attributes of the node that calls a function
     given: Mapping[str, Any] = field(default_factory=dict)
+    #: what is known to depend on inputs or parameters
+    varying: set[Variable] = field(default_factory=set)
 
     def find(self, name: str, node: Any) -> Variable | None:
         if not name:
@@ -124,7 +126,7 @@ class Reader:
 
     def inside(self, values: Mapping[str, Variable]) -> Reader:
         """The reader of a graph inside a node."""
-        return Reader(self.path, self.opsets, self.functions, self, dict(values))
+        return Reader(self.path, self.opsets, self.functions, self, dict(values), varying=self.varying)
 
     # arrays
 
@@ -136,19 +138,31 @@ class Reader:
 
     def folded(self, v: Variable) -> Variable:
         """A constant in place of what depends on constants alone."""
-        if v.owner is None or graph_inputs([v]):
+        if v.owner is None or self._varies(v):
             return v
         order = toposort([v])
         if any(isinstance(n.op, (Draw, HostOp, Scan)) for n in order):
             return v
-        sizes = [np.prod([n or 1 for n in o.type.shape]) for n in order for o in n.outputs]
-        if max(sizes) > _MOST_FOLDED:
+        if max(elements_of(o.type.shape) for n in order for o in n.outputs) > _MOST_FOLDED:
             return v
         values: dict[Variable, np.ndarray] = {}
         for node in order:
             arrays = [i.data if isinstance(i, Constant) else values[i] for i in node.inputs]
             values.update(zip(node.outputs, by_reference(node, arrays), strict=True))
         return Constant(values[v])
+
+    def _varies(self, v: Variable) -> bool:
+        """Whether a value depends on inputs or parameters; notes it, so that nobody looks that far again."""
+        pending, seen = [v], set()
+        while pending:
+            at = pending.pop()
+            if at in self.varying or (at.owner is None and not isinstance(at, Constant)):
+                self.varying.add(v)
+                return True
+            if at.owner is not None and at not in seen:
+                seen.add(at)
+                pending.extend(at.owner.inputs)
+        return False
 
     def elements(self, v: Variable) -> list[Variable]:
         """The elements of an int64 vector, as simple as they are known: numbers, lengths of inputs."""
@@ -213,8 +227,8 @@ class Reader:
         try:
             array = onnx.numpy_helper.to_array(tensor)
             dtype_name(array.dtype)
-        except (GraphError, TypeError, ValueError, AttributeError) as error:
-            kind = onnx.TensorProto.DataType.Name(tensor.data_type)
+        except (GraphError, TypeError, ValueError, AttributeError, KeyError) as error:
+            kind = title_of(tensor.data_type)
             raise OnnxError(
                 f"{self.path}: the array {tensor.name!r} of {kind} cannot be read: {error}"
             ) from None
@@ -289,7 +303,7 @@ class Reader:
     def _function(self, function: Any, made: Node, defaults: Mapping[str, Any] | None = None) -> list[Any]:
         """A node by the function that it calls: of the model, or ONNX's definition of an operator."""
         opsets = {**self.opsets, **{o.domain: o.version for o in function.opset_import}}
-        reader = Reader(self.path, opsets, self.functions)
+        reader = Reader(self.path, opsets, self.functions, varying=self.varying)
         reader.values.update(zip(function.input, made.inputs, strict=False))
         # inputs that are left out are named, all the same
         reader.values.update((name, None) for name in function.input if name not in reader.values)

@@ -254,3 +254,35 @@ def test_arrays_beside_a_model_are_read_and_those_elsewhere_are_not(tmp_path):
     (folder / "model.onnx").write_bytes(content)
     with pytest.raises(OnnxError, match=r"model\.onnx"):
         graphlib.onnx.load(folder / "model.onnx")
+
+
+def test_damaged_models_are_errors_or_models(tmp_path):
+    """Bytes changed, removed and put in: a model, or an OnnxError, and nothing else."""
+    random = np.random.RandomState(0)
+    path = tmp_path / "model.onnx"
+    outcomes = set()
+    for name in ("cnn", "lstm"):
+        whole = np.frombuffer((MODELS / f"{name}.onnx").read_bytes(), "uint8")
+        for _ in range(60):
+            damaged = whole.copy()
+            damaged[random.randint(len(whole), size=2)] = random.randint(256, size=2)
+            at = random.randint(len(whole))
+            damaged = np.delete(damaged, at) if random.rand() < 0.3 else damaged
+            path.write_bytes(damaged.tobytes())
+            try:
+                graphlib.onnx.load(path)
+                outcomes.add("model")
+            except OnnxError:
+                outcomes.add("error")
+    assert outcomes == {"model", "error"}
+
+
+def test_a_deep_model_takes_no_longer_than_it_is_deep(tmp_path):
+    x = T.vector("x")
+    y = x
+    for _ in range(2000):
+        y = T.tanh(y) + 1
+    graphlib.onnx.save(([x], [y]), tmp_path / "model.onnx")
+    model = graphlib.onnx.load(tmp_path / "model.onnx")
+    f, g = (graphlib.function(i, o, mode="reference") for i, o in (([x], y), (model.inputs, model.outputs)))
+    np.testing.assert_allclose(g(normal(3))["output_0"], f(normal(3)), 1e-5)

@@ -10,7 +10,7 @@ from ... import tensor as T
 from ...graph import Constant, Variable
 from ...ops import elementwise as ew
 from ...ops.shape import ShapeI
-from ..protobuf import package
+from ..protobuf import package, title_of
 from ..reader import Node, reads
 
 _UNARY = {
@@ -177,7 +177,7 @@ def _cast(n: Node) -> Variable:
         dtype = onnx.helper.tensor_dtype_to_np_dtype(to).name
         return _converted(n[0], dtype)
     except (KeyError, TypeError):
-        raise n.error(f"casts to {onnx.TensorProto.DataType.Name(to)}, which graphlib has not") from None
+        raise n.error(f"casts to {title_of(to)}, which graphlib has not") from None
 
 
 def _converted(x: Variable, dtype: str) -> Variable:
