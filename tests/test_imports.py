@@ -51,7 +51,8 @@ MAY_IMPORT = {
     "nn": "public errors configuration graph tensor datasets",
     "onnx": f"{_OPS} rewrite control lower represent compile tensor datasets public",
     # a function as a library of C, as WebAssembly, as pages
-    "export": "public errors graph scalar represent lower schedule render run compile nn tensor datasets",
+    "export": "public errors graph scalar represent lower schedule render run compile nn tensor datasets "
+    "onnx",
     "compat": f"{_OPS} control gradient compile printing profile tensor public",
 }
 

@@ -1,4 +1,4 @@
-"""``python -m graphlib.export FOLDER --c``: the model of a run as portable C, WebAssembly or a page."""
+"""``python -m graphlib.export FOLDER --c``: the model of a run as portable C, WebAssembly, a page or ONNX."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import GraphError
+from ..errors import GraphError, InputError, OnnxError
 from ..nn.storage import UserError
+from ..onnx import save
 from . import pages
 from .portable import c, save_state
 from .trained import Trained, of_folder
@@ -35,6 +36,9 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument(
         "--page", action="store_true", help="NAME.html, a page that shows the model at work (as --wasm)"
+    )
+    whole.add_argument(
+        "--onnx", action="store_true", help="NAME_FUNCTION.onnx of each function that ONNX can express"
     )
     whole.add_argument("--out", type=Path, metavar="FOLDER", help="where to write (FOLDER/export)")
     whole.add_argument("--name", help="of the library (that of the folder)")
@@ -63,8 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     was given cannot be used."""
     command = parser()
     options = command.parse_args(arguments)
-    if not (options.c or options.wasm or options.page):
-        command.error("what shall it become? --c for portable C, --wasm for WebAssembly, --page for a page")
+    if not (options.c or options.wasm or options.page or options.onnx):
+        command.error(
+            "what shall it become? --c for portable C, --wasm for WebAssembly, --page for a page, --onnx for "
+            "ONNX"
+        )
     if options.batch < 1:
         command.error(f"--batch {options.batch}: a call takes at least 1 example")
     try:
@@ -94,7 +101,25 @@ def export(options: argparse.Namespace) -> list[str]:
     if options.wasm:
         compiled = wasm(trained.functions, out, name=name, bounds=bounds)
         said.append(f"{compiled.wasm}, {compiled.module}: {', '.join(trained.functions)}")
+    if options.onnx:
+        said += _onnx(trained, out, name)
     return said + (_portable(trained, options, out, name, bounds) if options.c else [])
+
+
+def _onnx(trained: Trained, out: Path, name: str) -> list[str]:
+    """Writes a model of each function without updates, of those that there are in ONNX."""
+    out.mkdir(parents=True, exist_ok=True)
+    said, reasons = [], []
+    for key, function in trained.functions.items():
+        path = out / f"{name}_{key}.onnx"
+        try:
+            save(function, path)
+            said.append(f"{path}: {key} as an ONNX model")
+        except (OnnxError, InputError) as problem:
+            reasons.append(f"no {path.name}: {problem}")
+    if not said:
+        raise UserError("; ".join(reasons))
+    return said + reasons
 
 
 def _portable(
