@@ -20,6 +20,7 @@ from .create import ARange, arange, zeros_like
 from .elementwise import broadcast_at, cast, ge, switch
 from .op import NUMBERS, Op, as_variable, check_broadcast, ramp, register_cases
 from .shape import (
+    BroadcastTo,
     SameLengths,
     as_length,
     broadcast_to,
@@ -108,7 +109,25 @@ class BasicIndex(Op):
             if len(start) == 3:
                 n = next(static)
                 shape.append(start[2] if n is None else Poly.of(n))
-        return Pull(tuple(shape), lambda *i: x.at(*positions(starts, i)))
+        chosen = [(s[0], x.shape[axis]) for axis, s in enumerate(starts) if len(s) == 1 and repeats(x, axis)]
+        return Pull(tuple(shape), lambda *i: all_in_range(chosen, x.at(*positions(starts, i))))
+
+
+def repeats(x: Operand, axis: int) -> bool:
+    """Whether elements of ``x`` may be computed without their index on ``axis``, and so without its check."""
+    owner = x.variable.owner
+    return x.variable.type.shape[axis] == 1 or (owner is not None and isinstance(owner.op, BroadcastTo))
+
+
+def all_in_range(indices: Sequence[tuple[Poly, Poly]], element: ex.Expr) -> ex.Expr:
+    """``element``; an index that is out of its length's range fails the call though nothing is read there."""
+    for index, n in indices:
+        if not (isinstance(index.atom, ex.Expr) and index.atom.op == "checked_index"):
+            continue
+        fine = ex.checked("checked_truth", ex.less(index, n))
+        zero, one = ex.const(0, element.dtype), ex.const(1, element.dtype)
+        element = ex.apply("switch", element.dtype, fine, element, one if element is zero else zero)
+    return element
 
 
 def entries_text(entries: tuple) -> str:
@@ -289,7 +308,13 @@ class AdvancedIndex(Op):
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
         x, *arrays = operands
         shape, position = self.place(x, arrays, require)
-        return Pull(shape, lambda *i: x.at(*position(*i)))
+        axes = [axis for axis, e in enumerate(self.entries) if e and repeats(x, axis)]
+
+        def at(*index: Poly) -> ex.Expr:
+            here = position(*index)
+            return all_in_range([(here[axis], x.shape[axis]) for axis in axes], x.at(*here))
+
+        return Pull(shape, at)
 
 
 def one_index(array: Operand, here: tuple[Poly, ...], n: Poly) -> Poly:

@@ -12,7 +12,7 @@ from ..graph import Apply, Constant, Variable
 from ..graph.types import DTYPES
 from ..ops import elementwise as ew
 from ..ops.barriers import GradientBarrier, OwnGradient
-from ..ops.index import AdvancedIndex, BasicIndex
+from ..ops.index import BasicIndex
 from ..ops.join import Join
 from ..ops.linalg import MatrixProduct
 from ..ops.reduce import Reduce
@@ -391,10 +391,10 @@ def _(repeated: Variable, node: Apply) -> Variable | None:
     return BroadcastTo().make(dimshuffle(x, inner), *(one if a == "x" else lengths[a] for a in order))
 
 
-@rule("a part of a repeated number is the number repeated", node(BasicIndex), node(AdvancedIndex))
+@rule("a slice of a repeated number is the number repeated", node(BasicIndex))
 def _(node: Apply) -> Variable | None:
     x = node.inputs[0]
-    if x.owner is None or type(x.owner.op) is not BroadcastTo:
+    if x.owner is None or type(x.owner.op) is not BroadcastTo or "index" in node.op.entries:
         return None
     number = number_of(x)
     return None if number is None else Constant(number, dtype=x.dtype)

@@ -602,3 +602,21 @@ def test_what_is_written_to_is_what_was_indexed_last(mode):
     ]  # fmt: skip
     for a, b in zip(got, wanted, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_an_index_is_checked_where_what_it_picks_does_not_depend_on_it():
+    x, i = T.vector("x"), T.lscalar("i")
+    picked = {
+        "a new axis": x[None][i],
+        "zeros": T.zeros(3)[i],
+        "a repeated value": T.fill(x, 2.0)[i],
+        "repeated rows": T.alloc(x, 2, x.shape[0])[i],
+        "by an array": T.zeros(3)[T.stack([0 * i, i])],
+        "a row's only one": x.dimshuffle("x", 0)[T.stack([i, i])],
+    }
+    for what, result in picked.items():
+        for mode in ("reference", "c"):
+            f = compiled(mode, [x, i], result)
+            assert f(np.arange(3, dtype=x.dtype), 0).shape == f(np.arange(3, dtype=x.dtype), -1).shape, what
+            with pytest.raises(IndexError, match="5"):
+                f(np.arange(3, dtype=x.dtype), 5)
