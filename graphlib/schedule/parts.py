@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -11,48 +10,59 @@ from ..scalar.expression import Expr, walk
 from ..scalar.integer import Poly
 from .arrays import Array
 
+#: for each class the fields of what has parts, the last first; none where there is nothing to look for
+_FIELDS: dict[type, tuple[str, ...]] = {}
 
-def parts(thing: Any) -> Iterator[Any]:
-    """Everything that is no dataclass or tuple in anything that plans are made of; arrays as they are,
-    without the plans of loops."""
+
+def _roots(thing: Any) -> Iterator[Expr | Poly]:
+    """The expressions and lengths that stand in anything that plans are made of; those of arrays and of the
+    plans of loops are left out."""
     stack = [thing]
     while stack:
         one = stack.pop()
-        if isinstance(one, (tuple, list)):
-            stack.extend(reversed(one))
-            continue
-        names = _names(type(one))
-        if names is None:
+        kind = type(one)
+        if kind is Expr or kind is Poly:
             yield one
+        elif kind is tuple or kind is list:
+            stack.extend(reversed(one))
         else:
-            stack.extend([getattr(one, name) for name in names])
+            names = _FIELDS.get(kind)
+            if names is None:
+                names = _FIELDS[kind] = _fields_of(kind)
+            for name in names:
+                stack.append(getattr(one, name))
 
 
-@functools.lru_cache(maxsize=256)
-def _names(kind: type) -> tuple[str, ...] | None:
-    """The fields of what has parts, the last first; None of what is a part itself, none of a plan."""
+def _fields_of(kind: type) -> tuple[str, ...]:
+    if issubclass(kind, tuple):
+        return tuple(reversed(kind._fields))
     if kind is Array or not is_dataclass(kind):
-        return None
+        return ()
     names = tuple(f.name for f in reversed(fields(kind)))
     return () if "steps" in names else names
 
 
+def _inside(p: Poly) -> Iterator[Expr]:
+    """The expressions in a length."""
+    for monomial in p.terms:
+        for atom in monomial:
+            if type(atom) is Expr:
+                yield from walk(atom)
+
+
 def expressions(thing: Any) -> Iterator[Expr]:
     """The expressions, those in lengths and offsets included."""
-    for one in parts(thing):
-        if isinstance(one, Expr):
-            yield from walk(one)
-        elif isinstance(one, Poly):
-            for atom in (a for monomial in one.terms for a in monomial if isinstance(a, Expr)):
-                yield from walk(atom)
+    for one in _roots(thing):
+        yield from walk(one) if type(one) is Expr else _inside(one)
 
 
 def polys(thing: Any) -> list[Poly]:
     """The lengths and offsets, those in expressions included."""
-    found = [one for one in parts(thing) if isinstance(one, Poly)]
-    for e in expressions(thing):
+    roots = list(_roots(thing))
+    found = [one for one in roots if type(one) is Poly]
+    for e in expressions(roots):
         found += [e.value] if e.op == "int" else e.value[1] if e.op in ("load", "access") else ()
     return found
 
 
-__all__ = ["expressions", "parts", "polys"]
+__all__ = ["expressions", "polys"]

@@ -241,7 +241,8 @@ class _Verifier:
         known = set(known)
         for one in body:
             bodies = _bodies(one)
-            own = [getattr(one, f.name) for f in fields(one) if getattr(one, f.name) not in bodies]
+            whole = set(map(id, bodies))
+            own = [v for f in fields(one) if id(v := getattr(one, f.name)) not in whole]
             inside = known
             for part in bodies:
                 inside = inside | self._registers(part, inside, what)
