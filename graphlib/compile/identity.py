@@ -48,7 +48,7 @@ class Identity:
         self._described: dict[int, tuple] = {}
         #: what is described by its place in memory stays there as long as that is asked for
         self._kept: list[Any] = []
-        if program.moving or program.alike or program.claims:
+        if program.per_step or program.alike or program.claims:
             raise NoIdentity("a loop's step is part of a function")
         leaves = self._variables([*program.inputs, *program.shareds])
         self._rows.append(

@@ -83,13 +83,13 @@ class Lowering:
         results: Sequence[Variable],
         inputs: Collection[Variable],
         updates: Mapping[Variable, Variable] | None = None,
-        moving: Collection[Variable] = (),
+        per_step: Collection[Variable] = (),
         claims: Sequence[Claim] = (),
     ) -> None:
         self.inputs = set(inputs)
         self.updates = dict(updates or {})
         #: inputs whose values change while their lengths stay: those of a loop's steps
-        self.moving = set(moving)
+        self.per_step = set(per_step)
         self.claims = claims
         claimed = [n for claim in claims for n in claim.lengths]
         self.order = toposort([*results, *claimed], stop_at=self.inputs)
@@ -112,7 +112,7 @@ class Lowering:
         self.limits = Limits(self.dims)
         self.lowered: dict[Apply, Any] = {}
         self.inline: set[Variable] = set()
-        self.forced: set[Variable] = set()
+        self.materialized: set[Variable] = set()
         self.view_depth: dict[Variable, int] = {}
         self.flat_of: dict[Variable, Strided] = {}
         self.operands: dict[Variable, Operand] = {}
@@ -187,7 +187,7 @@ class Lowering:
                 for s, r, n in zip(strided.strides, row_major(self.shape(v)), self.shape(v), strict=True)
             )
             if not contiguous:
-                self.forced.add(v)
+                self.materialized.add(v)
                 strided = Strided(v, Poly.of(0), ())
             self.flat_of[v] = strided
         strided = self.flat_of[v]
@@ -198,10 +198,10 @@ class Lowering:
 
     def strided(self, v: Variable) -> Strided | None:
         """Where a variable lies in memory, if its elements are those of another at regular steps."""
-        if v in self.forced or v not in self.inline:
+        if v in self.materialized or v not in self.inline:
             return Strided(v, Poly.of(0), tuple(row_major(self.shape(v))))
         found = self._regular(v)
-        held = {source for source in v.owner.inputs if source in self.forced and source in self.inline}
+        held = {source for source in v.owner.inputs if source in self.materialized and source in self.inline}
         if found is None and held:
             # a view of what is in memory though it need not be, such as chosen rows that a product reads
             self.inline -= held
@@ -229,7 +229,7 @@ class Lowering:
             else Strided(v, Poly.of(0), (Poly.of(1),) * v.ndim)
         )
         if found is None:
-            self.forced.add(v)
+            self.materialized.add(v)
             found = Strided(v, Poly.of(0), tuple(row_major(self.shape(v))))
         return found
 
@@ -249,14 +249,14 @@ class Lowering:
             s != w and n != 1
             for s, w, n in zip(found.strides[axis:], wanted[axis:], lengths[axis:], strict=True)
         ):
-            self.forced.add(v)
+            self.materialized.add(v)
             found = Strided(v, Poly.of(0), tuple(wanted))
         return found
 
     def contiguous(self, v: Variable) -> None:
         """Demand that a variable lies in memory by itself, in row-major order."""
         if v in self.inline:
-            self.forced.add(v)
+            self.materialized.add(v)
 
     # nodes
 
@@ -370,7 +370,7 @@ class Lowering:
             for s, n in zip(found.strides, lengths, strict=True)
         )
         if not (any(ones) and forward) and v in self.inline:
-            self.forced.add(v)
+            self.materialized.add(v)
             found = Strided(v, Poly.of(0), tuple(row_major(self.shape(v))))
         return found
 
@@ -418,11 +418,11 @@ class Lowering:
 
     def base(self, v: Variable) -> Variable | Expr:
         """What a pushed output starts as: a variable to copy, or one scalar for all its elements."""
-        if v in self.inline and v not in self.forced:
+        if v in self.inline and v not in self.materialized:
             element = self.at(v, LOOP[: v.ndim])
             if not element.free:
                 return element
-            self.forced.add(v)
+            self.materialized.add(v)
         if isinstance(v, Constant) and v.data.size == 1:
             return self.at(v, (0,) * v.ndim)
         return v
@@ -456,7 +456,7 @@ class Lowering:
         pending, seen = [poly], set()
         while pending:
             p = pending.pop()
-            if any(not self.is_leaf(u) or u in self.moving for u in p.uses):
+            if any(not self.is_leaf(u) or u in self.per_step for u in p.uses):
                 return True
             for monomial in p.terms:
                 for atom in monomial:

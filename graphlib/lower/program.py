@@ -32,7 +32,7 @@ class Program:
     shareds: list[Shared]
     # : of a loop's step: inputs whose values change from step to step, and which results are as large as
     # which inputs
-    moving: frozenset[Variable] = frozenset()
+    per_step: frozenset[Variable] = frozenset()
     alike: dict[Variable, Variable] = field(default_factory=dict)
     #: lengths that must be some, whether the results need them or not
     claims: tuple[Claim, ...] = ()
@@ -77,7 +77,7 @@ def lowered(program: Program) -> tuple[Program, Lowering]:
 
     program = with_own_values(program)
     updates = {**program.updates, **program.alike}
-    return program, Lowering(program.results, program.inputs, updates, program.moving, program.claims)
+    return program, Lowering(program.results, program.inputs, updates, program.per_step, program.claims)
 
 
 def with_own_values(program: Program) -> Program:

@@ -28,8 +28,9 @@ class Memory:
 class Array:
     """What a step reads or computes: an argument, or the result of an operation.
 
-    memory: where it lies; None for what is only in registers.  over: the array that it is written over, its
-    predecessor in an in-place chain.  label: its name or operation.  origin: the user's line.
+    memory: where it lies; None for what is only in registers.  predecessor: the number
+    of the array that it is written over, the one before it in an in-place chain.  label: its name or
+    operation.  origin: the user's line.
     """
 
     number: int
@@ -39,7 +40,7 @@ class Array:
     name: str | None = None
     origin: str = ""
     memory: Memory | None = None
-    over: int | None = None
+    predecessor: int | None = None
     constant: bool = False
 
     def __hash__(self) -> int:

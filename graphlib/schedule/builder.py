@@ -87,8 +87,8 @@ class Builder:
     def local(self, array: Array, scope: Scope) -> tuple[Expr, int] | None:
         """The register of an array's element that the kernel has computed, if that holds in ``scope``, and
         its level."""
-        register, home = self.locals.get(array, (None, None))
-        return (register, home.level) if home is not None and scope.is_in(home) else None
+        register, held = self.locals.get(array, (None, None))
+        return (register, held.level) if held is not None and scope.is_in(held) else None
 
     def count_uses(self, roots: Iterable[Expr]) -> None:
         """Count how often each expression is needed, so that only repeated ones get a register."""
@@ -138,11 +138,11 @@ class Builder:
         level = self.level(expr, scope)
         if level == scope.level and self.uses.get(expr, 0) <= 1 and self._width(made) < _LONG:
             return made
-        home = scope.at_level(level)
+        outer = scope.at_level(level)
         name = self.name("t")
-        home.body.append(Let(name, expr.dtype, made))
-        home.known[expr] = local(name, expr.dtype)
-        return home.known[expr]
+        outer.body.append(Let(name, expr.dtype, made))
+        outer.known[expr] = local(name, expr.dtype)
+        return outer.known[expr]
 
     def _made(self, expr: Expr, done: dict[Expr, Expr], scope: Scope) -> Expr:
         if expr.op == "const":

@@ -107,7 +107,7 @@ class _Nest:
     def __init__(self, axes: tuple[Poly, ...], values: list[Value], stored: set[Array]) -> None:
         self.axes, self.values, self.stored = axes, values, stored
         self.tree: Nest = build(values)
-        self.home = self.tree.home
+        self.block_of = self.tree.block_of
         self.rows = self._rows()
         self.totals: dict[Array, Totals] = {}
         self.total_axes: dict[Array, int] = {}
@@ -149,7 +149,7 @@ class _Nest:
                 at = register_level(value)
                 boundaries.add(at)
                 if at < len(value.axes):
-                    chain = self.home[value.variable].ancestors()
+                    chain = self.block_of[value.variable].ancestors()
                     outer = next(b for b in chain if b.level == at)
                     self.accumulators.setdefault((outer, chain[chain.index(outer) - 1]), []).append(value)
                 if finds_index(value.kind) and value.reduced:
@@ -258,7 +258,7 @@ class _Nest:
             if value.kind != "sum" or value.variable.dtype != "float32" or few or size == 0:
                 continue
             last, level = outer[-1], register_level(value)
-            vectorised = not any(isinstance(e, Block) for e in self.home[value.variable].entries)
+            vectorised = not any(isinstance(e, Block) for e in self.block_of[value.variable].entries)
             by_rows = level == len(value.axes) and vectorised and outer == list(range(last + 1))
             name = f"total{len(self.totals)}"
             self.totals[value.variable] = Totals(name, value.variable, size, by_rows, self._first(value))
@@ -270,7 +270,7 @@ class _Nest:
     def _block(self, block: Block, scope: Scope) -> None:
         stores: list[Statement] = []
         for array, row in self.rows.items():
-            if row.on_stack and row.level == block.level and self.home[array] in _inside(block):
+            if row.on_stack and row.level == block.level and self.block_of[array] in _inside(block):
                 scope.body.append(OwnArray(row.name, array.dtype, row.size.constant))
         for entry in block.entries:
             if isinstance(entry, Block):
@@ -296,11 +296,11 @@ class _Nest:
             for v in entry.entries
             if isinstance(v, Value) and self._sums_by_runs(v) and v.variable in locals
         }
-        for value, (register, home) in whole.items():
+        for value, (register, scope_of) in whole.items():
             name = f"{register.value}_run"
             before.append(Accumulator(name, "sum", "float32"))
-            locals[value.variable] = local(name, "float32"), home
-        by_turns = [v for v in self.by_turns if axis == 0 and entry in self.home[v.variable].ancestors()]
+            locals[value.variable] = local(name, "float32"), scope_of
+        by_turns = [v for v in self.by_turns if axis == 0 and entry in self.block_of[v.variable].ancestors()]
         inner.body += self._begun(by_turns)
         self._block(entry, inner)
         inner.body += self._ended(by_turns)
@@ -308,7 +308,7 @@ class _Nest:
         by_rows = [
             array
             for array, total_axis in self.total_axes.items()
-            if total_axis == axis and entry in self.home[array].ancestors()
+            if total_axis == axis and entry in self.block_of[array].ancestors()
         ]
         after += [AddRows(self.totals[array], _ROWS) for array in by_rows]
         if axis in self.merged:
@@ -394,8 +394,8 @@ class _Nest:
     def _sums_one_by_one(self, value: Value) -> bool:
         """Whether a float32 sum is taken outside the vectorised loops, where double costs nothing and many
         terms would round many times."""
-        home = self.home[value.variable]
-        vectorised = not any(isinstance(entry, Block) for entry in home.entries)
+        block = self.block_of[value.variable]
+        vectorised = not any(isinstance(entry, Block) for entry in block.entries)
         return value.kind in ("sum", "prod") and value.variable.dtype == "float32" and not vectorised
 
     def _take_in(self, value: Value, scope: Scope) -> None:

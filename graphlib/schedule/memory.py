@@ -32,16 +32,16 @@ def plan(schedule: Schedule, in_arena: Callable[[Variable], bool]) -> list[Slot]
     last: dict[Variable, int] = {}
     for k, step in enumerate(schedule.steps):
         for v in step.reads():
-            last[schedule.home(v)] = k
+            last[schedule.end_of_chain(v)] = k
     for symbol in schedule.low.dims:
         for v in schedule.low.dims[symbol].uses:
-            last[schedule.home(v)] = len(schedule.steps)
+            last[schedule.end_of_chain(v)] = len(schedule.steps)
     slots: list[Slot] = []
     free: list[Slot] = []
     placed: set[Variable] = set()
     ending: dict[int, list[Slot]] = {}
     for k, step in enumerate(schedule.steps):
-        for v in dict.fromkeys(schedule.home(v) for v in step.writes()):
+        for v in dict.fromkeys(schedule.end_of_chain(v) for v in step.writes()):
             if v in placed or not in_arena(v):
                 continue
             placed.add(v)

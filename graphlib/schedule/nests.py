@@ -43,7 +43,7 @@ class Nest:
     """
 
     root: Block
-    home: dict[Variable, Block]
+    block_of: dict[Variable, Block]
     crossing: dict[Variable, int]
 
 
@@ -107,9 +107,9 @@ def _place(nest: Nest, values: list[Value], needs: dict[Variable, list[Value]]) 
         block = inner
     for value in values:
         block.entries.append(value)
-        nest.home[value.variable] = block
+        nest.block_of[value.variable] = block
     for need in outside:
-        chain, here = nest.home[need.variable].ancestors(), block.ancestors()
+        chain, here = nest.block_of[need.variable].ancestors(), block.ancestors()
         # where it is at hand: the loop that computes it, of a reduction the one around those reduced
         held = next(b for b in chain if b.level == need.depth)
         if held not in here:
@@ -119,11 +119,11 @@ def _place(nest: Nest, values: list[Value], needs: dict[Variable, list[Value]]) 
 
 def _available(nest: Nest, block: Block, need: Value) -> int:
     """The first entry of ``block`` at which ``need`` can be read."""
-    home = nest.home[need.variable]
-    chain = home.ancestors()
+    own = nest.block_of[need.variable]
+    chain = own.ancestors()
     if block not in chain:
         return 0
-    if home is block:
+    if own is block:
         return block.entries.index(need) + 1
     child = chain[chain.index(block) - 1]
     position = block.entries.index(child)

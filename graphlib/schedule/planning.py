@@ -80,7 +80,7 @@ class Planner:
         for v in leaves:
             self.low.shape(v)
         self._memories: dict[Any, Memory] = {}
-        self.tr = Translation(self.low, self.memory, self.over)
+        self.tr = Translation(self.low, self.memory, self.predecessor)
         for v in leaves:
             self.tr.array(v)
 
@@ -88,7 +88,7 @@ class Planner:
 
     def storage(self, v: Variable) -> Variable | int:
         """In whose memory a variable lies: a leaf's, a result's (its number), or its own."""
-        v = self.schedule.home(v)
+        v = self.schedule.end_of_chain(v)
         k = self.schedule.place.get(v)
         return v if k is None else self.result_storage(k)
 
@@ -124,7 +124,7 @@ class Planner:
             self._memories[key] = made
         return self._memories[key]
 
-    def over(self, v: Variable) -> Variable | None:
+    def predecessor(self, v: Variable) -> Variable | None:
         """What a variable is written over, element by element or in parts."""
         maker = self.schedule.maker.get(v)
         base = base_of(maker) if maker is not None and not self.low.is_leaf(v) else None
@@ -191,7 +191,7 @@ class Planner:
     def _result(self, k: int, v: Variable) -> Array:
         array = self.tr.array(v)
         memory = self.memory_of(self.result_storage(k))
-        return array if array.memory == memory else replace(array, memory=memory, over=None)
+        return array if array.memory == memory else replace(array, memory=memory, predecessor=None)
 
     def _check(self, check: Any) -> Any:
         names = (

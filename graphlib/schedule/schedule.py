@@ -38,7 +38,7 @@ class Schedule:
         self.program, self.low = program, low
         for v in program.results:
             if v in self.low.inline:
-                self.low.forced.add(v)
+                self.low.materialized.add(v)
         self.steps: list[Step] = []
         self.maker: dict[Variable, Step] = {}
         self._recent: dict[tuple[Poly, ...], list[Loops]] = {}
@@ -46,8 +46,8 @@ class Schedule:
         self.sizes = self._all_sizes()
         self._check_indices_once()
         self._find_stored()
-        self.over: dict[Variable, Variable] = {}
-        self._write_over_bases()
+        self.overwritten_by: dict[Variable, Variable] = {}
+        self._chain_in_place()
         #: variable -> number of the result whose storage it is computed in
         self.place: dict[Variable, int] = {}
         self._place_results()
@@ -109,7 +109,7 @@ class Schedule:
                         len(self.steps), [node], variable=node.outputs[0], base=base, pieces=low.pushed[node]
                     )
                 )
-            elif node.outputs[0] not in low.inline or node.outputs[0] in low.forced:
+            elif node.outputs[0] not in low.inline or node.outputs[0] in low.materialized:
                 self._loops(node, low.value(node.outputs[0]))
 
     def _product(self, node: Apply, p: Product) -> MatMul:
@@ -295,19 +295,19 @@ class Schedule:
                     if v.variable in needed or (v.kind is not None and not v.kept)
                 }
 
-    def home(self, v: Variable) -> Variable:
-        """The variable at the end of those that are computed one over the other."""
-        while v in self.over:
-            v = self.over[v]
+    def end_of_chain(self, v: Variable) -> Variable:
+        """The last of the in-place chain that a variable is in: it has its place in memory."""
+        while v in self.overwritten_by:
+            v = self.overwritten_by[v]
         return v
 
-    def _begun_as(self, v: Variable) -> Variable:
-        """The variable at the beginning of those."""
-        while (base := base_of(self.maker[v])) is not None and self.over.get(base) is v:
+    def _start_of_chain(self, v: Variable) -> Variable:
+        """The first of it."""
+        while (base := base_of(self.maker[v])) is not None and self.overwritten_by.get(base) is v:
             v = base
         return v
 
-    def _write_over_bases(self) -> None:
+    def _chain_in_place(self) -> None:
         """What is added to something is computed in its place, where all others can read that before."""
         readers: dict[Variable, set[Step]] = {}
         for step in self.steps:
@@ -321,11 +321,11 @@ class Schedule:
             (v,) = step.writes()
             late = any(self.low.late(n) for n in self.low.shape(v))
             others = readers[base] - {step}
-            if late or base in self.over or not reads_in_place(step, base, v, self.low):
+            if late or base in self.overwritten_by or not reads_in_place(step, base, v, self.low):
                 continue
             if not self._reach(others, step):
                 step.come_after(others)
-                self.over[base] = v
+                self.overwritten_by[base] = v
 
     def _place_results(self) -> None:
         """Compute each result in its own storage: outputs in the array to be returned, updates over the old
@@ -345,7 +345,7 @@ class Schedule:
             free = v in self.maker and v not in self.place
             if free and k >= outputs:
                 free = self._overwritable(targets[k - outputs], v)
-                if not free and self.over.pop(base_of(self.maker[v]), None) is not None:
+                if not free and self.overwritten_by.pop(base_of(self.maker[v]), None) is not None:
                     free = self._overwritable(targets[k - outputs], v)
             if free:
                 self.place[v] = k
@@ -356,7 +356,9 @@ class Schedule:
                 if v in readers:
                     readers[v].append(step)
         written = {
-            targets[k - outputs]: self.maker[self._begun_as(v)] for v, k in self.place.items() if k >= outputs
+            targets[k - outputs]: self.maker[self._start_of_chain(v)]
+            for v, k in self.place.items()
+            if k >= outputs
         }
         for step in self.steps:
             if not isinstance(step, Copy):
@@ -377,7 +379,7 @@ class Schedule:
     def _overwritable(self, shared: Shared, v: Variable) -> bool:
         """Whether ``v`` may be written over ``shared``: every other reader can run before, and its maker
         reads it in place."""
-        begun = self._begun_as(v)
+        begun = self._start_of_chain(v)
         writer = self.maker[begun]
         if shared in self._late_leaves:
             return False
@@ -464,7 +466,7 @@ def reads_in_place(writer: Step, shared: Shared, v: Variable, low: Lowering) -> 
         shared in o.element.uses for o in writer.values if o is not made
     ):
         return False  # the row's values are computed in several loops, and the other reader's may come later
-    home = build(writer.values).home if any(shared in o.element.uses for o in writer.values) else {}
+    block_of = build(writer.values).block_of if any(shared in o.element.uses for o in writer.values) else {}
     for value in writer.values:
         for variable, index in accesses(value.element):
             if variable is not shared:
@@ -475,7 +477,7 @@ def reads_in_place(writer: Step, shared: Shared, v: Variable, low: Lowering) -> 
                 or index != made.index
                 or value.axes != made.axes
                 or value.kind is not None
-                or home[value.variable] is not home[v]
+                or block_of[value.variable] is not block_of[v]
             ):
                 return False
             if low.shape(shared)[1:] != low.shape(v)[1:]:

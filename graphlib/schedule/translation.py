@@ -18,16 +18,16 @@ class Translation:
     """Exchanges variables for arrays, and the lengths of one lowered graph for symbols that are numbered in
     their order.
 
-    memory: where a variable lies; over: what it is written over.
+    memory: where a variable lies; predecessor: what it is written over.
     """
 
     def __init__(
         self,
         low: Lowering,
         memory: Callable[[Variable], Memory | None],
-        over: Callable[[Variable], Variable | None],
+        predecessor: Callable[[Variable], Variable | None],
     ) -> None:
-        self.low, self.memory, self.over = low, memory, over
+        self.low, self.memory, self.predecessor = low, memory, predecessor
         known = sorted({*low.leaf_dims.values(), *low.dims}, key=lambda s: s.serial)
         self.symbols = {s: symbol(s.name, False, k) for k, s in enumerate(known)}
         self.arrays: dict[Variable, Array] = {}
@@ -37,8 +37,8 @@ class Translation:
     def array(self, v: Variable) -> Array:
         found = self.arrays.get(v)
         if found is None:
-            over = self.over(v)
-            base = None if over is None else self.array(over)
+            before = self.predecessor(v)
+            base = None if before is None else self.array(before)
             found = Array(
                 len(self.arrays),
                 v.dtype,

@@ -101,7 +101,7 @@ class _Verifier:
     def _begun(self, array: Array, what: str) -> None:
         """What is added to, or written in parts, begins as something."""
         held = self.holds.get(self._place(array))
-        if held is None or held.number not in (array.number, array.over):
+        if held is None or held.number not in (array.number, array.predecessor):
             self._fail(f"{what} adds to {array.describe()}, which begins as nothing")
 
     def _write(self, array: Array, what: str) -> None:

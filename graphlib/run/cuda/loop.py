@@ -155,7 +155,7 @@ class Run:
         self.recording: Recording | None = None
         self.repeats = not self.until
         self.still: list[Place] = []
-        self.moving: list[Place] = []
+        self.per_step: list[Place] = []
         self.first: list[FirstCopy] = []
         self.last: list[LastCopy] = []
         self.grown = [Grown(a.memory, self.value(row) * _size(a), depth) for a, row, depth in scan.grown]
@@ -168,8 +168,8 @@ class Run:
         self.arrays: dict[Array, np.ndarray] = {}
         self._lay_out(outer, scan)
         self.done_at = scan.done.memory if scan.done is not None else None
-        self.still_patches: list[Patch] = []
-        self.moving_patches: list[Patch] = []
+        self.steady_patches: list[Patch] = []
+        self.per_step_patches: list[Patch] = []
 
     # where everything lies
 
@@ -192,7 +192,7 @@ class Run:
             self._lengths(row.argument, row.shape)
             size = _size(row.array)
             begin, move = self._offset(outer, row.offset, size), self.value(row.by) * size
-            self.moving.append(Place(inner.arguments[row.argument].memory, row.array.memory, begin, move))
+            self.per_step.append(Place(inner.arguments[row.argument].memory, row.array.memory, begin, move))
         for state in scan.states:
             size, target = _size(state.target), state.target.memory
             row, initial = self.value(state.row) * size, state.initial
@@ -202,12 +202,12 @@ class Run:
                 self._lengths(argument, state.shape)
                 place = inner.arguments[argument].memory
                 if state.kept:
-                    self.moving.append(Place(place, target, (state.depth + tap) * row, row))
+                    self.per_step.append(Place(place, target, (state.depth + tap) * row, row))
                 else:
                     self.still.append(Place(place, target, 0))
             if state.kept:
                 place = inner.results[state.result].memory
-                self.moving.append(Place(place, target, state.depth * row, row))
+                self.per_step.append(Place(place, target, state.depth * row, row))
             if state.last is not None:
                 self.last.append(LastCopy(state.last.memory, target, row, state.depth - 1))
         read = {u for length in inner.lengths if length.value is not None for u in length.value.uses}
@@ -215,7 +215,7 @@ class Run:
             self._invariant(outer, row, read)
         for row in scan.mapped:
             move = self.value(row.by) * _size(row.array)
-            self.moving.append(Place(inner.results[row.result].memory, row.array.memory, 0, move))
+            self.per_step.append(Place(inner.results[row.result].memory, row.array.memory, 0, move))
         if self.until:
             self.address[inner.results[scan.until].memory] = self.own.address
 
@@ -243,7 +243,7 @@ class Run:
         for place in self.still:
             address[place.of] = around[place.base] + self._bytes(place.offset)
         starts = self._starts()
-        write_in(self.still_patches, address)
+        write_in(self.steady_patches, address)
         done = 0
         while done < self.n:
             if self.grown and done == room:
@@ -267,7 +267,7 @@ class Run:
 
     def _starts(self) -> list[tuple[Any, int, int]]:
         """What moves, where it lies at the first step, and how far it moves."""
-        return [(p.of, self.around[p.base] + self._bytes(p.offset), p.by) for p in self.moving]
+        return [(p.of, self.around[p.base] + self._bytes(p.offset), p.by) for p in self.per_step]
 
     def _lengthen(self, used: int, rows: int) -> None:
         """Memory for so many rows, of which ``used`` have been written, of what has one for each step that is
@@ -286,7 +286,7 @@ class Run:
 
     def _step(self, done: int) -> None:
         if self.recording is not None:
-            write_in(self.moving_patches, self.address)
+            write_in(self.per_step_patches, self.address)
             for action in self.recording.actions:
                 action()
             return
@@ -297,9 +297,9 @@ class Run:
             return
         self.recording = recording
         self.repeats &= recording.repeats
-        moving = {place.of for place in self.moving}
-        self.still_patches = [p for p in recording.patches if p.of not in moving]
-        self.moving_patches = [p for p in recording.patches if p.of in moving]
+        per_step = {place.of for place in self.per_step}
+        self.steady_patches = [p for p in recording.patches if p.of not in per_step]
+        self.per_step_patches = [p for p in recording.patches if p.of in per_step]
 
     def _stops(self) -> bool:
         """Whether the condition of the step holds: the only thing that is waited for."""

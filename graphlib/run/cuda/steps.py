@@ -192,8 +192,8 @@ class Steps:
                     driver.memcpy_htod(pointer.value, array)
 
         call_with = zip(arrays, pointers, strict=True)
-        moving = [Patch.of_pointer(p, a.memory, 0) for a, p in call_with if self.moves(a.memory)]
-        self.recording.do(call, moving)
+        per_step = [Patch.of_pointer(p, a.memory, 0) for a, p in call_with if self.moves(a.memory)]
+        self.recording.do(call, per_step)
 
     def _product(self, step: Product) -> None:
         """A product by cuBLAS."""

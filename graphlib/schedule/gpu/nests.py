@@ -186,8 +186,8 @@ class _Rows:
     def _finish(self, value: Value, scope: Scope) -> None:
         array = value.variable
         register = self.builder.locals[array][0]
-        home = self.nest.home[array]
-        if not any(isinstance(e, Block) for e in home.entries):
+        block = self.nest.block_of[array]
+        if not any(isinstance(e, Block) for e in block.entries):
             scope.body.append(TeamReduce(register.value, value.kind, held_dtype(value)))
             self.uses_scratch = True
         if finds_index(value.kind) or is_precise(value.kind, array.dtype):
