@@ -16,6 +16,7 @@ from graphlib.lower.claims import rewritten
 from graphlib.lower.limits import Size, moved
 from graphlib.lower.program import Program, lowered
 from graphlib.ops.op import REGISTRY
+from graphlib.represent import represented
 from graphlib.schedule.schedule import Schedule
 from graphlib.schedule.steps import Loops, MatMul, Pushes, ScanStep
 from graphlib.tensor.shared_randomstreams import RandomStreams
@@ -67,8 +68,8 @@ def moved_outside(size, step, schedule):
 
 def schedule_of(inputs, outputs):
     shareds = [v for v in graph_inputs(outputs) if isinstance(v, Shared)]
-    program = rewritten(Program("program", inputs, outputs, [False] * len(outputs), {}, shareds))
-    return Schedule(*lowered(program))
+    program = represented(Program("program", inputs, outputs, [False] * len(outputs), {}, shareds)).program
+    return Schedule(*lowered(rewritten(program)))
 
 
 @pytest.mark.parametrize("name", REGISTRY)

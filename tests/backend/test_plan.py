@@ -12,6 +12,7 @@ from graphlib.errors import ScheduleError
 from graphlib.lower.claims import rewritten
 from graphlib.lower.program import Program, lowered
 from graphlib.render import c, cuda
+from graphlib.represent import represented
 from graphlib.schedule.bounds import hold
 from graphlib.schedule.plan import Launch, Plan, Product
 from graphlib.schedule.planning import plan_for_c
@@ -234,7 +235,7 @@ def test_no_operation_goes_beyond_an_array():
         samples = cases(name, ("float32", "int64"), (False,))
         inputs, outputs = ([v for s in samples for v in getattr(s, k)] for k in ("inputs", "outputs"))
         program = Program(name, inputs, outputs, [False] * len(outputs), {}, [])
-        hold(plan_for_c(Schedule(*lowered(rewritten(program)))))
+        hold(plan_for_c(Schedule(*lowered(rewritten(represented(program).program)))))
 
 
 def test_a_loop_inside_is_proven_too(plan):
