@@ -139,9 +139,9 @@ def hmc() -> Case:
 MODELS = {f.__name__: f for f in (logistic, mlp, lenet, rbm, char_lstm, hmc)}
 
 
-def compare(case: Case, native: Native, steps: int) -> float:
-    """The greatest difference of an output, and of the state in the end."""
-    worst = 0.0
+def compare(case: Case, native: Native, steps: int) -> dict[str, float]:
+    """The greatest difference of an output of each function, and of the state in the end."""
+    worst = dict.fromkeys(case.functions, 0.0)
     for k in range(steps):
         for name, arguments in case.given(k).items():
             expected = case.functions[name](*arguments)
@@ -149,12 +149,21 @@ def compare(case: Case, native: Native, steps: int) -> float:
             found = native.call(f"{native.made.name}_{name}", *arguments)
             for a, b in zip(expected, found, strict=True):
                 assert a.shape == b.shape and a.dtype == b.dtype, (name, a.shape, b.shape)
-                worst = max(worst, _difference(a, b))
-    return max([worst, *(_difference(native[f.name], f.array) for f in native.made.state)])
+                worst[name] = max(worst[name], difference(a, b))
+    worst["state"] = max((difference(f.array, native[f.name]) for f in native.made.state), default=0.0)
+    return worst
 
 
-def _difference(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.abs(a.astype(float) - b.astype(float)).max()) if a.size else 0.0
+def difference(a: np.ndarray, b: np.ndarray) -> float:
+    """The greatest difference, of numbers above 1 as a share of them."""
+    a, b = a.astype(float), b.astype(float)
+    return float((np.abs(a - b) / np.maximum(1, np.abs(a))).max()) if a.size else 0.0
+
+
+def said(worst: dict[str, float]) -> str:
+    """Differences in words."""
+    found = ", ".join(f"{name} {value:.1e}" for name, value in worst.items())
+    return f"differences up to {found}" if any(worst.values()) else "the same bits"
 
 
 def main() -> None:
@@ -179,7 +188,7 @@ def main() -> None:
             compiled = time.perf_counter()
             worst = compare(case, native, options.steps)
             print(
-                f"{name}: {'the same bits' if worst == 0 else f'differences up to {worst:.1e}'} in "
+                f"{name}: {said(worst)} in "
                 f"{options.steps} steps; arena {made.arena} bytes; export {exported - begun:.1f} s, "
                 f"compiler {compiled - exported:.1f} s",
                 flush=True,

@@ -4,7 +4,9 @@
 #pragma GCC diagnostic ignored "-Wunknown-pragmas"
 /* what some numbers need is written for all: whether one is a NaN, the larger of a truth and 0 */
 #pragma GCC diagnostic ignored "-Wtautological-compare"
-#if !defined(__clang__)
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpass-failed"
+#else
 #pragma GCC diagnostic ignored "-Wbool-compare"
 #endif
 #if defined(__has_attribute) && !defined(__clang__)
