@@ -42,6 +42,13 @@ TAKERS = {
         (6,),
         [5, 7],
     ),
+    "joined along any axis": (
+        # 2 * 6 elements behind 6 * 2, which are as many as in the shape that the result would have
+        lambda n: T.concatenate([V.reshape((1, 2, 3)), V.reshape((1, n, 6 // n))], V.shape[0] - 6),
+        2,
+        (2, 2, 3),
+        [3, 6, 1],
+    ),
     "outer": (lambda n: T.dot(T.ones((n, 1)), T.ones((1, n))) + 1, 2, (2, 2), [-2, 2**32]),
     "reshape": (lambda n: V.reshape((n, n + 1)), 2, (2, 3), [-3, -2, 3]),
     "reshape to negatives": (lambda n: V.reshape((n, n - 1)) * 2, 3, (3, 2), [-2, 2]),

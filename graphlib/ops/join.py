@@ -15,7 +15,7 @@ from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Piece, Pull, Push
 from .elementwise import cast
 from .op import Op, Sample, as_variable, ramp, register, register_cases
-from .shape import count_of, expand_dims, reshape, shape_argument, shape_i, shape_padleft
+from .shape import broadcast_to, count_of, expand_dims, reshape, shape_argument, shape_i, shape_padleft
 from .shape_rules import Length, Shapes, constant_int, known_shape, lowered_shape, same_shape
 
 if TYPE_CHECKING:
@@ -130,9 +130,16 @@ def _along_any_axis(inputs: list[Variable], axis: Variable) -> Variable:
     """What ``concatenate`` gives along an axis that is known at the call: the axes before it are one, and so
     are it and those behind it, along which the tensors' parts follow each other."""
     from .elementwise import eq, ge, gt, switch
+    from .unbroadcast import unbroadcast
 
     rank = inputs[0].ndim
     axis = switch(ge(axis, 0), axis, axis + rank)
+    # along the other axes each must be as long as the first one, which broadcasting to its lengths checks
+    inputs = [unbroadcast(v, *(k for k in range(rank) if v.type.shape[k] == 1)) for v in inputs]
+    first = inputs[0]
+    for i, v in enumerate(inputs[1:], 1):
+        wanted = [switch(eq(axis, k), shape_i(v, k), shape_i(first, k)) for k in range(rank)]
+        inputs[i] = broadcast_to(v, wanted)
     ahead: Any = 1
     for k in range(rank):
         ahead = ahead * switch(gt(axis, k), shape_i(inputs[0], k), 1)
