@@ -53,6 +53,10 @@ class UnusedInputError(InputError):
     """A function has an input that nothing needs."""
 
 
+class KeysError(InputError, AssertionError):
+    """Outputs by names that are no text."""
+
+
 class GivensError(InputError, RuntimeError):
     """A replacement of what is an input of the same function."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError, InputError, MissingInputError, ShapeError, UnusedInputError
+from ..errors import DTypeError, InputError, KeysError, MissingInputError, ShapeError, UnusedInputError
 from ..graph import Constant, Shared, Variable, toposort
 from ..graph.variable import warn_user
 from ..ops.fitting import fitting
@@ -119,7 +119,7 @@ def normalize_outputs(outputs: Any, where: str) -> tuple[list[Out], Any]:
     if isinstance(outputs, Mapping):
         for key in outputs:
             if not isinstance(key, str):
-                raise InputError(f"{where}: the keys of a dict of outputs must be strings, not {key!r}")
+                raise KeysError(f"{where}: the keys of a dict of outputs must be strings, not {key!r}")
         return [one(v) for v in outputs.values()], list(outputs)
     if isinstance(outputs, (list, tuple)):
         return [one(v) for v in outputs], "list"

@@ -419,7 +419,8 @@ def Lop(
         seeds[v] = seeds[v] + p if v in seeds else p
     constants = listed(consider_constant) if consider_constant is not None else []
     result = _gradients(seeds, listed(wrt), constants, disconnected_inputs)
-    return result if isinstance(wrt, (list, tuple)) else result[0]
+    note_written(result, [*outputs, *points, *listed(wrt)])
+    return type(wrt)(result) if isinstance(wrt, (list, tuple)) else result[0]
 
 
 def Rop(
@@ -470,6 +471,7 @@ def Rop(
             [to[v] for v in constants],
         ),
     )
+    note_written(results, [*written, *own, *own_points])
     return type(f)(results) if isinstance(f, (list, tuple)) else results[0]
 
 

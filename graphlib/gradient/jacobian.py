@@ -52,7 +52,12 @@ def jacobian(
         [expression, *targets, *constants],
         lambda to: jacobian(to[expression], [to[v] for v in targets], [to[v] for v in constants], "ignore"),
     )
-    return result[0] if single else result
+    return result[0] if single else _as(wrt, result)
+
+
+def _as(wrt: Any, result: list[Variable]) -> Any:
+    """A tuple where ``wrt`` is one, as in Theano, else a list."""
+    return tuple(result) if isinstance(wrt, tuple) else result
 
 
 def _rows_in_a_loop(
@@ -93,4 +98,4 @@ def hessian(
         results.append(
             jacobian(grad(cost, v, consider_constant, disconnected_inputs), v, consider_constant, "ignore")
         )
-    return results[0] if single else results
+    return results[0] if single else _as(wrt, results)

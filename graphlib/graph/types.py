@@ -244,6 +244,8 @@ class TensorType:
         self, value: Any, array: np.ndarray, target: np.dtype, allow_downcast: bool | None
     ) -> np.ndarray:
         source = array.dtype
+        if allow_downcast is False and isinstance(value, np.ndarray) and not np.can_cast(source, target):
+            raise DTypeError(f"is an array of {source}, and nothing is cast down to {self.dtype} here")
         if not _is_real(source) and not (source.kind == target.kind == "c"):
             if isinstance(value, int):
                 raise DTypeError(f"is {value}, which does not fit into {self.dtype}")

@@ -22,6 +22,15 @@ def test_values(theano, T):
     cases = {
         "shape_padaxis": (T.shape_padaxis(m, 1), a[:, None]),
         "power": (T.power(m, 2), a**2),
+        "take, clip": (T.take(m, v * 2, 1, mode="clip"), np.take(a, i * 2, 1, mode="clip")),
+        "take, wrap": (T.take(m, v - 7, mode="wrap"), np.take(a, i - 7, mode="wrap")),
+        "nonzero": (T.nonzero(m > 0, return_matrix=True), np.array(np.nonzero(a > 0))),
+        "bincount of what is not negative": (T.bincount(v, assert_nonneg=True), np.bincount(i)),
+        "sort of everything": (T.sort(m, None, "mergesort"), np.sort(a, None)),
+        "unravel_index of a vector": (
+            T.unravel_index(v, v[:2] + 3, ndim=2)[1],
+            np.unravel_index(i, (6, 4))[1],
+        ),
         "choose": (T.choose(v, [n, n * 2, n * 3, n * 4]), np.choose(i, [b, b * 2, b * 3, b * 4])),
         "choose, clip": (T.choose(v, [n, n * 2], mode="clip"), np.choose(i, [b, b * 2], mode="clip")),
         "nonzero_values": (T.nonzero_values(m), a[np.nonzero(a)]),
@@ -73,3 +82,67 @@ def test_what_they_refuse(theano, T):
         f([1, -1])
     with pytest.raises(TypeError, match="takes a vector"):
         T.bincount(T.lmatrix("m"))
+
+
+def test_different_rows_and_columns(theano, T):
+    """numpy.unique along an axis."""
+    x = T.lmatrix("x")
+    a = np.array([[2, 1, 2, 0], [0, 3, 0, 3], [2, 1, 2, 0]])
+    for axis in (0, 1, -1):
+        made = T.extra_ops.Unique(True, True, True, axis=axis)(x)
+        for got, wanted in zip(
+            theano.function([x], made)(a), np.unique(a, True, True, True, axis), strict=True
+        ):
+            assert got.tolist() == wanted.reshape(got.shape).tolist()
+    with pytest.raises(ValueError, match="no axis 2"):
+        T.extra_ops.Unique(axis=2)(x)
+
+
+def test_numbers_that_are_known(theano, T):
+    """What Theano 1.0.5's get_scalar_constant_value finds."""
+    x, value = T.matrix("x"), T.get_scalar_constant_value
+    known = [
+        (T.constant(3), 3),
+        (T.alloc(4.0, x.shape[0], 2), 4),
+        (T.constant([[5]]).dimshuffle(0, "x", 1), 5),
+        (T.constant([1, 2, 3])[1] * 2 + 1, 5),
+        (T.cast(T.zeros((2,)), "int8"), 0),
+        (T.alloc(1, 2, 3).shape[1], 3),
+    ]
+    assert [value(v) for v, _ in known] == [number for _, number in known]
+    for unknown in (x, x.sum(), T.constant([1, 2]), x.shape[0], None):
+        with pytest.raises(T.NotScalarConstantError):
+            value(unknown)
+    with pytest.raises(T.basic.EmptyConstantError):
+        value(np.zeros(0))
+
+
+def test_variables_of_nodes_and_of_so_many_dimensions(theano, T):
+    x = T.row("x")
+    assert T.as_tensor_variable((x + 1).owner).owner.op == T.add
+    assert (
+        T.as_tensor_variable(x, ndim=1).ndim == 1
+        and T.as_tensor_variable(3.0, ndim=2).broadcastable == (True,) * 2
+    )
+    with pytest.raises(ValueError, match="more than 1"):
+        T.as_tensor_variable(T.matrix(), ndim=1)
+    kind = T.dvector
+    assert (
+        kind.filter([1, 2]).tolist() == [1, 2]
+        and kind.is_valid_value(np.zeros(2))
+        and not kind.is_valid_value([1.0])
+    )
+    assert kind.values_eq_approx(np.array([np.nan, 1]), np.array([np.nan, 1 + 1e-9])) and not kind.values_eq(
+        1, 2
+    )
+
+
+def test_what_is_not_cast_down(theano, T):
+    """Theano 1.0.5's test of In(allow_downcast=False): an array of a wider dtype is refused by its dtype."""
+    f = theano.function(
+        [theano.In(T.bvector(), allow_downcast=False)], T.constant(1), on_unused_input="ignore"
+    )
+    assert f([6]) == f(np.array([6], "int8")) == 1
+    for wrong in (np.array([6], "int16"), [2**20]):
+        with pytest.raises(TypeError):
+            f(wrong)

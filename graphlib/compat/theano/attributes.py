@@ -196,6 +196,8 @@ def install() -> None:
     Variable.norm = lambda self, L, axis=None, keepdims=False: functions.vector_norm(self, L, axis, keepdims)
     for name in ("var", "std", "choose", "diagonal", "transfer", "trace", "nonzero_values"):
         setattr(Variable, name, getattr(functions, name))
+    Variable.take = functions.take
+    Variable.nonzero = functions.nonzero
     Variable.searchsorted = functions.searchsorted
     Variable.compress = lambda self, condition, axis=None: functions.compress(condition, self, axis)
     Variable.rstate = property(_drawn)

@@ -15,6 +15,7 @@ from ...ops.op import as_variable
 from ...ops.upsampling import bilinear_upsampling, pyramid
 from ...ops.windows import Axis, borders
 from ...tensor import nnet
+from ...tensor.nnet.conv import conv2d as old_conv2d
 from .settings import config
 
 
@@ -345,3 +346,26 @@ def frac_bilinear_upsampling(input: Any, frac_ratio: Any) -> Variable:
 
 BaseAbstractConv = AbstractConv = _Abstract
 abstract_conv2d = nnet.conv2d
+
+
+def conv2d(
+    input: Any,
+    filters: Any,
+    image_shape: Any = None,
+    filter_shape: Any = None,
+    border_mode: str = "valid",
+    subsample: Any = (1, 1),
+    **how: Any,
+) -> Variable:
+    """``theano.tensor.nnet.conv.conv2d``: how it was to be computed (``unroll_batch``, ``version``, ...) has
+    no effect.
+
+    Errors: TypeError for a keyword that it had not.
+    """
+    unknown = how.keys() - {
+        "unroll_batch", "unroll_kern", "unroll_patch", "openmp", "version", "imshp", "kshp", "nkern", "bsize",
+        "imshp_logical", "kshp_logical", "kshp_logical_top_aligned", "verbose", "direction_hint", "costly",
+    }  # fmt: skip
+    if unknown:
+        raise TypeError(f"conv2d has no argument {sorted(unknown)[0]}")
+    return old_conv2d(input, filters, image_shape, filter_shape, border_mode, subsample)

@@ -133,7 +133,7 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.tensor.nnet.abstract_conv": (*_NNET, _OWN + "convolution"),
     "theano.tensor.nnet.blocksparse": (_OWN + "blocksparse",),
     "theano.tensor.nnet.bn": _NNET,
-    "theano.tensor.nnet.conv": ("graphlib.tensor.nnet.conv", _OWN + "convolution"),
+    "theano.tensor.nnet.conv": (_OWN + "convolution", "graphlib.tensor.nnet.conv"),
     "theano.tensor.nnet.conv3d2d": (_OWN + "conv3d2d",),
     "theano.tensor.nnet.corr": (_OWN + "convolution",),
     "theano.tensor.nnet.corr3d": (_OWN + "convolution",),

@@ -62,6 +62,12 @@ def hashtype(self: Any) -> int:
 class NoneType:
     """The type of ``T.NoneConst``, which stands for None among operands."""
 
+    data = None
+
+    def clone(self) -> NoneType:
+        """Itself."""
+        return self
+
 
 NoneConst = NoneType()
 

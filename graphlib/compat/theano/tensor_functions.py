@@ -13,10 +13,13 @@ from ...graph import Constant, Variable
 from ...graph.types import COMPLEX, DTYPES, FLOATS, HALF, INTEGERS, normalize_axis
 from ...ops import elementwise as ew
 from ...ops.along_axis import argsort as _argsort
-from ...ops.along_axis import cumsum, flatnonzero, nonzero
+from ...ops.along_axis import cumsum
+from ...ops.along_axis import flatnonzero as _flatnonzero
+from ...ops.along_axis import nonzero as _nonzero
 from ...ops.along_axis import sort as _sort
 from ...ops.create import arange, ones_like, zeros, zeros_like
-from ...ops.index import index, take
+from ...ops.index import index
+from ...ops.index import take as _take
 from ...ops.join import concatenate, stack
 from ...ops.linalg import dot
 from ...ops.matrices import trace  # noqa: F401
@@ -115,6 +118,40 @@ def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Varia
         arange(shape_i(table, k + 1)).dimshuffle(*["x"] * k, 0, *["x"] * (rank - k - 1)) for k in range(rank)
     ]
     return index(table, (places, *grid))
+
+
+def nonzero(a: Any, return_matrix: bool = False) -> Any:
+    """Where the elements are that are not 0: a vector for each axis, or the rows of one matrix.
+
+    Errors: ValueError of a scalar.
+    """
+    a = as_variable(a)
+    if not a.ndim:
+        raise ValueError("T.nonzero takes one dimension or more")
+    places = _nonzero(a)
+    return stack(list(places)) if return_matrix else places
+
+
+def flatnonzero(a: Any) -> Variable:
+    """Where the elements of the flattened tensor are that are not 0. Errors: ValueError of a scalar."""
+    a = as_variable(a)
+    if not a.ndim:
+        raise ValueError("T.flatnonzero takes one dimension or more")
+    return _flatnonzero(a)
+
+
+def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Variable:
+    """Elements, or slices along ``axis``, by their numbers; ``mode``: 'raise', 'clip' to the first and last,
+    or 'wrap' around."""
+    a, indices = as_variable(a), as_variable(indices)
+    n = a.size if axis is None else shape_i(a, normalize_axis(axis, a.ndim, "T.take"))
+    if mode == "clip":
+        indices = ew.maximum(ew.minimum(indices, n - 1), 0)
+    elif mode == "wrap":
+        indices = ew.mod(indices, n)
+    elif mode != "raise":
+        raise ValueError(f"T.take has the modes raise, clip and wrap, not {mode!r}")
+    return _take(a, indices, axis)
 
 
 def nonzero_values(a: Any) -> Variable:
