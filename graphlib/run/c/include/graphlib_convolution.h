@@ -104,6 +104,12 @@ static inline int64_t gl_pixel_offset(const gl_convolution *j, int64_t r, int64_
     return (q / j->kh * j->dd * tall + q % j->kh * j->dh) * wide + gl_column_offset(j, pixel % j->kw);
 }
 
+/* Whether the gradient by the images is itself a convolution that slides: of what comes to the places, which then see pixels side by
+   side, with the filters turned round. */
+static inline int gl_is_mirrored(const gl_convolution *j) {
+    return j->sd * j->sh * j->sw == 1 && j->each_c <= GL_FEW_FILTERS && j->each_f * j->pixels <= GL_FEW_TERMS;
+}
+
 /* Whether there is nothing to compute: no elements, or each is a sum of no terms, and 0. */
 static inline int gl_convolution_is_empty(void *out, int64_t elements, int64_t terms, size_t item) {
     if (!terms) memset(out, 0, (size_t)elements * item);
@@ -127,6 +133,18 @@ static inline int gl_convolution_is_empty(void *out, int64_t elements, int64_t t
     }                                                                                                                            \
     /* A row of an image, with its padding, by phases: what lies `sw` apart, as places see it, lies side by side. */             \
     static inline void gl_stage_row_##s(const gl_convolution *j, const T *x, T *to) {                                            \
+        typedef T vector __attribute__((vector_size(8 * sizeof(T)), aligned(sizeof(T)), may_alias));                            \
+        const int64_t before = gl_between(0, j->pw, j->phase), behind = gl_between(before, j->pw + j->w, j->phase);             \
+        if (j->sw == 1 && behind - before >= 8 && before <= 8 && j->phase - behind <= 8) {                                      \
+            /* whole vectors, for rows are short: the zeros first, of which too many are written */                             \
+            const int64_t n = behind - before;                                                                                  \
+            *(vector *)to = *(vector *)(to + j->phase - 8) = (vector){0};                                                       \
+            to += before;                                                                                                       \
+            x += before - j->pw;                                                                                                \
+            *(vector *)(to + n - 8) = *(const vector *)(x + n - 8);                                                             \
+            for (int64_t k = 0; k + 8 <= n; k += 8) *(vector *)(to + k) = *(const vector *)(x + k);                             \
+            return;                                                                                                             \
+        }                                                                                                                       \
         for (int64_t q = 0; q < j->sw; q++, to += j->phase) {                                                                    \
             const int64_t low = gl_between(0, (j->pw - q + j->sw - 1) / j->sw, j->phase);                                        \
             const int64_t high = gl_between(low, j->pw + j->w - q <= 0 ? 0 : (j->pw + j->w - q - 1) / j->sw + 1, j->phase);      \
@@ -220,7 +238,8 @@ static inline int gl_convolution_is_empty(void *out, int64_t elements, int64_t t
                                                                         T *out, const int64_t rows) {                            \
         typedef T vector __attribute__((vector_size(8 * sizeof(T)), aligned(sizeof(T)), may_alias));                             \
         const int64_t volume = t->deep * t->tall * j->wide, ow = j->ow, step = j->flip ? -1 : 1, down = j->sh * j->wide;         \
-        for (int64_t k = 0; k < ow; k += 8) {                                                                                    \
+        /* the last vector of a row begins inside the one before it */                                                          \
+        for (int64_t k = 0; k < ow; k = k + 16 <= ow || k + 8 >= ow ? k + 8 : ow - 8) {                                         \
             vector sum[4] = {{0}, {0}, {0}, {0}};                                                                                \
             const T *weight = filter + (j->flip ? j->pixels - 1 : 0), *image = corner + k;                                       \
             for (int64_t c = 0; c < channels; c++, image += volume, weight += j->pixels - step * j->pixels)                      \
@@ -253,31 +272,61 @@ static inline int gl_convolution_is_empty(void *out, int64_t elements, int64_t t
                 out += rows * j->ow;                                                                                             \
             }                                                                                                                    \
     }                                                                                                                            \
-    /* What one filter's pixels get from what comes to its places, likewise. */                                                  \
+    /* What `count` of one filter's pixels get from what comes to its places, likewise: their sums side by side. */             \
+    static inline __attribute__((always_inline)) void gl_slide_pixels_##s(const gl_convolution *j, const gl_conv_tile *t, const T *x, \
+                                                                          int64_t first, const T *g, T *sums, const int64_t count) { \
+        typedef T vector __attribute__((vector_size(8 * sizeof(T)), aligned(sizeof(T)), may_alias));                            \
+        const int64_t ow = j->ow, down = j->sh * j->wide, back = j->sd * t->tall * j->wide;                                     \
+        const T *from[3];                                                                                                       \
+        vector sum[3] = {{0}, {0}, {0}};                                                                                        \
+        T rest[3] = {0, 0, 0};                                                                                                  \
+        /* of the last vector of a row, which ends where the row does, what the one before it has not */                        \
+        __typeof__(sum[0] == sum[0]) fresh;                                                                                     \
+        for (int64_t l = 0; l < 8; l++) fresh[l] = l >= 8 - ow % 8 ? -1 : 0;                                                    \
+        for (int64_t u = 0; u < count; u++) from[u] = x + gl_pixel_offset(j, first + u, t->tall, j->wide);                      \
+        for (int64_t z = 0; z < t->planes; z++)                                                                                 \
+            for (int64_t i = 0; i < t->rows; i++, g += ow) {                                                                    \
+                const int64_t row = z * back + i * down;                                                                        \
+                int64_t k = 0;                                                                                                  \
+                for (; k + 8 <= ow; k += 8)                                                                                     \
+                    for (int64_t u = 0; u < count; u++)                                                                         \
+                        sum[u] += *(const vector *)(from[u] + row + k) * *(const vector *)(g + k);                              \
+                if (k == ow) continue;                                                                                          \
+                if (ow < 8)                                                                                                     \
+                    for (; k < ow; k++)                                                                                         \
+                        for (int64_t u = 0; u < count; u++) rest[u] += from[u][row + k] * g[k];                                 \
+                else                                                                                                            \
+                    for (int64_t u = 0; u < count; u++) {                                                                       \
+                        const vector seen = *(const vector *)(from[u] + row + ow - 8), given = *(const vector *)(g + ow - 8);   \
+                        sum[u] += (vector)((__typeof__(fresh))seen & fresh) * (vector)((__typeof__(fresh))given & fresh);       \
+                    }                                                                                                           \
+            }                                                                                                                   \
+        for (int64_t u = 0; u < count; u++) {                                                                                   \
+            for (int64_t l = 0; l < 8; l++) rest[u] += sum[u][l];                                                               \
+            sums[u] += rest[u];                                                                                                 \
+        }                                                                                                                       \
+    }                                                                                                                           \
     static void gl_slide_by_filter_##s(const gl_convolution *j, const gl_conv_tile *t, const T *x, int64_t channels, const T *g, \
-                                       T *sums) {                                                                                \
-        typedef T vector __attribute__((vector_size(8 * sizeof(T)), aligned(sizeof(T)), may_alias));                             \
-        typedef T half __attribute__((vector_size(4 * sizeof(T)), aligned(sizeof(T)), may_alias));                               \
-        const int64_t volume = t->deep * t->tall * j->wide, ow = j->ow;                                                          \
-        for (int64_t c = 0; c < channels; c++, x += volume)                                                                      \
-            for (int64_t r = 0; r < j->pixels; r++) {                                                                            \
-                const T *from = x + gl_pixel_offset(j, r, t->tall, j->wide), *given = g;                                         \
-                vector sum = {0};                                                                                                \
-                half more = {0};                                                                                                 \
-                T rest = 0;                                                                                                      \
-                for (int64_t z = 0; z < t->planes; z++, from += j->sd * t->tall * j->wide)                                       \
-                    for (int64_t i = 0; i < t->rows; i++, given += ow) {                                                         \
-                        const T *row = from + i * j->sh * j->wide;                                                               \
-                        int64_t k = 0;                                                                                           \
-                        for (; k + 8 <= ow; k += 8) sum += *(const vector *)(row + k) * *(const vector *)(given + k);            \
-                        for (; k + 4 <= ow; k += 4) more += *(const half *)(row + k) * *(const half *)(given + k);               \
-                        for (; k < ow; k++) rest += row[k] * given[k];                                                           \
-                    }                                                                                                            \
-                for (int64_t l = 0; l < 8; l++) rest += sum[l];                                                                  \
-                for (int64_t l = 0; l < 4; l++) rest += more[l];                                                                 \
-                *sums++ += rest;                                                                                                 \
-            }                                                                                                                    \
-    }                                                                                                                            \
+                                       T *sums) {                                                                               \
+        const int64_t volume = t->deep * t->tall * j->wide;                                                                     \
+        for (int64_t c = 0; c < channels; c++, x += volume, sums += j->pixels) {                                                \
+            int64_t r = 0;                                                                                                      \
+            for (; r + 3 <= j->pixels; r += 3) gl_slide_pixels_##s(j, t, x, r, g, sums + r, 3);                                 \
+            for (; r < j->pixels; r++) gl_slide_pixels_##s(j, t, x, r, g, sums + r, 1);                                         \
+        }                                                                                                                       \
+    }                                                                                                                           \
+    /* the filters of each group with channels and filters exchanged, which are given back by free() unless they are the same */ \
+    static const T *gl_exchanged_##s(const gl_convolution *j, const T *filters) {                                               \
+        const int64_t each = j->each_f * j->each_c;                                                                             \
+        if (each == 1) return filters;                                                                                          \
+        T *made = malloc((size_t)(j->groups * each * j->pixels) * sizeof(T));                                                   \
+        for (int64_t k = 0; made && k < j->groups * each; k++) {                                                                \
+            const int64_t group = k / each, f = k % each / j->each_c, c = k % j->each_c;                                        \
+            memcpy(made + ((group * j->each_c + c) * j->each_f + f) * j->pixels, filters + k * j->pixels,                       \
+                   (size_t)j->pixels * sizeof(T));                                                                              \
+        }                                                                                                                       \
+        return made;                                                                                                            \
+    }                                                                                                                           \
     static inline __attribute__((always_inline)) void gl_convolve_part_##s(void *context, int64_t chunk, const int slides) {     \
         gl_convolution *j = context;                                                                                             \
         const int64_t pixels = j->pixels, plane = j->od * j->oh * j->ow, all = j->n * j->groups * j->tiles;                      \
@@ -429,6 +478,16 @@ static inline int gl_convolution_is_empty(void *out, int64_t elements, int64_t t
         const int64_t terms = f / groups * kd * kh * kw * od * oh * ow;                                                          \
         if (gl_convolution_is_empty(out, n * c * d * h * w, terms, sizeof(T))) return 0;                                         \
         gl_convolution_tiles(&j);                                                                                                \
+        void *context = &j;                                                                                                     \
+        if ((whether) && gl_is_mirrored(context)) {                                                                             \
+            const T *exchanged = gl_exchanged_##s(&j, filters);                                                                 \
+            if (!exchanged) return 1;                                                                                           \
+            const int failed = gl_convolve##form##_##s(rt, g, exchanged, out, n, f, od, oh, ow, c, kd, kh, kw, d, h, w,         \
+                                                       (kd - 1) * dd - pd, (kh - 1) * dh - ph, (kw - 1) * dw - pw, 1, 1, 1, dd, dh, \
+                                                       dw, !flip, groups);                                                      \
+            if (exchanged != filters) free((void *)exchanged);                                                                  \
+            return failed;                                                                                                      \
+        }                                                                                                                       \
         j.chunks = gl_chunks(n * groups * ((j.each_c + j.channels - 1) / j.channels), n * c * terms / 4);                        \
         rt->parallel(gl_convolve_by_images_chunk##form##_##s, &j, j.chunks);                                                     \
         return j.failed != 0;                                                                                                    \
