@@ -301,7 +301,7 @@ def _arguments(lib: Library, s: Signature) -> list[str]:
     for k, data in enumerate(s.plan.constants):
         given(f"{s.name}_constant{k}", list(map(str, data.array.shape)))
     for k, p in enumerate(s.outputs):
-        given("0" if k in s.plan.late else p.name, [])
+        given("0" if k in s.plan.data_dependent else p.name, [])
     if not arrays:
         return ["void *args[1] = {0};"]
     lines.append(f"gl_array arrays[] = {{{', '.join(arrays)}}};")
@@ -329,7 +329,7 @@ def _results(made: Made) -> list[str]:
     """Copies the outputs that are in the arena, and tells lengths."""
     s, lines = made.signature, []
     for k, p in enumerate(s.outputs):
-        if k in s.plan.late:
+        if k in s.plan.data_dependent:
             count = " * ".join(["(size_t)1", *(f"(size_t)s.shape{k}[{i}]" for i in range(p.ndim))])
             place = made.writer.address(s.plan.results[k]).replace("s->", "s.")
             lines.append(f"memcpy({p.name}, {place}, sizeof({p.c_type}) * {count});")

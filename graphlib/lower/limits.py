@@ -173,12 +173,12 @@ def _order(factor: Factor) -> tuple:
 class Sizes:
     """The sizes of arrays, without those that cannot be too large where others are not.
 
-    ``late``: whether a length is found in the middle of a call.  A size that is found later than another says
-    nothing of that.
+    ``depends_on_data``: whether a length is found in the middle of a call.  A size that is found later than
+    another says nothing of that.
     """
 
-    def __init__(self, late: Callable[[Poly], bool]) -> None:
-        self.late = late
+    def __init__(self, depends_on_data: Callable[[Poly], bool]) -> None:
+        self.depends_on_data = depends_on_data
         self.checks: list[Size] = []
 
     def add(self, size: Size) -> None:
@@ -200,7 +200,7 @@ class Sizes:
     def _covers(self, large: Size, small: Size) -> bool:
         if large.number < small.number or Counter(small.factors) - Counter(large.factors):
             return False
-        return not any(self.late(Poly.of(f)) for f in set(large.factors) - set(small.factors))
+        return not any(self.depends_on_data(Poly.of(f)) for f in set(large.factors) - set(small.factors))
 
 
 def moved(size: Size, outside: Mapping[Symbol, Poly], limits: Limits) -> Size | None:

@@ -298,8 +298,8 @@ class Lowering:
         steps = [((self.named(lowered.n),), node.outputs[0])] if isinstance(lowered, Loop) else []
         for lengths, v in [*steps, *self._all_lengths(node)]:
             self.checks += self.limits.missing(lengths, v)
-        late = {p for check in self.checks[before:] for p in check.polys if self.late(p)}
-        self.awaited[node] = late.union(*(self.awaited[v.owner] for v in node.inputs if v in self.inline))
+        later = {p for check in self.checks[before:] for p in check.polys if self.depends_on_data(p)}
+        self.awaited[node] = later.union(*(self.awaited[v.owner] for v in node.inputs if v in self.inline))
 
     def _all_lengths(self, node: Apply) -> list[tuple[tuple[Poly, ...], Variable]]:
         """Every shape there is of a node: of its outputs, and of the loops that compute them."""
@@ -322,7 +322,7 @@ class Lowering:
     def sizes(self) -> Sizes:
         """The sizes of all values, whether they come to lie in memory or not, of all loops, and of what was
         asked for."""
-        found = Sizes(self.late)
+        found = Sizes(self.depends_on_data)
         shapes = [shape for node in self.order for shape in self._all_lengths(node)]
         for lengths, v in [*shapes, *self._claimed()]:
             found.add(self.limits.size(lengths, v))
@@ -451,7 +451,7 @@ class Lowering:
             v, tuple(domain[a] for a in real), index, lowered.at(*full), lowered.kind, prefix, reduced
         )
 
-    def late(self, poly: Poly) -> bool:
+    def depends_on_data(self, poly: Poly) -> bool:
         """Whether a length can only be known in the middle of a call, from what has been computed."""
         pending, seen = [poly], set()
         while pending:

@@ -162,10 +162,10 @@ class Writer:
         """The struct."""
         plan = self.plan
         grown = sum(len(scan.grown) for scan in self.scans())
-        late = grown + sum(len(found.arrays) for found in (plan.first, *plan.after))
+        later = grown + sum(len(found.arrays) for found in (plan.first, *plan.after))
         lines = ["const gl_runtime *rt;", "char *arena;", "int64_t capacity, bad_index, wrong[GL_MAX_AXES];"]
         lines += [f"double seconds[{len(plan.steps) if plan.profiled else 1}];", "int64_t calls;"]
-        lines += [f"gl_late_array late[{max(late, 1)}];", "int64_t late_count;"]
+        lines += [f"gl_allocation allocated[{max(later, 1)}];", "int64_t allocated_count;"]
         lines += ["char *own;", "int64_t own_size;"] if self.has_own else []
         lines += [f"int64_t shape{k}[{max(len(shape), 1)}];" for k, shape in enumerate(plan.shapes)]
         lines += [f"int64_t {name};" for name in self.lengths.values()]
@@ -205,12 +205,12 @@ class Writer:
             if length.argument is not None:
                 text = f"GL_LENGTH(args, {length.argument}, {length.axis})"
                 lines.append(f"s->{self.length(length.symbol)} = {text};")
-            elif not length.late:
+            elif not length.data_dependent:
                 lines += self.found_length(length)
-        late = {k for found in (plan.first, *plan.after) for k in found.checks}
-        lines += [self.check(k) for k in range(len(plan.checks)) if k not in late]
+        later = {k for found in (plan.first, *plan.after) for k in found.checks}
+        lines += [self.check(k) for k in range(len(plan.checks)) if k not in later]
         for k, shape in enumerate(plan.shapes):
-            if k not in plan.late and any(n.constant is None for n in shape):
+            if k not in plan.data_dependent and any(n.constant is None for n in shape):
                 lines += self.shape(k)
         for k, slot in enumerate(plan.slots):
             first, *others = map(self.poly, slot.sizes)
@@ -264,10 +264,10 @@ class Writer:
         lines: list[str] = ["s->bad_index = 0;"]
         first = len(plan.arguments)
         for k, result in enumerate(plan.results[: plan.outputs]):
-            if k not in plan.late:
+            if k not in plan.data_dependent:
                 lines.append(f"{self.address(result)} = GL_DATA(args, {first + k}, {C_TYPES[result.dtype]});")
-        if any(length.late for length in plan.lengths):
-            lines += ["gl_release(s->late, &s->late_count);", *self.found(plan.first)]
+        if any(length.data_dependent for length in plan.lengths):
+            lines += ["gl_release(s->allocated, &s->allocated_count);", *self.found(plan.first)]
         if plan.profiled:
             lines.append("double clock = gl_seconds(), now;")
         for k, (step, found) in enumerate(zip(plan.steps, plan.after, strict=True)):
@@ -285,7 +285,7 @@ class Writer:
         for array in found.arrays:
             size = f"sizeof({C_TYPES[array.dtype]}) * (size_t)({self.poly(_product(array.shape))})"
             lines += [
-                f"{self.address(array)} = gl_late(s->late, &s->late_count, {size});",
+                f"{self.address(array)} = gl_allocate(s->allocated, &s->allocated_count, {size});",
                 f"if (!{self.address(array)}) return -1;",
             ]
         return [*lines, *(line for k in found.outputs for line in self.shape(k))]
@@ -413,7 +413,7 @@ class Writer:
     def freed(self, state: str) -> str:
         """Statements that free what a struct and those inside it hold."""
         lines = [
-            f"    gl_release({state}late, &{state}late_count);",
+            f"    gl_release({state}allocated, &{state}allocated_count);",
             f"    free({state}arena);",
             *([f"    free({state}own);"] if self.has_own else []),
             *(inner.freed(f"{state}{inner.plan.prefix}state.") for inner in self.nested.values()),
@@ -423,10 +423,11 @@ class Writer:
     def entry(self) -> str:
         count = self.plan.outputs
         address = [f"    out[{k}] = (int64_t)s->shape{k};" for k in range(count)]
-        late = [
-            f"    out[{count + k}] = (int64_t){self.address(self.plan.results[k])};" for k in self.plan.late
+        later = [
+            f"    out[{count + k}] = (int64_t){self.address(self.plan.results[k])};"
+            for k in self.plan.data_dependent
         ]
-        addresses = "\n".join([*address, *late])
+        addresses = "\n".join([*address, *later])
         return f"""
 int64_t gl_call(State *s, void **args) {{
     int64_t code = gl_prepare(s, args);

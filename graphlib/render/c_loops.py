@@ -40,14 +40,14 @@ def growing(outer: Writer, scan: Scan) -> tuple[list[str], list[str]]:
         size = f"(room + {depth}) * bytes{k}"
         begun += [
             f"const int64_t bytes{k} = (int64_t)sizeof({c_type}) * ({outer.poly(row)});",
-            f"char **const late{k} = &s->late[s->late_count++];",
-            f"*late{k} = NULL;",
-            f"if (!gl_lengthen(late{k}, 0, {size})) return -1;",
-            f"{name} = ({c_type} *)*late{k};",
+            f"char **const grown{k} = &s->allocated[s->allocated_count++];",
+            f"*grown{k} = NULL;",
+            f"if (!gl_lengthen(grown{k}, 0, {size})) return -1;",
+            f"{name} = ({c_type} *)*grown{k};",
         ]
         more += [
-            f"    if (!gl_lengthen(late{k}, (done + {depth}) * bytes{k}, {size})) return -1;",
-            f"    {name} = ({c_type} *)*late{k};",
+            f"    if (!gl_lengthen(grown{k}, (done + {depth}) * bytes{k}, {size})) return -1;",
+            f"    {name} = ({c_type} *)*grown{k};",
         ]
     return begun, [*more, "}"]
 

@@ -110,14 +110,14 @@ class PortableWriter(Writer):
         written."""
         found = [*self._arena(state), *self._own(state)]
         # in the order in which they are taken
-        sizes = [self._late_size(a) for a in self.plan.first.arrays]
+        sizes = [self._data_dependent_size(a) for a in self.plan.first.arrays]
         for step, after in zip(self.plan.steps, self.plan.after, strict=True):
             for action in step.actions:
                 if isinstance(action, Scan):
                     sizes += self._grown_sizes(action)
-            sizes += [self._late_size(a) for a in after.arrays]
+            sizes += [self._data_dependent_size(a) for a in after.arrays]
         for k, size in enumerate(sizes):
-            place = f"{state}late[{k}]"
+            place = f"{state}allocated[{k}]"
             found.append(Region(size, (f"{place}.at = {{at}};", f"{place}.room = {{size}};")))
         for prefix, inner in self.nested.items():
             found += inner.regions(f"{state}{prefix}state.")
@@ -142,7 +142,7 @@ class PortableWriter(Writer):
         turns = 1 if kernel.turns is None else self.extents.upper(kernel.turns) // kernel.least
         return max(1, min(_MOST_CHUNKS, turns)) * sum(_aligned(self.extents.upper(n)) for n in kernel.own)
 
-    def _late_size(self, array: Array) -> int:
+    def _data_dependent_size(self, array: Array) -> int:
         elements = 1
         for n in array.shape:
             elements *= self.extents.upper(n)
@@ -161,7 +161,7 @@ class PortableWriter(Writer):
             name, c_type = self.address(array), C_TYPES[array.dtype]
             size = f"sizeof({c_type}) * (size_t)((n + {depth}) * ({self.poly(row)}))"
             begun += [
-                f"{name} = gl_late(s->late, &s->late_count, {size});",
+                f"{name} = gl_allocate(s->allocated, &s->allocated_count, {size});",
                 f"if (!{name}) return -1;",
             ]
         return begun, []

@@ -42,8 +42,8 @@ class Length:
     """A length by its symbol: that of an ``axis`` of argument number ``argument``, or a ``value`` computed
     from others after the statements ``lets``.
 
-    late: it depends on what is computed in the call, so it is known only after a step.  varies: it depends
-    on values, not only on the lengths of arguments.
+    data_dependent: it depends on what is computed in the call, so it is known only after a step.  varies: it
+    depends on values, not only on the lengths of arguments.
     """
 
     symbol: Symbol
@@ -51,7 +51,7 @@ class Length:
     axis: int = 0
     lets: tuple[Any, ...] = ()
     value: Expr | None = None
-    late: bool = False
+    data_dependent: bool = False
     varies: bool = False
 
 
@@ -318,8 +318,8 @@ class Plan:
     arguments: inputs, shared variables and constants, in the order in which a call is given them; ``inputs``
     and ``shared`` say how many are the former.  results:
     the memory that each is in at the end, outputs first; ``outputs`` says how many those are.  shapes: of
-    each output; ``late``: numbers of those whose shape is found during the call.  first: what is known of
-    lengths that depend on data before the first step; after: after each step.
+    each output; ``data_dependent``: numbers of those whose shape is found during the call.  first: what is
+    known of lengths that depend on data before the first step; after: after each step.
     """
 
     title: str
@@ -332,7 +332,7 @@ class Plan:
     results: tuple[Array, ...]
     outputs: int
     shapes: tuple[tuple[Poly, ...], ...]
-    late: tuple[int, ...]
+    data_dependent: tuple[int, ...]
     places: tuple[Memory, ...]
     arrays: tuple[Array, ...]
     lengths: tuple[Length, ...]

@@ -74,7 +74,7 @@ class Planner:
         self.constants = schedule.constants()
         leaves = [*self.program.inputs, *self.program.shareds, *self.constants]
         self.leaves = {v: k for k, v in enumerate(leaves)}
-        self.late_symbols = [s for s, p in self.low.dims.items() if self.low.late(p)]
+        self.data_dependent = [s for s, p in self.low.dims.items() if self.low.depends_on_data(p)]
         #: lengths of arguments that are needed; asked for their shape, all have one
         self._needed = set(self.low.leaf_dims.values())
         for v in leaves:
@@ -96,11 +96,11 @@ class Planner:
         """In whose memory result ``k`` is at the end."""
         return k if k < self.outputs else list(self.program.updates)[k - self.outputs]
 
-    def is_late(self, v: Variable) -> bool:
-        return any(self.low.late(n) for n in self.low.shape(v))
+    def is_data_dependent(self, v: Variable) -> bool:
+        return any(self.low.depends_on_data(n) for n in self.low.shape(v))
 
     def in_arena(self, v: Variable) -> bool:
-        return self.storage(v) is v and not self.low.is_leaf(v) and not self.is_late(v)
+        return self.storage(v) is v and not self.low.is_leaf(v) and not self.is_data_dependent(v)
 
     def memory(self, v: Variable) -> Memory | None:
         """Where a variable lies; None of what is only in registers."""
@@ -117,7 +117,7 @@ class Planner:
                 made = Memory(number, "argument", self.leaves[key])
             elif key in self.grown:
                 made = Memory(number, "rows")
-            elif self.is_late(key):
+            elif self.is_data_dependent(key):
                 made = Memory(number, "allocated")
             else:
                 made = Memory(number, "arena", self.slot_of.get(key, -1))
@@ -157,7 +157,7 @@ class Planner:
             results=results,
             outputs=self.outputs,
             shapes=tuple(tr.polys(self.low.shape(v)) for v in self.program.outputs),
-            late=tuple(k for k, v in enumerate(self.program.outputs) if self.is_late(v)),
+            data_dependent=tuple(k for k, v in enumerate(self.program.outputs) if self.is_data_dependent(v)),
             places=tuple(self._memories.values()),
             arrays=tuple(tr.arrays.values()),
             lengths=self._lengths(),
@@ -218,27 +218,32 @@ class Planner:
         for symbol, poly in self.low.dims.items():
             host = self.host()
             value = host.scalar(tr.expr(integer(poly)))
-            late, varies = symbol in self.late_symbols, bool(self.schedule.reads_for(symbol))
-            found.append(Length(tr.symbols[symbol], lets=host.body(), value=value, late=late, varies=varies))
+            later, varies = symbol in self.data_dependent, bool(self.schedule.reads_for(symbol))
+            found.append(
+                Length(tr.symbols[symbol], lets=host.body(), value=value, data_dependent=later, varies=varies)
+            )
         return tuple(found)
 
     def _found(self) -> tuple[Found, tuple[Found, ...]]:
         """What is known of lengths that depend on data before the first step, and after each step."""
         schedule, low, tr = self.schedule, self.low, self.tr
-        if not self.late_symbols:
+        if not self.data_dependent:
             return Found(), (Found(),) * len(schedule.steps)
-        late, known = set(self.late_symbols), set()
-        waiting = {symbol: {v for v in schedule.reads_for(symbol) if not low.is_leaf(v)} for symbol in late}
-        checks = [k for k, check in enumerate(schedule.checks) if any(map(low.late, check.polys))]
+        later, known = set(self.data_dependent), set()
+        waiting = {symbol: {v for v in schedule.reads_for(symbol) if not low.is_leaf(v)} for symbol in later}
+        checks = [k for k, check in enumerate(schedule.checks) if any(map(low.depends_on_data, check.polys))]
         arrays = [
-            v for step in schedule.steps for v in step.writes() if self.is_late(v) and v not in self.grown
+            v
+            for step in schedule.steps
+            for v in step.writes()
+            if self.is_data_dependent(v) and v not in self.grown
         ]
-        outputs = [k for k, v in enumerate(self.program.outputs) if self.is_late(v)]
+        outputs = [k for k, v in enumerate(self.program.outputs) if self.is_data_dependent(v)]
         seen: set[Any] = set()
         done: set[Step] = set()
 
         def ready(p: Poly) -> bool:
-            return not any(a in late and a not in known for monomial in p.terms for a in monomial)
+            return not any(a in later and a not in known for monomial in p.terms for a in monomial)
 
         def fresh(kind: str, key: Any, polys: Sequence[Poly]) -> bool:
             if (kind, key) in seen or not all(map(ready, polys)):
@@ -249,7 +254,7 @@ class Planner:
         def found() -> Found:
             new = [
                 symbol
-                for symbol in self.late_symbols
+                for symbol in self.data_dependent
                 if symbol not in known and all(schedule.maker.get(v) in done for v in waiting[symbol])
             ]
             known.update(new)
@@ -527,7 +532,7 @@ class _ForC(Planner):
 
     def _scan(self, name: str, step: ScanStep) -> tuple[Sequence[str], list[Any]]:
         inner = plan_for_c(step.inner, False, f"{name}_")
-        refuse_late(step.inner, inner)
+        refuse_data_dependent(step.inner, inner)
         made = self.scan(step, inner, self.host())
         return described(list(step.results.last) or step.outputs), [made]
 
@@ -546,9 +551,9 @@ _KINDS = {
 }
 
 
-def refuse_late(schedule: Schedule, inner: Plan) -> None:
+def refuse_data_dependent(schedule: Schedule, inner: Plan) -> None:
     """Errors: ShapeError where the rows of a loop's output have a length that only its steps find out."""
-    for k in inner.late:
+    for k in inner.data_dependent:
         v = schedule.program.outputs[k]
         raise ShapeError(
             f"the shape of {v.describe()}, computed in a step of a loop, depends on values that are computed "
@@ -570,4 +575,4 @@ def described(variables: Sequence[Variable]) -> list[str]:
     return lines
 
 
-__all__ = ["Host", "Planner", "described", "plan_for_c", "refuse_late"]
+__all__ = ["Host", "Planner", "described", "plan_for_c", "refuse_data_dependent"]

@@ -75,7 +75,7 @@ class Schedule:
             if not isinstance(step, ScanStep):
                 continue
             outside = step.lengths_outside()
-            inside, step.inner.sizes = step.inner.sizes, Sizes(step.inner.low.late)
+            inside, step.inner.sizes = step.inner.sizes, Sizes(step.inner.low.depends_on_data)
             for size in inside.checks:
                 same = moved(size, outside, self.low.limits)
                 # what may well make no step, as a branch that is not taken, fails in its step
@@ -319,9 +319,9 @@ class Schedule:
             if not isinstance(self.maker.get(base), (Loops, Pushes, MatMul)) or base in needed:
                 continue
             (v,) = step.writes()
-            late = any(self.low.late(n) for n in self.low.shape(v))
+            waits = any(self.low.depends_on_data(n) for n in self.low.shape(v))
             others = readers[base] - {step}
-            if late or base in self.overwritten_by or not reads_in_place(step, base, v, self.low):
+            if waits or base in self.overwritten_by or not reads_in_place(step, base, v, self.low):
                 continue
             if not self._reach(others, step):
                 step.come_after(others)
@@ -333,7 +333,7 @@ class Schedule:
         outputs = len(self.program.outputs)
         targets = list(self.program.updates)
         self._failing = self._may_fail() if any(isinstance(t, Shared) for t in targets) else set()
-        self._late_leaves = self._leaves_of_late_lengths()
+        self._leaves_of_lengths = self._leaves_of_data_dependent_lengths()
         #: the steps that read what is updated
         readers = self._readers = {t: [] for t in targets}
         for step in self.steps:
@@ -372,7 +372,7 @@ class Schedule:
         """The steps that may find an error, and those after which lengths are compared."""
         found = {s for s in self.steps if may_fail(s)}
         for check in self.checks:
-            if any(map(self.low.late, check.polys)):
+            if any(map(self.low.depends_on_data, check.polys)):
                 found |= self._makers(v for p in check.polys for v in self.reads_for(p))
         return found
 
@@ -381,7 +381,7 @@ class Schedule:
         reads it in place."""
         begun = self._start_of_chain(v)
         writer = self.maker[begun]
-        if shared in self._late_leaves:
+        if shared in self._leaves_of_lengths:
             return False
         if not reads_in_place(writer, shared, begun, self.low):
             return False
@@ -394,12 +394,12 @@ class Schedule:
         writer.come_after(before)
         return True
 
-    def _leaves_of_late_lengths(self) -> set[Variable]:
+    def _leaves_of_data_dependent_lengths(self) -> set[Variable]:
         """Leaves that lengths computed in the middle of the call are read from."""
         return {
             u
             for poly in self.low.dims.values()
-            if self.low.late(poly)
+            if self.low.depends_on_data(poly)
             for u in poly.uses
             if self.low.is_leaf(u)
         }

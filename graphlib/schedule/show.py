@@ -76,9 +76,9 @@ def _lengths(plan: Plan) -> Iterator[str]:
             argument = plan.arguments[length.argument]
             yield f"    {length.symbol} is that of axis {length.axis} of {argument}"
             continue
-        late = ", found during the call" if length.late else ""
+        later = ", found during the call" if length.data_dependent else ""
         parts = [*(line for let in length.lets for line in _statement(let)), f"{_expr(length.value)}"]
-        yield f"    {length.symbol} = {'; '.join(parts)}{late}"
+        yield f"    {length.symbol} = {'; '.join(parts)}{later}"
 
 
 def _checks(plan: Plan) -> Iterator[str]:

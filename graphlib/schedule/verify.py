@@ -51,7 +51,7 @@ class _Verifier:
     def verify(self) -> None:
         plan = self.plan
         for length in plan.lengths:
-            if length.value is not None and not length.late:
+            if length.value is not None and not length.data_dependent:
                 self._length(length.symbol)
         self._found(plan.first, "before the first step")
         for step, found in zip(plan.steps, plan.after, strict=True):
@@ -61,10 +61,10 @@ class _Verifier:
             held = self.holds.get(self._place(array))
             if held is None or held.number != array.number:
                 self._fail(f"result {k}, {array.describe()}, is not in its place at the end")
-        late = {k for found in (plan.first, *plan.after) for k in found.checks}
+        later = {k for found in (plan.first, *plan.after) for k in found.checks}
         for k, check in enumerate(plan.checks):
             for symbol in _symbols(check.polys):
-                if k not in late and not self._is_early(symbol):
+                if k not in later and not self._is_early(symbol):
                     self._fail(f"the check {k} is made before the length {symbol!r} is computed")
         if sorted(self.checked) != sorted(set(self.checked)):
             self._fail("a check is made twice")
@@ -74,13 +74,15 @@ class _Verifier:
                     self._fail(f"the arena needs the length {symbol!r} before it is computed")
 
     def _is_early(self, symbol: Symbol) -> bool:
-        return symbol in self.lengths and not self.lengths[symbol].late
+        return symbol in self.lengths and not self.lengths[symbol].data_dependent
 
     def _is_awaited(self, memory: Memory | None) -> bool:
         """Whether memory is only taken when its size is found."""
         if memory is None:
             return False
-        return memory.kind == "allocated" or (memory.kind == "result" and memory.index in self.plan.late)
+        return memory.kind == "allocated" or (
+            memory.kind == "result" and memory.index in self.plan.data_dependent
+        )
 
     # places
 

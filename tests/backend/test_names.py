@@ -20,8 +20,8 @@ NAMES = """
     signbit y0 j1 gamma exp expf sqrt floor div index memcpy malloc free calloc main size_t int64_t
     uint8_t float32 gl_array gl_index gl_run gl_prepare GL_DATA GL_LENGTH GL_INLINE GL_MAX_CHUNKS
     GL_MAX_AXES State s args rt inner arrays lengths0 done moves run turns tile step0 loop context chunk
-    begin end state place code out k arena capacity wrong bad bad_index seconds calls late late_count
-    batch clock now row0 size0 shape0 out0 t0 i0 i1 r3 n0 n_0 u b2 b3 v_x v_ x_0 x_1 loops_0
+    begin end state place code out k arena capacity wrong bad bad_index seconds calls allocated
+    allocated_count batch clock now row0 size0 shape0 out0 t0 i0 i1 r3 n0 n_0 u b2 b3 v_x v_ x_0 x_1 loops_0
     loops_1_part0 push_0 leaf constant failed blockIdx threadIdx gridDim warpSize __global__ __shared__
     half float4 dim3 GL_EACH_THREAD atomicExch
 """.split() + [

@@ -12,15 +12,15 @@ typedef struct {
 typedef struct {
     char *at;
     int64_t room;
-} gl_late_array;
+} gl_allocation;
 
-static inline void gl_release(gl_late_array *late, int64_t *count) {
-    (void)late;
+static inline void gl_release(gl_allocation *allocated, int64_t *count) {
+    (void)allocated;
     *count = 0;
 }
 
-static inline void *gl_late(gl_late_array *late, int64_t *count, size_t size) {
-    const gl_late_array array = late[(*count)++];
+static inline void *gl_allocate(gl_allocation *allocated, int64_t *count, size_t size) {
+    const gl_allocation array = allocated[(*count)++];
     return (uint64_t)size <= (uint64_t)array.room ? array.at : 0;
 }
 

@@ -20,7 +20,7 @@ def native_code(stages: Any) -> tuple[Native, ctypes.CDLL]:
     found = linked(rendered.driver, rendered.units, tuple(SIGNATURES))
     shapes = [tuple(n.constant for n in shape) for shape in plan.shapes]
     outputs = [
-        Output(v.dtype, shape, k in plan.late)
+        Output(v.dtype, shape, k in plan.data_dependent)
         for k, (v, shape) in enumerate(zip(program.outputs, shapes, strict=True))
     ]
     updated = list(stages.rewritten.updates)

@@ -59,15 +59,20 @@ class CExecutor:
         self.written = [s for s in updated if s not in self.resized]
         self.first_output = leaves
         borrow = [*program.borrow, *[False] * len(self.resized)]
-        #: of each output its shape, None where ``gl_prepare`` finds it, "late" where the call does
+        #: of each output its shape, None where ``gl_prepare`` finds it, "data" where the call does
         self.outputs = [
-            (k, "late" if o.late else None if None in o.shape else o.shape, np.dtype(o.dtype), borrowed)
+            (
+                k,
+                "data" if o.data_dependent else None if None in o.shape else o.shape,
+                np.dtype(o.dtype),
+                borrowed,
+            )
             for k, (o, borrowed) in enumerate(zip(native.outputs, borrow, strict=True))
         ]
         self.simple = not self.resized and all(
             isinstance(shape, tuple) and not borrow for _, shape, _, borrow in self.outputs
         )
-        self.late = any(o.late for o in native.outputs)
+        self.data_dependent = any(o.data_dependent for o in native.outputs)
         pointers = (ctypes.c_int64 * max(2 * len(self.outputs), 1))()
         self.library.gl_outputs(self.state, pointers)
         self.lengths = [
@@ -141,7 +146,7 @@ class CExecutor:
             return self._failed(code, inputs)
         results: list[Any] = []
         for k, shape, dtype, borrow in self.outputs:
-            if shape == "late":
+            if shape == "data":
                 results.append(None)
                 continue
             wanted = tuple(self.lengths[k][: self.ranks[k]]) if shape is None else shape
@@ -155,7 +160,7 @@ class CExecutor:
         code = self.library.gl_run(self.state, self.args)
         if code:
             return self._failed(code, inputs)
-        if self.late:
+        if self.data_dependent:
             self._fetch(results)
         for shared in reversed(self.resized):
             shared.data = results.pop()
@@ -174,7 +179,7 @@ class CExecutor:
         pointers = (ctypes.c_int64 * (2 * len(self.outputs)))()
         self.library.gl_outputs(self.state, pointers)
         for k, shape, dtype, _ in self.outputs:
-            if shape == "late":
+            if shape == "data":
                 array = np.empty(tuple(self.lengths[k][: self.ranks[k]]), dtype)
                 ctypes.memmove(array.ctypes.data, pointers[len(self.outputs) + k], array.nbytes)
                 results[k] = array

@@ -34,11 +34,11 @@ SIGNATURES: dict[str, tuple[Any, list]] = {
 
 class Output(NamedTuple):
     """What comes out: its dtype, and its shape as far as that is known before a call; None for a length that
-    is not.  late: not before the call is over, either."""
+    is not.  data_dependent: not before the call is over, either."""
 
     dtype: str
     shape: tuple[int | None, ...]
-    late: bool = False
+    data_dependent: bool = False
 
 
 class Native(NamedTuple):
@@ -71,7 +71,7 @@ class Native(NamedTuple):
             "needs": self.needs,
             "constants": [numbers.get(id(a), (a.dtype.name, a.shape)) for a in self.constants],
             "shared": self.shared,
-            "outputs": [(o.dtype, o.shape, o.late) for o in self.outputs],
+            "outputs": [(o.dtype, o.shape, o.data_dependent) for o in self.outputs],
             "resized": self.resized,
         }
         return json.dumps(head).encode() + b"\n" + b"".join(a.tobytes() for a in others)
@@ -98,7 +98,7 @@ class Native(NamedTuple):
                 tuple(map(str, head["needs"])),
                 tuple(constants),
                 tuple(map(_lengths, head["shared"])),
-                tuple(Output(str(t), _lengths(shape), bool(late)) for t, shape, late in head["outputs"]),
+                tuple(Output(str(t), _lengths(shape), bool(later)) for t, shape, later in head["outputs"]),
                 tuple(map(int, head["resized"])),
             )
         except (TypeError, KeyError, IndexError, AttributeError) as error:

@@ -80,7 +80,7 @@ class CudaExecutor(Steps):
         self.evaluator = Evaluator(partial(CudaExecutor._read, self.weakly))
         self._sort_values()
         #: whether what is launched follows from what is known before the first launch
-        self.repeatable = not self.late and all(loop.repeatable for loop in self.loops.values())
+        self.repeatable = not self.data_dependent and all(loop.repeatable for loop in self.loops.values())
         #: for the lengths, addresses and values that decide what is launched: what was
         self.recordings: dict[tuple, Recording] = {}
         self.known_lengths: Any = None
@@ -151,7 +151,7 @@ class CudaExecutor(Steps):
 
     def _call(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         self.arrays = dict(zip(self.inputs, inputs, strict=True))
-        self.late_memory: dict[Any, Memory] = {}
+        self.data_dependent_memory: dict[Any, Memory] = {}
         try:
             key = self._lengths()
             self.device.take_turn(self.stream)
@@ -254,7 +254,7 @@ class CudaExecutor(Steps):
         place = self.flags
         self.returns: list[Returned] = []
         for k, lengths in enumerate(self.plan.shapes):
-            if k not in self.plan.late:
+            if k not in self.plan.data_dependent:
                 shape = tuple(map(self.evaluator.poly, lengths))
                 dtype = np.dtype(self.plan.results[k].dtype)
                 self.returns.append(Returned(k, place, shape, dtype))
@@ -305,7 +305,7 @@ class CudaExecutor(Steps):
         if not self.flags and not self.plan.outputs:
             self.device.leave(self.stream)
             return results
-        for k in self.plan.late:
+        for k in self.plan.data_dependent:
             result = self.plan.results[k]
             array = np.empty(tuple(map(self.evaluator.poly, self.plan.shapes[k])), result.dtype)
             if array.nbytes:

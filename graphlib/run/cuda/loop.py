@@ -41,7 +41,7 @@ class Body(Steps):
         self.arrays: dict[Array, np.ndarray] = {}
         self.copies: dict[Any, Any] = {}
         #: whether all steps are alike, but for what moves
-        self.steady = not self.late and all(loop.fixed for loop in self.loops.values())
+        self.steady = not self.data_dependent and all(loop.fixed for loop in self.loops.values())
 
     @property
     def functions(self) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class Body(Steps):
     def record(self) -> Recording:
         """Do a step, noting what there is to repeat."""
         self.recording = Recording()
-        self.late_memory: dict[Any, Any] = {}
+        self.data_dependent_memory: dict[Any, Any] = {}
         self._steps()
         return self.recording
 
@@ -87,9 +87,9 @@ class Loop:
         #: what decides which launches there are
         self.lengths = [scan.n, *shapes, *steps]
         polys = [*self.lengths, *(r.offset for r in rows), *(s.initial.offset for s in scan.states)]
-        late = any(map(outer.is_late, polys))
+        later = any(map(outer.is_data_dependent, polys))
         #: whether what it launches follows from what is known before the first launch of a function
-        self.repeatable = body.steady and not body.dynamic and not late
+        self.repeatable = body.steady and not body.dynamic and not later
         #: whether it launches the same each time that ``outer``'s steps are done
         self.fixed = self.repeatable and not any(map(outer.varies, polys))
         self.own = outer.device.allocate(_OWN) if scan.until is not None else None
@@ -160,7 +160,7 @@ class Run:
         self.last: list[LastCopy] = []
         self.grown = [Grown(a.memory, self.value(row) * _size(a), depth) for a, row, depth in scan.grown]
         #: where memory of the steps around is held until their next call
-        self.memory = outer.late_memory
+        self.memory = outer.data_dependent_memory
         ends = [*(s.last or s.target for s in scan.states), *([scan.done] if scan.done is not None else [])]
         #: targets of copies that a kernel must do, as the driver would after a wrong index, too
         self.guarded = {a.memory for a in ends if scan.copying is not None and _outlives(outer, a.memory)}

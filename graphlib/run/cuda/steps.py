@@ -39,12 +39,14 @@ class Steps:
         """What is known of a plan before it is carried out."""
         self.plan = plan
         self.computed = {n.symbol: n for n in plan.lengths if n.value is not None}
-        self.late = {s for s, length in self.computed.items() if length.late}
-        late_checks = {k for found in (plan.first, *plan.after) for k in found.checks}
-        self.first_checks = [k for k in range(len(plan.checks)) if k not in late_checks]
-        self.first_lengths = [s for s in self.computed if s not in self.late]
+        self.data_dependent = {s for s, length in self.computed.items() if length.data_dependent}
+        later_checks = {k for found in (plan.first, *plan.after) for k in found.checks}
+        self.first_checks = [k for k in range(len(plan.checks)) if k not in later_checks]
+        self.first_lengths = [s for s in self.computed if s not in self.data_dependent]
         #: lengths that depend on values, not only on the lengths of inputs
-        self.dynamic = {s for s, length in self.computed.items() if length.varies and not length.late}
+        self.dynamic = {
+            s for s, length in self.computed.items() if length.varies and not length.data_dependent
+        }
         self.inputs = plan.arguments[: plan.inputs]
         actions = [a for step in plan.steps for a in step.actions]
         self.kernels = [a.kernel for a in actions if isinstance(a, Launch)]
@@ -74,7 +76,7 @@ class Steps:
                     seen.add(atom)
         return False
 
-    def is_late(self, p: Poly) -> bool:
+    def is_data_dependent(self, p: Poly) -> bool:
         """Whether a length is only known in the middle of a call."""
         stack = [p]
         while stack:
@@ -84,7 +86,7 @@ class Steps:
             for atom in (a for monomial in one.terms for a in monomial):
                 if isinstance(atom, Expr):
                     stack += _polys_of(atom)
-                elif atom in self.late:
+                elif atom in self.data_dependent:
                     return True
         return False
 
@@ -110,7 +112,7 @@ class Steps:
             self._check(k)
         for array in found.arrays:
             memory = self.device.allocate(self._bytes(array))
-            self.late_memory[array.memory] = memory
+            self.data_dependent_memory[array.memory] = memory
             self.address[array.memory] = memory.address
 
     def _read(self, array: Array, index: tuple[int, ...]) -> Any:

@@ -16,7 +16,7 @@ from ..arrays import Array
 from ..indices import checks_values
 from ..parts import expressions, polys
 from ..plan import Call, CopyArray, DeviceKernel, Factor, Launch, Plan, Product
-from ..planning import Planner, described, refuse_late
+from ..planning import Planner, described, refuse_data_dependent
 from ..schedule import Schedule
 from ..steps import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep, Step
 from ..verify import verify
@@ -64,9 +64,9 @@ class _ForCuda(Planner):
         self.cublas = cublas
         if not cublas:
             self.schedule.steps = with_epilogues(schedule, self.storage)
-        self.dynamic = {s for s in self.low.dims if self.schedule.reads_for(s)} - set(self.late_symbols)
+        self.dynamic = {s for s in self.low.dims if self.schedule.reads_for(s)} - set(self.data_dependent)
         #: whether what is launched may become a CUDA graph
-        self.captures = graph and not self.in_loop and not self.late_symbols
+        self.captures = graph and not self.in_loop and not self.data_dependent
         opaque = {self.tr.symbols[s] for s in self.dynamic} if self.captures else set()
         self.shared = Shared(opaque, flags)
         constants = set(self.constants)
@@ -237,7 +237,7 @@ class _ForCuda(Planner):
     def _inner(self, number: int, step: ScanStep) -> Plan:
         prefix, flags = f"{self.prefix}loop{number}_", self.shared.flags
         inner = _ForCuda(step.inner, False, prefix, self.cublas, False, flags).plan()
-        refuse_late(step.inner, inner)
+        refuse_data_dependent(step.inner, inner)
         return inner
 
     def _guarded_copy(self, step: ScanStep, name: str) -> DeviceKernel | None:

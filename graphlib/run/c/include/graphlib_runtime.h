@@ -157,25 +157,25 @@ static inline void gl_add_rows(double *restrict totals, float *restrict sums, in
 }
 
 /* Arrays whose lengths are found in the middle of a call; they are released at the next one. */
-typedef char *gl_late_array;
+typedef char *gl_allocation;
 
-static inline void gl_release(char **late, int64_t *count) {
-    while (*count) free(late[--*count]);
+static inline void gl_release(char **allocated, int64_t *count) {
+    while (*count) free(allocated[--*count]);
 }
 
-static inline void *gl_late(char **late, int64_t *count, size_t size) {
+static inline void *gl_allocate(char **allocated, int64_t *count, size_t size) {
     char *array = aligned_alloc(64, size / 64 * 64 + 64);
-    if (array) late[(*count)++] = array;
+    if (array) allocated[(*count)++] = array;
     return array;
 }
 
 /* Makes one of those longer, whose first `used` bytes are kept: 0 where there is not enough memory. */
-static inline int gl_lengthen(char **late, int64_t used, int64_t size) {
+static inline int gl_lengthen(char **allocated, int64_t used, int64_t size) {
     char *array = aligned_alloc(64, (size_t)(size / 64 * 64 + 64));
     if (!array) return 0;
-    if (used) memcpy(array, *late, (size_t)used);
-    free(*late);
-    *late = array;
+    if (used) memcpy(array, *allocated, (size_t)used);
+    free(*allocated);
+    *allocated = array;
     return 1;
 }
 
