@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..compile.function import Function
 from ..errors import ExportError
 from . import entries
 from .library import Library, library, source
-
-if TYPE_CHECKING:
-    from ..compile.function import Function
 
 
 @dataclass(frozen=True)
@@ -90,6 +88,9 @@ def library_of(
         functions = {name: function}
     if not functions:
         raise ExportError("a library needs a function")
+    for f in functions.values():
+        if not isinstance(f, Function):
+            raise ExportError(f"a library is made of what graphlib.function has compiled, not of {f!r}")
     return library(functions, name, bounds or {}, most_elements, state, arena == "static")
 
 

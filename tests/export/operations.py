@@ -18,7 +18,7 @@ from graphlib.ops import REGISTRY
 from tests.ops.backends import difference
 from tests.ops.test_registry import Case, cases_in_turn
 
-from .calling import Native
+from .calling import SAME, Native
 
 _AT_ONCE, _MOST = 10, 400
 
@@ -47,7 +47,7 @@ def bounds(case: Case) -> dict:
     return found
 
 
-def check(names: list[str], dtypes: int) -> tuple[int, list[str], dict[str, str]]:
+def check(names: list[str], dtypes: int, flags: tuple[str, ...]) -> tuple[int, list[str], dict[str, str]]:
     """(calls that were right, what was wrong, refusals by operation) of some operations."""
     functions, cases, limits, refused = {}, {}, {}, {}
     for name in names:
@@ -66,7 +66,7 @@ def check(names: list[str], dtypes: int) -> tuple[int, list[str], dict[str, str]
         return right, wrong, refused
     with tempfile.TemporaryDirectory() as folder:
         made = graphlib.export.c(functions, folder, name="ops", bounds=limits, most_elements=_MOST)
-        native = Native(made, ("-O1", "-fwrapv"))
+        native = Native(made, flags)
         for key, function in functions.items():
             case = cases[key]
             expected = function(*case.arrays)
@@ -84,12 +84,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.export.operations", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="OPERATION", help="all by default")
     parser.add_argument("--dtypes", type=int, default=3, help="of each sample at most so many (3)")
+    parser.add_argument("--fast", action="store_true", help="compile with all optimisation")
     options = parser.parse_args()
     names, total, refusals = options.names or sorted(REGISTRY), 0, {}
     for first in range(0, len(names), _AT_ONCE):
         part = names[first : first + _AT_ONCE]
         try:
-            right, wrong, refused = check(part, options.dtypes)
+            right, wrong, refused = check(part, options.dtypes, SAME if options.fast else ("-O1", "-fwrapv"))
         except Exception as error:
             print(f"{', '.join(part)}: {type(error).__name__}: {str(error)[:1500]}", flush=True)
             continue

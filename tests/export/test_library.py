@@ -210,6 +210,8 @@ def test_what_no_library_can_be_is_refused_in_words(tmp_path):
     z = T.cvector("z")
     refused(T.real(z), [z], "complex numbers do not go in or out of a library", bounds={z: 3})
     refused(v.sum(), [v], "'2nd' is no name", bounds={v: 3}, name="2nd")
+    with pytest.raises(ExportError, match=r"what graphlib\.function has compiled, not of <function"):
+        graphlib.export.c(refused, "nowhere", name="f")
     refused(v.sum(), [v], "state is", bounds={v: 3}, state="none")
     grown = graphlib.shared(np.zeros(3, "float32"), name="grown")
     longer = graphlib.function([], updates=[(grown, T.concatenate([grown, grown]))], mode="reference")
@@ -231,3 +233,26 @@ def test_what_library_functions_take_is_known_of_each():
     # what the others call, not plans
     asking -= {"gl_sorted"}
     assert len(asking) > 10 and {name for name in asking if not scratch.is_known(name)} == set()
+
+
+def test_products_in_plain_loops(tmp_path):
+    """What compilers without vectors are given, and who wants a small program."""
+    a, b = T.matrix("a"), T.matrix("b")
+    start = rng.normal(size=(4, 3)).astype("float32")
+    C = graphlib.shared(start, name="C")
+    function = graphlib.function(
+        [a, b],
+        [T.dot(a, C), T.dot(b, C.T), T.dot(a, a.T)],
+        updates=[(C, 0.5 * C - 2 * T.dot(a.T, b))],
+        mode="reference",
+    )
+    exported = graphlib.export.c(
+        function, tmp_path, name="plain", bounds={a: (5, 4), b: (5, 3)}, arena="caller"
+    )
+    small = Native(exported, ("-Os", "-DGRAPHLIB_SMALL"))
+    for rows in (5, 1, 0):
+        x, y = (rng.normal(size=(rows, n)).astype("float32") for n in (4, 3))
+        small.initialise()
+        for found, expected in zip(small.call("plain", x, y), (x @ start, y @ start.T, x @ x.T), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(small["C"], 0.5 * start - 2 * x.T @ y, rtol=1e-5, atol=1e-5)
