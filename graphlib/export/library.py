@@ -20,7 +20,7 @@ from ..run.c.toolchain import INCLUDES
 from ..schedule.plan import Plan
 from . import entries, products, values
 from .block import Layout
-from .excerpt import Definition, definitions, header, renamed, used
+from .excerpt import Definition, definitions, header, used
 from .scratch import is_known, taken
 from .signature import Signature, c_name, check_name, signature, sized_outputs
 
@@ -247,7 +247,7 @@ def _available() -> tuple[Definition, ...]:
     done: set[str] = set()
     texts = [header(name, (_PARTS, *INCLUDES), done) for name in _HEADERS]
     return tuple(
-        replace(one, text=renamed(one.text, {"malloc": "gl_take", "free": "gl_give"}))
+        replace(one, text=one.text.replace("malloc(", "gl_take(").replace(" free(", " gl_give("))
         for one in definitions(texts, ["GL_STREAMS_IN_C", "GL_INLINE"])
     )
 

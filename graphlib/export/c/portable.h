@@ -8,6 +8,15 @@ typedef struct {
     int64_t *dimensions;
 } gl_array;
 
+/* What kernels are handed: how chunks of a loop and matrix products are done. */
+typedef struct {
+    void (*parallel)(gl_task task, void *context, int64_t chunks);
+    void (*sgemm)(int ta, int tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b,
+                  int64_t ldb, float beta, float *c, int64_t ldc);
+    void (*dgemm)(int ta, int tb, int64_t m, int64_t n, int64_t k, double alpha, const double *a, int64_t lda,
+                  const double *b, int64_t ldb, double beta, double *c, int64_t ldc);
+} gl_runtime;
+
 /* Memory of an array whose lengths are found in the middle of a call. */
 typedef struct {
     char *at;
@@ -33,6 +42,12 @@ static inline int64_t gl_total(const int64_t *sizes, int64_t count) {
 
 /* A part of the arena, if it is large enough. */
 static inline char *gl_grow(char **arena, int64_t *capacity, int64_t size) { return size <= *capacity ? *arena : 0; }
+
+/* Memory for chunks that have arrays of these sizes each: the bytes of a chunk, or -1 where there is not enough. */
+static inline int64_t gl_own(char **own, int64_t *capacity, const int64_t *sizes, int64_t count, int64_t chunks) {
+    const int64_t each = gl_total(sizes, count);
+    return gl_grow(own, capacity, each * chunks) ? each : -1;
+}
 
 /* The part of the arena from which functions take memory for as long as they run: the last that took some gives it back first. */
 static char *gl_free_memory;
