@@ -26,7 +26,7 @@ from .protobuf import MOST_INSIDE, element_type, package
 from .writer import Names, Writer
 
 #: the newest version of ONNX's operators that is written, and the oldest that has all of them in this form
-OPSET, OLDEST = 24, 20
+OPSET, OLDEST = 28, 20
 
 
 def save(
@@ -34,7 +34,7 @@ def save(
     path: Any,
     *,
     dims: Mapping[Any, Sequence[str | None]] | None = None,
-    opset: int = OPSET,
+    opset: int | None = None,
 ) -> None:
     """Write what a function computes as an ONNX model, for other programs to run.
 
@@ -44,7 +44,8 @@ def save(
         path: of the file; what it holds is replaced.
         dims: for an input, or its name, the names of its axes; None for one that keeps its own.  Axes of one
             name have one length.  Others are called by input and number, as ``x_0``.
-        opset: the version of ONNX's operators, from 20 to the newest.
+        opset: the version of ONNX's operators, from 20 on; the newest that the package onnx knows (and
+            graphlib: 28) unless another is asked for, as by older programs that are to run the model.
 
     Values of shared variables are the model's initializers, under their names.  A model takes the dtypes
     that the inputs have.  What graphlib checks at a call, as indices and lengths, is as the program that
@@ -72,11 +73,12 @@ def _save_beside(model: Any, path: Path) -> None:
     )
 
 
-def _model(function: Any, dims: dict[Any, Sequence[str | None]], opset: int) -> tuple[Any, bool]:
+def _model(function: Any, dims: dict[Any, Sequence[str | None]], opset: int | None) -> tuple[Any, bool]:
     """The model, and whether its arrays have to go into a file of their own."""
     onnx = package()
     helper = onnx.helper
     newest = min(OPSET, onnx.defs.onnx_opset_version())
+    opset = newest if opset is None else opset
     if not OLDEST <= opset <= newest:
         raise InputError(f"graphlib.onnx.save: opset is from {OLDEST} to {newest}, not {opset}")
     given = _of_real_numbers(_given(function))

@@ -94,8 +94,6 @@ def reason(text):
         return "random numbers"
     if " is of the domain " in text:
         return "operators outside of ONNX's main domain"
-    if "Linear" in text or "Integer (" in text or "Integer " in text:
-        return "integer arithmetic of quantized models"
     if "differs" in text:
         return "graphs that load, and fail or differ"
     return "operators without counterpart, and forms of others"

@@ -62,17 +62,20 @@ class _Windows:
 
 @reads("Conv")
 def _conv(n: Node) -> Variable:
-    x, w, bias = n[0], n[1], n.optional(2)
-    kernel = [_known(n, m) for m in w.type.shape[2:]]
-    windows = _Windows(n, x, kernel)
+    made, bias = correlated(n, n[0], n[1]), n.optional(2)
+    return made if bias is None else made + channelwise(bias, made.ndim)
+
+
+def correlated(n: Node, x: Variable, w: Variable) -> Variable:
+    """Images with filters, as the node's attributes say."""
+    windows = _Windows(n, x, [_known(n, m) for m in w.type.shape[2:]])
     borders: list[Any] = windows.borders
     if not windows.is_known():
         x, borders = padded(x, windows.before, windows.after, 0), [(0, 0)] * windows.count
     axes = tuple(Axis(b, s, d) for b, s, d in zip(borders, windows.strides, windows.dilations, strict=True))
     if windows.count > 3:
         raise n.error(f"goes along {windows.count} axes; graphlib's convolutions go along one to three")
-    made = Convolution(axes, False, n.get("group", 1)).make(x, w)
-    return made if bias is None else made + channelwise(bias, made.ndim)
+    return Convolution(axes, False, n.get("group", 1)).make(x, w)
 
 
 def _known(n: Node, length: int | None) -> int:
