@@ -63,10 +63,9 @@ def test_flags_of_a_programs_own_and_of_few_values(theano):
     with theano.change_flags(mine__depth="5", optimizer="fast_compile"):
         assert theano.config.mine.depth == 5 and theano.config.optimizer == "fast_compile"
     assert theano.config.mine.depth == 3 and theano.config.optimizer == "o4"
-    theano.config.scan.allow_gc, theano.config.openmp_elemwise_minsize = "true", "7"
-    assert theano.config.scan.allow_gc is True and theano.config.openmp_elemwise_minsize == 7
-    theano.config.warn_float64 = "raise"
-    with pytest.raises(TypeError, match="float64"):
+    with theano.change_flags(scan__allow_gc="true", openmp_elemwise_minsize="7"):
+        assert theano.config.scan.allow_gc is True and theano.config.openmp_elemwise_minsize == 7
+    with theano.change_flags(warn_float64="raise"), pytest.raises(TypeError, match="float64"):
         theano.tensor.exp(theano.tensor.iscalar())
     for name, value in (("mine.depth", 0), ("optimizer", "o7"), ("openmp", "perhaps")):
         with pytest.raises(ValueError):

@@ -6,14 +6,16 @@ import pickle
 from collections.abc import Sequence
 from typing import Any
 
-from ...compile.function import Function, In, Out, function
+from ...compile.function import Function, In, Out
 from .graphs import OpFromGraph, UnusedInputError
+from .sparse.calls import function
 
 __all__ = [
     "OpFromGraph",
     "SymbolicInput",
     "SymbolicOutput",
     "UnusedInputError",
+    "function",
     "function_dump",
     "orig_function",
     "pfunc",

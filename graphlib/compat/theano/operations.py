@@ -75,13 +75,14 @@ def operation(holds: Callable[[Any], bool] | None = None) -> Callable[[Callable]
             for p in inspect.signature(compute).parameters.values()
             if p.kind is inspect.Parameter.KEYWORD_ONLY
         ]
-        __all__.append(compute.__name__)
+        if compute.__module__ == __name__:
+            __all__.append(compute.__name__)
         body = {
             "compute": staticmethod(compute),
             "holds": staticmethod(holds) if holds else None,
             "_signature": inspect.Signature(settings),
             "__doc__": compute.__doc__,
-            "__module__": __name__,
+            "__module__": compute.__module__,
         }
         return OperationClass(compute.__name__, (Operation,), body)
 

@@ -74,7 +74,7 @@ class _Refusing:
     """What stands for a name that there is not: importing it is no error, using it is."""
 
     def __init__(self, name: str, kind: str) -> None:
-        self.__dict__.update(_name=name, _kind=kind)
+        self.__dict__.update(_name=name, _kind=kind, __name__=name.rpartition(".")[2])
 
     def _refuse(self) -> NoReturn:
         raise NotImplementedError(f"graphlib has no {self._name}: {_advice(self._name, self._kind)}")

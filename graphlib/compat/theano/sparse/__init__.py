@@ -84,7 +84,6 @@ _REFUSED = {
     ),
     "bsr_matrix": "blocks of elements (BSR) are no format of graphlib's: use csr_matrix",
     "get_item_2lists": "index dense_from_sparse(x), or x.data where only kept elements are meant",
-    "sampling_dot": "multiply T.dot(x, y.T) by the pattern: p * T.dot(x, y.T)",
 }
 
 

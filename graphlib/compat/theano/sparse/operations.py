@@ -245,9 +245,16 @@ structured_pow = _structured(ew.pow_, "A power")
 structured_minimum = _structured(ew.minimum, "The minimum with a number")
 structured_maximum = _structured(ew.maximum, "The maximum with a number")
 structured_add = _structured(ew.add, "The sum with a number")
+
+
+def _named(function: Callable, name: str) -> Callable:
+    function.__name__ = name
+    return function
+
+
 #: functions that are 0 at 0
 ELEMENTWISE = {
-    theanos: _structured(function, theanos)
+    theanos: _named(_structured(function, theanos), theanos)
     for theanos, function in {
         "sin": ew.sin,
         "tan": ew.tan,
