@@ -94,6 +94,8 @@ def export(options: argparse.Namespace) -> list[str]:
         path = out / f"{name}.html"
         kind = pages.page(trained, path, options.dataset)
         said.append(f"{path}: a page ({kind}), with all in it")
+    if options.train and "train" not in trained.functions:
+        raise UserError(f"a model of {trained.kind} is exported without its training step: leave --train out")
     if not options.train:
         trained.functions.pop("train", None)
     used = {item.name for f in trained.functions.values() for item in f._items}

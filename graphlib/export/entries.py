@@ -196,8 +196,7 @@ def parameters(lib: Library, made: Made) -> list[str]:
     found = []
     used = [lib.field_of(x) for x in s.shareds]
     if any(f.in_state for f in used):
-        changes = any(lib.field_of(x).in_state for x in s.shareds)
-        found.append(f"{lib.name}_state *state" if changes else f"const {lib.name}_state *state")
+        found.append(f"{lib.name}_state *state")
     said: set[str] = set()
     for p in s.inputs:
         found.append(f"const {p.c_type} *{p.name}" if p.ndim else f"{p.c_type} {p.name}")

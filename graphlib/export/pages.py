@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,6 @@ def page(
     used = {item.name for f in functions.values() for item in f._items}
     bounds = {key: value for key, value in bounds.items() if key in used}
     lib = library_of(functions, "model", bounds, None, "all", "static")
-    text = (_WEB / "page.html").read_text(encoding="utf-8")
     parts = {
         "TITLE": {"digit": "Draw a digit", "training": "Learning to read digits", "samples": "Samples"}[kind],
         "BODY": (_WEB / f"{kind}.html").read_text(encoding="utf-8"),
@@ -81,14 +81,17 @@ def page(
         .replace("export async function", "async function")
         .replace("import.meta.url", "location"),
         "WASM": base64.b64encode(binary(lib, compiler)).decode(),
-        "ABOUT": json.dumps(about),
+        # no symbol of the run's ends the script
+        "ABOUT": json.dumps(about).replace("<", "\\u003c"),
         "SCRIPT": (_WEB / f"{kind}.js").read_text(encoding="utf-8"),
     }
-    for mark, part in parts.items():
-        before, _, after = text.partition(mark)
-        text = before + part.strip() + after
-    Path(path).write_text(text, encoding="utf-8")
+    Path(path).write_text(_filled((_WEB / "page.html").read_text(encoding="utf-8"), parts), encoding="utf-8")
     return kind
+
+
+def _filled(text: str, parts: Mapping[str, str]) -> str:
+    """A text with parts in place of its marks; letters in these parts, as base64 has some, are none."""
+    return re.sub("|".join(parts), lambda mark: parts[mark[0]].strip(), text)
 
 
 def _has(trained: Trained, name: str) -> bool:

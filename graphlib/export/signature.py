@@ -23,7 +23,17 @@ _TAKEN = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if inline int long"
     " register restrict return short signed sizeof static struct switch typedef union unsigned void volatile"
     " while bool true false and or not xor main state arena s a d args code class new this int8_t int16_t"
-    " int32_t int64_t uint8_t uint16_t uint32_t uint64_t size_t NAN INFINITY I".split()
+    " int32_t int64_t uint8_t uint16_t uint32_t uint64_t size_t NAN INFINITY I arrays".split()
+)
+#: and those that are numbered there, or that libraries have of C
+_INSIDE = re.compile(r"gl_|lengths\d+$|mem(cpy|set|move|cmp)$")
+#: what no function of a library may be called, besides: what its headers declare already
+_DECLARED = frozenset(
+    "abs acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp2 expm1 fabs fdim"
+    " floor fma fmax fmin fmod frexp hypot ilogb j0 j1 jn ldexp lgamma llrint llround log log10 log1p log2"
+    " logb lrint lround memchr memcmp memcpy memmove memset modf nan nearbyint nextafter pow remainder remquo"
+    " rint round scalbn sin sinh sqrt strcat strchr strcmp strcpy strlen strncmp strncpy strstr tan tanh"
+    " tgamma trunc y0 y1 yn".split()
 )
 
 
@@ -99,7 +109,7 @@ class Signature:
 def c_name(text: str | None, otherwise: str, used: set[str]) -> str:
     """A name for something the user calls ``text``, that C allows and nothing else has."""
     base = re.sub(r"\W", "_", text or "", flags=re.ASCII).strip("_") or otherwise
-    if base[0].isdigit() or base in _TAKEN or base.startswith("gl_"):
+    if base[0].isdigit() or base in _TAKEN or _INSIDE.match(base):
         base = f"v_{base}"
     name, k = base, 1
     while name in used:
@@ -111,7 +121,8 @@ def c_name(text: str | None, otherwise: str, used: set[str]) -> str:
 
 def check_name(name: str) -> str:
     """A name for a library or a function of it.  Errors: ExportError."""
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in _TAKEN or name.startswith("gl_"):
+    taken = name in _TAKEN or name in _DECLARED or name[:-1] in _DECLARED and name[-1] in "fl"
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or taken or name.startswith("gl_"):
         raise ExportError(f"{name!r} is no name that functions can have in C; call it like 'digits'")
     if keyword.iskeyword(name):
         raise ExportError(f"{name!r} is a word of Python and can be no name of a module; call it otherwise")
@@ -192,9 +203,13 @@ def signature(
         found: list[int | Size] = []
         value = None
         if not array.shape and bound is not None:
+            if variable.type.is_float:
+                raise ExportError(
+                    f"bounds are of lengths, and {shown} is a number of {array.dtype}: it has none"
+                )
             value = _number(bound, shown)
             values[k] = Interval(0, value)
-        said = (bound,) if isinstance(bound, int) else tuple(bound or ())
+        said = (bound,) if hasattr(bound, "__index__") else tuple(bound or ())
         if array.shape and bound is not None and len(said) != len(array.shape):
             raise ExportError(
                 f"the bound {bound} of {shown} is for {len(said)} axes, but {variable.describe()} has "

@@ -158,21 +158,22 @@ def _paired(
         if ours not in parts or theirs not in by_name:
             unknown, known = (ours, parts) if ours not in parts else (theirs, by_name)
             raise InputError(f"names: there is no {unknown}{nearest(unknown, list(known))}")
-    if set(parts) <= set(by_name) and not names:
-        return [(path, by_name[path]) for path in parts]
-    if any(module.in_no_order for module in modules) and len(names) < len(parts):
+    said = [(ours, by_name[theirs]) for ours, theirs in names.items()]
+    rest = [path for path in parts if path not in names]
+    left = [module for module in modules if module.name not in names.values()]
+    if len(rest) == len(left) and set(rest) == {module.name for module in left}:
+        return [*said, *((path, by_name[path]) for path in rest)]
+    if any(module.in_no_order for module in left) and rest:
         raise InputError(
             "a .safetensors file does not say in which order layers come: say with names which of "
             f"{', '.join(sorted(by_name))} is which of {', '.join(parts)}"
         )
-    rest = [path for path in parts if path not in names]
-    left = [module for module in modules if module.name not in names.values()]
     if len(rest) != len(left):
         raise InputError(
             f"there are {len(parts)} layers with weights here, {', '.join(parts)}, and {len(modules)} there, "
             f"{', '.join(m.name for m in modules)}: say with names which are which"
         )
-    return [*((ours, by_name[theirs]) for ours, theirs in names.items()), *zip(rest, left, strict=True)]
+    return [*said, *zip(rest, left, strict=True)]
 
 
 @dataclass

@@ -41,6 +41,9 @@ class Loaded:
         """
         titles = [v.name for v in self.inputs]
         given = dict(zip(titles, values, strict=False)) | named
+        twice = [title for title in titles[: len(values)] if title in named]
+        if twice:
+            raise OnnxError(f"the model's input {twice[0]} is given twice, by its place and by its name")
         if len(values) > len(titles) or set(given) != set(titles):
             got = [*(f"{len(values)} values" for _ in values[:1]), *named]
             raise OnnxError(f"the model takes {', '.join(map(str, titles))}, not {' and '.join(got)}")
@@ -99,6 +102,11 @@ def load(
         variable = _type_of(path, value, dict(dims or {}))(value.name)
         reader.values[value.name] = variable
         inputs.append(variable)
+    axes = {d.dim_param for v in model.graph.input for d in v.type.tensor_type.shape.dim if d.dim_param}
+    unknown = sorted(set(dims or {}) - axes)
+    if unknown:
+        known = f"its axes are called {', '.join(sorted(axes))}" if axes else "none of its axes has a name"
+        raise OnnxError(f"{path} has no axis {unknown[0]!r} in its inputs: {known}")
     if fixed:
         raise OnnxError(f"{path} has no input {', '.join(fixed)}")
     results = reader.run(model.graph)

@@ -8,6 +8,7 @@ import pytest
 
 from graphlib import config
 from graphlib.compat.port import main, port
+from graphlib.compat.port.python2 import is_python3
 
 PROGRAM = textwrap.dedent('''
     """A logistic regression."""
@@ -89,6 +90,18 @@ def test_python_2(tmp_path):
         assert part in result.text, part
     assert any("it is Python 2" in note for note in result.notes) and result.left == []
     assert run(result.text, tmp_path)["result"] == 0.5
+
+
+def test_which_python_a_program_is_in():
+    """By what only Python 2 has, unless the program sees to that itself."""
+    for text in ("import cPickle\n", "import cPickle as pickle\n", "for i in xrange(3): pass\n", "print 1\n"):
+        assert not is_python3(text), text
+    for text in (
+        "try:\n    import cPickle as pickle\nexcept ImportError:\n    import pickle\n",
+        "from six.moves import xrange, cPickle\nfor i in xrange(3): cPickle.loads(b'')\n",
+        "try:\n    xrange\nexcept NameError:\n    xrange = range\n",
+    ):
+        assert is_python3(text), text
 
 
 def test_what_cannot_be_changed_is_said(tmp_path, capsys):

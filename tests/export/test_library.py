@@ -55,7 +55,8 @@ class Model:
         pooled = T.signal.pool.pool_2d(maps, (2, 3), ignore_border=True)
         learn = [(self.filters, self.filters - 0.01 * T.grad((pooled**2).sum(), self.filters))]
         found = T.nonzero(start)[0]
-        wide = T.dmatrix("wide")
+        # as a local of an entry is called
+        wide = T.dmatrix("arrays")
         self.functions = {
             name: graphlib.function(*given, mode="reference", **more)
             for name, given, more in (
@@ -68,7 +69,7 @@ class Model:
                 ("wide", ([wide], T.dot(wide.T, wide).sum(axis=0) + T.gammaln(wide[0] + 1)), {}),
             )
         }
-        self.bounds = {"x": (9, 12), "n": 6, start: 5, "images": (3, 2, 9, 8), "wide": (4, 5)}
+        self.bounds = {"x": (9, 12), "n": 6, start: 5, "images": (3, 2, 9, 8), "arrays": (4, 5)}
 
     def export(self, folder, **settings):
         return graphlib.export.c(
@@ -213,6 +214,12 @@ def test_what_no_library_can_be_is_refused_in_words(tmp_path):
     with pytest.raises(ExportError, match=r"what graphlib\.function has compiled, not of <function"):
         graphlib.export.c(refused, "nowhere", name="f")
     refused(v.sum(), [v], "state is", bounds={v: 3}, state="none")
+    refused(v.sum(), [v], "'exp' is no name", bounds={v: 3}, name="exp")
+    refused(v.sum(), [v], "'sinf' is no name", bounds={v: 3}, name="sinf")
+    rate = T.scalar("rate")
+    refused(v * rate, [v, rate], "rate is a number of float32: it has none", bounds={v: 3, rate: 1})
+    with pytest.raises(ExportError, match=r"graphlib\.function has compiled, not of v"):
+        graphlib.export.c(v, "nowhere")
     grown = graphlib.shared(np.zeros(3, "float32"), name="grown")
     longer = graphlib.function([], updates=[(grown, T.concatenate([grown, grown]))], mode="reference")
     with pytest.raises(ExportError, match=r"update of grown .* memory beforehand"):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import graphlib
+from graphlib.export import pages
 from graphlib.export.__main__ import main
 from graphlib.export.trained import of_folder
 from graphlib.nn import Dense, Model
@@ -177,6 +178,13 @@ def test_the_command_line(tmp_path, capsys):
     assert "state" not in (tmp_path / "out" / "small.h").read_text().split("int32_t small_predict")[1]
 
 
+def test_pages_are_made_of_their_parts_alone():
+    """What is put in a mark's place may look like a mark, as base64 does at times."""
+    assert pages._filled("TITLE BODY WASM BODY", {"TITLE": "BODY", "BODY": "b ", "WASM": "xTITLEx"}) == (
+        "BODY b xTITLEx b"
+    )
+
+
 def test_what_is_no_run_is_said(tmp_path, capsys):
     for folder, words in (
         (tmp_path / "none", "no best_model.npz or model.npz"),
@@ -191,9 +199,11 @@ def test_what_is_no_run_is_said(tmp_path, capsys):
     assert "--c for portable C" in capsys.readouterr().err
 
 
-def test_the_model_of_a_run_file(tmp_path):
+def test_the_model_of_a_run_file(tmp_path, capsys):
     model = Model([Dense(3, "tanh"), Dense(2, "softmax")], "crossentropy").build((None, 4))
     model.save(tmp_path / "best_model.npz")
+    assert main([str(tmp_path), "--c", "--train"]) == 2
+    assert "without its training step: leave --train out" in capsys.readouterr().err
     trained = of_folder(tmp_path, batch=5)
     x = make.normal(size=(5, 4)).astype("float32")
     found = trained.functions["predict"](x)

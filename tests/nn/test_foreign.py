@@ -128,6 +128,12 @@ def test_files_and_names(tmp_path):
     titled = nn.Model([nn.Dense(5, "relu", name="first"), nn.Dense(3, name="between")], "squared_error")
     titled.build((None, 4)).load_weights(tmp_path / "names.safetensors", "pytorch")
     np.testing.assert_array_equal(titled.outputs(x), wanted)
+    # a name that is said changes nothing for those that are the same
+    equal = nn.Model([nn.Dense(2, name=name) for name in "abc"], "squared_error").build((None, 2))
+    state = {f"{name}.bias": np.full(2, k, "float32") for k, name in enumerate(["first", "c", "b"])}
+    state |= {f"{name}.weight": np.zeros((2, 2), "float32") for name in ("first", "c", "b")}
+    equal.load_weights(state, "pytorch", {"a": "first"})
+    assert [equal.parameters[f"{name}.b"].variable.get_value()[0] for name in "abc"] == [0, 2, 1]
 
 
 def test_errors_name_layer_and_array_and_change_nothing(tmp_path):
@@ -143,6 +149,10 @@ def test_errors_name_layer_and_array_and_change_nothing(tmp_path):
     refused(InputError, "dense_1 .*has no kernel: it has", slashed, "keras")
     fewer = {k: a for k, a in arrays.items() if k[0] == "0"}
     refused(InputError, "2 layers with weights here, dense_1, dense_2, and 1 there, 0", fewer)
+    more = {k.replace("0.", "dense_1.").replace("2.", "dense_2."): a for k, a in arrays.items()}
+    refused(
+        InputError, "2 layers .* here, dense_1, dense_2, and 3 there", {**more, "head.bias": arrays["0.bias"]}
+    )
     refused(InputError, "there is no dense_3", names={"dense_3": "0"})
     refused(InputError, "it has a b, 0 has none", {k: a for k, a in arrays.items() if k != "0.bias"})
     refused(InputError, "leaves extra, for which Dense has no place", {**arrays, "0.extra": arrays["0.bias"]})

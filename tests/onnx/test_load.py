@@ -92,6 +92,8 @@ def test_a_loaded_model_is_applied_to_other_variables():
     np.testing.assert_allclose(twice, plain, 1e-6)
     with pytest.raises(OnnxError, match=r"takes \w+, not y"):
         model(y=z)
+    with pytest.raises(OnnxError, match=r"input \w+ is given twice"):
+        model(z, **{model.inputs[0].name: z})
     with pytest.raises(DTypeError, match="unlike i int32"):
         model(T.imatrix("i"))
     with pytest.raises((ShapeError, DTypeError)):
@@ -188,6 +190,24 @@ def test_older_forms_of_operators(tmp_path):
     np.testing.assert_allclose(got["g"], np.concatenate([np.full_like(total, 2), total], 1), 1e-5, 1e-6)
 
 
+def test_slices_reach_beyond_their_axis(tmp_path):
+    """The values are onnxruntime 1.32.0's."""
+    beyond = 2**63 - 1
+    cases = [(0, beyond, 2), (beyond, beyond, 1), (0, -beyond, 1), (-beyond, beyond, 1)]
+    cases += [(beyond, -beyond, -1), (-beyond, -beyond, -1), (3, beyond, -1)]
+    names = ("starts", "ends", "axes", "steps")
+    nodes, outputs = [], []
+    for k, (start, end, step) in enumerate(cases):
+        for name, value in zip(names, (start, end, 0, step), strict=True):
+            nodes.append(helper.make_node("Constant", [], [f"{name}_{k}"], value_ints=[value]))
+        nodes.append(helper.make_node("Slice", ["x", *(f"{name}_{k}" for name in names)], [f"y_{k}"]))
+        outputs.append((f"y_{k}", TensorProto.FLOAT, [f"n_{k}"]))
+    model = graphlib.onnx.load(written(tmp_path, nodes, [("x", TensorProto.FLOAT, [5])], outputs))
+    got = graphlib.function(model.inputs, model.outputs, mode="reference")(np.arange(5, dtype="float32"))
+    expected = [[0, 2, 4], [], [], [0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [0], [3, 2, 1, 0]]
+    assert [got[f"y_{k}"].tolist() for k in range(len(cases))] == expected
+
+
 def test_functions_of_a_model_are_read(tmp_path):
     f = TensorProto.FLOAT
     body = [
@@ -222,6 +242,10 @@ def test_errors_name_what_is_wrong(tmp_path):
     node = helper.make_node("NonZero", ["x"], ["y"], name="places")
     with pytest.raises(OnnxError, match="has no input z"):
         graphlib.onnx.load(written(tmp_path, [node], [("x", f, [3])], [("y", i, [1, "n"])]), values={"z": 1})
+    with pytest.raises(OnnxError, match="no axis 'batsh' in its inputs: its axes are called batch"):
+        graphlib.onnx.load(
+            written(tmp_path, [node], [("x", f, ["batch"])], [("y", i, [1, "n"])]), dims={"batsh": 2}
+        )
     node = helper.make_node("Unique", ["x"], ["y"], name="once")
     with pytest.raises(OnnxError, match=r"the node 'once' \(Unique\) has no counterpart in graphlib"):
         graphlib.onnx.load(written(tmp_path, [node], [("x", f, [3])], [("y", f, ["n"])]))

@@ -25,21 +25,22 @@ def is_python3(text: str) -> bool:
             tree = ast.parse(text)
     except SyntaxError:
         return False
+    nodes = list(ast.walk(tree))
+    tried = {inner for node in nodes if isinstance(node, ast.Try) for inner in ast.walk(node)}
+    imports = [n for n in nodes if isinstance(n, (ast.Import, ast.ImportFrom)) and n not in tried]
+    if any(isinstance(n, ast.Import) and alias.name in _NAMES for n in imports for alias in n.names):
+        return False
+    # names that a program has from elsewhere, as six.moves, or gives itself where Python has them not
     defined = {
         alias.asname or alias.name
-        for node in ast.walk(tree)
-        for alias in getattr(node, "names", ())
-        if isinstance(alias, ast.alias)
+        for n in nodes
+        if isinstance(n, (ast.Import, ast.ImportFrom))
+        for alias in n.names
     }
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    used |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    modules = {
-        alias.name.split(".")[0]
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import)
-        for alias in node.names
-    }
-    return not ((used | modules) & _NAMES - defined)
+    defined |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    used = {n.id for n in nodes if isinstance(n, ast.Name)}
+    used |= {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+    return not (used & _NAMES - defined)
 
 
 def as_python3(text: str, notes: list[str], path: str = "program") -> str:

@@ -175,12 +175,15 @@ def _bounds(n: Node, k: int) -> Sequence[Any]:
 
 
 def _walk(start: Any, end: Any, step: int) -> slice:
-    """A slice of ONNX's as one of Python's: bounds beyond every axis are none."""
+    """A slice of ONNX's as one of Python's: bounds beyond every axis that it goes towards are none."""
     limit = np.iinfo("int32").max
-    if isinstance(end, int) and (end >= limit or end <= -limit):
+    # the greatest end is none backwards, too, as onnxruntime has it
+    if isinstance(end, int) and (end >= limit or (step < 0 and end <= -limit)):
         end = None
-    if isinstance(start, int) and (start >= limit or start <= -limit):
+    if isinstance(start, int) and (start <= -limit if step > 0 else start >= limit):
         start = None
+    # backwards from before the first it begins at the first
+    start = 0 if step < 0 and isinstance(start, int) and start <= -limit else start
     start = None if step > 0 and isinstance(start, int) and start == 0 else start
     return slice(start, end, step)
 
