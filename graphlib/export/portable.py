@@ -82,7 +82,7 @@ def library_of(
             raise ExportError(f"no function of a library can be called {wrong[0]!r}: it has its own")
         functions = {f"{name}_{key}": f for key, f in function.items()}
     else:
-        name = name or function.name
+        name = name or getattr(function, "name", "library")
         if name is None:
             raise ExportError("the library needs a name: c(function, folder, name='digits')")
         functions = {name: function}

@@ -121,7 +121,7 @@ def c_name(text: str | None, otherwise: str, used: set[str]) -> str:
 
 def check_name(name: str) -> str:
     """A name for a library or a function of it.  Errors: ExportError."""
-    taken = name in _TAKEN or name in _DECLARED or name[:-1] in _DECLARED and name[-1] in "fl"
+    taken = name in _TAKEN or name in _DECLARED or (name[:-1] in _DECLARED and name[-1] in "fl")
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or taken or name.startswith("gl_"):
         raise ExportError(f"{name!r} is no name that functions can have in C; call it like 'digits'")
     if keyword.iskeyword(name):
