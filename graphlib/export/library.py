@@ -78,6 +78,7 @@ class Library:
     fields: list[Field]
     own_arena: bool
     units: Units
+    threads: int = 1
 
     @property
     def state(self) -> list[Field]:
@@ -91,7 +92,7 @@ class Library:
     @property
     def arena(self) -> int:
         """The bytes of the arena, for the function that needs most of it."""
-        return max(f.arena + f.scratch for f in self.functions) + 64
+        return max(f.arena + f.scratch * self.threads for f in self.functions) + 64
 
     def field_of(self, shared: Shared) -> Field:
         return next(f for f in self.fields if f.shared is itself(shared))
@@ -104,6 +105,7 @@ def library(
     most: int | None,
     state: str,
     own_arena: bool,
+    threads: int = 1,
 ) -> Library:
     """A library of functions by the names that they have in it.
 
@@ -134,7 +136,7 @@ def library(
     if unknown:
         known = ", ".join(str(item.name) for function in functions.values() for item in function._items)
         raise ExportError(f"there is no input {unknown[0]} to bound; the inputs are: {known or 'none'}")
-    result = Library(name, made, list(fields.values()), own_arena, units)
+    result = Library(name, made, list(fields.values()), own_arena, units, threads)
     _check_constants(result)
     return result
 
@@ -241,11 +243,13 @@ def _check_constants(lib: Library) -> None:
             )
 
 
-@lru_cache(maxsize=1)
-def _available() -> tuple[Definition, ...]:
-    """What there is in the headers; where a library has something else, that."""
+@lru_cache(maxsize=2)
+def _available(together: bool = False) -> tuple[Definition, ...]:
+    """What there is in the headers; where a library has something else, that; ``together``: of one whose
+    threads work together."""
     done: set[str] = set()
-    texts = [header(name, (_PARTS, *INCLUDES), done) for name in _HEADERS]
+    names = ("team.h", *_HEADERS) if together else _HEADERS
+    texts = [header(name, (_PARTS, *INCLUDES), done) for name in names]
     return tuple(
         replace(one, text=one.text.replace("malloc(", "gl_take(").replace(" free(", " gl_give("))
         for one in definitions(texts, ["GL_STREAMS_IN_C", "GL_INLINE"])
@@ -259,14 +263,15 @@ def source(lib: Library) -> str:
     public = entries.source(lib)
     called = [uses.names[0] for unit, uses in lib.units.called.items() if not unit.text]
     roots = "\n".join([body, public, *called])
-    drawn = used(_available(), roots)
+    available = _available(lib.threads > 1)
+    drawn = used(available, roots)
     gemms = [
         n for n in ("sgemm", "dgemm") if any(f"->{n}" in one for one in (body, *(d.text for d in drawn)))
     ]
-    table, matrices = entries.runtime(gemms), [products.text(n) for n in gemms]
+    table, matrices = entries.runtime(gemms), [products.text(n, lib.threads) for n in gemms]
     found = [
         one
-        for one in used(_available(), "\n".join([roots, table, *matrices]))
+        for one in used(available, "\n".join([roots, table, *matrices]))
         if one.name not in ("GL_INLINE", "lgamma_r")
     ]
     found = _ordered(found)
@@ -274,9 +279,10 @@ def source(lib: Library) -> str:
     head = (_PARTS / "compiler.h").read_text().strip()
     parts = [
         entries.about(lib),
-        f'#include "{lib.name}.h"\n\n#include <math.h>\n#include <string.h>',
+        f'#include "{lib.name}.h"\n\n#include <math.h>\n#include <string.h>'
+        + ("\n#include <threads.h>" if lib.threads > 1 else ""),
         head,
-        entries.codes(),
+        entries.codes(lib),
         text,
         *matrices,
         table,

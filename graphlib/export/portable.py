@@ -38,6 +38,7 @@ def c(
     most_elements: int | None = None,
     state: str = "updated",
     arena: str = "static",
+    threads: int = 1,
 ) -> Exported:
     """Write ``NAME.h`` and ``NAME.c``, C99 that needs no Python: the function, or several that share a state.
 
@@ -49,11 +50,12 @@ def c(
     state: 'updated': shared variables that some function updates are a struct of the caller's, the others
     constants; 'all': all of them are in the struct.
     arena: 'static': in NAME.c; 'caller': calls are given one, of as many bytes as the header says.
+    threads: that a call runs on; with more than one the library is C11, and needs ``threads.h``.
 
     Errors: ExportError for an operation that C alone cannot do (LAPACK, calls of Python), a length without a
     bound, a shared variable that changes its shape.
     """
-    lib = library_of(function, name, bounds, most_elements, state, arena)
+    lib = library_of(function, name, bounds, most_elements, state, arena, threads)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = folder / f"{lib.name}.h", folder / f"{lib.name}.c"
@@ -69,7 +71,9 @@ def library_of(
     most_elements: int | None,
     state: str,
     arena: str,
+    threads: int = 1,
 ) -> Library:
+    """The library that is written."""
     if state not in ("updated", "all"):
         raise ExportError(f"state is 'updated' or 'all', not {state!r}")
     if arena not in ("static", "caller"):
@@ -91,7 +95,9 @@ def library_of(
     for f in functions.values():
         if not isinstance(f, Function):
             raise ExportError(f"a library is made of what graphlib.function has compiled, not of {f!r}")
-    return library(functions, name, bounds or {}, most_elements, state, arena == "static")
+    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= 64:
+        raise ExportError(f"a call runs on 1 to 64 threads, not {threads!r}")
+    return library(functions, name, bounds or {}, most_elements, state, arena == "static", threads)
 
 
 def save_state(exported: Exported | Library, path: str | Path) -> None:

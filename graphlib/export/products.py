@@ -11,11 +11,11 @@ from ..run.c.toolchain import HERE
 from .excerpt import definitions, header, renamed
 
 _REAL = {"sgemm": ("float", 0, "f32"), "dgemm": ("double", 1, "f64")}
-#: what a library has in place of the state of ``products.c``: one thread and no BLAS
+#: what a library has in place of the state of ``products.c``: as many threads and no BLAS
 _ALONE = {
     "static const gl_runtime *team;": "static const gl_runtime alone = {.parallel = gl_alone};\n"
     "static const gl_runtime *const team = &alone;",
-    "static int threads;": "enum { threads = 1 };",
+    "static int threads;": "enum { threads = THREADS };",
     "static cblas_gemm blas;": "static const cblas_gemm blas = 0;",
 }
 #: the names that ``products.c`` defines, without those of macros: other ones in each precision
@@ -34,9 +34,9 @@ VECTORS = (
 )
 
 
-@lru_cache(maxsize=2)
-def text(product: str) -> str:
-    """The definition of ``gl_sgemm`` or ``gl_dgemm``."""
+@lru_cache(maxsize=4)
+def text(product: str, threads: int = 1) -> str:
+    """The definition of ``gl_sgemm`` or ``gl_dgemm``, for so many threads."""
     _, is_double, suffix = _REAL[product]
     kernels = (HERE / "products.c").read_text()
     kernels = kernels[: kernels.index("/* Puts the product into the table.")]
@@ -44,7 +44,7 @@ def text(product: str) -> str:
     for old, new in _ALONE.items():
         if old not in kernels:
             raise ValueError(f"products.c has no line {old!r}")
-        kernels = kernels.replace(old, new)
+        kernels = kernels.replace(old, new.replace("THREADS", str(threads)))
     macros = {m for m in re.findall(r"#define (\w+)", kernels) if not m.startswith("LOG2_")}
     exchange = {name: f"gl_gemm_{name}_{suffix}" for name in (*_OWN, *macros)}
     exchange |= {"outer_": f"gl_gemm_outer_{suffix}_", "dot_": f"gl_gemm_dot_{suffix}_"}

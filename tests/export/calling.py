@@ -31,17 +31,9 @@ class Native:
     ) -> None:
         self.exported, self.made = exported, exported.library
         path = Path(exported.source).with_suffix(".so")
-        command = [
-            *compiler,
-            *STRICT,
-            *flags,
-            "-fPIC",
-            "-shared",
-            str(exported.source),
-            "-o",
-            str(path),
-            "-lm",
-        ]
+        strict = ("-std=c11", "-pthread", *STRICT[1:]) if self.made.threads > 1 else STRICT
+        files = ["-fPIC", "-shared", str(exported.source), "-o", str(path), "-lm"]
+        command = [*compiler, *strict, *flags, *files]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         self.library = ctypes.CDLL(str(path))

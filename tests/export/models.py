@@ -173,6 +173,7 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="-Os -DGRAPHLIB_SMALL")
     parser.add_argument("--zig", action="store_true")
     parser.add_argument("--arena", choices=("static", "caller"), default="static")
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     flags = ("-Os", "-DGRAPHLIB_SMALL") if options.small else SAME
     compiler = (sys.executable, "-m", "ziglang", "cc") if options.zig else ("gcc",)
@@ -181,7 +182,12 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             begun = time.perf_counter()
             made = graphlib.export.c(
-                case.functions, folder, name=name, bounds=case.bounds, arena=options.arena
+                case.functions,
+                folder,
+                name=name,
+                bounds=case.bounds,
+                arena=options.arena,
+                threads=options.threads,
             )
             exported = time.perf_counter()
             native = Native(made, flags, compiler)

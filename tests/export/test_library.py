@@ -263,3 +263,32 @@ def test_products_in_plain_loops(tmp_path):
         for found, expected in zip(small.call("plain", x, y), (x @ start, y @ start.T, x @ x.T), strict=True):
             np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(small["C"], 0.5 * start - 2 * x.T @ y, rtol=1e-5, atol=1e-5)
+
+
+def test_threads_change_no_bit(tmp_path):
+    """Loops in chunks, convolutions, which need memory in each thread, and products in parts."""
+    images, x = T.tensor4("images"), T.matrix("x")
+    filters = graphlib.shared(rng.normal(size=(6, 3, 5, 5)).astype("float32"), name="filters")
+    maps = T.nnet.conv2d(images, filters, border_mode="half")
+    learn = [(filters, filters - 0.001 * T.grad((maps**2).sum(), filters))]
+    functions = {
+        "convolve": graphlib.function([images], maps, updates=learn, mode="reference"),
+        "wide": graphlib.function([x], [T.tanh(x).sum(), T.dot(x, x.T)], mode="reference"),
+    }
+    bounds = {"images": (4, 3, 40, 40), "x": (300, 200)}
+    made = [graphlib.export.c(functions, tmp_path, name=f"on_{n}", bounds=bounds, threads=n) for n in (1, 3)]
+    one, three = (Native(m, ("-O0",)) for m in made)
+    pictures, wide = rng.normal(size=(4, 3, 40, 40)), rng.normal(size=(300, 200))
+    for _ in range(3):
+        for name, given in (("convolve", pictures), ("wide", wide)):
+            for a, b in zip(one.call(f"on_1_{name}", given), three.call(f"on_3_{name}", given), strict=True):
+                np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(one["filters"], three["filters"])
+    np.testing.assert_allclose(
+        one.call("on_1_wide", wide)[1],
+        wide.astype("float32") @ wide.astype("float32").T,
+        rtol=1e-3,
+        atol=1e-4,
+    )
+    with pytest.raises(ExportError, match="1 to 64 threads, not 0"):
+        graphlib.export.c(functions, tmp_path, name="none", bounds=bounds, threads=0)
