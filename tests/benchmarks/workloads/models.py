@@ -89,7 +89,6 @@ class Operations:
 def _build(model: Model) -> Runner:
     import graphlib
     import graphlib.tensor as T
-    from graphlib.nn.optimizers import SGD, Adam
 
     ops, arrays = Operations(), model.arrays()
     values = model.parameters()
@@ -109,9 +108,13 @@ def _build(model: Model) -> Runner:
     elif model.how == "replace":
         cost, new = cost
         updates = [(named[name], value) for name, value in new.items()]
-    elif model.how != "value":
-        rule = Adam(model.rate) if model.how == "adam" else SGD(model.rate)
-        updates = rule.updates(parameters, cost)
+    elif model.how == "adam":
+        from graphlib.nn.optimizers import Adam
+
+        updates = Adam(model.rate).updates(parameters, cost)
+    elif model.how == "sgd":
+        gradients = T.grad(cost, parameters)
+        updates = [(p, p - model.rate * g) for p, g in zip(parameters, gradients, strict=True)]
     step = graphlib.function(inputs, [cost, *derivatives], updates=updates, name="step")
 
     def run(first: int, steps: int) -> list[float]:
