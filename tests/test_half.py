@@ -9,6 +9,7 @@ import graphlib
 import graphlib.tensor as T
 from graphlib import config
 from graphlib.errors import DTypeError
+from graphlib.ops import REGISTRY
 
 H = "float16"
 
@@ -109,6 +110,33 @@ def in_numpy(x, labels, w):
     results = [loss, np.array(states), x.T[1:], x[labels].max(1), np.concatenate([tail, x * 3])]
     results += [np.abs(x).sum(0), np.array(by_x[::-1]), x.argmax(1)]
     return results, w - 0.1 * (x.T @ (p - hot)) / len(x)
+
+
+def test_every_operation_takes_float16():
+    """The samples of the registry in float16: what they are in float32, rounded."""
+    tried = 0
+    for name, entry in sorted(REGISTRY.items()):
+        for sample in entry.samples()[:3]:
+            arrays = [a.astype(H) if a.dtype.kind == "f" else a for a in sample.inputs]
+            if "float32" not in sample.dtypes or not any(a.dtype == H for a in arrays):
+                continue
+            found = []
+            for floats in (H, "float32"):
+                given = [a.astype(floats) if a.dtype == H else a for a in arrays]
+                inputs = [T.TensorType(a.dtype, a.shape)() for a in given]
+                made = sample.build(*inputs)
+                outputs = list(made) if isinstance(made, (list, tuple)) else [made]
+                f = graphlib.function(inputs, outputs, mode="reference", on_unused_input="ignore")
+                found.append(f(*given))
+            for got, wanted in zip(*found, strict=True):
+                assert got.dtype in (H, wanted.dtype), name
+                if wanted.dtype.kind == "f":
+                    with np.errstate(over="ignore"):
+                        a, b = (v.astype(H).astype("f4") for v in (got, wanted))
+                    scale = np.max(np.abs(b[np.isfinite(b)]), initial=1)
+                    np.testing.assert_allclose(a, b, 2e-3, 2e-3 * scale, err_msg=name)
+                    tried += got.dtype == H
+    assert tried > 300
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda-emulated"])

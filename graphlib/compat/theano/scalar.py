@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from ... import tensor as graphlib_tensor
 from ...errors import ComplexError, DTypeError  # noqa: F401
 from ...graph import Constant, TensorType, Variable
 from ...graph.substitution import clone
-from ...graph.types import DTYPES, FLOATS, INTEGERS, dtype_name, promote
+from ...graph.types import COMPLEX, DTYPES, FLOATS, HALF, INTEGERS, dtype_name, promote
 from ...ops import elementwise as ew
 from ...ops.op import as_variable
 from . import own_scalar_ops, special_functions, tensor, tensor_functions
@@ -57,13 +58,16 @@ discrete_types = tuple(_TYPES[name] for name in INTEGERS)
 int_types = tuple(_TYPES[name] for name in INTEGERS if name.startswith("int"))
 uint_types = tuple(_TYPES[name] for name in INTEGERS if name.startswith("uint"))
 integer_types = int_types + uint_types
-float_types = continuous_types = tuple(_TYPES[name] for name in FLOATS)
+float_types = tuple(_TYPES[name] for name in (HALF, *FLOATS))
+complex_types = tuple(_TYPES[name] for name in COMPLEX)
+continuous_types = float_types + complex_types
 all_types = tuple(_TYPES.values())
 discrete_dtypes, float_dtypes = tuple(t.dtype for t in discrete_types), tuple(t.dtype for t in float_types)
 all_dtypes = tuple(t.dtype for t in all_types)
 
 #: classes of Theano's whose names are not those of their operations
 _CLASSES = {"Psi": "psi", "TriGamma": "tri_gamma", "GammaLn": "gammaln", "Erfcx": "erfcx", "LT": "lt"}
+_CLASSES |= {"ComplexFromPolar": "complex_from_polar"}
 _CLASSES |= {"GT": "gt", "LE": "le", "GE": "ge", "EQ": "eq", "NEQ": "neq", "TrueDiv": "true_div"}
 _CLASSES |= {"IntDiv": "int_div", "Abs": "abs_", "Pow": "pow", "And": "and_", "OR": "or_", "AND": "and_"}
 
@@ -165,7 +169,7 @@ class Composite:
 
 
 def _operation(name: str) -> Any:
-    for source in (tensor, tensor_functions, special_functions, ew):
+    for source in (tensor, tensor_functions, special_functions, ew, graphlib_tensor):
         found = getattr(source, name, None)
         if callable(found) and (isinstance(found, ew.Elementwise) or name in _TAKEN):
             return found
@@ -186,3 +190,5 @@ def __getattr__(name: str) -> Any:
 
 #: functions that are no rows of graphlib's table of elementwise operations
 _TAKEN = {"cast", "int_div", "pow", "gamma", "erfinv", "erfcinv", "second", "identity", "clip"}
+_TAKEN |= {"j0", "j1", "i0", "i1", "gammal", "gammau", "chi2sf"}
+_TAKEN |= {"real", "imag", "conj", "angle", "complex", "complex_from_polar"}

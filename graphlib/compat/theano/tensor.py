@@ -148,6 +148,8 @@ def _types_of(prefixes: str, shape: str) -> tuple[TensorType, ...]:
 int_scalar_types, float_scalar_types = _types_of("bwil", "scalar"), _types_of("fd", "scalar")
 int_vector_types, float_vector_types = _types_of("bwil", "vector"), _types_of("fd", "vector")
 int_matrix_types, float_matrix_types = _types_of("bwil", "matrix"), _types_of("fd", "matrix")
+complex_scalar_types = complex_types = _types_of("cz", "scalar")
+complex_vector_types, complex_matrix_types = _types_of("cz", "vector"), _types_of("cz", "matrix")
 int_types = integer_types = int_scalar_types
 float_types = float_scalar_types
 

@@ -36,8 +36,9 @@ from .tensor import get_scalar_constant_value, pow
 int_dtypes = tuple(d for d in INTEGERS if d.startswith("int"))
 uint_dtypes = tuple(d for d in INTEGERS if d.startswith("uint"))
 integer_dtypes = int_dtypes + uint_dtypes
-float_dtypes = continuous_dtypes = (HALF, *FLOATS)
+float_dtypes = (HALF, *FLOATS)
 complex_dtypes = COMPLEX
+continuous_dtypes = (*float_dtypes, *complex_dtypes)
 discrete_dtypes = ("bool", *integer_dtypes)
 all_dtypes = DTYPES
 power = pow
