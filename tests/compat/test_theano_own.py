@@ -115,6 +115,8 @@ def test_gradients_that_are_not(theano, T):
         T.grad(cost, z)
     with pytest.raises(GradientError, match="undefined"):
         T.grad(gradient.undefined_grad(x) * 2, x)
+    undefined = gradient.UndefinedGrad()(x).owner.op
+    assert isinstance(undefined, gradient.UndefinedGrad) and not isinstance(undefined, gradient.ZeroGrad)
     by_x, by_y, by_z = T.grad(
         cost,
         [x, y, z],

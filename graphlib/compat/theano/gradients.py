@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import DisconnectedInputError, GradientError
 from ...ops.barriers import (
+    GradientBarrier,
     consider_constant,
     disconnected_grad,
     grad_clip,
@@ -117,24 +118,37 @@ def GradScale(multiplier: float) -> Any:
 undefined_grad_ = undefined_grad
 
 
-def ConsiderConstant() -> Any:
-    """``consider_constant``."""
-    return consider_constant
+class _Barriers(type):
+    kind: str
+    function: Any
+
+    def __call__(cls) -> Any:
+        return cls.function
+
+    def __instancecheck__(cls, candidate: Any) -> bool:
+        return isinstance(candidate, GradientBarrier) and candidate.kind == cls.kind
 
 
-def DisconnectedGrad() -> Any:
-    """``disconnected_grad``."""
-    return disconnected_grad
+class ConsiderConstant(metaclass=_Barriers):
+    """``ConsiderConstant()`` is ``consider_constant``; nodes' operations of its kind are instances."""
+
+    kind, function = "stop", staticmethod(consider_constant)
 
 
-def ZeroGrad() -> Any:
+class ZeroGrad(ConsiderConstant):
     """``zero_grad``."""
-    return zero_grad
 
 
-def UndefinedGrad() -> Any:
+class DisconnectedGrad(metaclass=_Barriers):
+    """``disconnected_grad``."""
+
+    kind, function = "disconnect", staticmethod(disconnected_grad)
+
+
+class UndefinedGrad(metaclass=_Barriers):
     """``undefined_grad``."""
-    return undefined_grad
+
+    kind, function = "undefined", staticmethod(undefined_grad)
 
 
 def format_as(use_list: bool, use_tuple: bool, outputs: Any) -> Any:
