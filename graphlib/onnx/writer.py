@@ -100,6 +100,7 @@ class Writer:
         self._values: dict[Variable, str] = {}
         self._known: dict[tuple, tuple[str, ...]] = {}
         self._origin = ""
+        self._writing: Apply | None = None
 
     # values
 
@@ -150,9 +151,10 @@ class Writer:
         rule = _of_class(RULES, node)
         if rule is None:
             raise refused(node, "ONNX has no operator for it")
-        before, self._origin = self._origin, str(node.outputs[0].origin or "")
+        before = self._origin, self._writing
+        self._origin, self._writing = str(node.outputs[0].origin or ""), node
         names = rule(self, node)
-        self._origin = before
+        self._origin, self._writing = before
         for v, name in zip(node.outputs, [names] if isinstance(names, str) else names, strict=True):
             self._values[v] = name
 
@@ -202,7 +204,7 @@ class Writer:
     def typed_first(self, operator: str, dtype: str, x: str, *others: str, **attrs: Any) -> str:
         """As ``typed``, of an operator of which only the first input has the dtype."""
         takes = accepted(operator, self.names.opset)[0]
-        wide = _wider(dtype, takes, operator)
+        wide = self._wider(dtype, takes, operator)
         made = self.add(operator, self.cast(x, wide) if wide != dtype else x, *others, **attrs)
         return self.cast(made, dtype) if wide != dtype else made
 
@@ -211,11 +213,20 @@ class Writer:
 
         Where the operator does not take the dtype, it is computed in a wider one.
         """
-        wide = _wider(dtype, accepted(operator, self.names.opset)[0], operator)
+        wide = self._wider(dtype, accepted(operator, self.names.opset)[0], operator)
         if wide == dtype:
             return self.add(operator, *inputs, **attrs)
         made = self.add(operator, *(self.cast(i, wide) for i in inputs), **attrs)
         return made if result else self.cast(made, dtype)
+
+    def _wider(self, dtype: str, takes: Collection[str], operator: str) -> str:
+        """A dtype, or a wider one where an operator does not take it."""
+        alike = (d for d in _WIDER if is_float(d) == is_float(dtype) and np.can_cast(dtype, d))
+        wide = dtype if dtype in takes else next((d for d in alike if d in takes), None)
+        if wide is not None:
+            return wide
+        why = f"its {operator} takes no {dtype}"
+        raise OnnxError(why) if self._writing is None else refused(self._writing, why)
 
     def cast(self, name: str, dtype: str) -> str:
         return self.add("Cast", name, to=element_type(dtype))
@@ -302,15 +313,6 @@ class Writer:
             for part in (inputs, outputs)
         ]
         return helper.make_graph(self.nodes, self.names.new(name), *described)
-
-
-def _wider(dtype: str, takes: Collection[str], operator: str) -> str:
-    """A dtype, or a wider one where an operator does not take it."""
-    alike = (d for d in _WIDER if is_float(d) == is_float(dtype) and np.can_cast(dtype, d))
-    wide = dtype if dtype in takes else next((d for d in alike if d in takes), None)
-    if wide is None:
-        raise OnnxError(f"ONNX's {operator} takes no {dtype}")
-    return wide
 
 
 def refused(node: Apply, why: str) -> OnnxError:

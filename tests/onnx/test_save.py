@@ -181,6 +181,9 @@ def test_errors_name_what_is_wrong(tmp_path):
         saved(([x], [x + 1]), tmp_path, dims={"z": ("batch", None)})
     with pytest.raises(InputError, match=r"dims has \('batch',\) for x .*which has 2 axes"):
         saved(([x], [x + 1]), tmp_path, dims={"x": ("batch",)})
+    u = T.TensorType("uint64", (None,))("u")
+    with pytest.raises(OnnxError, match=r"pow has no form in ONNX: its Pow takes no uint64.*test_save\.py"):
+        saved(([u], [u**u]), tmp_path)
     with pytest.raises(OnnxError, match="solve_triangular has no form in ONNX"):
         saved(([x, y], [T.slinalg.solve_triangular(x, y)]), tmp_path)
 
