@@ -177,7 +177,8 @@ class Lowering:
         return ex.access(v, v.dtype, index)
 
     def flat(self, v: Variable, k: Poly) -> Expr:
-        """Element k of a variable in row-major order, which must lie in memory that way."""
+        """Element k of a variable in row-major order: of what it is a view of, or of itself, which then is
+        read from memory (see ``_read``)."""
         if isinstance(v, Constant) and v.data.size == 1:
             return self.at(v, (0,) * v.ndim)
         if v not in self.flat_of:
@@ -186,10 +187,7 @@ class Lowering:
                 s == r or n == 1
                 for s, r, n in zip(strided.strides, row_major(self.shape(v)), self.shape(v), strict=True)
             )
-            if not contiguous:
-                self.materialized.add(v)
-                strided = Strided(v, Poly.of(0), ())
-            self.flat_of[v] = strided
+            self.flat_of[v] = strided if contiguous else self._itself(v)
         strided = self.flat_of[v]
         base = strided.base
         return ex.access(
@@ -199,7 +197,7 @@ class Lowering:
     def strided(self, v: Variable) -> Strided | None:
         """Where a variable lies in memory, if its elements are those of another at regular steps."""
         if v in self.materialized or v not in self.inline:
-            return Strided(v, Poly.of(0), tuple(row_major(self.shape(v))))
+            return self._itself(v)
         found = self._regular(v)
         held = {source for source in v.owner.inputs if source in self.materialized and source in self.inline}
         if found is None and held:
@@ -208,6 +206,10 @@ class Lowering:
             found = self._regular(v)
             self.inline |= held
         return found
+
+    def _itself(self, v: Variable) -> Strided:
+        """A variable that lies in memory by itself."""
+        return Strided(v, Poly.of(0), tuple(row_major(self.shape(v))))
 
     def _regular(self, v: Variable) -> Strided | None:
         """Where a variable lies, by the expression of one of its elements."""
@@ -221,42 +223,60 @@ class Lowering:
             return None
         return Strided(base, self.named(linear[1]), tuple(linear[0]))
 
-    def in_memory(self, v: Variable) -> Strided:
-        """Where a variable lies in memory, made to lie there if it does not."""
-        found = (
-            self.strided(v)
-            if not (isinstance(v, Constant) and v.data.size == 1)
-            else Strided(v, Poly.of(0), (Poly.of(1),) * v.ndim)
-        )
-        if found is None:
-            self.materialized.add(v)
-            found = Strided(v, Poly.of(0), tuple(row_major(self.shape(v))))
-        return found
+    # how operations take what they read from memory: where it lies, or None if it does not lie so (yet)
 
-    def rows(self, v: Variable) -> Strided:
-        """Where a variable lies whose rows, its elements along the first axis, are contiguous."""
+    def placed(self, v: Variable) -> Strided | None:
+        """Where a variable lies in memory."""
+        if isinstance(v, Constant) and v.data.size == 1:
+            return Strided(v, Poly.of(0), (Poly.of(1),) * v.ndim)
+        return self.strided(v)
+
+    def matrix(self, v: Variable) -> Strided | None:
+        """A matrix (or a batch of them) as BLAS takes it: one of its two axes of stride 1."""
+        found = self.placed(v)
+        if found is None or v not in self.inline:
+            return found
+        lengths = self.shape(v)
+        ones = [s == 1 or n == 1 for s, n in zip(found.strides[-2:], lengths[-2:], strict=True)]
+        forward = all(
+            n == 1 or (s.terms and all(c > 0 for c in s.terms.values()))
+            for s, n in zip(found.strides, lengths, strict=True)
+        )
+        return found if any(ones) and forward else None
+
+    def rows(self, v: Variable) -> Strided | None:
+        """A variable whose rows, its elements along the first axis, are contiguous."""
         return self._contiguous_from(v, 1)
 
-    def block(self, v: Variable) -> Strided:
-        """Where a variable lies that is contiguous, perhaps as a part of another one."""
+    def block(self, v: Variable) -> Strided | None:
+        """A variable that is contiguous, perhaps as a part of another one."""
         return self._contiguous_from(v, 0)
 
-    def _contiguous_from(self, v: Variable, axis: int) -> Strided:
-        found = self.in_memory(v)
+    def _contiguous_from(self, v: Variable, axis: int) -> Strided | None:
+        found = self.placed(v)
+        if found is None or v not in self.inline:
+            return found
         lengths = self.shape(v)
-        wanted = row_major(lengths)
-        if v in self.inline and any(
-            s != w and n != 1
-            for s, w, n in zip(found.strides[axis:], wanted[axis:], lengths[axis:], strict=True)
-        ):
-            self.materialized.add(v)
-            found = Strided(v, Poly.of(0), tuple(wanted))
-        return found
+        same = zip(found.strides[axis:], row_major(lengths)[axis:], lengths[axis:], strict=True)
+        return found if all(s == w or n == 1 for s, w, n in same) else None
 
-    def contiguous(self, v: Variable) -> None:
-        """Demand that a variable lies in memory by itself, in row-major order."""
-        if v in self.inline:
+    def base(self, v: Variable) -> Variable | Expr | None:
+        """What a pushed output starts as: a variable to copy, or one scalar for all its elements."""
+        if v in self.inline and v not in self.materialized:
+            element = self.at(v, LOOP[: v.ndim])
+            return None if element.free else element
+        if isinstance(v, Constant) and v.data.size == 1:
+            return self.at(v, (0,) * v.ndim)
+        return v
+
+    def _demand(self, v: Variable, there: Any) -> None:
+        """Have a variable put in memory that does not lie there as it is taken."""
+        if there is None and v in self.inline:
             self.materialized.add(v)
+
+    def _read(self, *read: Expr | Poly) -> None:
+        """Have put in memory what these read from there though it is inlined elsewhere."""
+        self.materialized.update(u for e in read for u in e.uses if u in self.inline)
 
     # nodes
 
@@ -275,26 +295,27 @@ class Lowering:
             if self._inlined(node.op, v, lowered):
                 self.inline.add(v)
         elif isinstance(lowered, Product):
-            for k in (lowered.a, lowered.b):
-                self.matrix(node.inputs[k], lowered.batched)
+            for v in (node.inputs[lowered.a], node.inputs[lowered.b]):
+                self._demand(v, self.matrix(v))
             if lowered.c is not None:
-                self.base(node.inputs[lowered.c])
+                self._demand(node.inputs[lowered.c], self.base(node.inputs[lowered.c]))
         elif isinstance(lowered, Call):
-            for k in lowered.operands:
-                self.contiguous(node.inputs[k])
+            for k in lowered.operands:  # by itself, in row-major order
+                self._demand(node.inputs[k], None)
         elif isinstance(lowered, Loop):
             parts = node.op.parts(node)
             for v in parts.sequences:
-                self.rows(v)
+                self._demand(v, self.rows(v))
             for v in (*parts.initial, *parts.invariants):
-                self.block(v)
+                self._demand(v, self.block(v))
         elif isinstance(lowered, Reduction):
-            lowered.at(*map(Poly.of, LOOP[: len(lowered.domain)]))
+            self._read(lowered.at(*map(Poly.of, LOOP[: len(lowered.domain)])))
         else:
             self._read_first(node)
             self.pushed[node] = [self._piece(node, piece) for piece in lowered.pieces]
+            self._read(*(e for p in self.pushed[node] for e in (p.element, p.offset)))
             if isinstance(lowered.base, int):
-                self.base(node.inputs[lowered.base])
+                self._demand(node.inputs[lowered.base], self.base(node.inputs[lowered.base]))
         steps = [((self.named(lowered.n),), node.outputs[0])] if isinstance(lowered, Loop) else []
         for lengths, v in [*steps, *self._all_lengths(node)]:
             self.checks += self.limits.missing(lengths, v)
@@ -348,9 +369,10 @@ class Lowering:
 
     def _inlined(self, op: Op, v: Variable, pull: Pull) -> bool:
         depth = 1 + max((self.view_depth.get(x, 0) for x in v.owner.inputs), default=0)
+        element = pull.at(*map(Poly.of, LOOP[: v.ndim]))
+        self._read(element)
         if depth > _VIEW_DEPTH:
             return False
-        element = pull.at(*map(Poly.of, LOOP[: v.ndim]))
         host = all(self.is_leaf(u) and not isinstance(u, Constant) and u.ndim == 0 for u in element.uses)
         cheap = _cost(element, _SCALAR_COST if v.ndim == 0 and host else _CHEAP_COST) and all(
             self.is_leaf(u) or not isinstance(self.lowered[u.owner], (Pull, Reduction)) for u in element.uses
@@ -359,20 +381,6 @@ class Lowering:
             self.view_depth[v] = depth
             return True
         return False
-
-    def matrix(self, v: Variable, batched: bool) -> Strided:
-        """A matrix (or a batch of them) as BLAS takes it: one of its two axes of stride 1."""
-        found = self.in_memory(v)
-        lengths = self.shape(v)
-        ones = [s == 1 or n == 1 for s, n in zip(found.strides[-2:], lengths[-2:], strict=True)]
-        forward = all(
-            n == 1 or (s.terms and all(c > 0 for c in s.terms.values()))
-            for s, n in zip(found.strides, lengths, strict=True)
-        )
-        if not (any(ones) and forward) and v in self.inline:
-            self.materialized.add(v)
-            found = Strided(v, Poly.of(0), tuple(row_major(self.shape(v))))
-        return found
 
     def named(self, length: Poly) -> Poly:
         """A length, by a symbol of its own if computing it takes more than sums and products of lengths."""
@@ -415,17 +423,6 @@ class Lowering:
         index = tuple(Poly.of(place.get(axis, 0)) for axis in range(len(domain)))
         offset = flat_index(piece.position(*index), self.shape(node.outputs[0]))
         return Placed(tuple(domain[a] for a in real), piece.at(*index), offset, piece.mode, piece.collides)
-
-    def base(self, v: Variable) -> Variable | Expr:
-        """What a pushed output starts as: a variable to copy, or one scalar for all its elements."""
-        if v in self.inline and v not in self.materialized:
-            element = self.at(v, LOOP[: v.ndim])
-            if not element.free:
-                return element
-            self.materialized.add(v)
-        if isinstance(v, Constant) and v.data.size == 1:
-            return self.at(v, (0,) * v.ndim)
-        return v
 
     def value(self, v: Variable) -> Value:
         """A node's output as what is to be computed in a loop nest."""
