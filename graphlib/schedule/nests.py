@@ -76,10 +76,10 @@ def _waiting(values: list[Value], needs: dict[Variable, list[Value]]) -> set[Var
     waiting: set[Variable] = set()
     for v in values:
         alone = all(len(n.axes) < len(v.axes) or n.variable in waiting for n in needs[v.variable])
+        # what a loop inside theirs needs is computed before it
+        waiting -= {n.variable for n in needs[v.variable] if len(n.axes) != len(v.axes)}
         if v.kind is None and v.axes and alone:
             waiting.add(v.variable)
-        else:
-            waiting -= {n.variable for n in needs[v.variable] if len(n.axes) != len(v.axes)}
     return waiting
 
 

@@ -11,6 +11,7 @@ from scipy.special import gammaln, xlogy
 import graphlib
 import graphlib.tensor as T
 from graphlib.errors import ShapeError
+from graphlib.tensor.random import RandomStreams
 
 from .processes import compiler, run
 
@@ -66,6 +67,21 @@ def test_a_softmax_with_its_logarithm_and_its_largest_is_one_nest():
     p = T.nnet.softmax(x)
     f = both([x], [p, T.log(p), T.argmax(p, axis=1), p.max(axis=1)], [normal(5, 6)])
     assert nests(f) == 1
+
+
+def test_what_a_row_chooses_is_computed_before_the_row():
+    """A choice a row, of a draw, that the elements of the row need and a sum over rows, too."""
+    e, x = T.vector("e", shape=(100,)), T.matrix("x", shape=(100, 5))
+    chosen = T.ge(e - RandomStreams(1).uniform((100,)), 0)
+    outputs = [
+        T.switch(chosen[:, None], x + 2, x).mean(),
+        T.switch(T.mean(chosen, dtype="float32") > 0.5, 1, 2),
+    ]
+    values = np.random.RandomState(0).normal(size=(100, 5)).astype("float32")
+    rows = np.where(np.arange(100) < 60, 9, -9).astype("float32")
+    mean, number = fast([e, x], outputs)(rows, values)
+    np.testing.assert_allclose(mean, (values + np.where(rows > 0, 2, 0)[:, None]).mean(), 1e-6)
+    assert number == 1
 
 
 def test_standardised_rows_are_one_nest():
