@@ -41,7 +41,10 @@ def test_special_functions(theano, T):
     xs = np.array([-1.5, -0.5, 0.5, 1, 5, 10.5])
     inverse, other, g = T.erfinv(y), T.erfcinv(a), T.gamma(x)
     f = theano.function(
-        [x, y, a], [inverse, other, g, T.iround(x), T.grad(inverse[1:-1].sum(), y), T.grad(g.sum(), x)]
+        [x, y, a],
+        [inverse, other, g, T.iround(x), T.grad(inverse[1:-1].sum(), y), T.grad(g.sum(), x)],
+        # made of operations that all backends are held to; C's compiler takes 18 s for their Newton steps
+        mode="FAST_COMPILE",
     )
     inverse, other, g, rounded, slope, g_slope = f(xs, ys, tails)
     assert (inverse[0], inverse[-1], other[-2], other[-1]) == (-np.inf, np.inf, np.inf, -np.inf)
