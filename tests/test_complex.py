@@ -237,5 +237,5 @@ def test_what_has_no_complex_numbers_says_what_to_do():
         T.cast(z, "float64")
     with pytest.raises(DTypeError, match="is an array of complex128"):
         graphlib.function([T.dvector()], 0, on_unused_input="ignore")(np.ones(2, complex))
-    with pytest.raises(graphlib.errors.GradientError, match="cost must be of a float dtype"):
+    with pytest.raises(graphlib.errors.GradientError, match=r"cost must be of a float dtype.* T\.real"):
         T.grad(z.sum(), z)

@@ -77,6 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for line in export(options):
             print(line)
+    except OSError as problem:
+        print(f"{PROGRAM}: error: cannot write {problem.filename}: {problem.strerror}", file=sys.stderr)
+        return 2
     except (UserError, GraphError) as problem:
         print(f"{PROGRAM}: error: {problem}", file=sys.stderr)
         return 2

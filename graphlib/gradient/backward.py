@@ -247,7 +247,8 @@ def _one(cost: Variable) -> Variable:
             f"grad: the cost must be a scalar, not {cost.describe()}; reduce it with .sum() or .mean()"
         )
     if not cost.type.is_float:
-        raise GradientError(f"grad: the cost must be of a float dtype, not {cost.describe()}; cast it first")
+        way = "take T.real, T.imag or abs of it" if cost.type.is_complex else "cast it first"
+        raise GradientError(f"grad: the cost must be of a float dtype, not {cost.describe()}; {way}")
     return Constant(1, dtype=cost.dtype)
 
 

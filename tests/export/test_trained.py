@@ -192,6 +192,10 @@ def test_what_is_no_run_is_said(tmp_path, capsys):
     ):
         assert main([str(folder), "--c"]) == 2
         assert words in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    trained = run_of(tmp_path / "run", output__W=values(4, 3), output__b=values(3))
+    assert main([str(trained), "--c", "--out", str(tmp_path / "file")]) == 2
+    assert f"cannot write {tmp_path / 'file'}: File exists" in capsys.readouterr().err
     with pytest.raises(UserError):
         of_folder(tmp_path)
     with pytest.raises(SystemExit):
