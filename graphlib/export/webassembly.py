@@ -11,16 +11,14 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..errors import CompileError
+from ..compile.function import Function
+from ..errors import CompileError, ExportError
 from . import entries
 from .library import Library, Made, source
 from .portable import library_of
 from .signature import Parameter, Size
-
-if TYPE_CHECKING:
-    from ..compile.function import Function
 
 #: a library without an entry: of wasi's libc only mathematics is linked, and nothing is imported
 FLAGS = (
@@ -40,6 +38,8 @@ FLAGS = (
     "-Wl,--strip-all",
     "-Wl,-z,stack-size=262144",
 )
+#: what ``glue`` calls so
+_OF_MODULES = frozenset(("at_block", "block", "initialise", "load", "save", "words"))
 _MODULE = Path(__file__).parent / "web" / "module.mjs"
 
 
@@ -72,6 +72,8 @@ def wasm(
     Errors: ExportError as ``c``; CompileError where there is no compiler (``pip install ziglang``).
     """
     lib = library_of(function, name, bounds, most_elements, state, "static")
+    if isinstance(function, Function) and lib.name in _OF_MODULES:
+        raise ExportError(f"no function of a module can be called {lib.name!r}: a module has its own")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = folder / f"{lib.name}.wasm", folder / f"{lib.name}.mjs"

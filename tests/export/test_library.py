@@ -224,6 +224,8 @@ def test_what_no_library_can_be_is_refused_in_words(tmp_path):
     longer = graphlib.function([], updates=[(grown, T.concatenate([grown, grown]))], mode="reference")
     with pytest.raises(ExportError, match=r"update of grown .* memory beforehand"):
         graphlib.export.c(longer, "nowhere", name="f")
+    with pytest.raises(ExportError, match="called 'words': a module has its own"):
+        graphlib.export.wasm(graphlib.function([v], v.sum(), mode="reference"), "nowhere", "words", {v: 3})
     with pytest.raises(ExportError, match="'save'"):
         graphlib.export.c({"save": longer}, "nowhere", name="f")
 
