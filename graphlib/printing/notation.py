@@ -185,6 +185,7 @@ _GEMM = Template(
 _BARRIERS = {
     "stop": "consider_constant",
     "disconnect": "disconnected_grad",
+    "undefined": "undefined_grad",
     "clip": "grad_clip",
     "scale": "grad_scale",
 }
