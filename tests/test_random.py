@@ -155,7 +155,7 @@ def test_wrong_state_and_size():
         rng.set_state(np.zeros((2, 3), int))
     with pytest.raises(GraphError, match="ndim=3"):
         rng.uniform((2, 2), ndim=3)
-    with pytest.raises(GraphError, match="float32 or float64"):
+    with pytest.raises(GraphError, match="draws floats, not int32"):
         rng.uniform((2,), dtype="int32")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..graph.types import HALF
 from ..scalar.functions import FUNCTIONS
 from ..scalar.reductions import REDUCERS
 from ..scalar.reductions import neutral as number_of_nothing
@@ -33,7 +34,8 @@ def definitions() -> str:
         if kind in _IN_DEVICE:
             continue
         lines.append(f"struct {operation(kind)} {{")
-        types = {C_TYPES[d]: d for d in C_TYPES if FUNCTIONS[reducer.combine].cuda.of(d) is not None}
+        combine = FUNCTIONS[reducer.combine].cuda
+        types = {C_TYPES[d]: d for d in C_TYPES if d != HALF and combine.of(d) is not None}
         for c_type, dtype in types.items():
             text = print_function(reducer.combine, dtype, dtype, ["a", "b"])
             lines.append(

@@ -21,8 +21,6 @@ def test_a_graph_is_a_function(theano, T):
         theano.OpFromGraph([x], [x + y])
     with pytest.raises(ValueError, match="3 operands"):
         op(x, y)
-    with pytest.raises(NotImplementedError, match="grad_overrides"):
-        theano.OpFromGraph([x], [x], grad_overrides=lambda *a: a)
 
 
 def test_older_names_of_functions(theano, T):
