@@ -56,8 +56,7 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument(
         "--arena",
         choices=("static", "caller"),
-        default="static",
-        help="where the memory that calls work in is: in NAME.c, or given by the caller (static)",
+        help="of --c: where the memory that calls work in is: in NAME.c, or given by the caller (static)",
     )
     return whole
 
@@ -72,6 +71,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "what shall it become? --c for portable C, --wasm for WebAssembly, --page for a page, --onnx for "
             "ONNX"
         )
+    for name, given, kind in (
+        ("--arena", options.arena, "c"),
+        ("--dataset", options.dataset, "page"),
+    ):
+        if given is not None and not getattr(options, kind):
+            command.error(f"{name} {given} is of --{kind}, which is not asked for")
     if options.batch < 1:
         command.error(f"--batch {options.batch}: a call takes at least 1 example")
     try:
@@ -131,7 +136,7 @@ def _portable(
     trained: Trained, options: argparse.Namespace, out: Path, name: str, bounds: dict[Any, Any]
 ) -> list[str]:
     """Writes the library of C."""
-    made = c(trained.functions, out, name=name, bounds=bounds, arena=options.arena)
+    made = c(trained.functions, out, name=name, bounds=bounds, arena=options.arena or "static")
     said = [
         f"{made.header}, {made.source}: {', '.join(f'{name}_{key}' for key in trained.functions)}; "
         f"an arena of {made.arena} bytes"

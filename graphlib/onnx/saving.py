@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -65,12 +67,21 @@ def save(
 
 
 def _save_beside(model: Any, path: Path) -> None:
-    """A model that is too large for one file, with its arrays in another beside it."""
-    beside = path.name + ".data"
-    (path.parent / beside).unlink(missing_ok=True)
-    package().save_model(
-        model, path, save_as_external_data=True, all_tensors_to_one_file=True, location=beside
-    )
+    """A model that is too large for one file, with its arrays in another beside it.
+
+    Both are whole before they take the places of what was there.
+    """
+    arrays = path.name + ".data"
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
+        package().save_model(
+            model,
+            Path(folder, path.name),
+            save_as_external_data=True,
+            all_tensors_to_one_file=True,
+            location=arrays,
+        )
+        for name in (arrays, path.name):
+            os.replace(Path(folder, name), path.with_name(name))
 
 
 def _model(function: Any, dims: dict[Any, Sequence[str | None]], opset: int | None) -> tuple[Any, bool]:

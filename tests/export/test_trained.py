@@ -201,6 +201,13 @@ def test_what_is_no_run_is_said(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main([str(tmp_path)])
     assert "--c for portable C" in capsys.readouterr().err
+    for given, words in (
+        (["--wasm", "--arena", "caller"], "--arena caller is of --c"),
+        (["--c", "--dataset", "letters"], "--dataset letters is of --page"),
+    ):
+        with pytest.raises(SystemExit):
+            main([str(trained), *given])
+        assert words in capsys.readouterr().err
 
 
 def test_the_model_of_a_run_file(tmp_path, capsys):

@@ -227,3 +227,12 @@ def test_arrays_that_are_too_large_for_one_file_go_beside_it(tmp_path, monkeypat
         loaded = graphlib.onnx.load(path)
         np.testing.assert_array_equal(loaded.parameters["W"].get_value(), w.get_value())
         w.set_value(w.get_value() + 1)
+
+    def full(*arguments, **options):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("onnx.save_model", full)
+    with pytest.raises(OSError, match="no space left"):
+        graphlib.onnx.save(([x], [2 * T.dot(x, w)]), path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model.onnx", "model.onnx.data"]
+    np.testing.assert_array_equal(graphlib.onnx.load(path).parameters["W"].get_value(), w.get_value() - 1)
