@@ -234,7 +234,7 @@ class Lowering:
     def matrix(self, v: Variable) -> Strided | None:
         """A matrix (or a batch of them) as BLAS takes it: one of its two axes of stride 1."""
         found = self.placed(v)
-        if found is None or v not in self.inline:
+        if found is None or found.base is v:
             return found
         lengths = self.shape(v)
         ones = [s == 1 or n == 1 for s, n in zip(found.strides[-2:], lengths[-2:], strict=True)]
