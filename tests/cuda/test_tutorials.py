@@ -13,8 +13,8 @@ from graphlib.nn import training
 
 #: of the tutorial: its other options, and how many minibatches
 TUTORIALS = {
-    "logistic_sgd": (logistic_sgd, {"batch_size": 600, "learning_rate": 0.13}, 83),
-    "mlp": (mlp, {"batch_size": 20, "learning_rate": 0.01, "hidden": 60, "l1": 0.0, "l2": 0.0001}, 200),
+    "logistic_sgd": (logistic_sgd, {"batch_size": 600, "learning_rate": 0.13}, 50),
+    "mlp": (mlp, {"batch_size": 20, "learning_rate": 0.01, "hidden": 60, "l1": 0.0, "l2": 0.0001}, 150),
 }
 #: of a step
 LAUNCHES = {"logistic_sgd": 7, "mlp": 16}

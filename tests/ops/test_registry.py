@@ -250,7 +250,8 @@ def test_what_is_not_differentiable_says_so_or_is_flat(name):
 @pytest.mark.parametrize("name", SMOOTH_ENTRIES)
 def test_backend_gradients_equal_reference(backend, name):
     groups, titles, wanted = [], [], []
-    for case in cases(name, ["float32", "float64"], [False]):
+    # a device's kernels are the same in both dtypes but for the type's name, and values are tried in both
+    for case in cases(name, ["float32", "float64"] if backend == "c" else ["float32"], [False]):
         if not case.differentiable:
             continue
         gradients = first_gradients(case)
