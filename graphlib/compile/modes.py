@@ -19,6 +19,7 @@ from ..graph import Apply, Constant, Shared, Variable
 from ..lower.program import Program
 from ..represent import Represented, represented
 from ..rewrite import stabilized
+from .around import Around
 from .pipeline import executor, target_of_settings
 from .present import ForPresentLengths, Shapes, may_change
 from .watching import Guard, Watch
@@ -35,7 +36,7 @@ def make_executor(program: Program, mode: str, profile: bool) -> Any:
     return executor if form.is_same else _OfComplex(executor, form)
 
 
-class _OfComplex:
+class _OfComplex(Around):
     """An executor that takes and gives complex numbers, of one that takes and gives their parts."""
 
     def __init__(self, executor: Any, form: Represented) -> None:
@@ -43,20 +44,6 @@ class _OfComplex:
 
     def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         return self.form.results(self.executor(self.form.given(inputs)))
-
-    @property
-    def source(self) -> str:
-        return self.executor.source
-
-    @property
-    def plan(self) -> Any:
-        return self.executor.plan
-
-    def profile(self) -> Any:
-        return self.executor.profile()
-
-    def rewritten(self) -> list[Variable]:
-        return self.executor.rewritten()
 
 
 def _reference(program: Program, profile: bool) -> ReferenceExecutor:

@@ -19,12 +19,13 @@ from ..ops.scan import Scan
 from ..ops.shape import ShapeI
 from ..rewrite.engine import fold
 from ..rewrite.scan.body import Body
+from .around import Around
 
 #: of each shared variable of a program
 Shapes = Sequence[tuple[int, ...]]
 
 
-class ForPresentLengths:
+class ForPresentLengths(Around):
     """An executor of a program whose shared variables may change their lengths: of one for the present
     lengths at first; from the first call on where they are others, of one for any lengths.
 
@@ -47,20 +48,6 @@ class ForPresentLengths:
             with config.change(**self.settings):
                 self.executor = self.make(None)
         return self.executor(inputs)
-
-    @property
-    def source(self) -> str:
-        return self.executor.source
-
-    @property
-    def plan(self) -> Any:
-        return self.executor.plan
-
-    def profile(self) -> Any:
-        return self.executor.profile()
-
-    def rewritten(self) -> list[Variable]:
-        return self.executor.rewritten()
 
 
 def may_change(program: Program) -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections.abc import Iterable
 
 #: what is no syntax of Python 2 and still only its own
 _NAMES = {"xrange", "unicode", "raw_input", "basestring", "iteritems", "itervalues", "has_key", "cPickle"}
@@ -173,5 +174,5 @@ def _old_pickles(text: str, notes: list[str]) -> str:
     return "".join(lines)
 
 
-def _listed(lines: object) -> str:
-    return ", ".join(map(str, sorted(set(lines))))  # type: ignore[call-overload]
+def _listed(lines: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(set(lines))))
