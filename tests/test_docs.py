@@ -1,4 +1,4 @@
-"""The documentation is true: the Python of README.md and docs/*.md runs and prints what they show."""
+"""The documentation is true: the Python of README.md and of docs runs and prints what is shown."""
 
 import os
 import subprocess
@@ -12,11 +12,21 @@ from graphlib.run.c.toolchain import find_compiler
 from .documents import DocumentError, blocks_of, run
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = [*ROOT.glob("README.md"), *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs/chapters").glob("*.md")),
+]
 
 
 def executed(document, folder):
-    """A process of its own runs the document: what it registers and sets is nobody else's."""
+    """A process of its own runs the document: what it registers and sets is nobody else's.
+
+    It runs in a folder that looks like the checkout to it, as to a reader who has started Python there; what
+    it writes stays in `folder`.
+    """
+    for name in ("tutorials", "data", "docs"):
+        (folder / name).symlink_to(ROOT / name, target_is_directory=True)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
     environment.pop("GRAPHLIB_FLAGS", None)
     return subprocess.run(
