@@ -20,7 +20,7 @@ import graphlib
 from graphlib.errors import GraphError, OnnxError
 
 #: floats that are no inputs of a graph but say what it is
-_SETTINGS = ("scales", "roi", "ratio", "depth")
+_SETTINGS = ("scales", "roi", "ratio", "depth", "lower_edge_hertz", "upper_edge_hertz")
 
 
 def cases():

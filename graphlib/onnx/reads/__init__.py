@@ -1,5 +1,16 @@
 """What reads each of ONNX's operators; importing it fills the table ``reader.READS``."""
 
-from . import elementwise, loops, quantized, reduce, resize, shape, windows
+from . import elementwise, loops, quantized, reduce, resize, sampling, selection, shape, spectra, windows
 
-__all__ = ["elementwise", "loops", "quantized", "reduce", "resize", "shape", "windows"]
+__all__ = [
+    "elementwise",
+    "loops",
+    "quantized",
+    "reduce",
+    "resize",
+    "sampling",
+    "selection",
+    "shape",
+    "spectra",
+    "windows",
+]

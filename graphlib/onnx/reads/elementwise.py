@@ -90,12 +90,24 @@ def _identity(n: Node) -> Variable:
 
 @reads("Dropout")
 def _dropout(n: Node) -> list[Variable]:
-    """The identity, as in inference."""
-    training = n.optional(2)
-    known = None if training is None else n.reader.known(training)
-    if training is not None and (known is None or known.any()):
-        raise n.error("may be in training mode, whose random numbers ONNX does not say")
-    return [n[0], T.ones_like(n[0], "bool")]
+    """The identity, as in inference, and where nothing is dropped."""
+    if _drops(n):
+        raise n.error(
+            "is in training mode, whose random numbers ONNX does not say; write the model for inference"
+        )
+    return [n[0], T.ones_like(n[0], "bool" if n.opset >= 10 else n[0].dtype)]
+
+
+def _drops(n: Node) -> bool:
+    """Whether a dropout is in training mode, or may be; before version 7 it is if nothing else is said."""
+    if n.opset < 7:
+        return not n.get("is_test", 0) and n.get("ratio", 0.5) != 0
+    training, ratio = n.optional(2), n.optional(1)
+    if training is None:
+        return False
+    on = n.reader.known(training)
+    share = None if ratio is None else n.reader.known(ratio)
+    return (on is None or bool(on.any())) and not (share is not None and (share == 0).all())
 
 
 @reads("Div")

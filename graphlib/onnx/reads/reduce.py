@@ -11,11 +11,10 @@ from ... import tensor as T
 from ...graph import Constant, Variable
 from ...ops import elementwise as ew
 from ...ops.along_axis import Cumulative
-from ...ops.fourier import Fourier
 from ...ops.index import basic_index
 from ...ops.linalg import tensordot
 from ...ops.reduce import restore_axes
-from ...ops.shape import dimshuffle, expand_dims, shape_i
+from ...ops.shape import dimshuffle, expand_dims, shape_i, squeeze
 from ...ops.shape_rules import constant_int
 from ..reader import Node, reads
 from .shape import axis_of
@@ -121,8 +120,6 @@ def _times(x: Variable, factor: float) -> Variable:
 
 @reads("Det")
 def _det(n: Node) -> Variable:
-    if n[0].ndim != 2:
-        raise n.error(f"is of {n[0].describe()}; graphlib has the determinant of one matrix")
     return T.nlinalg.det(n[0])
 
 
@@ -241,35 +238,6 @@ def _loss(n: Node, logarithms: Variable) -> Variable:
     return T.mean(losses) if scale is None else total / T.sum(scale)
 
 
-@reads("DFT")
-def _dft(n: Node) -> Variable:
-    x, length = n[0], n.optional(1)
-    axis = n.numbers(2, "axis", [-2])[0] if n.opset >= 20 or "axis" in n.attributes else 1
-    axis = int(axis) % x.ndim
-    last = x.type.shape[-1]
-    if last == 1:
-        x = T.concatenate([x, T.zeros_like(x)], -1)
-    order = [*(a for a in range(x.ndim) if a not in (axis, x.ndim - 1)), axis, x.ndim - 1]
-    moved = x.dimshuffle(*order)
-    if length is not None:
-        count = constant_int(n.reader.elements(length)[0])
-        have = moved.type.shape[-2]
-        if count is None or have is None:
-            raise n.error("needs the number of elements to transform as a number")
-        some = moved[..., : min(count, have), :]
-        more = [shape_i(moved, a) for a in range(moved.ndim - 2)]
-        beyond = T.zeros([*more, max(count - have, 0), 2], moved.dtype)
-        moved = T.concatenate([some, beyond], moved.ndim - 2)
-    made = Fourier(bool(n.get("inverse", 0))).make(moved)
-    if n.get("inverse", 0):
-        made = made / T.cast(shape_i(moved, -2), made.dtype)
-    if n.get("onesided", 0):
-        if n.get("inverse", 0):
-            raise n.error("is the inverse of half a transform, which graphlib has as T.fft.irfft")
-        made = made[..., : shape_i(moved, -2) // 2 + 1, :]
-    return made.dimshuffle(*(order.index(a) for a in range(x.ndim)))
-
-
 @reads("LpNormalization")
 def _lp(n: Node) -> Variable:
     x, axis = n[0], axis_of(n, n[0], -1)
@@ -299,18 +267,26 @@ def channelwise(v: Variable, rank: int) -> Variable:
 @reads("BatchNormalization")
 def _batch_normalization(n: Node) -> list[Variable]:
     x, epsilon = n[0], n.get("epsilon", 1e-5)
-    scale, shift, mean, variance = (channelwise(n[k], x.ndim) for k in range(1, 5))
-    if not n.get("training_mode", 0):
+    # of old versions: statistics of each element of an image
+    elementwise = n.opset < 9 and not n.get("spatial", 1)
+    spread_out = (lambda v: expand_dims(v, 0)) if elementwise else (lambda v: channelwise(v, x.ndim))
+    scale, shift, mean, variance = (spread_out(n[k]) for k in range(1, 5))
+    if not _learns(n):
         return [(x - mean) * (scale / T.sqrt(variance + epsilon)) + shift]
-    axes, momentum = (0, *range(2, x.ndim)), n.get("momentum", 0.9)
+    axes, momentum = (0,) if elementwise else (0, *range(2, x.ndim)), n.get("momentum", 0.9)
     own = T.mean(x, axis=axes, keepdims=True)
     spread = T.mean(T.sqr(x - own), axis=axes, keepdims=True)
     y = (x - own) * (scale / T.sqrt(spread + epsilon)) + shift
-    running = [
-        (old * momentum + new * (1 - momentum)).dimshuffle(1)
-        for old, new in ((mean, own), (variance, spread))
-    ]
-    return [y, *running]
+    running = [old * momentum + new * (1 - momentum) for old, new in ((mean, own), (variance, spread))]
+    drop = (0,) if elementwise else axes
+    return [y, *(squeeze(v, drop) for v in (*running, own, spread))]
+
+
+def _learns(n: Node) -> bool:
+    """Whether a normalization takes the statistics of what it gets: by an attribute, or by its outputs."""
+    if n.opset >= 14:
+        return bool(n.get("training_mode", 0))
+    return not n.get("is_test", 0) if n.opset < 7 else any(n.needs(k) for k in range(1, 5))
 
 
 @reads("InstanceNormalization")

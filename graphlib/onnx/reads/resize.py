@@ -31,8 +31,6 @@ def _resize(n: Node) -> Variable:
     scales = n.numbers(2, "scales") if n.optional(2) is not None else None
     sizes = n.numbers(3, "sizes") if n.optional(3) is not None else None
     transform = n.get("coordinate_transformation_mode", "half_pixel")
-    if transform == "tf_crop_and_resize":
-        raise n.error("crops while it resizes, which graphlib does not")
     if sizes:
         axes = {a: (int(m), None) for a, m in zip(order, sizes, strict=True)}
         policy = n.get("keep_aspect_ratio_policy", "stretch")
@@ -56,39 +54,65 @@ def _length(n: Node, x: Variable, axis: int) -> int:
 
 
 def _resized(n: Node, x: Variable, axes: dict[int, tuple[Any, Any]], transform: str, mode: str) -> Variable:
+    crop = _regions(n, list(axes)) if transform == "tf_crop_and_resize" else {}
+    beyond: dict[int, np.ndarray] = {}
     for axis, (size, scale) in axes.items():
-        if scale == 1 or (size is not None and size == x.type.shape[axis] and scale is None):
+        same = scale == 1 or (size is not None and size == x.type.shape[axis] and scale is None)
+        if same and crop.get(axis, (0, 1)) == (0, 1):
             continue
         length = _length(n, x, axis)
         out = int(np.floor(length * scale)) if size is None else size
         ratio = out / length if scale is None else scale
-        weights = _weights(n, length, out, ratio, transform, mode)
+        if axis in crop:
+            start, end = (edge * (length - 1) for edge in crop[axis])
+            where = np.linspace(start, end, out) if out > 1 else np.array([(start + end) / 2])
+            beyond[axis] = (where < 0) | (where > length - 1)
+        else:
+            where = _places(n, length, out, ratio, transform)
+        weights = _weights(n, length, where, ratio, mode)
         moved = x.dimshuffle(*(a for a in range(x.ndim) if a != axis), axis)
         if (weights == 1).sum() == (weights != 0).sum() == out:
             made = T.take(moved, weights.argmax(1), x.ndim - 1)
         else:
             made = T.dot(moved, weights.T.astype(x.dtype))
         x = made.dimshuffle(*range(axis), x.ndim - 1, *range(axis, x.ndim - 1))
+    for axis, outside in beyond.items():
+        if outside.any():
+            order = (0 if a == axis else "x" for a in range(x.ndim))
+            value = np.array(n.get("extrapolation_value", 0.0), x.dtype)
+            x = T.switch(T.constant(outside).dimshuffle(*order), value, x)
     return x
 
 
-def _weights(n: Node, length: int, out: int, ratio: float, transform: str, mode: str) -> np.ndarray:
-    """How much each element gives to each place: (out, length)."""
+def _regions(n: Node, axes: list[int]) -> dict[int, tuple[float, float]]:
+    """Where the part of each axis that is wanted begins and ends, if 1 is the last element."""
+    ends = n.numbers(1, "roi", [])
+    if len(ends) != 2 * len(axes):
+        raise n.error(f"crops {len(axes)} axes, and has {len(ends)} numbers that say where")
+    return dict(zip(axes, zip(ends[: len(axes)], ends[len(axes) :], strict=True), strict=True))
+
+
+def _places(n: Node, length: int, out: int, ratio: float, transform: str) -> np.ndarray:
+    """Where between the elements each place lies."""
     place = np.arange(out, dtype="float64")
     if transform == "half_pixel":
-        where = (place + 0.5) / ratio - 0.5
-    elif transform == "pytorch_half_pixel":
-        where = (place + 0.5) / ratio - 0.5 if out > 1 else np.zeros(out)
-    elif transform == "align_corners":
+        return (place + 0.5) / ratio - 0.5
+    if transform == "pytorch_half_pixel":
+        return (place + 0.5) / ratio - 0.5 if out > 1 else np.zeros(out)
+    if transform == "align_corners":
         # the last element that there would be if the length were no whole number
-        where = place * (length - 1) / (length * ratio - 1) if out > 1 else np.zeros(out)
-    elif transform == "asymmetric":
-        where = place / ratio
-    elif transform == "half_pixel_symmetric":
+        return place * (length - 1) / (length * ratio - 1) if out > 1 else np.zeros(out)
+    if transform == "asymmetric":
+        return place / ratio
+    if transform == "half_pixel_symmetric":
         shift = length / 2 * (1 - out / (ratio * length))
-        where = shift + (place + 0.5) / ratio - 0.5
-    else:
-        raise n.error(f"finds its places by {transform}, which graphlib has not")
+        return shift + (place + 0.5) / ratio - 0.5
+    raise n.error(f"finds its places by {transform}, which graphlib has not")
+
+
+def _weights(n: Node, length: int, where: np.ndarray, ratio: float, mode: str) -> np.ndarray:
+    """How much each element gives to each place: (places, length)."""
+    out = len(where)
     weights = np.zeros((out, length))
     if mode == "nearest":
         rounding = n.get("nearest_mode", "round_prefer_floor" if n.opset >= 11 else "floor")

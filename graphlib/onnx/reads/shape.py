@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ... import tensor as T
+from ...control import scan
 from ...graph import Constant, Variable
 from ...graph.types import normalize_axis
 from ...ops import elementwise as ew
@@ -17,7 +18,7 @@ from ...ops.index import basic_index
 from ...ops.join import stack_scalars
 from ...ops.lengths import Lengths
 from ...ops.pool_functions import padded
-from ...ops.shape import broadcast_to, dimshuffle, expand_dims, reshape, shape_i, squeeze
+from ...ops.shape import broadcast_to, dimshuffle, expand_dims, reshape, shape_i, specify_shape, squeeze
 from ...ops.shape_rules import constant_int
 from ...ops.write import AdvancedWrite
 from ..reader import Node, lengths_of, reads
@@ -58,7 +59,7 @@ def _reshape(n: Node) -> Variable:
     x = n[0]
     lengths = list(n.get("shape")) if "shape" in n.attributes else list(lengths_of(n.reader, n[1]))
     if not n.get("allowzero", 0):
-        lengths = [_length(x, a) if m == 0 else m for a, m in enumerate(lengths)]
+        lengths = [length_of(x, a) if m == 0 else m for a, m in enumerate(lengths)]
     if -1 in [m for m in lengths if isinstance(m, int)]:
         rest = _rest(x, [m for m in lengths if not isinstance(m, int) or m != -1])
         lengths = [rest if isinstance(m, int) and m == -1 and rest is not None else m for m in lengths]
@@ -91,7 +92,8 @@ def _rest(x: Variable, others: list[Any]) -> Any:
     return rest
 
 
-def _length(x: Variable, axis: int) -> Any:
+def length_of(x: Variable, axis: int) -> Any:
+    """A length, a number where it is known."""
     known = x.type.shape[axis]
     return shape_i(x, axis) if known is None else known
 
@@ -100,7 +102,7 @@ def _length(x: Variable, axis: int) -> Any:
 def _flatten(n: Node) -> Variable:
     x, axis = n[0], n.get("axis", 1)
     axis = axis + x.ndim if axis < 0 else axis
-    known = [_length(x, a) for a in range(x.ndim)]
+    known = [length_of(x, a) for a in range(x.ndim)]
     front: Any = 1
     for length in known[:axis]:
         front = front * length
@@ -142,14 +144,20 @@ def _concat(n: Node) -> Variable:
 def _split(n: Node) -> list[Variable]:
     x = n[0]
     axis = axis_of(n, x)
-    sizes = n.numbers(1, "split")
+    sizes, total = n.numbers(1, "split"), x.type.shape[axis]
     if sizes is None:
         parts = n.get("num_outputs", len(n.outputs))
-        total = x.type.shape[axis]
         if total is None:
             raise n.error(f"splits axis {axis} of {x.describe()}, whose length is not known")
+        if total % parts and "num_outputs" not in n.attributes:
+            raise n.error(f"splits axis {axis} of {x.describe()} into {parts} equal parts, which do not fit")
         each = -(-total // parts)
-        sizes = [min(each, total - each * k) for k in range(parts)]
+        sizes = [max(min(each, total - each * k), 0) for k in range(parts)]
+    if len(sizes) != len(n.outputs):
+        raise n.error(f"has {len(n.outputs)} outputs, and {len(sizes)} sizes {sizes}")
+    if min(sizes) < 0 or (total is not None and total != sum(sizes)):
+        raise n.error(f"splits axis {axis} of {x.describe()} into {sizes}, of which the sum is {sum(sizes)}")
+    x = specify_shape(x, [sum(sizes) if a == axis else m for a, m in enumerate(x.type.shape)])
     results, at = [], 0
     for size in sizes:
         results.append(basic_index(x, [slice(None)] * axis + [slice(at, at + int(size))]))
@@ -258,18 +266,57 @@ def _scatter_nd(n: Node) -> Variable:
 
 
 def _scattered(n: Node, x: Variable, places: list[Variable], updates: Variable) -> Variable:
-    entries = tuple([True] * len(places) + [False] * (x.ndim - len(places)))
-    mode = {"none": "set", "add": "add"}.get(n.get("reduction", "none"))
-    if mode is None:
-        raise n.error(f"combines what meets by {n.get('reduction')}; graphlib adds, or keeps the last")
-    return AdvancedWrite(entries, mode).make(x, updates, *places)
+    how = n.get("reduction", "none")
+    mode = {"none": "set", "add": "add"}.get(how)
+    if mode is not None:
+        entries = tuple([True] * len(places) + [False] * (x.ndim - len(places)))
+        return AdvancedWrite(entries, mode).make(x, updates, *places)
+    combine = {"mul": ew.mul, "max": T.maximum, "min": T.minimum}.get(how)
+    if combine is None:
+        raise n.error(f"combines what meets by {how}; graphlib adds, multiplies, or takes the extreme")
+    # where several meet, one after the other
+    flat = [T.flatten(broadcast_to(p, _together(places))) for p in places]
+    rest = [length_of(x, a) for a in range(len(places), x.ndim)]
+    each = reshape(updates, [-1, *rest], ndim=1 + len(rest))
+
+    def step(value: Variable, *at_and_whole: Variable) -> Variable:
+        *at, whole = at_and_whole
+        here = whole[tuple(at)]
+        return T.set_subtensor(here, combine(here, value))
+
+    results, _ = scan(step, [each, *flat], x)
+    return T.concatenate([dimshuffle(x, "x", *range(x.ndim)), results])[-1]
+
+
+def _together(places: list[Variable]) -> list[Any]:
+    """The lengths of indices that broadcast together."""
+    axes = range(max(p.ndim for p in places))
+    known = [[p for p in places if p.type.shape[a] != 1] for a in axes]
+    return [length_of(those[0], a) if those else 1 for a, those in zip(axes, known, strict=True)]
+
+
+@reads("TensorScatter")
+def _tensor_scatter(n: Node) -> Variable:
+    """An update of a cache: a run of elements along an axis, that begins where each row says."""
+    x, update, begins = n[0], n[1], n.optional(2)
+    axis = axis_of(n, x, -2)
+    order = [0, axis, *(a for a in range(1, x.ndim) if a != axis)]
+    cache, new = dimshuffle(x, order), dimshuffle(update, order)
+    places = dimshuffle(T.arange(shape_i(new, 1)), "x", 0)
+    if begins is not None:
+        places = places + dimshuffle(T.cast(begins, "int64"), 0, "x")
+    if n.get("mode", "linear") == "circular":
+        places = places % shape_i(cache, 1)
+    rows = dimshuffle(T.arange(shape_i(cache, 0)), 0, "x")
+    made = T.set_subtensor(cache[rows, places], new)
+    return dimshuffle(made, *(order.index(a) for a in range(x.ndim)))
 
 
 @reads("Expand")
 def _expand(n: Node) -> Variable:
     x, lengths = n[0], list(lengths_of(n.reader, n[1]))
     lengths = [1] * (x.ndim - len(lengths)) + lengths
-    own = [1] * (len(lengths) - x.ndim) + [_length(x, a) for a in range(x.ndim)]
+    own = [1] * (len(lengths) - x.ndim) + [length_of(x, a) for a in range(x.ndim)]
     lengths = [m if isinstance(n, int) and n == 1 else n for n, m in zip(lengths, own, strict=True)]
     return broadcast_to(x, lengths)
 
@@ -351,7 +398,7 @@ def _eye_like(n: Node) -> Variable:
 
     x, to = n[0], n.get("dtype")
     dtype = x.dtype if to is None else package().helper.tensor_dtype_to_np_dtype(to).name
-    return T.eye(_length(x, 0), _length(x, 1), n.get("k", 0), dtype=dtype)
+    return T.eye(length_of(x, 0), length_of(x, 1), n.get("k", 0), dtype=dtype)
 
 
 @reads("Trilu")
@@ -367,7 +414,7 @@ def _trilu(n: Node) -> Variable:
 @reads("DepthToSpace")
 def _depth_to_space(n: Node) -> Variable:
     x, b = n[0], n.get("blocksize")
-    batch, c, h, w = (_length(x, a) for a in range(4))
+    batch, c, h, w = (length_of(x, a) for a in range(4))
     if n.get("mode", "DCR") == "DCR":
         parts = reshape(x, [batch, b, b, c // (b * b), h, w], ndim=6).dimshuffle(0, 3, 4, 1, 5, 2)
     else:
@@ -378,7 +425,7 @@ def _depth_to_space(n: Node) -> Variable:
 @reads("SpaceToDepth")
 def _space_to_depth(n: Node) -> Variable:
     x, b = n[0], n.get("blocksize")
-    batch, c, h, w = (_length(x, a) for a in range(4))
+    batch, c, h, w = (length_of(x, a) for a in range(4))
     parts = reshape(x, [batch, c, h // b, b, w // b, b], ndim=6)
     parts = parts.dimshuffle(0, *((3, 5, 1) if n.get("mode", "DCR") == "DCR" else (1, 3, 5)), 2, 4)
     return reshape(parts, [batch, c * b * b, h // b, w // b], ndim=4)

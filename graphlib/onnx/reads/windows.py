@@ -18,14 +18,10 @@ from ...ops.shape_rules import constant_int
 from ...ops.windows import Axis, Places
 from ..reader import Node, lengths_of, reads
 from .reduce import channelwise
+from .shape import length_of
 
 
-def _length(x: Variable, axis: int) -> Any:
-    known = x.type.shape[axis]
-    return shape_i(x, axis) if known is None else known
-
-
-class _Windows:
+class Windows:
     """Strides, dilations and borders of a node's windows along the axes of images behind the second."""
 
     def __init__(self, n: Node, x: Variable, kernel: Sequence[int]) -> None:
@@ -40,7 +36,7 @@ class _Windows:
         self.automatic = n.get("auto_pad", "NOTSET")
         if self.automatic in ("SAME_UPPER", "SAME_LOWER"):
             for a in range(count):
-                self._same(a, _length(x, a + 2))
+                self._same(a, length_of(x, a + 2))
 
     def _same(self, a: int, length: Any) -> None:
         """As many places as the stride leaves of the elements."""
@@ -68,7 +64,7 @@ def _conv(n: Node) -> Variable:
 
 def correlated(n: Node, x: Variable, w: Variable) -> Variable:
     """Images with filters, as the node's attributes say."""
-    windows = _Windows(n, x, [_known(n, m) for m in w.type.shape[2:]])
+    windows = Windows(n, x, [_known(n, m) for m in w.type.shape[2:]])
     borders: list[Any] = windows.borders
     if not windows.is_known():
         x, borders = padded(x, windows.before, windows.after, 0), [(0, 0)] * windows.count
@@ -89,7 +85,7 @@ def _conv_transpose(n: Node) -> Variable:
     """The gradient of a convolution by its images, without border; then what is asked for is cut from it, or
     zeros added behind what the last window reaches."""
     x, w, bias = n[0], n[1], n.optional(2)
-    windows = _Windows(n, x, [_known(n, m) for m in w.type.shape[2:]])
+    windows = Windows(n, x, [_known(n, m) for m in w.type.shape[2:]])
     count = windows.count
     if count > 3:
         raise n.error(f"goes along {count} axes; graphlib's convolutions go along one to three")
@@ -99,7 +95,7 @@ def _conv_transpose(n: Node) -> Variable:
     pads = list(n.get("pads") or [0] * 2 * count)
     whole, firsts, lengths = [], [], []
     for a in range(count):
-        length = _length(x, a + 2)
+        length = length_of(x, a + 2)
         reached = (length - 1) * windows.strides[a] + windows.reach[a]
         whole.append(reached)
         if wanted is None and not same:
@@ -124,7 +120,7 @@ def _conv_transpose(n: Node) -> Variable:
     return made if bias is None else made + channelwise(bias, made.ndim)
 
 
-def _places(n: Node, windows: _Windows, x: Variable) -> list[int]:
+def _places(n: Node, windows: Windows, x: Variable) -> list[int]:
     """With ceil_mode, the elements that are missing behind the axes for a last window that begins within."""
     if not n.get("ceil_mode", 0):
         return [0] * windows.count
@@ -141,7 +137,7 @@ def _places(n: Node, windows: _Windows, x: Variable) -> list[int]:
     return missing
 
 
-def _pooled(n: Node, x: Variable, kind: str, windows: _Windows, outside: Any, beyond: list[int]) -> Variable:
+def _pooled(n: Node, x: Variable, kind: str, windows: Windows, outside: Any, beyond: list[int]) -> Variable:
     """The maximum or sum of windows, with ``outside`` around the images."""
     after = [m + extra for m, extra in zip(windows.after, beyond, strict=True)]
     whole = padded(x, windows.before, after, outside)
@@ -161,7 +157,7 @@ def _lowest(x: Variable) -> Any:
 @reads("MaxPool")
 def _max_pool(n: Node) -> Any:
     x = n[0]
-    windows = _Windows(n, x, n.get("kernel_shape"))
+    windows = Windows(n, x, n.get("kernel_shape"))
     beyond = _places(n, windows, x)
     made = _pooled(n, x, "max", windows, _lowest(x), beyond)
     if not n.needs(1):
@@ -169,9 +165,9 @@ def _max_pool(n: Node) -> Any:
     return [made, _max_places(n, x, windows, beyond)]
 
 
-def _max_places(n: Node, x: Variable, windows: _Windows, beyond: list[int]) -> Variable:
+def _max_places(n: Node, x: Variable, windows: Windows, beyond: list[int]) -> Variable:
     """Where in the whole tensor the greatest element of each window is."""
-    lengths = [_length(x, a) for a in range(x.ndim)]
+    lengths = [length_of(x, a) for a in range(x.ndim)]
     total: Any = 1
     for m in lengths:
         total = total * m
@@ -195,13 +191,13 @@ def _max_places(n: Node, x: Variable, windows: _Windows, beyond: list[int]) -> V
 @reads("AveragePool")
 def _average_pool(n: Node) -> Variable:
     x = n[0]
-    windows = _Windows(n, x, n.get("kernel_shape"))
+    windows = Windows(n, x, n.get("kernel_shape"))
     beyond = _places(n, windows, x)
     total = _pooled(n, x, "sum", windows, 0, beyond)
-    ones = T.ones([1, 1, *(_length(x, a) for a in range(2, x.ndim))], x.dtype)
+    ones = T.ones([1, 1, *(length_of(x, a) for a in range(2, x.ndim))], x.dtype)
     if n.get("count_include_pad", 0):
         ones = padded(ones, windows.before, windows.after, 1)
-        plain = _Windows(n, x, windows.kernel)
+        plain = Windows(n, x, windows.kernel)
         plain.before, plain.after = [0] * windows.count, [0] * windows.count
         return total / _pooled(n, ones, "sum", plain, 0, beyond)
     return total / _pooled(n, ones, "sum", windows, 0, beyond)
@@ -210,7 +206,7 @@ def _average_pool(n: Node) -> Variable:
 @reads("LpPool")
 def _lp_pool(n: Node) -> Variable:
     x, p = n[0], n.get("p", 2)
-    windows = _Windows(n, x, n.get("kernel_shape"))
+    windows = Windows(n, x, n.get("kernel_shape"))
     total = _pooled(n, T.pow(abs(x), p), "sum", windows, 0, _places(n, windows, x))
     return T.pow(total, 1.0 / p)
 
@@ -229,10 +225,10 @@ def _global(n: Node) -> Variable:
 @reads("MaxUnpool")
 def _max_unpool(n: Node) -> Variable:
     x, places = n[0], n[1]
-    windows = _Windows(n, x, n.get("kernel_shape"))
-    lengths = [_length(x, 0), _length(x, 1)]
+    windows = Windows(n, x, n.get("kernel_shape"))
+    lengths = [length_of(x, 0), length_of(x, 1)]
     for a, (before, after) in enumerate(windows.borders):
-        length = _length(x, a + 2)
+        length = length_of(x, a + 2)
         lengths.append((length - 1) * windows.strides[a] - before - after + windows.kernel[a])
     total: Any = 1
     for m in lengths:
@@ -264,7 +260,9 @@ def _col2im(n: Node) -> Variable:
     channels = x.type.shape[1]
     if channels is None:
         raise n.error(f"needs the number of channels of {x.describe()}")
-    parts = reshape(x, [_length(x, 0), channels // int(np.prod(block)), *block, *places], ndim=2 + 2 * count)
+    parts = reshape(
+        x, [length_of(x, 0), channels // int(np.prod(block)), *block, *places], ndim=2 + 2 * count
+    )
     order = [0, 1, *range(2 + count, 2 + 2 * count), *range(2, 2 + count)]
     scalars = [T.constant(int(m), dtype="int64") for m in (*block, *strides, *lengths)]
     return PatchesAdded(axes).make(dimshuffle(parts, order), *scalars)
