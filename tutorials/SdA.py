@@ -14,18 +14,21 @@ import _checkout  # noqa: F401
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import graphlib
+import graphlib.tensor as T
 import stacked
 from dA import dA
 from graphlib.nn import command_line, training
 from graphlib.nn.image_classifiers import show_predictions
 from graphlib.nn.image_data import load_shared
+from graphlib.nn.minibatches import by_minibatch
 from graphlib.nn.progress import say
 from graphlib.nn.storage import UserError
 from graphlib.nn.variables import random_states
@@ -91,6 +94,30 @@ class SdA(stacked.StackedNetwork):
             autoencoder.get_cost_updates(corruption, learning_rate)
             for autoencoder, corruption in zip(self.dA_layers, self.corruption_levels, strict=True)
         ]
+
+    def pretraining_functions(self, train_set_x, batch_size: int) -> list[Callable[..., Any]]:
+        """A function for each layer: ``pretrain(index)`` trains it on a minibatch and returns the cost.
+
+        Corruption and learning rate may be other ones at each call, ``pretrain(index, corruption=0.4,
+        lr=0.01)``; left out they are the layer's level of corruption and 0.1.
+        """
+        functions = []
+        for number, (autoencoder, level) in enumerate(
+            zip(self.dA_layers, self.corruption_levels, strict=True), start=1
+        ):
+            corruption, rate = T.scalar("corruption"), T.scalar("lr")
+            cost, updates = autoencoder.get_cost_updates(corruption, rate)
+            functions.append(
+                by_minibatch(
+                    cost,
+                    {self.x: train_set_x},
+                    batch_size,
+                    updates=updates,
+                    inputs=[graphlib.In(corruption, value=level), graphlib.In(rate, value=0.1)],
+                    name=f"pretrain_{number}",
+                )
+            )
+        return functions
 
 
 def make_model(n_ins: int, sizes: Sequence[int], n_outs: int) -> SdA:

@@ -1,8 +1,9 @@
-"""The autoencoder with tied weights, which the denoising and the contractive autoencoder are variants of.
+"""The autoencoder, which the denoising and the contractive autoencoder are variants of.
 
 After section 4.6 of Y. Bengio, "Learning deep architectures for AI", 2009.
 """
 
+import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,10 +12,11 @@ import numpy as np
 import graphlib
 import graphlib.tensor as T
 from graphlib.datasets.mnist import IMAGE_SHAPE
-from graphlib.nn import images
+from graphlib.nn import command_line, images
 from mlp import HiddenLayer
 
 SHOWN = 100  # filters in a picture, as in the chapters
+COSTS = ("cross-entropy", "squared-error")
 
 
 class Autoencoder:
@@ -27,26 +29,47 @@ class Autoencoder:
         input: symbolic matrix, a row an example, (n, n_visible); None for a new one, which is `x` then.
         n_visible: values of an example.
         n_hidden: hidden units.
+        tied: whether W' is W transposed; otherwise it is a parameter of its own, which starts like W.
+        cost: "cross-entropy", or "squared-error".
         W, bhid, bvis: shared parameters (n_visible, n_hidden), (n_hidden,) and (n_visible,) to use in place
             of new ones; a stacked autoencoder shares W and bhid with a perceptron's layer.
 
     Attributes:
         x: the input.
-        W, b, b_prime, W_prime: the parameters, and W transposed.
-        params: [W, b, b_prime].
+        W, b, b_prime, W_prime: the parameters, and the decoder's weights, (n_hidden, n_visible).
+        params: [W, b, b_prime], and W_prime if it is not tied.
     """
 
     def __init__(
-        self, numpy_rng, input=None, n_visible: int = 784, n_hidden: int = 500, W=None, bhid=None, bvis=None
+        self,
+        numpy_rng,
+        input=None,
+        n_visible: int = 784,
+        n_hidden: int = 500,
+        W=None,
+        bhid=None,
+        bvis=None,
+        tied: bool = True,
+        cost: str = "cross-entropy",
     ):
+        if cost not in COSTS:
+            raise ValueError(f"cost is one of {', '.join(COSTS)}, not {cost!r}")
         self.x = T.matrix("input") if input is None else input
         encoder = HiddenLayer(numpy_rng, self.x, n_visible, n_hidden, W=W, b=bhid, activation=T.nnet.sigmoid)
         if bvis is None:
             bvis = graphlib.shared(np.zeros(n_visible, dtype=graphlib.config.floatX), name="b_prime")
         self.n_visible, self.n_hidden = n_visible, n_hidden
         self.W, self.b, self.b_prime = encoder.W, encoder.b, bvis
-        self.W_prime = self.W.T
+        self.cost = cost
         self.params = [self.W, self.b, self.b_prime]
+        if tied:
+            self.W_prime = self.W.T
+        else:
+            # drawn after W: which is the same with and without
+            decoder = HiddenLayer(numpy_rng, self.x, n_hidden, n_visible, b=bvis, activation=T.nnet.sigmoid)
+            self.W_prime = decoder.W
+            self.W_prime.name = "W_prime"
+            self.params.append(self.W_prime)
 
     def get_hidden_values(self, input):
         """The code of the examples `input` (n, n_visible): (n, n_hidden), values between 0 and 1."""
@@ -57,7 +80,11 @@ class Autoencoder:
         return T.nnet.sigmoid(T.dot(hidden, self.W_prime) + self.b_prime)
 
     def reconstruction_error(self, z):
-        """Cross-entropy of each example of the input with its reconstruction `z`, in nats: (n,)."""
+        """What is between each example of the input and its reconstruction `z`, (n,): their cross-entropy, in
+        nats, or the sum of the squared differences.
+        """
+        if self.cost == "squared-error":
+            return T.sum((self.x - z) ** 2, axis=1)
         return -T.sum(self.x * T.log(z) + (1 - self.x) * T.log(1 - z), axis=1)
 
     def descend(self, cost, learning_rate) -> list[tuple]:
@@ -71,6 +98,24 @@ def save_filters(path: Path, W: np.ndarray, image_shape: tuple[int, int] = IMAGE
     images.save_filters(path, W.T[:SHOWN], image_shape)
 
 
-def illustration(path: Path, weights: str, image_shape: tuple[int, int]) -> Callable[[Mapping], None]:
-    """What a training stage draws: the filters of the kept parameter `weights`, into the file `path`."""
-    return lambda kept: save_filters(path, kept[weights], image_shape)
+def illustration(name: str, weights: str, image_shape: tuple[int, int]) -> Callable[[Mapping, Path], None]:
+    """What a training stage draws: the filters of the kept parameter `weights`, into the file `name`."""
+    return lambda kept, folder: save_filters(folder / name, kept[weights], image_shape)
+
+
+def add_options(model: argparse._ArgumentGroup) -> None:
+    """Adds the options of an autoencoder to a group: --hidden, --untied, --cost."""
+    model.add_argument(
+        "--hidden", type=command_line.at_least(1), default=500, metavar="N", help="hidden units"
+    )
+    model.add_argument(
+        "--untied",
+        action="store_true",
+        help="give the decoder weights of its own, in place of the encoder's transposed",
+    )
+    model.add_argument(
+        "--cost",
+        choices=COSTS,
+        default="cross-entropy",
+        help="what a reconstruction is held against its example by, summed over the values",
+    )

@@ -1,12 +1,12 @@
 """A contractive autoencoder, trained on MNIST without labels.
 
-An autoencoder with tied weights learns to reconstruct its input; here its code shall also change little where
+An autoencoder learns to reconstruct its input; here its code shall also change little where
 the input does: the cost is
 
     mean over the examples of  L(x, z) + contraction · ‖J(x)‖²
 
-where L is the cross-entropy, and J the Jacobian of the hidden units h = s(x W + b) with respect to x, taken
-in the Frobenius norm. Since J_ji = h_j (1 − h_j) W_ij, the squared norm is
+where L is the cross-entropy (or what --cost says), and J the Jacobian of the hidden units h = s(x W + b) with
+respect to x, taken in the Frobenius norm. Since J_ji = h_j (1 − h_j) W_ij, the squared norm is
 sum_j (h_j (1 − h_j))² · sum_i W_ij², and costs no more than the code itself.
 
 After the chapter "Contractive Autoencoders" (cA) of the Deep Learning Tutorials (LISA lab), whose program
@@ -24,7 +24,7 @@ import numpy as np
 
 import graphlib
 import graphlib.tensor as T
-from autoencoder import Autoencoder, illustration
+from autoencoder import Autoencoder, add_options, illustration
 from graphlib.nn import command_line, training
 from graphlib.nn.image_data import load_shared
 from graphlib.nn.minibatches import by_minibatch, count_minibatches
@@ -70,8 +70,16 @@ def train(options: argparse.Namespace) -> training.Outcome:
 
     say("... building the model")
     rng = np.random.RandomState(options.seed)
-    ca = cA(rng, input=T.matrix("x"), n_visible=data.n_in, n_hidden=options.hidden)
-    cost, updates = ca.get_cost_updates(options.contraction, options.learning_rate)
+    ca = cA(
+        rng,
+        input=T.matrix("x"),
+        n_visible=data.n_in,
+        n_hidden=options.hidden,
+        tied=not options.untied,
+        cost=options.cost,
+    )
+    rate = command_line.learning_rate_of(options)
+    cost, updates = ca.get_cost_updates(options.contraction, rate.value)
     train_ca = by_minibatch(cost, {ca.x: data.train.x}, options.batch_size, updates=updates, name="train_ca")
     jacobian_norm = graphlib.function(
         [], T.mean(T.sqrt(ca.L_jacob)), givens={ca.x: data.valid.x}, name="jacobian_norm"
@@ -85,7 +93,8 @@ def train(options: argparse.Namespace) -> training.Outcome:
         monitor=EveryEpoch(measures={"jacobian_norm": jacobian_norm}),
         model=named_parameters(autoencoder=ca),
         data=data.provenance,
-        illustrate=illustration(options.out / "filters.png", "autoencoder.W", data.image_shape),
+        illustrate=illustration("filters.png", "autoencoder.W", data.image_shape),
+        begin_epoch=rate.begin_epoch,
         **command_line.run_of(options),
     )
 
@@ -104,9 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "units look for)",
     )
     model = parser.add_argument_group("the model")
-    model.add_argument(
-        "--hidden", type=command_line.at_least(1), default=500, metavar="N", help="hidden units"
-    )
+    add_options(model)
     model.add_argument(
         "--contraction",
         type=command_line.not_negative,

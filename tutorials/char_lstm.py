@@ -18,6 +18,7 @@ import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -191,12 +192,10 @@ class Writer:
         written = self._write(indices.astype("int64"), self.options.sample_length, temperature)
         return beginning + text.decode(written, self.characters)
 
-    def save(self, parameters: Mapping[str, np.ndarray], beginning: str) -> None:
-        """Writes sample.txt by the model of these parameters."""
+    def save(self, parameters: Mapping[str, np.ndarray], folder: Path, beginning: str) -> None:
+        """Writes sample.txt by the model of these parameters, into a folder."""
         content = self.write(parameters, beginning, self.options.seed) + "\n"
-        storage.write_atomically(
-            self.options.out / SAMPLE_TEXT, lambda file: file.write(content.encode("utf-8"))
-        )
+        storage.write_atomically(folder / SAMPLE_TEXT, lambda file: file.write(content.encode("utf-8")))
 
 
 class LanguageValidation:
@@ -274,7 +273,8 @@ def train(options: argparse.Namespace) -> training.Outcome:
     say("... building the model")
     model = CharacterLSTM(np.random.RandomState(options.seed), len(data.characters), options.units)
     train_part, valid_part = (Streams(model, each, options.length) for each in streams)
-    optimizer = AdaGrad(options.learning_rate, clip_value=options.clip)
+    rate = command_line.learning_rate_of(options)
+    optimizer = AdaGrad(rate.value, clip_value=options.clip)
     steps = optimizer.updates(model.params, train_part.cost)
     at_chance = np.asarray(math.log(len(data.characters)), graphlib.config.floatX)
     smooth = graphlib.shared(at_chance, name="smooth")
@@ -323,6 +323,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
             {"characters": provenance.symbols(data.characters)},
         ),
         illustrate=partial(writer.save, beginning=first),
+        begin_epoch=rate.begin_epoch,
         **command_line.run_of(options),
     )
 

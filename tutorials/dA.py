@@ -1,12 +1,13 @@
 """A denoising autoencoder, trained on MNIST without labels.
 
-An autoencoder with tied weights is given examples of which a part of the values, chosen at random, was set to
+An autoencoder is given examples of which a part of the values, chosen at random, was set to
 zero, and learns to reconstruct the examples as they were:
 
     x̃ = x · mask,    y = s(x̃ W + b),    z = s(y W' + b'),    cost = mean over the examples of L(x, z)
 
-with the cross-entropy L. To do that its hidden units must know how the values of an example hang together.
-One autoencoder is trained for each of several levels of corruption, all from the same start, to be compared.
+with the cross-entropy L, and W' = W transposed unless --untied says otherwise. To do that its hidden units
+must know how the values of an example hang together. One autoencoder is trained for each of several levels of
+corruption, all from the same start, to be compared.
 
 After the chapter "Denoising Autoencoders (dA)" of the Deep Learning Tutorials (LISA lab); P. Vincent et al.,
 "Extracting and composing robust features with denoising autoencoders", 2008.
@@ -22,7 +23,7 @@ import numpy as np
 
 import graphlib
 import graphlib.tensor as T
-from autoencoder import Autoencoder, illustration
+from autoencoder import Autoencoder, add_options, illustration
 from graphlib.nn import command_line, training
 from graphlib.nn.image_data import load_shared
 from graphlib.nn.minibatches import by_minibatch, count_minibatches
@@ -39,7 +40,7 @@ class dA(Autoencoder):
     Args:
         numpy_rng: numpy.random.RandomState that draws the weights.
         streams: RandomStreams of the corruption; None for new ones, seeded by `numpy_rng`.
-        input, n_visible, n_hidden, W, bhid, bvis: see `Autoencoder`.
+        input, n_visible, n_hidden, W, bhid, bvis, tied, cost: see `Autoencoder`.
     """
 
     def __init__(self, numpy_rng, streams: RandomStreams | None = None, input=None, **layer):
@@ -80,8 +81,17 @@ def train(options: argparse.Namespace) -> training.Outcome:
         name = name_of(corruption)
         rng = np.random.RandomState(options.seed)
         streams = RandomStreams(rng.randint(2**30))
-        da = dA(rng, streams, input=T.matrix("x"), n_visible=data.n_in, n_hidden=options.hidden)
-        cost, updates = da.get_cost_updates(corruption, options.learning_rate)
+        rate = command_line.learning_rate_of(options)
+        da = dA(
+            rng,
+            streams,
+            input=T.matrix("x"),
+            n_visible=data.n_in,
+            n_hidden=options.hidden,
+            tied=not options.untied,
+            cost=options.cost,
+        )
+        cost, updates = da.get_cost_updates(corruption, rate.value)
         train_da = by_minibatch(
             cost, {da.x: data.train.x}, options.batch_size, updates=updates, name=f"train_{name}"
         )
@@ -92,7 +102,8 @@ def train(options: argparse.Namespace) -> training.Outcome:
                 epochs=options.epochs,
                 monitor=EveryEpoch(column=name),
                 name=f"corruption {corruption:g}",
-                illustrate=illustration(options.out / f"filters_{name}.png", f"{name}.W", data.image_shape),
+                illustrate=illustration(f"filters_{name}.png", f"{name}.W", data.image_shape),
+                begin_epoch=rate.begin_epoch,
             )
         )
         autoencoders[name] = da
@@ -121,9 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "filters_corruption_30.png (what the first hundred hidden units look for)",
     )
     model = parser.add_argument_group("the model")
-    model.add_argument(
-        "--hidden", type=command_line.at_least(1), default=500, metavar="N", help="hidden units"
-    )
+    add_options(model)
     model.add_argument(
         "--corruption",
         type=command_line.fraction,

@@ -178,18 +178,17 @@ def predict(path: Path, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 class Pictures:
     """Draws the first layer's filters, and the maps that both layers make of a digit of each class.
 
+    They are filters.png, feature_maps_1.png and feature_maps_2.png; each row of the maps begins with the
+    digit; black is −1, white 1.
+
     Args:
         classifier: the network.
         digits: the images to look at, (n, pixels).
-        folder: where filters.png, feature_maps_1.png and feature_maps_2.png go. Each row of the maps begins
-            with the digit; black is −1, white 1.
         image_shape: rows and columns of an image.
     """
 
-    def __init__(
-        self, classifier: LeNet, digits: np.ndarray, folder: Path, image_shape: tuple[int, int] = IMAGE_SHAPE
-    ):
-        self.digits, self.image_shape, self.folder = digits, image_shape, folder
+    def __init__(self, classifier: LeNet, digits: np.ndarray, image_shape: tuple[int, int] = IMAGE_SHAPE):
+        self.digits, self.image_shape = digits, image_shape
         # Parameters are given at the call: the best ones are to be drawn, which are not the present ones.
         layers = (classifier.layer0, classifier.layer1)
         given = {param: param.type() for layer in layers for param in layer.params}
@@ -200,15 +199,15 @@ class Pictures:
             name="feature_maps",
         )
 
-    def draw(self, parameters: Mapping[str, np.ndarray]) -> None:
-        """Draws them for the parameters of these names."""
+    def draw(self, parameters: Mapping[str, np.ndarray], folder: Path) -> None:
+        """Draws them for the parameters of these names, into a folder."""
         names = [f"convolution_{number}.{name}" for number in (1, 2) for name in ("W", "b")]
         given = [parameters[name] for name in names]
         # A convolution flips its filters: flipped back, they show what excites a unit.
         filters = given[0][:, 0, ::-1, ::-1]
-        images.save_filters(self.folder / "filters.png", filters.reshape(len(filters), -1), FILTER_SHAPE)
+        images.save_filters(folder / "filters.png", filters.reshape(len(filters), -1), FILTER_SHAPE)
         for number, maps in enumerate(self.maps(self.digits, *given), start=1):
-            self._draw_maps(self.folder / f"feature_maps_{number}.png", maps)
+            self._draw_maps(folder / f"feature_maps_{number}.png", maps)
 
     def _draw_maps(self, path: Path, maps: np.ndarray) -> None:
         n, count, rows, columns = maps.shape
@@ -234,10 +233,10 @@ class Pictures:
 def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
 
-    def pictures(classifier: LeNet, data: SharedData) -> Callable[[Mapping[str, np.ndarray]], None]:
+    def pictures(classifier: LeNet, data: SharedData) -> Callable[[Mapping[str, np.ndarray], Path], None]:
         test_x, test_y = data.test.x.get_value(borrow=True), data.test.y.get_value(borrow=True)
         _, one_of_each_class = np.unique(test_y, return_index=True)
-        return Pictures(classifier, test_x[one_of_each_class], options.out, data.image_shape).draw
+        return Pictures(classifier, test_x[one_of_each_class], data.image_shape).draw
 
     return image_classifiers.train(
         options,
@@ -320,6 +319,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="N",
         help="filters of the first and of the second layer",
     )
+    image_classifiers.add_whitening(parser, "zca")
     tasks = {"predict": partial(image_classifiers.show_predictions, predict), "demonstrate": demonstrate}
     return command_line.main(parser, train, tasks, arguments)
 

@@ -24,6 +24,7 @@ import numpy as np
 import graphlib
 import graphlib.tensor as T
 from graphlib.nn import command_line, image_classifiers, images, training
+from graphlib.nn.image_data import SharedData
 from graphlib.nn.run_folder import load_parameters, matrix_shape
 from graphlib.nn.variables import named_parameters, set_model
 
@@ -95,14 +96,14 @@ def train(options: argparse.Namespace) -> training.Outcome:
         lambda x, data, rng: LogisticRegression(x, n_in=data.n_in, n_out=data.n_out),
         cost=LogisticRegression.negative_log_likelihood,
         parameters_of=parameters_of,
-        illustrate=lambda classifier, data: partial(draw_filters, options.out, data.image_shape),
+        illustrate=lambda classifier, data: partial(draw_filters, data),
         patience=5000,
     )
 
 
-def draw_filters(folder: Path, image_shape: tuple[int, int], best: Mapping[str, np.ndarray]) -> None:
+def draw_filters(data: SharedData, best: Mapping[str, np.ndarray], folder: Path) -> None:
     """Draws what each class looks for."""
-    images.save_filters(folder / "filters.png", best["output.W"].T, image_shape)
+    images.save_filters(folder / "filters.png", data.in_pixels(best["output.W"]).T, data.image_shape)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -110,6 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = command_line.make_parser(
         __doc__, name="logistic_sgd", epochs=1000, batch_size=600, learning_rate=0.13
     )
+    image_classifiers.add_whitening(parser, "pca", "zca")
     return command_line.main(
         parser, train, {"predict": partial(image_classifiers.show_predictions, predict)}, arguments
     )

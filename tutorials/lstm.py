@@ -269,7 +269,8 @@ def train(options: argparse.Namespace) -> training.Outcome:
 
     say("... building the model")
     model = make_model(np.random.RandomState(options.seed), len(data.words), options)
-    optimizer = OPTIMIZERS[options.optimizer](options.learning_rate)
+    rate = command_line.learning_rate_of(options)
+    optimizer = OPTIMIZERS[options.optimizer](rate.value)
     updates = optimizer.updates(model.params, model.cost)
     train_model = graphlib.function(
         [model.words, model.mask, model.y], model.cost, updates=updates, name="train_model"
@@ -300,6 +301,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
             **optimizer.state,
         },
         data=provenance_of(data),
+        begin_epoch=rate.begin_epoch,
         **command_line.run_of(options),
     )
 

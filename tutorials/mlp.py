@@ -1,7 +1,7 @@
 """A multilayer perceptron: logistic regression on a layer of hidden units that are learnt with it, trained
 on MNIST.
 
-    f(x) = softmax(b2 + W2 tanh(b1 + W1 x))
+    f(x) = softmax(b2 + tanh(b1 + x W1) W2)
 
 All parameters are learnt by stochastic gradient descent over minibatches on the negative log-likelihood of
 the labels, plus l1 times the sum of the weights' absolute values, plus l2 times the sum of their squares.
@@ -23,9 +23,14 @@ import numpy as np
 import graphlib
 import graphlib.tensor as T
 from graphlib.nn import command_line, image_classifiers, images, training
-from graphlib.nn.run_folder import load_parameters, matrix_shape
+from graphlib.nn.image_data import SharedData
+from graphlib.nn.run_folder import load_about, load_parameters, matrix_shape
+from graphlib.nn.storage import UserError
 from graphlib.nn.variables import named_parameters, set_model
 from logistic_sgd import LogisticRegression
+
+#: The choices of --activation.
+ACTIVATIONS = {"tanh": T.tanh, "sigmoid": T.nnet.sigmoid, "relu": T.nnet.relu}
 
 
 class HiddenLayer:
@@ -68,7 +73,7 @@ class HiddenLayer:
 
 
 class MLP:
-    """A perceptron with one hidden layer of tanh units below a logistic regression.
+    """A perceptron with one hidden layer below a logistic regression.
 
     Args:
         rng: numpy.random.RandomState that draws the initial weights.
@@ -76,6 +81,7 @@ class MLP:
         n_in: values of an example.
         n_hidden: hidden units.
         n_out: classes.
+        activation: of the hidden units.
 
     Attributes:
         hidden_layer, log_regression_layer: the two layers.
@@ -84,9 +90,11 @@ class MLP:
         params: the parameters of both layers.
     """
 
-    def __init__(self, rng, input, n_in: int, n_hidden: int, n_out: int):
+    def __init__(self, rng, input, n_in: int, n_hidden: int, n_out: int, activation=T.tanh):
         self.input = input
-        self.hidden_layer = HiddenLayer(rng=rng, input=input, n_in=n_in, n_out=n_hidden, activation=T.tanh)
+        self.hidden_layer = HiddenLayer(
+            rng=rng, input=input, n_in=n_in, n_out=n_hidden, activation=activation
+        )
         self.log_regression_layer = LogisticRegression(
             input=self.hidden_layer.output, n_in=n_hidden, n_out=n_out
         )
@@ -110,7 +118,19 @@ def load_model(path: Path) -> MLP:
     arrays = load_parameters(path, "hidden.W", "output.W")
     n_in, n_hidden = matrix_shape(path, arrays, "hidden.W")
     _, n_out = matrix_shape(path, arrays, "output.W")
-    classifier = MLP(np.random.RandomState(), T.matrix("x"), n_in=n_in, n_hidden=n_hidden, n_out=n_out)
+    activation = str(load_about(path).get("activation", "tanh"))
+    if activation not in ACTIVATIONS:
+        raise UserError(
+            f"{path} says that its hidden units are {activation!r}, which is none of {[*ACTIVATIONS]}"
+        )
+    classifier = MLP(
+        np.random.RandomState(),
+        T.matrix("x"),
+        n_in=n_in,
+        n_hidden=n_hidden,
+        n_out=n_out,
+        activation=ACTIVATIONS[activation],
+    )
     set_model(parameters_of(classifier), arrays, path)
     return classifier
 
@@ -134,17 +154,26 @@ def train(options: argparse.Namespace) -> training.Outcome:
 
     return image_classifiers.train(
         options,
-        lambda x, data, rng: MLP(rng, x, n_in=data.n_in, n_hidden=options.hidden, n_out=data.n_out),
+        lambda x, data, rng: MLP(
+            rng,
+            x,
+            n_in=data.n_in,
+            n_hidden=options.hidden,
+            n_out=data.n_out,
+            activation=ACTIVATIONS[options.activation],
+        ),
         cost=cost,
         parameters_of=parameters_of,
-        illustrate=lambda classifier, data: partial(draw_filters, options.out, data.image_shape),
+        illustrate=lambda classifier, data: partial(draw_filters, data),
         patience=10000,
+        # a model's file that does not say otherwise is one of tanh units
+        about={"activation": np.array(options.activation)} if options.activation != "tanh" else {},
     )
 
 
-def draw_filters(folder: Path, image_shape: tuple[int, int], best: Mapping[str, np.ndarray]) -> None:
+def draw_filters(data: SharedData, best: Mapping[str, np.ndarray], folder: Path) -> None:
     """Draws what each hidden unit looks for."""
-    images.save_filters(folder / "filters.png", best["hidden.W"].T, image_shape)
+    images.save_filters(folder / "filters.png", data.in_pixels(best["hidden.W"]).T, data.image_shape)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -155,11 +184,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--hidden", type=command_line.at_least(1), default=500, metavar="N", help="hidden units"
     )
     model.add_argument(
+        "--activation", choices=ACTIVATIONS, default="tanh", help="what a hidden unit makes of its sum"
+    )
+    model.add_argument(
         "--l1", type=command_line.not_negative, default=0.0, metavar="X", help="weight of the L1 term"
     )
     model.add_argument(
         "--l2", type=command_line.not_negative, default=0.0001, metavar="X", help="weight of the L2 term"
     )
+    image_classifiers.add_whitening(parser, "pca", "zca")
     return command_line.main(
         parser, train, {"predict": partial(image_classifiers.show_predictions, predict)}, arguments
     )

@@ -261,17 +261,18 @@ def train(options: argparse.Namespace) -> training.Outcome:
     streams = RandomStreams(rng.randint(2**30))
     rbm = RBM(x, n_visible=data.n_in, n_hidden=options.hidden, numpy_rng=rng, streams=streams)
     state = {}
+    rate = command_line.learning_rate_of(options)
     persistent_chain = None
     if options.persistent:
         values = np.zeros((batch_size, options.hidden), dtype=graphlib.config.floatX)
         persistent_chain = graphlib.shared(values, name="persistent_chain", borrow=True)
-    cost, updates = rbm.get_cost_updates(options.learning_rate, persistent_chain, options.k)
+    cost, updates = rbm.get_cost_updates(rate.value, persistent_chain, options.k)
     if options.persistent:
         state = {"persistent_chain": persistent_chain, "bit_i_idx": rbm.bit_i_idx}
     train_rbm = by_minibatch(cost, {x: data.train.x}, batch_size, updates=updates, name="train_rbm")
 
-    def draw_filters(epoch: int, kept: Mapping[str, np.ndarray]) -> None:
-        save_filters(options.out / f"filters_at_epoch_{epoch}.png", kept["rbm.W"], data.image_shape)
+    def draw_filters(epoch: int, kept: Mapping[str, np.ndarray], folder: Path) -> None:
+        save_filters(folder / f"filters_at_epoch_{epoch}.png", kept["rbm.W"], data.image_shape)
 
     say("... training")
     monitored = "pseudo-likelihood" if options.persistent else "reconstruction cross-entropy"
@@ -288,6 +289,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
         state={**state, **random_states(gibbs=streams)},
         data=data.provenance,
         illustrate_epoch=draw_filters,
+        begin_epoch=rate.begin_epoch,
         **command_line.run_of(options),
     )
     if outcome.reason == "finished":

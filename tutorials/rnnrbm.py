@@ -21,6 +21,7 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ import graphlib.tensor as T
 from graphlib.datasets import music
 from graphlib.nn import command_line, provenance, training
 from graphlib.nn.epochs import Epochs
+from graphlib.nn.learning_rate import LearningRate
 from graphlib.nn.optimizers import SGD, Optimizer
 from graphlib.nn.progress import say
 from graphlib.nn.provenance import Provenance
@@ -189,30 +191,32 @@ class Composer:
     """Has the model make up pieces, and writes them as MIDI files, and as a picture beside real ones.
 
     Args:
-        options: of the command line: the model's sizes, and the folder.
+        options: of the command line: the model's sizes.
         real: pieces to show beside those made up.
     """
 
     def __init__(self, options: argparse.Namespace, real: Sequence[np.ndarray]):
-        self.options, self.folder = options, options.out
+        self.options = options
         self.real = [roll[:SAMPLED_STEPS] for roll in real[:SAMPLES]]
         self._model: RNNRBM | None = None
 
-    def write(self, parameters: Mapping[str, np.ndarray], seed: int) -> None:
-        """Writes sample1.mid, sample2.mid and samples.png, made up by the model of these parameters."""
+    def write(self, parameters: Mapping[str, np.ndarray], folder: Path, seed: int) -> None:
+        """Writes sample1.mid, sample2.mid and samples.png, made up by the model of these parameters, into a
+        folder.
+        """
         # A model of its own, whose random numbers are no part of the training's; made when first needed.
         if self._model is None:
             self._model = make_model(self.options)
             piece, updates = self._model.generate(SAMPLED_STEPS, GIBBS_STEPS_OF_SAMPLES)
             self._generate = graphlib.function([], piece, updates=updates, name="generate")
-        set_model(parameters_of(self._model), parameters, self.folder / LATEST_MODEL)
+        set_model(parameters_of(self._model), parameters, folder / LATEST_MODEL)
         self._model.streams.seed(seed)
         rolls = {}
         for number in range(1, SAMPLES + 1):
             rolls[f"sample {number}"] = piece = self._generate()
-            music.write_midi(self.folder / f"sample{number}.mid", piece)
+            music.write_midi(folder / f"sample{number}.mid", piece)
         rolls |= {_real_piece(number): roll for number, roll in enumerate(self.real, start=1)}
-        music.save_rolls(self.folder / SAMPLES_IMAGE, rolls)
+        music.save_rolls(folder / SAMPLES_IMAGE, rolls)
 
 
 def _real_piece(number: int) -> str:
@@ -260,11 +264,9 @@ def training_function(
     return compiled, optimizer.state
 
 
-def descent(options: argparse.Namespace) -> Optimizer:
+def descent(options: argparse.Namespace, rate: LearningRate) -> Optimizer:
     """What the options ask for: plain descent, or clipped, or with Nesterov's momentum."""
-    return SGD(
-        options.learning_rate, momentum=options.nesterov or 0.0, nesterov=True, clip_norm=options.clip or None
-    )
+    return SGD(rate.value, momentum=options.nesterov or 0.0, nesterov=True, clip_norm=options.clip or None)
 
 
 def train(options: argparse.Namespace) -> training.Outcome:
@@ -288,8 +290,11 @@ def train(options: argparse.Namespace) -> training.Outcome:
         SGD(options.pretraining_rate),
         name="pretrain",
     )
+    rate = command_line.learning_rate_of(options)
     divergence = model.contrastive_divergence(*model.biases_over_time(), options.gibbs_steps)
-    train_model, training_state = training_function(model, learnt, divergence, descent(options), name="train")
+    train_model, training_state = training_function(
+        model, learnt, divergence, descent(options, rate), name="train"
+    )
     *_, likelihood, updates = divergence
     validate = graphlib.function([model.v], likelihood, updates=updates, name="validate")
     valid = [roll.astype(graphlib.config.floatX) for roll in data.valid]
@@ -320,6 +325,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
             monitor,
             name="training" if stages else "",
             illustrate=partial(composer.write, seed=options.seed),
+            begin_epoch=rate.begin_epoch,
         )
     )
 
@@ -348,7 +354,7 @@ def sample(options: argparse.Namespace) -> None:
     options = command_line.options_of_run(options)
     learnt = provenance.read(options.out)
     real = [as_roll(learnt.dictionary(name)) for name in learnt.dictionaries]
-    Composer(options, real).write(arrays, options.sample)
+    Composer(options, real).write(arrays, options.out, options.sample)
     names = [f"sample{number}.mid" for number in range(1, SAMPLES + 1)]
     print(f"{options.out} holds {', '.join(names)} and {SAMPLES_IMAGE}")
 

@@ -400,8 +400,8 @@ def draw_embeddings(
 class Neighbours:
     """Shows the nearest neighbours of some words: those of `SHOWN` that there are, and frequent ones."""
 
-    def __init__(self, data: atis.Dataset, folder: Path):
-        self.words, self.folder = data.words, folder
+    def __init__(self, data: atis.Dataset):
+        self.words = data.words
         frequent = Counter(int(word) for sentence in data.train.words for word in sentence).most_common()
         known = set(data.words.values())
         candidates = [word for word in SHOWN if word in known]
@@ -414,13 +414,13 @@ class Neighbours:
         width = max(map(len, neighbours))
         return "\n".join(f"{word:>{width}}: {', '.join(nearest)}" for word, nearest in neighbours.items())
 
-    def draw(self, parameters: Mapping[str, np.ndarray]) -> None:
-        """Writes the table and a picture of the embeddings among these parameters."""
+    def draw(self, parameters: Mapping[str, np.ndarray], folder: Path) -> None:
+        """Writes the table and a picture of the embeddings among these parameters, into a folder."""
         embeddings = parameters["embeddings"]
         text = self.table(embeddings) + "\n"
-        storage.write_atomically(self.folder / NEIGHBOURS_TABLE, lambda file: file.write(text.encode()))
+        storage.write_atomically(folder / NEIGHBOURS_TABLE, lambda file: file.write(text.encode()))
         neighbours = nearest_neighbours(embeddings, self.words, self.shown, NEIGHBOURS)
-        draw_embeddings(self.folder / NEIGHBOURS_IMAGE, embeddings, self.words, neighbours)
+        draw_embeddings(folder / NEIGHBOURS_IMAGE, embeddings, self.words, neighbours)
 
 
 def load_data(options: argparse.Namespace) -> atis.Dataset:
@@ -451,7 +451,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
     windows = [context_windows(words, options.window) for words in data.train.words]
     epochs = Epochs(lambda rng: rng.permutation(len(windows)), options.seed)
     tag = tagger(model, options.window)
-    neighbours = Neighbours(data, options.out)
+    neighbours = Neighbours(data)
 
     def step(index: int):
         sentence = epochs[index]
@@ -539,6 +539,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epochs=50,
         batch_size=None,
         learning_rate=0.0627142536696559,
+        decays=False,  # it is halved where the validation no longer improves
         seed_of_chapter=345,
         predicts=False,
         data=(

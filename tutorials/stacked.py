@@ -143,7 +143,7 @@ def pretraining_stages(
             name=f"pre-training layer {number + 1}",
             illustrate=None
             if number
-            else illustration(options.out / "filters_pretrained.png", "layer_1.W", data.image_shape),
+            else illustration("filters_pretrained.png", "layer_1.W", data.image_shape),
         )
 
 
@@ -157,7 +157,8 @@ def finetuning_stage(
 
     It goes on for `patience_epochs` at least, and for twice as long as it took to the best validation.
     """
-    train_set, valid_set, test_set, _ = data
+    train_set, valid_set, test_set = data.train, data.valid, data.test
+    rate = command_line.learning_rate_of(options)
     batch_size = options.batch_size
     n_train_batches = count_minibatches(train_set, batch_size)
     return training.Stage(
@@ -168,7 +169,7 @@ def finetuning_stage(
             network.y,
             train_set,
             batch_size,
-            options.learning_rate,
+            rate.value,
             name="finetune",
         ),
         n_minibatches=n_train_batches,
@@ -177,7 +178,8 @@ def finetuning_stage(
             network, network.y, valid_set, test_set, batch_size, patience_epochs * n_train_batches
         ),
         name="fine-tuning",
-        illustrate=illustration(options.out / "filters.png", "layer_1.W", data.image_shape),
+        begin_epoch=rate.begin_epoch,
+        illustrate=illustration("filters.png", "layer_1.W", data.image_shape),
     )
 
 
@@ -217,7 +219,9 @@ def add_options(
         metavar="N",
         help="units of each hidden layer",
     )
-    pretraining = parser.add_argument_group("pre-training (--epochs and --learning-rate are of fine-tuning)")
+    pretraining = parser.add_argument_group(
+        "pre-training (--epochs, --learning-rate and --decay are of fine-tuning)"
+    )
     pretraining.add_argument(
         "--pretraining-epochs",
         type=command_line.at_least(1),

@@ -20,9 +20,11 @@ from ..compile.function import Function
 from ..nn import provenance
 from ..nn.image_data import image_shape_of
 from ..nn.model import Model
-from ..nn.run_folder import BEST_MODEL, CHECKPOINT, LATEST_MODEL, load_parameters, read_checkpoint
+from ..nn.registry import resolve
+from ..nn.run_folder import BEST_MODEL, CHECKPOINT, LATEST_MODEL, load_about, load_parameters, read_checkpoint
 from ..nn.saved_models import ARCHITECTURE
 from ..nn.storage import UserError
+from ..nn.whitening import Whitening
 from ..tensor.random import RandomStreams
 
 #: steps of Gibbs chains, characters, words and time steps that a library has room for
@@ -55,11 +57,17 @@ class Given:
     batch: int
     train: bool
     model: Path
+    about: Mapping[str, np.ndarray]
 
     def setting(self, name: str, otherwise: Any) -> Any:
         """What the run was started with."""
         path = self.folder / CHECKPOINT
         return read_checkpoint(path)[0]["settings"].get(name, otherwise) if path.exists() else otherwise
+
+    def whitened(self, x: Any) -> Any:
+        """What the model is given for the images `x`: them, or what whitening makes of them."""
+        whitening = Whitening.of_about(self.about)
+        return whitening(x) if whitening else x
 
     @property
     def image_shape(self) -> tuple[int, int]:
@@ -89,7 +97,7 @@ def _found(folder: Path, path: Path, batch: int, train: bool) -> Trained:
     }
     for kind, names, build in _KINDS:
         if names <= set(arrays):
-            given = Given(parameters, folder, batch, train, path)
+            given = Given(parameters, folder, batch, train, path, load_about(path))
             functions, bounds = build(given)
             learnt = provenance.find(folder)
             return Trained(
@@ -144,7 +152,7 @@ def _lenet(g: Given) -> Built:
     """Two convolutional layers with pooling, a hidden layer, a softmax."""
     p, (rows, columns) = g.p, g.image_shape
     x = T.matrix("x", shape=(None, rows * columns))
-    below = x.reshape((x.shape[0], 1, rows, columns))
+    below = g.whitened(x).reshape((x.shape[0], 1, rows, columns))
     maps = []
     for k in (1, 2):
         W, b = p[f"convolution_{k}.W"], p[f"convolution_{k}.b"]
@@ -161,15 +169,18 @@ def _lenet(g: Given) -> Built:
 
 
 def _layers(g: Given) -> Built:
-    """Hidden layers, of tanh units in the perceptron and sigmoid ones where layers were pre-trained."""
+    """Hidden layers: of what the perceptron's file says (tanh if nothing), of sigmoid units where layers were
+    pre-trained.
+    """
     p, x = g.p, T.matrix("x")
-    below, units = x, []
+    below, units = g.whitened(x), []
     for k in range(1, len(p)):
         if f"layer_{k}.W" in p:
             below = T.nnet.sigmoid(T.dot(below, p[f"layer_{k}.W"]) + p[f"layer_{k}.b"])
             units.append(below)
     if "hidden.W" in p:
-        below = T.tanh(T.dot(below, p["hidden.W"]) + p["hidden.b"])
+        activation = resolve("activation", str(g.about.get("activation", "tanh")))
+        below = activation(T.dot(below, p["hidden.W"]) + p["hidden.b"])
         units.append(below)
     probabilities = T.nnet.softmax(T.dot(below, p["output.W"]) + p["output.b"])
     learnt = {name: v for name, v in p.items() if name.endswith((".W", ".b"))}
@@ -229,10 +240,11 @@ def _autoencoder(g: Given) -> Built:
     for name in names:
         W, b, b_prime = (g.p[f"{name}.{part}"] for part in ("W", "b", "b_prime"))
         code = T.nnet.sigmoid(T.dot(x, W) + b)
+        W_prime = g.p.get(f"{name}.W_prime", W.T)
         end = f"_{name}" if len(names) > 1 else ""
         functions[f"encode{end}"] = graphlib.function([x], {"code": code}, name="encode")
         functions[f"reconstruct{end}"] = graphlib.function(
-            [x], {"reconstruction": T.nnet.sigmoid(T.dot(code, W.T) + b_prime)}, name="reconstruct"
+            [x], {"reconstruction": T.nnet.sigmoid(T.dot(code, W_prime) + b_prime)}, name="reconstruct"
         )
     return functions, {"x": (g.batch, W.get_value(borrow=True).shape[0])}
 

@@ -20,11 +20,12 @@ import graphlib
 from graphlib.errors import DeviceError
 
 from ..datasets import DataError, DataWarning
+from .learning_rate import LearningRate
 from .run_folder import CHECKPOINT, read_checkpoint
 from .storage import UserError
 from .training import Outcome
 
-EXIT_CODES = {"finished": 0, "diverged": 1, "interrupted": 130}
+EXIT_CODES = {"finished": 0, "drawn": 0, "diverged": 1, "interrupted": 130}
 #: Options that say nothing of the run itself.
 NO_SETTINGS = (
     "device",
@@ -33,6 +34,7 @@ NO_SETTINGS = (
     "predict",
     "demonstrate",
     "sample",
+    "draw_snapshots",
     "fetch",
     "preset",
     "given",
@@ -173,6 +175,7 @@ def make_parser(
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
+    decays: bool = True,
     seed_of_chapter: int = 1234,
     data: tuple[str, str] | None = MNIST,
     predicts: bool = True,
@@ -187,6 +190,7 @@ def make_parser(
 
     Args:
         epochs, batch_size, learning_rate: defaults; None where there is no such option.
+        decays: whether the learning rate can decay (`learning_rate_of`), so that --decay is an option.
         data: the name of the option that says where the data are, and its help; None for no such option.
         predicts: whether the model names digits, so that --predict is an option.
         does: what the program does, a verb.
@@ -228,14 +232,30 @@ def make_parser(
             "dark on light or light on dark; without a picture, go through the run's own test images",
         )
 
+    decay = 0.0 if decays and learning_rate is not None else None
     for option, default, kind, metavar, explanation in (
         ("--epochs", epochs, at_least(1), "N", "at most N passes over the data"),
         ("--batch-size", batch_size, at_least(1), "N", "examples a minibatch"),
         ("--learning-rate", learning_rate, above_zero, "X", "step of the descent"),
+        ("--decay", decay, not_negative, "X", "after t epochs, divide the learning rate by 1 + X t"),
         ("--seed", seed_of_chapter, seed, "N", "seed of the random numbers"),
     ):
         if default is not None:
             parser.manner.add_argument(option, type=kind, default=default, metavar=metavar, help=explanation)
+    if epochs is not None:
+        parser.manner.add_argument(
+            "--keep-every",
+            type=at_least(1),
+            metavar="N",
+            help="keep the model of every N-th epoch, in --out, as snapshots/epoch_0005.npz and so on",
+        )
+        parser.task.add_argument(
+            "--draw-snapshots",
+            action="store_const",
+            const=True,
+            help="train nothing: draw what training draws, from each model that --keep-every kept in --out, "
+            "and each picture's change as an animation",
+        )
 
     where = parser.where = parser.add_argument_group(
         "data, device and results" if data else "device and results"
@@ -258,9 +278,20 @@ def settings_of(options: argparse.Namespace) -> dict:
 
 def run_of(options: argparse.Namespace) -> dict[str, Any]:
     """What `training.train` and `train_stages` need of the options: the folder, the settings, and whether to
-    resume.
+    resume, to keep snapshots or to draw those that were kept.
     """
-    return {"folder": options.out, "settings": settings_of(options), "resume": options.resume}
+    return {
+        "folder": options.out,
+        "settings": settings_of(options),
+        "resume": options.resume,
+        "keep_every": getattr(options, "keep_every", None),
+        "draw_snapshots": bool(getattr(options, "draw_snapshots", None)),
+    }
+
+
+def learning_rate_of(options: argparse.Namespace) -> LearningRate:
+    """The learning rate that --learning-rate and --decay say."""
+    return LearningRate(options.learning_rate, options.decay)
 
 
 def parse(parser: Parser, arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -404,6 +435,8 @@ def _run(
 ) -> int:
     options = parse(parser, arguments)
     choose_device(options.device)
+    if getattr(options, "draw_snapshots", None):
+        options = options_of_run(options)
     for name, perform in tasks.items():
         if getattr(options, name) is not None:
             perform(options)

@@ -16,9 +16,10 @@ from .image_data import SharedData, data_of_run, image_shape_of, load_shared
 from .images import read_digit
 from .minibatches import count_minibatches, descent, validation
 from .progress import say
-from .run_folder import BEST_MODEL, load_parameters
+from .run_folder import ABOUT, BEST_MODEL, load_about, load_parameters
 from .storage import UserError
 from .training import Outcome
+from .whitening import Kind, Whitening
 
 
 def train(
@@ -27,8 +28,9 @@ def train(
     *,
     cost: Callable[[Any, Any], Any],
     parameters_of: Callable[[Any], Mapping[str, Any]],
-    illustrate: Callable[[Any, SharedData], Callable[[Mapping[str, np.ndarray]], None]],
+    illustrate: Callable[[Any, SharedData], Callable[[Mapping[str, np.ndarray], Path], None]],
     patience: int,
+    about: Mapping[str, np.ndarray] | None = None,
 ) -> Outcome:
     """Trains a classifier by descent as the options say, and writes the results to the folder `options.out`.
 
@@ -37,23 +39,26 @@ def train(
             `input`, `params`, and `errors(y)`, the fraction of the classes `y` that it gets wrong.
         cost: what is descended, of the model and the symbolic classes (n,).
         parameters_of: the model's parameters by name.
-        illustrate: what draws pictures of the best parameters, by name, of the model and the data.
+        illustrate: what draws pictures of the best parameters, by name, into a folder, of the model and the
+            data.
         patience: minibatches before training may stop early.
+        about: what else is to be known to use the parameters, by name; see `run_folder.load_about`.
     """
     say("... loading the data")
-    data = load_shared(options.dataset)
+    data = load_shared(options.dataset, options.whiten)
     n_minibatches = count_minibatches(data.train, options.batch_size)
 
     say("... building the model")
     x, y = graphlib.tensor.matrix("x"), graphlib.tensor.ivector("y")
     model = build(x, data, np.random.RandomState(options.seed))
+    rate = command_line.learning_rate_of(options)
     step = descent(
         model,
         cost(model, y),
         y,
         data.train,
         options.batch_size,
-        options.learning_rate,
+        rate.value,
         name="train_model",
     )
     draw = illustrate(model, data)
@@ -67,7 +72,22 @@ def train(
         model=parameters_of(model),
         data=data.provenance,
         illustrate=draw,
+        begin_epoch=rate.begin_epoch,
+        about={
+            **{f"{ABOUT}{name}": array for name, array in (about or {}).items()},
+            **(data.whitening.about() if data.whitening else {}),
+        },
         **command_line.run_of(options),
+    )
+
+
+def add_whitening(parser: command_line.Parser, *kinds: Kind) -> None:
+    """Adds the option --whiten, with these choices, which `train` and `show_predictions` follow."""
+    parser.where.add_argument(
+        "--whiten",
+        choices=kinds,
+        help="whiten the images by the covariance of the training images' pixels"
+        + (": pca gives coordinates along its axes, zca images" if "pca" in kinds else ", to images again"),
     )
 
 
@@ -77,17 +97,20 @@ def show_predictions(
     """Prints what the model in `options.out` says of the pictures `options.predict`, or of the test images:
     those of the data that the run learnt from, unless --dataset names others.
 
-    `predict` takes the path of best_model.npz and images (n, pixels); it returns the classes (n,) and the
-    probabilities (n, classes).
+    `predict` takes the path of best_model.npz and images (n, pixels), whitened as those learnt from were; it
+    returns the classes (n,) and the probabilities (n, classes).
     """
     model = options.out / BEST_MODEL
     load_parameters(model)
+    whitening = Whitening.of_about(load_about(model)) or (lambda x: x)
     learnt = provenance.find(options.out)
     classes = learnt.dictionary("classes") if learnt else dict(enumerate(map(str, range(CLASSES))))
     if options.predict:
         shape = image_shape_of(model)
         digits = np.stack([read_digit(path, shape) for path in options.predict])
-        for path, label, probabilities in zip(options.predict, *predict(model, digits), strict=True):
+        for path, label, probabilities in zip(
+            options.predict, *predict(model, whitening(digits)), strict=True
+        ):
             print(f"{path}: {classes[int(label)]} (probability {100 * probabilities[label]:.1f} %)")
         return
     dataset = data_of_run(options, math.prod(image_shape_of(model)), "--predict without a picture")
@@ -97,7 +120,7 @@ def show_predictions(
             "others: give data with the same ones"
         )
     test = dataset.test
-    predicted, _ = predict(model, test.x)
+    predicted, _ = predict(model, whitening(test.x))
     shown, labels = (_named(each[:10], classes) for each in (predicted, test.y))
     print(f"Predicted values for the first 10 examples in test set: {shown}")
     print(f"Their labels:                                           {labels}")

@@ -15,15 +15,17 @@ from .minibatches import SharedSet
 from .provenance import Provenance
 from .run_folder import CHECKPOINT
 from .storage import UserError
+from .whitening import Kind, Whitening
 
 
 class SharedData(NamedTuple):
-    """A data set of images in shared variables, and what it is."""
+    """A data set of images in shared variables, and what it is; `whitening` is what its x went through."""
 
     train: SharedSet
     valid: SharedSet
     test: SharedSet
     provenance: Provenance
+    whitening: Whitening | None = None
 
     @property
     def image_shape(self) -> tuple[int, int]:
@@ -40,13 +42,25 @@ class SharedData(NamedTuple):
         """How many classes there are."""
         return len(self.provenance.dictionaries["classes"])
 
+    def in_pixels(self, weights: np.ndarray) -> np.ndarray:
+        """What units with these weights of x, (n_in, units), look for in the images as they were."""
+        return self.whitening.in_pixels(weights) if self.whitening else weights
 
-def load_shared(source: str | None) -> SharedData:
-    """The data set of ``graphlib.datasets.mnist.load(source)`` in shared variables."""
+
+def load_shared(source: str | None, whiten: Kind | None = None) -> SharedData:
+    """The data set of ``graphlib.datasets.mnist.load(source)`` in shared variables.
+
+    Args:
+        source: see there.
+        whiten: how the images are whitened, "pca" or "zca", by what the training images are like; None for
+            not at all.
+    """
     dataset = load(source)
+    whitening = Whitening.fit(dataset.train.x, whiten) if whiten else None
     sets = []
     for name in ("train", "valid", "test"):
         x, y = getattr(dataset, name)
+        x = whitening(x) if whitening else x
         sets.append(
             SharedSet(
                 graphlib.shared(np.asarray(x, dtype=graphlib.config.floatX), name=f"{name}_x", borrow=True),
@@ -54,7 +68,7 @@ def load_shared(source: str | None) -> SharedData:
                 len(x),
             )
         )
-    return SharedData(*sets, provenance_of(dataset))
+    return SharedData(*sets, provenance_of(dataset), whitening)
 
 
 def provenance_of(dataset: Dataset) -> Provenance:

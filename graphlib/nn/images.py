@@ -4,6 +4,7 @@ made into a digit as MNIST's were made. Uses NumPy and Pillow only.
 
 import math
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,24 @@ def save_image(path: Path, pixels: np.ndarray, at_least: int = 600) -> None:
 def save_filters(path: Path, filters: np.ndarray, img_shape: tuple[int, int]) -> None:
     """Writes `filters`, of shape (filters, height · width), as one PNG of tiles, each scaled by itself."""
     save_image(path, tile_raster_images(filters, img_shape, near_square(len(filters)), tile_spacing=(1, 1)))
+
+
+def save_animation(path: Path, frames: Sequence[Path], milliseconds: int = 300) -> None:
+    """Writes the pictures `frames`, of one size, as an animation (.gif, .webp or .png) that begins anew after
+    its last one, which stays for a second more; `milliseconds` is how long each is shown.
+    """
+    pictures = []
+    for frame in frames:
+        with Image.open(frame) as picture:
+            pictures.append(picture.convert("L" if picture.mode == "L" else "RGB"))
+    durations = [milliseconds] * (len(pictures) - 1) + [milliseconds + 1000]
+    kind = path.suffix.removeprefix(".").upper()
+    storage.write_atomically(
+        path,
+        lambda file: pictures[0].save(
+            file, format=kind, save_all=True, append_images=pictures[1:], duration=durations, loop=0
+        ),
+    )
 
 
 def _centred_on_mass(ink: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -2,7 +2,7 @@
 data, so that nothing is copied.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import graphlib
@@ -39,18 +39,20 @@ def by_minibatch(
     *,
     updates: Iterable | Mapping = (),
     name: str | None = None,
-) -> Callable[[int], Any]:
+    inputs: Sequence[Any] = (),
+) -> Callable[..., Any]:
     """A compiled function of a minibatch's index.
 
     Args:
         outputs, updates: as of `graphlib.function`.
         examples: for each symbolic input the shared variable whose rows it is given.
         batch_size: rows of a minibatch.
+        inputs: others beside the index, as of `graphlib.function`.
     """
     index = graphlib.tensor.lscalar("index")
     rows = slice(index * batch_size, (index + 1) * batch_size)
     return graphlib.function(
-        [index],
+        [index, *inputs],
         outputs,
         updates=updates,
         givens={variable: values[rows] for variable, values in examples.items()},
@@ -59,11 +61,12 @@ def by_minibatch(
 
 
 def descent(
-    model: Any, cost: Any, y: Any, examples: SharedSet, batch_size: int, learning_rate: float, name: str
+    model: Any, cost: Any, y: Any, examples: SharedSet, batch_size: int, learning_rate: Any, name: str
 ) -> Callable[[int], Any]:
     """A compiled function of a minibatch's index: a step of `model`'s parameters down the gradient of `cost`.
 
-    It returns the cost before the step; `cost` is symbolic, of ``model.input`` and the classes `y`.
+    It returns the cost before the step; `cost` is symbolic, of ``model.input`` and the classes `y`, and the
+    learning rate a number or a symbolic scalar.
     """
     gradients = graphlib.tensor.grad(cost, model.params)
     updates = [(p, p - learning_rate * g) for p, g in zip(model.params, gradients, strict=True)]

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ BEST_MODEL = "best_model.npz"
 LATEST_MODEL = "model.npz"
 CURVE_TABLE = "learning_curve.csv"
 CURVE_IMAGE = "learning_curve.png"
+SNAPSHOTS = "snapshots"
+#: How the names of entries of a model's file begin that are no parameters: what is to be known to use them.
+ABOUT = "about."
 
 
 def set_earlier_run_aside(folder: Path) -> None:
@@ -27,6 +31,12 @@ def set_earlier_run_aside(folder: Path) -> None:
         if path.exists():
             path.replace(path.with_name(f"previous_{name}"))
             kept.append(f"previous_{name}")
+    if (folder / SNAPSHOTS).is_dir():
+        earlier = folder / f"previous_{SNAPSHOTS}"
+        if earlier.is_dir():
+            shutil.rmtree(earlier)
+        (folder / SNAPSHOTS).replace(earlier)
+        kept.append(earlier.name)
     if kept:
         say(f"... {folder} holds an earlier run; keeping its {' and '.join(kept)}")
 
@@ -63,14 +73,22 @@ def check_like(sample: Any, found: Any) -> None:
 
 
 def load_parameters(path: Path, *needed: str) -> dict[str, np.ndarray]:
-    """The parameters of a trained model by name; UserError if the file or a `needed` one is missing."""
+    """The parameters of a trained model by name, without what its file says about them (`load_about`);
+    UserError if the file or a `needed` one is missing.
+    """
     if not path.exists():
         raise UserError(f"{path} does not exist: train a model first, or say with --out where one is")
     arrays = storage.load_arrays(path)
     for name in needed:
         if name not in arrays:
             raise UserError(f"{path} holds no {name}: it belongs to another model")
-    return arrays
+    return {name: array for name, array in arrays.items() if not name.startswith(ABOUT)}
+
+
+def load_about(path: Path) -> dict[str, np.ndarray]:
+    """What the file of a trained model says about its parameters, by name without ``about.``."""
+    arrays = storage.load_arrays(path)
+    return {name.removeprefix(ABOUT): array for name, array in arrays.items() if name.startswith(ABOUT)}
 
 
 def matrix_shape(path: Path, arrays: Mapping[str, np.ndarray], name: str) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from . import provenance, storage
+from . import provenance, snapshots, storage
 from .curves import LearningCurve
 from .interruption import Interruption
 from .progress import progress_bar, say
@@ -44,9 +44,11 @@ class Stage:
         epochs: at most so many passes over the `n_minibatches`.
         monitor: what is measured meanwhile; no other stage's.
         name: begins each line that is printed; may be empty where it is the only stage.
-        illustrate: draws pictures from the parameters that were kept, by name.
+        illustrate: draws pictures from the parameters that were kept, by name, into a folder.
         illustrate_epoch: draws the pictures of one epoch, which others do not replace, from how many epochs
-            are done and the parameters that were kept.
+            are done and the parameters that were kept, into a folder.
+        begin_epoch: called with how many epochs are done, before anything of the next is trained, also where
+            a run goes on in the middle of it; sets what changes from epoch to epoch, as the learning rate.
         unit: what the printed lines call a minibatch.
         iteration: minibatches seen so far.
         cost_sum, cost_count: of the costs since the last measurement.
@@ -57,8 +59,9 @@ class Stage:
     epochs: int
     monitor: StageMonitor
     name: str = ""
-    illustrate: Callable[[Mapping[str, np.ndarray]], None] | None = None
-    illustrate_epoch: Callable[[int, Mapping[str, np.ndarray]], None] | None = None
+    illustrate: Callable[[Mapping[str, np.ndarray], Path], None] | None = None
+    illustrate_epoch: Callable[[int, Mapping[str, np.ndarray], Path], None] | None = None
+    begin_epoch: Callable[[int], None] | None = None
     unit: str = "minibatch"
     iteration: int = field(default=0, init=False)
     cost_sum: float = field(default=0.0, init=False)
@@ -146,6 +149,7 @@ class Run:
         about: other arrays by name that the file of the model that is kept holds, such as its architecture.
         verbose: whether lines and a progress bar are shown.
         save_seconds, draw_seconds: the least time between two checkpoints, and between two sets of pictures.
+        keep_every: epochs from one snapshot of the model to the next; None for no snapshots.
     """
 
     def __init__(
@@ -160,12 +164,14 @@ class Run:
         verbose: bool,
         save_seconds: float,
         draw_seconds: float,
+        keep_every: int | None = None,
     ):
         self.stages, self.stage = stages, stages[0]
         self.model, self.state = model, state
         self.folder, self.settings, self.about = folder, settings, about
         self.verbose = verbose
         self.save_seconds, self.draw_seconds = save_seconds, draw_seconds
+        self.keep_every = keep_every
         panels: dict[str, list[str]] = {}
         for stage in stages:
             for title, columns in stage.monitor.panels.items():
@@ -198,6 +204,8 @@ class Run:
                     reason = "interrupted"
                     break
                 epoch = stage.iteration // stage.n_minibatches + 1
+                if stage.begin_epoch:
+                    stage.begin_epoch(epoch - 1)
                 bar.total = stage.last_iteration
                 bar.set_description(f"{stage.name} epoch {epoch}/{stage.epochs}".lstrip(), refresh=False)
                 measurement = (stage.iteration // interval + 1) * interval
@@ -214,8 +222,8 @@ class Run:
                 if keep:
                     self.kept = {name: np.array(value.get_value()) for name, value in self.model.items()}
                 self.curve.append(stage.epochs_done, stage.iteration, **measured)
-                if stage.illustrate_epoch and stage.iteration % stage.n_minibatches == 0:
-                    stage.illustrate_epoch(stage.iteration // stage.n_minibatches, self.kept)
+                if stage.iteration % stage.n_minibatches == 0:
+                    self.end_epoch(stage.iteration // stage.n_minibatches)
                 if time.monotonic() - last_save >= self.save_seconds:
                     self.save_results()
                     self.save_checkpoint()
@@ -229,6 +237,30 @@ class Run:
             self.save_checkpoint()
         self.draw()
         return reason
+
+    def end_epoch(self, done: int) -> None:
+        """Draws and keeps what there is to draw and keep after so many epochs of the stage."""
+        if self.stage.illustrate_epoch:
+            self.stage.illustrate_epoch(done, self.kept, self.folder)
+        if self.keep_every and self.folder is not None and done % self.keep_every == 0:
+            model = {name: variable.get_value(borrow=True) for name, variable in self.model.items()}
+            number = self.stages.index(self.stage) + 1 if len(self.stages) > 1 else None
+            snapshots.save(self.folder, {**self.about, **model}, done, number)
+
+    def draw_snapshots(self) -> None:
+        """Draws what each stage has to show of its snapshots."""
+        for number, stage in enumerate(self.stages, start=1):
+            for path, epoch, arrays in snapshots.of_stage(
+                self.folder, number if len(self.stages) > 1 else None
+            ):
+                pictures = path.with_suffix("")
+                storage.make_folder(pictures)
+                if stage.illustrate:
+                    stage.illustrate(arrays, pictures)
+                if stage.illustrate_epoch:
+                    stage.illustrate_epoch(epoch, arrays, pictures)
+        for line in snapshots.animate(self.folder):
+            say(line)
 
     def save_results(self) -> None:
         """Writes the model that is kept and the curve's table."""
@@ -245,7 +277,7 @@ class Run:
         if self.curve.rows:
             self.curve.draw(self.folder / CURVE_IMAGE)
         if self.kept and self.stage.illustrate:
-            self.stage.illustrate(self.kept)
+            self.stage.illustrate(self.kept, self.folder)
 
     def save_checkpoint(self) -> None:
         """Writes all that `restore` needs."""
@@ -296,7 +328,8 @@ class Run:
 
 @dataclass
 class Outcome:
-    """How a run ended: the reason is "finished", "interrupted" or "diverged".
+    """How a run ended: the reason is "finished", "interrupted" or "diverged", or "drawn" where no more was
+    asked for than pictures of an earlier run's snapshots.
 
     `kept` are the parameters that the last stage's monitor said are worth keeping, `curve` what was measured.
     """
@@ -321,6 +354,8 @@ def train_stages(
     verbose: bool = True,
     save_seconds: float = 2.0,
     draw_seconds: float = 60.0,
+    keep_every: int | None = None,
+    draw_snapshots: bool = False,
 ) -> Outcome:
     """Trains one stage after the other, each until its monitor or its epochs end it, or until Ctrl+C.
 
@@ -332,6 +367,8 @@ def train_stages(
         model, state, folder, settings, about, verbose: see `Run`.
         data: what is learnt from, kept in the folder as data.json; None where nothing is loaded.
         resume: continue from the folder's checkpoint, which must have come from the same functions and data.
+        keep_every: see `Run`; the snapshots go into the folder's part ``snapshots``.
+        draw_snapshots: train nothing, but draw what the stages have to show of the folder's snapshots.
 
     Raises:
         UserError: a checkpoint cannot be read or does not fit, or a file cannot be written.
@@ -348,11 +385,16 @@ def train_stages(
         verbose=verbose,
         save_seconds=save_seconds,
         draw_seconds=draw_seconds,
+        keep_every=keep_every,
     )
-    if resume:
+    if resume or draw_snapshots:
         earlier = provenance.find(folder)
         if data and earlier:
-            earlier.check(data, "--resume")
+            earlier.check(data, "--resume" if resume else "--draw-snapshots")
+    if draw_snapshots:
+        run.draw_snapshots()
+        return Outcome("drawn", 0, 0.0)
+    if resume:
         run.restore()
         if verbose:
             say(f"... resuming after {run.stage.where}")
@@ -380,8 +422,9 @@ def train(
     *,
     epochs: int,
     monitor: StageMonitor,
-    illustrate: Callable[[Mapping[str, np.ndarray]], None] | None = None,
-    illustrate_epoch: Callable[[int, Mapping[str, np.ndarray]], None] | None = None,
+    illustrate: Callable[[Mapping[str, np.ndarray], Path], None] | None = None,
+    illustrate_epoch: Callable[[int, Mapping[str, np.ndarray], Path], None] | None = None,
+    begin_epoch: Callable[[int], None] | None = None,
     **run: Any,
 ) -> Outcome:
     """Trains in one stage (see `Stage`) with the function `step`; the others are `train_stages`'s."""
@@ -392,6 +435,7 @@ def train(
         monitor,
         illustrate=illustrate,
         illustrate_epoch=illustrate_epoch,
+        begin_epoch=begin_epoch,
     )
     return train_stages([stage], **run)
 

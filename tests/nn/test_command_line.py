@@ -41,6 +41,8 @@ def test_defaults_are_the_tutorials():
         "epochs": 1000,
         "batch_size": 20,
         "learning_rate": 0.01,
+        "decay": 0.0,
+        "keep_every": None,
         "seed": 1234,
         "dataset": None,
         "hidden": 500,

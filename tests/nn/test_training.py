@@ -226,7 +226,7 @@ def test_curve_as_table_and_picture(tmp_path):
 
 def test_first_layer_is_drawn_from_the_best_model(tmp_path):
     drawn = []
-    run(Classifier(), tmp_path, illustrate=drawn.append)
+    run(Classifier(), tmp_path, illustrate=lambda kept, folder: drawn.append(kept))
     with np.load(tmp_path / "best_model.npz", allow_pickle=False) as saved:
         np.testing.assert_array_equal(drawn[-1]["output.W"], saved["output.W"])
 

@@ -72,8 +72,8 @@ def sample(
         trace.append(sampler.positions.get_value(borrow=True))
         return acceptance
 
-    def draw_pictures(kept: Mapping[str, np.ndarray]) -> None:
-        save_trace(options.out / "trace.png", kept["trace"], options.burn_in)
+    def draw_pictures(kept: Mapping[str, np.ndarray], folder: Path) -> None:
+        save_trace(folder / "trace.png", kept["trace"], options.burn_in)
         samples = kept["trace"][options.burn_in :]
         samples = samples[np.isfinite(samples).reshape(len(samples), -1).all(axis=1)]
         if len(samples):
