@@ -192,10 +192,9 @@ def train(
     state: Mapping[str, SharedVariable],
 ) -> training.Outcome:
     """Pre-trains the layers by their (cost, updates) in `costs`, and fine-tunes; `state`: see `Run`."""
-    stages = [
-        *pretraining_stages(network, costs, data, options),
-        finetuning_stage(network, data, options, patience_epochs),
-    ]
+    stages = [finetuning_stage(network, data, options, patience_epochs)]
+    if options.pretraining_epochs:
+        stages = [*pretraining_stages(network, costs, data, options), *stages]
     say("... training")
     return training.train_stages(
         stages,
@@ -224,10 +223,10 @@ def add_options(
     )
     pretraining.add_argument(
         "--pretraining-epochs",
-        type=command_line.at_least(1),
+        type=command_line.at_least(0),
         default=pretraining_epochs,
         metavar="N",
-        help="passes over the data for each layer",
+        help="passes over the data for each layer; 0 for none, which is a deep perceptron to compare with",
     )
     pretraining.add_argument(
         "--pretraining-rate",
