@@ -10,6 +10,10 @@ import numpy as np
 from graphlib.datasets import DataError
 
 from .epochs import Epochs
+from .places import place_of
+from .stored.base import Stored, as_stored, is_stored
+from .stored.order import Blocks
+from .stored.reader import Reader
 
 
 class Batches:
@@ -25,15 +29,38 @@ class Batches:
         batch_size: examples of a minibatch, of which the last may have fewer; None for all.
         shuffle: whether each epoch has another order, which depends on nothing but seed and epoch.
         seed: of the orders.
+        buffer: of arrays that are read piece by piece (see `graphlib.nn.stored`), the megabytes of memory
+            for the examples that are shuffled among each other, and for the next that are read meanwhile.
+        block: of such arrays, how many rows that follow each other in the file stay together in shuffling;
+            None for what the file is best read in. See `graphlib.nn.stored.order`.
     """
 
     def __init__(
-        self, x: Any, y: Any = None, batch_size: int | None = None, shuffle: bool = True, seed: int = 0
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int | None = None,
+        shuffle: bool = True,
+        seed: int = 0,
+        buffer: float = 256,
+        block: int | None = None,
     ):
         self.x, self.y = x, y
         self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
-        n = count(x if y is None else (x, y))
-        self.order = Epochs(rows_of_minibatches(np.arange(n), batch_size, shuffle), seed)
+        self.buffer, self.block = buffer, block
+        both = x if y is None else (x, y)
+        n = count(both)
+        self._reader: Reader | None = None
+        self.blocks: Blocks | None = None
+        if any_stored(both):
+            flat: list[Any] = []
+            each(both, flat.append)
+            arrays = [as_stored(array) for array in flat]
+            self.blocks = Blocks.of(arrays, batch_size, shuffle, buffer, block)
+            self.order = Epochs(self.blocks.minibatches, seed)
+            self._reader = Reader(arrays, self.order)
+        else:
+            self.order = Epochs(rows_of_minibatches(np.arange(n), batch_size, shuffle), seed)
 
     def __len__(self) -> int:
         return len(self.order)
@@ -41,6 +68,9 @@ class Batches:
     def __getitem__(self, index: int) -> Any:
         if not 0 <= index < len(self):
             raise IndexError(f"minibatch {index} of {len(self)}")
+        if self._reader is not None:
+            found = iter(self._reader[index])
+            return each(self.x if self.y is None else (self.x, self.y), lambda array: next(found))
         rows = self.order[index]
         x = each(self.x, lambda array: np.asarray(array)[rows])
         return x if self.y is None else (x, each(self.y, lambda array: np.asarray(array)[rows]))
@@ -148,6 +178,13 @@ def each(arrays: Any, function: Callable[[Any], Any]) -> Any:
     return function(arrays)
 
 
+def any_stored(arrays: Any) -> bool:
+    """Whether one of arrays is read piece by piece."""
+    found: list[bool] = []
+    each(arrays, lambda array: found.append(is_stored(array)))
+    return any(found)
+
+
 def by_name(arrays: Any, name: str) -> dict[str, Any]:
     """Arrays by names for messages: ``{"x": …}``, or ``{"x['words']": …}``, ``{"x[0]": …}`` of several."""
     if isinstance(arrays, Mapping):
@@ -194,7 +231,7 @@ def check_finite(array: np.ndarray, name: str) -> None:
         place = np.argwhere(~finite)[0]
         place[0] += first
         value = array[tuple(place)]
-        where = f"example {place[0]}"
+        where = place_of(place[0])
         if len(place) > 1:
             where += f", position {', '.join(map(str, place[1:]))}"
         raise DataError(
@@ -203,8 +240,10 @@ def check_finite(array: np.ndarray, name: str) -> None:
         )
 
 
-def as_array(values: Any, name: str) -> np.ndarray:
+def as_array(values: Any, name: str) -> np.ndarray | Stored:
     """Numbers as an array; DataError for anything else, and for lists of unequal lengths."""
+    if is_stored(values):
+        return as_stored(values, name)
     try:
         array = np.asarray(values)
     except ValueError:

@@ -3,6 +3,7 @@ again when the run is resumed.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,18 +25,31 @@ class Epochs:
         self._order: Sequence | None = None
         self._epoch = 0
 
+    @cached_property
+    def _length(self) -> int:
+        return len(self.of(0))
+
     def __len__(self) -> int:
         """How many minibatches an epoch has."""
-        return len(self._minibatches(np.random.RandomState(self._seed)))
+        return self._length
 
     def __getitem__(self, index: int) -> Any:
         """The minibatch of an index; index 0 begins the next epoch."""
+        self.begin(index)
+        if self._order is None:
+            self._order = self.of(self._epoch)
+        return self._order[index]
+
+    def begin(self, index: int) -> int:
+        """The epoch that the minibatch of an index is of, when it is asked for next: index 0 begins one."""
         if index == 0:
             self._epoch += 1
             self._order = None
-        if self._order is None:
-            self._order = self._minibatches(np.random.RandomState([self._seed, self._epoch]))
-        return self._order[index]
+        return self._epoch
+
+    def of(self, epoch: int) -> Sequence:
+        """The minibatches of an epoch, of whatever number; none is begun."""
+        return self._minibatches(np.random.RandomState([self._seed, epoch]))
 
     def get_value(self, borrow: bool = False) -> np.ndarray:
         return np.array(self._epoch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,9 @@ from graphlib.datasets import DataError
 
 from . import data
 from .losses import name_of
+from .places import place_of
+from .stored.base import Stored, as_stored, each_block
+from .stored.reader import in_order
 from .tasks import Task
 
 #: examples that are predicted at a time, unless the user says otherwise
@@ -49,13 +53,22 @@ class Examples:
         found.weights = weights
         return found
 
-    def take(self, rows: np.ndarray) -> Examples:
-        """Some of the examples."""
+    def take(self, rows: Any) -> Examples:
+        """Some of the examples; of those that are read piece by piece, ranges of rows."""
+
+        def taken(array: Any) -> Any:
+            return array.part(rows) if isinstance(array, Stored) else array[rows]
+
         found = self.with_targets(
-            [a[rows] for a in self.targets], [None if w is None else w[rows] for w in self.weights]
+            [taken(a) for a in self.targets], [None if w is None else taken(w) for w in self.weights]
         )
-        found.inputs = [a[rows] for a in self.inputs]
+        found.inputs = [taken(a) for a in self.inputs]
         return found
+
+    def stored(self) -> list[Stored] | None:
+        """All arrays, if one of them is read piece by piece; else None."""
+        arrays = self.arrays()
+        return list(map(as_stored, arrays)) if any(isinstance(a, Stored) for a in arrays) else None
 
 
 def peek(provider: Any) -> Any:
@@ -82,6 +95,16 @@ def as_input(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array)
 
 
+def _input(array: Any, called: str) -> Any:
+    """Inputs in the form that compiled functions take; DataError where they are not finite."""
+
+    def of(rows: np.ndarray) -> np.ndarray:
+        data.check_finite(rows, called)
+        return as_input(rows)
+
+    return each_block(of, array)
+
+
 def of_dtype(array: np.ndarray, dtype: str) -> np.ndarray:
     """An array in the dtype that a model was built for; whole numbers may become floats and wider ones."""
     if array.dtype == dtype or (array.dtype.kind == "f" and np.dtype(dtype).kind != "f"):
@@ -103,8 +126,7 @@ def inputs_of(x: Any, name: str, types: Any) -> list[np.ndarray]:
     arrays = []
     for called, values in data.by_name(x, name).items():
         array = data.as_array(values, called)
-        data.check_finite(array, called)
-        arrays.append(as_input(array))
+        arrays.append(_input(array, called))
     data.check_lengths({n: len(a) for n, a in zip(data.by_name(x, name), arrays, strict=True)})
     if types is not None:
         known = data.by_name(types, "x")
@@ -121,7 +143,10 @@ def inputs_of(x: Any, name: str, types: Any) -> list[np.ndarray]:
             order = list(x)
             arrays = [arrays[order.index(key)] for key in types]
         kinds = data.by_name(types, "x").values()
-        arrays = [of_dtype(a, kind.dtype) for a, kind in zip(arrays, kinds, strict=True)]
+        arrays = [
+            each_block(lambda a, dtype=kind.dtype: of_dtype(a, dtype), array)
+            for array, kind in zip(arrays, kinds, strict=True)
+        ]
     return arrays
 
 
@@ -155,54 +180,85 @@ def checked(examples: Examples, tasks: Sequence[Task]) -> Examples:
         )
     targets, weights = [], []
     for task, position in zip(tasks, order, strict=True):
-        target = as_target(examples.targets[position], task)
         name = examples.names[position]
-        if task.loss.missing is None or not np.isnan(task.loss.missing):
-            data.check_finite(target, name)
-        for measure in (task.loss, *task.metrics):
-            measure.check(target, task.shape, name, task.layer)
+
+        def target_of(rows: np.ndarray, task: Task = task, name: str = name) -> np.ndarray:
+            target = as_target(rows, task)
+            if task.loss.missing is None or not np.isnan(task.loss.missing):
+                data.check_finite(target, name)
+            for measure in (task.loss, *task.metrics):
+                measure.check(target, task.shape, name, task.layer)
+            return target
+
+        target = each_block(target_of, examples.targets[position])
         targets.append(target)
         weights.append(weights_of(examples, task, target, name, len(tasks) > 1))
     return examples.with_targets(targets, weights)
 
 
-def weights_of(
-    examples: Examples, task: Task, target: np.ndarray, name: str, several: bool
-) -> np.ndarray | None:
+def weights_of(examples: Examples, task: Task, target: Any, name: str, several: bool) -> Any | None:
     """The weights of a task's examples: the user's, times those of the classes; None for none."""
     given, by_class = examples.sample_weight, examples.class_weight
     if several and isinstance(given, Mapping):
         given = given.get(task.name)
     if several and isinstance(by_class, Mapping) and set(by_class) <= {*examples.y}:
         by_class = by_class.get(task.name)
-    weights = None
+    if given is None and by_class is None:
+        return None
+    if by_class is not None and not task.loss.of_classes:
+        raise DataError(f"class_weight is for classes, and the loss is {name_of(task.loss)}")
+    if isinstance(by_class, str):
+        if by_class != "balanced":
+            raise DataError(f'class_weight is a mapping or "balanced", not {by_class!r}')
+        by_class = _balanced(target, task)
+    arrays = [target]
     if given is not None:
-        weights = data.as_array(given, "sample_weight").astype("float64")
-        if weights.shape != target.shape[: weights.ndim]:
-            raise DataError(f"sample_weight has shape {weights.shape}, and {name} has {target.shape}")
-        if not (np.isfinite(weights) & (weights >= 0)).all():
-            raise DataError("sample_weight must be of finite numbers, 0 or more")
-        if not weights.any():
+        own = data.as_array(given, "sample_weight")
+        if own.shape != target.shape[: own.ndim]:
+            raise DataError(f"sample_weight has shape {own.shape}, and {name} has {target.shape}")
+        if not isinstance(own, Stored) and not own.any():
             raise DataError("sample_weight is 0 for all examples: nothing can be learnt")
-    if by_class is not None:
-        if not task.loss.of_classes:
-            raise DataError(f"class_weight is for classes, and the loss is {name_of(task.loss)}")
-        labels = target
-        if target.ndim == len(task.shape) and task.shape[-1] != 1:
-            labels = target.argmax(axis=-1)
-        known, index = np.unique(labels, return_inverse=True)
-        if isinstance(by_class, str):
-            if by_class != "balanced":
-                raise DataError(f'class_weight is a mapping or "balanced", not {by_class!r}')
-            factors = labels.size / (len(known) * np.bincount(index.ravel()))
-        else:
+        arrays.append(own)
+    dtype = graphlib.config.floatX
+
+    def of(rows: np.ndarray, *own: np.ndarray) -> np.ndarray:
+        weights = None
+        if own:
+            weights = own[0].astype("float64")
+            wrong = ~(np.isfinite(weights) & (weights >= 0))
+            if wrong.any():
+                place = place_of(int(np.argwhere(wrong)[0][0]))
+                raise DataError(f"sample_weight must be of finite numbers, 0 or more, and is not at {place}")
+        if by_class is not None:
+            labels = _labels(rows, task)
+            known, index = np.unique(labels, return_inverse=True)
             unknown = [label for label in known.tolist() if label not in by_class]
             if unknown:
                 raise DataError(f"class_weight has no weight for class {unknown[0]}, which is in {name}")
             factors = np.array([by_class[label] for label in known.tolist()], "float64")
-        factors = factors[index.reshape(labels.shape)]
-        weights = factors if weights is None else _times(weights, factors)
-    return None if weights is None else np.ascontiguousarray(weights, graphlib.config.floatX)
+            factors = factors[index.reshape(labels.shape)]
+            weights = factors if weights is None else _times(weights, factors)
+        return np.ascontiguousarray(weights, dtype)
+
+    return each_block(of, *arrays)
+
+
+def _labels(target: np.ndarray, task: Task) -> np.ndarray:
+    """The classes of targets, whether they are written as numbers or as rows of zeros and a one."""
+    if target.ndim == len(task.shape) and task.shape[-1] != 1:
+        return target.argmax(axis=-1)
+    return target
+
+
+def _balanced(target: Any, task: Task) -> dict[Any, float]:
+    """The weights of classes such that all weigh alike."""
+    counts: Counter = Counter()
+    blocks = (block for (block,) in in_order([target], AT_ONCE)) if isinstance(target, Stored) else [target]
+    for block in blocks:
+        known, count = np.unique(_labels(block, task), return_counts=True)
+        counts.update(dict(zip(known.tolist(), count.tolist(), strict=True)))
+    total = sum(counts.values())
+    return {label: total / (len(counts) * count) for label, count in counts.items()}
 
 
 def _times(a: np.ndarray, b: np.ndarray) -> np.ndarray:

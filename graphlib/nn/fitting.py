@@ -21,6 +21,8 @@ from .progress import say
 from .registry import resolve
 from .run_folder import BEST_MODEL, LATEST_MODEL, read_checkpoint
 from .storage import UserError
+from .stored.order import Blocks, split_ranges
+from .stored.reader import Reader
 from .training import Outcome
 from .variables import set_values
 
@@ -217,6 +219,8 @@ def fit(
     validate_every: int,
     seed: int,
     verbose: bool,
+    buffer: float = 256,
+    block: int | None = None,
 ) -> History:
     """Trains a model; see ``Model.fit``."""
     graphs, functions = model._graphs, model._functions
@@ -229,6 +233,16 @@ def fit(
     folder = None if out is None else Path(out)
     if resume and folder is None:
         raise UserError("resume needs the folder of the run that is to go on: give it as out")
+    if isinstance(x, data.Batches) and x.blocks is not None and y is None and x.y is not None:
+        y, batch_size, shuffle, seed, buffer, block, x = (
+            x.y,
+            x.batch_size,
+            x.shuffle,
+            x.seed,
+            x.buffer,
+            x.block,
+            x.x,
+        )
     provider = None
     if y is None and hasattr(x, "__getitem__") and not isinstance(x, (np.ndarray, Mapping, list, tuple)):
         provider = x
@@ -247,16 +261,25 @@ def fit(
     graphs.streams = size
     examples = checked(examples, model.tasks)
 
+    stored = examples.stored()
     held_out, rows = None, np.arange(n)
     if isinstance(validation, float):
         if provider is not None:
             raise DataError("a share for validation can be held out of arrays: give (x, y) as validation")
-        rows, taken = data.split_rows(n, validation, shuffle, seed=seed)
-        held_out = examples.take(taken)
+        if stored is not None:
+            run = max(array.block for array in stored)
+            kept, taken = split_ranges(n, validation, shuffle, run, seed)
+            held_out, examples = examples.take(taken), examples.take(kept)
+            stored = examples.stored()
+        else:
+            rows, taken = data.split_rows(n, validation, shuffle, seed=seed)
+            held_out = examples.take(taken)
     elif validation is not None:
         held_out = given(parts_of(validation), called="validation ")
         held_out = checked(held_out, model.tasks)
 
+    reader: Reader | None = None
+    minibatch: Callable[[int], list[np.ndarray]]
     watched = [resolve("monitor", monitor) for monitor in monitors]
     if any(monitor.adjusts_learning_rate for monitor in watched):
         model.optimizer.make_adjustable()
@@ -269,6 +292,13 @@ def fit(
 
         def minibatch(index: int) -> list[np.ndarray]:
             return checked(given(parts_of(provider[index])), model.tasks).arrays()
+    elif stored is not None:
+        step = functions.training(examples, resident=False)
+        blocks = Blocks.of(stored, batch_size and size, shuffle, buffer, block, whole=graphs.stateful)
+        order = Epochs(blocks.minibatches, seed)
+        n_minibatches = len(order)
+        reader = Reader(stored, order)
+        minibatch = reader.__getitem__
     else:
         step = functions.training(examples, resident=True)
         order = Epochs(
@@ -355,6 +385,8 @@ def fit(
             "keep": keep,
             "data": None if provider is not None else provenance.fingerprint(examples.arrays()),
         }
+        if stored is not None:
+            settings["buffer"], settings["block"] = buffer, block
         if resume:
             check_resumed(folder, settings)
     for monitor in watched:
@@ -377,6 +409,8 @@ def fit(
         for monitor in watched:
             monitor.finish(fit)
         functions.release()
+        if reader is not None:
+            reader.close()
     if outcome.reason == "diverged":
         kept = "the model of the epoch before is kept" if outcome.kept else "no model was kept"
         raise Diverged(

@@ -18,6 +18,7 @@ from graphlib.datasets import DataError
 from graphlib.errors import ShapeError
 from graphlib.tensor import as_tensor_variable as as_variable
 
+from .places import place_of
 from .registry import register
 
 Reduction = Literal["mean", "sum"]
@@ -376,8 +377,8 @@ class Hinge(Loss):
         if wrong.any():
             place, value = _first(target, wrong)
             raise DataError(
-                f"{name} is {value} at example {place}: for the hinge loss of one score (the layer {layer}) "
-                "targets are -1 and 1"
+                f"{name} is {value} at {place_of(place)}: for the hinge loss of one score (the layer "
+                f"{layer}) targets are -1 and 1"
             )
 
 
@@ -454,13 +455,13 @@ def check_classes(
         fractions = present & (target != np.floor(np.where(present, target, 0)))
         if fractions.any():
             place, value = _first(target, fractions)
-            raise DataError(f"{name} is {value} at example {place}: classes are whole numbers, from 0")
+            raise DataError(f"{name} is {value} at {place_of(place)}: classes are whole numbers, from 0")
     wrong = present & ((target < 0) | ((target >= classes) if classes is not None else False))
     if wrong.any():
         place, value = _first(target, wrong)
         raise DataError(
-            f"{name} is {value} at example {place}: the layer {layer} has {classes} outputs, so labels are 0 "
-            f"to {classes - 1 if classes is not None else 'the last'}; give it more outputs, or number the "
+            f"{name} is {value} at {place_of(place)}: the layer {layer} has {classes} outputs, so labels are "
+            f"0 to {classes - 1 if classes is not None else 'the last'}; give it more outputs, or number the "
             "labels from 0"
         )
 
@@ -486,7 +487,7 @@ def _check_range(
     if wrong.any():
         place, value = _first(target, wrong)
         raise DataError(
-            f"{name} is {value} at example {place}, which is not {what}: give numbers in [{low}, {high}]"
+            f"{name} is {value} at {place_of(place)}, which is not {what}: give numbers in [{low}, {high}]"
         )
 
 

@@ -35,6 +35,7 @@ from .model_graphs import Graphs
 from .registry import build as build_object
 from .registry import config_of, resolve
 from .storage import UserError
+from .stored.base import Stored
 from .tasks import Task, by_output, config_of_several, outputs_of
 from .variables import set_model, set_values
 
@@ -180,6 +181,7 @@ class Model:
         validate_every: int = 1,
         seed: int = 0,
         verbose: bool = True,
+        buffer: float = 256,
     ) -> History:
         """Trains the model.
 
@@ -189,6 +191,8 @@ class Model:
         Args:
             x: inputs, an array (examples, …), of several inputs a mapping or tuple of arrays; or anything
                 with ``len`` and ``[i]`` that gives minibatches (x, y) or (x, y, weights), such as `Batches`.
+                An array may be one of `graphlib.nn.stored`, a memory map or one of zarr's: its rows are read
+                when they are needed, and shuffled by blocks.
             y: targets, an array (examples, …), of several outputs a mapping or tuple; None where x gives
                 them.
             epochs: passes over the examples, at most.
@@ -208,6 +212,7 @@ class Model:
             validate_every: epochs from one validation to the next.
             seed: of the order of the examples and of what is held out.
             verbose: whether a line is printed after every epoch, and a progress bar shown.
+            buffer: megabytes of memory for examples that are read ahead, where they are not all in memory.
 
         Returns:
             the history. Ctrl+C ends training after a minibatch, with a checkpoint in `out`.
@@ -234,6 +239,7 @@ class Model:
             validate_every=validate_every,
             seed=seed,
             verbose=verbose,
+            buffer=buffer,
         )
 
     # using what was learnt
@@ -316,6 +322,7 @@ class Model:
             raise InputError("score is of one output, and this model has several: use evaluate")
         task = self.tasks[0]
         truth, found = data.as_array(y, "y"), self.predict(x)
+        truth = truth.load() if isinstance(truth, Stored) else truth
         data.check_lengths({"x": len(found), "y": len(truth)})
         weights = None if sample_weight is None else np.asarray(sample_weight, "float64")
         if task.loss.of_classes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from graphlib.graph import Variable
 from .examples import AT_ONCE, Examples
 from .fitting import Totals
 from .model_graphs import Graph
+from .stored.base import Stored, as_stored
+from .stored.reader import in_order
 from .tasks import outputs_of, target_variables
 
 if TYPE_CHECKING:
@@ -39,7 +41,9 @@ class Functions:
                 updates=list(graph.carried.items()),
                 name="predict",
             )
-        parts = list(self._in_pieces(self.made[key], inputs, batch_size))
+        stored = any(isinstance(array, Stored) for array in inputs)
+        arrays = list(map(as_stored, inputs)) if stored else inputs
+        parts = list(self._in_pieces(self.made[key], arrays, batch_size))
         if len(parts) == 1:
             return parts[0]
         return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
@@ -128,20 +132,25 @@ class Functions:
                 name="evaluate",
             )
         sums = Totals(2 * len(self.model._reported()))
-        for found in self._in_pieces(self.made[key], examples.arrays(), batch_size):
+        arrays = examples.stored() or examples.arrays()
+        for found in self._in_pieces(self.made[key], arrays, batch_size):
             sums.sums += found
         return dict(zip(self.model._reported(), sums.take_means().tolist(), strict=True))
 
-    def _in_pieces(self, function: Callable, arrays: Sequence[np.ndarray], batch_size: int) -> Iterator[Any]:
+    def _in_pieces(self, function: Callable, arrays: Sequence[Any], batch_size: int | None) -> Iterator[Any]:
         """What a function gives for each `batch_size` examples.
 
         Stateful layers begin at zero and go on from piece to piece; their states are as before at the end.
         """
         n, stateful = len(arrays[0]), self.model._graphs.stateful
         size = min(batch_size or (stateful and self.model._graphs.streams) or AT_ONCE, n)
+        if isinstance(arrays[0], Stored):
+            pieces: Iterable[Sequence[np.ndarray]] = in_order(arrays, size)
+        else:
+            pieces = ([array[first : first + size] for array in arrays] for first in range(0, n, size))
         if not stateful:
-            for first in range(0, n, size):
-                yield function(*(array[first : first + size] for array in arrays))
+            for piece in pieces:
+                yield function(*piece)
             return
         if n % size:
             raise DataError(
@@ -152,8 +161,8 @@ class Functions:
         before = {state: state.get_value() for state in states}
         try:
             self.model.layer.reset_states(size)
-            for first in range(0, n, size):
-                yield function(*(array[first : first + size] for array in arrays))
+            for piece in pieces:
+                yield function(*piece)
         finally:
             for state, value in before.items():
                 state.set_value(value)

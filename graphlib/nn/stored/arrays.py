@@ -1,0 +1,196 @@
+"""Arrays in .npy files and in zarr's folders."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphlib.datasets import DataError
+
+from .base import Joined, Ranges, Sliced, Stored, check_form, default_block
+from .files import Unchanged, paths_of
+
+
+class Npy(Joined):
+    """The array of an .npy file, or of several one after the other.
+
+    Rows are read from the file, not by mapping it into memory: so a limit on a process's memory counts
+    only what is in use, and a file that is cut off meanwhile is an error and no crash.
+
+    Args:
+        path: the file; with ``*`` in it, or a list, files of one dtype and row shape.
+        block: see `Stored`.
+
+    Raises:
+        DataError: a file is missing, damaged, or no array of numbers that lies row by row.
+    """
+
+    def __init__(self, path: str | Path | Sequence[str | Path], block: int | None = None):
+        super().__init__([npy_file(each, block) for each in paths_of(path)])
+
+
+class InFile(Stored):
+    """Rows that lie one after the other in a file, from an offset on."""
+
+    def __init__(
+        self, path: Path, offset: int, shape: tuple[int, ...], dtype: np.dtype, block: int | None = None
+    ):
+        self.name, self.shape = str(path), shape
+        self.dtype, self._swapped = dtype.newbyteorder("="), not dtype.isnative
+        check_form(shape, dtype, self.name)
+        self._path, self._offset = path, offset
+        self._unchanged = Unchanged(path)
+        self.block = block or default_block(self.row_bytes)
+        bytes_of_row = math.prod(shape[1:]) * dtype.itemsize
+        rows = (self._unchanged.size - offset) // bytes_of_row if bytes_of_row else shape[0]
+        if rows < shape[0]:
+            raise DataError(f"{path} is cut off: it has {max(0, rows)} of its {shape[0]} rows")
+        self._file = open(path, "rb", buffering=0)  # noqa: SIM115 (open as long as the array)
+        self._lock = threading.Lock()
+
+    def fill(self, out: np.ndarray, start: int) -> None:
+        self._unchanged.check(self.place(start))
+        flat = out.reshape(-1).view("uint8")
+        offset = self._offset + start * (len(flat) // max(1, len(out)))
+        done = 0
+        with self._lock:
+            self._file.seek(offset)
+            while done < len(flat):
+                count = self._file.readinto(flat[done:])
+                if not count:
+                    row = start + done // self.row_bytes
+                    raise DataError(
+                        f"{self.name} has become shorter: {self.place(row)} is not there any more"
+                    )
+                done += count
+        if self._swapped:
+            out.byteswap(inplace=True)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            self._file.close()
+
+
+def npy_file(path: Path, block: int | None = None) -> InFile:
+    """The array of one .npy file; DataError where it is none."""
+    try:
+        with open(path, "rb") as file:
+            version = np.lib.format.read_magic(file)
+            read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+            if version not in read:
+                raise ValueError(f"version {version}")
+            shape, fortran, dtype = read[version](file)
+            offset = file.tell()
+    except OSError as problem:
+        raise DataError(f"cannot read {path}: {problem.strerror or problem}") from None
+    except ValueError as problem:
+        raise DataError(f"{path} is no .npy file of an array: {problem}") from None
+    if dtype.hasobject:
+        raise DataError(f"{path} holds Python objects, which are not read")
+    if fortran and len(shape) > 1:
+        raise DataError(
+            f"{path} lies column by column (Fortran's order), so rows cannot be read on their own: write it "
+            "with np.save(path, np.ascontiguousarray(array))"
+        )
+    return InFile(path, offset, tuple(shape), dtype, block)
+
+
+def of_memmap(array: np.memmap) -> Stored:
+    """A memory map, or a part of one, as rows that are read from its file."""
+    if array.ndim and array.flags.c_contiguous and array.filename is not None and array.size:
+        start = np.frombuffer(array._mmap, "uint8").__array_interface__["data"][0]
+        # The map begins at the page in which the array begins.
+        first = array.offset - array.offset % _granularity()
+        offset = array.__array_interface__["data"][0] - start + first
+        return InFile(Path(array.filename), offset, array.shape, array.dtype)
+    return Sliced(array, str(array.filename or "the memory map"))
+
+
+def _granularity() -> int:
+    import mmap
+
+    return mmap.ALLOCATIONGRANULARITY
+
+
+class Zarr(Joined):
+    """An array that the package zarr has written, or several one after the other.
+
+    Args:
+        path: its folder or .zip file; with ``*`` in it, or a list, several of one dtype and row shape.
+        name: of the array where there is a group of them, such as ``train/x``.
+        block: see `Stored`; None for the rows of a chunk.
+
+    Raises:
+        DataError: it is missing or damaged, there is no such array, or the package zarr is not there.
+    """
+
+    def __init__(
+        self, path: str | Path | Sequence[str | Path], name: str | None = None, block: int | None = None
+    ):
+        super().__init__([_ZarrArray(each, name, block) for each in paths_of(path)])
+
+
+class _ZarrArray(Sliced):
+    def __init__(self, path: Path, name: str | None, block: int | None):
+        self._path, self._key = path, name
+        array = self._open()
+        super().__init__(array, str(path) + (f", {name}" if name else ""), block)
+        self._chunks = array.nchunks_initialized
+
+    def _open(self) -> Any:
+        try:
+            import zarr
+        except ImportError:
+            raise DataError(
+                "arrays of zarr need the package zarr: pip install 'graphlib-autodiff[large]'"
+            ) from None
+        try:
+            found = zarr.open(str(self._path), mode="r")
+        except Exception as problem:  # zarr's stores and formats raise many kinds
+            raise DataError(f"{self._path} cannot be opened by zarr: {problem}") from None
+        if isinstance(found, zarr.Group):
+            arrays = sorted(found.array_keys())
+            if self._key is None:
+                raise DataError(
+                    f"{self._path} is a group of arrays: say which one by its name"
+                    + (f"; there are {', '.join(arrays)}" if arrays else "")
+                )
+            try:
+                found = found[self._key]
+            except KeyError:
+                raise DataError(
+                    f"{self._path} has no array {self._key!r}"
+                    + (f"; there are {', '.join(arrays)}" if arrays else "")
+                ) from None
+        if not isinstance(found, zarr.Array):
+            raise DataError(f"{self._path}: {self._key!r} is no array")
+        return found
+
+    def read(self, ranges: Ranges, out: np.ndarray | None = None) -> np.ndarray:
+        now = self._open()
+        if now.shape != self.shape or now.dtype != self.dtype:
+            raise DataError(
+                f"{self.name} has changed since it was opened: it was {self.dtype} {self.shape}, and is "
+                f"{now.dtype} {now.shape}, found at {self.place(ranges[0][0] if ranges else 0)}"
+            )
+        # Of a chunk that is not there zarr gives the fill value, without a word.
+        if now.nchunks_initialized < self._chunks:
+            gone = self._chunks - now.nchunks_initialized
+            raise DataError(
+                f"{self.name} has changed since it was opened: {gone} of its {self._chunks} chunks are gone, "
+                f"found at {self.place(ranges[0][0] if ranges else 0)}"
+            )
+        return super().read(ranges, out)
+
+    def fill(self, out: np.ndarray, start: int) -> None:
+        try:
+            super().fill(out, start)
+        except DataError:
+            raise
+        except Exception as problem:
+            raise DataError(f"{self.place(start)} cannot be read: {problem}") from None

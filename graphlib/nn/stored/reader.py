@@ -1,0 +1,165 @@
+"""Minibatches of stored arrays, read on threads while the step runs."""
+
+from __future__ import annotations
+
+import contextvars
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..epochs import Epochs
+from .base import Stored
+from .order import BlockedEpoch, Blocks
+
+#: minibatches that are ready before they are asked for, at most
+READY = 4
+
+
+class ReadAhead(Iterator):
+    """The items of an iterator, which a thread makes before they are asked for.
+
+    Args:
+        items: they; only the thread asks for them.
+        depth: how many are made ahead, at most.
+
+    What the iterator raises is raised where its item is asked for.
+    """
+
+    def __init__(self, items: Iterator, depth: int):
+        self._made: queue.SimpleQueue = queue.SimpleQueue()
+        self._room, self._stop = threading.Semaphore(depth), threading.Event()
+        # The thread has no reference to this object, so that it ends with it; settings are those of now.
+        work = (_work, items, self._made, self._room, self._stop)
+        run = contextvars.copy_context().run
+        threading.Thread(target=run, args=work, name="graphlib-reads-ahead", daemon=True).start()
+
+    def __next__(self) -> Any:
+        if self._stop.is_set():
+            raise StopIteration
+        item, error = self._made.get()
+        self._room.release()
+        if error is not None:
+            self.close()
+            raise error
+        return item
+
+    def close(self) -> None:
+        """Ends the thread, as soon as the item it makes is made."""
+        self._stop.set()
+        self._room.release()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _work(items: Iterator, made: queue.SimpleQueue, room: threading.Semaphore, stop: threading.Event) -> None:
+    try:
+        while True:
+            room.acquire()
+            if stop.is_set():
+                break
+            made.put((next(items), None))
+    except BaseException as error:  # StopIteration, too: it is the reader's to raise
+        made.put((None, error))
+    finally:
+        close = getattr(items, "close", None)
+        if close is not None:
+            close()
+
+
+class Reader:
+    """Deals the minibatches of stored arrays: ``reader[i]`` is a list of arrays, for i from 0 to
+    ``len(reader) - 1``; index 0 begins the next epoch of `order`.
+
+    Asked for one after the other, they are ready; any other is read anew.
+
+    Args:
+        arrays: of as many rows each.
+        order: of `Blocks`; it is the run's to remember.
+    """
+
+    def __init__(self, arrays: Sequence[Stored], order: Epochs):
+        self.arrays, self.order = list(arrays), order
+        self._ahead: ReadAhead | None = None
+        self._next: tuple[int, int] | None = None
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, index: int) -> list[np.ndarray]:
+        n = len(self.order)
+        if not 0 <= index < n:
+            raise IndexError(f"minibatch {index} of {n}")
+        place = (self.order.begin(index), index)
+        if place != self._next:
+            self.close()
+            blocks = self.order.of(place[0]).blocks
+            ready = max(1, min(READY, blocks.group_rows // blocks.batch_size))
+            groups = ReadAhead(_groups(self.arrays, self.order, *place), 1)
+            self._ahead = ReadAhead(_minibatches(groups, self.order, *place), ready)
+        found = next(self._ahead)
+        self._next = (place[0], index + 1) if index + 1 < n else (place[0] + 1, 0)
+        return found
+
+    def close(self) -> None:
+        """Reads no further ahead."""
+        if self._ahead is not None:
+            self._ahead.close()
+        self._ahead = self._next = None
+
+
+def in_order(arrays: Sequence[Stored], batch_size: int) -> Iterator[list[np.ndarray]]:
+    """All rows in the files' order, so many at a time, read ahead."""
+    order = Epochs(Blocks.of(arrays, batch_size, shuffle=False).minibatches, 0)
+    reader = Reader(arrays, order)
+    try:
+        for index in range(len(order)):
+            yield reader[index]
+    finally:
+        reader.close()
+
+
+def _groups(arrays: Sequence[Stored], order: Epochs, epoch: int, index: int) -> Iterator[tuple]:
+    """(the epoch, a group's number, its rows as they are read, the order in which they are dealt), from that
+    of a minibatch on, epoch after epoch."""
+    made = 0
+    buffers: list[list[np.ndarray]] = [[], []]
+    while True:
+        dealt: BlockedEpoch = order.of(epoch)
+        most = dealt.blocks.group_rows
+        for group in range(dealt.parts(index)[0][0], len(dealt.ends)):
+            # Two take turns: when one is asked for, the one before the last is no longer used.
+            buffer = buffers[made % 2]
+            if not buffer:
+                buffer += [np.empty((most, *each.shape[1:]), each.dtype) for each in arrays]
+            ranges = dealt.ranges(group)
+            read = [a.read(ranges, out) for a, out in zip(arrays, buffer, strict=True)]
+            yield epoch, group, read, dealt.permutation(group)
+            made += 1
+        epoch, index = epoch + 1, 0
+
+
+def _minibatches(groups: ReadAhead, order: Epochs, epoch: int, index: int) -> Iterator[list[np.ndarray]]:
+    """The arrays of minibatches from one on, epoch after epoch."""
+    try:
+        at: tuple[int, int] | None = None
+        while True:
+            dealt: BlockedEpoch = order.of(epoch)
+            for number in range(index, len(dealt)):
+                parts = []
+                for group, start, stop in dealt.parts(number):
+                    while at != (epoch, group):
+                        read_epoch, read_group, arrays, permutation = next(groups)
+                        at = (read_epoch, read_group)
+                    rows = slice(start, stop) if permutation is None else permutation[start:stop]
+                    parts.append([array[rows] for array in arrays])
+                if len(parts) == 1 and permutation is not None:
+                    yield parts[0]
+                else:  # copied: what slices are of is overwritten by a later group
+                    yield [np.concatenate(each) for each in zip(*parts, strict=True)]
+            epoch, index = epoch + 1, 0
+    finally:
+        groups.close()
