@@ -14,7 +14,7 @@ from graphlib.datasets import DataError
 from . import data
 from .losses import name_of
 from .places import place_of
-from .stored.base import Stored, as_stored, each_block
+from .stored.base import Stored, as_stored, each_block, is_stored
 from .stored.reader import in_order
 from .tasks import Task
 
@@ -66,9 +66,9 @@ class Examples:
         return found
 
     def stored(self) -> list[Stored] | None:
-        """All arrays, if one of them is read piece by piece; else None."""
+        """All arrays, if they are read piece by piece; else None."""
         arrays = self.arrays()
-        return list(map(as_stored, arrays)) if any(isinstance(a, Stored) for a in arrays) else None
+        return arrays if isinstance(arrays[0], Stored) else None
 
 
 def peek(provider: Any) -> Any:
@@ -147,6 +147,8 @@ def inputs_of(x: Any, name: str, types: Any) -> list[np.ndarray]:
             each_block(lambda a, dtype=kind.dtype: of_dtype(a, dtype), array)
             for array, kind in zip(arrays, kinds, strict=True)
         ]
+    if any(isinstance(array, Stored) for array in arrays):
+        arrays = [as_stored(array) for array in arrays]
     return arrays
 
 
@@ -158,7 +160,10 @@ def examples_of(
     names = f"{called}y"
     targets = {key: data.as_array(values, key) for key, values in data.by_name(y, names).items()}
     data.check_lengths({f"{called}x": len(inputs[0]), **{key: len(a) for key, a in targets.items()}})
-    return Examples(x, inputs, y, list(targets.values()), list(targets), sample_weight, class_weight, called)
+    arrays = list(targets.values())
+    if is_stored(sample_weight) or any(isinstance(a, Stored) for a in (*inputs, *arrays)):
+        inputs, arrays = [as_stored(a) for a in inputs], [as_stored(a) for a in arrays]
+    return Examples(x, inputs, y, arrays, list(targets), sample_weight, class_weight, called)
 
 
 def checked(examples: Examples, tasks: Sequence[Task]) -> Examples:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from graphlib.datasets import DataError
+from graphlib.errors import DTypeError, ShapeError
 
 from . import data, provenance, saved_models, training
 from .epochs import Epochs
@@ -21,6 +22,7 @@ from .progress import say
 from .registry import resolve
 from .run_folder import BEST_MODEL, LATEST_MODEL, read_checkpoint
 from .storage import UserError
+from .stored.base import is_stored
 from .stored.order import Blocks, split_ranges
 from .stored.reader import Reader
 from .training import Outcome
@@ -233,18 +235,18 @@ def fit(
     folder = None if out is None else Path(out)
     if resume and folder is None:
         raise UserError("resume needs the folder of the run that is to go on: give it as out")
-    if isinstance(x, data.Batches) and x.blocks is not None and y is None and x.y is not None:
-        y, batch_size, shuffle, seed, buffer, block, x = (
-            x.y,
-            x.batch_size,
-            x.shuffle,
-            x.seed,
-            x.buffer,
-            x.block,
-            x.x,
-        )
+    if isinstance(x, data.Batches) and x.blocks is not None and y is None:
+        batches, x, y = x, x.x, x.y
+        batch_size, shuffle, seed = batches.batch_size, batches.shuffle, batches.seed
+        buffer, block = batches.buffer, batches.block
     provider = None
-    if y is None and hasattr(x, "__getitem__") and not isinstance(x, (np.ndarray, Mapping, list, tuple)):
+    several = (np.ndarray, Mapping, list, tuple)
+    if y is None and hasattr(x, "__getitem__") and not isinstance(x, several) and not is_stored(x):
+        if class_weight == "balanced":
+            raise DataError(
+                'class_weight "balanced" counts the classes of all examples, and x gives them by '
+                "minibatches: give a mapping of the weights"
+            )
         provider = x
         if not len(provider):
             raise DataError("x has no minibatches")
@@ -291,7 +293,13 @@ def fit(
         n_minibatches = len(provider)
 
         def minibatch(index: int) -> list[np.ndarray]:
-            return checked(given(parts_of(provider[index])), model.tasks).arrays()
+            try:
+                arrays = checked(given(parts_of(provider[index])), model.tasks).arrays()
+            except DataError as error:
+                raise DataError(f"minibatch {index}: {error}") from None
+            if len(arrays) != len(examples.arrays()):
+                raise DataError(f"minibatch {index} has weights and others have none, or it has none")
+            return arrays
     elif stored is not None:
         step = functions.training(examples, resident=False)
         blocks = Blocks.of(stored, batch_size and size, shuffle, buffer, block, whole=graphs.stateful)
@@ -318,7 +326,12 @@ def fit(
             optimizer.set_time(iteration // n_minibatches, iteration)
             if index == 0 and graphs.stateful:
                 model.layer.reset_states(size)
-        found = step(*minibatch(index))
+        try:
+            found = step(*minibatch(index))
+        except (ShapeError, DTypeError) as error:
+            if provider is None:
+                raise
+            raise type(error)(f"minibatch {index} is not like the first: {error}") from None
         sums[:] += found[1:]
         iteration += 1
         return found[0]

@@ -15,7 +15,7 @@ from graphlib.graph import Variable
 from .examples import AT_ONCE, Examples
 from .fitting import Totals
 from .model_graphs import Graph
-from .stored.base import Stored, as_stored
+from .stored.base import Stored
 from .stored.reader import in_order
 from .tasks import outputs_of, target_variables
 
@@ -41,9 +41,7 @@ class Functions:
                 updates=list(graph.carried.items()),
                 name="predict",
             )
-        stored = any(isinstance(array, Stored) for array in inputs)
-        arrays = list(map(as_stored, inputs)) if stored else inputs
-        parts = list(self._in_pieces(self.made[key], arrays, batch_size))
+        parts = list(self._in_pieces(self.made[key], inputs, batch_size))
         if len(parts) == 1:
             return parts[0]
         return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
@@ -132,8 +130,7 @@ class Functions:
                 name="evaluate",
             )
         sums = Totals(2 * len(self.model._reported()))
-        arrays = examples.stored() or examples.arrays()
-        for found in self._in_pieces(self.made[key], arrays, batch_size):
+        for found in self._in_pieces(self.made[key], examples.arrays(), batch_size):
             sums.sums += found
         return dict(zip(self.model._reported(), sums.take_means().tolist(), strict=True))
 

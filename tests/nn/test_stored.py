@@ -50,13 +50,14 @@ def as_columns_of_a_memory_map(folder):
 
 
 def as_zarr(folder):
-    zarr.create_array(str(folder / "x.zarr"), data=X, chunks=(8, 2, 3))
+    made = zarr.open(str(folder / "x.zarr"), mode="w", shape=X.shape, chunks=(8, 2, 3), dtype="float32")
+    made[:] = X
     return Zarr(folder / "x.zarr")
 
 
 def as_array_of_zarr(folder):
     group = zarr.open_group(str(folder / "g.zarr"), mode="w")
-    group.create_array("train/x", data=X, chunks=(8, 2, 3))
+    group.require_array("train/x", shape=X.shape, chunks=(8, 2, 3), dtype="float32")[:] = X
     return as_stored(group["train/x"])
 
 
@@ -169,7 +170,7 @@ def test_what_is_no_array_of_numbers(tmp_path):
     with pytest.raises(DataError, match=r"x_2\.npy has rows of float64 \(2, 3\), and .*x\.npy, wh"):
         Npy([tmp_path / "x.npy", tmp_path / "x_2.npy"])
     with pytest.raises(DataError, match="is a group of arrays: say which one by its name; there are x"):
-        zarr.open_group(str(tmp_path / "g.zarr"), mode="w").create_array("x", data=X, chunks=X.shape)
+        zarr.open_group(str(tmp_path / "g.zarr"), mode="w").require_array("x", shape=(3,), dtype="int8")
         Zarr(tmp_path / "g.zarr")
     with pytest.raises(DataError, match="has no array 'y'; there are x"):
         Zarr(tmp_path / "g.zarr", "y")
@@ -189,11 +190,12 @@ def test_a_file_that_changes_under_way(tmp_path):
         with pytest.raises(DataError, match=rf"{path.name} has changed since .* found at row 8 of"):
             found[8:10]
     found = as_zarr(tmp_path)
-    (tmp_path / "x.zarr" / "c" / "3" / "0" / "0").unlink()
+    chunks = (path for path in (tmp_path / "x.zarr").rglob("*[0-9]") if path.is_file())
+    next(chunks).unlink()
     with pytest.raises(DataError, match=r"x\.zarr has changed since .*: 1 of its 13 chunks are gone"):
         found[0:5]
     found = Zarr(tmp_path / "x.zarr")
-    zarr.open(str(tmp_path / "x.zarr")).resize((60, 2, 3))
+    zarr.open(str(tmp_path / "x.zarr"), mode="r+").resize((60, 2, 3))
     with pytest.raises(DataError, match=r"it was float32 \(103, 2, 3\), and is float32 \(60, 2, 3\)"):
         found[0:5]
     grown = Sliced(np.zeros((5, 2)), "it")
