@@ -1,0 +1,58 @@
+"""Builds the site: figures, reference, notebooks, pages."""
+
+from __future__ import annotations
+
+import http.server
+import shutil
+from functools import partial
+from pathlib import Path
+
+from . import OUTPUT, SITE, SOURCE, Progress
+from .reference import write as write_reference
+from .staging import pages, stage
+
+
+def build(progress: Progress) -> bool:
+    """The site in output/site; False where a link or a page's form is wrong, which is printed."""
+    stage()
+    progress(f"{len(pages())} pages put together")
+    progress(f"{write_reference(SOURCE)} operations in the reference")
+    shutil.copytree(Path(__file__).parent / "static", SOURCE / "static", dirs_exist_ok=True)
+    _copy_mathjax(SOURCE / "static" / "mathjax")
+    if _sphinx():
+        return False
+    count = len(list(SITE.rglob("*.html")))
+    progress(f"{count} pages of the site: {SITE / 'index.html'}")
+    return True
+
+
+def _copy_mathjax(folder: Path) -> None:
+    import mathjax
+
+    folder.mkdir(parents=True, exist_ok=True)
+    source = Path(mathjax.__file__).parent / "static" / "mathjax" / "es5" / "tex-svg.js"
+    shutil.copy(source, folder / source.name)
+
+
+def _sphinx() -> int:
+    """Sphinx's exit status; what it warns of makes it one."""
+    from sphinx.cmd.build import build_main
+
+    doctrees = OUTPUT / "site-doctrees"
+    shutil.rmtree(SITE, ignore_errors=True)
+    settings = Path(__file__).parent
+    return build_main(
+        ["-b", "html", "-c", str(settings), "-d", str(doctrees), "-q", "-W", "--keep-going"]
+        + ["-D", f"html_static_path={SOURCE / 'static'}", str(SOURCE), str(SITE)]
+    )
+
+
+def serve(port: int) -> None:
+    """Show the site to a browser on this machine, until it is interrupted."""
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(SITE))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
+        print(f"http://127.0.0.1:{port}/ (Ctrl-C ends it)", flush=True)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            print()

@@ -1,0 +1,125 @@
+"""The site's parts: links lead somewhere, operations have examples that run, docstrings become valid pages."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from docs.site import docstrings, operations, staging
+from docs.site.examples import example_of
+from docs.site.formulas import FORMULAS
+from graphlib.ops import REGISTRY
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = [ROOT / "README.md", *staging.pages(), *sorted(ROOT.glob("data/**/README.md"))]
+
+
+def slugs(text):
+    """The anchors that GitHub gives a page's headings."""
+    plain = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    found: list[str] = []
+    for heading in re.findall(r"^#{1,6} (.*)$", plain, re.MULTILINE):
+        words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
+        slug = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+        same = sum(
+            each == slug or re.fullmatch(rf"{re.escape(slug)}-\d+", each) is not None for each in found
+        )
+        found.append(f"{slug}-{same}" if same else slug)
+    return found
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    targets = [(link["target"], link["rest"]) for link in staging.links(text)]
+    targets += [("", f"#{anchor}") for anchor in re.findall(r"\]\(#([^)]+)\)", text)]
+    for target, anchor in targets:
+        path = (page.parent / target).resolve() if target else page
+        assert path.exists(), f"{target} is not there"
+        assert path.is_relative_to(ROOT), f"{target} is outside the checkout"
+        if anchor:
+            assert anchor[1:] in slugs(path.read_text(encoding="utf-8")), f"{target}{anchor} is no heading"
+
+
+def test_the_front_page_leads_to_all_pages():
+    contents = staging.contents((ROOT / "docs/index.md").read_text(encoding="utf-8"))
+    listed = {line for line in contents.splitlines() if line.endswith(".md")}
+    assert listed == {str(p.relative_to(ROOT / "docs")) for p in staging.pages()} - {"index.md"}
+
+
+def test_files_outside_docs_become_pages(tmp_path, monkeypatch):
+    monkeypatch.setattr(staging, "SOURCE", tmp_path)
+    page = ROOT / "docs" / "made.md"
+    text = "[a](../tutorials/mlp.py), [b](../data/README.md#x), [c](../tests), [d](loops.md), `[e](no.md)`"
+    staged = set()
+    assert staging._with_files(page, text, staged) == (
+        "[a](/files/tutorials/mlp.py.rst), [b](/files/data/README.md#x), [c](/files/tests/index.rst), "
+        "[d](loops.md), `[e](no.md)`"
+    )
+    assert "literalinclude" in (tmp_path / "files/tutorials/mlp.py.rst").read_text()
+    assert (tmp_path / "files/data/README.md").read_text().startswith("---\norphan")
+    with pytest.raises(SystemExit, match="nowhere.md, which is not there"):
+        staging._with_files(page, "[f](nowhere.md)", staged)
+
+
+def test_every_operation_has_a_page_and_an_example():
+    assert {operations.page_of(entry) for entry in REGISTRY.values()} == set(operations.PAGES)
+    assert set(FORMULAS) <= set(REGISTRY)
+    for name, entry in REGISTRY.items():
+        assert example_of(name, operations.arity_of(entry)) is not None, (
+            f"docs/site/examples.py has no {name}"
+        )
+
+
+@pytest.fixture
+def by_reference():
+    with operations.by_reference():
+        yield
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "gradient"),
+    [
+        (
+            "softplus",
+            ">>> x = T.constant([-20.0, 0.0, 20.0])\n>>> T.softplus(x).eval()\n"
+            "array([ 0.      ,  0.693147, 20.      ], dtype=float32)",
+            [("x", "``g * sigmoid(x)``")],
+        ),
+        (
+            "dot",
+            ">>> x = T.constant([[1.0, 2.0], [3.0, 4.0]])\n>>> y = T.constant([[1.0, 0.0], [1.0, 2.0]])\n"
+            ">>> T.dot(x, y).eval()\narray([[3., 4.],\n       [7., 8.]], dtype=float32)",
+            [("x", "``g·y.T``"), ("y", "``x.T·g``")],
+        ),
+        ("to_one_hot", None, []),
+    ],
+)
+def test_what_the_reference_says_of_an_operation(by_reference, name, shown, gradient):
+    example = example_of(name, operations.arity_of(REGISTRY[name]))
+    if shown is not None:
+        assert operations.evaluated(example) == shown
+    assert list(operations.gradients(example)) == gradient
+
+
+def test_examples_of_all_operations_run(by_reference):
+    for name, entry in REGISTRY.items():
+        example = example_of(name, operations.arity_of(entry))
+        assert operations.evaluated(example).startswith(">>> "), name
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("a * b and |x| for x_", [r"a \* b and \|x\| for x\_", ""]),
+        ("the ``a*b`` of `Dense`s", [r"the ``a*b`` of :py:obj:`Dense <graphlib.nn.Dense>`\ s", ""]),
+        ("It is\n\n    y = x * 2\n\nso.", ["It is", "", "::", "", "    y = x * 2", "", "so.", ""]),
+        (
+            "Head.\n\na: the first,\nof two.  b: * the other.",
+            ["Head.", "", "- **a** – the first, of two.", r"- **b** – \* the other.", ""],
+        ),
+        ("Args:\n    a: x*y.\n\nMore.", ["Args:", r"    a: x\*y.", "", "", "More.", ""]),
+    ],
+)
+def test_docstrings_become_pages(text, lines):
+    assert docstrings.as_rest(text, ["a", "b"]) == lines
