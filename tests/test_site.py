@@ -1,4 +1,4 @@
-"""The site's parts: links lead somewhere, operations have examples that run, docstrings become valid pages."""
+"""The site's parts: links lead somewhere, operations have examples that run, docstrings become pages."""
 
 import re
 from pathlib import Path
@@ -58,7 +58,7 @@ def test_files_outside_docs_become_pages(tmp_path, monkeypatch):
     )
     assert "literalinclude" in (tmp_path / "files/tutorials/mlp.py.rst").read_text()
     assert (tmp_path / "files/data/README.md").read_text().startswith("---\norphan")
-    with pytest.raises(SystemExit, match="nowhere.md, which is not there"):
+    with pytest.raises(SystemExit, match=r"nowhere\.md, which is not there"):
         staging._with_files(page, "[f](nowhere.md)", staged)
 
 
