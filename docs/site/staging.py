@@ -55,8 +55,8 @@ def _with_files(page: Path, text: str, staged: set[Path]) -> str:
     pieces, end = [], 0
     for link in links(text):
         target = (page.parent / link["target"]).resolve()
-        if target.is_relative_to(DOCS) and page.is_relative_to(DOCS) and target.is_file():
-            continue
+        if target.is_relative_to(DOCS) and page.is_relative_to(DOCS) and not target.is_dir():
+            continue  # Sphinx says it if that is not there
         if not target.exists() or not target.is_relative_to(ROOT):
             raise SystemExit(f"{page.relative_to(ROOT)} links to {link['target']}, which is not there")
         if target.is_relative_to(DOCS) and target.suffix in (".md", ".svg", ".png", ".webp", ".gif"):
