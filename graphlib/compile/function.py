@@ -228,6 +228,12 @@ class Function:
         return dict(self._program.updates)
 
     @property
+    def carried(self) -> dict[int, Variable]:
+        """What the default values of inputs, by their places, become by a call (``In(update=...)``)."""
+        outputs = self._program.outputs
+        return dict(zip(self._carried, outputs[len(outputs) - len(self._carried) :], strict=True))
+
+    @property
     def source(self) -> str:
         """The generated C, or CUDA C."""
         return self._executor.source

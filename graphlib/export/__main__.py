@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import GraphError, InputError, OnnxError
+from ..errors import GraphError, OnnxError
 from ..nn.storage import UserError
 from ..onnx import save
 from . import pages
@@ -117,7 +117,7 @@ def export(options: argparse.Namespace) -> list[str]:
 
 
 def _onnx(trained: Trained, out: Path, name: str) -> list[str]:
-    """Writes a model of each function without updates, of those that there are in ONNX."""
+    """Writes a model of each function that can be one in ONNX."""
     out.mkdir(parents=True, exist_ok=True)
     said, reasons = [], []
     for key, function in trained.functions.items():
@@ -125,7 +125,7 @@ def _onnx(trained: Trained, out: Path, name: str) -> list[str]:
         try:
             save(function, path)
             said.append(f"{path}: {key} as an ONNX model")
-        except (OnnxError, InputError) as problem:
+        except OnnxError as problem:
             reasons.append(f"no {path.name}: {problem}")
     if not said:
         raise UserError("; ".join(reasons))

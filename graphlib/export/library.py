@@ -185,9 +185,8 @@ def _named_outputs(function: Function) -> list[tuple[Any, str | None]]:
     own = function.outputs
     keys = form if isinstance(form, (list, tuple)) else [None] * len(own)
     outputs = [(v, k if isinstance(k, str) else None) for v, k in zip(own, keys, strict=True)]
-    carried = [function._items[i] for i in function._carried]
-    behind = function._program.outputs[len(own) :]
-    return [*outputs, *((v, f"next_{item.name}") for v, item in zip(behind, carried, strict=True))]
+    carried = ((v, f"next_{function._items[place].name}") for place, v in function.carried.items())
+    return [*outputs, *carried]
 
 
 def _all_bounded(function: Function, writer: PortableWriter) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,9 +16,10 @@ from ..compile.arguments import check_leaves, normalize_inputs, normalize_output
 from ..compile.function import Function
 from ..compile.present import with_lengths
 from ..datasets.files import write_atomically
-from ..errors import InputError
-from ..graph import Shared, Variable, graph_inputs
+from ..errors import InputError, OnnxError
+from ..graph import Shared, TensorType, Variable, graph_inputs
 from ..graph.shared import as_parts
+from ..graph.substitution import clone
 from ..lower.program import Program
 from ..ops.lengths import Lengths
 from ..represent import in_pairs
@@ -41,9 +43,10 @@ def save(
     """Write what a function computes as an ONNX model, for other programs to run.
 
     Args:
-        function: a compiled function without updates; a pair (inputs, outputs) of variables, or lists or
-            dicts of them, whose keys are the outputs' names; or a model of ``graphlib.nn``.
-        path: of the file; what it holds is replaced.
+        function: a compiled function; a pair (inputs, outputs) of variables, or lists or dicts of them,
+            whose keys are the outputs' names; or a model of ``graphlib.nn``.  What a function updates is an
+            input under its name, whose default is the present value, and an output ``next_NAME``.
+        path: of the file, in a folder that there is; what it holds is replaced.
         dims: for an input, or its name, the names of its axes; None for one that keeps its own.  Axes of one
             name have one length.  Others are called by input and number, as ``x_0``.
         opset: the version of ONNX's operators, from 20 on; the newest that the package onnx knows (and
@@ -54,7 +57,7 @@ def save(
     runs the model has it.
 
     Errors: OnnxError for what ONNX has no form of, naming the operation and the line of the program, and
-    where the package onnx is missing; InputError for a function with updates.
+    where the package onnx is missing or the file cannot be written; InputError for other arguments.
     """
     model, outside = _model(function, dict(dims or {}), opset)
     path = Path(path)
@@ -63,7 +66,17 @@ def save(
         return
     package().checker.check_model(model, full_check=True)
     content = model.SerializeToString()
-    write_atomically(path, lambda file: file.write(content))
+    with _writing(path):
+        write_atomically(path, lambda file: file.write(content))
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """What the system says of a file that cannot be written, in words."""
+    try:
+        yield
+    except OSError as error:
+        raise OnnxError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
 def _save_beside(model: Any, path: Path) -> None:
@@ -72,7 +85,7 @@ def _save_beside(model: Any, path: Path) -> None:
     Both are whole before they take the places of what was there.
     """
     arrays = path.name + ".data"
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
+    with _writing(path), tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
         package().save_model(
             model,
             Path(folder, path.name),
@@ -90,8 +103,8 @@ def _model(function: Any, dims: dict[Any, Sequence[str | None]], opset: int | No
     helper = onnx.helper
     newest = min(OPSET, onnx.defs.onnx_opset_version())
     opset = newest if opset is None else opset
-    if not OLDEST <= opset <= newest:
-        raise InputError(f"graphlib.onnx.save: opset is from {OLDEST} to {newest}, not {opset}")
+    if isinstance(opset, bool) or not isinstance(opset, int) or not OLDEST <= opset <= newest:
+        raise InputError(f"graphlib.onnx.save: opset is a number from {OLDEST} to {newest}, not {opset!r}")
     given = _of_real_numbers(_given(function))
     names = Names(opset)
     writer = Writer(names)
@@ -140,19 +153,14 @@ class _Given(NamedTuple):
 
 def _given(function: Any) -> _Given:
     if isinstance(function, Function):
-        if function.updates:
-            changed = ", ".join(str(s) for s in function.updates)
-            raise InputError(
-                f"{function!r} updates {changed}, and an ONNX model has no state: to write what it gives "
-                f"without its updates, pass (function.inputs, function.outputs)"
-            )
         keys = function.output_names or [None] * len(function.outputs)
         values = [function.value[i] for i in range(len(function.inputs))]
         arrays = [
             None if v is None else i.type.convert(v) for i, v in zip(function.inputs, values, strict=True)
         ]
         inputs, outputs = list(function.inputs), list(function.outputs)
-        return _Given(inputs, outputs, list(keys), arrays, function.name or "graph")
+        given = _Given(inputs, outputs, list(keys), arrays, function.name or "graph")
+        return _with_state(function, given)
     if hasattr(function, "input") and hasattr(function, "output"):
         function = (function.input, function.output)
     if not isinstance(function, (tuple, list)) or len(function) != 2:
@@ -168,6 +176,31 @@ def _given(function: Any) -> _Given:
     check_leaves(items, outputs, "ignore", where)
     keys = form if isinstance(form, list) else [None] * len(outputs)
     return _Given(inputs, outputs, keys, [None] * len(inputs), "graph")
+
+
+def _with_state(function: Function, given: _Given) -> _Given:
+    """The same with what calls change: inputs with defaults, and outputs that are to be the next of them."""
+    carried, updates = function.carried, function.updates
+    titles = [*given.titles, *(f"next_{given.inputs[k].name or f'input_{k}'}" for k in carried)]
+    outputs = [*given.outputs, *carried.values()]
+    if not updates:
+        return given._replace(outputs=outputs, titles=titles)
+    names = [s.name or f"state_{k}" for k, s in enumerate(updates)]
+    states = [_as_input(s, new, name) for (s, new), name in zip(updates.items(), names, strict=True)]
+    outputs = clone([*outputs, *updates.values()], dict(zip(updates, states, strict=True)))
+    return given._replace(
+        inputs=[*given.inputs, *states],
+        outputs=outputs,
+        titles=[*titles, *(f"next_{name}" for name in names)],
+        defaults=[*given.defaults, *(np.array(s.get_value(), order="C") for s in updates)],
+    )
+
+
+def _as_input(state: Shared, new: Variable, name: str) -> Variable:
+    """An input in place of a shared variable: of its present lengths, where an update keeps them."""
+    present = state.present_shape()
+    keeps = all(n in (None, m) for n, m in zip(new.type.shape, present, strict=True))
+    return TensorType(state.dtype, present if keeps else state.type.shape)(name)
 
 
 def _program(given: _Given) -> Program:

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 import graphlib
@@ -99,7 +100,7 @@ def test_a_model_of_each_opset_runs(tmp_path):
         newest = min(28, onnx.defs.onnx_opset_version())
         assert model.opset_import[0].version == (opset or newest)
         np.testing.assert_allclose(run(model, [normal(2, 1, 5, 4)])[0], f(normal(2, 1, 5, 4)), 1e-5, 1e-5)
-    with pytest.raises(InputError, match=r"opset is from 20 to .*, not 19"):
+    with pytest.raises(InputError, match=r"opset is a number from 20 to .*, not 19"):
         saved(f, tmp_path, opset=19)
 
 
@@ -166,13 +167,39 @@ def test_integers_round_and_wrap_as_in_graphlib(tmp_path):
     hold(tmp_path, [x, y], outputs, a, b)
 
 
+def test_what_calls_change_goes_in_and_comes_out(tmp_path):
+    x, labels, rate = T.matrix("x"), T.ivector("labels"), T.scalar("rate")
+    start = normal(4, 3)
+    w, b = graphlib.shared(start, name="W"), graphlib.shared(np.zeros(3, "float32"))
+    cost = T.nnet.categorical_crossentropy(T.nnet.softmax(T.dot(x, w) + b), labels).mean()
+    gw, gb = T.grad(cost, [w, b])
+    train = graphlib.function(
+        [x, labels, graphlib.In(rate, value=0.5, update=rate * 0.9)],
+        {"cost": cost},
+        updates=[(w, w - rate * gw), (b, b - rate * gb)],
+        mode="reference",
+    )
+    model = saved(train, tmp_path)
+    assert [o.name for o in model.graph.output] == ["cost", "next_rate", "next_W", "next_state_1"]
+    data, kinds = normal(6, 4), np.arange(6, dtype="int32") % 3
+    feed = {"x": data, "labels": kinds}
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    for _ in range(5):
+        # what is not given is what it was when the model was written
+        found = dict(zip(("cost", "rate", "W", "state_1"), session.run(None, feed), strict=True))
+        np.testing.assert_allclose(found.pop("cost"), train(data, kinds)["cost"], 1e-5)
+        feed |= found
+    np.testing.assert_allclose(feed["W"], w.get_value(), 1e-5)
+    assert not np.allclose(feed["W"], start)
+
+
 def test_errors_name_what_is_wrong(tmp_path):
     x, y = T.matrix("x"), T.matrix("y")
-    w = graphlib.shared(normal(2, 2), name="W")
-    train = graphlib.function([x], x.sum(), updates=[(w, w + 1)], mode="reference")
-    with pytest.raises(InputError, match=r"updates W, and an ONNX model has no state.*function\.outputs"):
-        saved(train, tmp_path)
-    saved((train.inputs, train.outputs), tmp_path)
+    with pytest.raises(OnnxError, match=r"none/model\.onnx: cannot be written \(No such file"):
+        saved(([x], [x + 1]), tmp_path / "none")
+    for opset in ("21", 21.0, True):
+        with pytest.raises(InputError, match="opset is a number from 20 to"):
+            saved(([x], [x + 1]), tmp_path, opset=opset)
     with pytest.raises(MissingInputError, match="depend on y float32"):
         saved(([x], [x + y]), tmp_path)
     with pytest.raises(InputError, match=r"takes a compiled function, or a pair \(inputs, outputs\)"):
@@ -232,7 +259,7 @@ def test_arrays_that_are_too_large_for_one_file_go_beside_it(tmp_path, monkeypat
         raise OSError("no space left")
 
     monkeypatch.setattr("onnx.save_model", full)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(OnnxError, match=r"model\.onnx: cannot be written .no space left"):
         graphlib.onnx.save(([x], [2 * T.dot(x, w)]), path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model.onnx", "model.onnx.data"]
     before = graphlib.onnx.load(path).parameters["W"].get_value()
