@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .. import __version__
 from ..render.text import comment, indented
 from ..schedule.plan import Product
-from .signature import Signature, Size, public_type
+from .signature import Signature, Size, c_name, public_type
 
 if TYPE_CHECKING:
     import numpy as np
@@ -135,10 +135,11 @@ def _sizes(lib: Library) -> list[str]:
     ]
     if lib.state:
         lines += [f"/* The bytes of a saved state. */\n#define {upper}_BLOCK_BYTES {lib.layout.size}"]
+    said: set[str] = set()
     for made in lib.functions:
         for out in made.signature.outputs:
             if any(not isinstance(n, int) for n in out.lengths):
-                name = f"{made.signature.name}_{out.name}".upper()
+                name = c_name(f"{made.signature.name}_{out.name}".upper(), "", said)
                 lines.append(
                     f"/* The most elements that {out.name} of {made.signature.name} has. */\n"
                     f"#define {name}_MOST {out.most}"
@@ -202,7 +203,7 @@ def parameters(lib: Library, made: Made) -> list[str]:
     found = []
     used = [lib.field_of(x) for x in s.shareds]
     if any(f.in_state for f in used):
-        found.append(f"{lib.name}_state *state")
+        found.append(f"{'' if made.changes else 'const '}{lib.name}_state *state")
     said: set[str] = set()
     for p in s.inputs:
         found.append(f"const {p.c_type} *{p.name}" if p.ndim else f"{p.c_type} {p.name}")
@@ -265,13 +266,13 @@ def _entry(lib: Library, made: Made, first: int, bound: int) -> tuple[str, list[
         bound -= 1
     static, arena = ("static ", "gl_arena") if lib.own_arena else ("", "arena")
     lines += [
-        f"{static}{s.name}_State s;",
+        f"{static}{s.prefix}State s;",
         f"char *const at = (char *)(((uintptr_t){arena} + 63) & ~(uintptr_t)63);",
         *_arguments(lib, s),
         "memset(&s, 0, sizeof s);",
         *_memory(made, lib.threads),
-        f"int64_t code = {s.name}_prepare(&s, args);",
-        f"if (!code) code = {s.name}_run(&s, args);",
+        f"int64_t code = {s.prefix}prepare(&s, args);",
+        f"if (!code) code = {s.prefix}run(&s, args);",
         f"if (code) return (int32_t)(code > 0 ? code + {first - 1} : code);"
         if first > 1
         else "if (code) return (int32_t)code;",
@@ -305,7 +306,7 @@ def _arguments(lib: Library, s: Signature) -> list[str]:
         else:
             given(f"gl_value_{f.name}", shape)
     for k, data in enumerate(s.plan.constants):
-        given(f"{s.name}_constant{k}", list(map(str, data.array.shape)))
+        given(f"{s.prefix}constant{k}", list(map(str, data.array.shape)))
     for k, p in enumerate(s.outputs):
         given("0" if k in s.plan.data_dependent else p.name, [])
     if not arrays:

@@ -60,10 +60,12 @@ class Field:
 
 @dataclass
 class Made:
-    """A function of a library: its signature, the writer of its plan, the parts of the arena it uses."""
+    """A function of a library: its signature, the writer of its plan, whether it changes the state, the parts
+    of the arena it uses."""
 
     signature: Signature
     writer: PortableWriter
+    changes: bool
     arena: int = 0
     scratch: int = 0
     regions: list = field(default_factory=list)
@@ -123,15 +125,17 @@ def library(
                 c = c_name(s.name, f"shared{len(fields)}", names)
                 fields[itself(s)] = Field(itself(s), c, state == "all" or itself(s) in updated)
     made = []
-    for key, function in functions.items():
-        plan = with_prefix(plans[key], f"{check_name(key)}_")
+    for number, (key, function) in enumerate(functions.items()):
+        # a number, so that what is inside one function is called like nothing of another
+        prefix = f"gl_{number}_{check_name(key)}_"
+        plan = with_prefix(plans[key], prefix)
         items = [(item.variable, item.name) for item in function._items]
         outputs = _named_outputs(function)
-        found = signature(key, plan, items, outputs, function._program.shareds, bounds, most)
-        writer = PortableWriter(plan, units, found.extents, f"{key}_")
+        found = signature(key, prefix, plan, items, outputs, function._program.shareds, bounds, most)
+        writer = PortableWriter(plan, units, found.extents, prefix)
         _all_bounded(function, writer)
         sized_outputs(found)
-        made.append(_laid_out(Made(found, writer)))
+        made.append(_laid_out(Made(found, writer, bool(function._program.updates))))
     unknown = [k for k in bounds if not any(_is_input(k, function) for function in functions.values())]
     if unknown:
         known = ", ".join(str(item.name) for function in functions.values() for item in function._items)

@@ -92,11 +92,13 @@ def _length(n: int | Size | None) -> str:
 class Signature:
     """A function as C sees it.
 
-    inputs, outputs: in their order.  shareds: the shared variables that it uses, in the order of its plan.
-    sizes: the lengths that are parameters; failures: the words of its codes, of checks first.
+    prefix: in front of the names of what is its own.  inputs, outputs: in their order.  shareds: the shared
+    variables that it uses, in the order of its plan.  sizes: the lengths that are parameters; failures: the
+    words of its codes, of checks first.
     """
 
     name: str
+    prefix: str
     plan: Plan
     inputs: list[Parameter]
     outputs: list[Parameter]
@@ -106,16 +108,16 @@ class Signature:
     failures: list[str] = field(default_factory=list)
 
 
-def c_name(text: str | None, otherwise: str, used: set[str]) -> str:
-    """A name for something the user calls ``text``, that C allows and nothing else has."""
+def c_name(text: str | None, otherwise: str, used: set[str], endings: Sequence[str] = ("",)) -> str:
+    """A name for what the user calls ``text`` that C allows; nothing else has it, nor it with ``endings``."""
     base = re.sub(r"\W", "_", text or "", flags=re.ASCII).strip("_") or otherwise
     if base[0].isdigit() or base in _TAKEN or _INSIDE.match(base):
         base = f"v_{base}"
     name, k = base, 1
-    while name in used:
+    while any(name + ending in used for ending in endings):
         k += 1
         name = f"{base}_{k}"
-    used.add(name)
+    used.update(name + ending for ending in endings)
     return name
 
 
@@ -177,6 +179,7 @@ class _Lengths:
 
 def signature(
     name: str,
+    prefix: str,
     plan: Plan,
     items: Sequence[tuple[Variable, str | None]],
     outputs: Sequence[tuple[Variable, str | None]],
@@ -246,16 +249,18 @@ def signature(
     extents = Extents(plan, known, values, most)
     outs = []
     for k, (shape, (variable, own)) in enumerate(zip(plan.shapes, outputs, strict=True)):
-        c = c_name(own or variable.name, f"out{k}" if len(outputs) > 1 else "out", used)
         result = plan.results[k]
         parts: list[int | Size | None] = []
         for n in shape:
             fixed = lengths.known(n)
             root = lengths.find(n.atom) if n.atom in lengths.arguments else None
             parts.append(fixed if fixed is not None else sizes.get(root))
-        one = Parameter(c, result.dtype, tuple(parts), about=variable.describe())
-        outs.append(one)
-    return Signature(name, plan, inputs, outs, list(shareds), list(sizes.values()), extents, _words(plan))
+        title, otherwise = own or variable.name, f"out{k}" if len(outputs) > 1 else "out"
+        c = c_name(title, otherwise, used, ("", "_shape") if None in parts else ("",))
+        outs.append(Parameter(c, result.dtype, tuple(parts), about=variable.describe()))
+    return Signature(
+        name, prefix, plan, inputs, outs, list(shareds), list(sizes.values()), extents, _words(plan)
+    )
 
 
 def sized_outputs(signature: Signature) -> None:

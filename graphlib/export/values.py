@@ -51,7 +51,7 @@ def constants(lib: Library) -> str:
     for made in lib.functions:
         plan = made.signature.plan
         found += [
-            array(f"{made.signature.name}_constant{k}", np.asarray(data.array))
+            array(f"{made.signature.prefix}constant{k}", np.asarray(data.array))
             for k, data in enumerate(plan.constants)
         ]
     found += [array(f"gl_initial_{f.name}", f.array) for f in lib.state if f.array.any()]

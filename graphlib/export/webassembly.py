@@ -115,7 +115,7 @@ def binary(lib: Library, compiler: Sequence[str] | None = None) -> bytes:
 
 
 def _buffer(made: Made, p: Parameter) -> str:
-    return f"at_{made.signature.name}_{p.name}"
+    return f"at_{made.signature.prefix.removeprefix('gl_')}{p.name}"
 
 
 def exported(lib: Library) -> list[str]:
@@ -164,7 +164,9 @@ def glue(lib: Library) -> str:
                     f"void *{_buffer(f, p)}_shape(void) {{ return b_{_buffer(f, p)}_shape; }}"
                 )
         numbers = [f"int32_t {n.name}" for n in s.sizes] + [
-            f"double {p.name}" for p in s.inputs if not p.ndim
+            f"{p.c_type if p.dtype in ('int64', 'uint64') else 'double'} {p.name}"
+            for p in s.inputs
+            if not p.ndim
         ]
         given = ["&state"] if any(lib.field_of(x).in_state for x in s.shareds) else []
         said: set[str] = set()

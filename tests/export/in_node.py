@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 import graphlib
+import graphlib.tensor as T
 
 from .models import MODELS, Case, difference, said
 
@@ -70,11 +71,50 @@ def compare(name: str, case: Case, steps: int) -> str:
     return f"{name}: {said(worst)} in {steps} steps; {size} bytes"
 
 
+#: calls of a function of integers, and what comes of them in JavaScript, or of what error the words are
+CALLS = {
+    "[7, 3, true, [1, 2]]": "n2=14 k2=6 b2=2 v2=2,4",
+    "[9007199254740993n, 3, 0, [1n, 2n ** 54n + 1n]]": "n2=18014398509481986 k2=6 b2=0 v2=2,36028797018963970",
+    "[-9223372036854775808n, -128, false, new BigInt64Array(2)]": "n2=0 k2=0 b2=0 v2=0,0",
+    "[1.5, 3, 1, [1, 2]]": "n is of int64, and 1.5 is no whole number",
+    "[2n ** 63n, 3, 1, [1, 2]]": "n is of int64, and 9223372036854775808 is too large for it",
+    "[1, 128, 1, [1, 2]]": "k is of int8, from -128 to 127, and not 128",
+    "[1, NaN, 1, [1, 2]]": "k is of int8, and NaN is no whole number",
+    "[1, 1, 2, [1, 2]]": "b is of bool, from 0 to 1, and not 2",
+    "[1, 1, 1, [1, 2.5]]": "v is of int64, and 2.5 is no whole number",
+    "[1, undefined, 1, [1, 2]]": "k is a number of int8, and not undefined",
+}
+
+
+def integers() -> None:
+    """Whether integers come and go exactly, and what is none is refused."""
+    n, k, b, v = T.lscalar("n"), T.bscalar("k"), T.scalar("b", dtype="bool"), T.lvector("v")
+    outputs = {"n2": 2 * n, "k2": 2 * k, "b2": T.cast(b, "int32") * 2, "v2": 2 * v}
+    with tempfile.TemporaryDirectory() as folder:
+        made = graphlib.export.wasm(graphlib.function([n, k, b, v], outputs), folder, "whole", {"v": 2})
+        calls = ", ".join(f"[{given}, {json.dumps(given)}]" for given in CALLS)
+        script = f"""import {{ load }} from {json.dumps(made.module.as_uri())};
+            const library = await load(), found = {{}};
+            for (const [given, key] of [{calls}]) {{
+              const text = (results) => Object.entries(results).map((o) => o.join("=")).join(" ");
+              try {{ found[key] = text(library.whole(...given)); }}
+              catch (error) {{ found[key] = error.message; }}
+            }}
+            console.log(JSON.stringify(found));"""
+        command = ["node", "--input-type=module", "-e", script]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout)
+    assert found == CALLS, {key: found[key] for key in CALLS if found[key] != CALLS[key]}
+    print(f"integers: {len(CALLS)} calls as expected")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.export.in_node", description=__doc__)
     parser.add_argument("models", nargs="*", metavar="MODEL", help=f"of {', '.join(MODELS)}; all by default")
     parser.add_argument("--steps", type=int, default=100)
     options = parser.parse_args()
+    integers()
     for name in options.models or MODELS:
         print(compare(name, MODELS[name](), options.steps), flush=True)
 

@@ -116,6 +116,37 @@ def test_calls_give_what_the_function_gives(native, model, name):
         np.testing.assert_allclose(native[field.name], field.array, rtol=2e-5, atol=1e-5)
 
 
+def test_names_that_c_would_take_for_one_another(tmp_path):
+    """Functions and outputs that differ in case, and that are called like what a library has for others."""
+    x, n = T.vector("x"), T.lscalar("n")
+    w = graphlib.shared(np.float32(1), name="w")
+    twice, _ = graphlib.scan(lambda a: 2 * a, outputs_info=x, n_steps=n)
+    outputs = {"X": twice[-1] * w, "y": T.nonzero(x)[0], "Y": 3 * x, "y_shape": x + w}
+    functions = {
+        key: graphlib.function([x, n], outputs, mode="reference", **more)
+        for key, more in (
+            ("step", {"updates": [(w, w + 1)]}),
+            ("Step", {}),
+            ("step_run", {}),
+            ("step_X", {}),
+        )
+    }
+    made = graphlib.export.c(functions, tmp_path, name="own", bounds={"x": 3, "n": 4}, most_elements=3)
+    native = Native(made, ("-O0",))
+    for key in functions:
+        factor = float(native["w"])
+        doubled, places, tripled, plus = native.call(f"own_{key}", [0, 1, 2], 3)
+        np.testing.assert_array_equal(doubled, np.float32([0, 8, 16]) * factor)
+        np.testing.assert_array_equal(places, [1, 2])
+        np.testing.assert_array_equal(tripled, [0, 3, 6])
+        np.testing.assert_array_equal(plus, np.float32([0, 1, 2]) + factor)
+    header = made.header.read_text()
+    heads = dict(re.findall(r"int32_t own_(\w+)\((const )?own_state", header))
+    assert heads == {"step": "", "load": "", "Step": "const ", "step_run": "const ", "step_X": "const "}
+    macros = re.findall(r"#define (\w+_MOST)", header)
+    assert len(macros) == len(set(macros)) == 16
+
+
 def test_the_state_goes_to_python_and_back(model, native, tmp_path):
     native["W"][:] = np.arange(36).reshape(12, 3)
     block = native.save()
