@@ -8,7 +8,7 @@ import pytest
 import graphlib
 import graphlib.tensor as T
 from graphlib import config
-from graphlib.errors import DTypeError
+from graphlib.errors import DTypeError, ShapeError
 from graphlib.ops.host import HostOp
 
 Z = np.array([1 + 2j, -0.5 - 0.3j, -2, 0.25j, 1.5 - 1j, 3 + 0.1j])
@@ -239,3 +239,21 @@ def test_what_has_no_complex_numbers_says_what_to_do():
         graphlib.function([T.dvector()], 0, on_unused_input="ignore")(np.ones(2, complex))
     with pytest.raises(graphlib.errors.GradientError, match=r"cost must be of a float dtype.* T\.real"):
         T.grad(z.sum(), z)
+
+
+@pytest.mark.parametrize("mode", ["reference", None])
+def test_messages_name_complex_variables_and_not_their_parts(mode):
+    z, w, m = T.cvector("z"), T.cvector("w"), T.cmatrix("m")
+    x, y, square = np.ones(3, "complex64"), np.ones(4, "complex64"), np.ones((4, 4), "complex64")
+    outputs = [m[:, 0] * w, z.reshape((3, 1)) + w]
+    f = graphlib.function([z, w, m], outputs, mode=mode)
+    f(x, x, square[:3])
+    for given, words in (
+        ((x, y, square[:3]), r"index\{:, i\}\(m, 0\) complex64\(\?,\).* length 3, of w complex64.* 4$"),
+        ((y, x, square[:3]), r"reshape\(z, 3, 1\) complex64\(3, 1\)"),
+        ((x[:0], y[:0], square[:0]), r"reshape\(z, 3, 1\) complex64\(3, 1\)"),
+    ):
+        with pytest.raises(ShapeError, match=words):
+            f(*given)
+    with pytest.raises(IndexError, match=r"concatenate\{axis=0\}\(z, w\) complex64\(\?,\)"):
+        graphlib.function([z, w], T.concatenate([z, w])[7], mode=mode)(x, y[:2])

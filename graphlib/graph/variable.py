@@ -35,6 +35,18 @@ class Origin(tuple):
     def full(self) -> str:
         return f'File "{self[0]}", line {self[1]}'
 
+    def standing_for(self, description: str) -> PartOrigin:
+        """The same of a variable that messages are to call otherwise."""
+        made = PartOrigin(self)
+        made.description = description
+        return made
+
+
+class PartOrigin(Origin):
+    """Where a variable was made that stands for another, or a part of it, which the user knows."""
+
+    description: str
+
 
 _fixed_origin: ContextVar[Origin | None] = ContextVar("fixed origin", default=None)
 
@@ -144,6 +156,8 @@ class Variable:
         What has no name is described by its operation and operands: ``dot(x, W) float32(?, 10), made at
         ...``.
         """
+        if isinstance(self.origin, PartOrigin):
+            return self.origin.description
         return self._described(self.type)
 
     def _described(self, type: TensorType) -> str:

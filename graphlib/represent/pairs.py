@@ -14,6 +14,7 @@ import numpy as np
 from ..graph import Apply, Constant, TensorType, Variable, toposort
 from ..graph.shared import ComplexShared, as_complex, as_parts, parts_type
 from ..graph.traverse import rebuild
+from ..graph.variable import fixed_origin
 from ..ops.complex_numbers import Pair, Part
 from ..ops.host import HostOp, called_back
 from ..ops.index import index
@@ -57,14 +58,22 @@ class Pairs:
         self.packed.update((v, new) for v, new in memo.items() if v.type.is_complex)
         return self.of(results, memo)
 
+    def _note(self, z: Variable, parts: Parts) -> None:
+        """Has messages call the parts of a complex variable by it, where they are not the user's own."""
+        self.parts[z] = parts
+        for part in parts:
+            if part.owner is not None and part.origin is not None and part.origin == z.origin:
+                part.origin = z.origin.standing_for(z.describe())
+
     def _of(self, z: Variable) -> Parts:
         """The parts of a complex variable."""
         if z not in self.parts:
             if isinstance(z, Constant):
                 made = [Constant(p, z.name, origin=z.origin) for p in (z.data.real, z.data.imag)]
             else:
-                made = [index(self.leaf(z), (..., k)) for k in (0, 1)]
-            self.parts[z] = made[0], made[1]
+                with fixed_origin(z.origin):
+                    made = [index(self.leaf(z), (..., k)) for k in (0, 1)]
+            self._note(z, (made[0], made[1]))
         return self.parts[z]
 
     def _packed(self, v: Variable, memo: dict[Variable, Variable]) -> Variable:
@@ -78,7 +87,7 @@ class Pairs:
             memo[node.outputs[0]] = self._of(node.inputs[0])[op.kind == "imag"]
         elif isinstance(op, Pair):
             x, y = (memo.get(v, v) for v in node.inputs)
-            self.parts[node.outputs[0]] = x, y
+            self._note(node.outputs[0], (x, y))
         elif op.takes_complex == "shape":
             # the lengths of one part
             (v,) = node.inputs
@@ -91,7 +100,7 @@ class Pairs:
             ]
             for k, old in enumerate(node.outputs):
                 made = [rebuild(node, one, {}).outputs[k] for one in given]
-                self.parts[old] = made[0], made[1]
+                self._note(old, (made[0], made[1]))
         else:
             inputs = [self._packed(v, memo) for v in node.inputs]
             for old, new in zip(node.outputs, self._rebuilt(node, inputs), strict=True):
