@@ -54,6 +54,36 @@ def run(text, folder):
         return runpy.run_path(str(folder / "ported.py"))
 
 
+def test_what_is_imported_is_imported_once_and_devices_are_a_setting(tmp_path):
+    program = textwrap.dedent("""
+        import graphlib
+        import theano
+        import theano.sandbox.cuda
+        from theano.sandbox import cuda
+        import theano.tensor, theano
+
+        theano.sandbox.cuda.use("cpu")
+        if theano.config.device == "gpu":
+            cuda.use("gpu0")
+
+        def double():
+            import theano
+            return theano.function([], 2 * theano.tensor.ones(2))
+    """).lstrip()
+    found = port(program).text
+    assert found.startswith(
+        "import graphlib\nimport graphlib.tensor\n\n"
+        'graphlib.config.floatX = "float64"  # as Theano had it; float32 is fast\n\n'
+        'graphlib.config.device = "cpu"\nif graphlib.config.device == "gpu":\n'
+        '    graphlib.config.device = "cuda"\n'
+    )
+    np.testing.assert_array_equal(run(found, tmp_path)["double"]()(), [2, 2])
+    alone = port("from theano.sandbox.cuda import use\nuse('gpu')\n").text
+    assert alone.startswith("import graphlib\n") and "compat" not in alone
+    asked = port("from theano.sandbox import cuda\nx = cuda.cuda_available\ncuda.use(x)\n").text
+    assert asked.startswith("from graphlib.compat.theano import cuda\n") and asked.endswith("cuda.use(x)\n")
+
+
 def test_imports_and_names(tmp_path):
     result = port(PROGRAM)
     assert "# rows" in result.text and "import os\nimport graphlib\n" in result.text

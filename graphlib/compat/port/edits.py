@@ -7,8 +7,11 @@ import importlib
 
 from ...configuration import config
 from ..theano import modules
+from ..theano.settings import device_of
 from .names import Place, place_of
 
+#: what chooses the device, which is a setting of graphlib's
+_CHOOSES_DEVICE = ("theano.sandbox.cuda.use", "theano.gpuarray.use")
 #: what variables and functions have only where the compatibility layer is installed
 _ONLY_THERE = {
     "tag": "keep a dictionary of your own",
@@ -36,6 +39,8 @@ class _Program:
         self.edits: list[tuple[int, int, int, int, str]] = []
         self.needed: set[str] = set()
         self.sets_floatX = False
+        #: modules of which the program needs nothing that is in them any more, unless it says so
+        self.unneeded = {name.rpartition(".")[0] for name in _CHOOSES_DEVICE}
         for node in ast.walk(self.tree):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 self._bind(node)
@@ -48,12 +53,16 @@ class _Program:
             self.notes.append("nothing of Theano is imported")
             return b"".join(self.lines).decode()
         self._uses(self.tree)
+        first = self._last_at_the_top(imports)
+        there = self._imported_before(first)
         for node in imports:
-            self._rewrite_import(node)
-        self._insert(self._last_at_the_top(imports))
+            self._rewrite_import(node, there)
+        self._insert(first, there)
         for line, start, end_line, end, new in sorted(set(self.edits), reverse=True):
             head, tail = self.lines[line - 1][:start], self.lines[end_line - 1][end:]
-            self.lines[line - 1 : end_line] = [head + new.encode() + tail]
+            # of what goes without anything in its place no empty line is left
+            left = head + new.encode() + tail
+            self.lines[line - 1 : end_line] = [left if left.strip() else b""]
         return b"".join(self.lines).decode()
 
     # imports
@@ -81,7 +90,13 @@ class _Program:
                     alias.asname or (alias.name if isinstance(node, ast.ImportFrom) else "theano")
                 ] = name
 
-    def _rewrite_import(self, node: ast.Import | ast.ImportFrom) -> None:
+    def _imported_before(self, last: ast.stmt) -> set[str]:
+        """The statements ``import …`` of others than Theano at the top, up to the last of its imports."""
+        found = (n for n in self.tree.body if isinstance(n, ast.Import) and n.lineno <= last.lineno)
+        return {f"import {a.name}" for n in found if not self._is_ours(n) for a in n.names if not a.asname}
+
+    def _rewrite_import(self, node: ast.Import | ast.ImportFrom, there: set[str]) -> None:
+        """Writes graphlib's import; ``there`` has those at the top of the program, and gets this one."""
         statements: list[str] = []
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -90,7 +105,9 @@ class _Program:
                         f"import {alias.name}" + (f" as {alias.asname}" if alias.asname else "")
                     )
                     continue
-                module = self._place(alias.name, node.lineno).module
+                module = "graphlib"
+                if alias.name not in self.unneeded or alias.asname:
+                    module = self._place(alias.name, node.lineno).module
                 statements.append(f"import {module}" + (f" as {alias.asname}" if alias.asname else ""))
         else:
             groups: dict[str, list[str]] = {}
@@ -101,7 +118,11 @@ class _Program:
                         f"line {node.lineno}: import * brings graphlib's names only; look for others"
                     )
                     continue
-                place = self._place(f"{node.module}.{alias.name}", node.lineno)
+                dotted = f"{node.module}.{alias.name}"
+                if dotted in self.unneeded or dotted in _CHOOSES_DEVICE:
+                    self.needed.add("graphlib")
+                    continue
+                place = self._place(dotted, node.lineno)
                 if place.missing:
                     statements.append(f"# {node.module}.{alias.name}: {place.missing}")
                     continue
@@ -110,9 +131,13 @@ class _Program:
                 groups.setdefault(module, []).append(name if name == called else f"{name} as {called}")
             statements += [f"from {module} import {', '.join(names)}" for module, names in groups.items()]
         pad = "\n" + " " * node.col_offset
-        new = pad.join(dict.fromkeys(statements))
-        if all(s.startswith("#") for s in statements):
-            new += f"{pad}pass" if node.col_offset else ""
+        at_the_top = node in self.tree.body
+        statements = [s for s in dict.fromkeys(statements) if not (at_the_top and s in there)]
+        if at_the_top:
+            there.update(statements)
+        if node.col_offset and all(s.startswith("#") for s in statements):
+            statements.append("pass")
+        new = pad.join(statements)
         self.edits.append((node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0, new))
 
     def _last_at_the_top(self, imports: list) -> ast.stmt:
@@ -125,29 +150,26 @@ class _Program:
                 break
         return found if found is not None else min(imports, key=lambda n: n.lineno)
 
-    def _insert(self, first: ast.stmt) -> None:
-        """What the program needs besides, behind an import of Theano."""
-        added = [f"import {module}" for module in sorted(self.needed)]
+    def _insert(self, first: ast.stmt, there: set[str]) -> None:
+        """What the program needs besides, behind an import of Theano; ``there``: what it imports itself."""
+        added = [s for s in (f"import {module}" for module in sorted(self.needed)) if s not in there]
         if not self.sets_floatX and self.floatX != "float32":
-            imports_it = any(
-                isinstance(n, ast.Import)
-                and any(a.name.startswith("theano") and not a.asname for a in n.names)
-                for n in self.tree.body
-            )
-            if not imports_it and "import graphlib" not in added:
+            if not any(s.startswith("import graphlib") and " as " not in s for s in (*there, *added)):
                 added.insert(0, "import graphlib")
             added += ["", f'graphlib.config.floatX = "{self.floatX}"  # as Theano had it; float32 is fast']
         if added:
             pad = "\n" + " " * first.col_offset
             for k, edit in enumerate(self.edits):
                 if edit[:2] == (first.lineno, first.col_offset):
-                    self.edits[k] = (*edit[:4], pad.join([edit[4], *added]))
+                    self.edits[k] = (*edit[:4], pad.join([edit[4], *added] if edit[4] else added))
 
     # names
 
     def _uses(self, node: ast.AST) -> None:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, (ast.Assign, ast.AugAssign)) and self._is_setting(child):
+                continue
+            if isinstance(child, ast.Expr) and self._chooses_device(child):
                 continue
             if isinstance(child, (ast.Attribute, ast.Name)):
                 chain = _chain(child)
@@ -165,6 +187,7 @@ class _Program:
     def _use(self, node: ast.Attribute | ast.Name, chain: list[str]) -> None:
         root, *rest = chain
         dotted = ".".join([self.names[root], *rest])
+        self.unneeded -= {module for module in self.unneeded if f"{dotted}.".startswith(f"{module}.")}
         place = self._place(dotted, node.lineno)
         if root not in self.modules:
             return
@@ -195,6 +218,21 @@ class _Program:
         elif place.note:
             self._once(self.notes, f"{place.name} {place.note}")
         return place
+
+    def _chooses_device(self, node: ast.Expr) -> bool:
+        """Deals with ``theano.sandbox.cuda.use("gpu")``."""
+        call = node.value
+        chain = _chain(call.func) if isinstance(call, ast.Call) else None
+        if chain is None or chain[0] not in self.names or not isinstance(call, ast.Call):
+            return False
+        dotted = ".".join([self.names[chain[0]], *chain[1:]])
+        device = call.args[0] if call.args else None
+        if dotted not in _CHOOSES_DEVICE or not isinstance(device, ast.Constant):
+            return False
+        self.needed.add("graphlib")
+        new = f'graphlib.config.device = "{device_of(str(device.value))}"'
+        self.edits.append((node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0, new))
+        return True
 
     def _is_setting(self, node: ast.Assign | ast.AugAssign) -> bool:
         """Deals with ``theano.config.… = …``: graphlib's own settings stay, others go."""

@@ -50,7 +50,7 @@ class Flags:
     def __setattr__(self, name: str, value: Any) -> None:
         full = self._prefix + name.replace("__", ".")
         if full in _SHARED:
-            setattr(_graphlib, _SHARED[full], _device(value) if full == "device" else value)
+            setattr(_graphlib, _SHARED[full], device_of(value) if full == "device" else value)
         elif full in self._filters:
             self._values[full] = self._filters[full](value)
         else:
@@ -77,7 +77,7 @@ def _as_before(name: str, value: Any, before: Any) -> Any:
     return type(before)(float(value)) if isinstance(before, int) else type(before)(value)
 
 
-def _device(name: str) -> str:
+def device_of(name: str) -> str:
     plain = name.rstrip("0123456789")
     return _DEVICES.get(plain, plain)
 
