@@ -1,43 +1,21 @@
 """Runs the Python of a Markdown document as a reader would: ``python -m tests.documents FILE``.
 
 Blocks of ```` ```python ```` are executed in order in one namespace.  A block of ```` ```text ```` that is
-the next one after such a block is what it prints, ``...`` standing for anything, as in doctest.
+the next one after such a block is what it prints, ``...`` standing for anything, as in doctest.  Chapters
+are executed as the notebooks that they are, too.
 """
 
 import contextlib
 import doctest
 import io
-import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
-_FENCE = re.compile(r"^```(?P<language>\w*)[ \t]*\n(?P<content>.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Block:
-    """A block of Python: the number of its first line, and what it must print (None: anything)."""
-
-    code: str
-    line: int
-    printed: str | None
+from docs.site.markdown import blocks_of
 
 
 class DocumentError(Exception):
     """A document shows another output than its code has."""
-
-
-def blocks_of(text: str) -> list[Block]:
-    """The blocks of Python in a Markdown text, in order."""
-    fences = list(_FENCE.finditer(text))
-    blocks = []
-    for fence, following in zip(fences, [*fences[1:], None], strict=True):
-        if fence["language"] == "python":
-            shown = following is not None and following["language"] == "text"
-            line = text.count("\n", 0, fence.start("content")) + 1
-            blocks.append(Block(fence["content"], line, following["content"] if shown else None))
-    return blocks
 
 
 def run(path: Path) -> None:
@@ -56,6 +34,37 @@ def run(path: Path) -> None:
             _compare(f"{path}:{block.line}", block.printed, printed.getvalue())
 
 
+def run_as_notebook(path: Path) -> None:
+    """Execute a chapter as its notebook is: by IPython, which shows the values of last lines.
+
+    Raises DocumentError as `run` does, and where a cell fails or a value fails to show itself.
+    """
+    from IPython.core.displayhook import CapturingDisplayHook
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    failures: list[str] = []
+
+    class Shell(InteractiveShell):
+        def _showtraceback(self, etype: type, evalue: Exception, stb: list[str]) -> None:
+            failures.append("\n".join(stb))
+
+    # which leaves nothing in the user's folder of histories
+    shell = Shell.instance(config=Config(HistoryManager={"enabled": False}), colors="nocolor")
+    # the values of last lines are formatted, as for a page, and not printed
+    shell.display_trap.hook = CapturingDisplayHook(shell=shell, outputs=[])
+    for block in blocks_of(path.read_text(encoding="utf-8")):
+        where = f"{path}:{block.line}"
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            finished = shell.run_cell(block.code, store_history=True)
+        if failures:
+            what = "its value does not show itself" if finished.success else "the cell fails"
+            raise DocumentError(f"{where}: {what}\n{failures[0]}")
+        if block.printed is not None:
+            _compare(where, block.printed, printed.getvalue())
+
+
 def _compare(where: str, wanted: str, got: str) -> None:
     wanted, got = ("".join(f"{line.rstrip()}\n" for line in text.splitlines()) for text in (wanted, got))
     checker, options = doctest.OutputChecker(), doctest.ELLIPSIS | doctest.REPORT_NDIFF
@@ -65,4 +74,5 @@ def _compare(where: str, wanted: str, got: str) -> None:
 
 
 if __name__ == "__main__":
-    run(Path(sys.argv[1]))
+    document = Path(sys.argv[1])
+    (run_as_notebook if document.parent.name == "chapters" else run)(document)

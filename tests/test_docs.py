@@ -1,15 +1,17 @@
 """The documentation is true: the Python of README.md and of docs runs and prints what is shown."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from docs.site.markdown import blocks_of
 from graphlib.run.c.toolchain import find_compiler
 
-from .documents import DocumentError, blocks_of, run
+from .documents import DocumentError, run
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [
@@ -104,3 +106,23 @@ def test_a_document_runs_in_the_folder_it_is_given(tmp_path):
     path = write(tmp_path, "'''python\nopen('made.txt', 'w').close()\n'''\n")
     assert executed(path, tmp_path).returncode == 0
     assert (tmp_path / "made.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("last", "error"),
+    [
+        ("assert value == 6", None),
+        ("value / 0", r"(?s)page\.md:12: the cell fails.*ZeroDivisionError"),
+        (
+            "class Shown:\n    def _repr_html_(self):\n        raise OSError('no')\nShown()",
+            r"(?s)page\.md:12: its value does not show itself.*OSError",
+        ),
+        ("print(1)\n'''\n'''text\n2", r"page\.md:12: the block prints something else"),
+    ],
+)
+def test_a_chapter_is_executed_as_a_notebook(tmp_path, last, error):
+    (tmp_path / "chapters").mkdir()
+    page = "'''python\nvalue = 6\nprint('said')\nvalue * 7\n'''\n\n'''text\nsaid\n'''\n\n'''python\n%s\n'''\n"
+    finished = executed(write(tmp_path / "chapters", page % last), tmp_path)
+    assert (finished.returncode == 0) == (error is None), finished.stderr
+    assert error is None or re.search(error, finished.stderr)

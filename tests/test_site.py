@@ -8,6 +8,7 @@ import pytest
 from docs.site import docstrings, operations, staging
 from docs.site.examples import example_of
 from docs.site.formulas import FORMULAS
+from docs.site.markdown import links_of
 from graphlib.ops import REGISTRY
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,7 +38,7 @@ def slugs(text):
 @pytest.mark.parametrize("page", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
     text = page.read_text(encoding="utf-8")
-    targets = [(link["target"], link["rest"]) for link in staging.links(text)]
+    targets = [(link["target"], link["rest"]) for link in links_of(text)]
     targets += [("", f"#{anchor}") for anchor in re.findall(r"\]\(#([^)]+)\)", text)]
     for target, anchor in targets:
         path = (page.parent / target).resolve() if target else page

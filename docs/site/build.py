@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from . import OUTPUT, SITE, SOURCE, Progress
+from .notebooks import write_all
 from .reference import write as write_reference
 from .staging import pages, stage
 
@@ -17,6 +18,7 @@ def build(progress: Progress) -> bool:
     stage()
     progress(f"{len(pages())} pages put together")
     progress(f"{write_reference(SOURCE)} operations in the reference")
+    write_all(progress, SOURCE / "notebooks")
     shutil.copytree(Path(__file__).parent / "static", SOURCE / "static", dirs_exist_ok=True)
     _copy_mathjax(SOURCE / "static" / "mathjax")
     if _sphinx():

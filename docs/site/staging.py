@@ -10,29 +10,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 from . import DOCS, ROOT, SOURCE
+from .markdown import links_of
 
-#: a link or picture of Markdown: its words and target, without what is behind #
-_LINK = re.compile(r"(?P<open>\]\()(?P<target>[^)\s#]+)(?P<rest>#[^)\s]*)?(?P<close>\))")
 _ITEM = re.compile(r"\]\((?P<target>[^)#\s]+\.md)\)")
-_CODE = re.compile(r"^```.*?^```[ \t]*$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
 
 def pages() -> list[Path]:
     """The pages in docs, the chapters among them."""
     return [*sorted(DOCS.glob("*.md")), *sorted((DOCS / "chapters").glob("*.md"))]
-
-
-def links(text: str) -> Iterator[re.Match]:
-    """The links of a page that are not in its code and not to the network."""
-    code = [(found.start(), found.end()) for found in _CODE.finditer(text)]
-    for link in _LINK.finditer(text):
-        inside = any(start <= link.start() < end for start, end in code)
-        if not inside and not link["target"].startswith(("http:", "https:", "mailto:")):
-            yield link
 
 
 def stage() -> None:
@@ -45,15 +33,24 @@ def stage() -> None:
         target = SOURCE / page.relative_to(DOCS)
         target.parent.mkdir(parents=True, exist_ok=True)
         text = _with_files(page, page.read_text(encoding="utf-8"), staged)
+        if page.parent.name == "chapters":
+            text = _with_notebook(text, page.stem)
         if page == DOCS / "index.md":
             text += "\n" + contents(text)
         target.write_text(text, encoding="utf-8")
 
 
+def _with_notebook(text: str, name: str) -> str:
+    """The chapter with a line that leads to its notebook, below its first paragraph."""
+    title, opening, rest = text.split("\n\n", 2)
+    line = f"[This chapter as a notebook](../notebooks/{name}.ipynb), to be opened in Jupyter"
+    return "\n\n".join([title, opening, line, rest])
+
+
 def _with_files(page: Path, text: str, staged: set[Path]) -> str:
     """The text with links to the checkout's other files leading to pages of theirs, which are written."""
     pieces, end = [], 0
-    for link in links(text):
+    for link in links_of(text):
         target = (page.parent / link["target"]).resolve()
         if target.is_relative_to(DOCS) and page.is_relative_to(DOCS) and not target.is_dir():
             continue  # Sphinx says it if that is not there

@@ -61,6 +61,7 @@ _NAMES_OF = {
         "TextSamples",
         "WeightStatistics",
     ),
+    ".notebook": ("RunFolder",),
     ".optimizers": ("SGD", "AdaDelta", "AdaGrad", "Adam", "AdamW", "Adamax", "RMSprop"),
     ".registry": ("ConfigError", "build", "config_of", "register"),
     ".regularizers": ("L1", "L2"),

@@ -76,6 +76,12 @@ class History(Mapping):
         last = ", ".join(f"{name} {values[-1]:.6g}" for name, values in self._values.items())
         return f"History(of {self.epochs[-1] if self.epochs else 0:g} epochs; {last})"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a chart of each value."""
+        from .notebook import curves_html
+
+        return curves_html(self.epochs, self._values)
+
 
 class Totals:
     """Sums of what minibatches return, in float64; goes into checkpoints as shared variables do."""

@@ -154,6 +154,12 @@ class Model:
             return self.layer.summary(types.shape, types.dtype)
         return self.layer.summary()
 
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows: the table of its layers."""
+        from .notebook import layer_html
+
+        return layer_html(self)
+
     def fingerprint(self) -> str:
         """SHA-256 of the architecture, in hexadecimal: equal for equal layers and inputs, whatever the
         weights."""

@@ -363,6 +363,12 @@ class Layer:
 
         return summary(self, shape, dtype)
 
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows: the table of its layers."""
+        from ..notebook import layer_html
+
+        return layer_html(self)
+
     def __repr__(self) -> str:
         shown = []
         fields = type(self).__dataclass_fields__
