@@ -20,7 +20,7 @@ Kind = Literal["pca", "zca"]
 KINDS = ("pca", "zca")
 #: Added to every variance, in units of that of a pixel from 0 to 1: no direction of mere noise is blown up by
 #: more than 1 / sqrt(EPSILON).
-EPSILON = 0.01
+EPSILON = 0.1
 
 
 class Whitening(NamedTuple):

@@ -166,12 +166,12 @@ def test_options_that_cannot_be_used(digits, tmp_path_factory, capsys, options, 
 
 
 def reference_whitening(x: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """(mean, matrix) by a singular value decomposition of the centred examples, with ε = 0.01."""
+    """(mean, matrix) by a singular value decomposition of the centred examples, with ε = 0.1."""
     mean = x.mean(axis=0)
     _, s, Vt = np.linalg.svd(x - mean)
     variances = np.zeros(len(Vt))
     variances[: len(s)] = s**2 / len(x)
-    scaled = Vt.T / np.sqrt(variances + 0.01)
+    scaled = Vt.T / np.sqrt(variances + 0.1)
     return mean, scaled @ Vt if kind == "zca" else scaled
 
 
