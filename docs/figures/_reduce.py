@@ -25,13 +25,17 @@ def as_pictures(weights: np.ndarray, count: int = SHOWN) -> np.ndarray:
 
 def perceptron(run: Path, kept: Path) -> None:
     """filters.npz: those of the first hidden units."""
-    save_arrays(kept / "filters.npz", {"hidden": as_pictures(load_arrays(run / "best_model.npz")["hidden.W"])})
+    save_arrays(
+        kept / "filters.npz", {"hidden": as_pictures(load_arrays(run / "best_model.npz")["hidden.W"])}
+    )
 
 
 def convolution(run: Path, kept: Path) -> None:
     """layers.npz: the parameters of the two convolutional layers, in half precision."""
     arrays = load_arrays(run / "best_model.npz")
-    convolutions = {name: a.astype("float16") for name, a in arrays.items() if name.startswith("convolution_")}
+    convolutions = {
+        name: a.astype("float16") for name, a in arrays.items() if name.startswith("convolution_")
+    }
     save_arrays(kept / "layers.npz", convolutions)
 
 
@@ -64,7 +68,9 @@ def denoising(run: Path, kept: Path) -> None:
 
 def contractive(run: Path, kept: Path) -> None:
     """filters.npz: those of the first hidden units."""
-    save_arrays(kept / "filters.npz", {"hidden": as_pictures(load_arrays(run / "model.npz")["autoencoder.W"])})
+    save_arrays(
+        kept / "filters.npz", {"hidden": as_pictures(load_arrays(run / "model.npz")["autoencoder.W"])}
+    )
 
 
 def stack(run: Path, kept: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -31,7 +32,7 @@ def net() -> Figure:
     axes = fig.subplots()
     sizes, places = (6, 5, 3), (0.0, 2.6, 5.2)
     nodes = [[(x, (n - 1) / 2 - i) for i in range(n)] for n, x in zip(sizes, places, strict=True)]
-    for left, right in zip(nodes, nodes[1:], strict=False):
+    for left, right in pairwise(nodes):
         for a in left:
             for b in right:
                 axes.plot(*zip(a, b, strict=True), color="0.75", linewidth=0.7, zorder=1)
