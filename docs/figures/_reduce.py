@@ -1,5 +1,8 @@
-"""What is kept of the large files of a run for the figures: ``python -m docs.figures._reduce KIND RUN KEPT``, where
-RUN is the folder of a finished run and KEPT the one in docs/runs. docs/runs.yaml calls it.
+"""What is kept of the large files of a run for the figures, called by docs/runs.yaml:
+
+    python -m docs.figures._reduce KIND RUN KEPT
+
+RUN is the folder of a finished run and KEPT the one in docs/runs.
 """
 
 from __future__ import annotations
