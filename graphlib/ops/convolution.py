@@ -25,6 +25,8 @@ from .windows import Axis, Share, Times, in_three
 
 #: filters of a group up to which there is no product, and the terms of their sums
 _FEW_FILTERS, _FEW_TERMS = 2, 128
+#: channels and filters of a group from which on tiles are multiplied point by point
+_LEAST_CHANNELS = 8
 
 
 class Convolutional:
@@ -67,22 +69,27 @@ class Convolutional:
             *in_three(strides, 1),
             *in_three(dilations, 1),
         ]
+        form = self._form(w)
         return Call(
             function,
             (tuple(shape),),
             tuple(map(Poly.of, [*integers, int(self.flip), self.groups])),
             (0, 1),
-            header="graphlib_convolution.h",
+            header="graphlib_winograd.h" if form.startswith("_of") else "graphlib_convolution.h",
             team=True,
-            form=self._form(w),
+            form=form,
         )
 
     def _form(self, w: Sequence[Poly]) -> str:
-        """Whether filters slide over images or are factors of products, where it is known: by the numbers of
-        graphlib_convolution.h."""
+        """How it is computed, where it is known: whether filters slide over images or are factors of products,
+        by the numbers of graphlib_convolution.h, or squares of 3 or 5 are multiplied point by point."""
         f, *terms = (n.constant for n in map(Poly.of, w))
         if f is None or None in terms:
             return ""
+        channels, *kernel = terms
+        closely = all(axis.stride == axis.dilation == 1 for axis in self.axes)
+        if closely and kernel in ([3, 3], [5, 5]) and min(channels, f // self.groups) >= _LEAST_CHANNELS:
+            return f"_of_{kernel[0]}"
         slides = f // self.groups <= _FEW_FILTERS and math.prod(terms) <= _FEW_TERMS
         return "_sliding" if slides else "_by_products"
 

@@ -230,8 +230,12 @@ class Schedule:
 
     def _joinable(self, value: Value, before: set[Step]) -> Loops | None:
         """A group that the value can be computed in: that of something it reads, one that reads the same
-        things, or the latest over the same axes."""
-        own = sorted((s for s in before if isinstance(s, Loops)), key=lambda s: -s.position)
+        things, or the latest over the same axes.
+
+        Of groups that do not wait for one another, the one that is joined comes after the others, which then
+        are closed to what needs the value: so it is the largest that stays open.
+        """
+        own = sorted((s for s in before if isinstance(s, Loops)), key=lambda s: (-len(s.values), -s.position))
         others = [s for s in self._recent.get(value.axes[:1], ())[-6:] if s not in before]
         sharing = [s for s in others if s.reads() & value.element.uses]
         alike = [s for s in others[-1:] if s.axes == value.axes]
