@@ -189,7 +189,9 @@ import numpy as np, sys, graphlib, graphlib.tensor as T
 random = np.random.RandomState(0)
 x, w = T.tensor4("x"), T.tensor4("w")
 pooled = T.tanh(T.signal.pool.pool_2d(T.nnet.conv2d(x, w), (2, 2), ignore_border=True))
-f = graphlib.function([x, w], [pooled, *T.grad((pooled ** 2).sum(), [x, w])])
+more = graphlib.shared(random.normal(size=(9, 11, 3, 3)).astype("float32"), shape=(9, 11, 3, 3))
+wide = T.nnet.conv2d(pooled, more, border_mode="half")
+f = graphlib.function([x, w], [pooled, wide, *T.grad((pooled ** 2).sum() + (wide ** 2).sum(), [x, w, more])])
 images, filters = random.normal(size=(37, 5, 23, 19)), random.normal(size=(11, 5, 4, 3))
 for result in f(images.astype("float32"), filters.astype("float32")):
     sys.stdout.buffer.write(result.tobytes())

@@ -25,8 +25,8 @@ from .windows import Axis, Share, Times, in_three
 
 #: filters of a group up to which there is no product, and the terms of their sums
 _FEW_FILTERS, _FEW_TERMS = 2, 128
-#: channels and filters of a group from which on tiles are multiplied point by point
-_LEAST_CHANNELS = 8
+#: channels and filters of a group from which on tiles are multiplied point by point, by the filters' side
+_LEAST_CHANNELS = {3: 8, 5: 24}
 
 
 class Convolutional:
@@ -81,15 +81,16 @@ class Convolutional:
         )
 
     def _form(self, w: Sequence[Poly]) -> str:
-        """How it is computed, where it is known: whether filters slide over images or are factors of products,
-        by the numbers of graphlib_convolution.h, or squares of 3 or 5 are multiplied point by point."""
+        """How it is computed, where it is known: filters slide over images or are factors of products, by the
+        numbers of graphlib_convolution.h, or squares of 3 or 5 are multiplied point by point."""
         f, *terms = (n.constant for n in map(Poly.of, w))
         if f is None or None in terms:
             return ""
         channels, *kernel = terms
+        side, few = kernel[0], min(channels, f // self.groups)
         closely = all(axis.stride == axis.dilation == 1 for axis in self.axes)
-        if closely and kernel in ([3, 3], [5, 5]) and min(channels, f // self.groups) >= _LEAST_CHANNELS:
-            return f"_of_{kernel[0]}"
+        if closely and kernel == [side, side] and few >= _LEAST_CHANNELS.get(side, few + 1):
+            return f"_of_{side}"
         slides = f // self.groups <= _FEW_FILTERS and math.prod(terms) <= _FEW_TERMS
         return "_sliding" if slides else "_by_products"
 

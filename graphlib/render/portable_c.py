@@ -22,6 +22,12 @@ from .units import Unit
 
 #: GL_MAX_CHUNKS of graphlib_runtime.h
 _MOST_CHUNKS = 16
+#: functions of the library that take much memory and text to be fast, and what a small one does instead
+_SMALL = {
+    f"gl_convolve{by}_of_{n}": (f"gl_convolve{by}_by_products", "graphlib_convolution.h")
+    for by in ("", "_by_images", "_by_filters")
+    for n in (3, 5)
+}
 
 
 def with_prefix(plan: Plan, prefix: str) -> Plan:
@@ -103,6 +109,9 @@ class PortableWriter(Writer):
     def function(self, what: str, name: str, lines: list[str]) -> str:
         return super().function(what, name, ["(void)s, (void)args;", *lines])
 
+    def call(self, a: Call) -> list[str]:
+        return super().call(_small(a))
+
     # memory
 
     def regions(self, state: str = "s.") -> list[Region]:
@@ -172,7 +181,7 @@ class PortableWriter(Writer):
             registers = self.extents.registers(step)
             for action in step.actions:
                 if isinstance(action, Call):
-                    yield action, [self.extents.upper(n, registers) for n in action.integers]
+                    yield _small(action), [self.extents.upper(n, registers) for n in action.integers]
         for inner in self.nested.values():
             yield from inner.library_calls()
 
@@ -188,6 +197,11 @@ class PortableWriter(Writer):
             name = f"s->{self.length(length.symbol)}"
             lines.append(f"if ({name} > {self.extents.most}) return GL_TOO_LONG;")
         return lines
+
+
+def _small(a: Call) -> Call:
+    function, header = _SMALL.get(a.function, (a.function, a.header))
+    return replace(a, function=function, header=header)
 
 
 def _aligned(size: int) -> int:

@@ -55,6 +55,14 @@ def test_a_chain_with_several_outputs_is_one_nest():
     assert f.source.count("for (int64_t i") == 1
 
 
+def test_of_two_nests_the_larger_is_joined():
+    """What weights the rows' costs is computed before, so that the rows are gone through once."""
+    x, t = T.fmatrix("x"), T.fmatrix("t")
+    cost = T.sum(T.logsumexp(x, axis=1) * T.mean(t, axis=1))
+    f = both([x, t], [cost, T.grad(cost, x)], [normal(7, 5), normal(7, 3, seed=1)])
+    assert nests(f) == 2
+
+
 @pytest.mark.parametrize("columns", [None, 6])
 def test_a_softmax_is_one_nest(columns):
     x = T.fmatrix("x", shape=(None, columns))

@@ -301,9 +301,13 @@ def test_products_in_plain_loops(tmp_path):
 def test_threads_change_no_bit(tmp_path):
     """Loops in chunks, convolutions, which need memory in each thread, and products in parts."""
     images, x = T.tensor4("images"), T.matrix("x")
-    filters = graphlib.shared(rng.normal(size=(6, 3, 5, 5)).astype("float32"), name="filters")
+    filters, more = (
+        graphlib.shared(rng.normal(size=shape).astype("float32"), name=name, shape=shape)
+        for name, shape in (("filters", (9, 3, 5, 5)), ("more", (10, 9, 3, 3)))
+    )
     maps = T.nnet.conv2d(images, filters, border_mode="half")
-    learn = [(filters, filters - 0.001 * T.grad((maps**2).sum(), filters))]
+    maps = T.nnet.conv2d(T.tanh(maps), more, border_mode="half")
+    learn = [(w, w - 0.001 * T.grad((maps**2).mean(), w)) for w in (filters, more)]
     functions = {
         "convolve": graphlib.function([images], maps, updates=learn, mode="reference"),
         "wide": graphlib.function([x], [T.tanh(x).sum(), T.dot(x, x.T)], mode="reference"),

@@ -63,8 +63,9 @@
 /* tiles side by side that are taken at once, and the most of a product, which then needs no copy of its factors */
 #define GL_STRIP 16
 #define GL_TILES 60
+#define GL_LEAST_TILES 15
 /* bytes of what there is of a product's tiles at all points */
-#define GL_POINTS_BYTES 1048576
+#define GL_POINTS_BYTES 8388608
 /* bytes of the sums that chunks have of the filters' gradient */
 #define GL_SUMS_BYTES 16777216
 
@@ -92,14 +93,15 @@ static inline gl_strip gl_strip_at(const gl_winograd *j, int64_t strip) {
     return (gl_strip){row / j->tall, row % j->tall, first, j->wide - first < j->strip ? j->wide - first : j->strip};
 }
 
-/* How tiles are taken together; `bytes`: of one at all points. */
-static inline __attribute__((unused)) void gl_winograd_tiles(gl_winograd *j, int64_t bytes) {
+/* How tiles are taken together for some parts of the work; `bytes`: of one tile at all points. */
+static inline __attribute__((unused)) void gl_winograd_tiles(gl_winograd *j, int64_t bytes, int64_t parts) {
     j->tall = (j->oh + j->side - 1) / j->side;
     j->wide = (j->ow + j->side - 1) / j->side;
     j->strip = gl_even(j->wide, GL_STRIP);
     j->pieces = (j->wide + j->strip - 1) / j->strip;
     j->strips = j->n * j->tall * j->pieces;
-    j->at_once = gl_between(1, gl_between(GL_TILES / 4, GL_POINTS_BYTES / bytes, GL_TILES) / j->strip, j->strips);
+    const int64_t part = j->n * j->tall * j->wide / parts, most = GL_POINTS_BYTES / bytes < part ? GL_POINTS_BYTES / bytes : part;
+    j->at_once = gl_between(1, gl_between(GL_LEAST_TILES, most, GL_TILES) / j->strip, j->strips);
     j->blocks = (j->strips + j->at_once - 1) / j->at_once;
 }
 
@@ -178,8 +180,8 @@ static inline int gl_is_too_small(int64_t n, int64_t side, int64_t oh, int64_t o
     }                                                                                                                           \
     /* The pixels from x on of a row of `channels` planes, as many as a vector has: for each pixel a vector of channels.  Where \
        there are not so many in memory only `count` are read. */                                                                \
-    static inline __attribute__((always_inline)) void gl_gather_##s(const T *x, int64_t plane, int64_t channels, int64_t count, \
-                                                                    const T *end, gl_lanes_##s *to) {                           \
+    static __attribute__((noinline)) void gl_gather_##s(const T *x, int64_t plane, int64_t channels, int64_t count,             \
+                                                        const T *end, gl_lanes_##s *to) {                                       \
         enum { L = GL_LANES_##s };                                                                                              \
         if (channels == L && x + (L - 1) * plane + L <= end) {                                                                  \
             GL_UNROLL for (int l = 0; l < L; l++) to[l] = *(const gl_unaligned_##s *)(x + l * plane);                           \
@@ -190,30 +192,36 @@ static inline int gl_is_too_small(int64_t n, int64_t side, int64_t oh, int64_t o
             }                                                                                                                   \
         gl_exchange_##s(to);                                                                                                    \
     }                                                                                                                           \
-    /* The first elements of a vector, `count` of them. */                                                                      \
-    static inline __attribute__((always_inline)) void gl_put_##s(T *to, gl_lanes_##s value, int64_t count) {                    \
+    /* And back: the first `count` of so many pixels into the rows of some planes. */                                           \
+    static __attribute__((noinline)) void gl_scatter_##s(const gl_lanes_##s *from, int64_t count, T *to, int64_t plane,         \
+                                                         int64_t channels) {                                                    \
         enum { L = GL_LANES_##s };                                                                                              \
-        T x[L];                                                                                                                 \
-        memcpy(x, &value, sizeof x);                                                                                            \
-        if (count >= L)                                                                                                         \
-            memcpy(to, x, sizeof x);                                                                                            \
-        else if (2 * count >= L) {                                                                                              \
-            memcpy(to, x, sizeof x / 2);                                                                                        \
-            memcpy(to + count - L / 2, x + count - L / 2, sizeof x / 2);                                                        \
-        } else                                                                                                                  \
-            for (int64_t k = 0; k < count; k++) to[k] = x[k];                                                                   \
+        gl_lanes_##s x[L];                                                                                                      \
+        GL_UNROLL for (int l = 0; l < L; l++) x[l] = from[l];                                                                   \
+        gl_exchange_##s(x);                                                                                                     \
+        if (channels == L && count >= L) {                                                                                      \
+            GL_UNROLL for (int l = 0; l < L; l++) *(gl_unaligned_##s *)(to + l * plane) = x[l];                                 \
+            return;                                                                                                             \
+        }                                                                                                                       \
+        for (int64_t l = 0; l < channels; l++, to += plane)                                                                     \
+            if (count >= L)                                                                                                     \
+                memcpy(to, &x[l], sizeof x[l]);                                                                                 \
+            else if (2 * count >= L) {                                                                                          \
+                memcpy(to, &x[l], sizeof x[l] / 2);                                                                             \
+                memcpy(to + count - L / 2, (const T *)&x[l] + count - L / 2, sizeof x[l] / 2);                                  \
+            } else                                                                                                              \
+                for (int64_t k = 0; k < count; k++) to[k] = x[l][k];                                                            \
     }                                                                                                                           \
-    /* The tiles of a strip at all points: of a vector of channels of x, in planes of h x w, tiles of `seen` pixels a side that lie\
-       j->side apart, the first of which begins at (top, left).  Each tile has a row of `row` elements at each point, which has \
+    /* The tiles of a strip at all points: of a vector of channels of x, in planes of h x w, tiles of `seen` pixels a side,     \
+       `side` apart, the first of which begins at (top, left).  Each tile has a row of `row` elements at each point, which has  \
        `point` elements. */                                                                                                     \
     static inline __attribute__((always_inline)) void gl_strip_to_points_##s(                                                   \
-        const gl_winograd *j, const gl_strip *t, const T *x, const T *end, int64_t channels, int64_t h, int64_t w, int64_t top, \
-        int64_t left, const int side, const int seen, T *to, int64_t row, int64_t point) {                                      \
+        const gl_strip *t, const T *x, const T *end, int64_t channels, int64_t h, int64_t w, int64_t top, int64_t left,         \
+        const int side, const int seen, T *to, int64_t row, int64_t point) {                                                    \
         enum { L = GL_LANES_##s };                                                                                              \
         gl_lanes_##s columns[6][4 * GL_STRIP + 2 + L];                                                                          \
         const int64_t wide = side * (t->tiles - 1) + seen;                                                                      \
         const int64_t low = gl_between(0, -left, wide), high = gl_between(low, w - left, wide);                                 \
-        (void)j;                                                                                                                \
         for (int a = 0; a < 6; a++) {                                                                                           \
             for (int64_t k = 0; k < low; k++) columns[a][k] = (gl_lanes_##s){0};                                                \
             for (int64_t k = high; k < wide; k++) columns[a][k] = (gl_lanes_##s){0};                                            \
@@ -244,7 +252,8 @@ static inline int gl_is_too_small(int64_t n, int64_t side, int64_t oh, int64_t o
     }                                                                                                                           \
     /* And back, a vector of filters: the places of a strip. */                                                                 \
     static inline __attribute__((always_inline)) gl_lanes_##s gl_strip_from_points_##s(                                         \
-        const gl_winograd *j, const gl_strip *t, const T *from, int64_t row, int64_t point, T *out, int64_t filters, const int side) {\
+        const gl_winograd *j, const gl_strip *t, const T *from, int64_t row, int64_t point, T *out, int64_t filters,            \
+        const int side) {                                                                                                       \
         enum { L = GL_LANES_##s };                                                                                              \
         gl_lanes_##s places[4][4 * GL_STRIP + L], odd = {0};                                                                    \
         for (int64_t k = 0; k < t->tiles; k++, from += row) {                                                                   \
@@ -261,16 +270,8 @@ static inline int gl_is_too_small(int64_t n, int64_t side, int64_t oh, int64_t o
         }                                                                                                                       \
         const int64_t left = side * t->first, wide = gl_between(0, j->ow - left, side * t->tiles), plane = j->oh * j->ow;       \
         for (int64_t y = 0; y < side && side * t->row + y < j->oh; y++)                                                         \
-            for (int64_t k = 0; k < wide; k += L) {                                                                             \
-                gl_lanes_##s pixels[L];                                                                                         \
-                T *to = out + (side * t->row + y) * j->ow + left + k;                                                           \
-                GL_UNROLL for (int l = 0; l < L; l++) pixels[l] = places[y][k + l];                                             \
-                gl_exchange_##s(pixels);                                                                                        \
-                if (filters == L && wide - k >= L) {                                                                            \
-                    GL_UNROLL for (int l = 0; l < L; l++) *(gl_unaligned_##s *)(to + l * plane) = pixels[l];                    \
-                } else                                                                                                          \
-                    for (int64_t l = 0; l < filters; l++) gl_put_##s(to + l * plane, pixels[l], wide - k);                      \
-            }                                                                                                                   \
+            for (int64_t k = 0; k < wide; k += L)                                                                               \
+                gl_scatter_##s(&places[y][k], wide - k, out + (side * t->row + y) * j->ow + left + k, plane, filters);          \
         return odd;                                                                                                             \
     }                                                                                                                           \
     static inline int gl_is_odd_##s(gl_lanes_##s x) {                                                                           \
@@ -326,7 +327,7 @@ static inline int gl_is_too_small(int64_t n, int64_t side, int64_t oh, int64_t o
             for (int64_t k = begin; k < stop; k++) {                                                                            \
                 const gl_strip t = gl_strip_at(j, k);                                                                           \
                 for (int64_t c = 0; c < each_c; c += L)                                                                         \
-                    gl_strip_to_points_##s(j, &t, (const T *)j->images + (t.image * j->c + group * each_c + c) * plane, end,    \
+                    gl_strip_to_points_##s(&t, (const T *)j->images + (t.image * j->c + group * each_c + c) * plane, end,       \
                                            each_c - c < L ? each_c - c : L, j->h, j->w, side * t.row - j->ph,                   \
                                            side * t.first - j->pw, side, 6, points + count * wide + c, wide, point);            \
                 count += t.tiles;                                                                                               \
@@ -353,7 +354,8 @@ static inline int gl_is_too_small(int64_t n, int64_t side, int64_t oh, int64_t o
         free(points);                                                                                                           \
     }                                                                                                                           \
     /* The filters' gradient: the blocks are cut into shares, whose sums are added at the end in their order. */                \
-    static inline __attribute__((always_inline)) void gl_winograd_by_filters_part_##s(void *context, int64_t share, const int side) {\
+    static inline __attribute__((always_inline)) void gl_winograd_by_filters_part_##s(void *context, int64_t share,             \
+                                                                                      const int side) {                         \
         enum { L = GL_LANES_##s };                                                                                              \
         gl_winograd *j = context;                                                                                               \
         const int count = 7 - side;                                                                                             \
@@ -375,18 +377,18 @@ static inline int gl_is_too_small(int64_t n, int64_t side, int64_t oh, int64_t o
                 for (int64_t k = block * j->at_once; k < (block + 1) * j->at_once && k < j->strips; k++) {                      \
                     const gl_strip t = gl_strip_at(j, k);                                                                       \
                     for (int64_t c = 0; c < each_c; c += L)                                                                     \
-                        gl_strip_to_points_##s(j, &t, (const T *)j->images + (t.image * j->c + group * each_c + c) * plane, end,\
+                        gl_strip_to_points_##s(&t, (const T *)j->images + (t.image * j->c + group * each_c + c) * plane, end,   \
                                                each_c - c < L ? each_c - c : L, j->h, j->w, side * t.row - j->ph,               \
                                                side * t.first - j->pw, side, 6, points + taken * wide + c, wide, point);        \
                     for (int64_t f = 0; f < each_f; f += L)                                                                     \
-                        gl_strip_to_points_##s(j, &t, (const T *)j->places + (t.image * j->f + group * each_f + f) * place, last,\
-                                               each_f - f < L ? each_f - f : L, j->oh, j->ow, side * t.row, side * t.first, side,\
-                                               side, others + taken * filled + f, filled, other);                               \
+                        gl_strip_to_points_##s(&t, (const T *)j->places + (t.image * j->f + group * each_f + f) * place, last,  \
+                                               each_f - f < L ? each_f - f : L, j->oh, j->ow, side * t.row, side * t.first,     \
+                                               side, side, others + taken * filled + f, filled, other);                         \
                     taken += t.tiles;                                                                                           \
                 }                                                                                                               \
                 for (int64_t q = 0; q < 36; q++)                                                                                \
-                    j->rt->gemm(1, 0, each_f, wide, taken, 1, others + q * other, filled, points + q * point, wide, block > begin,\
-                                sums + q * all, wide);                                                                          \
+                    j->rt->gemm(1, 0, each_f, wide, taken, 1, others + q * other, filled, points + q * point, wide,             \
+                                block > begin, sums + q * all, wide);                                                           \
             }                                                                                                                   \
             T *to = (T *)j->factors + ((share * j->groups + group) * each_f) * each_c * pixels;                                 \
             for (int64_t f = 0; f < each_f; f++)                                                                                \
@@ -417,7 +419,7 @@ static inline int gl_is_too_small(int64_t n, int64_t side, int64_t oh, int64_t o
         j->factors = factors;                                                                                                   \
         j->chunks = gl_chunks(filled / L, 36 * each_c * filled);                                                                \
         j->rt->parallel(filters, j, j->chunks);                                                                                 \
-        gl_winograd_tiles(j, 36 * gl_filled(each_c, L) * (int64_t)sizeof(T));                                                   \
+        gl_winograd_tiles(j, 36 * gl_filled(each_c, L) * (int64_t)sizeof(T), GL_MAX_CHUNKS);                                    \
         j->chunks = gl_chunks(j->groups * j->blocks, 9 * each_c * filled * j->strips * j->strip);                               \
         j->rt->parallel(part, j, j->chunks);                                                                                    \
         free(factors);                                                                                                          \
@@ -429,7 +431,9 @@ static inline int gl_is_too_small(int64_t n, int64_t side, int64_t oh, int64_t o
     static void gl_filters_to_points##form##_##s(void *context, int64_t chunk) {                                                \
         gl_filters_to_points_##s(context, chunk, side_of_tile);                                                                 \
     }                                                                                                                           \
-    static void gl_winograd_chunk##form##_##s(void *context, int64_t chunk) { gl_winograd_part_##s(context, chunk, side_of_tile); }\
+    static void gl_winograd_chunk##form##_##s(void *context, int64_t chunk) {                                                   \
+        gl_winograd_part_##s(context, chunk, side_of_tile);                                                                     \
+    }                                                                                                                           \
     static void gl_winograd_by_filters_chunk##form##_##s(void *context, int64_t share) {                                        \
         gl_winograd_by_filters_part_##s(context, share, side_of_tile);                                                          \
     }                                                                                                                           \
@@ -464,8 +468,8 @@ static inline int gl_is_too_small(int64_t n, int64_t side, int64_t oh, int64_t o
         const int64_t size = f * (c / groups) * kh * kw, bytes = 36 * (int64_t)sizeof(T);                                       \
         gl_winograd j = {.rt = rt, .images = x, .places = g, .n = n, .c = c, .h = h, .w = w, .f = f, .oh = oh, .ow = ow,        \
                          .ph = ph, .pw = pw, .turned = flip, .groups = groups, .side = side_of_tile};                           \
-        gl_winograd_tiles(&j, bytes * (gl_filled(c / groups, GL_LANES_##s) + gl_filled(f / groups, GL_LANES_##s)));             \
         const int64_t most = gl_between(2, GL_SUMS_BYTES / (bytes * f * (c / groups)), 8);                                      \
+        gl_winograd_tiles(&j, bytes * (gl_filled(c / groups, GL_LANES_##s) + gl_filled(f / groups, GL_LANES_##s)), most);       \
         j.chunks = gl_chunks(j.blocks < most ? j.blocks : most, 9 * f * (c / groups) * j.strips * j.strip);                     \
         T *parts = malloc((size_t)(j.chunks * size) * sizeof(T));                                                               \
         if (!parts) return 1;                                                                                                   \
