@@ -7,6 +7,7 @@ pages. What it needs beside graphlib: ``pip install -e '.[docs]'``.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from .site import Progress
@@ -46,9 +47,11 @@ def main(arguments: list[str] | None = None) -> int:
         from .site.build import build, serve
 
         if options.runs:
-            from .site.runs import train_all
+            from .figures._drawing import RUNS_VARIABLE
+            from .site.runs import RUNS, train_all
 
             train_all(progress)
+            os.environ[RUNS_VARIABLE] = str(RUNS)
         if not build(progress):
             return 1
         if options.serve:

@@ -17,6 +17,7 @@ def build(progress: Progress) -> bool:
     """The site in output/site; False where a link or a page's form is wrong, which is printed."""
     stage()
     progress(f"{len(pages())} pages put together")
+    _draw_figures(progress)
     progress(f"{write_reference(SOURCE)} operations in the reference")
     write_all(progress, SOURCE / "notebooks")
     shutil.copytree(Path(__file__).parent / "static", SOURCE / "static", dirs_exist_ok=True)
@@ -26,6 +27,19 @@ def build(progress: Progress) -> bool:
     count = len(list(SITE.rglob("*.html")))
     progress(f"{count} pages of the site: {SITE / 'index.html'}")
     return True
+
+
+def _draw_figures(progress: Progress) -> None:
+    """The figures of all scripts, from the runs, in place of those that docs/images keeps."""
+    from ..figures._drawing import IMAGES, draw, scripts
+
+    for script in scripts():
+        drawn = draw(script, SOURCE / "images")
+        kept = [IMAGES / path.name for path in drawn]
+        pairs = zip(drawn, kept, strict=True)
+        other = [a.name for a, b in pairs if not b.exists() or a.read_bytes() != b.read_bytes()]
+        said = f", others than in docs/images: {', '.join(other)}" if other else ""
+        progress(f"{len(drawn)} figures of docs/figures/{script}.py{said}")
 
 
 def _copy_mathjax(folder: Path) -> None:

@@ -144,8 +144,8 @@ def plot(example: Example, path: Path) -> str:
         curves["derivative"] = T.grad(T.sum(y), x)
     places = np.linspace(*example.plot, 241, dtype="float32")
     values = graphlib.function([x], list(curves.values()), mode="reference")(places)
-    figure = Figure(figsize=(3.6, 2.2))
-    axes = figure.subplots()
+    figure = Figure(figsize=(3.6, 2.2), layout="none")
+    axes = figure.add_axes((0.11, 0.12, 0.87, 0.85))
     for label, style, curve in zip(curves, ("-", "--")[: len(curves)], values, strict=True):
         axes.plot(places, curve, style, label=label)
     everything = np.concatenate(values)

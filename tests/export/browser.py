@@ -16,8 +16,15 @@ from typing import Any
 class Browser:
     """A page in a browser without network: ``with Browser(path) as page: page.value("1 + 1")``."""
 
-    def __init__(self, path: Path, width: int = 900, height: int = 1000) -> None:
-        self.url, self.size = Path(path).resolve().as_uri(), (width, height)
+    def __init__(
+        self,
+        path: Path,
+        width: int = 900,
+        height: int = 1000,
+        ready: str = "document.body.dataset.ready === '1'",
+    ) -> None:
+        self.ready, self.size = ready, (width, height)
+        self.path = path
         self.number, self.session = 0, None
         self.messages: list[str] = []
 
@@ -47,11 +54,7 @@ class Browser:
         self.session = self.order("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.order(f"{domain}.enable")
-        width, height = self.size
-        self.order(
-            "Emulation.setDeviceMetricsOverride",
-            width=width, height=height, deviceScaleFactor=1, mobile=width < 600,
-        )  # fmt: skip
+        self.resize(*self.size)
         self.order(
             "Network.emulateNetworkConditions",
             offline=True,
@@ -59,15 +62,26 @@ class Browser:
             downloadThroughput=0,
             uploadThroughput=0,
         )
-        self.order("Page.navigate", url=self.url)
-        self.wait("document.body && document.body.dataset.ready === '1'")
+        self.open(self.path)
         return self
+
+    def open(self, path: Path, beyond: str = "") -> None:
+        """Show a page, with what is `beyond` its address, such as #part, and wait until it is ready."""
+        self.order("Page.navigate", url=Path(path).resolve().as_uri() + beyond)
+        self.wait(f"document.body && {self.ready}")
 
     def __exit__(self, *error: Any) -> None:
         self.process.kill()
         self.process.wait()
         self.answers.close(), self.orders.close()
         self.folder.cleanup()
+
+    def resize(self, width: int, height: int) -> None:
+        """Give the page a size in pixels; a narrow one is a telephone's."""
+        self.order(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=height, deviceScaleFactor=1, mobile=width < 600,
+        )  # fmt: skip
 
     def order(self, method: str, **parameters: Any) -> dict[str, Any]:
         """What the browser answers to an order."""
