@@ -7,6 +7,7 @@ RUN is the folder of a finished run and KEPT the one in docs/runs.
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 from pathlib import Path
@@ -26,15 +27,36 @@ def as_pictures(weights: np.ndarray, count: int = SHOWN) -> np.ndarray:
     return np.array([np.rint(255 * scale_to_unit_interval(w)) for w in weights.T[:count]], dtype="uint8")
 
 
+def moved(x: np.ndarray, columns: int) -> np.ndarray:
+    """The images `x`, (n, 784), so many pixels further to the right."""
+    images = np.zeros((len(x), 28, 28), x.dtype)
+    images[:, :, columns:] = x.reshape(-1, 28, 28)[:, :, : 28 - columns]
+    return images.reshape(-1, 784)
+
+
+def predictions(program: str, run: Path, kept: Path) -> None:
+    """predictions.npz: which test images the model gets wrong, and how many of those that are moved."""
+    sys.path.insert(0, "tutorials")
+    predict = importlib.import_module(program).predict
+    test, model = mnist.load().test, run / "best_model.npz"
+    taken, _ = predict(model, test.x)
+    wrong = np.flatnonzero(taken != test.y)
+    by_shift = [np.mean(predict(model, moved(test.x, n))[0] != test.y) for n in range(6)]
+    found = {"wrong": wrong, "taken_for": taken[wrong], "error_by_shift": np.array(by_shift)}
+    save_arrays(kept / "predictions.npz", found)
+
+
 def perceptron(run: Path, kept: Path) -> None:
-    """filters.npz: those of the first hidden units."""
+    """filters.npz: those of the first hidden units; predictions.npz."""
+    predictions("mlp", run, kept)
     save_arrays(
         kept / "filters.npz", {"hidden": as_pictures(load_arrays(run / "best_model.npz")["hidden.W"])}
     )
 
 
 def convolution(run: Path, kept: Path) -> None:
-    """layers.npz: the parameters of the two convolutional layers, in half precision."""
+    """layers.npz: the parameters of the two convolutional layers, in half precision; predictions.npz."""
+    predictions("lenet", run, kept)
     arrays = load_arrays(run / "best_model.npz")
     convolutions = {
         name: a.astype("float16") for name, a in arrays.items() if name.startswith("convolution_")
