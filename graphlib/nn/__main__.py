@@ -52,7 +52,12 @@ def parser() -> argparse.ArgumentParser:
 
     use = commands.add_parser("predict", help="what the model of a run says of new examples")
     use.add_argument("folder", type=Path, metavar="FOLDER", help="of the run")
-    use.add_argument("data", type=Path, metavar="DATA", help="an .npz file with an array x, or a .csv table")
+    use.add_argument(
+        "data",
+        type=Path,
+        metavar="DATA",
+        help="an .npz, .npy, .csv, .parquet or .arrow file, an image, or a folder of images",
+    )
     use.add_argument(
         "--out", type=Path, metavar="FILE", help="a .csv or .npz file; otherwise the predictions are printed"
     )

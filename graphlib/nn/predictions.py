@@ -22,7 +22,12 @@ from .registry import nearest
 from .run_folder import BEST_MODEL, LATEST_MODEL
 from .runs import ENVIRONMENT, write_text
 from .sources import Scaling, finite, read_table
+from .sources.dataset import as_float
+from .sources.stored import shades
 from .storage import UserError
+from .stored.arrays import Npy
+from .stored.images import Images, image_files
+from .stored.tables import Arrow, Parquet
 
 
 def predict(folder: Path, data: Path, out: Path | None = None) -> str:
@@ -30,8 +35,9 @@ def predict(folder: Path, data: Path, out: Path | None = None) -> str:
 
     Args:
         folder: of the run.
-        data: an .npz file with an array x, or with an array for each of the model's inputs; or a .csv table
-            with the columns that the run learnt from.
+        data: an .npz file with an array x, or with an array for each of the model's inputs; an .npy file; a
+            .csv, .parquet or .arrow table with the columns that the run learnt from; an image, or a folder of
+            them, if it learnt from images.
         out: a file for them, .csv or .npz; None to return them.
 
     Returns:
@@ -85,6 +91,13 @@ def _inputs(path: Path, about: Mapping[str, Any]) -> Any:
         if len(arrays) == 1 or "x" in arrays:
             return arrays.get("x", next(iter(arrays.values())))
         return arrays
+    if path.suffix == ".npy":
+        array = Npy(path)
+        return array.mapped(as_float) if array.dtype.kind == "f" else array
+    if path.suffix in (".parquet", ".arrow"):
+        return (Parquet if path.suffix == ".parquet" else Arrow)(path, about["features"]).mapped(as_float)
+    if about.get("images"):
+        return Images(image_files(path) if path.is_dir() else [path], **about["images"]).mapped(shades)
     columns = read_table(path)
     wanted = about["features"] or list(columns)
     missing = [name for name in wanted if name not in columns]

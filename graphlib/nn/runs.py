@@ -41,6 +41,7 @@ from .progress import say
 from .runfile import RunFile
 from .sources import DataSet, Divided, Examples, scaling, together
 from .storage import UserError
+from .stored.base import Stored
 
 RUN, RESOLVED, ENVIRONMENT, LOG = "run.yaml", "resolved.yaml", "environment.json", "log.txt"
 SUMMARY, TEST = "summary.txt", "test.json"
@@ -195,8 +196,8 @@ def _cross_validate(file: RunFile, folder: Path, data: DataSet) -> int:
         say(f"... {len(data.test)} test examples stay unseen")
     labels = None
     if wanted.stratify:
-        if isinstance(examples.y, Mapping) or examples.y.ndim != 1:
-            raise DataError("cross_validation.stratify is for one target of classes")
+        if isinstance(examples.y, Mapping | Stored) or examples.y.ndim != 1:
+            raise DataError("cross_validation.stratify is for one target of classes, in memory")
         labels = examples.y
     try:
         result = selection.cross_validate(
@@ -280,6 +281,7 @@ def environment(file: RunFile, data: DataSet, model: Model) -> dict[str, Any]:
             "classes": data.classes,
             "symbols": data.symbols,
             "features": data.features,
+            "images": data.images,
             "scaling": data.scaling
             and {"mean": data.scaling.mean.tolist(), "deviation": data.scaling.deviation.tolist()},
         },

@@ -18,6 +18,7 @@ from graphlib.datasets import DataError
 from . import data, storage
 from .model import Model
 from .progress import say
+from .stored.base import as_stored, is_stored, ranges_of
 
 FOLDS, PREDICTIONS = "folds.csv", "predictions.npz"
 
@@ -138,7 +139,8 @@ def cross_validate(
         KeyboardInterrupt: Ctrl+C has ended a training.
     """
     n = data.count((x, y))
-    fold = folds_of(n, folds, shuffle, stratify, seed)
+    run = 1 if stratify is not None else _runs((x, y), n)
+    fold = np.repeat(folds_of(-(-n // run), folds, shuffle, stratify, seed), run)[:n]
     scores: list[dict[str, float]] = []
     predictions: Any = None
     folder = None if out is None else Path(out)
@@ -174,7 +176,18 @@ def cross_validate(
 
 
 def _rows(arrays: Any, rows: np.ndarray) -> Any:
+    """Some rows, ascending, of arrays; they stay where they are if one is read piece by piece."""
+    if data.any_stored(arrays):
+        ranges = ranges_of(rows)
+        return data.each(arrays, lambda array: as_stored(array).part(ranges))
     return data.each(arrays, lambda array: np.asarray(array)[rows])
+
+
+def _runs(arrays: Any, n: int) -> int:
+    """Rows that are best kept together in folds: 1, unless arrays are read piece by piece."""
+    blocks: list[int] = [1]
+    data.each(arrays, lambda array: blocks.append(as_stored(array).block if is_stored(array) else 1))
+    return max(1, min(max(blocks), n // 1000))
 
 
 def _placed(whole: Any, part: Any, rows: np.ndarray, n: int) -> Any:

@@ -9,9 +9,11 @@ from .base import Divided, Source
 from .dataset import DataSet, Examples, Scaling, finite, scaling, together
 from .ours import Mnist, Reviews, Text
 from .samples import BreastCancer, Diabetes, Digits, Iris, Wine
+from .stored import Arrow, ImageFolder, Npy, Parquet, Zarr
 from .tables import Csv, read_table
 
 __all__ = [
+    "Arrow",
     "BreastCancer",
     "Csv",
     "DataSet",
@@ -19,15 +21,19 @@ __all__ = [
     "Digits",
     "Divided",
     "Examples",
+    "ImageFolder",
     "Inline",
     "Iris",
     "Mnist",
+    "Npy",
     "Npz",
+    "Parquet",
     "Reviews",
     "Scaling",
     "Source",
     "Text",
     "Wine",
+    "Zarr",
     "finite",
     "read_table",
     "scaling",

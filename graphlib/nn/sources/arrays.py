@@ -11,6 +11,7 @@ import numpy as np
 from ...datasets import DataError
 from ...datasets.npz import read_npz
 from ..registry import register
+from ..stored.base import Stored, each_block
 from .base import Divided, Share
 from .dataset import Arrays, DataSet, Examples, as_float, each_array, finite
 
@@ -35,7 +36,7 @@ class Npz(Divided):
     y: str | dict[str, str] = "y"
 
     def load(self, seed: int) -> DataSet:
-        arrays = read_npz(self._existing())
+        arrays = self._arrays()
         whole = self._part(arrays, ("",))
         if whole:
             return self._divide(whole, seed, origin=self.path)
@@ -52,6 +53,10 @@ class Npz(Divided):
         divided = replace(self, test=0.0, standardize=False)._divide(train, seed)
         data = replace(divided, test=test, origin=self.path)
         return self._standardized(data)
+
+    def _arrays(self) -> Mapping[str, Any]:
+        """The arrays by name."""
+        return read_npz(self._existing())
 
     def _names(self, ending: str) -> str:
         both = [list(each.values()) if isinstance(each, Mapping) else [each] for each in (self.x, self.y)]
@@ -110,10 +115,10 @@ def _examples(x: Arrays, y: Arrays, place: str, ending: str = "") -> Examples:
                 raise DataError(
                     f"{place}{name}{ending} is {array.dtype} of shape {array.shape}, no list of numbers"
                 )
-            if letter == "x":
+            if letter == "x" and not isinstance(array, Stored):
                 finite(array, f"{place}{name}{ending}")
     x, y = (
-        each_array(each, lambda array: as_float(array) if array.dtype.kind == "f" else array)
+        each_array(each, lambda array: each_block(as_float, array) if array.dtype.kind == "f" else array)
         for each in (x, y)
     )
     found = Examples(x, y)

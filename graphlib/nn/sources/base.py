@@ -10,6 +10,8 @@ import numpy as np
 
 from ...datasets import DataError
 from ..schema import Range
+from ..stored.base import as_stored
+from ..stored.order import split_ranges
 from .dataset import DataSet, Examples, scaling
 
 Share = Annotated[float, Range(0, 1, below=True)]
@@ -62,12 +64,31 @@ class Divided(Source):
             raise DataError(
                 f"{n} examples, of which test and validation take {sum(counts)}: none is left to learn from"
             )
+        if examples.stored:
+            return self._divide_stored(examples, seed, counts, **more)
         order = np.random.RandomState(seed).permutation(n) if self.split == "random" else np.arange(n)[::-1]
         test, validation, train = np.split(order, np.cumsum(counts))
         parts = {
             "train": examples.take(np.sort(train)),
             "validation": examples.take(np.sort(validation)) if len(validation) else None,
             "test": examples.take(np.sort(test)) if len(test) else None,
+        }
+        return self._standardized(DataSet(**parts, **more))
+
+    def _divide_stored(self, examples: Examples, seed: int, counts: list[int], **more: Any) -> DataSet:
+        """As `_divide`, by runs of rows, which can be read quickly."""
+        n, (test, validation) = len(examples), counts
+        block = max(as_stored(array).block for array in examples.arrays())
+        kept, taken = split_ranges(n, sum(counts) / n, self.split == "random", block, seed)
+        held = examples.take_ranges(taken)
+        # The test's are the last of those that are held out, or drawn from them.
+        first, second = split_ranges(
+            test + validation, test / max(1, sum(counts)), self.split == "random", block, seed + 1
+        )
+        parts = {
+            "train": examples.take_ranges(kept),
+            "validation": held.take_ranges(first) if validation else None,
+            "test": held.take_ranges(second) if test else None,
         }
         return self._standardized(DataSet(**parts, **more))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -11,8 +12,10 @@ import graphlib
 
 from ...datasets import DataError
 from ..provenance import fingerprint
+from ..stored.base import PIECE_BYTES, Joined, Ranges, Stored, as_stored, each_block
+from ..stored.reader import in_order
 
-Arrays = np.ndarray | dict[str, np.ndarray]
+Arrays = np.ndarray | Stored | dict[str, np.ndarray | Stored]
 
 
 @dataclass
@@ -31,6 +34,17 @@ class Examples:
         both = [list(each.values()) if isinstance(each, Mapping) else [each] for each in (self.x, self.y)]
         return both[0] + both[1]
 
+    @property
+    def stored(self) -> bool:
+        """Whether they are read piece by piece."""
+        return any(isinstance(array, Stored) for array in self.arrays())
+
+    def take_ranges(self, ranges: Ranges) -> Examples:
+        """Ranges (start, stop) of the examples, which are read when they are needed."""
+        return Examples(
+            *(each_array(a, lambda array: as_stored(array).part(ranges)) for a in (self.x, self.y))
+        )
+
     def take(self, rows: np.ndarray | slice) -> Examples:
         """Some of the examples."""
         return Examples(
@@ -44,7 +58,9 @@ def together(*parts: Examples | None) -> Examples:
 
     def joined(arrays: Sequence[Arrays]) -> Arrays:
         if isinstance(arrays[0], Mapping):
-            return {name: np.concatenate([each[name] for each in arrays]) for name in arrays[0]}
+            return {name: joined([each[name] for each in arrays]) for name in arrays[0]}
+        if any(isinstance(array, Stored) for array in arrays):
+            return Joined([as_stored(array) for array in arrays])
         return np.concatenate(arrays)
 
     return Examples(joined([part.x for part in present]), joined([part.y for part in present]))
@@ -60,7 +76,7 @@ class Scaling:
     def __call__(self, x: np.ndarray) -> np.ndarray:
         if x.shape[1:] != self.mean.shape:
             raise DataError(f"x has shape {x.shape}, and was standardized in shape (any, {self.mean.shape})")
-        return as_float((x - self.mean) / self.deviation)
+        return each_block(lambda rows: as_float((rows - self.mean) / self.deviation), x)
 
 
 def scaling(x: Arrays) -> Scaling:
@@ -70,8 +86,24 @@ def scaling(x: Arrays) -> Scaling:
     """
     if isinstance(x, Mapping) or x.dtype.kind != "f":
         raise DataError("standardize: x must be one array of numbers with fractions")
-    mean, deviation = x.mean(axis=0, dtype="float64"), x.std(axis=0, dtype="float64")
+    if isinstance(x, Stored):
+        mean, deviation = _moments(x)
+    else:
+        mean, deviation = x.mean(axis=0, dtype="float64"), x.std(axis=0, dtype="float64")
     return Scaling(mean, np.where(deviation == 0, 1.0, deviation))
+
+
+def _moments(x: Stored) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each feature, in one pass over the rows (T. Chan, G. Golub and R.
+    LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979)."""
+    count, mean, squares = 0, np.zeros(x.shape[1:]), np.zeros(x.shape[1:])
+    for (rows,) in in_order([x], max(1, PIECE_BYTES // x.row_bytes)):
+        own = rows.mean(axis=0, dtype="float64")
+        change, n = own - mean, len(rows)
+        squares += rows.var(axis=0, dtype="float64") * n + change**2 * count * n / (count + n)
+        mean += change * n / (count + n)
+        count += n
+    return mean, np.sqrt(squares / count)
 
 
 def each_array(arrays: Arrays, function: Callable[[np.ndarray], np.ndarray]) -> Arrays:
@@ -94,6 +126,7 @@ class DataSet:
         image_shape: rows and columns of the images that x holds as rows.
         features: the names of the columns of x, where they have such.
         scaling: what was done to x.
+        images: how image files become x: the arguments of `graphlib.nn.stored.Images`, if x is of such.
     """
 
     train: Examples
@@ -105,9 +138,11 @@ class DataSet:
     image_shape: tuple[int, int] | None = None
     features: list[str] | None = None
     scaling: Scaling | None = None
+    images: dict[str, Any] | None = None
 
     def fingerprint(self) -> str:
-        """SHA-256 of all arrays, in hexadecimal."""
+        """SHA-256 of all arrays, in hexadecimal; of those that are read piece by piece, of rows here and
+        there."""
         parts = [part for part in (self.train, self.validation, self.test) if part]
         return fingerprint([array for part in parts for array in part.arrays()])
 
@@ -122,7 +157,8 @@ class DataSet:
             arrays = getattr(self.train, letter)
             by_name = arrays if isinstance(arrays, Mapping) else {letter: arrays}
             for name, array in by_name.items():
-                said = f"  {name}: {array.dtype}, {tuple(array.shape[1:])} an example, {_range(array)}"
+                form = "read piece by piece" if isinstance(array, Stored) else _range(array)
+                said = f"  {name}: {array.dtype}, {tuple(array.shape[1:])} an example, {form}"
                 if letter == "y" and name in self.classes:
                     classes = self.classes[name]
                     said += f", {len(classes)} classes: {', '.join(classes[:10])}" + ", …" * (

@@ -135,40 +135,59 @@ class Zarr(Joined):
         super().__init__([_ZarrArray(each, name, block) for each in paths_of(path)])
 
 
+def zarr_names(path: Path) -> list[str]:
+    """The names of the arrays of a group, those of groups in it included; DataError where it is none."""
+    group = _open_zarr(path, None)
+    if not hasattr(group, "array_keys"):
+        raise DataError(f"path: {path} is one array, and a group of them is needed, such as x and y")
+    return _names_below(group)
+
+
+def _names_below(group: Any, prefix: str = "") -> list[str]:
+    inner = [name for key, each in group.groups() for name in _names_below(each, f"{prefix}{key}/")]
+    return sorted([f"{prefix}{key}" for key in group.array_keys()] + inner)
+
+
+def _open_zarr(path: Path, name: str | None) -> Any:
+    """An array or a group of zarr's."""
+    try:
+        import zarr
+    except ImportError:
+        raise DataError(
+            "arrays of zarr need the package zarr: pip install 'graphlib-autodiff[large]'"
+        ) from None
+    try:
+        return zarr.open(str(path), mode="r", path=name)
+    except Exception as problem:  # zarr's stores and formats raise many kinds
+        raise DataError(f"{path} cannot be opened by zarr: {problem}") from None
+
+
 class _ZarrArray(Sliced):
     def __init__(self, path: Path, name: str | None, block: int | None):
         self._path, self._key = path, name
+        self.name = str(path) + (f", {name}" if name else "")
         array = self._open()
-        super().__init__(array, str(path) + (f", {name}" if name else ""), block)
+        super().__init__(array, self.name, block)
         self._chunks = array.nchunks_initialized
+        self._lock = threading.Lock()
+        #: the number and the rows of the chunks that were read last: they are decompressed as a whole
+        self._held: tuple[int, np.ndarray] | None = None
 
     def _open(self) -> Any:
         try:
-            import zarr
-        except ImportError:
+            found = _open_zarr(self._path, self._key)
+        except DataError:
+            known = zarr_names(self._path) if self._key is not None else []
+            if not known or self._key in known:
+                raise
             raise DataError(
-                "arrays of zarr need the package zarr: pip install 'graphlib-autodiff[large]'"
+                f"{self._path} has no array {self._key!r}; there are {', '.join(known)}"
             ) from None
-        try:
-            found = zarr.open(str(self._path), mode="r")
-        except Exception as problem:  # zarr's stores and formats raise many kinds
-            raise DataError(f"{self._path} cannot be opened by zarr: {problem}") from None
-        if isinstance(found, zarr.Group):
-            arrays = sorted(found.array_keys())
-            if self._key is None:
-                raise DataError(
-                    f"{self._path} is a group of arrays: say which one by its name"
-                    + (f"; there are {', '.join(arrays)}" if arrays else "")
-                )
-            try:
-                found = found[self._key]
-            except KeyError:
-                raise DataError(
-                    f"{self._path} has no array {self._key!r}"
-                    + (f"; there are {', '.join(arrays)}" if arrays else "")
-                ) from None
-        if not isinstance(found, zarr.Array):
-            raise DataError(f"{self._path}: {self._key!r} is no array")
+        if hasattr(found, "array_keys"):
+            raise DataError(
+                f"{self.name} is a group of arrays: say which one by its name; there are "
+                f"{', '.join(_names_below(found))}"
+            )
         return found
 
     def read(self, ranges: Ranges, out: np.ndarray | None = None) -> np.ndarray:
@@ -188,9 +207,16 @@ class _ZarrArray(Sliced):
         return super().read(ranges, out)
 
     def fill(self, out: np.ndarray, start: int) -> None:
-        try:
-            super().fill(out, start)
-        except DataError:
-            raise
-        except Exception as problem:
-            raise DataError(f"{self.place(start)} cannot be read: {problem}") from None
+        done = 0
+        with self._lock:
+            while done < len(out):
+                chunk, before = divmod(start + done, self.block)
+                if self._held is None or self._held[0] != chunk:
+                    rows = slice(chunk * self.block, (chunk + 1) * self.block)
+                    try:
+                        self._held = chunk, np.asarray(self.array[rows])
+                    except Exception as problem:
+                        raise DataError(f"{self.place(start + done)} cannot be read: {problem}") from None
+                found = self._held[1][before : before + len(out) - done]
+                out[done : done + len(found)] = found
+                done += len(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -182,11 +183,15 @@ class Joined(Stored):
 
     def read(self, ranges: Ranges, out: np.ndarray | None = None) -> np.ndarray:
         out = self._room(ranges, out)
+        if len(self.arrays) == 1:
+            return self.arrays[0].read(ranges, out)
         done = 0
-        for piece in ranges:
-            for at, start, stop in self._of_each(*piece):
-                self.arrays[at].read([(start, stop)], out[done : done + stop - start])
-                done += stop - start
+        found = [each for piece in ranges for each in self._of_each(*piece)]
+        for at, group in itertools.groupby(found, key=lambda each: each[0]):
+            own = [(start, stop) for _, start, stop in group]
+            rows = sum(stop - start for start, stop in own)
+            self.arrays[at].read(own, out[done : done + rows])
+            done += rows
         return out
 
     def place(self, row: int) -> str:

@@ -90,10 +90,8 @@ class Images(Stored):
         paths: list[Path] = []
         labels: list[int] = []
         for number, name in enumerate(classes):
-            own = [p for p in (folder / name).rglob("*") if p.suffix.lower() in ENDINGS and p.is_file()]
-            if not own:
-                raise DataError(f"{folder / name} has no images ({', '.join(sorted(ENDINGS))})")
-            paths += sorted(own, key=lambda p: natural_order(str(p)))
+            own = image_files(folder / name)
+            paths += own
             labels += [number] * len(own)
         return cls(paths, size, **options), np.array(labels, "int32"), classes
 
@@ -152,6 +150,14 @@ class Images(Stored):
 
     def __repr__(self) -> str:
         return f"Images({len(self)} in {self.name}, {self.shape[1:]})"
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The image files in a folder and the folders in it, in the order of their names; DataError if none."""
+    found = [p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and p.is_file()]
+    if not found:
+        raise DataError(f"{folder} has no images ({', '.join(sorted(ENDINGS))})")
+    return sorted(found, key=lambda p: natural_order(str(p)))
 
 
 class _Decoder:

@@ -66,6 +66,27 @@ def column_names(path: str | Path | Sequence[str | Path], kind: type) -> list[st
     return file.names_of(_files(path, "*.parquet" if kind is Parquet else "*.arrow")[0])
 
 
+def texts_of(path: str | Path | Sequence[str | Path], column: str, kind: type) -> list[str] | None:
+    """The texts that a column holds, sorted; None where it holds no text."""
+    import pyarrow.compute as compute
+    import pyarrow.types as kinds
+
+    file = _ParquetFile if kind is Parquet else _ArrowFile
+    found: set[str] = set()
+    for each in _files(path, "*.parquet" if kind is Parquet else "*.arrow"):
+        schema, sizes, reader = file._read_schema(each)
+        if column not in schema.names:
+            raise DataError(f"{each} has no column {column!r}{nearest(column, schema.names)}")
+        kind_of = schema.field(column).type
+        of = kind_of.value_type if kinds.is_dictionary(kind_of) else kind_of
+        if not (kinds.is_string(of) or kinds.is_large_string(of)):
+            return None
+        for group in range(len(sizes)):
+            values = compute.unique(file._columns(reader, group, [column]).column(column)).to_pylist()
+            found.update(value for value in values if value is not None)
+    return sorted(found)
+
+
 class _Table(Stored):
     """Columns of one file, in groups of rows."""
 
@@ -135,7 +156,7 @@ class _Table(Stored):
 
     def _read_group(self, group: int, first: int) -> np.ndarray:
         try:
-            table = self._group(group)
+            table = self._columns(self._reader, group, self.columns)
         except Exception as problem:  # pyarrow's errors are of many kinds
             raise DataError(f"{self.place(first)} and after cannot be read: {problem}") from None
         arrays = [self._numbers(table.column(each), each, first) for each in self.columns]
@@ -149,9 +170,10 @@ class _Table(Stored):
         import pyarrow.compute as compute
         import pyarrow.types as kinds
 
-        column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
         if isinstance(column, pa.ChunkedArray):
             column = pa.concat_arrays(column.chunks)
+        if kinds.is_dictionary(column.type):
+            column = column.dictionary_decode()
         if self.classes is not None:
             found = compute.index_in(column, value_set=pa.array(self.classes, column.type))
             if found.null_count:
@@ -199,7 +221,9 @@ class _Table(Stored):
     def _open(path: Path) -> tuple[Any, Sequence[int], Any]:
         raise NotImplementedError
 
-    def _group(self, group: int) -> Any:
+    @staticmethod
+    def _columns(reader: Any, group: int, names: list[str]) -> Any:
+        """Columns of a group, by their names."""
         raise NotImplementedError
 
 
@@ -215,8 +239,9 @@ class _ParquetFile(_Table):
         sizes = [about.row_group(n).num_rows for n in range(about.num_row_groups)]
         return file.schema_arrow, [n for n in sizes if n] and sizes, file
 
-    def _group(self, group: int) -> Any:
-        return self._reader.read_row_group(group, columns=self.columns, use_threads=False)
+    @staticmethod
+    def _columns(reader: Any, group: int, names: list[str]) -> Any:
+        return reader.read_row_group(group, columns=names, use_threads=False)
 
 
 class _ArrowFile(_Table):
@@ -230,5 +255,6 @@ class _ArrowFile(_Table):
         sizes = [reader.get_batch(n).num_rows for n in range(reader.num_record_batches)]
         return reader.schema, sizes, reader
 
-    def _group(self, group: int) -> Any:
-        return self._reader.get_batch(group)
+    @staticmethod
+    def _columns(reader: Any, group: int, names: list[str]) -> Any:
+        return reader.get_batch(group)
