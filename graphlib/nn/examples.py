@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -144,7 +145,7 @@ def inputs_of(x: Any, name: str, types: Any) -> list[np.ndarray]:
             arrays = [arrays[order.index(key)] for key in types]
         kinds = data.by_name(types, "x").values()
         arrays = [
-            each_block(lambda a, dtype=kind.dtype: of_dtype(a, dtype), array)
+            array if array.dtype == kind.dtype else each_block(partial(of_dtype, dtype=kind.dtype), array)
             for array, kind in zip(arrays, kinds, strict=True)
         ]
     if any(isinstance(array, Stored) for array in arrays):

@@ -23,7 +23,7 @@ from .registry import resolve
 from .run_folder import BEST_MODEL, LATEST_MODEL, read_checkpoint
 from .storage import UserError
 from .stored.base import is_stored
-from .stored.order import Blocks, split_ranges
+from .stored.order import Blocks, block_of, split_ranges
 from .stored.reader import Reader
 from .training import Outcome
 from .variables import set_values
@@ -275,8 +275,7 @@ def fit(
         if provider is not None:
             raise DataError("a share for validation can be held out of arrays: give (x, y) as validation")
         if stored is not None:
-            run = max(array.block for array in stored)
-            kept, taken = split_ranges(n, validation, shuffle, run, seed)
+            kept, taken = split_ranges(n, validation, shuffle, block or block_of(stored), seed)
             held_out, examples = examples.take(taken), examples.take(kept)
             stored = examples.stored()
         else:

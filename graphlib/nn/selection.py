@@ -18,7 +18,8 @@ from graphlib.datasets import DataError
 from . import data, storage
 from .model import Model
 from .progress import say
-from .stored.base import as_stored, is_stored, ranges_of
+from .stored.base import as_stored, ranges_of
+from .stored.order import block_of
 
 FOLDS, PREDICTIONS = "folds.csv", "predictions.npz"
 
@@ -185,9 +186,11 @@ def _rows(arrays: Any, rows: np.ndarray) -> Any:
 
 def _runs(arrays: Any, n: int) -> int:
     """Rows that are best kept together in folds: 1, unless arrays are read piece by piece."""
-    blocks: list[int] = [1]
-    data.each(arrays, lambda array: blocks.append(as_stored(array).block if is_stored(array) else 1))
-    return max(1, min(max(blocks), n // 1000))
+    if not data.any_stored(arrays):
+        return 1
+    flat: list[Any] = []
+    data.each(arrays, lambda array: flat.append(as_stored(array)))
+    return max(1, min(block_of(flat), n // 1000))
 
 
 def _placed(whole: Any, part: Any, rows: np.ndarray, n: int) -> Any:

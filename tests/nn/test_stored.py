@@ -352,7 +352,7 @@ def test_read_ahead_keeps_to_its_memory_and_ends(tmp_path):
 def test_batches_of_stored_arrays(tmp_path):
     x, y = as_npy(tmp_path), np.arange(103)
     assert is_stored(x) and not is_stored(X) and not is_stored([1])
-    batches = Batches({"a": x}, y, batch_size=10, seed=2, buffer=0.0015)
+    batches = Batches({"a": x}, y, batch_size=10, seed=2, buffer=0.0015, block=10)
     assert batches.blocks == Blocks(103, 10, 10, 2) and len(batches) == 11
     assert str(batches.blocks) == (
         "11 blocks of 10 rows, shuffled 2 at a time: a minibatch is drawn from 20 of 103 rows"

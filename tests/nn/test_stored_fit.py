@@ -39,13 +39,13 @@ class InMemory:
 def files(tmp_path):
     np.save(tmp_path / "x.npy", X)
     np.save(tmp_path / "y.npy", Y)
-    return Npy(tmp_path / "x.npy", block=10), Npy(tmp_path / "y.npy")
+    return Npy(tmp_path / "x.npy"), Npy(tmp_path / "y.npy")
 
 
-def test_training_is_as_from_memory(files, tmp_path):
+def test_training_is_as_from_memory(files, tmp_path, monkeypatch):
     """To the last digit, with weights of examples and of classes, and with what validates; and it resumes."""
+    monkeypatch.setattr("graphlib.nn.stored.order.BLOCK_BYTES", 360)
     x, y = files
-    x.block = y.block = 10
     weights = RNG.uniform(size=330)
     by_class = {label: 330 / (2 * (label == Y).sum()) for label in (0, 1)}
     held = {"validation": (x, y), "seed": 3, "verbose": False}

@@ -11,7 +11,7 @@ import numpy as np
 from ...datasets import DataError
 from ..schema import Range
 from ..stored.base import as_stored
-from ..stored.order import split_ranges
+from ..stored.order import block_of, split_ranges
 from .dataset import DataSet, Examples, scaling
 
 Share = Annotated[float, Range(0, 1, below=True)]
@@ -78,7 +78,7 @@ class Divided(Source):
     def _divide_stored(self, examples: Examples, seed: int, counts: list[int], **more: Any) -> DataSet:
         """As `_divide`, by runs of rows, which can be read quickly."""
         n, (test, validation) = len(examples), counts
-        block = max(as_stored(array).block for array in examples.arrays())
+        block = block_of([as_stored(array) for array in examples.arrays()])
         kept, taken = split_ranges(n, sum(counts) / n, self.split == "random", block, seed)
         held = examples.take_ranges(taken)
         # The test's are the last of those that are held out, or drawn from them.

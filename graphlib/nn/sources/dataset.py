@@ -97,7 +97,7 @@ def _moments(x: Stored) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each feature, in one pass over the rows (T. Chan, G. Golub and R.
     LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979)."""
     count, mean, squares = 0, np.zeros(x.shape[1:]), np.zeros(x.shape[1:])
-    for (rows,) in in_order([x], max(1, PIECE_BYTES // x.row_bytes)):
+    for (rows,) in in_order([x], max(1, 8 * PIECE_BYTES // x.row_bytes)):
         own = rows.mean(axis=0, dtype="float64")
         change, n = own - mean, len(rows)
         squares += rows.var(axis=0, dtype="float64") * n + change**2 * count * n / (count + n)

@@ -12,7 +12,7 @@ import numpy as np
 
 from graphlib.datasets import DataError
 
-from .base import Joined, Ranges, Sliced, Stored, check_form, default_block
+from .base import Joined, Ranges, Sliced, Stored, check_form
 from .files import Unchanged, paths_of
 
 
@@ -45,7 +45,7 @@ class InFile(Stored):
         check_form(shape, dtype, self.name)
         self._path, self._offset = path, offset
         self._unchanged = Unchanged(path)
-        self.block = block or default_block(self.row_bytes)
+        self.block = block or 1
         bytes_of_row = math.prod(shape[1:]) * dtype.itemsize
         rows = (self._unchanged.size - offset) // bytes_of_row if bytes_of_row else shape[0]
         if rows < shape[0]:

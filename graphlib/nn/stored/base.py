@@ -15,11 +15,8 @@ from ..places import places
 
 Ranges = Sequence[tuple[int, int]]
 
-#: bytes that are best read at a time where the file does not say
-BLOCK_BYTES = 2**20
-
-#: bytes of rows that a function is applied to at a time
-PIECE_BYTES = 2**23
+#: bytes of rows that a function is applied to at a time: such as a processor's cache holds
+PIECE_BYTES = 2**20
 
 
 class Stored:
@@ -27,13 +24,15 @@ class Stored:
 
     Attributes:
         shape, dtype: as of a NumPy array.
-        block: so many rows that follow each other are best read at a time; 1 where any row is as good.
+        block: so many rows that follow each other can only be read together, such as those of a chunk.
+        scattered: whether rows here and there are read as quickly as rows that follow each other.
         name: what messages call it.
     """
 
     shape: tuple[int, ...]
     dtype: np.dtype
-    block: int
+    block: int = 1
+    scattered: bool = False
     name: str
 
     def fill(self, out: np.ndarray, start: int) -> None:
@@ -126,7 +125,7 @@ class Part(Stored):
         self._ends = np.cumsum(kept[:, 1] - kept[:, 0])
         n = int(self._ends[-1]) if len(kept) else 0
         self.shape, self.dtype = (n, *whole.shape[1:]), whole.dtype
-        self.block, self.name = whole.block, whole.name
+        self.block, self.scattered, self.name = whole.block, whole.scattered, whole.name
 
     def _of_whole(self, start: int, stop: int) -> list[tuple[int, int]]:
         found = []
@@ -167,6 +166,7 @@ class Joined(Stored):
         self._ends = np.cumsum([len(each) for each in arrays])
         self.shape, self.dtype = (int(self._ends[-1]), *first.shape[1:]), first.dtype
         self.block = max(each.block for each in arrays)
+        self.scattered = all(each.scattered for each in arrays)
         self.name = first.name if len(arrays) == 1 else f"{first.name} and {len(arrays) - 1} more"
 
     def _of_each(self, start: int, stop: int) -> list[tuple[int, int, int]]:
@@ -214,20 +214,33 @@ class Mapped(Stored):
         first = arrays[0]
         self.name = first.name
         self.block = max(each.block for each in arrays)
+        self.scattered = all(each.scattered for each in arrays)
         self.shape, self.dtype = first.shape, first.dtype
         probe = self._made([(0, min(1, len(first)))])
         self.shape, self.dtype = (len(first), *probe.shape[1:]), probe.dtype
 
     def _made(self, ranges: Ranges) -> np.ndarray:
-        blocks = [each.read(ranges) for each in self.arrays]
+        return self._of(ranges, [each.read(ranges) for each in self.arrays])
+
+    def _of(self, ranges: Ranges, blocks: Sequence[np.ndarray]) -> np.ndarray:
         with places(lambda number: self.place(row_of(ranges, number))):
             return np.asarray(self.function(*blocks))
 
     def read(self, ranges: Ranges, out: np.ndarray | None = None) -> np.ndarray:
         out = self._room(ranges, out)
         most = max(1, PIECE_BYTES // max(each.row_bytes for each in (self, *self.arrays)))
+        alone = self.arrays[0]
+        # Most functions check rows and return them as they are: then nothing is copied.
+        in_place = len(self.arrays) == 1 and alone.dtype == self.dtype and alone.shape == self.shape
         done = 0
         for piece in pieces(ranges, most):
+            if in_place:
+                room = out[done : done + sum(stop - start for start, stop in piece)]
+                made = self._of(piece, [alone.read(piece, room)])
+                done += len(room)
+                if made is not room:
+                    room[...] = made
+                continue
             made = self._made(piece)
             if made.shape[1:] != out.shape[1:]:
                 raise DataError(
@@ -249,7 +262,7 @@ class Sliced(Stored):
     Args:
         array: it.
         name: what messages call it.
-        block: see `Stored`; None for the array's own chunks, or about `BLOCK_BYTES`.
+        block: see `Stored`; None for the rows of the array's own chunks, if it has such.
     """
 
     def __init__(self, array: Any, name: str = "the array", block: int | None = None):
@@ -258,8 +271,8 @@ class Sliced(Stored):
         check_form(self.shape, self.dtype, name)
         chunks = getattr(array, "chunks", None)
         own = chunks[0] if isinstance(chunks, tuple) and chunks and isinstance(chunks[0], int) else None
-        in_memory = isinstance(array, np.ndarray) and not isinstance(array, np.memmap)
-        self.block = block or own or (1 if in_memory else default_block(self.row_bytes))
+        self.block = block or own or 1
+        self.scattered = isinstance(array, np.ndarray) and not isinstance(array, np.memmap)
 
     def fill(self, out: np.ndarray, start: int) -> None:
         found = self.array[start : start + len(out)]
@@ -278,11 +291,6 @@ def check_form(shape: tuple[int, ...], dtype: np.dtype, name: str) -> None:
         raise DataError(f"{name} is a single number: an array with an example a row is needed")
     if not shape[0]:
         raise DataError(f"{name} has no rows")
-
-
-def default_block(row_bytes: int) -> int:
-    """The rows that make about `BLOCK_BYTES`."""
-    return max(1, BLOCK_BYTES // row_bytes)
 
 
 def is_stored(value: Any) -> bool:

@@ -42,7 +42,7 @@ class Images(Stored):
         DataError: there are no files; later, where one cannot be decoded, with its name.
     """
 
-    block = 1
+    scattered = True
 
     def __init__(
         self,

@@ -23,6 +23,18 @@ import numpy as np
 
 from .base import Ranges, Stored
 
+#: bytes that are best read at a time
+BLOCK_BYTES = 2**20
+
+
+def block_of(arrays: Sequence[Stored]) -> int:
+    """How many rows that follow each other are best read at a time: about `BLOCK_BYTES` of them and whole
+    chunks; single rows where those are read as quickly."""
+    chunk = max(each.block for each in arrays)
+    if all(each.scattered for each in arrays):
+        return chunk
+    return chunk * max(1, BLOCK_BYTES // (chunk * sum(each.row_bytes for each in arrays)))
+
 
 @dataclass(frozen=True)
 class Blocks:
@@ -59,10 +71,10 @@ class Blocks:
         Args:
             batch_size: None for all rows.
             buffer: megabytes of memory for two groups: the one that is used, and the next.
-            block: rows of a block; None for what the arrays' files are best read in.
+            block: rows of a block; None for what the arrays are best read in: see `block_of`.
         """
         n = len(arrays[0])
-        block = min(n, block or max(each.block for each in arrays))
+        block = min(n, block or block_of(arrays))
         group = int(buffer * 1e6 / 2 // (block * sum(each.row_bytes for each in arrays)))
         return cls(n, n if batch_size is None else min(batch_size, n), block, max(1, group), shuffle, whole)
 
