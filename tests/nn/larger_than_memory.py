@@ -148,8 +148,8 @@ def main() -> None:
     print(f"limit {given.limit} GB by {said}; resident at most {found['resident'] / 1e9:.2f} GB")
     print(
         f"an epoch of {found['steps']} steps: {found['epoch']:.1f} s, the steps alone "
-        f"{found['alone']:.1f} s: {found['epoch'] / found['alone']:.3f} times; processor {found['epoch_processor']:.1f} s and "
-        f"{found['alone_processor']:.1f} s"
+        f"{found['alone']:.1f} s: {found['epoch'] / found['alone']:.3f} times; "
+        f"processor {found['epoch_processor']:.1f} s and {found['alone_processor']:.1f} s"
     )
 
 
