@@ -20,6 +20,8 @@ from graphlib.nn.storage import load_arrays, save_arrays
 
 #: filters in a picture
 SHOWN = 64
+#: the epochs of an animation
+FRAMES = (1, 2, 3, 5, 8, 11, 15)
 
 
 def as_pictures(weights: np.ndarray, count: int = SHOWN) -> np.ndarray:
@@ -70,13 +72,14 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
 
 def denoising(run: Path, kept: Path) -> None:
     """frames.npz: filters by epoch, of each level of corruption; reconstructions.npz: of ten test images."""
-    frames, epochs = {}, set()
+    frames = {}
     for path in sorted((run / "snapshots").glob("stage_*.npz")):
         stage, epoch = map(int, re.findall(r"\d+", path.stem))
+        if epoch not in FRAMES:
+            continue
         arrays = load_arrays(path)
         name = sorted(n for n in arrays if n.endswith(".W"))[stage - 1]
         frames[f"{name.removesuffix('.W')}.{epoch:02}"] = as_pictures(arrays[name], 36)
-        epochs.add(epoch)
     save_arrays(kept / "frames.npz", frames)
 
     test = mnist.load().test
