@@ -25,9 +25,12 @@ _READY = """(async () => {
 })()"""
 _FOUND = """(() => {
  const images = [...document.images];
+ const plain = document.body.cloneNode(true);
+ plain.querySelectorAll('pre, code, script, style, mjx-container').forEach(e => e.remove());
  const asked = performance.getEntriesByType('resource').map(e => e.name);
  return JSON.stringify({
   formulas: [...document.querySelectorAll('[data-mml-node=merror]')].map(e => e.outerHTML.slice(0, 200)),
+  unset: plain.textContent.match(/.{0,30}(\\\\[a-z]{2,}|\\$\\$|\\*\\*[^*\\n]+\\*\\*).{0,30}/g) || [],
   pictures: images.filter(e => !e.complete || !e.naturalWidth).map(e => e.src),
   wordless: images.filter(e => !e.alt).map(e => e.src),
   width: document.documentElement.scrollWidth - innerWidth,
@@ -45,6 +48,7 @@ def look(page: Browser, path: Path) -> list[str]:
     page.wait("[...document.images].every(e => e.complete)", 20)
     found = json.loads(page.value(_FOUND))
     wrong = [f"formula: {each}" for each in found["formulas"]]
+    wrong += [f"not set: {each}" for each in found["unset"]]
     wrong += [f"picture not there: {each}" for each in found["pictures"]]
     wrong += [f"picture without words: {each}" for each in found["wordless"]]
     wrong += [f"asks for {each}" for each in found["outside"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,3 +101,10 @@ def test_a_copy_is_another_variable_with_a_name():
 def test_tile_has_the_dimensions_that_are_asked_for():
     x = np.arange(3.0)
     assert T.tile(x, 2, ndim=3).eval().tolist() == np.tile(x, (1, 1, 2)).tolist()
+
+
+def test_methods_take_what_the_functions_take():
+    x = T.vector("x")
+    for method, function in ((x.sum, T.sum), (x.argmax, T.argmax), (x.dot, T.dot)):
+        first, *rest = inspect.signature(function).parameters.values()
+        assert list(inspect.signature(method).parameters.values()) == rest, first

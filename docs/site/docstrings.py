@@ -137,7 +137,24 @@ def _skip(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) ->
     return True if re.fullmatch(r"set_\w+_request", name) else None
 
 
+def _signature(
+    app: Any, what: str, name: str, obj: Any, options: Any, arguments: str | None, returned: str | None
+) -> tuple[str, None] | None:
+    """Of a class what Python says of it, not what its __new__ takes."""
+    if what != "class" or not arguments:
+        return None
+    from sphinx.util.inspect import stringify_signature
+
+    try:
+        signature = inspect.signature(obj)
+    except (TypeError, ValueError):
+        return None
+    shown = stringify_signature(signature, show_return_annotation=False, unqualified_typehints=True)
+    return shown, None
+
+
 def setup(app: Any) -> dict[str, bool]:
     app.connect("autodoc-skip-member", _skip)
+    app.connect("autodoc-process-signature", _signature)
     app.connect("autodoc-process-docstring", _process, priority=400)  # before napoleon
     return {"parallel_read_safe": True}

@@ -138,6 +138,7 @@ def _method(function: Any) -> Any:
 
     method.__doc__ = function.__doc__
     method.__name__ = getattr(function, "__name__", "method")
+    method.__wrapped__ = function  # whose arguments help() and notebooks show
     return method
 
 
