@@ -15,6 +15,8 @@ PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *CHAPTERS]
 #: Markdown's picture, with what it shows in words
 _IMAGE = re.compile(r"!\[(?P<words>[^\]]*)\]\((?P<target>[^)\s]+)")
 _FIGURE = re.compile(r"^@figure\(\s*\"([^\"]+)\"", re.MULTILINE)
+#: a link to what is to be heard
+_SOUND = re.compile(r"\]\([^)]*?/([^/)]+\.wav)\)")
 _MEGABYTE = 2**20
 
 
@@ -65,7 +67,9 @@ def test_pictures_are_there_and_are_said_in_words(page):
 
 
 def test_every_picture_is_shown_and_drawn_by_one_script():
-    shown = {path.name for page in PAGES for path, _ in images_of(page)}
+    shown = {path.name for page in PAGES for path, _ in images_of(page)} | {
+        sound for page in PAGES for sound in _SOUND.findall(page.read_text(encoding="utf-8"))
+    }
     kept = {path.name for path in (DOCS / "images").iterdir()}
     assert kept == shown, "docs/images has what the pages show"
     by_name = drawn()
@@ -76,7 +80,7 @@ def test_every_picture_is_shown_and_drawn_by_one_script():
 def test_pictures_fit_a_page():
     for path in (DOCS / "images").iterdir():
         assert path.stat().st_size < 0.7 * _MEGABYTE, path.name
-        if path.suffix != ".svg":
+        if path.suffix not in (".svg", ".wav"):
             with Image.open(path) as picture:
                 assert 300 <= picture.width <= 2400, f"{path.name} is {picture.width} pixels wide"
     assert size_of(DOCS / "images") < 6 * _MEGABYTE

@@ -67,6 +67,9 @@ def test_files_outside_docs_become_pages(tmp_path, monkeypatch):
         "[a](/files/tutorials/mlp.py.rst), [b](/files/data/README.md#x), [c](/files/tests/index.rst), "
         "[d](loops.md), `[e](no.md)`"
     )
+    assert staging._with_files(ROOT / "docs/chapters/made.md", "Hear [a <b>](../images/b.wav).", staged) == (
+        'Hear a &lt;b&gt; <audio controls preload="none" title="a &lt;b&gt;" src="../_static/b.wav"></audio>.'
+    )
     assert "literalinclude" in (tmp_path / "files/tutorials/mlp.py.rst").read_text()
     assert (tmp_path / "files/data/README.md").read_text().startswith("---\norphan")
     with pytest.raises(SystemExit, match=r"nowhere\.md, which is not there"):

@@ -22,12 +22,14 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 
 matplotlib.use("Agg")
 
@@ -75,15 +77,23 @@ class Animation:
     seconds: float = 0.5  # a frame
 
 
-Picture = Figure | Image.Image | Animation
+@dataclass(frozen=True)
+class Sound:
+    """Samples between -1 and 1, so many a second, of one voice; the file is a .wav."""
+
+    samples: np.ndarray
+    rate: int = 11025
+
+
+Picture = Figure | Image.Image | Animation | Sound
 _FIGURES: dict[str, dict[str, Callable[[], Picture]]] = {}
 
 
 def figure(name: str) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
     """Marks a function without arguments that returns the picture of docs/images/`name`.
 
-    The picture is a Figure of matplotlib (.svg or .png), an image of Pillow (.png or .webp) or an
-    `Animation`.
+    The picture is a Figure of matplotlib (.svg or .png), an image of Pillow (.png or .webp), an `Animation`
+    or, to be heard, a `Sound`. A page links to a sound, [words](../images/NAME.wav), and the site plays it.
     """
 
     def mark(function: Callable[[], Any]) -> Callable[[], Any]:
@@ -105,6 +115,10 @@ def save(picture: Picture, path: Path) -> None:
         metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
         picture.savefig(path, metadata=metadata)
         picture.clear()
+    elif isinstance(picture, Sound):
+        with wave.open(str(path), "wb") as file:
+            file.setparams((1, 2, picture.rate, 0, "NONE", "not compressed"))
+            file.writeframes((np.clip(picture.samples, -1, 1) * 32767).astype("<i2").tobytes())
     elif isinstance(picture, Animation):
         first, *others = picture.frames
         duration = round(1000 * picture.seconds)

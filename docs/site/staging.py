@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from html import escape
 from pathlib import Path
 
 from . import DOCS, ROOT, SOURCE
@@ -28,6 +29,9 @@ def stage() -> None:
     shutil.rmtree(SOURCE, ignore_errors=True)
     SOURCE.mkdir(parents=True)
     shutil.copytree(DOCS / "images", SOURCE / "images")
+    (SOURCE / "static").mkdir()
+    for sound in (DOCS / "images").glob("*.wav"):
+        shutil.copy(sound, SOURCE / "static")
     staged: set[Path] = set()
     for page in pages():
         target = SOURCE / page.relative_to(DOCS)
@@ -52,6 +56,14 @@ def _with_files(page: Path, text: str, staged: set[Path]) -> str:
     pieces, end = [], 0
     for link in links_of(text):
         target = (page.parent / link["target"]).resolve()
+        if target.suffix == ".wav" and target.is_relative_to(DOCS):
+            # a link where it is written, a player on the site
+            start = text.rindex("[", end, link.start())
+            words = escape(text[start + 1 : link.start()])
+            player = f'<audio controls preload="none" title="{words}" src="/_static/{target.name}"></audio>'
+            pieces += [text[end:start], f"{words} {_to_root(page, player)}"]
+            end = link.end()
+            continue
         if target.is_relative_to(DOCS) and page.is_relative_to(DOCS) and not target.is_dir():
             continue  # Sphinx says it if that is not there
         if not target.exists() or not target.is_relative_to(ROOT):
@@ -67,6 +79,11 @@ def _with_files(page: Path, text: str, staged: set[Path]) -> str:
         pieces += [text[end : link.start("target")], place]
         end = link.end("target")
     return "".join([*pieces, text[end:]])
+
+
+def _to_root(page: Path, html: str) -> str:
+    """HTML of a page with addresses from the site's root as addresses from the page."""
+    return html.replace('src="/', f'src="{"../" * (len(page.relative_to(DOCS).parts) - 1)}')
 
 
 def _stage_file(path: Path, place: Path, staged: set[Path]) -> None:
