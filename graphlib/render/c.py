@@ -30,6 +30,7 @@ from ..schedule.plan import (
     Step,
 )
 from ..schedule.statements import Let, Watch
+from .c_headers import of_driver
 from .c_kernels import Body, combine, nest
 from .c_loops import growing, steps_function
 from .c_scalar import C_TYPES, SUFFIXES
@@ -65,10 +66,7 @@ def render(plan: Plan) -> Rendered:
     called: dict[Unit, Uses] = {}
     writer = Writer(plan, called)
     parts = [*writer.parts(), writer.entry(), _LINK, ""]
-    calls = [a for p in plan.all() for step in p.steps for a in step.actions if isinstance(a, Call)]
-    headers = {a.header for a in calls if a.host is None}
-    includes = ("graphlib_runtime.h", "graphlib_math.h", *sorted(headers))
-    head = [f'#include "{header}"' for header in includes]
+    head = [f'#include "{header}"' for header in of_driver(plan)]
     declarations = dict.fromkeys([*head, *(line for unit in called for line in unit.declarations)])
     kernels = [
         f"{uses.comment}\n{unit.text.replace(unit.symbol, uses.names[0])}"

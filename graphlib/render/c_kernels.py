@@ -38,6 +38,7 @@ from ..schedule.statements import (
     Watch,
     statements,
 )
+from .c_headers import of_kernel
 from .c_scalar import (
     C_TYPES,
     LOCAL_TYPES,
@@ -313,12 +314,9 @@ _NOT_CALLED = frozenset(["mod", "floor_div", "random_uniform", "random_normal"])
 
 def _unit(kernel: Kernel, text: str) -> Unit:
     """A kernel's text with what it needs to be compiled by itself."""
-    declarations = ['#include "graphlib_runtime.h"', '#include "graphlib_math.h"']
+    declarations = [f'#include "{header}"' for header in of_kernel(kernel.body)]
     body = list(statements(kernel.body))
     operations = Counter((e.op, e.args[-1].dtype) for e in expressions(kernel.body) if e.args)
-    drawn = any(isinstance(s, Draw) for s in body)
-    if drawn or any(op.startswith("random_") for op, _ in operations):
-        declarations.append('#include "graphlib_random.h"')
     reduced = {(s.kind, s.dtype) for s in body if isinstance(s, (Take, TakeInto))}
     reduced |= {found[:2] for s in body if isinstance(s, Loop) and s.lanes for found in s.lanes.reductions}
     declarations += [
