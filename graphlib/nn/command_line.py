@@ -345,7 +345,10 @@ def _saved_settings(options: argparse.Namespace) -> dict[str, Any]:
     path = options.out / CHECKPOINT
     progress, _ = read_checkpoint(path)
     saved = progress["settings"]
-    if saved.keys() != settings_of(options).keys():
+    # An option that the program did not have when the run was made is what it is by default.
+    names = settings_of(options).keys()
+    saved = {each.dest: each.default for each in options.parser.options() if each.dest in names} | saved
+    if saved.keys() != names:
         raise UserError(f"{path} was written by another program: give the --out of the run to resume")
     for action in options.parser.options():
         if action.dest in saved and not _is_value(action, saved[action.dest]):

@@ -14,6 +14,7 @@ from .command_line import Formatter, Parser, absolute_path, at_least, choose_dev
 from .command_line import seed as seed_option
 from .fitting import Diverged
 from .model import Model
+from .monitors import Snapshots
 from .progress import say
 from .sources import DataSet, Examples, Source
 
@@ -41,6 +42,12 @@ def make_parser(description: str, name: str, source: Source, epochs: int, batch_
     )
     parser.manner.add_argument(
         "--seed", type=seed_option, default=0, metavar="N", help="seed of the random numbers"
+    )
+    parser.manner.add_argument(
+        "--keep-every",
+        type=count,
+        metavar="N",
+        help="keep the model of every N-th epoch, in --out, as snapshots/epoch_0005.npz and so on",
     )
     where = parser.add_argument_group("data, device and results")
     if "path" in {field.name for field in fields(source)}:
@@ -112,6 +119,8 @@ def _run(
         )
     say(data.describe())
     model = make(data, options)
+    if options.keep_every:
+        fit = {**fit, "monitors": [*fit.get("monitors", ()), Snapshots(options.keep_every)]}
     try:
         history = model.fit(
             *_pair(data.train),

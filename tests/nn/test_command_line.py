@@ -2,8 +2,10 @@
 
 import argparse
 import io
+import json
 import sys
 
+import numpy as np
 import pytest
 
 import graphlib
@@ -220,6 +222,20 @@ def test_checkpoint_of_another_tutorial(folder, capsys):
     plain = make_parser("", name="logistic_sgd", epochs=1, batch_size=600, learning_rate=0.13)
     assert command_line.main(plain, no_call, PREDICT, ["--resume", "--out", str(folder)]) == 2
     assert "written by another program" in capsys.readouterr().err
+
+
+def test_a_run_of_before_an_option_was_there(folder, capsys):
+    path = folder / "checkpoint.npz"
+    with np.load(path, allow_pickle=False) as saved:
+        arrays = {name: saved[name] for name in saved.files}
+    progress = json.loads(str(arrays["progress"]))
+    del progress["settings"]["decay"]
+    np.savez(path, **arrays | {"progress": np.array(json.dumps(progress))})
+    options = parse("--resume", "--out", str(folder))
+    assert (options.decay, options.l1) == (0.0, 0.5)
+    arguments = ["--resume", "--out", str(folder), "--decay", "0.1"]
+    assert command_line.main(parser(), no_call, PREDICT, arguments) == 2
+    assert "started with --decay 0.0, and cannot go on with --decay 0.1" in capsys.readouterr().err
 
 
 def test_nothing_to_resume(tmp_path, capsys):

@@ -24,7 +24,7 @@ SMALL = {
     "mnist_tanh": ("--limit 300", {"loss", "error"}),
     "regression": ("", {"loss"}),
     "multitask": ("", {"loss", "kind_loss", "width_loss", "kind_error"}),
-    "digits_perceptron": ("", {"loss", "error"}),
+    "digits_perceptron": ("--keep-every 2", {"loss", "error"}),
     "digits_cnn": ("--limit 300", {"loss", "error"}),
     "sentence_cnn": ("--limit 200", {"loss", "error"}),
     "sentence_lstm": ("--limit 200", {"loss", "error"}),
@@ -55,6 +55,8 @@ def test_program_learns(name, tmp_path, capsys):
     assert curve["loss"][-1] < curve["loss"][0]
     kept = tmp_path / ("best_model.npz" if (tmp_path / "best_model.npz").exists() else "model.npz")
     assert Model.load(kept).built
+    snapshots = [path.name for path in tmp_path.glob("snapshots/*")]
+    assert snapshots == (["epoch_0002.npz"] if "--keep-every" in options else [])
 
 
 def test_deep_net_is_hebels():
