@@ -16,9 +16,8 @@ DOCUMENTS = [ROOT / "README.md", *staging.pages(), *sorted(ROOT.glob("data/**/RE
 
 
 #: chapters that are being written
-_COMING = """getting-started symbolic-expressions logistic-regression perceptron convolution autoencoders
-boltzmann-machines deep-belief-networks slot-filling lstm rnn-rbm characters layers-and-run-files
-exporting-models""".split()
+_COMING = """boltzmann-machines deep-belief-networks slot-filling lstm rnn-rbm characters
+layers-and-run-files exporting-models""".split()
 
 
 def slugs(text):
