@@ -35,7 +35,7 @@ _NAMES_OF = {
     ".printing": ("debugprint", "draw", "pp"),
 }
 _HOME = {name: module for module, names in _NAMES_OF.items() for name in names}
-_SUBMODULES = ("datasets", "errors", "export", "gradient", "nn", "onnx", "printing", "tensor")
+_SUBMODULES = ("datasets", "distributed", "errors", "export", "gradient", "nn", "onnx", "printing", "tensor")
 #: stages that programs look into: loaded like the others, and not shown among what users need
 _STAGES = ("compile", "graph", "ops")
 _STANDARD = ("CycleError", "TopologicalSorter")

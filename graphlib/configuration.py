@@ -83,6 +83,11 @@ _OPTIONS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
         "what to do when a node computes in float64",
     ),
     "on_unused_input": ("raise", _one_of("raise", "warn", "ignore"), "an input that no output needs"),
+    "rank_seconds": (
+        600,
+        _count,
+        "how long a rank of an MPI run waits for the others before it gives up; 0: for ever",
+    ),
     "cublas": (True, _truth, "on CUDA: products by cuBLAS where its library is there, else our own kernel"),
     "cuda_graph": (False, _truth, "on CUDA: repeat a call as one CUDA graph while lengths stay the same"),
     "profile": (False, _truth, "profile every function as if compiled with profile=True"),

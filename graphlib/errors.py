@@ -109,6 +109,11 @@ class DeviceError(GraphError, RuntimeError):
     """A device that was asked for does not work here; the message says what is missing and how to get it."""
 
 
+class DistributedError(GraphError, RuntimeError):
+    """The processes of an MPI run do not fit together, have lost one of them, or cannot find each other; the
+    message says which rank, and what to do."""
+
+
 class OnnxError(GraphError, ValueError):
     """A graph that ONNX cannot express, a file that is no ONNX model, or one with an operator that graphlib
     has not; the message names it."""

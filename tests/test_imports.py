@@ -25,11 +25,13 @@ _ENGINE = f"{_OPS} rewrite"
 MAY_IMPORT = {
     "errors": "",
     "configuration": "errors",
+    # the processes of an MPI run
+    "ranks": "errors configuration",
     "emulator": "",
     # the graph, and the scalar language that operations are lowered to: neither knows the other
     "graph": "errors configuration",
     "scalar": "errors",
-    "ops": f"{_GRAPH} scalar",
+    "ops": f"{_GRAPH} scalar ranks",
     "rewrite": _OPS,
     # loops and choices as users write them, and gradients
     "control": _ENGINE,
@@ -40,15 +42,16 @@ MAY_IMPORT = {
     "schedule": f"{_ENGINE} lower",
     "render": f"{_OPS} lower schedule",
     "profile": "schedule",
-    "run": f"{_ENGINE} printing emulator lower schedule render profile",
+    "run": f"{_ENGINE} ranks printing emulator lower schedule render profile",
     "represent": f"{_ENGINE} lower",
-    "compile": f"{_ENGINE} printing represent lower schedule render run profile public",
+    "compile": f"{_ENGINE} ranks printing represent lower schedule render run profile public",
     # the user's side
     "doctor": f"{_GRAPH} run public",
     "gradient_check": f"{_GRAPH} gradient compile",
     "tensor": f"{_OPS} control gradient gradient_check compile printing",
     "datasets": "public errors configuration",
-    "nn": "public errors configuration graph tensor datasets",
+    "distributed": f"{_OPS} ranks",
+    "nn": "public errors configuration graph tensor datasets distributed",
     "onnx": f"{_OPS} rewrite control lower represent compile tensor datasets public",
     # a function as a library of C, as WebAssembly, as pages
     "export": "public errors graph scalar represent lower schedule render run compile nn tensor datasets "

@@ -296,6 +296,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         batch_size=500,
         learning_rate=0.1,
         seed_of_chapter=23455,
+        distributes=True,
         examples="\n  {program} --demonstrate         see that even random filters detect edges",
         files="best_model.npz (the parameters that were best in validation), filters.png (what excites the "
         "units of the first layer), feature_maps_1.png and feature_maps_2.png (what the two convolutional "

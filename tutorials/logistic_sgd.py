@@ -109,7 +109,7 @@ def draw_filters(data: SharedData, best: Mapping[str, np.ndarray], folder: Path)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the tutorial from `arguments`, or from those of the process, and returns its exit code."""
     parser = command_line.make_parser(
-        __doc__, name="logistic_sgd", epochs=1000, batch_size=600, learning_rate=0.13
+        __doc__, name="logistic_sgd", epochs=1000, batch_size=600, learning_rate=0.13, distributes=True
     )
     image_classifiers.add_whitening(parser, "pca", "zca")
     return command_line.main(

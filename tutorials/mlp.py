@@ -178,7 +178,9 @@ def draw_filters(data: SharedData, best: Mapping[str, np.ndarray], folder: Path)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the tutorial from `arguments`, or from those of the process, and returns its exit code."""
-    parser = command_line.make_parser(__doc__, name="mlp", epochs=1000, batch_size=20, learning_rate=0.01)
+    parser = command_line.make_parser(
+        __doc__, name="mlp", epochs=1000, batch_size=20, learning_rate=0.01, distributes=True
+    )
     model = parser.add_argument_group("the model")
     model.add_argument(
         "--hidden", type=command_line.at_least(1), default=500, metavar="N", help="hidden units"

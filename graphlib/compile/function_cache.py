@@ -30,7 +30,7 @@ from .present import Shapes
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 #: folders of graphlib that have no part in compiling
-_APART = ("nn", "datasets", "emulator", "printing", "__pycache__")
+_APART = ("nn", "datasets", "distributed", "emulator", "printing", "__pycache__")
 #: a file that changed so shortly before graphlib was loaded may be newer than what runs: clocks of files tick
 #: slowly
 _TICK = 20_000_000

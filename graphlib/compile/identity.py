@@ -22,7 +22,9 @@ from ..scalar.functions import FUNCTIONS
 from ..scalar.reductions import REDUCERS
 
 #: settings that have no part in what is compiled
-_ELSEWHERE = frozenset(("cache_dir", "cache_megabytes", "cache_functions", "mode", "on_unused_input"))
+_ELSEWHERE = frozenset(
+    ("cache_dir", "cache_megabytes", "cache_functions", "mode", "on_unused_input", "rank_seconds")
+)
 #: whose code is known by the versions that are part of a key: classes and functions of other modules are not
 _OURS = ("graphlib", "numpy", "builtins", "copyreg", "_operator", "math")
 _PLAIN = frozenset((type(None), bool, int, float, complex, str, bytes))
@@ -65,6 +67,11 @@ class Identity:
     def text(self) -> bytes:
         settings = sorted((k, v) for k, v in config.settings().items() if k not in _ELSEWHERE)
         return repr((settings, _tables(), self._rows)).encode("utf-8", "surrogatepass")
+
+    @property
+    def rows(self) -> bytes:
+        """The graph alone, without settings."""
+        return repr(self._rows).encode("utf-8", "surrogatepass")
 
     def _variables(self, variables: Iterable[Variable]) -> tuple[int, ...]:
         """The numbers of variables; what they are computed from is written down first."""

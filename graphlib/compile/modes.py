@@ -22,6 +22,7 @@ from ..rewrite import stabilized
 from .around import Around
 from .pipeline import executor, target_of_settings
 from .present import ForPresentLengths, Shapes, may_change
+from .together import Together, waits_for_ranks
 from .watching import Guard, Watch
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def make_executor(program: Program, mode: str, profile: bool) -> Any:
     form = represented(program)
     own = isinstance(mode, (Watch, Guard))
     executor = (mode.executor if own else kinds[mode])(form.program, profile)
-    return executor if form.is_same else _OfComplex(executor, form)
+    executor = executor if form.is_same else _OfComplex(executor, form)
+    return Together(executor, program) if waits_for_ranks(program) else executor
 
 
 class _OfComplex(Around):

@@ -172,15 +172,23 @@ def _planned(function: Function) -> Plan:
     for one in plan.all():
         for step in one.steps:
             for action in step.actions:
-                lapack, host = getattr(action, "lapack", False), getattr(action, "host", None)
-                if lapack or host is not None:
+                needs, host = getattr(action, "needs", ""), getattr(action, "host", None)
+                if needs or host is not None:
                     what = ", ".join(f"{s.op} ({s.line})" for s in step.sources) or step.what
-                    why = "needs LAPACK" if lapack else "calls back into Python"
+                    why = _NOT_IN_A_LIBRARY[needs]
                     raise ExportError(
                         f"{program.title}: {what} {why}, which a library of C alone cannot do; export a "
                         f"function without it"
                     )
     return plan
+
+
+#: why a call cannot be part of a library, by what it needs
+_NOT_IN_A_LIBRARY = {
+    "": "calls back into Python",
+    "lapack": "needs LAPACK",
+    "mpi": "waits for the ranks of an MPI run",
+}
 
 
 def _named_outputs(function: Function) -> list[tuple[Any, str | None]]:

@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import graphlib
-from graphlib.errors import DeviceError
+from graphlib import distributed
+from graphlib.errors import DeviceError, DistributedError
 
 from ..datasets import DataError, DataWarning
 from .learning_rate import LearningRate
+from .parallel import ALONE, DataParallel, data_parallel
+from .progress import say
 from .run_folder import CHECKPOINT, read_checkpoint
 from .storage import UserError
 from .training import Outcome
@@ -31,6 +34,7 @@ NO_SETTINGS = (
     "device",
     "out",
     "resume",
+    "distributed",
     "predict",
     "demonstrate",
     "sample",
@@ -140,6 +144,8 @@ class Parser(argparse.ArgumentParser):
         return self._actions
 
     def error(self, message: str) -> NoReturn:
+        if distributed.is_another():
+            self.exit(2)  # rank 0 says it
         self.exit(2, f"{self.prog}: error: {message} (--help explains the options)\n")
 
 
@@ -180,6 +186,7 @@ def make_parser(
     data: tuple[str, str] | None = MNIST,
     predicts: bool = True,
     does: str = "train",
+    distributes: bool = False,
     examples: str = "",
     files: str = "best_model.npz (the parameters that were best in validation), filters.png (what the units "
     "of the first layer look for)",
@@ -194,6 +201,7 @@ def make_parser(
         data: the name of the option that says where the data are, and its help; None for no such option.
         predicts: whether the model names digits, so that --predict is an option.
         does: what the program does, a verb.
+        distributes: whether it can train on several processes, so that --distributed is an option.
         examples: more lines of examples, where ``{program}`` stands for how the program is started.
         files: the files in the folder --out that the program writes besides those that all write.
     """
@@ -257,6 +265,21 @@ def make_parser(
             "and each picture's change as an animation",
         )
 
+    if distributes:
+        parser.manner.add_argument(
+            "--distributed",
+            action="store_true",
+            help="train on all processes that mpirun -n N started, each on its part of every minibatch",
+        )
+        parser.manner.add_argument(
+            "--sync-every",
+            type=at_least(1),
+            default=1,
+            metavar="K",
+            help="with --distributed: let each process step by itself, and average their parameters after "
+            "every K minibatches, for K above 1",
+        )
+
     where = parser.where = parser.add_argument_group(
         "data, device and results" if data else "device and results"
     )
@@ -277,8 +300,8 @@ def settings_of(options: argparse.Namespace) -> dict:
 
 
 def run_of(options: argparse.Namespace) -> dict[str, Any]:
-    """What `training.train` and `train_stages` need of the options: the folder, the settings, and whether to
-    resume, to keep snapshots or to draw those that were kept.
+    """What `training.train` and `train_stages` need of the options: the folder, the settings, whether to
+    resume, to keep snapshots or to draw those that were kept, and the ranks.
     """
     return {
         "folder": options.out,
@@ -286,12 +309,23 @@ def run_of(options: argparse.Namespace) -> dict[str, Any]:
         "resume": options.resume,
         "keep_every": getattr(options, "keep_every", None),
         "draw_snapshots": bool(getattr(options, "draw_snapshots", None)),
+        "parallel": parallel_of(options),
     }
 
 
 def learning_rate_of(options: argparse.Namespace) -> LearningRate:
     """The learning rate that --learning-rate and --decay say."""
     return LearningRate(options.learning_rate, options.decay)
+
+
+def parallel_of(options: argparse.Namespace) -> DataParallel:
+    """The ranks that train together as the options say.
+
+    Errors: DistributedError as `graphlib.distributed.ranks`.
+    """
+    if not getattr(options, "distributed", False):
+        return ALONE
+    return data_parallel(options.sync_every)
 
 
 def parse(parser: Parser, arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -343,7 +377,8 @@ def options_of_run(options: argparse.Namespace, *free: str) -> argparse.Namespac
 
 def _saved_settings(options: argparse.Namespace) -> dict[str, Any]:
     path = options.out / CHECKPOINT
-    progress, _ = read_checkpoint(path)
+    with parallel_of(options).copied(path) as copy:
+        progress, _ = read_checkpoint(copy)
     saved = progress["settings"]
     # An option that the program did not have when the run was made is what it is by default.
     names = settings_of(options).keys()
@@ -425,6 +460,8 @@ def _show_warning(
 ) -> None:
     """Says what is wrong with the data in one line; any other warning as Python does."""
     if issubclass(category, DataWarning):
+        if distributed.is_another():
+            return  # rank 0 says it
         print(f"{program}: warning: {message}", file=sys.stderr)
     else:
         show(message, category, *where, **more)
@@ -444,7 +481,30 @@ def _run(
         if getattr(options, name) is not None:
             perform(options)
             return 0
+    _take_part(options)
     return exit_code(parser, options, train(options).reason)
+
+
+def _take_part(options: argparse.Namespace) -> None:
+    """See that the processes that were started are those that the options ask for; all but rank 0 are silent
+    from then on."""
+    parallel = parallel_of(options)
+    if parallel is ALONE and distributed.started() > 1:
+        raise UserError(
+            f"{distributed.started()} processes were started, "
+            + (
+                "which would all do the same: let them train together with --distributed, or start one"
+                if hasattr(options, "distributed")
+                else "and this program trains on one: start it"
+            )
+            + " without mpirun"
+        )
+    if parallel is ALONE and getattr(options, "sync_every", 1) > 1:
+        raise UserError("--sync-every is about several processes: give it with --distributed")
+    if parallel is not ALONE and parallel.alone:
+        say("... --distributed: this process is the only one; mpirun -n N python ... starts N of them")
+    if not parallel.leads:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def exit_code(parser: Parser, options: argparse.Namespace, reason: str) -> int:
@@ -467,18 +527,27 @@ def guarded(parser: Parser, program: Callable[[], int]) -> int:
 def _with_errors_in_one_line(parser: Parser, program: Callable[[], int]) -> int:
     try:
         return program()
-    except (UserError, DataError, DeviceError) as problem:
-        print(f"{parser.prog}: error: {problem}", file=sys.stderr)
-        return 2
+    except (UserError, DataError, DeviceError, DistributedError) as problem:
+        return _failed(f"{parser.prog}: error: {problem}", 2)
     except KeyboardInterrupt:
-        print(f"\n{parser.prog}: interrupted", file=sys.stderr)
-        return EXIT_CODES["interrupted"]
+        return _failed(f"\n{parser.prog}: interrupted", EXIT_CODES["interrupted"])
     except BrokenPipeError:
         # Whoever read the output has gone, as `| head` does; nothing more can be said, not at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
+def _failed(message: str, code: int) -> int:
+    """Says why the program ends, and ends all ranks of its run, which would wait for this one."""
+    ranks = distributed.together()
+    if ranks is not None:
+        ranks.fail(message, code)
+    if not distributed.is_another():
+        print(message, file=sys.stderr)
+    return code
+
+
 def _resume_command(parser: Parser, options: argparse.Namespace) -> str:
     out = [] if options.out == parser.get_default("out") else ["--out", str(options.out)]
-    return shlex.join([sys.argv[0], "--resume", *out])
+    together = ["--distributed"] if getattr(options, "distributed", False) else []
+    return shlex.join([sys.argv[0], "--resume", *together, *out])

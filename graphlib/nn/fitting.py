@@ -18,6 +18,7 @@ from . import data, provenance, saved_models, training
 from .epochs import Epochs
 from .examples import AT_ONCE, Examples, checked, examples_of, parts_of, peek
 from .monitors import Fit, Monitor
+from .parallel import ALONE, DataParallel, data_parallel
 from .progress import say
 from .registry import resolve
 from .run_folder import BEST_MODEL, LATEST_MODEL, read_checkpoint
@@ -84,13 +85,23 @@ class History(Mapping):
 
 
 class Totals:
-    """Sums of what minibatches return, in float64; goes into checkpoints as shared variables do."""
+    """Sums of what minibatches return, in float64; goes into checkpoints as shared variables do.
 
-    def __init__(self, n: int):
-        self.sums = np.zeros(n)
+    Of several ranks each has its own, until they are gathered on rank 0.
+    """
+
+    def __init__(self, n: int, parallel: DataParallel = ALONE):
+        self.sums, self.parallel = np.zeros(n), parallel
+
+    def gather(self) -> None:
+        """Has rank 0 have all, and the others nothing."""
+        total = self.parallel.ranks.total(self.sums)
+        self.sums[:] = total if self.parallel.leads else 0
 
     def take_means(self) -> np.ndarray:
-        """The means of the pairs (sum, count) since this was last called."""
+        """The means of the pairs (sum, count), over all ranks, since this was last called."""
+        if not self.parallel.alone:
+            self.sums[:] = self.parallel.ranks.total(self.sums)
         sums, counts = self.sums[::2], self.sums[1::2]
         means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
         self.sums[:] = 0
@@ -229,8 +240,16 @@ def fit(
     verbose: bool,
     buffer: float = 256,
     block: int | None = None,
+    distributed: bool = False,
+    sync_every: int = 1,
 ) -> History:
     """Trains a model; see ``Model.fit``."""
+    parallel = data_parallel(sync_every) if distributed else ALONE
+    if sync_every != 1 and not distributed:
+        raise UserError("sync_every is about several processes: give it with distributed=True")
+    if distributed and parallel.alone and verbose:
+        say("... distributed: this process is the only one; mpirun -n N python ... starts N of them")
+    verbose = verbose and parallel.leads
     graphs, functions = model._graphs, model._functions
 
     def given(parts: tuple, called: str = "") -> Examples:
@@ -265,8 +284,15 @@ def fit(
     model._require_loss()
     n = examples.count
     size = n if batch_size is None else min(batch_size, n)
+    if batch_size is not None and provider is None:
+        parallel.check(size, "the batch size")
     graphs.fitting(examples.inputs, examples.structure)
     graphs.streams = size
+    if graphs.stateful and not parallel.alone:
+        raise UserError(
+            "stateful layers go on from one minibatch to the next, each row by itself, which several "
+            "processes do not: train such a model on one, or without stateful"
+        )
     examples = checked(examples, model.tasks)
 
     stored = examples.stored()
@@ -288,12 +314,15 @@ def fit(
     reader: Reader | None = None
     minibatch: Callable[[int], list[np.ndarray]]
     watched = [resolve("monitor", monitor) for monitor in monitors]
+    if not parallel.leads:
+        # what writes and draws does so on rank 0; its place in a checkpoint stays
+        watched = [Monitor() if monitor.only_writes else monitor for monitor in watched]
     if any(monitor.adjusts_learning_rate for monitor in watched):
         model.optimizer.make_adjustable()
     names = model._reported()
-    totals = Totals(2 * len(names))
+    totals = Totals(2 * len(names), parallel)
     if provider is not None:
-        step = functions.training(examples, resident=False)
+        step = functions.training(examples, resident=False, parallel=parallel)
         order: Any = getattr(provider, "order", None)
         n_minibatches = len(provider)
 
@@ -306,14 +335,14 @@ def fit(
                 raise DataError(f"minibatch {index} has weights and others have none, or it has none")
             return arrays
     elif stored is not None:
-        step = functions.training(examples, resident=False)
+        step = functions.training(examples, resident=False, parallel=parallel)
         blocks = Blocks.of(stored, batch_size and size, shuffle, buffer, block, whole=graphs.stateful)
         order = Epochs(blocks.minibatches, seed)
         n_minibatches = len(order)
         reader = Reader(stored, order)
         minibatch = reader.__getitem__
     else:
-        step = functions.training(examples, resident=True)
+        step = functions.training(examples, resident=True, parallel=parallel)
         order = Epochs(
             data.rows_of_minibatches(rows, batch_size and size, shuffle, whole=graphs.stateful), seed
         )
@@ -347,6 +376,8 @@ def fit(
         nonlocal iteration
         iteration = stage.iteration
         optimizer.set_time(iteration // n_minibatches, iteration)
+        if not parallel.leads:
+            sums[:] = 0  # what a checkpoint has, rank 0 has
         for monitor in watched:
             monitor.start(fit)
         return train
@@ -367,7 +398,7 @@ def fit(
         raise UserError(f"watch: nothing called {watch!r} is measured; there are {known}")
 
     def validate() -> dict[str, float]:
-        found = functions.measure(held_out, None if graphs.stateful else max(size, AT_ONCE))
+        found = functions.measure(held_out, None if graphs.stateful else max(size, AT_ONCE), parallel)
         return {f"validation_{name}": value for name, value in found.items()}
 
     watching = Watch(
@@ -382,7 +413,8 @@ def fit(
         panels,
         (lambda: optimizer.rate) if scheduled else None,
     )
-    stage = training.Stage(start, n_minibatches, epochs, watching)
+    settle = None if parallel.alone else totals.gather
+    stage = training.Stage(start, n_minibatches, epochs, watching, settle=settle)
     graph = graphs.of()
     variables = model.variables()
     state = {
@@ -405,7 +437,7 @@ def fit(
         }
         if stored is not None:
             settings["buffer"], settings["block"] = buffer, block
-        if resume:
+        if resume and parallel.leads:
             check_resumed(folder, settings)
     for monitor in watched:
         monitor.reset()
@@ -420,6 +452,7 @@ def fit(
             about=about,
             resume=resume,
             verbose=verbose,
+            parallel=parallel,
         )
         if outcome.kept and (keep_best or outcome.reason == "diverged"):
             set_values(variables, outcome.kept, Path("the model that was kept"))

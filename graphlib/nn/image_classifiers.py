@@ -44,6 +44,8 @@ def train(
         patience: minibatches before training may stop early.
         about: what else is to be known to use the parameters, by name; see `run_folder.load_about`.
     """
+    parallel = command_line.parallel_of(options)
+    parallel.check(options.batch_size, "--batch-size")
     say("... loading the data")
     data = load_shared(options.dataset, options.whiten)
     n_minibatches = count_minibatches(data.train, options.batch_size)
@@ -59,7 +61,8 @@ def train(
         data.train,
         options.batch_size,
         rate.value,
-        name="train_model",
+        "train_model",
+        parallel,
     )
     draw = illustrate(model, data)
 
@@ -68,7 +71,7 @@ def train(
         step,
         n_minibatches,
         epochs=options.epochs,
-        monitor=validation(model, y, data.valid, data.test, options.batch_size, patience),
+        monitor=validation(model, y, data.valid, data.test, options.batch_size, patience, parallel),
         model=parameters_of(model),
         data=data.provenance,
         illustrate=draw,

@@ -2,7 +2,11 @@
 
 import signal
 import threading
+from types import SimpleNamespace
 from typing import Any
+
+#: for a loop that is stopped by something else
+NEVER = SimpleNamespace(requested=False)
 
 
 class Interruption:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import graphlib
 
 from .monitors import Patience
+from .parallel import ALONE, DataParallel
 from .stage_monitors import Validation
 from .storage import UserError
 
@@ -40,8 +41,9 @@ def by_minibatch(
     updates: Iterable | Mapping = (),
     name: str | None = None,
     inputs: Sequence[Any] = (),
+    parallel: DataParallel = ALONE,
 ) -> Callable[..., Any]:
-    """A compiled function of a minibatch's index.
+    """A compiled function of a minibatch's index; of a rank's part of it, where several train together.
 
     Args:
         outputs, updates: as of `graphlib.function`.
@@ -50,32 +52,54 @@ def by_minibatch(
         inputs: others beside the index, as of `graphlib.function`.
     """
     index = graphlib.tensor.lscalar("index")
-    rows = slice(index * batch_size, (index + 1) * batch_size)
-    return graphlib.function(
+    size = batch_size // parallel.ranks.size
+    rows = slice(index * size, (index + 1) * size)
+    function = graphlib.function(
         [index, *inputs],
         outputs,
         updates=updates,
         givens={variable: values[rows] for variable, values in examples.items()},
         name=name,
     )
+    return parallel.by_minibatch(function)
 
 
 def descent(
-    model: Any, cost: Any, y: Any, examples: SharedSet, batch_size: int, learning_rate: Any, name: str
+    model: Any,
+    cost: Any,
+    y: Any,
+    examples: SharedSet,
+    batch_size: int,
+    learning_rate: Any,
+    name: str,
+    parallel: DataParallel = ALONE,
 ) -> Callable[[int], Any]:
     """A compiled function of a minibatch's index: a step of `model`'s parameters down the gradient of `cost`.
 
-    It returns the cost before the step; `cost` is symbolic, of ``model.input`` and the classes `y`, and the
-    learning rate a number or a symbolic scalar.
+    It returns the cost before the step; `cost` is symbolic, of ``model.input`` and the classes `y`, a mean
+    over examples, and the learning rate a number or a symbolic scalar. Of several ranks each goes through its
+    part of the minibatch.
     """
-    gradients = graphlib.tensor.grad(cost, model.params)
+    gradients = parallel.gradients(graphlib.tensor.grad(cost, model.params))
     updates = [(p, p - learning_rate * g) for p, g in zip(model.params, gradients, strict=True)]
     return by_minibatch(
-        cost, {model.input: examples.x, y: examples.y}, batch_size, updates=updates, name=name
+        cost,
+        {model.input: examples.x, y: examples.y},
+        batch_size,
+        updates=updates,
+        name=name,
+        parallel=parallel,
     )
 
 
-def mean_error(model: Any, y: Any, examples: SharedSet, batch_size: int, name: str) -> Callable[[], float]:
+def mean_error(
+    model: Any,
+    y: Any,
+    examples: SharedSet,
+    batch_size: int,
+    name: str,
+    parallel: DataParallel = ALONE,
+) -> Callable[[], float]:
     """A compiled function of no arguments: the fraction of `examples` that `model` gets wrong, now.
 
     As in the published programs it is that of the whole minibatches, but several are evaluated at a time,
@@ -89,18 +113,25 @@ def mean_error(model: Any, y: Any, examples: SharedSet, batch_size: int, name: s
     errors = by_minibatch(model.errors(y), {model.input: examples.x, y: examples.y}, size, name=name)
 
     def evaluate() -> float:
-        wrong = sum(round(float(errors(number)) * size) for number in range(n_slices))
-        return wrong / (n_slices * size)
+        own = range(n_slices)[parallel.part(n_slices)]
+        wrong = sum(round(float(errors(number)) * size) for number in own)
+        return parallel.fraction(wrong, n_slices * size)
 
     return evaluate
 
 
 def validation(
-    model: Any, y: Any, valid_set: SharedSet, test_set: SharedSet, batch_size: int, patience: int
+    model: Any,
+    y: Any,
+    valid_set: SharedSet,
+    test_set: SharedSet,
+    batch_size: int,
+    patience: int,
+    parallel: DataParallel = ALONE,
 ) -> Validation:
     """Early stopping by the published programs' rule, after `patience` minibatches at the earliest."""
     return Validation(
         Patience(patience),
-        mean_error(model, y, valid_set, batch_size, name="validate_model"),
-        mean_error(model, y, test_set, batch_size, name="test_model"),
+        mean_error(model, y, valid_set, batch_size, "validate_model", parallel),
+        mean_error(model, y, test_set, batch_size, "test_model", parallel),
     )

@@ -188,6 +188,8 @@ class Model:
         seed: int = 0,
         verbose: bool = True,
         buffer: float = 256,
+        distributed: bool = False,
+        sync_every: int = 1,
     ) -> History:
         """Trains the model.
 
@@ -219,6 +221,11 @@ class Model:
             seed: of the order of the examples and of what is held out.
             verbose: whether a line is printed after every epoch, and a progress bar shown.
             buffer: megabytes of memory for examples that are read ahead, where they are not all in memory.
+            distributed: train together with the other ranks of an MPI run, ``mpirun -n 4 python …``: all call
+                fit with the same arguments, each goes through its part of every minibatch of `batch_size`,
+                and all have the same model at the end; rank 0 prints and writes.
+            sync_every: with it, let each rank step by itself, and average their parameters after so many
+                minibatches (local SGD), for more than 1.
 
         Returns:
             the history. Ctrl+C ends training after a minibatch, with a checkpoint in `out`.
@@ -226,6 +233,8 @@ class Model:
         Raises:
             DataError: the data cannot be learnt from.
             Diverged: the loss is not finite any more.
+            UserError: the number of ranks does not divide the batch size.
+            DistributedError: mpi4py is missing, or ranks do not fit together.
         """
         return fit(
             self,
@@ -246,6 +255,8 @@ class Model:
             seed=seed,
             verbose=verbose,
             buffer=buffer,
+            distributed=distributed,
+            sync_every=sync_every,
         )
 
     # using what was learnt

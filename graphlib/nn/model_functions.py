@@ -10,11 +10,13 @@ import numpy as np
 import graphlib
 import graphlib.tensor as T
 from graphlib.datasets import DataError
+from graphlib.distributed import Part
 from graphlib.graph import Variable
 
 from .examples import AT_ONCE, Examples
 from .fitting import Totals
 from .model_graphs import Graph
+from .parallel import ALONE, DataParallel
 from .stored.base import Stored
 from .stored.reader import in_order
 from .tasks import outputs_of, target_variables
@@ -49,30 +51,41 @@ class Functions:
     def _graph(self, examples: Examples) -> Graph:
         return self.model._graphs.fitting(examples.inputs, examples.structure)
 
-    def training(self, examples: Examples, resident: bool) -> Callable:
+    def training(self, examples: Examples, resident: bool, parallel: DataParallel = ALONE) -> Callable:
         """A compiled step of training: it returns the cost before it, and the totals of what is reported.
 
         Where the data are `resident`, in shared variables, it takes the rows of a minibatch, else its arrays.
+        Of several ranks each takes the whole minibatch, and goes through its part of it.
         """
         graph = self._graph(examples)
-        key = ("train", id(graph), _forms(examples), resident, self.model.optimizer.changes_rate)
+        over = "" if parallel.alone else f"over ranks, {parallel.sync_every}"
+        key = ("train", id(graph), _forms(examples), resident, self.model.optimizer.changes_rate, over)
         arrays = examples.arrays()
         if key not in self.made:
-            inputs, cost, totals = self.costs(examples, graph.training_output)
-            learnt = self.model.optimizer.updates(self.model.layer.parameters, cost)
-            updates = [*learnt, *graph.updates.items()]
+            (first, *_) = graph.input_list
+            all_of_it = T.lvector("rows") if resident else first.type(f"all_{first.name}")
+            bounds = [] if parallel.alone else [T.lscalar("start"), T.lscalar("stop")]
+            part = Part(*bounds, all_of_it.shape[0]) if bounds else None
+            output, updates = graph.training_of(part)
+            inputs, cost, totals = self.costs(examples, output, part)
+            parameters = {path: p for path, p in self.model.layer.parameters.items() if p.trainable}
+            gradients = parallel.gradients(T.grad(cost, [p.variable for p in parameters.values()]))
+            updates = [*self.model.optimizer.updates(parameters, gradients), *updates.items()]
             self.model._restore_optimizer()
-            givens = {}
+            givens, whole = {}, inputs
             if resident:
                 self._resident[key] = [
                     graphlib.shared(array, name=f"all_{v.name}", borrow=True, shape=(None, *array.shape[1:]))
                     for array, v in zip(arrays, inputs, strict=True)
                 ]
-                rows = T.lvector("rows")
-                givens = {v: held[rows] for v, held in zip(inputs, self._resident[key], strict=True)}
-                inputs = [rows]
+                own = all_of_it if part is None else part.of(all_of_it)
+                givens = {v: held[own] for v, held in zip(inputs, self._resident[key], strict=True)}
+                whole = [all_of_it]
+            elif part is not None:
+                whole = [all_of_it, *(v.type(f"all_{v.name}") for v in inputs[1:])]
+                givens = {v: part.of(every) for v, every in zip(inputs, whole, strict=True)}
             self.made[key] = graphlib.function(
-                inputs,
+                [*whole, *bounds],
                 T.stack([T.cast(each, graphlib.config.floatX) for each in (cost, *totals)]),
                 updates=updates,
                 givens=givens,
@@ -81,7 +94,7 @@ class Functions:
         elif resident:
             for held, array in zip(self._resident[key], arrays, strict=True):
                 held.set_value(array, borrow=True)
-        return self.made[key]
+        return parallel.by_part(self.made[key])
 
     def release(self) -> None:
         """Lets go of the training data."""
@@ -89,36 +102,46 @@ class Functions:
             for held in group:
                 held.set_value(np.zeros((0, *held.get_value(borrow=True).shape[1:]), held.dtype), borrow=True)
 
-    def costs(self, examples: Examples, output: Any) -> tuple[list[Variable], Variable, list[Variable]]:
-        """(variables for `Examples.arrays`, what is minimized, the totals of what is reported)."""
+    def costs(
+        self, examples: Examples, output: Any, part: Part | None = None
+    ) -> tuple[list[Variable], Variable, list[Variable]]:
+        """(variables for `Examples.arrays`, what is minimized, the totals of what is reported), of a rank's
+        part of a minibatch such that its mean over ranks is to be minimized."""
         kinds = [(a.dtype.str, a.ndim) for a in examples.targets]
         weighted = [None if w is None else w.ndim for w in examples.weights]
         targets, weights = target_variables(self.model.tasks, kinds, weighted)
-        cost, totals = self._cost(output, targets, weights)
+        cost, totals = self._cost(output, targets, weights, part)
         inputs = self._graph(examples).input_list
         return [*inputs, *targets, *(w for w in weights if w is not None)], cost, totals
 
-    def _cost(self, output: Any, targets: Sequence[Any], weights: Sequence[Any]) -> tuple[Any, list[Any]]:
+    def _cost(
+        self, output: Any, targets: Sequence[Any], weights: Sequence[Any], part: Part | None
+    ) -> tuple[Any, list[Any]]:
         """(what is minimized, the totals of what is reported: sum and count of each)."""
         outputs = outputs_of(output)
         cost, totals, joint = None, [], []
         for task, y, w in zip(self.model.tasks, targets, weights, strict=True):
             mean, count = task.loss.mean_and_count(outputs[task.name], y, w)
+            totals += [_sum(mean, count, part), count]
+            if part is not None:
+                alike = w is None and task.loss.elements(outputs[task.name], y)[1] is None
+                mean = part.weigh(mean, None if alike else count)
             weighed = mean if task.weight == 1 else task.weight * mean
             cost = weighed if cost is None else cost + weighed
             joint.append((weighed, count))
-            totals += [mean * count, count]
             for metric in task.metrics:
                 mean, count = metric.mean_and_count(outputs[task.name], y, w)
-                totals += [mean * count, count]
+                totals += [_sum(mean, count, part), count]
         if len(joint) > 1:
             totals = [cost, T.ones_like(cost), *totals]
         if any(p.regularizer and p.trainable for p in self.model.layer.parameters.values()):
             cost = cost + self.model.layer.penalty
         return cost, totals
 
-    def measure(self, examples: Examples, batch_size: int | None) -> dict[str, float]:
-        """The means over examples of what is reported, by name."""
+    def measure(
+        self, examples: Examples, batch_size: int | None, parallel: DataParallel = ALONE
+    ) -> dict[str, float]:
+        """The means over examples of what is reported, by name; of several ranks each measures a part."""
         graph = self._graph(examples)
         key = ("evaluate", id(graph), _forms(examples))
         if key not in self.made:
@@ -129,9 +152,13 @@ class Functions:
                 updates=list(graph.carried.items()),
                 name="evaluate",
             )
-        sums = Totals(2 * len(self.model._reported()))
-        for found in self._in_pieces(self.made[key], examples.arrays(), batch_size):
-            sums.sums += found
+        sums = Totals(2 * len(self.model._reported()), parallel)
+        if not parallel.alone:
+            own = parallel.part(examples.count)
+            examples = examples.take(own if examples.stored() is None else [(own.start, own.stop)])
+        if examples.count:
+            for found in self._in_pieces(self.made[key], examples.arrays(), batch_size):
+                sums.sums += found
         return dict(zip(self.model._reported(), sums.take_means().tolist(), strict=True))
 
     def _in_pieces(self, function: Callable, arrays: Sequence[Any], batch_size: int | None) -> Iterator[Any]:
@@ -163,6 +190,11 @@ class Functions:
         finally:
             for state, value in before.items():
                 state.set_value(value)
+
+
+def _sum(mean: Any, count: Any, part: Part | None) -> Any:
+    """The sum that a mean is of; of a rank's part of a minibatch, which may be empty, 0 then."""
+    return mean * count if part is None else T.switch(T.gt(count, 0), mean, 0) * count
 
 
 def _forms(examples: Examples) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphlib.datasets import DataError
+from graphlib.distributed import Part, in_parts
 from graphlib.errors import InputError, ShapeError
 from graphlib.graph import Variable
 
@@ -27,10 +28,19 @@ class Graph:
             self.output = layer(inputs)
         self.carried = dict(layer.carried)
         self.makers = {name: _maker(calls, y) for name, y in outputs_of(self.output).items()}
-        before = len(layer.streams.states)
+        self.layer, self._first_draw = layer, len(layer.streams.states)
         self.training_output = layer(inputs, training=True)
-        self.random_states = layer.streams.states[before:]
+        self.random_states = layer.streams.states[self._first_draw :]
         self.updates = dict(layer.updates)
+
+    def training_of(self, part: Part | None) -> tuple[Any, dict[Any, Variable]]:
+        """(output, updates) in training, of a rank's part of the minibatch where there is one: with the draws
+        that one process makes for all of it."""
+        if part is None:
+            return self.training_output, self.updates
+        with in_parts(part), self.layer.streams.again(self._first_draw):
+            output = self.layer(self.inputs, training=True)
+        return output, dict(self.layer.updates)
 
     @property
     def input_list(self) -> list[Variable]:

@@ -70,10 +70,13 @@ class Monitor:
     Attributes:
         last_iteration: the minibatch after which training stops, as things stand.
         adjusts_learning_rate: whether it sets `Optimizer.factor`.
+        only_writes: whether it writes and says things, and changes nothing of the training: where several
+            processes train together, only rank 0 has it do so.
     """
 
     last_iteration: float = math.inf
     adjusts_learning_rate = False
+    only_writes = False
 
     def reset(self) -> None:
         """Forgets what it saw: called when another training begins."""
@@ -306,6 +309,8 @@ class Snapshots(_EverySoOften):
         keep: how many of them, the latest; None for all.
     """
 
+    only_writes = True
+
     def __init__(self, every: Count = 1, keep: Count | None = None):
         self.every, self.keep = every, keep
 
@@ -360,6 +365,8 @@ class TextSamples(_EverySoOften):
         every: epochs from one text to the next.
         seed: of the draws.
     """
+
+    only_writes = True
 
     def __init__(
         self,
@@ -420,6 +427,8 @@ class Filters(_EverySoOften):
         every: epochs from one drawing to the next, which replaces it.
     """
 
+    only_writes = True
+
     def __init__(self, layer: str | None = None, shape: tuple[Count, Count] | None = None, every: Count = 1):
         self.layer, self.shape, self.every = layer, shape, every
 
@@ -458,6 +467,8 @@ class TensorBoard(Monitor):
         folder: of the event files; None for "tensorboard" in the folder of the training.
         histograms: also of all parameters.
     """
+
+    only_writes = True
 
     def __init__(self, folder: str | None = None, histograms: bool = False):
         self.folder, self.histograms = folder, histograms

@@ -18,7 +18,8 @@ from tqdm import tqdm
 
 from . import provenance, snapshots, storage
 from .curves import LearningCurve
-from .interruption import Interruption
+from .interruption import NEVER, Interruption
+from .parallel import ALONE, DataParallel, Rounds, Stepping
 from .progress import progress_bar, say
 from .provenance import Provenance
 from .run_folder import (
@@ -50,6 +51,7 @@ class Stage:
         begin_epoch: called with how many epochs are done, before anything of the next is trained, also where
             a run goes on in the middle of it; sets what changes from epoch to epoch, as the learning rate.
         unit: what the printed lines call a minibatch.
+        settle: called, on all ranks of an MPI run, before something is measured or written.
         iteration: minibatches seen so far.
         cost_sum, cost_count: of the costs since the last measurement.
     """
@@ -63,6 +65,7 @@ class Stage:
     illustrate_epoch: Callable[[int, Mapping[str, np.ndarray], Path], None] | None = None
     begin_epoch: Callable[[int], None] | None = None
     unit: str = "minibatch"
+    settle: Callable[[], None] | None = None
     iteration: int = field(default=0, init=False)
     cost_sum: float = field(default=0.0, init=False)
     cost_count: int = field(default=0, init=False)
@@ -90,7 +93,7 @@ class Stage:
         place = f"epoch {epoch + 1}, {self.unit} {minibatch + 1}/{self.n_minibatches}"
         return f"{self.name}, {place}" if self.name else place
 
-    def advance(self, step: Callable[[int], Any], stop: int, bar: tqdm, interruption: Interruption) -> None:
+    def advance(self, step: Callable[[int], Any], stop: int, bar: tqdm, interruption: Any) -> None:
         """Trains until `stop` minibatches have been seen, all of this epoch and one at least, or until
         interrupted.
         """
@@ -148,6 +151,7 @@ class Run:
         settings: what the run was started with, as JSON can hold it; kept in the checkpoint.
         about: other arrays by name that the file of the model that is kept holds, such as its architecture.
         verbose: whether lines and a progress bar are shown.
+        parallel: the ranks that train together, of which one writes.
         save_seconds, draw_seconds: the least time between two checkpoints, and between two sets of pictures.
         keep_every: epochs from one snapshot of the model to the next; None for no snapshots.
     """
@@ -162,6 +166,7 @@ class Run:
         settings: Mapping[str, Any],
         about: Mapping[str, np.ndarray],
         verbose: bool,
+        parallel: DataParallel,
         save_seconds: float,
         draw_seconds: float,
         keep_every: int | None = None,
@@ -169,7 +174,8 @@ class Run:
         self.stages, self.stage = stages, stages[0]
         self.model, self.state = model, state
         self.folder, self.settings, self.about = folder, settings, about
-        self.verbose = verbose
+        self.verbose, self.parallel = verbose, parallel
+        self.writes = folder is not None and parallel.leads
         self.save_seconds, self.draw_seconds = save_seconds, draw_seconds
         self.keep_every = keep_every
         panels: dict[str, list[str]] = {}
@@ -197,10 +203,12 @@ class Run:
         reason = "finished"
         interval = stage.monitor.interval(stage.n_minibatches)
         last_save, last_draw = -math.inf, time.monotonic()
-        step = None if stage.finished else stage.start()
+        parallel, rounds = self.parallel, Rounds(self.parallel)
+        learnt = {**self.model, **self.state}
+        step = None if stage.finished else parallel.stepping(stage.start(), learnt, stage.iteration)
         with progress_bar(stage.last_iteration, stage.iteration, stage.unit, self.verbose) as bar:
             while not stage.finished:
-                if interruption.requested:
+                if rounds.stop(interruption.requested, stage.iteration):
                     reason = "interrupted"
                     break
                 epoch = stage.iteration // stage.n_minibatches + 1
@@ -210,10 +218,12 @@ class Run:
                 bar.set_description(f"{stage.name} epoch {epoch}/{stage.epochs}".lstrip(), refresh=False)
                 measurement = (stage.iteration // interval + 1) * interval
                 stop = min(stage.last_iteration, epoch * stage.n_minibatches, measurement)
-                stage.advance(step, stop, bar, interruption)
+                stop = int(min(stop, rounds.end(stage.iteration)))
+                stage.advance(step.step, stop, bar, interruption if parallel.alone else NEVER)
                 if stage.iteration < measurement:
                     continue
 
+                self.settle(step)
                 cost = stage.take_mean_cost()
                 if not math.isfinite(cost):
                     reason = "diverged"
@@ -222,7 +232,7 @@ class Run:
                 if keep:
                     self.kept = {name: np.array(value.get_value()) for name, value in self.model.items()}
                 self.curve.append(stage.epochs_done, stage.iteration, **measured)
-                if stage.iteration % stage.n_minibatches == 0:
+                if parallel.leads and stage.iteration % stage.n_minibatches == 0:
                     self.end_epoch(stage.iteration // stage.n_minibatches)
                 if time.monotonic() - last_save >= self.save_seconds:
                     self.save_results()
@@ -231,12 +241,23 @@ class Run:
                 if time.monotonic() - last_draw >= self.draw_seconds:
                     self.draw()
                     last_draw = time.monotonic()
+        self.settle(step)
         self.save_results()
         if reason != "diverged":
             # Where the parameters are worthless, the checkpoint before this one stays.
             self.save_checkpoint()
         self.draw()
         return reason
+
+    def settle(self, step: Stepping | None) -> None:
+        """Brings the ranks together before something is measured or written."""
+        if self.parallel.alone:
+            return
+        if step is not None:
+            step.settle()
+        self.stage.cost_sum = self.parallel.mean(self.stage.cost_sum)
+        if self.stage.settle:
+            self.stage.settle()
 
     def end_epoch(self, done: int) -> None:
         """Draws and keeps what there is to draw and keep after so many epochs of the stage."""
@@ -264,7 +285,7 @@ class Run:
 
     def save_results(self) -> None:
         """Writes the model that is kept and the curve's table."""
-        if self.folder is None:
+        if not self.writes:
             return
         if self.kept:
             storage.save_arrays(self.folder / self.stage.monitor.keeps, {**self.about, **self.kept})
@@ -272,7 +293,7 @@ class Run:
 
     def draw(self) -> None:
         """Draws the curve, and what the stage has to show of the model that is kept."""
-        if self.folder is None:
+        if not self.writes:
             return
         if self.curve.rows:
             self.curve.draw(self.folder / CURVE_IMAGE)
@@ -281,7 +302,7 @@ class Run:
 
     def save_checkpoint(self) -> None:
         """Writes all that `restore` needs."""
-        if self.folder is None:
+        if not self.writes:
             return
         progress = {
             "settings": dict(self.settings),
@@ -301,7 +322,8 @@ class Run:
     def restore(self) -> None:
         """Continues from the folder's checkpoint."""
         path = self.folder / CHECKPOINT
-        progress, arrays = read_checkpoint(path)
+        with self.parallel.copied(path) as copy:
+            progress, arrays = read_checkpoint(copy)
         try:
             check_like({"stage": 0, "seconds": 0.0}, progress)
             for stage, remembered in zip(self.stages, progress["stages"], strict=True):
@@ -352,6 +374,7 @@ def train_stages(
     about: Mapping[str, np.ndarray] | None = None,
     resume: bool = False,
     verbose: bool = True,
+    parallel: DataParallel = ALONE,
     save_seconds: float = 2.0,
     draw_seconds: float = 60.0,
     keep_every: int | None = None,
@@ -369,11 +392,14 @@ def train_stages(
         resume: continue from the folder's checkpoint, which must have come from the same functions and data.
         keep_every: see `Run`; the snapshots go into the folder's part ``snapshots``.
         draw_snapshots: train nothing, but draw what the stages have to show of the folder's snapshots.
+        parallel: the ranks of an MPI run that train together: all have the values of rank 0 at the start, and
+            rank 0 alone writes and prints.
 
     Raises:
         UserError: a checkpoint cannot be read or does not fit, or a file cannot be written.
     """
-    if folder is not None:
+    writes, verbose = folder is not None and parallel.leads, verbose and parallel.leads
+    if writes:
         storage.make_folder(folder)
     run = Run(
         stages,
@@ -383,12 +409,13 @@ def train_stages(
         settings=settings or {},
         about=about or {},
         verbose=verbose,
+        parallel=parallel,
         save_seconds=save_seconds,
         draw_seconds=draw_seconds,
         keep_every=keep_every,
     )
     if resume or draw_snapshots:
-        earlier = provenance.find(folder)
+        earlier = provenance.find(folder) if parallel.leads else None
         if data and earlier:
             earlier.check(data, "--resume" if resume else "--draw-snapshots")
     if draw_snapshots:
@@ -398,10 +425,11 @@ def train_stages(
         run.restore()
         if verbose:
             say(f"... resuming after {run.stage.where}")
-    elif folder is not None:
+    elif writes:
         set_earlier_run_aside(folder)
-    if data:
+    if data and parallel.leads:
         data.write(folder)
+    parallel.share({**run.model, **run.state})
     reason = "finished"
     with Interruption() as interruption:
         for stage in stages:

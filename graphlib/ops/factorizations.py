@@ -105,7 +105,7 @@ class Lapack:
             (product(lead), *map(Poly.of, self.integers(*inside))),
             tuple(range(len(operands))),
             header="graphlib_lapack.h",
-            lapack=True,
+            needs="lapack",
         )
 
     def require_fitting(self, operands: list[Operand], require: Callable) -> None:

@@ -383,13 +383,14 @@ class Writer:
         if a.host is not None:
             return self.host_call(a)
         suffix = SUFFIXES[a.operands[0].dtype]
-        arguments = ["s->rt"] if a.team or a.lapack else []
+        arguments = ["s->rt"] if a.team or a.needs else []
         arguments += [*map(self.address, (*a.operands, *a.outputs)), *map(self.poly, a.integers)]
         function = f"{a.function}_{suffix}"
         # not how many units there are: a call of one that is there already has a name of its own too
         name = f"{self.plan.prefix}call_{sum(len(uses.names) for uses in self.called.values())}"
         call = self.calls(Unit((f'#include "{a.header}"',), "", function), name)
-        return [f"if ({call}({', '.join(arguments)})) return -1;"]
+        failure = -4 if a.needs == "mpi" else -1
+        return [f"if ({call}({', '.join(arguments)})) return {failure};"]
 
     def host_call(self, a: Call) -> list[str]:
         """A call back into Python: the number of what is called, the arrays, all lengths of theirs."""

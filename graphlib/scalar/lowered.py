@@ -119,8 +119,12 @@ class Call:
     team: bool = False
     #: C's function of what is known of the integers, which does nothing else: the end of its name
     form: str = ""
-    #: whether it calls LAPACK
-    lapack: bool = False
+    #: what else it calls: "lapack", or "mpi" where it waits for other processes
+    needs: str = ""
+    #: whether its output may be computed in the memory of its first operand
+    in_place: bool = False
+    #: "early" for what begins something that goes on beside other steps, "late" for what waits for its end
+    when: Literal["", "early", "late"] = ""
     #: of a call back into Python, what is called; the first of the integers is its number
     host: HostFunction | None = None
 

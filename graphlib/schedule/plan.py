@@ -223,7 +223,9 @@ class Call:
     operands: tuple[Array, ...]
     outputs: tuple[Array, ...]
     integers: tuple[Poly, ...]
-    lapack: bool = False
+    #: what else it calls: "lapack" or "mpi"
+    needs: str = ""
+    in_place: bool = False
     #: of a call back into Python, what is called; the first of the integers is its number
     host: HostFunction | None = None
 

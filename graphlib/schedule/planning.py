@@ -525,7 +525,8 @@ class _ForC(Planner):
             tuple(map(tr.array, step.operands)),
             tuple(map(tr.array, step.outputs)),
             integers,
-            call.lapack,
+            call.needs,
+            call.in_place,
             call.host,
         )
         return described(list(step.outputs)), [*([Compute(host.body())] if host.body() else []), made]

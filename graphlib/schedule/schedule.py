@@ -26,6 +26,8 @@ from .steps import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep, Step, acc
 #: one that goes through its rows in several loops, and one whose values are all computed in the same loop
 GROUP_LIMIT, LOOP_LIMIT = 64, 192
 _SEARCH_LIMIT = 200
+#: the urgency of what begins something that goes on beside other steps, and of what waits for its end
+_EARLY, _LATE = -2, 1
 
 
 class Schedule:
@@ -320,7 +322,7 @@ class Schedule:
         needed = {*self.program.results, *(u for n in self.low.dims.values() for u in n.uses)}
         for step in self.steps:
             base = base_of(step)
-            if not isinstance(self.maker.get(base), (Loops, Pushes, MatMul)) or base in needed:
+            if not isinstance(self.maker.get(base), (Loops, Pushes, MatMul, LibraryCall)) or base in needed:
                 continue
             (v,) = step.writes()
             waits = any(self.low.depends_on_data(n) for n in self.low.shape(v))
@@ -421,26 +423,56 @@ class Schedule:
         return False
 
     def _ordered(self) -> list[Step]:
-        """The steps, each after those it needs, otherwise in the order of the graph."""
+        """The steps, each after those it needs, otherwise in the order of the graph; but what begins
+        something that goes on beside others comes as early as it can, and what waits for its end late."""
         waiting = {s: len(s.after) for s in self.steps}
-        ready = [(s.position, k, s) for k, s in enumerate(self.steps) if not waiting[s]]
-        heapq.heapify(ready)
+        urgency = self._urgencies()
         number = {s: k for k, s in enumerate(self.steps)}
-        result = []
+        result: list[Step] = []
+        begun: dict[Variable, int] = {}
+
+        def place(s: Step) -> tuple[int, int, int, Step]:
+            # what was begun first is over first
+            waits = urgency.get(s) == _LATE
+            position = begun.get(s.operands[0], s.position) if waits else s.position
+            return urgency.get(s, 0), position, number[s], s
+
+        ready = [place(s) for s in self.steps if not waiting[s]]
+        heapq.heapify(ready)
         while ready:
-            _, _, s = heapq.heappop(ready)
+            *_, s = heapq.heappop(ready)
+            if urgency.get(s) == _EARLY:
+                begun[s.outputs[0]] = len(result)
             result.append(s)
             for f in s.followers:
                 waiting[f] -= 1
                 if not waiting[f]:
-                    heapq.heappush(ready, (f.position, number[f], f))
+                    heapq.heappush(ready, place(f))
         if len(result) != len(self.steps):
             raise AssertionError("the schedule has a cycle")
         return result
 
+    def _urgencies(self) -> dict[Step, int]:
+        """Below 0 for steps that come before others that could come as well, above 0 for those after them:
+        what begins something, the steps that it waits for, and what waits for its end."""
+        found: dict[Step, int] = {}
+        for step in self.steps:
+            when = step.call.when if isinstance(step, LibraryCall) else ""
+            if when:
+                found[step] = _EARLY if when == "early" else _LATE
+            if when == "early":
+                for maker in self._makers(step.operands):
+                    found.setdefault(maker, -1)
+        if found:
+            # shared variables keep their values until all is done that may fail
+            found.update((step, _LATE + 1) for step in self.steps if isinstance(step, Copy))
+        return found
+
 
 def base_of(step: Step) -> Variable | None:
-    """What a step adds to, or sets parts of."""
+    """What a step adds to, sets parts of, or changes as a whole."""
+    if isinstance(step, LibraryCall):
+        return step.operands[0] if step.call.in_place else None
     base = step.base if isinstance(step, Pushes) else step.c if isinstance(step, MatMul) else None
     return base if isinstance(base, Variable) else None
 
@@ -463,6 +495,8 @@ def reads_in_place(writer: Step, shared: Shared, v: Variable, low: Lowering) -> 
         k = writer.results.last.index(v) if v in writer.results.last else None
         alone = k is not None and not writer.op.states[k].kept and writer.initial[k].offset == 0
         return shared not in {p.base for p in others} and (alone or shared not in writer.reads())
+    if isinstance(writer, LibraryCall) and writer.call.in_place:
+        return shared not in writer.operands[1:]
     if not isinstance(writer, Loops):
         return shared not in writer.reads()
     made = next(value for value in writer.values if value.variable is v)

@@ -160,8 +160,9 @@ class _Verifier:
             self._demand(array, what)
         if isinstance(action, Product) and action.beta is not None:
             self._begun(action.target, what)
+        in_place = isinstance(action, Call) and action.in_place
         for array in writes:
-            self._apart(array, reads, what)
+            self._apart(array, reads[1:] if in_place else reads, what)
             self._write(array, what)
 
     def _apart(self, array: Array, reads: Iterable[Array], what: str) -> None:

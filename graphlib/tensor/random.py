@@ -7,6 +7,8 @@ one call of a function to the next.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -49,6 +51,8 @@ class RandomStreams:
 
     def __init__(self, seed: int | None = None) -> None:
         self._states: list[Shared] = []
+        #: the number of the next draw, where it was made before
+        self._next: int | None = None
         self.seed(seed)
 
     def seed(self, seed: int | None = None) -> None:
@@ -90,8 +94,20 @@ class RandomStreams:
         for state, value in zip(self._states, states, strict=True):
             state.set_value(np.array(value, "int64"))
 
+    @contextmanager
+    def again(self, first: int) -> Iterator[None]:
+        """What is drawn in the block are the draws from number ``first`` on once more, of another graph."""
+        self._next = first
+        try:
+            yield
+        finally:
+            self._next = None
+
     def _state(self) -> Shared:
         k = len(self._states)
+        if self._next is not None and self._next < k:
+            self._next += 1
+            return self._states[self._next - 1]
         state = shared(np.array([self._seed, k, 0]), name=f"random_state_{k}", shape=(3,))
         state.default_update = state + np.array([0, 0, 1])
         self._states.append(state)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ... import tensor as T
+from ...distributed import draw
 from ...graph import Variable
 from ...graph.types import normalize_axes
 from ...tensor import shape as shape_of
@@ -36,7 +37,7 @@ class Dropout(Layer):
         axes = () if self.shared_axes is None else self.shared_axes
         together = normalize_axes(axes, x.ndim, "shared_axes")
         size = [1 if axis in together else n for axis, n in enumerate(shape_of(x))]
-        kept = self.streams.binomial(size=size, n=1, p=keep, dtype=x.dtype)
+        kept = draw(lambda size: self.streams.binomial(size=size, n=1, p=keep, dtype=x.dtype), size)
         return T.switch(kept, x / keep, 0)
 
     def output_mask(self, x: Variable, mask: Variable | None) -> Variable | None:
@@ -58,7 +59,10 @@ class GaussianNoise(Layer):
         x = as_float(x)
         if not training or self.std == 0:
             return x
-        return x + self.streams.normal(size=shape_of(x), std=self.std, dtype=x.dtype)
+        noise = draw(
+            lambda size: self.streams.normal(size=size, std=self.std, dtype=x.dtype), list(shape_of(x))
+        )
+        return x + noise
 
     def output_mask(self, x: Variable, mask: Variable | None) -> Variable | None:
         return mask

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...configuration import config
+from ...distributed import Part, current
 from ...graph import Variable
 from ...graph.types import normalize_axes
 from ...tensor import as_tensor_variable as as_variable
@@ -74,8 +75,14 @@ class BatchNormalization(_Normalization):
             return batch_normalization_test(
                 x, gamma, beta, self.running_mean, self.running_variance, axes, self.epsilon
             )
+        weights = None
         if mask is not None and x.ndim == 3:
-            return self._masked(x, gamma, beta, mask.astype(x.dtype).dimshuffle(0, 1, "x"))
+            weights = mask.astype(x.dtype).dimshuffle(0, 1, "x")
+        part = current()
+        if part is not None:
+            return self._over_ranks(x, gamma, beta, axes, weights, part)
+        if weights is not None:
+            return self._masked(x, gamma, beta, weights)
         y, _, _, mean, variance = batch_normalization_train(
             x,
             gamma,
@@ -94,11 +101,31 @@ class BatchNormalization(_Normalization):
         count = sum_(mask)
         mean = sum_(mask * x, axis=(0, 1)) / count
         variance = sum_(mask * sqr(x - mean), axis=(0, 1)) / count
+        self._run_on(mean, variance, count)
+        return (x - mean) * (gamma / sqrt(variance + self.epsilon)) + beta
+
+    def _over_ranks(
+        self,
+        x: Variable,
+        gamma: Variable,
+        beta: Variable,
+        axes: tuple[int, ...],
+        weights: Variable | None,
+        part: Part,
+    ) -> Variable:
+        """By the statistics of the whole minibatch, of which this rank has a part."""
+        mean, variance, count = part.statistics(x, axes, weights)
+        self._run_on(mean, variance, count)
+        features = ["x" if axis in axes else 0 for axis in range(x.ndim)]
+        scale = (gamma / sqrt(variance + self.epsilon)).dimshuffle(*features)
+        return (x - mean.dimshuffle(*features)) * scale + beta.dimshuffle(*features)
+
+    def _run_on(self, mean: Variable, variance: Variable, count: Variable) -> None:
+        """Have the running statistics take in those of a minibatch."""
         share = self.running_average_factor
         unbiased = variance * (count / (count - 1).clip(1, float("inf")))
         self.update(self.running_mean, (1 - share) * self.running_mean + share * mean)
         self.update(self.running_variance, (1 - share) * self.running_variance + share * unbiased)
-        return (x - mean) * (gamma / sqrt(variance + self.epsilon)) + beta
 
 
 @register("layer")

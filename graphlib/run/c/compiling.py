@@ -37,13 +37,13 @@ def native_code(stages: Any) -> tuple[Native, ctypes.CDLL]:
 
 
 def _needs(plan: Plan) -> list[str]:
-    """The dtypes of products that are needed, and "lapack" if that is called."""
+    """The dtypes of products that are needed, and "lapack" or "mpi" if that is called."""
     actions = [a for part in plan.all() for step in part.steps for a in step.actions]
     calls = [a for a in actions if isinstance(a, Call)]
     found = {a.target.dtype for a in actions if isinstance(a, Product)}
     found |= {a.operands[0].dtype for a in calls if a.team}
-    found |= {"lapack" for a in calls if a.lapack}
-    return sorted(found & {"float32", "float64", "lapack"})
+    found |= {a.needs for a in calls}
+    return sorted(found & {"float32", "float64", "lapack", "mpi"})
 
 
 __all__ = ["native_code"]

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _NO_MEMORY = -1
 #: the failure of a call back into Python, which has words of its own
 _IN_PYTHON = -3
+#: that of a mean over ranks, which ends the run
+_IN_MPI = -4
 
 
 class CExecutor:
@@ -192,6 +194,10 @@ class CExecutor:
         """
         if code == _IN_PYTHON:
             raise failure()
+        if code == _IN_MPI:
+            from .collectives import failed_collective
+
+            raise failed_collective(self.program.title)
         if self.has_words or code == _NO_MEMORY:
             self._fail(code, inputs)
         if self._anew is None:

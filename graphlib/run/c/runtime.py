@@ -21,6 +21,7 @@ from ...graph import Variable, toposort
 from ...ops.convolution import Convolutional
 from ...ops.linalg import Gemm, MatrixProduct
 from ...ops.scan import Scan
+from ...ranks import started_here
 from ..cache import found
 from .host import call_back
 from .toolchain import HERE, afterwards, key_of_object, shared_object, side_by_side
@@ -42,13 +43,16 @@ _WIDE_CORES = (b"SkylakeX", b"Cooperlake", b"SapphireRapids")
 
 
 def thread_count() -> int:
-    """``config.threads``, or as many as there are processors that this process may use."""
+    """``config.threads``, or as many as there are processors that this process may use: of an MPI run a fair
+    share of the machine's."""
     if config.threads:
         return config.threads
+    processors = os.cpu_count() or 1
+    share = max(1, processors // started_here())
     try:
-        return len(os.sched_getaffinity(0))
+        return min(len(os.sched_getaffinity(0)), share)
     except AttributeError:
-        return os.cpu_count() or 1
+        return share
 
 
 class Blas(NamedTuple):
@@ -182,12 +186,16 @@ def library(part: str) -> ctypes.CDLL:
 
 
 def start(*needs: str) -> int:
-    """The address of the table of runtime functions, with what ``needs`` says: the products of a dtype, or
-    "lapack"; starts the team of threads on the first call."""
+    """The address of the table of runtime functions, with what ``needs`` says: the products of a dtype,
+    "lapack" or "mpi"; starts the team of threads on the first call."""
     table = _started()
     for need in needs:
         if need == "lapack":
             _with_lapack()
+        elif need == "mpi":
+            from .collectives import start_collectives
+
+            start_collectives(table)
         else:
             _with_products(need, table, os.getpid())
     return table

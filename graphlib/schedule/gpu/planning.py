@@ -10,8 +10,10 @@ from typing import Any
 from ...graph import Shared as SharedVariable
 from ...graph import Variable
 from ...lower.lowering import Value
+from ...ops.host import called_back
 from ...scalar.expression import Expr
 from ...scalar.integer import Poly, Symbol
+from ...scalar.lowered import Operand
 from ..arrays import Array
 from ..indices import checks_values
 from ..parts import expressions, polys
@@ -62,6 +64,12 @@ class _ForCuda(Planner):
         self.in_loop = bool(prefix)
         super().__init__(copy(schedule), profiled, prefix)
         self.cublas = cublas
+        # what the host computes goes to it and comes back: to another place
+        self.schedule.overwritten_by = {
+            base: v
+            for base, v in schedule.overwritten_by.items()
+            if not isinstance(schedule.maker[v], LibraryCall)
+        }
         if not cublas:
             self.schedule.steps = with_epilogues(schedule, self.storage)
         self.dynamic = {s for s in self.low.dims if self.schedule.reads_for(s)} - set(self.data_dependent)
@@ -207,9 +215,11 @@ class _ForCuda(Planner):
     def _call(self, number: int, step: LibraryCall) -> list[Any]:
         if step.call.host is not None:
             return [self._call_back(step)]
+        if step.call.needs == "mpi":
+            return self._over_ranks(number, step)
         planner, step = self._planner(number, step.outputs), self._in_arrays(step)
         of = convolution if step.call.function in convolution.FUNCTIONS else library
-        of = matrices if step.call.lapack else of
+        of = matrices if step.call.needs == "lapack" else of
         return [Launch(k) for k in of.kernels(planner, step)]
 
     def _call_back(self, step: LibraryCall) -> Call:
@@ -219,6 +229,20 @@ class _ForCuda(Planner):
         return Call(
             call.function, call.header, False, operands, outputs, tr.polys(call.integers), host=call.host
         )
+
+    def _over_ranks(self, number: int, step: LibraryCall) -> list[Any]:
+        """The mean over ranks: the host makes it where it is begun, and then it is there."""
+        (node,), (x,), (out,) = step.nodes, step.operands, step.outputs
+        if step.call.when == "late":
+            planner, target = self._planner(number, step.outputs), self.tr.array(out)
+            return self._copying(planner, x, target, self.storage(out))
+        call = called_back(
+            node,
+            [Operand(x, self.low.shape(x), None, None)],
+            step.call.shapes,
+            lambda array: (node.op.reference(node, array),),
+        )
+        return [self._call_back(replace(step, call=call))]
 
     def _scan(self, number: int, step: ScanStep) -> list[Any]:
         """A loop; where kernels of it check indices it is planned twice: only then it is known how many

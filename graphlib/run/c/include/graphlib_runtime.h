@@ -23,6 +23,9 @@ typedef struct gl_runtime {
     /* calls the Python function of a number with the arrays of its operands and outputs, and the lengths of all of them
        in order; not 0 where that fails */
     int64_t (*host)(int64_t number, void **arrays, const int64_t *lengths);
+    /* begins the mean over the ranks of an MPI run in place of an array, and waits for it; not 0 where that fails */
+    int (*average_start)(void *array, int64_t n, size_t width);
+    int (*average_finish)(void *array);
 } gl_runtime;
 
 /* The fields of a NumPy array that follow the Python object's own; this layout is part of NumPy's stable ABI. */

@@ -1,0 +1,209 @@
+"""Training on the ranks of an MPI run: which examples each takes, where they come together, who writes.
+
+All ranks go through the same minibatches in the same order, each through its part of them, and step along the
+mean of their gradients; or, with `sync_every`, step by themselves and take the mean of their parameters now
+and then (local SGD; S. Stich, "Local SGD converges fast and communicates little", 2019).  Whatever decides
+something, such as a validation error, is the same number on all of them, so that they decide the same.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import graphlib
+from graphlib import distributed
+from graphlib.distributed import Ranks
+
+from .storage import UserError
+from .variables import SharedVariable
+
+#: how often ranks look whether one of them is asked to stop
+_ROUND_SECONDS = 0.5
+
+
+class DataParallel:
+    """How a training goes over ranks.
+
+    Args:
+        ranks: this process among them.
+        sync_every: after how many minibatches they come together.
+
+    Attributes:
+        leads: whether this rank prints and writes files.
+        alone: whether it is the only one.
+    """
+
+    def __init__(self, ranks: Ranks, sync_every: int = 1):
+        self.ranks, self.sync_every = ranks, sync_every
+        self.leads, self.alone = ranks.leads, ranks.size == 1
+
+    # examples
+
+    def check(self, batch_size: int, what: str) -> None:
+        """UserError where minibatches of so many examples cannot be dealt out evenly."""
+        size = self.ranks.size
+        if batch_size % size:
+            lower, upper = batch_size // size * size, -(-batch_size // size) * size
+            better = f"{lower} or {upper}" if lower else f"{upper}"
+            raise UserError(
+                f"{what} {batch_size} is that of all {size} ranks together, and cannot be dealt out to them "
+                f"evenly: give one such as {better}, or another number of ranks to mpirun -n"
+            )
+
+    def part(self, n: int) -> slice:
+        """This rank's part of n examples: as many as the others have, or one more or less."""
+        rank, size = self.ranks.rank, self.ranks.size
+        return slice(n * rank // size, n * (rank + 1) // size)
+
+    def by_minibatch(self, function: Callable[[int], Any]) -> Callable[[int], Any]:
+        """A function of a minibatch's index, of one that numbers the parts of all minibatches."""
+        rank, size = self.ranks.rank, self.ranks.size
+        return function if self.alone else lambda index: function(size * index + rank)
+
+    def by_part(self, function: Callable) -> Callable:
+        """A function of a minibatch's arrays, of one that also takes where this rank's part begins and ends."""
+        if self.alone:
+            return function
+
+        def of_part(*arrays: np.ndarray) -> Any:
+            own = self.part(len(arrays[0]))
+            return function(*arrays, own.start, own.stop)
+
+        return of_part
+
+    # gradients and parameters
+
+    def gradients(self, gradients: Sequence[Any]) -> list[Any]:
+        """What a step goes along: the means over ranks, or the own ones where parameters are averaged."""
+        together = self.alone or self.sync_every > 1
+        return list(gradients) if together else distributed.average(list(gradients))
+
+    def stepping(
+        self, step: Callable[[int], Any], variables: Mapping[str, SharedVariable], iteration: int
+    ) -> Stepping:
+        """A training function that goes on after `iteration` minibatches, and brings ranks together."""
+        return Stepping(self, step, variables, iteration)
+
+    # what is decided
+
+    def mean(self, value: float) -> float:
+        """The mean over ranks of a number."""
+        return value if self.alone else float(self.ranks.average(np.float64(value)))
+
+    def fraction(self, wrong: int, n: int) -> float:
+        """The fraction of n examples, of whose parts each rank has counted `wrong` ones."""
+        return int(self.ranks.total(np.int64(wrong))) / n
+
+    @contextmanager
+    def copied(self, path: Path) -> Iterator[Path]:
+        """A file of rank 0's, as a file that each rank can read: only rank 0 needs to see the folder."""
+        if self.leads:
+            self.ranks.message(path.read_bytes() if path.exists() else b"")
+            yield path
+            return
+        data = self.ranks.message(None)
+        with tempfile.TemporaryDirectory(prefix="graphlib-rank-") as folder:
+            copy = Path(folder) / path.name
+            if data:
+                copy.write_bytes(data)
+            yield copy
+
+    def share(self, variables: Mapping[str, SharedVariable]) -> None:
+        """Give variables, and what else has ``get_value`` and ``set_value``, the values of rank 0."""
+        if self.alone:
+            return
+        values = {name: np.asarray(v.get_value()) for name, v in variables.items()}
+        shapes = [(name, str(a.dtype), a.shape) for name, a in values.items()]
+        self.ranks.agree("the shapes of what is learnt", str(shapes), "start all with the same options")
+        for name, variable in variables.items():
+            variable.set_value(self.ranks.from_first(values[name]))
+
+
+#: a process without others
+ALONE = DataParallel(Ranks())
+
+
+def data_parallel(sync_every: int = 1) -> DataParallel:
+    """The ranks of this run.
+
+    Errors: DistributedError as `graphlib.distributed.ranks`.
+    """
+    return DataParallel(distributed.ranks(), sync_every)
+
+
+class Stepping:
+    """A training function of a minibatch's index, of a rank among others.
+
+    With `sync_every` it averages what was learnt after so many minibatches of the stage; ``settle`` does so
+    before something is measured or written.
+    """
+
+    def __init__(
+        self,
+        parallel: DataParallel,
+        step: Callable[[int], Any],
+        variables: Mapping[str, SharedVariable],
+        iteration: int,
+    ):
+        self.parallel, self.iteration, self.pending = parallel, iteration, False
+        self._average: Callable | None = None
+        self.step = step
+        if parallel.alone or parallel.sync_every == 1:
+            return
+        floats = [v for v in variables.values() if isinstance(v, graphlib.Shared) and v.type.is_float]
+        self._average = graphlib.function(
+            [], [], updates=[(v, distributed.average(v)) for v in floats], name="average_parameters"
+        )
+        self.step = self._local(step)
+
+    def _local(self, step: Callable[[int], Any]) -> Callable[[int], Any]:
+        def local(index: int) -> Any:
+            cost = step(index)
+            self.iteration += 1
+            self.pending = True
+            if self.iteration % self.parallel.sync_every == 0:
+                self.settle()
+            return cost
+
+        return local
+
+    def settle(self) -> None:
+        """Bring the ranks together where they are apart."""
+        if self.pending:
+            self._average()
+            self.pending = False
+
+
+class Rounds:
+    """The minibatches after which ranks look whether one of them was asked to stop, about twice a second."""
+
+    def __init__(self, parallel: DataParallel):
+        self.parallel = parallel
+        self.minibatches = parallel.sync_every
+        self._last, self._seen = time.monotonic(), 0
+
+    def stop(self, requested: bool, iteration: int) -> bool:
+        """Whether one of the ranks was asked to."""
+        if self.parallel.alone:
+            return requested
+        now, k = time.monotonic(), self.parallel.sync_every
+        seconds = (now - self._last) / max(1, iteration - self._seen)
+        wanted = max(k, int(_ROUND_SECONDS / max(seconds, 1e-6)) // k * k)
+        self._last, self._seen = now, iteration
+        rows = self.parallel.ranks.gathered(np.array([int(requested), wanted], "int64"))
+        self.minibatches = min(int(rows[0, 1]), 4 * self.minibatches)
+        return bool(rows[:, 0].any())
+
+    def end(self, iteration: int) -> float:
+        """The iteration at which they look again."""
+        if self.parallel.alone:
+            return math.inf
+        return iteration // self.parallel.sync_every * self.parallel.sync_every + self.minibatches

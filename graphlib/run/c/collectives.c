@@ -1,0 +1,258 @@
+/* Means over the ranks of an MPI run, while other things are computed.
+
+   MPI moves the numbers and adds nothing up: each rank gets a part of the array of all others and adds them in the order of the
+   ranks, so that the bits depend on how many ranks there are and on nothing else.  A short array, or one of two ranks, goes to
+   all as a whole, and each adds all of it.  A long one is dealt out: each rank adds up a part for all, and the parts are
+   gathered.  Arrays are cut into pieces, of which one is added up while the next is on its way.
+
+   All ranks begin the same arrays in the same order, and the first halves of all pieces, like the second halves of all, are
+   begun in that order, each on a communicator of its own.
+
+   MPI goes on only while somebody asks it to: whoever begins or waits for something does, and a thread, where there is a
+   processor for it, which is asked for when there is something to do. */
+#define _GNU_SOURCE
+#include "graphlib_runtime.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+
+#if GL_HANDLE == 4
+typedef int handle;
+#else
+typedef void *handle;
+#endif
+
+#define PIECE 262144       /* elements of a piece */
+#define WHOLE_BYTES 65536   /* the arrays of all ranks together, up to which they go to all as a whole */
+#define SPIN_SECONDS 1e-3   /* how long a rank looks for others before it offers its processor, if each has one */
+#define YIELD_SECONDS 2e-3  /* how long it does that before it sleeps in between */
+#define NAP_NANOSECONDS 50000
+
+typedef struct {
+    int (*iallgather)(const void *, int, handle, void *, int, handle, handle, handle *);
+    int (*ialltoallv)(const void *, const int *, const int *, handle, void *, const int *, const int *, handle, handle, handle *);
+    int (*iallgatherv)(const void *, int, handle, void *, const int *, const int *, handle, handle, handle *);
+    int (*test)(handle *, int *, void *);
+} functions;
+
+typedef struct {
+    char *data;     /* what becomes the mean */
+    void *array;    /* the array that it is part of */
+    int64_t n;
+    size_t width;
+    int whole;
+    handle request;
+    char *room;     /* what others sent, then the sum of the own part */
+    int64_t capacity;
+    int *counts;    /* of the own part size times, of the parts; where these begin, in the room and in the data */
+} piece;
+
+static struct {
+    functions mpi;
+    handle exchange, gather, types[2];
+    int rank, size, failed, helped, crowded;
+    double patience;
+    piece *pieces;
+    int64_t capacity, begun, exchanged, done;
+    double moved;
+    pthread_mutex_t turn;
+    pthread_cond_t wake;
+} all = {.turn = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+
+static int64_t first_of(int64_t n, int rank) { return n * rank / all.size; }
+static handle type_of(const piece *p) { return all.types[p->width == sizeof(double)]; }
+
+#define MEAN(T)                                                                                                            \
+    static void mean_##T(T *restrict out, const T *restrict parts, int64_t n) {                                            \
+        T sum[512];                                                                                                        \
+        for (int64_t first = 0; first < n; first += 512) {                                                                 \
+            const int64_t count = n - first < 512 ? n - first : 512;                                                       \
+            memcpy(sum, parts + first, sizeof(T) * (size_t)count);                                                         \
+            for (int rank = 1; rank < all.size; rank++)                                                                    \
+                for (int64_t k = 0; k < count; k++) sum[k] += parts[rank * n + first + k];                                 \
+            for (int64_t k = 0; k < count; k++) out[first + k] = sum[k] / (T)all.size;                                     \
+        }                                                                                                                  \
+    }
+MEAN(float)
+MEAN(double)
+
+static void mean(const piece *p, char *out, int64_t n) {
+    if (p->width == sizeof(float))
+        mean_float((float *)out, (const float *)p->room, n);
+    else
+        mean_double((double *)out, (const double *)p->room, n);
+}
+
+/* Begins a piece: 0 where that fails. */
+static int begin(piece *p) {
+    const int size = all.size;
+    const int64_t own = first_of(p->n, all.rank + 1) - first_of(p->n, all.rank);
+    p->whole = size == 2 || p->n * (int64_t)p->width * size <= WHOLE_BYTES;
+    /* a part of each rank, and behind them the place of the sum */
+    const int64_t needed = (p->whole ? size * p->n : (size + 1) * own) * (int64_t)p->width;
+    if (!gl_grow(&p->room, &p->capacity, needed + 64)) return 0;
+    if (p->whole)
+        return !all.mpi.iallgather(p->data, (int)p->n, type_of(p), p->room, (int)p->n, type_of(p), all.exchange, &p->request);
+    if (!p->counts && !(p->counts = malloc(4 * (size_t)size * sizeof(int)))) return 0;
+    for (int rank = 0; rank < size; rank++) {
+        p->counts[rank] = (int)own;
+        p->counts[size + rank] = (int)(first_of(p->n, rank + 1) - first_of(p->n, rank));
+        p->counts[2 * size + rank] = (int)(own * rank);
+        p->counts[3 * size + rank] = (int)first_of(p->n, rank);
+    }
+    return !all.mpi.ialltoallv(p->data, p->counts + size, p->counts + 3 * size, type_of(p), p->room, p->counts,
+                               p->counts + 2 * size, type_of(p), all.exchange, &p->request);
+}
+
+/* Adds up what has come, and sends it to all where they added other parts. */
+static int join(piece *p) {
+    if (p->whole) {
+        mean(p, p->data, p->n);
+        return 1;
+    }
+    const int64_t own = p->counts[0];
+    char *sum = p->room + all.size * own * (int64_t)p->width;
+    mean(p, sum, own);
+    return !all.mpi.iallgatherv(sum, (int)own, type_of(p), p->data, p->counts + all.size, p->counts + 3 * all.size, type_of(p),
+                                all.gather, &p->request);
+}
+
+static int has_come(piece *p, int *come) {
+    /* as large as the status of any MPI library, and more */
+    long long status[64];
+    return !all.mpi.test(&p->request, come, status);
+}
+
+/* Goes on as far as it can; whoever calls it has the turn. */
+static void go_on(void) {
+    int come = 0, fine = 1;
+    const int64_t before = all.exchanged + all.done;
+    while (fine && all.exchanged < all.begun) {
+        piece *p = all.pieces + all.exchanged;
+        if (!(fine = has_come(p, &come)) || !come) break;
+        fine = join(p);
+        all.exchanged++;
+    }
+    while (fine && all.done < all.exchanged) {
+        piece *p = all.pieces + all.done;
+        if (!p->whole && (!(fine = has_come(p, &come)) || !come)) break;
+        all.done++;
+    }
+    if (!fine) all.failed = 1;
+    if (all.exchanged + all.done != before) all.moved = gl_seconds();
+    if (all.done == all.begun) all.begun = all.exchanged = all.done = 0;
+}
+
+static void nap(void) {
+    const struct timespec time = {0, NAP_NANOSECONDS};
+    nanosleep(&time, NULL);
+}
+
+static void *helper(void *unused) {
+    (void)unused;
+    for (;;) {
+        pthread_mutex_lock(&all.turn);
+        while (!all.begun || all.failed) pthread_cond_wait(&all.wake, &all.turn);
+        go_on();
+        pthread_mutex_unlock(&all.turn);
+        nap();
+    }
+    return NULL;
+}
+
+/* The piece after those that have been begun; NULL where there is no memory. */
+static piece *next_piece(void) {
+    if (all.begun == all.capacity) {
+        const int64_t more = all.capacity ? 2 * all.capacity : 16;
+        piece *pieces = realloc(all.pieces, (size_t)more * sizeof(piece));
+        if (!pieces) return NULL;
+        memset(pieces + all.capacity, 0, (size_t)(more - all.capacity) * sizeof(piece));
+        all.pieces = pieces;
+        all.capacity = more;
+    }
+    return all.pieces + all.begun;
+}
+
+static int average_start(void *array, int64_t n, size_t width) {
+    if (all.size == 1) return 0;
+    pthread_mutex_lock(&all.turn);
+    if (!all.begun) all.moved = gl_seconds();
+    for (int64_t first = 0; first < n && !all.failed; first += PIECE) {
+        piece *p = next_piece();
+        if (!p) {
+            all.failed = 1;
+            break;
+        }
+        p->array = array;
+        p->data = (char *)array + first * (int64_t)width;
+        p->n = n - first < PIECE ? n - first : PIECE;
+        p->width = width;
+        if (begin(p))
+            all.begun++;
+        else
+            all.failed = 1;
+    }
+    if (!all.failed) go_on();
+    const int failed = all.failed;
+    if (all.helped && all.begun) pthread_cond_signal(&all.wake);
+    pthread_mutex_unlock(&all.turn);
+    return failed;
+}
+
+/* Whether a piece of an array is on its way. */
+static int awaited(const void *array) {
+    for (int64_t k = all.done; k < all.begun; k++)
+        if (all.pieces[k].array == array) return 1;
+    return 0;
+}
+
+static int average_finish(void *array) {
+    if (all.size == 1) return 0;
+    const double began = gl_seconds();
+    for (;;) {
+        pthread_mutex_lock(&all.turn);
+        if (!all.failed) go_on();
+        const double now = gl_seconds();
+        if (!all.failed && awaited(array) && all.patience > 0 && now - all.moved > all.patience) all.failed = 2;
+        const int failed = all.failed, waits = awaited(array);
+        pthread_mutex_unlock(&all.turn);
+        if (failed || !waits) return failed;
+        if (now - began > YIELD_SECONDS)
+            nap();
+        else if (all.crowded || now - began > SPIN_SECONDS)
+            sched_yield();
+    }
+}
+
+/* Why a call has failed: 1 where MPI says so or there is no memory, 2 where the others do not come. */
+int gl_collectives_failure(void) { return all.failed; }
+
+/* Puts both functions into the table.  handles: where the two communicators are, and the types of float and double.  helped:
+   whether there is a processor for a thread that sees to the messages; crowded: whether there are fewer than the ranks have
+   threads. */
+void gl_collectives(gl_runtime *table, void *const *addresses, void *const *handles, int rank, int size, double patience,
+                    int helped, int crowded) {
+    memcpy(&all.mpi, addresses, sizeof all.mpi);
+    memcpy(&all.exchange, handles[0], sizeof(handle));
+    memcpy(&all.gather, handles[1], sizeof(handle));
+    memcpy(&all.types[0], handles[2], sizeof(handle));
+    memcpy(&all.types[1], handles[3], sizeof(handle));
+    all.rank = rank;
+    all.size = size;
+    all.patience = patience;
+    all.crowded = crowded;
+    if (helped && !all.helped) {
+        sigset_t every, before;
+        sigfillset(&every);
+        pthread_sigmask(SIG_SETMASK, &every, &before);
+        pthread_t thread;
+        if (!pthread_create(&thread, NULL, helper, NULL)) {
+            pthread_detach(thread);
+            all.helped = 1;
+        }
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
+    table->average_start = average_start;
+    table->average_finish = average_finish;
+}

@@ -1,0 +1,88 @@
+"""Handing the MPI library of the run to native code: the functions and handles that mpi4py has, by their
+addresses."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from typing import Any
+
+from ...configuration import config
+from ...errors import DistributedError
+from ...ranks import Ranks, lost, ranks, started_here
+from .toolchain import HERE, shared_object
+
+#: in the order of collectives.c
+_FUNCTIONS = ("MPI_Iallgather", "MPI_Ialltoallv", "MPI_Iallgatherv", "MPI_Test")
+_NOBODY_CAME = 2
+
+
+#: what must live as long as the table of runtime functions: the library, handles
+_kept: list[Any] = []
+
+
+def start_collectives(table: int) -> None:
+    """Put the functions of collectives.c into the table of runtime functions, for all ranks of this run.
+
+    Errors: DistributedError where there is no MPI library.
+    """
+    if _kept:
+        return
+    known = ranks()
+    mpi, library = known.mpi, _library(known)
+    spare = _spare_processors()
+    # what mpi4py is linked with: the functions that it calls itself
+    own = ctypes.CDLL(mpi.__file__)
+    addresses = [ctypes.cast(getattr(own, name), ctypes.c_void_p).value for name in _FUNCTIONS]
+    handles = [mpi.COMM_WORLD.Dup(), mpi.COMM_WORLD.Dup(), mpi.FLOAT, mpi.DOUBLE]
+    library.gl_collectives(
+        table,
+        (ctypes.c_void_p * len(addresses))(*addresses),
+        (ctypes.c_void_p * len(handles))(*map(mpi._addressof, handles)),
+        known.rank,
+        known.size,
+        float(config.rank_seconds),
+        int(spare > 0 and mpi.Query_thread() >= mpi.THREAD_SERIALIZED),
+        int(spare < 0),
+    )
+    _kept.extend([library, own, handles])
+
+
+def _library(known: Ranks) -> ctypes.CDLL:
+    """collectives.c, for the handles of this MPI library: numbers or pointers."""
+    flags = ("-O3", f"-DGL_HANDLE={known.mpi._sizeof(known.mpi.Comm)}")
+    source = (HERE / "collectives.c").read_text("utf-8")
+    loaded = shared_object(source, flags, ("gl_collectives",))
+    loaded.gl_collectives.restype = None
+    loaded.gl_collectives.argtypes = [
+        ctypes.c_void_p,
+        ctypes.c_void_p,
+        ctypes.c_void_p,
+        ctypes.c_int,
+        ctypes.c_int,
+        ctypes.c_double,
+        ctypes.c_int,
+        ctypes.c_int,
+    ]
+    return loaded
+
+
+def _spare_processors() -> int:
+    """How many processors of this machine the threads of its ranks leave to others; below 0 where there are
+    not as many as threads."""
+    from .runtime import thread_count
+
+    return (os.cpu_count() or 1) - started_here() * thread_count()
+
+
+def failed_collective(title: str) -> DistributedError:
+    """The error of a call that failed in a mean over ranks."""
+    if _kept[0].gl_collectives_failure() == _NOBODY_CAME:
+        return lost(ranks())
+    return DistributedError(
+        f"{title}: the MPI library could not send or receive a mean over ranks, or there was no memory for it; "
+        "arrays that are averaged have the same shape on all ranks"
+    )
+
+
+__all__ = ["failed_collective", "start_collectives"]
