@@ -109,7 +109,8 @@ class Ranks:
             if row.tobytes() != rows[0].tobytes():
                 first, other = (r.tobytes().decode("utf-8", "replace").rstrip() for r in (rows[0], row))
                 raise DistributedError(
-                    f"the ranks of this run differ in {what}: rank 0 has {first}, rank {rank} {other}; {advice}"
+                    f"the ranks of this run differ in {what}: rank 0 has {first}, rank {rank} {other}; "
+                    f"{advice}"
                 )
 
     def _wait(self, request: Any) -> None:
@@ -195,10 +196,11 @@ def ranks() -> Ranks:
     """
     found = Ranks(_mpi())
     if found.size == 1 and started() > 1:
+        library = found.mpi.Get_library_version().splitlines()[0]
         raise DistributedError(
             f"{started()} processes were started, of which each finds itself alone: mpi4py has loaded "
-            f"{found.mpi.Get_library_version().splitlines()[0]}, and the mpirun is another library's; start the run "
-            "with the mpirun of that one, or let MPI4PY_LIBMPI name the library of the mpirun"
+            f"{library}, and the mpirun is another library's; start the run with the mpirun of that one, or "
+            "let MPI4PY_LIBMPI name the library of the mpirun"
         )
     if found.size > 1:
         sys.excepthook = functools.partial(_told, found)

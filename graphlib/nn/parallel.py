@@ -69,7 +69,7 @@ class DataParallel:
         return function if self.alone else lambda index: function(size * index + rank)
 
     def by_part(self, function: Callable) -> Callable:
-        """A function of a minibatch's arrays, of one that also takes where this rank's part begins and ends."""
+        """A function of a minibatch's arrays, of one that also takes where this rank's part lies."""
         if self.alone:
             return function
 

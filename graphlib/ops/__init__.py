@@ -6,12 +6,14 @@ test it on.
 ``patches``, ``pool``, ``random``, ``generators``, ``scan``, ``valid``, ``barriers``, ``unbroadcast`` and
 ``complex_numbers`` hold the operations, ``nnet``, ``systems``, ``decompositions``, ``matrices``,
 ``conv_functions``, ``unshared``, ``pool_functions``, ``neighbours`` and ``upsampling`` what is composed of
-them, ``operators`` what variables get, ``host`` and ``observing`` operations in Python.
+them, ``operators`` what variables get, ``host`` and ``observing`` operations in Python,
+``collectives`` what the ranks of an MPI run do together.
 """
 
 from . import (
     along_axis,
     barriers,
+    collectives,
     complex_numbers,
     conv_functions,
     convolution,
@@ -53,6 +55,7 @@ __all__ = [
     "along_axis",
     "as_variable",
     "barriers",
+    "collectives",
     "complex_numbers",
     "conv_functions",
     "convolution",

@@ -51,7 +51,7 @@ class _Collective(Op):
 
 
 class StartAverage(_Collective):
-    """Begins the mean over all ranks of an array: what it gives may be looked at by ``FinishAverage`` alone."""
+    """Begins the mean over all ranks of an array: what it gives is for ``FinishAverage`` alone."""
 
     function = "gl_average_start"
     when = "early"
@@ -84,7 +84,7 @@ class FinishAverage(_Collective):
 
 
 def over_ranks(x: Variable) -> Variable:
-    """The mean over all ranks, computed in any case: `graphlib.distributed.average` leaves out what is alone."""
+    """The mean over all ranks, also where there is only one."""
     return FinishAverage().make(StartAverage().make(as_variable(x)))
 
 

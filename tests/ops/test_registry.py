@@ -304,6 +304,9 @@ OF_LOOPS = {"FirstRows", "LastValue", "OfLengths", "Scan"}
 #: made by programs, with Python of theirs; tests/test_host_operations.py tries them
 OF_PROGRAMS = {"Assert", "FoundLengths", "HostOp", "Print", "_Observing"}
 
+#: of the ranks of an MPI run; tests/distributed tries them
+OF_RANKS = {"FinishAverage", "StartAverage", "_Collective"}
+
 
 def test_every_operation_is_sampled():
     """Each class of operations occurs in the graph of a sample or of its gradient."""
@@ -314,7 +317,7 @@ def test_every_operation_is_sampled():
             if case.differentiable:
                 variables += first_gradients(case)
             seen |= {type(node.op).__name__ for node in toposort(variables)}
-    assert {c.__name__ for c in operations()} - seen == OF_REWRITES | OF_LOOPS | OF_PROGRAMS
+    assert {c.__name__ for c in operations()} - seen == OF_REWRITES | OF_LOOPS | OF_PROGRAMS | OF_RANKS
 
 
 def test_elementwise_rows_are_all_registered():

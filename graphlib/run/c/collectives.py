@@ -80,8 +80,8 @@ def failed_collective(title: str) -> DistributedError:
     if _kept[0].gl_collectives_failure() == _NOBODY_CAME:
         return lost(ranks())
     return DistributedError(
-        f"{title}: the MPI library could not send or receive a mean over ranks, or there was no memory for it; "
-        "arrays that are averaged have the same shape on all ranks"
+        f"{title}: the MPI library could not send or receive a mean over ranks, or there was no memory for "
+        "it; arrays that are averaged have the same shape on all ranks"
     )
 
 
