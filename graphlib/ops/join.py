@@ -129,11 +129,13 @@ def join(axis: Any, *tensors: Any) -> Variable:
 def _along_any_axis(inputs: list[Variable], axis: Variable) -> Variable:
     """What ``concatenate`` gives along an axis that is known at the call: the axes before it are one, and so
     are it and those behind it, along which the tensors' parts follow each other."""
-    from .elementwise import eq, ge, gt, switch
+    from .elementwise import eq, gt, switch
+    from .index import basic_index
     from .unbroadcast import unbroadcast
 
     rank = inputs[0].ndim
-    axis = switch(ge(axis, 0), axis, axis + rank)
+    # counted from the front; what is out of range is an IndexError
+    axis = basic_index(Constant(np.arange(rank), "axes of concatenate"), [cast(axis, "int64")])
     # along the other axes each must be as long as the first one, which broadcasting to its lengths checks
     inputs = [unbroadcast(v, *(k for k in range(rank) if v.type.shape[k] == 1)) for v in inputs]
     first = inputs[0]
