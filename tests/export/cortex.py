@@ -2,7 +2,8 @@
 
 It needs Debian's ``gcc-arm-none-eabi``, ``libnewlib-arm-none-eabi`` and ``qemu-system-arm``.  Printed are the
 bytes of flash and RAM that the library takes, and how its output differs from graphlib's; with ``--emlearn
-FOLDER`` those of the same net by emlearn, whose ``eml_net.h`` is there.
+FOLDER`` those of the same net by emlearn, whose ``eml_net.h`` is there, with ``--nncc FOLDER`` by nncc
+(``nncc.py`` says how it comes there).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import graphlib
 import graphlib.tensor as T
 from graphlib.export import values
 
-from . import emlearn
+from . import emlearn, nncc
 
 HERE = Path(__file__).parent
 MACHINE = ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")
@@ -65,8 +66,8 @@ def _said(command: list[str]) -> str:
     return done.stdout + done.stderr
 
 
-def measure(sizes: list[int], optimize: str, peer: Path | None) -> str:
-    """Build, run and compare one net."""
+def measure(sizes: list[int], optimize: str, by: str, peer: Path | None) -> str:
+    """Build, run and compare one net; ``by`` whom it is, which is in the folder ``peer``."""
     function, make, layers = perceptron(sizes)
     x = make.uniform(size=(1, sizes[0])).astype("float32")
     with tempfile.TemporaryDirectory() as folder:
@@ -74,7 +75,12 @@ def measure(sizes: list[int], optimize: str, peer: Path | None) -> str:
         if peer is None:
             graphlib.export.c(function, root, name="net", bounds={"x": (1, sizes[0])})
         else:
-            (root / "net.c").write_text(emlearn.source(layers))
+            text = (
+                emlearn.source(layers)
+                if by == "emlearn"
+                else nncc.source(peer, "net", (sizes[0],), nncc.perceptron(layers))
+            )
+            (root / "net.c").write_text(text)
             (root / "net.h").write_text("int32_t net(const float *x, int64_t n, float *out);\n")
         given = values.array("given", x)
         (root / "given.h").write_text(f"#define OUTPUTS {sizes[-1]}\n{given}\n")
@@ -98,7 +104,7 @@ def measure(sizes: list[int], optimize: str, peer: Path | None) -> str:
         worst = np.abs(found - function(x)[0]).max()
         flash, ram = sizes_of(library)
         weights = sum(4 * (a + 1) * b for a, b in pairwise(sizes))
-        what = f"{'-'.join(map(str, sizes))} {optimize}{' by emlearn' if peer else ''}"
+        what = f"{'-'.join(map(str, sizes))} {optimize}{f' by {by}' if peer else ''}"
         return (
             f"{what}: flash {flash} bytes, of which {weights} are weights; RAM {ram} bytes; output differs "
             f"by at most {worst:.1e}"
@@ -109,11 +115,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.export.cortex", description=__doc__)
     parser.add_argument("sizes", nargs="*", default=["64-32-10", "784-100-10", "784-500-10"], metavar="A-B-C")
     parser.add_argument("--emlearn", type=Path, metavar="FOLDER")
+    parser.add_argument("--nncc", type=Path, metavar="FOLDER")
     options = parser.parse_args()
+    peers = {"graphlib": None, "emlearn": options.emlearn, "nncc": options.nncc}
     for text in options.sizes:
         for optimize in ("-Os", "-O2"):
-            for peer in [None, options.emlearn] if options.emlearn else [None]:
-                print(measure([int(n) for n in text.split("-")], optimize, peer), flush=True)
+            for by, peer in peers.items():
+                if peer or by == "graphlib":
+                    print(measure([int(n) for n in text.split("-")], optimize, by, peer), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """How fast exported inference is beside graphlib's own, on one thread: ``python -m tests.export.speed``.
 
-``--emlearn FOLDER`` has emlearn, whose ``eml_net.h`` is there, compute the same perceptron, compiled with the
-same flags.  Each is called in turns with the others; the figures are the least processor time of a call.
+``--emlearn FOLDER`` has emlearn, whose ``eml_net.h`` is there, compute the same perceptron, ``--nncc FOLDER``
+nncc (``nncc.py`` says how it comes there) the same nets, compiled with the same flags.  Each is called in
+turns with the others; the figures are the least processor time of a call.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 
 os.environ["GRAPHLIB_FLAGS"] = ",".join(filter(None, [os.environ.get("GRAPHLIB_FLAGS"), "threads=1"]))
 import graphlib
-from tests.export import emlearn
+from tests.export import emlearn, nncc
 from tests.export.calling import SAME, Native
 from tests.export.models import MODELS, X
 
@@ -43,6 +44,7 @@ def entry(library: ctypes.CDLL, name: str, *arguments: object) -> Callable[[], i
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.export.speed", description=__doc__)
     parser.add_argument("--emlearn", type=Path, metavar="FOLDER")
+    parser.add_argument("--nncc", type=Path, metavar="FOLDER")
     options = parser.parse_args()
     for name, batches in (("mlp", (1, 64)), ("lenet", (1, 40))):
         case = MODELS[name]()
@@ -70,11 +72,16 @@ def main() -> None:
                 if peer is not None:
                     q = np.zeros((64, 10), "float32")
                     calls["emlearn"] = entry(peer, "net", x, length, q)
+                r = np.zeros((64, 10), "float32")
+                if options.nncc:
+                    calls["nncc"] = entry(_nncc(native, name, options.nncc, Path(folder)), name, x, length, r)
                 for call in calls.values():
                     code = call()
                     assert not isinstance(code, int) or code == 0, code
                 if peer is not None:
                     assert np.abs(p[:n] - q[:n]).max() < 1e-5
+                if options.nncc:
+                    assert np.abs(p[:n] - r[:n]).max() < 1e-5, np.abs(p[:n] - r[:n]).max()
                 print(f"{name}, {n} at once: {_contest(calls)}", flush=True)
 
 
@@ -95,6 +102,21 @@ def _emlearn(native: Native, folder: Path, place: Path) -> ctypes.CDLL:
     command = ["gcc", "-std=c99", *SAME, "-fPIC", "-shared", f"-I{folder}", str(place / "peer.c"), "-o"]
     subprocess.run([*command, str(place / "peer.so"), "-lm"], check=True)
     return ctypes.CDLL(str(place / "peer.so"))
+
+
+def _nncc(native: Native, name: str, folder: Path, place: Path) -> ctypes.CDLL:
+    """nncc's library of a net."""
+    arrays = {f.name: f.array for f in native.made.state}
+    layers = (
+        nncc.perceptron([(arrays[f"W{end}"], arrays[f"b{end}"]) for end in ("", "_2")])
+        if name == "mlp"
+        else nncc.lenet(arrays)
+    )
+    path = place / f"nncc_{name}.c"
+    path.write_text(nncc.source(folder, name, (784,) if name == "mlp" else (1, 28, 28), layers))
+    command = ["gcc", "-std=c99", *SAME, "-w", "-fPIC", "-shared", str(path), "-o"]
+    subprocess.run([*command, str(path.with_suffix(".so")), "-lm"], check=True)
+    return ctypes.CDLL(str(path.with_suffix(".so")))
 
 
 if __name__ == "__main__":
