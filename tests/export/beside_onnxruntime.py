@@ -69,7 +69,8 @@ def main() -> None:
         lib = library_of({"predict": function}, "model", {"x": (64, 784)}, None, "updated", "static")
         for n in batches:
             with tempfile.TemporaryDirectory() as folder:
-                graphlib.onnx.save(function, Path(folder) / "model.onnx")
+                # the newest that onnxruntime-web reads
+                graphlib.onnx.save(function, Path(folder) / "model.onnx", opset=21)
                 onnx = (Path(folder) / "model.onnx").read_bytes()
                 text = PAGE.replace("MODULE", _module(lib)).replace("TIMES", "50" if n == 1 else "5")
                 text = text.replace("N * 784", f"{n} * 784").replace("[N, 784]", f"[{n}, 784]")

@@ -100,6 +100,11 @@ enum { MAX_TILE = 24, MAX_ROWS = 12, MAX_DOT_ROWS = 4, MAX_DOT_COLUMNS = 6 };
 #define OUTER_TILES(F) \
     SMALL_TILES(F) F(4, 4) F(6, 4) F(8, 1) F(8, 2) F(10, 1) F(10, 2) F(12, 1) F(12, 2)
 #define DOT_TILES(F) F(1, 1) F(1, 2) F(1, 4) F(1, 6) F(2, 1) F(2, 2) F(2, 4) F(2, 6) F(4, 1) F(4, 2) F(4, 4) F(4, 6)
+#elif defined(__wasm__)
+/* of 16 registers engines keep one, and without fused operations a product needs one before it is added */
+enum { MAX_TILE = 8, MAX_ROWS = 4, MAX_DOT_ROWS = 2, MAX_DOT_COLUMNS = 4 };
+#define OUTER_TILES(F) F(1, 1) F(1, 2) F(1, 4) F(1, 8) F(2, 1) F(2, 2) F(2, 4) F(3, 1) F(3, 2) F(4, 1) F(4, 2)
+#define DOT_TILES(F) F(1, 1) F(1, 2) F(1, 4) F(2, 1) F(2, 2) F(2, 4)
 #else
 enum { MAX_TILE = 12, MAX_ROWS = 6, MAX_DOT_ROWS = 2, MAX_DOT_COLUMNS = 4 };
 #define OUTER_TILES SMALL_TILES
