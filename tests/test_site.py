@@ -1,11 +1,17 @@
 """The site's parts: links lead somewhere, operations have examples that run, docstrings become pages."""
 
+import inspect
+import io
+import pydoc
 import re
 from pathlib import Path
 
 import pytest
+from docutils import nodes
+from docutils.core import publish_doctree
+from docutils.parsers.rst import roles
 
-from docs.site import docstrings, operations, staging
+from docs.site import docstrings, operations, reference, staging
 from docs.site.examples import example_of
 from docs.site.formulas import FORMULAS
 from docs.site.markdown import links_of
@@ -131,8 +137,37 @@ def test_examples_of_all_operations_run(by_reference):
             "Head.\n\na: the first,\nof two.  b: * the other.",
             ["Head.", "", "- **a** – the first, of two.", r"- **b** – \* the other.", ""],
         ),
-        ("Args:\n    a: x*y.\n\nMore.", ["Args:", r"    a: x\*y.", "", "", "More.", ""]),
+        (
+            "Args:\n    a, b: x*y,\n        z.\n    **c: no.\n\nReturns:\n    a: pair.\n\nMore.",
+            ["**Args**", "", r"- **a**, **b** – x\*y, z.", r"- **\*\*c** – no.", ""]
+            + ["**Returns**", "", "a: pair.", "", "", "More.", ""],
+        ),
     ],
 )
 def test_docstrings_become_pages(text, lines):
     assert docstrings.as_rest(text, ["a", "b"]) == lines
+
+
+def documented():
+    """What the reference documents, by name: functions, classes and their methods."""
+    pages = [reference.graphlib_page(), reference.tensor_page(), reference.nn_page()]
+    pages += [reference.module_page(*page) for page in reference.MODULES.values()]
+    for path in re.findall(
+        r"^\.\. auto\w+:: (.*)$", "\n".join(line for page in pages for line in page), re.M
+    ):
+        obj = pydoc.locate(path)
+        yield path, obj
+        if inspect.isclass(obj):
+            methods = {n: m for n, m in vars(obj).items() if not n.startswith("_") and callable(m)}
+            yield from ((f"{path}.{name}", method) for name, method in methods.items())
+
+
+def test_all_docstrings_become_valid_pages():
+    roles.register_generic_role("py:obj", nodes.literal)
+    found = dict(documented())
+    assert len(found) > 400
+    for path, obj in found.items():
+        text = "\n".join(docstrings.as_rest(inspect.getdoc(obj) or "", docstrings.arguments_of(obj)))
+        complaints = io.StringIO()
+        publish_doctree(text, settings_overrides={"warning_stream": complaints, "report_level": 2})
+        assert complaints.getvalue() == "", path

@@ -81,12 +81,27 @@ def _blocks(lines: list[str]) -> Iterator[list[str]]:
 
 
 def _section(block: list[str]) -> list[str]:
-    """A section of Google's kind, which napoleon reads: the names before colons are left as they are."""
-    result = [block[0]]
-    for line in block[1:]:
-        item = re.match(r"( {4}[*\w][\w, *.]*: )(.*)", line)
-        result.append(item[1] + escaped(item[2]) if item else escaped(line))
-    return result
+    """A section of Google's kind: its name, then a point for each item, or what it says."""
+    heading, inner = block[0].strip().rstrip(":"), inspect.cleandoc("\n".join(["", *block[1:]])).splitlines()
+    items: list[list[str]] = []
+    for line in inner:
+        if re.match(r"[*\w][\w, *.]*: ", line) and heading not in ("Returns", "Yields"):
+            items.append([line])
+        elif items and (line.startswith(" ") or not line):
+            items[-1].append(line.strip())
+        else:
+            return [f"**{heading}**", "", *as_rest("\n".join(inner))]
+    lines = [f"**{heading}**", ""]
+    for item in items:
+        names, _, words = " ".join(item).partition(": ")
+        lines.append(_point(names, words))
+    return lines
+
+
+def _point(names: str, words: str) -> str:
+    """A point of a list about something that has a name, or several."""
+    shown = ", ".join(f"**{escaped(name)}**" for name in names.split(", "))
+    return f"- {shown} – {escaped(' '.join(words.split()))}"
 
 
 def _paragraph(block: list[str], arguments: Sequence[str]) -> list[str]:
@@ -105,8 +120,7 @@ def _paragraph(block: list[str], arguments: Sequence[str]) -> list[str]:
             lines = []
             for each in items:
                 names, _, words = each.partition(": ")
-                words = escaped(" ".join(words.split()))
-                lines.append(f"- **{names.replace(', ', '**, **')}** – {words}")
+                lines.append(_point(names, words))
             return lines + _literal(literal)
     lines = escaped("\n".join(block)).split("\n")
     lines = [re.sub(r"^Errors: ", "**Errors**: ", line) for line in lines]
@@ -156,5 +170,5 @@ def _signature(
 def setup(app: Any) -> dict[str, bool]:
     app.connect("autodoc-skip-member", _skip)
     app.connect("autodoc-process-signature", _signature)
-    app.connect("autodoc-process-docstring", _process, priority=400)  # before napoleon
+    app.connect("autodoc-process-docstring", _process)
     return {"parallel_read_safe": True}

@@ -31,7 +31,7 @@ _GRAPHLIB = {
 _ELSEWHERE = {"config", "CycleError", "TopologicalSorter"}
 
 #: modules of functions and classes that programs of one's own use: page, title, modules
-_MODULES = {
+MODULES = {
     "training": (
         "Training a model of one's own",
         [
@@ -179,7 +179,7 @@ def write(source: Path) -> int:
     folder = source / "reference"
     count = operations.write(folder / "operations", source / "images")
     pages = {"graphlib": graphlib_page(), "tensor": tensor_page(), "nn": nn_page()}
-    pages |= {page: module_page(heading, modules) for page, (heading, modules) in _MODULES.items()}
+    pages |= {page: module_page(heading, modules) for page, (heading, modules) in MODULES.items()}
     for page, lines in pages.items():
         (folder / f"{page}.rst").write_text("\n".join(lines) + "\n", encoding="utf-8")
     lines = title("Reference")
