@@ -220,6 +220,10 @@ class Run:
                 stop = min(stage.last_iteration, epoch * stage.n_minibatches, measurement)
                 stop = int(min(stop, rounds.end(stage.iteration)))
                 stage.advance(step.step, stop, bar, interruption if parallel.alone else NEVER)
+                done, within = divmod(stage.iteration, stage.n_minibatches)
+                if self.keep_every and within == 0 and done % self.keep_every == 0:
+                    step.settle()
+                    self.keep_snapshot(done)
                 if stage.iteration < measurement:
                     continue
 
@@ -232,8 +236,8 @@ class Run:
                 if keep:
                     self.kept = {name: np.array(value.get_value()) for name, value in self.model.items()}
                 self.curve.append(stage.epochs_done, stage.iteration, **measured)
-                if parallel.leads and stage.iteration % stage.n_minibatches == 0:
-                    self.end_epoch(stage.iteration // stage.n_minibatches)
+                if parallel.leads and stage.illustrate_epoch and within == 0:
+                    stage.illustrate_epoch(done, self.kept, self.folder)
                 if time.monotonic() - last_save >= self.save_seconds:
                     self.save_results()
                     self.save_checkpoint()
@@ -259,14 +263,13 @@ class Run:
         if self.stage.settle:
             self.stage.settle()
 
-    def end_epoch(self, done: int) -> None:
-        """Draws and keeps what there is to draw and keep after so many epochs of the stage."""
-        if self.stage.illustrate_epoch:
-            self.stage.illustrate_epoch(done, self.kept, self.folder)
-        if self.keep_every and self.folder is not None and done % self.keep_every == 0:
-            model = {name: variable.get_value(borrow=True) for name, variable in self.model.items()}
-            number = self.stages.index(self.stage) + 1 if len(self.stages) > 1 else None
-            snapshots.save(self.folder, {**self.about, **model}, done, number)
+    def keep_snapshot(self, done: int) -> None:
+        """Keeps the model as it is after so many epochs of the stage."""
+        if not self.writes:
+            return
+        model = {name: variable.get_value(borrow=True) for name, variable in self.model.items()}
+        number = self.stages.index(self.stage) + 1 if len(self.stages) > 1 else None
+        snapshots.save(self.folder, {**self.about, **model}, done, number)
 
     def draw_snapshots(self) -> None:
         """Draws what each stage has to show of its snapshots."""

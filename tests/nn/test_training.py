@@ -231,6 +231,25 @@ def test_first_layer_is_drawn_from_the_best_model(tmp_path):
         np.testing.assert_array_equal(drawn[-1]["output.W"], saved["output.W"])
 
 
+def test_snapshots_are_of_the_epochs_ends_however_often_is_measured(tmp_path):
+    classifier = Classifier()
+    training.train(
+        classifier.step,
+        N_MINIBATCHES,
+        epochs=3,
+        monitor=Validation(Patience(10_000), classifier.error, classifier.error, every=7),
+        model={"output.W": classifier.W},
+        folder=tmp_path,
+        keep_every=2,
+    )
+    alone = Classifier()
+    for index in range(2 * N_MINIBATCHES):
+        alone.step(index % N_MINIBATCHES)
+    assert [path.name for path in (tmp_path / "snapshots").iterdir()] == ["epoch_0002.npz"]
+    with np.load(tmp_path / "snapshots" / "epoch_0002.npz", allow_pickle=False) as saved:
+        np.testing.assert_array_equal(saved["output.W"], alone.W.value)
+
+
 def test_picture_of_a_curve_begins_with_the_training(tmp_path, figures):
     curve = LearningCurve({"cost": ["cost"]})
     curve.append(1, 20, cost=0.5)
