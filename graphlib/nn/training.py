@@ -422,7 +422,8 @@ def train_stages(
         if data and earlier:
             earlier.check(data, "--resume" if resume else "--draw-snapshots")
     if draw_snapshots:
-        run.draw_snapshots()
+        if parallel.leads:
+            run.draw_snapshots()
         return Outcome("drawn", 0, 0.0)
     if resume:
         run.restore()
