@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import DTypeError, InputError, ShapeError
 from ..graph.types import plain_array
-from . import saved_models
+from . import keras_files, saved_models
 from .layers.base import Layer, recorded
 from .layers.convolution import Conv1D, Conv2D
 from .layers.dense import Dense
@@ -58,8 +58,9 @@ def load_weights(layer: Layer, x: Any, source: Any, of: str, names: Mapping[str,
     """
     if of not in LIBRARIES:
         raise InputError(f"of must be {' or '.join(LIBRARIES)}, not {of!r}{nearest(str(of), LIBRARIES)}")
-    modules = _modules(_arrays(source), of)
-    if not isinstance(source, Mapping) and Path(source).suffix == ".safetensors":
+    arrays, in_order = _arrays(source)
+    modules = _modules(arrays, of)
+    if not in_order:
         modules = _numbered(modules)
     parts = dict(_with_weights(layer, ""))
     with recorded() as calls:
@@ -92,22 +93,19 @@ def load_weights(layer: Layer, x: Any, source: Any, of: str, names: Mapping[str,
         variable.set_value(array)
 
 
-def _arrays(source: Any) -> dict[str, np.ndarray]:
-    """Arrays by name, of a mapping (a state dict) or a file."""
+def _arrays(source: Any) -> tuple[dict[str, np.ndarray], bool]:
+    """Arrays by name, of a mapping (a state dict) or a file, and whether they come in the layers' order."""
     if isinstance(source, Mapping):
-        return {str(name): plain_array(value) for name, value in source.items()}
+        return {str(name): plain_array(value) for name, value in source.items()}, True
     path = Path(source)
     if path.suffix in (".pt", ".pth", ".pkl", ".pickle", ".bin"):
         raise InputError(
             f"{path} may be a pickle, which may run any program and is not read: save the state dict with "
             "safetensors, or give it as a mapping"
         )
-    if path.suffix in (".h5", ".keras", ".hdf5"):
-        raise InputError(
-            f"{path} is a file of Keras': give its weights as a mapping, "
-            "{w.path: numpy.asarray(w) for w in model.weights}, or save that with numpy.savez"
-        )
-    return saved_models.read_model(path)[0]
+    if path.suffix in keras_files.ENDINGS:
+        return keras_files.arrays_of(path)
+    return saved_models.read_model(path)[0], path.suffix != ".safetensors"
 
 
 _RECURRENT = re.compile(r"(weight_ih|weight_hh|bias_ih|bias_hh)_l(\d+)(_reverse)?$")
@@ -165,7 +163,7 @@ def _paired(
         return [*said, *((path, by_name[path]) for path in rest)]
     if any(module.in_no_order for module in left) and rest:
         raise InputError(
-            "a .safetensors file does not say in which order layers come: say with names which of "
+            "the file does not say in which order layers come: say with names which of "
             f"{', '.join(sorted(by_name))} is which of {', '.join(parts)}"
         )
     if len(rest) != len(left):

@@ -423,7 +423,8 @@ class Model:
 
         Args:
             source: arrays by name: PyTorch's ``module.state_dict()``, of Keras ``{w.path: numpy.asarray(w)
-                for w in model.weights}``; or a ``.safetensors`` or ``.npz`` file of these.
+                for w in model.weights}``; or a ``.safetensors`` or ``.npz`` file of these, or a ``.keras`` or
+                ``.h5`` file of Keras' (with ``pip install h5py``).
             of: "pytorch" or "keras".
             names: which of their layers is which of ours, by name; without, those of the same names, or one
                 after the other.

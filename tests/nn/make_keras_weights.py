@@ -45,6 +45,12 @@ def main(folder):
             )
         weights = {w.path: np.asarray(w) for w in model.weights}
         np.savez(folder / f"{name}.npz", x=x, y=np.asarray(model(x)), **weights)
+        if name in ("mlp", "cnn", "lstm"):
+            # the three kinds of files that Keras 3 writes
+            for ending in ("keras", "weights.h5", "h5"):
+                model.save_weights(folder / f"{name}.weights.h5") if "weights" in ending else model.save(
+                    folder / f"{name}.{ending}"
+                )
 
 
 if __name__ == "__main__":

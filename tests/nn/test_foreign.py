@@ -3,8 +3,10 @@
 The arrays are of tests/onnx/make_torch_models.py (PyTorch 2.13.0) and make_keras_weights.py (Keras 3.15.1).
 """
 
+import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
@@ -136,6 +138,41 @@ def test_files_and_names(tmp_path):
     assert [equal.parameters[f"{name}.b"].variable.get_value()[0] for name in "abc"] == [0, 2, 1]
 
 
+@pytest.mark.parametrize("name", ["mlp", "cnn", "lstm"])
+def test_files_of_keras(name, tmp_path):
+    """What Keras 3.15.1 saved: outputs are those that it computed."""
+    _, x, y, _ = built("keras", name)
+    for ending in ("keras", "h5"):
+        model = built("keras", name)[0].load_weights(FOLDERS["keras"] / f"{name}.{ending}", "keras")
+        np.testing.assert_allclose(model.outputs(x), y, 1e-5, 2e-6)
+    # of this file the order of layers is not known, but their names are
+    path = FOLDERS["keras"] / f"{name}.weights.h5"
+    theirs = {
+        "mlp": ["dense", "batch_normalization", "dense_1"],
+        "cnn": ["conv2d", "conv2d_1", "dense_2"],
+        "lstm": [*(f"bidirectional/{way}_lstm/lstm_cell" for way in ("forward", "backward")), "dense_3"],
+    }[name]
+    model = built("keras", name)[0]
+    with pytest.raises(InputError, match="does not say in which order") as refused:
+        model.load_weights(path, "keras")
+    assert all(each in str(refused.value) for each in theirs)
+    ours = str(refused.value).partition(" is which of ")[2].split(", ")
+    model.load_weights(path, "keras", dict(zip(ours, theirs, strict=True)))
+    np.testing.assert_allclose(model.outputs(x), y, 1e-5, 2e-6)
+
+
+def test_files_of_keras_read_no_other_files(tmp_path):
+    model, *_ = built("keras", "mlp")
+    shutil.copy(FOLDERS["keras"] / "mlp.h5", tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5", "a") as file:
+        layer = file["model_weights/dense"]
+        name = layer.attrs["weight_names"][0]
+        del layer[name]
+        layer[name] = h5py.ExternalLink(str(FOLDERS["keras"] / "mlp.h5"), f"model_weights/dense/{name}")
+    with pytest.raises(UserError, match="in another file, which is not read"):
+        model.load_weights(tmp_path / "m.h5", "keras")
+
+
 def test_errors_name_layer_and_array_and_change_nothing(tmp_path):
     model, x, _, arrays = built("pytorch", "mlp")
     before = model.outputs(x)
@@ -161,7 +198,10 @@ def test_errors_name_layer_and_array_and_change_nothing(tmp_path):
     wide = {**arrays, "2.weight": arrays["2.weight"].astype("float64") / 3}
     refused(DTypeError, "dense_2 of 2: .* float64", wide)
     refused(InputError, r"m\.pt may be a pickle.* safetensors", tmp_path / "m.pt")
-    refused(InputError, r"m\.keras is a file of Keras", tmp_path / "m.keras")
+    refused(UserError, r"m\.keras: there is no such file", tmp_path / "m.keras", "keras")
+    for content in (b"", b"PK\x03\x04", (FOLDERS["keras"] / "mlp.keras").read_bytes()[:5000]):
+        (tmp_path / "m.keras").write_bytes(content)
+        refused(UserError, r"m\.keras is damaged, or is no file of Keras'", tmp_path / "m.keras", "keras")
     refused(UserError, r"m\.npz does not exist", tmp_path / "m.npz")
     refused(InputError, "build the model first", model=nn.Model([nn.Dense(2)], "squared_error"))
     np.testing.assert_array_equal(model.outputs(x), before)
