@@ -70,8 +70,8 @@ def _package(path: Path) -> ModuleType:
         import h5py
     except ImportError:
         raise InputError(
-            f"{path} is a file of Keras', which needs the package h5py: pip install h5py, or give the weights "
-            "as a mapping, {w.path: numpy.asarray(w) for w in model.weights}"
+            f"{path} is a file of Keras', which needs the package h5py: pip install h5py, or give the "
+            "weights as a mapping, {w.path: numpy.asarray(w) for w in model.weights}"
         ) from None
     return h5py
 
@@ -136,8 +136,8 @@ def _titles(path: Path, names: list[str], kind: str, count: int, layers: Mapping
         titles = titles[-count:] if kind.endswith("normalization") and count % 2 == 0 else titles[:count]
         if kind.endswith("normalization") and count % 2:
             raise InputError(
-                f"{path}: of {'/'.join(names)} it is not known which of gamma and beta it has: load the .keras "
-                "file"
+                f"{path}: of {'/'.join(names)} it is not known which of gamma and beta it has: load the "
+                ".keras file"
             )
     if len(titles) != count:
         raise InputError(f"{path}: {'/'.join(names)} has {count} arrays, not {', '.join(titles)}")
