@@ -112,3 +112,11 @@ kron a \otimes b
 """
 
 FORMULAS = dict(line.split(" ", 1) for line in _LINES.strip().splitlines())
+
+#: gradients that are operations of their own, whose names say little
+GRADIENTS = {
+    "softmax": r"s_i \Bigl( g_i - \sum_j g_j s_j \Bigr) \quad\text{with } s = \operatorname{softmax}(x)",
+    "logsoftmax": r"g_i - s_i \sum_j g_j \quad\text{with } s = \operatorname{softmax}(x)",
+    "conv2d": r"\frac{\partial}{\partial w_{fcuv}} = "
+    r"\sum_{n, i, j} g_{nfij} \, x_{n, c, i + U - 1 - u, j + V - 1 - v}",
+}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import importlib
 import inspect
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from graphlib.ops.op import Entry
 
 from .docstrings import arguments_of, as_rest
 from .examples import Example, example_of
-from .formulas import FORMULAS
+from .formulas import FORMULAS, GRADIENTS
 
 #: page: its title, and the modules of graphlib.ops whose operations are on it
 PAGES = {
@@ -62,17 +64,23 @@ def arity_of(entry: Entry) -> int | None:
     return entry.build.arity if isinstance(entry.build, Elementwise) else None
 
 
+@cache
+def _rows_of(module: str) -> frozenset[str]:
+    """The names of the elementwise operations that a module of graphlib.ops makes."""
+    if not module.startswith("elementwise."):
+        return frozenset()
+    tree = ast.parse(inspect.getsource(importlib.import_module(f"graphlib.ops.{module}")))
+    calls = [node.value for node in tree.body if isinstance(node, ast.Assign)]
+    calls = [call for call in calls if isinstance(call, ast.Call) and call.args]
+    return frozenset(call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant))
+
+
 def page_of(entry: Entry) -> str:
     """The page that an operation is on; KeyError if it is of a module that has none."""
     module = entry.build.__module__.removeprefix("graphlib.ops.")
     for page, (_, modules) in PAGES.items():
-        if module in modules:
+        if module in modules or any(entry.name in _rows_of(each) for each in modules):
             return page
-        for each in modules:
-            if module == "elementwise.row" and each.startswith("elementwise."):
-                rows = vars(importlib.import_module(f"graphlib.ops.{each}")).values()
-                if any(row is entry.build for row in rows):
-                    return page
     raise KeyError(f"{entry.name}, of {module}, is on no page of the reference: add its module to PAGES")
 
 
@@ -179,7 +187,8 @@ def name_in_tensor(entry: Entry) -> str:
 def signature_of(entry: Entry) -> str:
     arity = arity_of(entry)
     if arity is not None:
-        return ", ".join(("condition", "x", "y") if arity == 3 else ("x", "y")[:arity])
+        named = list(example_of(entry.name, arity).operands)
+        return ", ".join(named if len(named) == arity else ["condition", "x", "y"][-arity:])
     parameters = inspect.signature(entry.build).parameters.values()
     return ", ".join(
         ("*" if p.kind is p.VAR_POSITIONAL else "")
@@ -205,6 +214,8 @@ def section(entry: Entry, images: Path) -> list[str]:
     if found:
         body += ["Gradient, where ``g`` is that of the result:", ""]
         body += [f"- by ``{name}``: {formula}" for name, formula in found] + [""]
+        if entry.name in GRADIENTS:
+            body += ["that is", "", ".. math::", "", f"   {GRADIENTS[entry.name]}", ""]
     elif "z" not in example.operands:
         body += ["It has no gradient: its result or its operands are not of a float dtype.", ""]
     body += [f"Tested with {', '.join(dtypes_of(entry))}.", ""]
