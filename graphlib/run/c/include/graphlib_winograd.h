@@ -181,10 +181,13 @@ static inline int gl_is_too_small(int64_t n, int64_t side, int64_t oh, int64_t o
     /* The pixels from x on of a row of `channels` planes, as many as a vector has: for each pixel a vector of channels.  Where \
        there are not so many in memory only `count` are read. */                                                                \
     static __attribute__((noinline)) void gl_gather_##s(const T *x, int64_t plane, int64_t channels, int64_t count,             \
-                                                        const T *end, gl_lanes_##s *to) {                                       \
+                                                        const T *end, gl_lanes_##s *to, int64_t ahead) {                        \
         enum { L = GL_LANES_##s };                                                                                              \
         if (channels == L && x + (L - 1) * plane + L <= end) {                                                                  \
-            GL_UNROLL for (int l = 0; l < L; l++) to[l] = *(const gl_unaligned_##s *)(x + l * plane);                           \
+            GL_UNROLL for (int l = 0; l < L; l++) {                                                                             \
+                to[l] = *(const gl_unaligned_##s *)(x + l * plane);                                                             \
+                __builtin_prefetch(x + l * plane + ahead);                                                                      \
+            }                                                                                                                   \
         } else                                                                                                                  \
             for (int64_t l = 0; l < L; l++) {                                                                                   \
                 to[l] = (gl_lanes_##s){0};                                                                                      \
@@ -233,7 +236,7 @@ static inline int gl_is_too_small(int64_t n, int64_t side, int64_t oh, int64_t o
                 if (top + i < 0 || top + i >= h)                                                                                \
                     for (int l = 0; l < L; l++) pixels[i][l] = (gl_lanes_##s){0};                                               \
                 else                                                                                                            \
-                    gl_gather_##s(x + (top + i) * w + left + k, h * w, channels, count, end, pixels[i]);                        \
+                    gl_gather_##s(x + (top + i) * w + left + k, h * w, channels, count, end, pixels[i], side * w);              \
             for (int64_t l = 0; l < count; l++)                                                                                 \
                 if (seen == 6)                                                                                                  \
                     gl_to_points_##s(&pixels[0][l], L, &columns[0][k + l], 4 * GL_STRIP + 2 + L);                               \
