@@ -104,6 +104,31 @@ static inline int64_t gl_pixel_offset(const gl_convolution *j, int64_t r, int64_
     return (q / j->kh * j->dd * tall + q % j->kh * j->dh) * wide + gl_column_offset(j, pixel % j->kw);
 }
 
+/* A pixel of the filters, which are gone through one after the other: divisions for each would take as long as copying. */
+typedef struct {
+    int64_t plane, row, column;
+} gl_pixel;
+
+static inline gl_pixel gl_first_pixel(const gl_convolution *j) {
+    return j->flip ? (gl_pixel){j->kd - 1, j->kh - 1, j->kw - 1} : (gl_pixel){0, 0, 0};
+}
+
+/* The offset of a pixel; it becomes the next one. */
+static inline int64_t gl_next_offset(const gl_convolution *j, gl_pixel *at, int64_t tall, int64_t wide) {
+    const int64_t offset = (at->plane * j->dd * tall + at->row * j->dh) * wide + gl_column_offset(j, at->column);
+    const int64_t step = j->flip ? -1 : 1;
+    at->column += step;
+    if (at->column < 0 || at->column == j->kw) {
+        at->column -= step * j->kw;
+        at->row += step;
+        if (at->row < 0 || at->row == j->kh) {
+            at->row -= step * j->kh;
+            at->plane += step;
+        }
+    }
+    return offset;
+}
+
 /* Whether the gradient by the images is itself a convolution that slides: of what comes to the places, which then see pixels side by
    side, with the filters turned round. */
 static inline int gl_is_mirrored(const gl_convolution *j) {
@@ -182,16 +207,18 @@ static inline int gl_convolution_is_empty(void *out, int64_t elements, int64_t t
                         gl_stage_row_##s(j, x + (z * j->h + y) * j->w, to);                                                      \
     }                                                                                                                            \
     /* patches as columns: for each channel and each pixel of a filter a row of what all places see of it */                     \
-    static void gl_columns_##s(const gl_convolution *j, const gl_conv_tile *t, const T *x, int64_t channels, T *to) {            \
-        const int64_t pixels = j->pixels, volume = t->deep * t->tall * j->wide;                                                  \
-        const int64_t ow = j->ow, down = j->sh * j->wide, back = j->sd * t->tall * j->wide;                                      \
-        for (int64_t c = 0; c < channels; c++, x += volume)                                                                      \
-            for (int64_t r = 0; r < pixels; r++) {                                                                               \
-                const T *from = x + gl_pixel_offset(j, r, t->tall, j->wide);                                                     \
-                for (int64_t z = 0; z < t->planes; z++, from += back, to += t->rows * ow)                                        \
-                    gl_copy_rows_##s(to, ow, from, down, ow, t->rows);                                                           \
-            }                                                                                                                    \
-    }                                                                                                                            \
+    static void gl_columns_##s(const gl_convolution *j, const gl_conv_tile *t, const T *x, int64_t channels, T *to) {           \
+        const int64_t volume = t->deep * t->tall * j->wide;                                                                     \
+        const int64_t ow = j->ow, down = j->sh * j->wide, back = j->sd * t->tall * j->wide;                                     \
+        for (int64_t c = 0; c < channels; c++, x += volume) {                                                                   \
+            gl_pixel pixel = gl_first_pixel(j);                                                                                 \
+            for (int64_t r = 0; r < j->pixels; r++) {                                                                           \
+                const T *from = x + gl_next_offset(j, &pixel, t->tall, j->wide);                                                \
+                for (int64_t z = 0; z < t->planes; z++, from += back, to += t->rows * ow)                                       \
+                    gl_copy_rows_##s(to, ow, from, down, ow, t->rows);                                                          \
+            }                                                                                                                   \
+        }                                                                                                                       \
+    }                                                                                                                           \
     /* adds `factor` times what lies in rows of `ow` to what a pixel of the filters sees of an image */                          \
     static inline __attribute__((always_inline)) void gl_add_rows_##s(T *to, int64_t down, const T *from, int64_t ow, int64_t rows,\
                                                                       T factor) {                                                \
@@ -209,15 +236,17 @@ static inline int gl_convolution_is_empty(void *out, int64_t elements, int64_t t
     }                                                                                                                            \
     /* the other way: what the columns hold is added to the image, rows of which are `wide` and planes `tall` */                 \
     static void gl_add_columns_##s(const gl_convolution *j, const gl_conv_tile *t, T *x, int64_t volume, int64_t tall, int64_t wide,\
-                                   int64_t channels, const T *from) {                                                            \
-        const int64_t pixels = j->pixels, down = j->sh * wide, back = j->sd * tall * wide;                                       \
-        for (int64_t c = 0; c < channels; c++, x += volume)                                                                      \
-            for (int64_t r = 0; r < pixels; r++) {                                                                               \
-                T *to = x + gl_pixel_offset(j, r, tall, wide);                                                                   \
-                for (int64_t z = 0; z < t->planes; z++, to += back, from += t->rows * j->ow)                                     \
-                    gl_add_rows_##s(to, down, from, j->ow, t->rows, 1);                                                          \
-            }                                                                                                                    \
-    }                                                                                                                            \
+                                   int64_t channels, const T *from) {                                                           \
+        const int64_t down = j->sh * wide, back = j->sd * tall * wide;                                                          \
+        for (int64_t c = 0; c < channels; c++, x += volume) {                                                                   \
+            gl_pixel pixel = gl_first_pixel(j);                                                                                 \
+            for (int64_t r = 0; r < j->pixels; r++) {                                                                           \
+                T *to = x + gl_next_offset(j, &pixel, tall, wide);                                                              \
+                for (int64_t z = 0; z < t->planes; z++, to += back, from += t->rows * j->ow)                                    \
+                    gl_add_rows_##s(to, down, from, j->ow, t->rows, 1);                                                         \
+            }                                                                                                                   \
+        }                                                                                                                       \
+    }                                                                                                                           \
     /* What lies in rows of `from` elements is put into rows of `to`: one channel after the other of a tile of the output, which \
        would otherwise lie in memory at steps that are often powers of two, all in the same sets of the cache. */                \
     static const T *gl_pack_##s(const T *x, int64_t from, T *packed, int64_t to, int64_t rows) {                                 \
