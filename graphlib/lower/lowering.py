@@ -16,7 +16,7 @@ from ..ops.op import Op
 from ..scalar import expression as ex
 from ..scalar.expression import Expr
 from ..scalar.functions import is_cheap
-from ..scalar.integer import Poly, Symbol, flat_index, row_major, symbol
+from ..scalar.integer import Poly, Symbol, flat_index, product, row_major, symbol
 from ..scalar.lowered import Call, Check, Loop, Operand, Piece, Product, Pull, Push, Reduction
 from ..scalar.reductions import REDUCERS
 from .limits import AnyCheck, Claim, Limits, Sizes
@@ -274,6 +274,21 @@ class Lowering:
         if there is None and v in self.inline:
             self.materialized.add(v)
 
+    def _beneath(self, v: Variable) -> Variable:
+        """What a variable has all elements of in the same order, as with a new axis of length 1: put in memory
+        in its stead, that is computed together with others of its axes."""
+        while v in self.inline and v.owner.op.view and len(v.owner.inputs) == 1:
+            (x,) = v.owner.inputs
+            if x not in self.inline or product(self.shape(x)) != product(self.shape(v)):
+                break
+            self.inline.remove(x)
+            found = self._contiguous_from(v, 0)
+            self.inline.add(x)
+            if found is None or found.base is not x or found.offset != 0:
+                break
+            v = x
+        return v
+
     def _read(self, *read: Expr | Poly) -> None:
         """Have put in memory what these read from there though it is inlined elsewhere."""
         self.materialized.update(u for e in read for u in e.uses if u in self.inline)
@@ -305,9 +320,9 @@ class Lowering:
         elif isinstance(lowered, Loop):
             parts = node.op.parts(node)
             for v in parts.sequences:
-                self._demand(v, self.rows(v))
+                self._demand(self._beneath(v), self.rows(v))
             for v in (*parts.initial, *parts.invariants):
-                self._demand(v, self.block(v))
+                self._demand(self._beneath(v), self.block(v))
         elif isinstance(lowered, Reduction):
             self._read(lowered.at(*map(Poly.of, LOOP[: len(lowered.domain)])))
         else:
