@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InputError, ShapeError
-from ..graph import Apply, Constant, Shared, Variable, clone, graph_inputs, toposort
+from ..graph import Constant, Shared, Variable, clone, graph_inputs, toposort
 from ..graph.variable import newest
-from ..ops.elementwise import cast, minimum
+from ..ops.elementwise import cast, maximum, minimum
 from ..ops.fitting import fitting
 from ..ops.index import basic_index
 from ..ops.op import as_variable
@@ -32,6 +32,7 @@ from ..ops.scan import (
 from ..ops.shape import as_length, dimshuffle, shape_i
 from ..ops.shape_rules import constant_int
 from ..rewrite import stabilized
+from .checkpoints import Made, at_once, in_blocks
 from .ifelse import Branch
 
 __all__ = ["foldl", "foldr", "map", "reduce", "scan", "until"]
@@ -70,6 +71,7 @@ def scan(
     allow_gc: Any = None,
     strict: bool = False,
     return_list: bool = False,
+    checkpoint_every: Any = None,
 ) -> tuple[Any, dict[Shared, Variable]]:
     """Apply ``fn`` step after step; returns (outputs, updates).
 
@@ -84,8 +86,10 @@ def scan(
     variable, not negative; by default as many as the shortest sequence allows. truncate_gradient: how many
     steps the gradient goes back; -1 for all.  go_backwards: the sequences' last rows first.
     non_sequences: computed before the loop, with shared variables as they are then. strict: fn uses no
-    shared variables but those that are given; else it closes over whatever variables it likes. mode, profile
-    and allow_gc are accepted for Theano's sake: the loop is always compiled with the function that uses it.
+    shared variables but those that are given; else it closes over whatever variables it likes.
+    checkpoint_every: k, a number or an integer variable, at least 1: the gradient keeps the states after
+    every k steps and makes those between again, in memory for n / k + k steps. mode, profile, allow_gc are
+    accepted for Theano's sake: the loop is always compiled with the function that uses it.
 
     Outputs have the steps as their first axis; one alone is returned bare. ``updates`` must be passed to
     ``function`` for shared variables that fn updates; draws of random streams go on by themselves.
@@ -116,10 +120,26 @@ def scan(
     builder = _Builder(
         n, rows, outer_rows, infos, outputs, closed, updated, stop, truncate_gradient, name, mark
     )
-    results, found = builder.build()
+    results, found = builder.build(_block_size(checkpoint_every, stop, truncate_gradient, what))
     if return_list:
         return results, found
     return (results[0] if len(results) == 1 else results or None), found
+
+
+def _block_size(every: Any, stop: Variable | None, truncate_gradient: int, what: str) -> Variable | None:
+    """The steps of a block, as a variable; None where the loop is not cut into blocks."""
+    if every is None:
+        return None
+    if stop is not None or truncate_gradient >= 0:
+        other = "until(condition)" if stop is not None else "truncate_gradient"
+        raise InputError(f"{what}: checkpoint_every does not go together with {other}")
+    size = as_length(every, f"{what}: checkpoint_every")
+    known = constant_int(size)
+    if known is None:
+        return maximum(size, 1)
+    if known < 1:
+        raise InputError(f"{what}: checkpoint_every must be at least 1, not {known}")
+    return Constant(known, dtype="int64")
 
 
 def _called(
@@ -333,8 +353,8 @@ class _Builder:
             s: (_inside(s), fitting(u, s, f"scan: the update of {s.describe()}")) for s, u in updates.items()
         }
 
-    def build(self) -> tuple[list[Variable], dict[Shared, Variable]]:
-        """The outputs, and the updates."""
+    def build(self, block: Variable | None) -> tuple[list[Variable], dict[Shared, Variable]]:
+        """The outputs, and the updates; ``block``: the steps between the states that the gradient keeps."""
         recurrent = [k for k, info in enumerate(self.infos) if info.inner]
         mapped = [k for k, info in enumerate(self.infos) if not info.inner]
         new = [self.outputs[k] for k in recurrent] + [u for _, u in self.updated.values()]
@@ -370,15 +390,17 @@ class _Builder:
         node = op.make_node(
             self.n, *self.outer_rows, *initial, *row_lengths(rows, outer, moving), *invariants.values()
         )
-        return self.named(op, node, recurrent, mapped)
+        parts = op.parts(node)
+        steps = constant_int(self.n)
+        cut = block is not None and not (steps is not None and steps <= (constant_int(block) or 0))
+        return self.named(in_blocks(op, parts, block) if cut else at_once(op, node), recurrent, mapped)
 
     def named(
-        self, op: Scan, node: Apply, recurrent: list[int], mapped: list[int]
+        self, found: Made, recurrent: list[int], mapped: list[int]
     ) -> tuple[list[Variable], dict[Shared, Variable]]:
-        found = op.results(node)
         results: list[Any] = [None] * len(self.infos)
-        for history, k in zip(found.histories, recurrent, strict=False):
-            results[k] = basic_index(history, [slice(-min(self.infos[k].taps), None)])
+        for values, k in zip(found.values, recurrent, strict=False):
+            results[k] = values
         for y, k in zip(found.mapped, mapped, strict=True):
             results[k] = y
         last = found.last[len(recurrent) :]

@@ -190,7 +190,7 @@ class Backward:
         and where they are: ('new', state) or ('mapped', number)."""
         op = self.op
         where: dict[Variable, tuple[str, int]] = {}
-        for k, row in enumerate(op.mapped_rows):
+        for k, row in enumerate(() if op.checkpointed else op.mapped_rows):
             where.setdefault(row, ("mapped", k))
         for k, new in enumerate(op.new):
             if op.states[k].kept:
@@ -203,7 +203,8 @@ class Backward:
             if v in seen or v.owner is None:
                 continue
             seen.add(v)
-            if v in self.own and (v in where or (v.owner.op.costly and _has_steady_shape(v, op, self.node))):
+            kept = v.owner.op.costly and not op.checkpointed and _has_steady_shape(v, op, self.node)
+            if v in self.own and (v in where or kept):
                 if v not in where:
                     where[v] = ("mapped", op.mapped + len(extra))
                     extra.append(v)

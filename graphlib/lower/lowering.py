@@ -275,7 +275,7 @@ class Lowering:
             self.materialized.add(v)
 
     def _beneath(self, v: Variable) -> Variable:
-        """What a variable has all elements of in the same order, as with a new axis of length 1: put in memory
+        """What a variable has all elements of in the same order, as with a new axis of length 1: in memory
         in its stead, that is computed together with others of its axes."""
         while v in self.inline and v.owner.op.view and len(v.owner.inputs) == 1:
             (x,) = v.owner.inputs

@@ -79,7 +79,7 @@ class Scan(Op):
     truncate: how many steps the gradient goes back; -1 is all.  extends: a loop that this one is, with more
     mapped outputs.  carries: the states that are shared variables with a default update, which becomes the
     last value.  name: what the user calls it.  lazy: nothing may be computed outside for the loop's sake, as
-    it may well make no step.
+    it may well make no step.  checkpointed: its gradient makes its steps again, and keeps nothing of them.
     """
 
     takes_complex = "whole"
@@ -98,6 +98,7 @@ class Scan(Op):
         carries: Iterable[int] = (),
         name: str | None = None,
         lazy: bool = False,
+        checkpointed: bool = False,
     ) -> None:
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
@@ -110,6 +111,7 @@ class Scan(Op):
         self.carries = tuple(carries)
         self.name = name
         self.lazy = lazy
+        self.checkpointed = checkpointed
         self._order: list[Apply] | None = None
 
     def parameters(self) -> tuple:
@@ -408,6 +410,33 @@ class LastValue(Op):
         return Pull(x.shape, x.at)
 
 
+class Steps(Op):
+    """The values that a state has in a loop that was cut into several, of n steps altogether; with the last
+    of them by itself, which is all that is kept where nobody reads another."""
+
+    takes_complex = "parts"
+    view = True
+
+    def shape_rule(self, of: Shapes, x: Variable, last: Variable, n: Variable) -> Sequence[Length]:
+        return of.shape(x)
+
+    def infer(self, x: Variable, last: Variable, n: Variable) -> list[TensorType]:
+        return [x.type]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        (g,) = grads
+        writer = g.owner
+        if writer is not None and type(writer.op) is BasicWrite and is_row(writer.op, writer.inputs[2:], -1):
+            return [None, writer.inputs[1], None]
+        return [g, None, None]
+
+    def reference(self, node: Apply, x: np.ndarray, last: np.ndarray, n: np.ndarray) -> np.ndarray:
+        return x
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
+        return Pull(operands[0].shape, operands[0].at)
+
+
 class OfLengths(Op):
     """An array whose lengths must be those given, which are known where its own are not: before a step."""
 
@@ -498,6 +527,12 @@ def is_computed(length: Any) -> bool:
         elif not (isinstance(v.owner.op, ShapeI) and v.owner.inputs[0].owner is None):
             pending.extend(v.owner.inputs)
     return False
+
+
+def is_row(op: BasicIndex | BasicWrite, bounds: Sequence[Variable], number: int) -> bool:
+    """Whether an index takes one row of the first axis, whole."""
+    first, *rest = op.entries
+    return first == "index" and all(e is None for e in rest) and constant_int(bounds[0]) == number
 
 
 def last_value(x: Variable, n: Variable) -> Variable:
@@ -599,11 +634,19 @@ def carried_updates(
         if not isinstance(node.op, Scan) or node.op.way(node) in ways:
             continue
         ways.add(node.op.way(node))
-        initial, last = node.op.parts(node).initial, node.op.results(node).last
+        last = node.op.results(node).last
         for k in node.op.carries:
-            state = initial[k].owner.inputs[0]
+            state = _carried(node, k)
             found[state] = maximum(found[state], last[k]) if state in found else last[k]
     return found
+
+
+def _carried(node: Apply, k: int) -> Variable:
+    """The shared variable that a state of a loop begins with, or the loop before it that it goes on from."""
+    state = node.op.parts(node).initial[k].owner.inputs[0]
+    if state.owner is None or not isinstance(state.owner.op, Scan):
+        return state
+    return _carried(state.owner, state.owner.op.results(state.owner).last.index(state))
 
 
 def row_lengths(
@@ -673,6 +716,7 @@ def extended(op: Scan, node: Apply, extra: Sequence[Variable]) -> Apply:
         op.carries,
         op.name,
         op.lazy,
+        op.checkpointed,
     )
     return more.make_node(
         parts.n, *parts.sequences, *parts.initial, *parts.lengths, *lengths, *parts.invariants
@@ -687,9 +731,11 @@ __all__ = [
     "Results",
     "Scan",
     "State",
+    "Steps",
     "carried_updates",
     "has_computed_lengths",
     "is_computed",
+    "is_row",
     "last_value",
     "may_fail",
     "one_of_its_shapes",

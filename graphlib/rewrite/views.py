@@ -16,7 +16,7 @@ from ..ops.index import BasicIndex
 from ..ops.join import Join
 from ..ops.linalg import MatrixProduct
 from ..ops.reduce import Reduce
-from ..ops.scan import OfLengths, Scan, last_value
+from ..ops.scan import OfLengths, Scan, Steps, is_row, last_value
 from ..ops.shape import BroadcastTo, DimShuffle, Reshape, SameLengths, ShapeI, SpecifyShape, dimshuffle
 from ..ops.shape_rules import constant_int
 from .engine import Sweep
@@ -55,7 +55,11 @@ _SEEN_IN_A_BRANCH = 8
 def _(node: Apply) -> Variable | None:
     x = node.inputs[0]
     inner = x.owner
-    if inner is None or not _is_row(node.op, node.inputs[1:], -1) or not isinstance(inner.op, BasicIndex):
+    if inner is None or not is_row(node.op, node.inputs[1:], -1):
+        return None
+    if isinstance(inner.op, Steps):
+        return last_value(*inner.inputs[1:])
+    if not isinstance(inner.op, BasicIndex):
         return None
     history, *bounds = inner.inputs
     loop = history.owner
@@ -70,12 +74,6 @@ def _(node: Apply) -> Variable | None:
     if start is None or start > loop.op.states[k].depth or entry[1]:
         return None
     return last_value(results.last[k], loop.inputs[0])
-
-
-def _is_row(op: BasicIndex, bounds: Sequence[Variable], number: int) -> bool:
-    """Whether an index takes one row of the first axis, whole."""
-    first, *rest = op.entries
-    return first == "index" and all(e is None for e in rest) and constant_int(bounds[0]) == number
 
 
 @rule("identity(x) is x", P.identity(x))

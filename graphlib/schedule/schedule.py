@@ -216,9 +216,10 @@ class Schedule:
 
     def _loops(self, node: Apply, value: Value) -> None:
         shape, awaited = self.low.shape(value.variable), self.low.awaited[node]
-        lengths = [*value.axes, *polys_of(value.element), *shape, *awaited]
-        before = self._makers(value.element.uses) | self._makers_of(lengths)
-        group = self._joinable(value, before)
+        # lengths are there only when the step has ended that they are computed from
+        ended = self._makers_of([*value.axes, *polys_of(value.element), *shape, *awaited])
+        before = self._makers(value.element.uses) | ended
+        group = self._joinable(value, before, ended)
         if group is None:
             group = Loops(len(self.steps), axes=value.axes)
             self.steps.append(group)
@@ -230,14 +231,15 @@ class Schedule:
         group.come_after(before)
         self.maker[value.variable] = group
 
-    def _joinable(self, value: Value, before: set[Step]) -> Loops | None:
+    def _joinable(self, value: Value, before: set[Step], ended: set[Step]) -> Loops | None:
         """A group that the value can be computed in: that of something it reads, one that reads the same
         things, or the latest over the same axes.
 
         Of groups that do not wait for one another, the one that is joined comes after the others, which then
         are closed to what needs the value: so it is the largest that stays open.
         """
-        own = sorted((s for s in before if isinstance(s, Loops)), key=lambda s: (-len(s.values), -s.position))
+        own = [s for s in before - ended if isinstance(s, Loops)]
+        own.sort(key=lambda s: (-len(s.values), -s.position))
         others = [s for s in self._recent.get(value.axes[:1], ())[-6:] if s not in before]
         sharing = [s for s in others if s.reads() & value.element.uses]
         alike = [s for s in others[-1:] if s.axes == value.axes]

@@ -35,7 +35,7 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     (r"typed_list", "keep a Python list of variables"),
     (r"complex|ComplexFromPolar|[cz](scalar|vector|matrix|row|col|tensor\d)$", _COMPLEX),
     (r"[Gg]eneric$", "a variable is a tensor: keep other objects in Python, outside the graph"),
-    (r"scan_checkpoints", "use theano.scan, and truncate_gradient where memory is short"),
+    (r"scan_checkpoints", "use theano.scan, with checkpoint_every=N where memory is short"),
     (r"theano\.tensor\.nnet\.ctc|ctc", "there is no CTC cost yet: write it with theano.scan"),
     (r"\.(chi2sf|gamma(inc|incc|l|u)|[ij][01]|[ij]v)(_inplace)?$", "take SciPy's, by theano.as_op"),
     (r"BadDestroyMap|Bad\w+|DebugModeError|StochasticOrder|InvalidValueError", "mode='check' raises its own"),

@@ -75,6 +75,7 @@ class Body:
     truncate: int
     name: str | None = None
     lazy: bool = False
+    checkpointed: bool = False
     replaced: dict[Variable, Variable] = field(default_factory=dict)
 
     @classmethod
@@ -104,6 +105,7 @@ class Body:
             op.truncate,
             op.name,
             op.lazy,
+            op.checkpointed,
         )
 
     def ends(self) -> list[Variable]:
@@ -138,6 +140,7 @@ class Body:
             carries=[k for k, s in enumerate(self.states) if s.carries],
             name=self.name,
             lazy=self.lazy,
+            checkpointed=self.checkpointed,
         )
         node = op.make_node(
             self.n,
