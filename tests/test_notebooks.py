@@ -1,6 +1,5 @@
 """The notebooks that are made of the chapters: what is in them, and that a kernel runs one of them."""
 
-import base64
 from pathlib import Path
 
 import nbclient
@@ -8,6 +7,7 @@ import nbformat
 import pytest
 
 from docs.site import notebooks
+from docs.site.markdown import links_of
 from graphlib.run.c.toolchain import find_compiler
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,8 +67,6 @@ The end.
 
 @pytest.fixture
 def page(tmp_path):
-    (tmp_path / "images").mkdir()
-    (tmp_path / "images/dot.png").write_bytes(b"dots")
     path = tmp_path / "chapters" / "page.md"
     path.parent.mkdir()
     path.write_text(PAGE, encoding="utf-8")
@@ -88,8 +86,7 @@ def test_a_page_becomes_cells(page):
     assert "This prints" in words.source
     assert "HiddenLayer True" not in words.source
     assert "```sh\nls\n```" in words.source
-    assert "![a picture in a few words](attachment:dot.png)" in words.source
-    assert base64.b64decode(words.attachments["dot.png"]["image/png"]) == b"dots"
+    assert "![a picture in a few words](images/dot.png)" in words.source
     assert folded.source == "<details><summary>Solution</summary>\n\nIt is\n\n</details>"
     assert solution.metadata.jupyter.source_hidden
     assert solution.outputs[0].text == "this\n"
@@ -109,6 +106,14 @@ def test_a_kernel_runs_a_notebook(page, tmp_path):
     assert solution[0].text == shown[2][0].text
 
 
-def test_the_notebooks_of_all_chapters_are_valid():
+def test_the_notebooks_of_all_chapters_are_valid(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
+    notebooks.write_all(lambda said: None, tmp_path / "notebooks")
     for chapter in notebooks.chapters():
-        nbformat.validate(nbformat.from_dict(notebooks.notebook(chapter)))
+        path = tmp_path / "notebooks" / f"{chapter.stem}.ipynb"
+        made = nbformat.read(path, as_version=4)
+        nbformat.validate(made)
+        for cell in made.cells:
+            for link in links_of(cell.source if cell.cell_type == "markdown" else ""):
+                if link["target"].startswith("images/"):
+                    assert (path.parent / link["target"]).is_file(), link["target"]

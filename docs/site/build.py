@@ -19,7 +19,8 @@ def build(progress: Progress) -> bool:
     progress(f"{len(pages())} pages put together")
     _draw_figures(progress)
     progress(f"{write_reference(SOURCE)} operations in the reference")
-    write_all(progress, SOURCE / "notebooks")
+    write_all(progress, SOURCE / "extra" / "notebooks", SITE / "notebooks")
+    shutil.make_archive(str(SOURCE / "extra" / "notebooks"), "zip", SOURCE / "extra", "notebooks")
     shutil.copytree(Path(__file__).parent / "static", SOURCE / "static", dirs_exist_ok=True)
     _copy_mathjax(SOURCE / "static" / "mathjax")
     if _sphinx():
@@ -59,7 +60,8 @@ def _sphinx() -> int:
     settings = Path(__file__).parent
     return build_main(
         ["-b", "html", "-c", str(settings), "-d", str(doctrees), "-q", "-W", "--keep-going"]
-        + ["-D", f"html_static_path={SOURCE / 'static'}", str(SOURCE), str(SITE)]
+        + ["-D", f"html_static_path={SOURCE / 'static'}", "-D", f"html_extra_path={SOURCE / 'extra'}"]
+        + [str(SOURCE), str(SITE)]
     )
 
 

@@ -13,7 +13,7 @@ extensions = [
     "docs.site.docstrings",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
-exclude_patterns = ["**/*.ipynb"]
+exclude_patterns = ["extra"]
 
 # pages as GitHub shows them: $...$ and $$...$$, and #anchors of headings
 myst_enable_extensions = ["dollarmath", "html_image"]

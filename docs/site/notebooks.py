@@ -1,15 +1,16 @@
 """Notebooks of the chapters: written from the same Markdown, never by hand.
 
 A block of Python is a cell; what the page shows as printed is its output, which the tests have compared.
-Solutions stay folded, and pictures are inside the notebook.
+Solutions stay folded, and pictures lie in a folder beside the notebooks (JupyterLab shows no SVG that is
+attached to a cell).
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,6 @@ from .markdown import Block, links_of, pieces_of
 NOTEBOOKS = OUTPUT / "notebooks"
 
 _DETAILS = re.compile(r"^<(?P<end>/?)details[^>]*>\n?(?:<summary>(?P<summary>.*?)</summary>)?", re.MULTILINE)
-_TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp", ".gif": "image/gif"}
 
 #: the first cell: a kernel runs in the notebook's folder, the chapter in the checkout's
 _TO_THE_CHECKOUT = """\
@@ -62,11 +62,11 @@ def cells_of(text: str) -> list[Cell]:
     return cells
 
 
-def notebook(page: Path) -> dict[str, Any]:
-    """The notebook of a page, as the JSON of nbformat 4.5."""
+def notebook(page: Path, place: Path = NOTEBOOKS) -> dict[str, Any]:
+    """The notebook of a page, as the JSON of nbformat 4.5; `place`: the folder that it is read in."""
     cells = cells_of(page.read_text(encoding="utf-8"))
     cells.insert(1, Cell(Block(_TO_THE_CHECKOUT, 0, None)))
-    made = [_code(c) if isinstance(c.content, Block) else _words(c, page) for c in cells]
+    made = [_code(c) if isinstance(c.content, Block) else _words(c, page, place) for c in cells]
     for i, cell in enumerate(made):
         cell["id"] = f"cell-{i}"
     return {
@@ -94,39 +94,35 @@ def _code(cell: Cell) -> dict[str, Any]:
     }
 
 
-def _words(cell: Cell, page: Path) -> dict[str, Any]:
-    attachments: dict[str, dict[str, str]] = {}
+def _words(cell: Cell, page: Path, place: Path) -> dict[str, Any]:
     text, end = "", 0
     for link in links_of(cell.content):
         text += cell.content[end : link.start("target")]
         path = (page.parent / link["target"]).resolve()
-        if path.suffix in _TYPES:
-            # pictures come with it, chapters are notebooks, too; all else is in the checkout
-            data = base64.b64encode(path.read_bytes()).decode("ascii")
-            attachments[path.name] = {_TYPES[path.suffix]: data}
-            text += f"attachment:{path.name}"
+        if path.parent.name == "images":
+            text += f"images/{path.name}"
         elif path.parent == page.parent and path.suffix == ".md":
             text += f"{path.stem}.ipynb"
         else:
-            text += os.path.relpath(path, NOTEBOOKS)
+            text += os.path.relpath(path, place)  # in the checkout
         end = link.end("target")
     text += cell.content[end:]
     if cell.folded:
         text = f"<details><summary>{cell.folded}</summary>\n\n{text}\n\n</details>"
-    made: dict[str, Any] = {"cell_type": "markdown", "metadata": {}, "source": text}
-    return {**made, "attachments": attachments} if attachments else made
+    return {"cell_type": "markdown", "metadata": {}, "source": text}
 
 
 def chapters() -> Iterator[Path]:
     yield from sorted((DOCS / "chapters").glob("*.md"))
 
 
-def write_all(progress: Progress, folder: Path = NOTEBOOKS) -> None:
-    """Write the notebooks of all chapters."""
-    folder.mkdir(parents=True, exist_ok=True)
+def write_all(progress: Progress, folder: Path = NOTEBOOKS, place: Path = NOTEBOOKS) -> None:
+    """Write the notebooks of all chapters, with a folder of their pictures beside them."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(DOCS / "images", folder / "images")
     count = 0
     for page in chapters():
-        text = json.dumps(notebook(page), ensure_ascii=False, indent=1)
+        text = json.dumps(notebook(page, place), ensure_ascii=False, indent=1)
         (folder / f"{page.stem}.ipynb").write_text(text + "\n", encoding="utf-8")
         count += 1
     progress(f"{count} notebooks: {folder.relative_to(ROOT)}")

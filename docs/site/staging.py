@@ -47,7 +47,10 @@ def stage() -> None:
 def _with_notebook(text: str, name: str) -> str:
     """The chapter with a line that leads to its notebook, below its first paragraph."""
     title, opening, rest = text.split("\n\n", 2)
-    line = f"[This chapter as a notebook](../notebooks/{name}.ipynb), to be opened in Jupyter"
+    line = (
+        f'This chapter as a notebook: <a href="../notebooks/{name}.ipynb" download>{name}.ipynb</a>, '
+        'or <a href="../notebooks.zip" download>all of them</a> with their pictures.'
+    )
     return "\n\n".join([title, opening, line, rest])
 
 
