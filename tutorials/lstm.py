@@ -29,6 +29,7 @@ import graphlib
 import graphlib.tensor as T
 from graphlib.datasets import reviews
 from graphlib.datasets.sequences import bucketed_minibatches, pad
+from graphlib.distributed import draw, in_parts
 from graphlib.nn import command_line, provenance, training
 from graphlib.nn.epochs import Epochs
 from graphlib.nn.monitors import EarlyStopping
@@ -174,7 +175,12 @@ class SentimentLSTM:
             return x
         if not dropped:
             return (1 - share) * x
-        return x * self.streams.binomial(size=x.shape, n=1, p=1 - share, dtype=x.dtype)
+        # of a part of a minibatch, the numbers of its reviews: the axis before the last goes over them
+        return x * draw(
+            lambda size: self.streams.binomial(size=size, n=1, p=1 - share, dtype=x.dtype),
+            [x.shape[axis] for axis in range(x.ndim)],
+            axis=x.ndim - 2,
+        )
 
 
 def parameters_of(model: SentimentLSTM) -> dict:
@@ -254,6 +260,8 @@ def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
     if options.embedding_dropout == 1:
         raise UserError("--embedding-dropout 1 leaves nothing of any word: give less, such as 0.5")
+    parallel = command_line.parallel_of(options)
+    parallel.check(options.batch_size, "--batch-size")
     say("... loading the data")
     data = load_data(options)
     train_set = at_most(data.train, options.longest)
@@ -268,24 +276,34 @@ def train(options: argparse.Namespace) -> training.Outcome:
         )
 
     say("... building the model")
-    model = make_model(np.random.RandomState(options.seed), len(data.words), options)
+    part = parallel.symbolic_part()
+    with in_parts(part):
+        model = make_model(np.random.RandomState(options.seed), len(data.words), options)
+    cost, bounds = (model.cost, []) if part is None else (part.weigh(model.cost, None), part.inputs)
     rate = command_line.learning_rate_of(options)
     optimizer = OPTIMIZERS[options.optimizer](rate.value)
-    updates = optimizer.updates(model.params, model.cost)
+    updates = optimizer.updates(model.params, parallel.gradients(T.grad(cost, model.params)))
     train_model = graphlib.function(
-        [model.words, model.mask, model.y], model.cost, updates=updates, name="train_model"
+        [model.words, model.mask, model.y, *bounds], cost, updates=updates, name="train_model"
     )
     evaluate = classify(model)
 
     def error(part: reviews.Reviews) -> float:
-        return np.mean((evaluate(part) > 0.5) != part.y)
+        own = parallel.part(len(part.x))
+        wrong = np.sum((evaluate(reviews.Reviews(part.x[own], part.y[own])) > 0.5) != part.y[own])
+        return parallel.fraction(wrong, len(part.x))
 
     lengths = [len(review) for review in train_set.x]
     epochs = Epochs(partial(bucketed_minibatches, lengths, options.batch_size), options.seed)
 
+    def step(index: int) -> np.ndarray:
+        words, mask, y = as_minibatch(train_set, epochs[index])
+        own = parallel.part(len(y))
+        return train_model(words[:, own], mask[:, own], y[own], *parallel.bounds(len(y)))
+
     say("... training")
     return training.train(
-        lambda index: train_model(*as_minibatch(train_set, epochs[index])),
+        step,
         len(epochs),
         epochs=options.epochs,
         monitor=Validation(
@@ -351,6 +369,7 @@ def make_parser() -> command_line.Parser:
         learning_rate=0.05,
         seed_of_chapter=123,
         predicts=False,
+        distributes=True,
         data=(
             "--data",
             "other reviews than the sentences that come with the tutorials: the folder aclImdb of the Large "

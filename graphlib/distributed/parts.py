@@ -27,6 +27,11 @@ class Part:
     stop: Variable
     total: Variable
 
+    @property
+    def inputs(self) -> list[Variable]:
+        """Its variables, where they are inputs of a function."""
+        return [self.start, self.stop, self.total]
+
     def of(self, array: Variable, axis: int = 0) -> Variable:
         """The rank's part of a minibatch's array, whose ``axis`` is that of the examples."""
         return array[(slice(None),) * axis + (slice(self.start, self.stop),)]

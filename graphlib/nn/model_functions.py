@@ -64,8 +64,7 @@ class Functions:
         if key not in self.made:
             (first, *_) = graph.input_list
             all_of_it = T.lvector("rows") if resident else first.type(f"all_{first.name}")
-            bounds = [] if parallel.alone else [T.lscalar("start"), T.lscalar("stop")]
-            part = Part(*bounds, all_of_it.shape[0]) if bounds else None
+            part = parallel.symbolic_part()
             output, updates = graph.training_of(part)
             inputs, cost, totals = self.costs(examples, output, part)
             parameters = {path: p for path, p in self.model.layer.parameters.items() if p.trainable}
@@ -85,7 +84,7 @@ class Functions:
                 whole = [all_of_it, *(v.type(f"all_{v.name}") for v in inputs[1:])]
                 givens = {v: part.of(every) for v, every in zip(inputs, whole, strict=True)}
             self.made[key] = graphlib.function(
-                [*whole, *bounds],
+                [*whole, *(part.inputs if part else ())],
                 T.stack([T.cast(each, graphlib.config.floatX) for each in (cost, *totals)]),
                 updates=updates,
                 givens=givens,

@@ -73,11 +73,19 @@ class DataParallel:
         if self.alone:
             return function
 
-        def of_part(*arrays: np.ndarray) -> Any:
-            own = self.part(len(arrays[0]))
-            return function(*arrays, own.start, own.stop)
+        return lambda *arrays: function(*arrays, *self.bounds(len(arrays[0])))
 
-        return of_part
+    def symbolic_part(self) -> distributed.Part | None:
+        """The part of a minibatch that a graph is built for, whose variables are inputs of a function; None
+        of a process that is alone."""
+        if self.alone:
+            return None
+        return distributed.Part(*(graphlib.tensor.lscalar(name) for name in ("start", "stop", "total")))
+
+    def bounds(self, n: int) -> tuple[int, ...]:
+        """The values of ``symbolic_part`` for a minibatch of n examples; none of a process that is alone."""
+        own = self.part(n)
+        return () if self.alone else (own.start, own.stop, n)
 
     # gradients and parameters
 
