@@ -138,7 +138,7 @@ def test_graph_shows_its_means(tmp_path):
     assert "average over ranks" in graphlib.pp(mean)
     with pytest.raises(ExportError, match="waits for the ranks of an MPI run"):
         function = graphlib.function([mean.owner.inputs[0].owner.inputs[0]], mean)
-        graphlib.export.c(function, tmp_path, bounds={"x": 3}, most_elements=3)
+        graphlib.export.c(function, tmp_path, name="own", bounds={"x": 3}, most_elements=3)
 
 
 # what is refused
