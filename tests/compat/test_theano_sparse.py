@@ -52,6 +52,10 @@ def test_what_is_computed_is_scipys(theano, sparse, format):
         (sparse.as_sparse_variable(M).T, X.T, "csc"),
         (x.astype("float32"), X.astype("float32"), format),
         (sparse.sp_zeros_like(x), 0 * X, format),
+        (x > x * 0, (X > 0).astype("uint8"), format),
+        (sparse.le(y.T, x), (D.T <= X).astype("uint8"), None),
+        (sparse.neq(x, x + x), (X != 0).astype("uint8"), format),
+        (x.size, 3, None),
     ]
     function = theano.function([x, y], [built for built, _, _ in table])
     for k, (got, (_, wanted, kept)) in enumerate(zip(function(M, D), table, strict=True)):
@@ -92,7 +96,6 @@ def test_parts_shared_variables_and_training(theano, sparse):
 def test_what_is_refused_says_what_to_do(theano, sparse):
     x = sparse.csr_matrix("x")
     for wrong, kind, words in [
-        (lambda: sparse.eq(x, x), NotImplementedError, "compare dense_from_sparse"),
         (lambda: theano.tensor.exp(x), TypeError, "theano.sparse's functions"),
         (lambda: sparse.SparseType("bsr", "float64"), NotImplementedError, "'csr' and 'csc'"),
         (lambda: theano.function([x], x.T)(D), TypeError, "sparse matrix"),
@@ -101,3 +104,27 @@ def test_what_is_refused_says_what_to_do(theano, sparse):
     ]:
         with pytest.raises(kind, match=words):
             wrong()
+
+
+def test_gradients_by_a_dense_matrix_are_by_all_of_its_elements(theano, sparse):
+    """Unless they are structured, as Theano's dense_from_sparse and structured_dot are."""
+    T = theano.tensor
+    x, w = T.dmatrix("x"), np.arange(6.0).reshape(2, 3) + 1
+    s, whole = sparse.csr_from_dense(x), sparse.DenseFromSparse(structured=False)
+    kept = X != 0
+    table = [
+        (T.sum(whole(s + s) * w), 2 * w),
+        (T.sum(whole(-s.T) * w.T), -w),
+        (T.sum(whole(s * s) * w), 2 * X * w),
+        (T.sum(whole(s * np.full((2, 3), 5.0)) * w), 5 * w),
+        (T.sum(whole(sparse.vstack([s, s])) * np.vstack([w, w])), 2 * w),
+        (T.sum(whole(sparse.true_dot(s, D))), np.ones((2, 2)) @ D.T),
+        (T.sum(sparse.dot(s, D)), np.ones((2, 2)) @ D.T),
+        (T.sum(sparse.structured_dot(s, D)), np.ones((2, 2)) @ D.T * kept),
+        (T.sum(sparse.sp_sum(s, axis=0) * w[0]), np.vstack([w[0], w[0]])),
+        (T.sum(sparse.sp_sum(s, axis=0, sparse_grad=True) * w[0]), np.vstack([w[0], w[0]]) * kept),
+        (T.sum(sparse.dense_from_sparse(s) * w), w * kept),
+    ]
+    f = theano.function([x], [T.grad(cost, x) for cost, _ in table])
+    for k, (got, (_, wanted)) in enumerate(zip(f(X), table, strict=True)):
+        np.testing.assert_allclose(got, wanted, err_msg=f"number {k}")

@@ -119,8 +119,9 @@ mul_s_s = mul_s_d = ops.mul
 
 @operation()
 def DenseFromSparse(x: Any, *, structured: bool = True) -> Variable:
-    """``dense_from_sparse``."""
-    return ops.dense_from_sparse(x)
+    """``dense_from_sparse``; unless ``structured`` gradients go to all elements of what ``x`` was made of."""
+    x = as_sparse_variable(x)
+    return x.toarray() if structured else x.elements()
 
 
 @operation()

@@ -17,10 +17,10 @@ from ....graph.types import promote
 from ....ops import elementwise as ew
 from ....ops.along_axis import cumsum, nonzero
 from ....ops.create import zeros
-from ....ops.elementwise import neq
 from ....ops.index import diag as diagonal
 from ....ops.index import index
 from ....ops.join import concatenate
+from ....ops.linalg import dot as product
 from ....ops.op import as_variable
 from ....ops.reduce import sum as sum_
 from ....ops.shape import dimshuffle, shape_i
@@ -46,10 +46,11 @@ def from_dense(x: Any, format: str) -> SparseVariable:
     if format == "csc":
         return from_dense(x.T, "csr").T
     places = nonzero(x)
-    ends = cumsum(sum_(ew.cast(neq(x, 0), "int64"), axis=1))
+    ends = cumsum(sum_(ew.cast(ew.neq(x, 0), "int64"), axis=1))
     indptr = ew.cast(concatenate([np.zeros(1, "int64"), ends]), "int32")
     columns = ew.cast(places[1], "int32")
-    return SparseVariable("csr", index(x, places), columns, indptr, shape_i(x, 0), shape_i(x, 1))
+    parts = index(x, places), columns, indptr, shape_i(x, 0), shape_i(x, 1)
+    return SparseVariable("csr", *parts, whole=x)
 
 
 def csr_from_dense(x: Any) -> SparseVariable:
@@ -75,7 +76,7 @@ def neg(x: Any) -> SparseVariable:
 def clean(x: Any) -> SparseVariable:
     """``x`` without kept elements that are 0."""
     x = as_sparse_variable(x)
-    return from_dense(x.toarray(), x.format)
+    return from_dense(x.elements(), x.format)
 
 
 remove0 = clean
@@ -124,13 +125,20 @@ def structured_dot(x: Any, y: Any) -> Any:
     return inc_subtensor(zeros(shape, dtype)[rows], terms)
 
 
-dot = structured_dot
+def dot(x: Any, y: Any) -> Any:
+    """As ``structured_dot``; but the gradient by what was made of a matrix is by all of its elements."""
+    x, y = as_sparse_or_tensor_variable(x), as_sparse_or_tensor_variable(y)
+    both = [v for v in (x, y) if isinstance(v, SparseVariable)]
+    if all(v.whole is None for v in both) or not both:
+        return structured_dot(x, y)
+    found = product(_all(x), _all(y))
+    return from_dense(found, both[0].format) if len(both) == 2 else found
 
 
 def true_dot(x: Any, y: Any, grad_preserves_dense: bool = True) -> SparseVariable:
     """The product of two matrices, one of them sparse, as a sparse one."""
     x, y = as_sparse_or_tensor_variable(x), as_sparse_or_tensor_variable(y)
-    found = structured_dot(x, y)
+    found = dot(x, y)
     format = next(v.format for v in (x, y) if isinstance(v, SparseVariable))
     return found if isinstance(found, SparseVariable) else from_dense(found, format)
 
@@ -139,20 +147,22 @@ def true_dot(x: Any, y: Any, grad_preserves_dense: bool = True) -> SparseVariabl
 
 
 def sp_sum(x: Any, axis: int | None = None, sparse_grad: bool = False) -> Variable:
-    """The sum of all elements, or over rows (axis 0) or columns (1). The gradient is by kept elements,
-    ``sparse_grad`` or not. Errors: ValueError for another axis."""
+    """The sum of all elements, or over rows (axis 0) or columns (1). With ``sparse_grad`` the gradient is by
+    kept elements alone. Errors: ValueError for another axis."""
     x = as_sparse_variable(x)
+    if axis not in (None, 0, 1):
+        raise ValueError(f"sp_sum: axis must be None, 0 or 1, not {axis}")
+    if x.whole is not None and not sparse_grad:
+        return sum_(x.whole, axis=axis, dtype=x.dtype)
     if axis is None:
         return sum_(x.data, dtype=x.dtype)
-    if axis not in (0, 1):
-        raise ValueError(f"sp_sum: axis must be None, 0 or 1, not {axis}")
     rows, columns = x.places()
     shape, to = ((x.columns,), columns) if axis == 0 else ((x.rows,), rows)
     return inc_subtensor(zeros(shape, x.dtype)[to], x.data)
 
 
 def _all(x: Any) -> Variable:
-    return x.toarray() if isinstance(x, SparseVariable) else x
+    return x.elements() if isinstance(x, SparseVariable) else x
 
 
 def _added(x: Any, y: Any, function: Callable) -> Any:
@@ -182,11 +192,32 @@ def mul(x: Any, y: Any) -> SparseVariable:
             raise DTypeError("theano.sparse.mul takes at least one sparse matrix")
         x, y = y, x
     if isinstance(y, SparseVariable):
-        return from_dense(x.toarray() * y.toarray(), x.format)
+        return from_dense(x.elements() * y.elements(), x.format)
     if y.ndim == 0:
-        return x.with_data(x.data * y)
+        return x.changed(lambda v: v * y)
     rows, columns = x.places()
-    return x.with_data(x.data * (y[columns] if y.ndim == 1 else index(y, (rows, columns))))
+    there = y[columns] if y.ndim == 1 else index(y, (rows, columns))
+    return x.with_data(x.data * there, None if x.whole is None else x.whole * y)
+
+
+def _compared(function: Callable, about: str) -> Callable:
+    def compare(x: Any, y: Any) -> Any:
+        x, y = as_sparse_or_tensor_variable(x), as_sparse_or_tensor_variable(y)
+        both = [v for v in (x, y) if isinstance(v, SparseVariable)]
+        if not both:
+            raise DTypeError(
+                "theano.sparse compares at least one sparse matrix; use theano.tensor's functions"
+            )
+        result = ew.cast(function(_all(x), _all(y)), "uint8")
+        return from_dense(result, both[0].format) if len(both) == 2 else result
+
+    compare.__doc__ = f"{about} by elements, 1 or 0 (uint8): sparse if both are, else a tensor."
+    return compare
+
+
+eq, neq = _compared(ew.eq, "x == y"), _compared(ew.neq, "x != y")
+lt, le = _compared(ew.lt, "x < y"), _compared(ew.le, "x <= y")
+gt, ge = _compared(ew.gt, "x > y"), _compared(ew.ge, "x >= y")
 
 
 def col_scale(x: Any, s: Any) -> SparseVariable:
@@ -203,7 +234,7 @@ def row_scale(x: Any, s: Any) -> SparseVariable:
 
 def diag(x: Any) -> Variable:
     """The diagonal."""
-    return diagonal(as_sparse_variable(x).toarray())
+    return diagonal(as_sparse_variable(x).elements())
 
 
 def square_diagonal(x: Any) -> SparseVariable:
@@ -212,7 +243,7 @@ def square_diagonal(x: Any) -> SparseVariable:
 
 
 def _stacked(blocks: Sequence[Any], axis: int, format: str | None, dtype: Any) -> SparseVariable:
-    found = concatenate([as_sparse_variable(b).toarray() for b in blocks], axis=axis)
+    found = concatenate([as_sparse_variable(b).elements() for b in blocks], axis=axis)
     return from_dense(found if dtype is None else ew.cast(found, dtype), format or "csc")
 
 

@@ -51,7 +51,10 @@ class SparseType:
 
 class SparseVariable:
     """Kept elements ``data``, with the columns (CSR) or rows (CSC) ``indices`` that they are in; of row (or
-    column) i they are those from ``indptr[i]`` to ``indptr[i + 1]``. ``rows``, ``columns``: the lengths."""
+    column) i they are those from ``indptr[i]`` to ``indptr[i + 1]``. ``rows``, ``columns``: the lengths.
+
+    ``whole``: the matrix whose elements that are not 0 these are, where it was made of one.
+    """
 
     ndim = 2
     owner = None
@@ -67,11 +70,12 @@ class SparseVariable:
         rows: Variable,
         columns: Variable,
         name: str | None = None,
+        whole: Variable | None = None,
     ) -> None:
         self.type = SparseType(format, data.dtype)
         self.data, self.indices, self.indptr = data, indices, indptr
         self.rows, self.columns = rows, columns
-        self.name = name
+        self.name, self.whole = name, whole
 
     @property
     def parts(self) -> tuple[Variable, ...]:
@@ -94,13 +98,25 @@ class SparseVariable:
     def T(self) -> SparseVariable:
         """The transpose: the same parts, read the other way."""
         other = {"csr": "csc", "csc": "csr"}[self.format]
-        return SparseVariable(other, self.data, self.indices, self.indptr, self.columns, self.rows)
+        turned = None if self.whole is None else self.whole.T
+        parts = self.data, self.indices, self.indptr, self.columns, self.rows
+        return SparseVariable(other, *parts, whole=turned)
 
     transpose = property(lambda self: lambda: self.T)
 
-    def with_data(self, data: Variable) -> SparseVariable:
+    @property
+    def size(self) -> Variable:
+        """How many elements are kept."""
+        return shape_i(self.data, 0)
+
+    def with_data(self, data: Variable, whole: Variable | None = None) -> SparseVariable:
         """Other values at the same places."""
-        return SparseVariable(self.format, data, self.indices, self.indptr, self.rows, self.columns)
+        parts = data, self.indices, self.indptr, self.rows, self.columns
+        return SparseVariable(self.format, *parts, whole=whole)
+
+    def changed(self, function: Callable[[Variable], Variable]) -> SparseVariable:
+        """A function of the elements that is 0 at 0 and has a slope there."""
+        return self.with_data(function(self.data), None if self.whole is None else function(self.whole))
 
     def places(self) -> tuple[Variable, Variable]:
         """The row and the column of each kept element."""
@@ -111,10 +127,14 @@ class SparseVariable:
         return (outer, inner) if self.format == "csr" else (inner, outer)
 
     def toarray(self) -> Variable:
-        """All elements, as a matrix."""
+        """All elements, as a matrix; gradients are by kept elements."""
         return inc_subtensor(zeros((self.rows, self.columns), self.dtype)[self.places()], self.data)
 
     todense = toarray
+
+    def elements(self) -> Variable:
+        """All elements, as a matrix; gradients by what was made of a matrix are by all of its elements."""
+        return self.toarray() if self.whole is None else self.whole
 
     def describe(self) -> str:
         return f"{self.name or 'a sparse matrix'} {self.type}"
@@ -139,12 +159,13 @@ class SparseVariable:
     __add__, __radd__ = _by("add"), _by("add", True)
     __sub__, __rsub__ = _by("sub"), _by("sub", True)
     __mul__, __rmul__ = _by("mul"), _by("mul", True)
-    __dot__ = dot = _by("structured_dot")
-    __rdot__ = _by("structured_dot", True)
+    __dot__ = dot = _by("dot")
+    __rdot__ = _by("dot", True)
+    __lt__, __le__, __gt__, __ge__ = _by("lt"), _by("le"), _by("gt"), _by("ge")
     del _by
 
     def __neg__(self) -> SparseVariable:
-        return self.with_data(-self.data)
+        return self.changed(lambda x: -x)
 
     def __getitem__(self, key: Any) -> Any:
         """One element, a tensor; rows and columns by slices, a sparse matrix."""
@@ -159,7 +180,7 @@ class SparseVariable:
         return sp_sum(self, axis, sparse_grad)
 
     def astype(self, dtype: Any) -> SparseVariable:
-        return self.with_data(cast(self.data, dtype))
+        return self.changed(lambda x: cast(x, dtype))
 
     def zeros_like(self) -> SparseVariable:
         return self.with_data(self.data * 0)
