@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from docs.figures._drawing import NotDrawn, figure, main, run_folder
+from graphlib.errors import CompileError
 from graphlib.export import pages
 from graphlib.export.trained import of_folder
 from tests.export.browser import DIGITS, Browser
@@ -27,7 +28,10 @@ def used(run: str, width: int, height: int, use: Callable[[Browser], None]) -> I
         raise NotDrawn("a picture of a page needs chromium or google-chrome, and neither is on the PATH")
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "page.html"
-        pages.page(of_folder(folder, train=True), path)
+        try:
+            pages.page(of_folder(folder, train=True), path)
+        except CompileError as error:
+            raise NotDrawn(str(error)) from None
         with Browser(path, width, height) as page:
             use(page)
             page.picture(Path(scratch) / "page.png")
