@@ -12,8 +12,9 @@ from pathlib import Path
 from ..datasets import DataError
 from ..errors import DeviceError
 from . import listing, registry, runfile
-from .command_line import choose_device
+from .command_line import at_least, choose_device
 from .convert import convert
+from .progress import say
 from .storage import UserError, write_atomically
 
 PROGRAM = "python -m graphlib.nn"
@@ -45,6 +46,26 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--resume", type=Path, metavar="FOLDER", help="go on with the run in this folder")
     run.add_argument("--device", help="where to compute, such as cpu or cuda")
+
+    look = commands.add_parser(
+        "search", help="train with many options that a search file names, and keep the best"
+    )
+    look.add_argument("file", type=Path, metavar="FILE.yaml")
+    look.add_argument("--set", action="append", default=[], metavar="KEY.KEY=VALUE", dest="overrides")
+    look.add_argument(
+        "--out", type=Path, default=Path("searches"), metavar="FOLDER", help="where studies go (searches)"
+    )
+    look.add_argument(
+        "--workers",
+        type=at_least(1),
+        metavar="N",
+        help="trainings side by side, each in a process of its own; otherwise as many as processors",
+    )
+    look.add_argument("--dask", action="store_true", help="run them on a Dask cluster on this machine")
+    look.add_argument("--scheduler", metavar="ADDRESS", help="run them on the Dask cluster of this scheduler")
+    look.add_argument("--threads", type=at_least(1), metavar="N", help="threads of each training")
+    look.add_argument("--device", help="where to compute, such as cpu or cuda")
+    _with(look)
 
     turn = commands.add_parser("convert", help="make a run file of one of Hebel's")
     turn.add_argument("file", type=Path, metavar="HEBEL.yml")
@@ -106,9 +127,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for path in getattr(options, "modules", []):
             execute(path)
         choose_device(getattr(options, "device", None))
-        return {"run": _run, "check": _check, "convert": _convert, "predict": _predict, "names": _names}[
-            options.command
-        ](options)
+        commands = {
+            "run": _run,
+            "check": _check,
+            "search": _search,
+            "convert": _convert,
+            "predict": _predict,
+            "names": _names,
+        }
+        return commands[options.command](options)
     except (UserError, DataError, DeviceError) as problem:
         print(f"{PROGRAM}: error: {problem}", file=sys.stderr)
         return 2
@@ -142,6 +169,35 @@ def _check(options: argparse.Namespace) -> int:
     from . import runs
 
     print(runs.check(runfile.load(options.file, options.overrides)))
+    return 0
+
+
+def _search(options: argparse.Namespace) -> int:
+    from .searches import engines, section, study, trials
+
+    file = section.load(options.file, options.overrides)
+    if options.scheduler is not None and options.workers is not None:
+        raise UserError("--workers are of a cluster of our own: the one of --scheduler has its workers")
+    workers = options.workers or trials.processors()
+    threads = options.threads or max(1, trials.processors() // workers)
+    try:
+        import optuna  # noqa: F401
+    except ImportError:
+        raise engines.missing("optuna", "search") from None
+    found = study.Study(file, options.out / file.base.name, options.modules, threads)
+    if options.scheduler is None and not options.dask:
+        engine: study.Engine = engines.Local(workers)
+    else:
+        engine = engines.Dask(options.scheduler, workers)
+    say(f"{file.method.count(file.space) * file.seeds} trainings on {engine}; the study is {found.folder}")
+    try:
+        found.run(engine)
+    except KeyboardInterrupt:
+        print(f"\nStopped. The same command goes on with the study in {found.folder}")
+        return 130
+    finally:
+        engine.close()
+    print(found)
     return 0
 
 

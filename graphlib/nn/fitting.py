@@ -384,8 +384,8 @@ def fit(
 
     scheduled = optimizer.changes_rate
     prefixes = ["", "validation_"] if held_out is not None else [""]
-    chosen = watch or model._watched(held_out is not None)
-    maximized = frozenset(p + name for name in model._maximized() for p in prefixes)
+    chosen = watch or model.watched(held_out is not None)
+    maximized = frozenset(model.maximized(held_out is not None))
     fit = Fit(model, folder, chosen, n_minibatches, maximized, say if verbose else _nothing)
     panels = {name: [p + name for p in prefixes] for name in names}
     if scheduled:

@@ -543,7 +543,14 @@ class Model:
     def _maximized(self) -> list[str]:
         return [task.called(name_of(m)) for task in self.tasks for m in task.metrics if m.greater_is_better]
 
-    def _watched(self, validated: bool) -> str:
+    def maximized(self, validated: bool = False) -> list[str]:
+        """The names of what is measured in training, and of what validates, that are the better the higher
+        they are."""
+        prefixes = ["", "validation_"] if validated else [""]
+        return [prefix + name for name in self._maximized() for prefix in prefixes]
+
+    def watched(self, validated: bool = False) -> str:
+        """The name of the value by which models are compared, unless the user names another."""
         tasks = self.tasks
         name = name_of(tasks[0].metrics[0]) if len(tasks) == 1 and tasks[0].metrics else "loss"
         return f"validation_{name}" if validated else name

@@ -42,6 +42,8 @@ _MODULES = {
     "schedule": ("schedules",),
     "monitor": ("monitors",),
     "data": ("sources",),
+    "distribution": ("searches.space",),
+    "search": ("searches.methods",),
 }
 KINDS = tuple(_MODULES)
 

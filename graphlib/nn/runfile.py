@@ -190,6 +190,14 @@ def load(path: Path, overrides: Sequence[str] = ()) -> RunFile:
     document = yaml_text.parse(text, str(path))
     for each in overrides:
         document.set(each)
+    if isinstance(document.content, Mapping) and "search" in document.content:
+        where = document.where(("search",), of_key=True)
+        raise UserError(f"{where}: this is a search file: python -m graphlib.nn search {path}")
+    return of_document(path, text, document)
+
+
+def of_document(path: Path, text: str, document: yaml_text.Document) -> RunFile:
+    """A run file of a document that was read from a path; UserError as for `load`."""
     description = _objects(path, document)
     return RunFile(path, text, document, description, description.name or path.stem)
 

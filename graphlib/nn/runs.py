@@ -10,6 +10,7 @@ how it came about.
         learning_curve.csv, learning_curve.png
         best_model.npz or model.npz
         checkpoint.npz
+        result.json         the best value of what decides which model is kept, and when it was measured
         test.json
         fold_1/ …, folds.csv, predictions.npz   of a cross-validation
 """
@@ -44,7 +45,7 @@ from .storage import UserError
 from .stored.base import Stored
 
 RUN, RESOLVED, ENVIRONMENT, LOG = "run.yaml", "resolved.yaml", "environment.json", "log.txt"
-SUMMARY, TEST = "summary.txt", "test.json"
+SUMMARY, TEST, RESULT = "summary.txt", "test.json", "result.json"
 
 FINISHED, DIVERGED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
@@ -83,7 +84,7 @@ def run(file: RunFile, folder: Path, resume: bool = False) -> int:
         say(layers)
         if not resume:
             write_text(folder / RUN, file.text)
-            write_text(folder / RESOLVED, _yaml(file.resolved()))
+            write_text(folder / RESOLVED, as_yaml(file.resolved()))
             write_text(folder / SUMMARY, f"{layers}\n\n{data.describe()}\n")
             write_json(folder / ENVIRONMENT, environment(file, data, model))
         with mistakes(file):
@@ -138,6 +139,15 @@ def _train(file: RunFile, folder: Path, data: DataSet, model: Model, resume: boo
         return DIVERGED
     if history.reason == "interrupted":
         return INTERRUPTED
+    result = {
+        "epochs": training.epochs,
+        "watched": history.watched,
+        "best": history.best,
+        "best_epoch": history.best_epoch,
+        "keep": training.keep,
+        "maximized": model.maximized(data.validation is not None),
+    }
+    write_json(folder / RESULT, result)
     if description.test and data.test is not None:
         # Once, with the model that was kept.
         measured = model.evaluate(data.test.x, data.test.y)
@@ -220,6 +230,13 @@ def _cross_validate(file: RunFile, folder: Path, data: DataSet) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     say(f"{result}")
+    model = make_model(file, data)
+    about = {
+        "epochs": description.training.epochs,
+        "watched": model.watched(),
+        "maximized": model.maximized(),
+    }
+    write_json(folder / RESULT, about)
     return FINISHED
 
 
@@ -293,7 +310,8 @@ def _said(measured: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.6g}" for name, value in measured.items())
 
 
-def _yaml(content: Any) -> str:
+def as_yaml(content: Any) -> str:
+    """A run file's content as YAML."""
     return yaml.safe_dump(content, sort_keys=False, default_flow_style=None, allow_unicode=True, width=100)
 
 

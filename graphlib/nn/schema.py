@@ -71,6 +71,8 @@ Optimizer = Annotated[Any, Kind("optimizer")]
 Schedule = Annotated[Any, Kind("schedule")]
 Monitor = Annotated[Any, Kind("monitor")]
 Data = Annotated[Any, Kind("data")]
+Distribution = Annotated[Any, Kind("distribution")]
+Search = Annotated[Any, Kind("search")]
 
 Count = Annotated[int, Range(1)]
 """A whole number, 1 or more."""
