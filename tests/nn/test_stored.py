@@ -319,6 +319,28 @@ def test_minibatches_are_read_ahead_in_the_order_of_the_rows(tmp_path):
         reader[13]
 
 
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_a_minibatch_of_several_groups_is_not_overwritten(shuffle):
+    """Its first rows lie in memory that is read into again as soon as a later group is asked for."""
+
+    class Slow(Sliced):
+        def fill(self, out, start):
+            if start % 60 < 30:
+                time.sleep(0.002)
+            super().fill(out, start)
+
+    x = Slow(np.arange(200), block=10)
+    order = Epochs(Blocks(200, 70, 10, 3, shuffle).minibatches, 1)
+    reader = Reader([x], order)
+    for epoch in (1, 2, 3):
+        rows = order.of(epoch)
+        for index in range(3):
+            (found,) = reader[index]
+            time.sleep(0.01)
+            np.testing.assert_array_equal(found, rows[index])
+    reader.close()
+
+
 def test_read_ahead_keeps_to_its_memory_and_ends(tmp_path):
     """Two groups are held at most, an error comes up where its minibatch is asked for, threads end."""
     reading = Sliced(np.arange(1000.0))

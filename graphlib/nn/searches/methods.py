@@ -195,12 +195,10 @@ class Halving(Method):
     def _sizes(self) -> list[tuple[int, int]]:
         """(trials, epochs) of each round."""
         found, trials, epochs = [], self.trials, self.epochs
-        while trials and epochs < self.most:
+        while trials > 1 and epochs < self.most:
             found.append((trials, epochs))
-            trials, epochs = trials // self.factor, epochs * self.factor
-        if trials:
-            found.append((trials, self.most))
-        return found
+            trials, epochs = max(1, trials // self.factor), epochs * self.factor
+        return [*found, (trials, self.most)]
 
     def rounds(self, space: Space, seed: int) -> Rounds:
         at = [Step(number, drawn(space, seed, number)) for number in range(self.trials)]

@@ -143,6 +143,9 @@ def _checked(path: Path, text: str, base: RunFile, section: Section) -> SearchFi
                         _put(document, key, value)
                         runfile.of_document(path, text, document)
                     except UserError as error:
+                        said = _nothing(base.document.content, key)
+                        if said is not None:
+                            raise ConfigError(said, names_key=True) from None
                         said = str(error).partition(": ")[2] or str(error)
                         raise ConfigError(f"{said} (with the value {_written(value)})") from None
     with at("method"):
@@ -163,6 +166,22 @@ def _checked(path: Path, text: str, base: RunFile, section: Section) -> SearchFi
     with at("parameters"):
         method.check(space)
     return SearchFile(path, text, base, space, method, section.seed, section.seeds, section.metric)
+
+
+def _nothing(content: Any, key: str) -> str | None:
+    """Where a key leads past a name with its parameters, to another name; None where it does not."""
+    place, done = content, []
+    for part in key.split("."):
+        if isinstance(place, Mapping) and done and part not in place and len(place) == 1:
+            return f"leads to nothing: {'.'.join(done)} is {next(iter(place))}, not {part}"
+        if isinstance(place, list) and part.isdecimal() and int(part) < len(place):
+            place = place[int(part)]
+        elif isinstance(place, Mapping):
+            place = place.get(part)
+        else:
+            return None
+        done.append(part)
+    return None
 
 
 def _written(value: Any) -> str:

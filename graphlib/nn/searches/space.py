@@ -103,9 +103,7 @@ class Log(_Interval):
     def __post_init__(self) -> None:
         _ordered(self.bounds)
         if self.bounds[0] <= 0:
-            raise ValueError(
-                f"bounds of a logarithmic range are above 0, and the lowest is {self.bounds[0]:g}"
-            )
+            raise ValueError(f"bounds of a logarithmic range are above 0, not {self.bounds[0]:g}")
 
 
 @register("distribution", "int")
@@ -143,10 +141,8 @@ class Int(Distribution):
         if self.points is None:
             return list(range(low, high + 1, self.step))
         spaced = np.geomspace if self.log else np.linspace
-        found = [
-            low + round((value - low) / self.step) * self.step for value in spaced(low, high, self.points)
-        ]
-        return sorted({min(value, high) for value in found})
+        steps = [round((value - low) / self.step) for value in spaced(low, high, self.points)]
+        return sorted({min(low + step * self.step, high) for step in steps})
 
     def ends(self) -> list[int]:
         return list(self.bounds)

@@ -155,11 +155,13 @@ def _minibatches(groups: ReadAhead, order: Epochs, epoch: int, index: int) -> It
                         read_epoch, read_group, arrays, permutation = next(groups)
                         at = (read_epoch, read_group)
                     rows = slice(start, stop) if permutation is None else permutation[start:stop]
-                    parts.append([array[rows] for array in arrays])
-                if len(parts) == 1 and permutation is not None:
-                    yield parts[0]
-                else:  # copied: what slices are of is overwritten by a later group
-                    yield [np.concatenate(each) for each in zip(*parts, strict=True)]
+                    # Copied before another group is asked for, which lets the one before be overwritten.
+                    parts.append([np.array(array[rows], copy=permutation is None) for array in arrays])
+                yield (
+                    parts[0]
+                    if len(parts) == 1
+                    else [np.concatenate(each) for each in zip(*parts, strict=True)]
+                )
             epoch, index = epoch + 1, 0
     finally:
         groups.close()
