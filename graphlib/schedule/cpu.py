@@ -115,7 +115,6 @@ class _Nest:
         self.merged = self._merged()
         self.partial = [v for v in values if v.kind is not None and v.kept == 0 and axes and v.reduced]
         self.in_memory = [v for v in values if v.kind is not None and v.kept is None]
-        self.by_array = {v.variable: v for v in values}
         self.builder = _builder(self.merged)
         self.builder.staged = self._staged
         self.builder.count_uses([v.element for v in values])

@@ -232,8 +232,6 @@ class DeviceCall:
     arguments: tuple[Any, ...]
     written: tuple[Array, ...]
     shared: tuple[tuple[str, str, int], ...] = ()
-    #: whether that memory stands before everything else
-    early: bool = False
 
 
 @dataclass(frozen=True)
