@@ -60,6 +60,12 @@ def test_a_chapter_has_its_parts(chapter):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_nothing_is_left_to_fill_in(page):
+    blanks = r"\b(?:TODO|FIXME|FILL|[A-Z]+(?:PICTURE|CAPTION|TABLE|NUMBERS?))\b"
+    assert re.findall(blanks, page.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 def test_pictures_are_there_and_are_said_in_words(page):
     for path, words in images_of(page):
         assert path.is_file(), f"{path} is not there"
