@@ -31,14 +31,23 @@ def unit(axes: Axes, at: Point, radius: float = 0.3, fill: str = "white", text: 
     axes.text(*at, text, ha="center", va="center", zorder=4, **how)
 
 
-def box(axes: Axes, at: Point, size: Point, text: str = "", fill: str = "white", **how: Any) -> None:
-    """A box with round corners around `at`, its middle."""
+def box(
+    axes: Axes, at: Point, size: Point, text: str = "", fill: str = "white", zorder: int = 3, **how: Any
+) -> None:
+    """A box with round corners around `at`, its middle; with `zorder` 0 it lies under lines and arrows."""
     (x, y), (width, height) = at, size
     corner = (x - width / 2, y - height / 2)
     style = "round,pad=0,rounding_size=0.12"
     axes.add_patch(
         FancyBboxPatch(
-            corner, width, height, boxstyle=style, facecolor=fill, edgecolor="black", linewidth=1.2, zorder=3
+            corner,
+            width,
+            height,
+            boxstyle=style,
+            facecolor=fill,
+            edgecolor="black",
+            linewidth=1.2,
+            zorder=zorder,
         )
     )
     axes.text(x, y, text, ha="center", va="center", zorder=4, **how)
