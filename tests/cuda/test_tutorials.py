@@ -1,7 +1,5 @@
 """The tutorials' own training steps on the emulated device, with MNIST: every loss as in C."""
 
-import argparse
-
 import numpy as np
 import pytest
 
@@ -9,12 +7,12 @@ import graphlib
 import logistic_sgd
 import mlp
 from graphlib import emulator
-from graphlib.nn import training
+from graphlib.nn import command_line, training
 
-#: of the tutorial: its other options, and how many minibatches
+#: of the tutorial: its options, and how many minibatches
 TUTORIALS = {
-    "logistic_sgd": (logistic_sgd, {"batch_size": 600, "learning_rate": 0.13}, 50),
-    "mlp": (mlp, {"batch_size": 20, "learning_rate": 0.01, "hidden": 60, "l1": 0.0, "l2": 0.0001}, 150),
+    "logistic_sgd": (logistic_sgd, [], 50),
+    "mlp": (mlp, ["--hidden", "60"], 150),
 }
 #: of a step
 LAUNCHES = {"logistic_sgd": 7, "mlp": 16}
@@ -24,9 +22,13 @@ def training_step(name, device, folder, monkeypatch):
     """The function that the tutorial trains with, and the number of its minibatches."""
     module, options, _ = TUTORIALS[name]
     monkeypatch.setattr(training, "train", lambda step, minibatches, **ignored: (step, minibatches))
-    chosen = argparse.Namespace(dataset=None, epochs=1, seed=1234, resume=False, out=folder, **options)
+    monkeypatch.setattr(
+        command_line,
+        "main",
+        lambda parser, train, others, arguments: train(command_line.parse(parser, arguments)),
+    )
     with graphlib.config.change(device=device, cublas=False):
-        return module.train(chosen)
+        return module.main(["--epochs", "1", "--out", str(folder), *options])
 
 
 @pytest.mark.parametrize("name", TUTORIALS)

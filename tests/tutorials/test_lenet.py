@@ -93,10 +93,10 @@ def test_step_goes_down_every_slope(rng):
 def test_pictures_are_of_the_given_parameters(rng, tmp_path):
     model, values = randomised(rng, (3, 2))
     digits = rng.uniform(size=(2, 784)).astype(FLOATX)
-    pictures = lenet.Pictures(model, digits, tmp_path)
+    pictures = lenet.Pictures(model, digits)
     for param in model.params:
         param.set_value(np.zeros_like(param.get_value()))  # the present ones, which are not to be drawn
-    pictures.draw({name: value.astype(FLOATX) for name, value in values.items()})
+    pictures.draw({name: value.astype(FLOATX) for name, value in values.items()}, tmp_path)
 
     for number, maps in enumerate(lenet_numpy.feature_maps(values, digits), start=1):
         side, count = maps.shape[2], maps.shape[1]
