@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.linalg
+from scipy.signal import convolve2d
 
 import graphlib
 import graphlib.tensor as T
@@ -228,7 +230,7 @@ def test_real_numbers_have_parts_too():
 
 def test_what_has_no_complex_numbers_says_what_to_do():
     z = T.zmatrix("z")
-    for refused in (T.erf, T.sort, T.max, T.nlinalg.matrix_inverse, T.nnet.sigmoid, T.floor, T.prod):
+    for refused in (T.erf, T.sort, T.max, T.nlinalg.det, T.nnet.sigmoid, T.floor, T.prod):
         with pytest.raises(
             DTypeError, match=r"takes no complex numbers, as those of .*z complex128.*T\.real"
         ):
@@ -257,3 +259,41 @@ def test_messages_name_complex_variables_and_not_their_parts(mode):
             f(*given)
     with pytest.raises(IndexError, match=r"concatenate\{axis=0\}\(z, w\) complex64\(\?,\)"):
         graphlib.function([z, w], T.concatenate([z, w])[7], mode=mode)(x, y[:2])
+
+
+def test_systems_and_convolutions_of_complex_numbers():
+    """Beside numpy's and SciPy's; the gradient beside finite differences."""
+    random = np.random.RandomState(0)
+    arrays = [random.normal(size=(*s, 2)) @ [1, 1j] for s in ((3, 3), (3, 2), (3,), (2, 3, 3))]
+    A, B, V, S = arrays
+    X, W = (random.normal(size=(*s, 2)) @ [1, 1j] for s in ((1, 2, 5, 5), (3, 2, 3, 2)))
+    R = random.normal(size=(3, 3))
+    variables = [T.TensorType(v.dtype.name, (None,) * v.ndim)() for v in (A, B, V, S, X, W, R)]
+    a, b, v, s, x, w, r = variables
+    table = [
+        (T.nlinalg.matrix_inverse(a), np.linalg.inv(A)),
+        (T.nlinalg.matrix_inverse(s), np.linalg.inv(S)),
+        (T.slinalg.solve(a, b), np.linalg.solve(A, B)),
+        (T.slinalg.solve(a, v), np.linalg.solve(A, V)),
+        (T.slinalg.solve(r, v), np.linalg.solve(R, V)),
+        (T.nlinalg.pinv(b), np.linalg.pinv(B)),
+        (T.slinalg.expm(a), scipy.linalg.expm(A)),
+        (T.nnet.conv2d(x, w)[0, 1], sum(convolve2d(X[0, k], W[1, k], "valid") for k in range(2))),
+        (
+            T.nnet.conv2d(x, T.real(w))[0, 2],
+            sum(convolve2d(X[0, k], W[2, k].real, "valid") for k in range(2)),
+        ),
+    ]
+    cost = sum(T.sum(abs(made) ** 2) for made, _ in table)
+    slopes = T.grad(cost, [a, w])
+    f = graphlib.function(variables, [cost, *slopes, *(made for made, _ in table)], mode="reference")
+    _, by_a, by_w, *found = f(A, B, V, S, X, W, R)
+    for got, (_, wanted) in zip(found, table, strict=True):
+        assert got.dtype == "complex128"
+        np.testing.assert_allclose(got, wanted, 1e-10, 1e-12)
+    ways = [1e-6 * (random.normal(size=(*k.shape, 2)) @ [1, 1j]) for k in (A, W)]
+    ends = [f(A + k * ways[0], B, V, S, X, W + k * ways[1], R)[0] for k in (-1, 1)]
+    slope = sum(np.sum(np.conj(g) * d).real for g, d in zip((by_a, by_w), ways, strict=True))
+    np.testing.assert_allclose(2 * slope, ends[1] - ends[0], 1e-6)
+    with pytest.raises(ShapeError, match=r"T\.matrix_inverse takes matrices"):
+        T.nlinalg.matrix_inverse(v)

@@ -312,14 +312,19 @@ def _elementwise(op: Elementwise, operands: Sequence[Variable]) -> Variable:
 
 
 def _product(op: Op, operands: Sequence[Variable]) -> Variable:
-    """A product that is linear in both operands."""
-    dtype = part_dtype(promote([v.dtype for v in operands]))
-    (a, b), (c, d) = ([ew.cast(part(v), dtype) for part in (real, imag)] for v in operands)
-    if not operands[0].type.is_complex:
-        return Pair().make(op.make(a, c), op.make(a, d))
-    if not operands[1].type.is_complex:
-        return Pair().make(op.make(a, c), op.make(b, c))
-    return Pair().make(op.make(a, c) - op.make(b, d), op.make(a, d) + op.make(b, c))
+    """A product that is linear in its first two operands; others are lengths."""
+    factors, lengths = operands[:2], operands[2:]
+    dtype = part_dtype(promote([v.dtype for v in factors]))
+    (a, b), (c, d) = ([ew.cast(part(v), dtype) for part in (real, imag)] for v in factors)
+
+    def of(x: Variable, y: Variable) -> Variable:
+        return op.make(x, y, *lengths)
+
+    if not factors[0].type.is_complex:
+        return Pair().make(of(a, c), of(a, d))
+    if not factors[1].type.is_complex:
+        return Pair().make(of(a, c), of(b, c))
+    return Pair().make(of(a, c) - of(b, d), of(a, d) + of(b, c))
 
 
 def cast_to_complex(x: Variable, dtype: str) -> Variable:

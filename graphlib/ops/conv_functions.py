@@ -94,7 +94,7 @@ class Arguments:
 def _floats(*variables: Variable) -> list[Variable]:
     """Images and filters in the float dtype of both."""
     dtype = promote([v.dtype for v in variables])
-    return [cast(v, dtype if dtype.startswith("float") else config.floatX) for v in variables]
+    return [cast(v, dtype if dtype.startswith(("float", "complex")) else config.floatX) for v in variables]
 
 
 def convolved(a: Arguments, input: Any, filters: Any, input_shape: Any, filter_shape: Any) -> Variable:

@@ -33,6 +33,8 @@ class Convolutional:
     """What the convolution and its gradients have in common: the axes along which windows lie, whether
     filters are flipped, and the groups that channels and filters are in, each for itself."""
 
+    takes_complex = "product"
+
     def __init__(self, axes: tuple[Axis, ...], flip: bool = True, groups: int = 1) -> None:
         self.axes = axes
         self.flip = flip

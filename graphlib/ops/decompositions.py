@@ -14,6 +14,7 @@ from ..errors import ShapeError
 from ..graph import Variable
 from . import factorizations as lapack
 from .barriers import OwnGradient, gradient_rule
+from .complex_matrices import as_real, complex_matrices, of_real
 from .create import eye
 from .elementwise import cast, eq, switch
 from .factorizations import answered
@@ -258,6 +259,9 @@ def eig_complex(a: Any) -> tuple[Variable, Variable, Variable, Variable]:
 def pinv(a: Any, rcond: float | None = None) -> Variable:
     """The pseudo-inverses of Moore and Penrose; singular values of at most ``rcond`` (None: 1e-15) times the
     greatest count as 0. The gradient is that of Golub and Pereyra (1973), where the rank does not change."""
+    given = complex_matrices(a, what="T.pinv")
+    if given is not None:
+        return of_real(pinv(as_real(given[0]), rcond))
     a = as_matrices(a, "T.pinv")
     u, s, vt = svd(a, full_matrices=False)
     cutoff = (1e-15 if rcond is None else rcond) * max_(s, axis=-1, keepdims=True)
@@ -314,6 +318,9 @@ def stack_scalars(*scalars: Variable) -> Variable:
 def expm(a: Any) -> Variable:
     """The exponential of square matrices; its gradient is that of Higham, Functions of Matrices (2008), 3.2:
     a block of the exponential of a matrix twice as long."""
+    given = complex_matrices(a, what="T.expm")
+    if given is not None:
+        return of_real(expm(as_real(given[0])))
     a = as_matrices(a, "T.expm")
     return OwnGradient("exponential").make(lapack.Exponential().make(a), a)
 

@@ -16,6 +16,7 @@ from ..errors import ShapeError
 from ..graph import Variable
 from . import factorizations as lapack
 from .barriers import OwnGradient, gradient_rule
+from .complex_matrices import as_real, columns_as_real, columns_of_real, complex_matrices, of_real
 from .create import arange
 from .elementwise import abs_, cast, log, lt, neq
 from .factorizations import answered
@@ -72,6 +73,9 @@ def solve(a: Any, b: Any) -> Variable:
 
     Errors: ShapeError for what does not fit, LinAlgError at the call for a singular matrix.
     """
+    both = complex_matrices(a, b, what="T.solve")
+    if both is not None:
+        return columns_of_real(solve(as_real(both[0]), columns_as_real(both[1])))
     a, b = of_one_dtype(a, b, "T.solve")
     return of_columns(lambda a, b: _solved(a, b, False), a, b)
 
@@ -108,6 +112,9 @@ def solve_triangular(
 
 def matrix_inverse(a: Any) -> Variable:
     """The inverses of square matrices. Errors: LinAlgError at the call for a singular one."""
+    given = complex_matrices(a, what="T.matrix_inverse")
+    if given is not None:
+        return of_real(matrix_inverse(as_real(given[0])))
     a = as_matrices(a, "T.matrix_inverse")
     return _solved(a, identity_like(a), False)
 
