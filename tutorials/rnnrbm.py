@@ -31,6 +31,7 @@ import graphlib.tensor as T
 from graphlib.datasets import music
 from graphlib.nn import command_line, provenance, training
 from graphlib.nn.epochs import Epochs
+from graphlib.nn.layers.base import Parameter
 from graphlib.nn.learning_rate import LearningRate
 from graphlib.nn.optimizers import SGD, Optimizer
 from graphlib.nn.progress import say
@@ -146,6 +147,12 @@ class RNNRBM:
         (_, bv, bh), _ = graphlib.scan(step, sequences=self.v, outputs_info=[self.u0, None, None])
         return bv, bh
 
+    def cross_entropy(self, bv):
+        """The mean over the steps of −log P(v_t) if each key sounded by itself, with probability s(bv_t):
+        what the network alone foretells, by the biases bv of every step.
+        """
+        return T.sum(T.nnet.softplus(bv) - self.v * bv) / self.v.shape[0]
+
     def generate(self, n_steps: int, k: int):
         """(a piece of the model's own, 0 and 1, (n_steps, n_visible), updates): each step is what the
         Boltzmann machine comes to in `k` steps of Gibbs sampling from silence.
@@ -250,14 +257,18 @@ def training_function(
     divergence: tuple,
     optimizer: Optimizer,
     name: str,
+    rates: Mapping[Any, float] | None = None,
 ) -> tuple[Callable[[], Callable], dict[str, Any]]:
     """A function that compiles the training step by the `optimizer` on the `parameters`, and its state by
     name.
 
     `divergence` is from `contrastive_divergence`; the step is given a piece and returns its log-likelihood.
+    `rates` has factors on the optimizer's rate, of those parameters that have one.
     """
     cost, sample, likelihood, updates = divergence
     gradients = T.grad(cost, parameters, consider_constant=[sample])
+    if rates:
+        parameters = [Parameter(each, learning_rate_multiplier=rates.get(each, 1)) for each in parameters]
     steps = optimizer.updates(parameters, gradients)
     every = [*updates.items(), *steps]
     compiled = partial(graphlib.function, [model.v], likelihood, updates=every, name=name)
@@ -273,6 +284,9 @@ def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
     say("... loading the data")
     data = music.load(options.data)
+    if options.one_key:
+        moved = {part: [music.in_one_key(roll) for roll in getattr(data, part)] for part in music.PARTS}
+        data = data._replace(**moved, origin=f"{data.origin}, in C major and A minor")
     pieces = Pieces(data.train, options.batch_size, options.seed)
     say(
         f"{data.origin}: {len(data.train)} pieces to train on, in {len(pieces)} parts of at most "
@@ -292,8 +306,12 @@ def train(options: argparse.Namespace) -> training.Outcome:
     )
     rate = command_line.learning_rate_of(options)
     divergence = model.contrastive_divergence(*model.biases_over_time(), options.gibbs_steps)
+    network = [model.Wvu, model.Wuu, model.bu, model.u0]
+    rates = None
+    if options.recurrent_rate:
+        rates = dict.fromkeys(network, options.recurrent_rate / options.learning_rate)
     train_model, training_state = training_function(
-        model, learnt, divergence, descent(options, rate), name="train"
+        model, learnt, divergence, descent(options, rate), name="train", rates=rates
     )
     *_, likelihood, updates = divergence
     validate = graphlib.function([model.v], likelihood, updates=updates, name="validate")
@@ -316,6 +334,13 @@ def train(options: argparse.Namespace) -> training.Outcome:
     if options.pretraining_epochs:
         monitor = EveryEpoch("pretraining_log_likelihood", panel, called="log-likelihood")
         stages.append(stage(pretrain, options.pretraining_epochs, monitor, name="pre-training"))
+    if options.network_pretraining_epochs:
+        cost = model.cross_entropy(model.biases_over_time()[0])
+        steps = SGD(options.pretraining_rate).updates([model.bv, model.Wuv, *network[:3]], cost)
+        compiled = partial(graphlib.function, [model.v], -cost, updates=steps, name="pretrain_network")
+        monitor = EveryEpoch("network_log_likelihood", panel, called="log-likelihood")
+        epochs, name = options.network_pretraining_epochs, "pre-training of the network"
+        stages.append(stage(compiled, epochs, monitor, name=name))
     monitor = EveryEpoch("log_likelihood", panel, called="log-likelihood", validate=validation_likelihood)
     composer = Composer(options, data.test)
     stages.append(
@@ -403,6 +428,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="learn the network's values before the first step, which are zero otherwise",
     )
     better.add_argument(
+        "--one-key",
+        action="store_true",
+        help="move every piece to C major or A minor, so that what is learnt in one key holds in all",
+    )
+    better.add_argument(
         "--nesterov",
         type=command_line.fraction,
         metavar="X",
@@ -416,11 +446,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="first train the Boltzmann machine alone, for N passes over the data",
     )
     better.add_argument(
+        "--network-pretraining-epochs",
+        type=command_line.at_least(0),
+        default=0,
+        metavar="N",
+        help="then train the recurrent network alone to foretell each key by itself (by cross-entropy), for "
+        "N passes over the data",
+    )
+    better.add_argument(
         "--pretraining-rate",
         type=command_line.above_zero,
         default=0.01,
         metavar="X",
-        help="step of the descent in that",
+        help="step of the descent in both",
+    )
+    better.add_argument(
+        "--recurrent-rate",
+        type=command_line.above_zero,
+        metavar="X",
+        help="step for the recurrent network's own weights, in place of --learning-rate",
     )
     return command_line.main(parser, train, {"sample": sample}, arguments)
 

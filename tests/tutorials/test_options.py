@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import dA
+import DBN
 import graphlib
 import graphlib.tensor as T
 import lenet
@@ -293,6 +294,15 @@ def test_untied_autoencoder_by_finite_differences(cost):
             assert gradient[place] == pytest.approx(slope, rel=1e-3, abs=1e-5)
     with pytest.raises(ValueError, match="cost is one of cross-entropy, squared-error, not 'hinge'"):
         Autoencoder(np.random.RandomState(0), cost="hinge")
+
+
+def test_a_deep_network_without_pretraining(digits, tmp_path):
+    assert DBN.main(options_on(digits, tmp_path, "--hidden 6 5 --pretraining-epochs 0", 1)) == 0
+    with open(tmp_path / "learning_curve.csv", newline="") as file:
+        columns = csv.DictReader(file).fieldnames
+    assert "training_cost" in columns
+    assert "layer_1_cost" not in columns
+    assert not (tmp_path / "filters_pretrained.png").exists()
 
 
 def test_corruption_and_rate_of_pretraining_may_be_others_at_each_call():

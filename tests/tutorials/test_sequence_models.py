@@ -12,9 +12,10 @@ import graphlib
 import graphlib.tensor as T
 from char_lstm import CharacterLSTM, Streams, as_streams
 from graphlib.datasets.reviews import Reviews
+from graphlib.nn.optimizers import SGD
 from graphlib.tensor.random import RandomStreams
 from lstm import LSTM, SentimentLSTM, as_minibatch, classify, orthogonal
-from rnnrbm import RNNRBM
+from rnnrbm import RNNRBM, training_function
 from rnnslu import MODELS, ElmanLayer, SlotTagger, context_windows, draw_embeddings, nearest_neighbours
 
 FLOATX = graphlib.config.floatX
@@ -333,6 +334,33 @@ def test_contrastive_divergence_goes_down_every_slope(rng):
         costs = [exact(p | {param.name: p[param.name] + s * direction}) for s in (1e-5, -1e-5)]
         slope = (costs[0] - costs[1]) / 2e-5
         np.testing.assert_allclose((gradient * direction).sum(), slope, rtol=5e-3, atol=1e-5)
+
+
+def test_cross_entropy_of_the_network_alone(rng):
+    model, p = small_rnnrbm(rng)
+    v = piece(rng, 7)
+    found = graphlib.function([model.v], model.cross_entropy(model.biases_over_time()[0]))(v)
+    probabilities = sigmoid(biases(v, p)[0])
+    expected = -np.log(np.where(v == 1, probabilities, 1 - probabilities)).sum() / 7
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_a_rate_of_its_own_for_a_weight(rng):
+    model, p = small_rnnrbm(rng)
+    v = piece(rng, 7)
+    divergence = model.contrastive_divergence(*model.biases_over_time(), 2)
+    steps = []
+    for rates in (None, {model.Wuu: 3.0}):
+        compile_step, _ = training_function(model, model.params, divergence, SGD(0.1), "train", rates)
+        for param in model.params:
+            param.set_value(p[param.name].astype(FLOATX))
+        model.streams.seed(5)
+        compile_step()(v)
+        steps.append({param.name: param.get_value() - p[param.name] for param in model.params})
+    for name, step in steps[0].items():
+        factor = 3 if name == "Wuu" else 1
+        np.testing.assert_allclose(steps[1][name], factor * step, rtol=1e-3, atol=1e-6)
+    assert np.abs(steps[0]["Wuu"]).max() > 1e-4
 
 
 def test_pieces_made_up_have_the_keys_probabilities(rng):

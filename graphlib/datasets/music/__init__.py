@@ -18,10 +18,23 @@ from ..archives import members
 from ..location import find
 from ..npz import read_npz
 from .chorales import FILE, fetch
+from .keys import in_one_key, key_of
 from .midi import DT, KEYS, parse_midi, read_midi, write_midi
 from .pictures import save_rolls
 
-__all__ = ["DT", "FILE", "KEYS", "Dataset", "fetch", "load", "read_midi", "save_rolls", "write_midi"]
+__all__ = [
+    "DT",
+    "FILE",
+    "KEYS",
+    "Dataset",
+    "fetch",
+    "in_one_key",
+    "key_of",
+    "load",
+    "read_midi",
+    "save_rolls",
+    "write_midi",
+]
 
 _LISTED = 20  # files that a warning names
 
