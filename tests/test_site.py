@@ -11,7 +11,7 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from docutils.parsers.rst import roles
 
-from docs.site import docstrings, operations, reference, staging
+from docs.site import build, docstrings, operations, reference, staging
 from docs.site.examples import example_of
 from docs.site.formulas import FORMULAS
 from docs.site.markdown import links_of
@@ -79,6 +79,12 @@ def test_files_outside_docs_become_pages(tmp_path, monkeypatch):
     assert (tmp_path / "files/data/README.md").read_text().startswith("---\norphan")
     with pytest.raises(SystemExit, match=r"nowhere\.md, which is not there"):
         staging._with_files(page, "[f](../nowhere.md)", staged)
+
+
+def test_what_is_missing_to_build_the_site_is_named(monkeypatch):
+    monkeypatch.setattr(build, "find_spec", lambda name: None if name in ("furo", "mathjax") else name)
+    with pytest.raises(SystemExit, match=r"needs furo, mathjax: pip install -e '\.\[docs\]'"):
+        build.build(print)
 
 
 def test_every_operation_has_a_page_and_an_example():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import shutil
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from . import OUTPUT, SITE, SOURCE, Progress
@@ -12,9 +13,14 @@ from .notebooks import write_all
 from .reference import write as write_reference
 from .staging import pages, stage
 
+#: what Sphinx is set up with, and MathJax
+_NEEDED = ("sphinx", "myst_parser", "furo", "sphinx_copybutton", "mathjax")
+
 
 def build(progress: Progress) -> bool:
     """The site in output/site; False where a link or a page's form is wrong, which is printed."""
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        raise SystemExit(f"the site needs {', '.join(missing)}: pip install -e '.[docs]'")
     stage()
     progress(f"{len(pages())} pages put together")
     _draw_figures(progress)
