@@ -5,6 +5,7 @@ import io
 import math
 import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -313,6 +314,18 @@ def test_mistakes_are_named_by_file_line_and_key(tmp_path, old, new, said):
     pattern = re.escape(problem).replace(r"\*", ".*")
     with pytest.raises(UserError, match=rf"search\.yaml, line {line}, search\.{pattern}"):
         section.load(path)
+
+
+def test_examples_are_search_files_whose_run_file_is_a_model_of_its_data():
+    """The first trial of each takes its data, which are loaded as they are there."""
+    files = sorted((Path(__file__).resolve().parents[2] / "tutorials" / "searches").glob("*.yaml"))
+    assert [path.stem for path in files] == ["characters", "digits"]
+    for path in files:
+        file = section.load(path)
+        (step, *_) = next(file.method.rounds(file.space, file.seed))
+        run = file.run_file(step.values)
+        data = runs.load_data(run)
+        runs.make_model(run, data).check(data.train.x[:5], data.train.y[:5])
 
 
 def test_what_is_missing_is_said(tmp_path, monkeypatch, capsys):

@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
-from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from ..storage import UserError
@@ -70,6 +69,7 @@ class Local:
     def run(self, execute: Execute, tasks: Sequence[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
         """(the task's position, its result) as they are ready."""
         from joblib.externals.loky import get_reusable_executor
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
 
         left = dict(enumerate(tasks))
         deaths = _Deaths()
@@ -80,7 +80,7 @@ class Local:
                 futures = {executor.submit(execute, task): number for number, task in left.items()}
                 for future in as_completed(futures):
                     error = future.exception()
-                    if isinstance(error, BrokenProcessPool):  # of all that are left: a process was killed
+                    if isinstance(error, TerminatedWorkerError):  # of all that are left: one was killed
                         deaths.one()
                         break
                     if isinstance(error, KeyboardInterrupt):
