@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
@@ -41,6 +44,21 @@ def model() -> Figure:
 @figure("rnn-rbm-rolls.png")
 def rolls() -> Image.Image:
     return Image.open(run_folder("rnnrbm") / "samples.png").convert("L").quantize(16)
+
+
+@figure("rnn-rbm-curve.svg")
+def curve() -> Figure:
+    fig, axes = plt.subplots()
+    for run, name in (("rnnrbm-plain", "as published"), ("rnnrbm", "network pre-trained, one key")):
+        with open(run_folder(run) / "learning_curve.csv", newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row["log_likelihood"]]
+        epochs = range(1, len(rows) + 1)
+        (line,) = axes.plot(epochs, [float(row["log_likelihood"]) for row in rows], label=name)
+        validation = [float(row["validation_log_likelihood"]) for row in rows]
+        axes.plot(epochs, validation, "--", color=line.get_color(), linewidth=1.2)
+    axes.set(xlabel="epoch", ylabel="log-likelihood (nats a step)", ylim=(-17, -7))
+    axes.legend(title="dashed: validation")
+    return fig
 
 
 def played(roll: np.ndarray) -> Sound:
