@@ -137,5 +137,27 @@ def overfitting() -> Figure:
     return fig
 
 
+@figure("random-search.svg")
+def random_search() -> Figure:
+    """The trials of a search: the error by each of the numbers that were varied."""
+    with open(run_folder("mlp-search") / "mnist-perceptron" / "trials.csv", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["validation_error"]]
+    errors = [100 * float(row["validation_error"]) for row in rows]
+    keys = {
+        "optimizer.sgd.learning_rate": "learning rate",
+        "model.0.dense.units": "hidden units",
+        "model.0.dense.regularizer.l2.weight": "weight of L2",
+    }
+    fig = Figure(figsize=(8.4, 3))
+    places = fig.subplots(1, 3, sharey=True)
+    for axes, (key, words) in zip(places, keys.items(), strict=True):
+        axes.semilogx([float(row[key]) for row in rows], errors, "o")
+        axes.set(xlabel=words)
+    places[0].set(ylabel="validation error (%)", ylim=(0, 20))
+    places[1].set_xticks([20, 50, 100, 200], ["20", "50", "100", "200"])
+    places[1].minorticks_off()
+    return fig
+
+
 if __name__ == "__main__":
     main()

@@ -8,6 +8,7 @@ import pytest
 import graphlib.tensor as T
 from graphlib.nn import runfile
 from graphlib.nn.model import Model
+from graphlib.nn.searches import section
 
 FILES = sorted((Path(__file__).resolve().parents[2] / "tutorials" / "layers").glob("*.yaml"))
 
@@ -28,6 +29,17 @@ def test_an_example_gives_an_output_for_its_targets(path):
     outputs = model.output.values() if isinstance(model.output, dict) else [model.output]
     assert all(isinstance(y, type(T.matrix())) and y.ndim >= 2 for y in outputs)
     assert data.test is not None and data.validation is not None
+
+
+def test_an_example_of_a_search_says_what_is_tried():
+    folder = Path(__file__).resolve().parents[2] / "tutorials" / "searches"
+    (path,) = folder.glob("*.yaml")
+    # what is given here: the ends of each range, of which load makes run files to see that they can be
+    assert {key: values.ends() for key, values in section.load(path).space.items()} == {
+        "optimizer.sgd.learning_rate": [1e-3, 1],
+        "model.0.dense.units": [20, 200],
+        "model.0.dense.regularizer.l2.weight": [1e-6, 1e-2],
+    }
 
 
 def test_there_is_one_for_each_of_the_published_nets():
