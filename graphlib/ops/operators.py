@@ -193,7 +193,14 @@ def tensor_round(x: Any, mode: str = "half_to_even") -> Variable:
     return table[mode](x)
 
 
-def _reshape_method(self: Variable, *lengths: Any, ndim: int | None = None) -> Variable:
+def _reshape_method(self: Variable, *lengths: Any, ndim: int | None = None, **named: Any) -> Variable:
+    """``reshape(2, 3)`` as NumPy's, ``reshape(shape, ndim)`` as Theano's, by names, too."""
+    if set(named) - {"shape"} or (named and lengths):
+        raise TypeError(f"reshape takes lengths, or shape and ndim, not {', '.join(named)} besides")
+    lengths = (named["shape"],) if named else lengths
+    whole = bool(lengths) and (isinstance(lengths[0], (tuple, list)) or getattr(lengths[0], "ndim", 0) == 1)
+    if whole and len(lengths) == 2 and ndim is None:
+        lengths, ndim = lengths[:1], lengths[1]
     return shape.reshape(self, lengths[0] if len(lengths) == 1 else lengths, ndim)
 
 

@@ -12,6 +12,17 @@ from graphlib.errors import DTypeError, ShapeError
 from .backends import MODES, assert_same, compiled
 
 
+def test_the_forms_of_reshape():
+    x, n = T.vector("x"), T.lvector("n")
+    forms = [x.reshape(2, 3), x.reshape((2, 3)), x.reshape(shape=(2, 3)), x.reshape([2, 3], 2)]
+    forms += [x.reshape(n, 2), x.reshape(n, ndim=2), x.reshape(shape=n, ndim=2), T.reshape(x, n, 2)]
+    f = graphlib.function([x, n], forms, mode="reference")
+    for found in f(range(6), [2, 3]):
+        np.testing.assert_array_equal(found, np.arange(6).reshape(2, 3))
+    with pytest.raises(TypeError, match="reshape takes lengths, or shape and ndim, not order besides"):
+        x.reshape(2, 3, order="F")
+
+
 def ramp(*shape, dtype="float32"):
     return np.arange(int(np.prod(shape))).reshape(shape).astype(dtype)
 
