@@ -13,6 +13,9 @@ from ..graph import Variable
 from ..scalar.integer import Poly, product
 from .schedule import Schedule
 
+#: a length of which nothing is known
+_TYPICAL = 64
+
 
 @dataclass
 class Slot:
@@ -20,9 +23,8 @@ class Slot:
 
     sizes: list[Poly] = field(default_factory=list)
     variables: list[Variable] = field(default_factory=list)
-
-    def greatest_known(self) -> int:
-        return max((s.constant for s in self.sizes if s.constant is not None), default=0)
+    #: the steps between which each of them lives
+    lives: list[range] = field(default_factory=list)
 
 
 def plan(schedule: Schedule, in_arena: Callable[[Variable], bool]) -> list[Slot]:
@@ -36,37 +38,37 @@ def plan(schedule: Schedule, in_arena: Callable[[Variable], bool]) -> list[Slot]
     for symbol in schedule.low.dims:
         for v in schedule.low.dims[symbol].uses:
             last[schedule.end_of_chain(v)] = len(schedule.steps)
-    slots: list[Slot] = []
-    free: list[Slot] = []
+    lives: list[tuple[int, Poly, Variable, range]] = []
     placed: set[Variable] = set()
-    ending: dict[int, list[Slot]] = {}
     for k, step in enumerate(schedule.steps):
         for v in dict.fromkeys(schedule.end_of_chain(v) for v in step.writes()):
             if v in placed or not in_arena(v):
                 continue
             placed.add(v)
             size = product(schedule.low.shape(v)) * v.type.numpy_dtype.itemsize
-            slot = _choose(free, size)
-            if slot is None:
-                slot = Slot()
-                slots.append(slot)
-            else:
-                free.remove(slot)
-            if size not in slot.sizes:
-                slot.sizes.append(size)
-            slot.variables.append(v)
-            ending.setdefault(max(last.get(v, k), k), []).append(slot)
-        free.extend(ending.pop(k, ()))
-    return slots
+            lives.append((_about(size), size, v, range(k, max(last.get(v, k), k) + 1)))
+    # the large ones first: a small one then lies where a large one leaves its slot for a while, and no large
+    # one finds its slot taken
+    slots: list[Slot] = []
+    for _, size, v, life in sorted(lives, key=lambda one: -one[0]):
+        free = [s for s in slots if all(life.stop <= o.start or o.stop <= life.start for o in s.lives)]
+        slot = _choose(free, size)
+        if slot is None:
+            slot = Slot()
+            slots.append(slot)
+        if size not in slot.sizes:
+            slot.sizes.append(size)
+        slot.variables.append(v)
+        slot.lives.append(life)
+    return sorted(slots, key=lambda slot: min(life.start for life in slot.lives))
 
 
 def _choose(free: list[Slot], size: Poly) -> Slot | None:
-    """The free slot that fits best: of the same size, else the smallest that is large enough, else the
-    largest."""
+    """The free slot that fits best: of the same size, else the smallest; all have had larger ones."""
     same = next((s for s in free if size in s.sizes), None)
-    if same is not None or not free:
-        return same
-    if size.constant is None:
-        return next((s for s in free if any(n.constant is None for n in s.sizes)), None)
-    known = sorted((s for s in free if all(n.constant is not None for n in s.sizes)), key=Slot.greatest_known)
-    return next((s for s in known if s.greatest_known() >= size.constant), known[-1] if known else None)
+    return same or min(free, key=lambda s: _about(s.sizes[0]), default=None)
+
+
+def _about(size: Poly) -> int:
+    """How large it may be, where lengths are not known."""
+    return sum(factor * _TYPICAL ** len(lengths) for lengths, factor in size.terms.items())
