@@ -50,7 +50,7 @@ MAY_IMPORT = {
     "gradient_check": f"{_GRAPH} gradient compile",
     "tensor": f"{_OPS} control gradient gradient_check compile printing",
     "datasets": "public errors configuration",
-    "distributed": f"{_OPS} ranks",
+    "distributed": f"{_OPS} ranks tensor public",
     "nn": "public errors configuration graph tensor datasets distributed",
     "onnx": f"{_OPS} rewrite control lower represent compile tensor datasets public",
     # a function as a library of C, as WebAssembly, as pages

@@ -1,8 +1,8 @@
 /* Means over the ranks of an MPI run, while other things are computed.
 
    MPI moves the numbers and adds nothing up: each rank gets a part of the array of all others and adds them in the order of the
-   ranks, so that the bits depend on how many ranks there are and on nothing else.  A short array, or one of two ranks, goes to
-   all as a whole, and each adds all of it.  A long one is dealt out: each rank adds up a part for all, and the parts are
+   ranks, so that the bits depend on how many ranks there are and on nothing else.  A short array goes to all as a whole, and
+   each adds all of it; so does one of two ranks.  A long one is dealt out: each rank adds up a part for all, and the parts are
    gathered.  Arrays are cut into pieces, of which one is added up while the next is on its way.
 
    All ranks begin the same arrays in the same order, and the first halves of all pieces, like the second halves of all, are
@@ -41,11 +41,12 @@ typedef struct {
     void *array;    /* the array that it is part of */
     int64_t n;
     size_t width;
-    int whole;
+    int whole, gathered; /* whether each rank adds up all, and whether the room has the own numbers, too */
+    int64_t first, own; /* the part that this rank adds up */
     handle request;
-    char *room;     /* what others sent, then the sum of the own part */
+    char *room;         /* what the others sent, then the sum of a part */
     int64_t capacity;
-    int *counts;    /* of the own part size times, of the parts; where these begin, in the room and in the data */
+    int *counts;        /* of what each rank sends here, and is sent; where these begin, in the room and in the data */
 } piece;
 
 static struct {
@@ -63,43 +64,54 @@ static struct {
 static int64_t first_of(int64_t n, int rank) { return n * rank / all.size; }
 static handle type_of(const piece *p) { return all.types[p->width == sizeof(double)]; }
 
+/* What a rank has sent for the part that this one adds up; the own numbers lie where they were, if not in the room, too. */
+static const char *sent_by(const piece *p, int rank) {
+    if (rank == all.rank && !p->gathered) return p->data + p->first * (int64_t)p->width;
+    const int number = rank - (rank > all.rank && !p->gathered);
+    return p->room + number * p->own * (int64_t)p->width;
+}
+
 #define MEAN(T)                                                                                                            \
-    static void mean_##T(T *restrict out, const T *restrict parts, int64_t n) {                                            \
+    static void mean_##T(const piece *p, T *out) {                                                                         \
         T sum[512];                                                                                                        \
-        for (int64_t first = 0; first < n; first += 512) {                                                                 \
-            const int64_t count = n - first < 512 ? n - first : 512;                                                       \
-            memcpy(sum, parts + first, sizeof(T) * (size_t)count);                                                         \
-            for (int rank = 1; rank < all.size; rank++)                                                                    \
-                for (int64_t k = 0; k < count; k++) sum[k] += parts[rank * n + first + k];                                 \
+        for (int64_t first = 0; first < p->own; first += 512) {                                                            \
+            const int64_t count = p->own - first < 512 ? p->own - first : 512;                                             \
+            memcpy(sum, (const T *)sent_by(p, 0) + first, sizeof(T) * (size_t)count);                                      \
+            for (int rank = 1; rank < all.size; rank++) {                                                                  \
+                const T *part = (const T *)sent_by(p, rank) + first;                                                       \
+                for (int64_t k = 0; k < count; k++) sum[k] += part[k];                                                     \
+            }                                                                                                              \
             for (int64_t k = 0; k < count; k++) out[first + k] = sum[k] / (T)all.size;                                     \
         }                                                                                                                  \
     }
 MEAN(float)
 MEAN(double)
 
-static void mean(const piece *p, char *out, int64_t n) {
+static void mean(const piece *p, char *out) {
     if (p->width == sizeof(float))
-        mean_float((float *)out, (const float *)p->room, n);
+        mean_float(p, (float *)out);
     else
-        mean_double((double *)out, (const double *)p->room, n);
+        mean_double(p, (double *)out);
 }
 
 /* Begins a piece: 0 where that fails. */
 static int begin(piece *p) {
     const int size = all.size;
-    const int64_t own = first_of(p->n, all.rank + 1) - first_of(p->n, all.rank);
-    p->whole = size == 2 || p->n * (int64_t)p->width * size <= WHOLE_BYTES;
-    /* a part of each rank, and behind them the place of the sum */
-    const int64_t needed = (p->whole ? size * p->n : (size + 1) * own) * (int64_t)p->width;
-    if (!gl_grow(&p->room, &p->capacity, needed + 64)) return 0;
-    if (p->whole)
+    p->gathered = p->n * (int64_t)p->width * size <= WHOLE_BYTES;
+    p->whole = p->gathered || size == 2;
+    p->first = p->whole ? 0 : first_of(p->n, all.rank);
+    p->own = p->whole ? p->n : first_of(p->n, all.rank + 1) - p->first;
+    if (!gl_grow(&p->room, &p->capacity, size * p->own * (int64_t)p->width + 64)) return 0;
+    if (p->gathered)
         return !all.mpi.iallgather(p->data, (int)p->n, type_of(p), p->room, (int)p->n, type_of(p), all.exchange, &p->request);
     if (!p->counts && !(p->counts = malloc(4 * (size_t)size * sizeof(int)))) return 0;
     for (int rank = 0; rank < size; rank++) {
-        p->counts[rank] = (int)own;
-        p->counts[size + rank] = (int)(first_of(p->n, rank + 1) - first_of(p->n, rank));
-        p->counts[2 * size + rank] = (int)(own * rank);
-        p->counts[3 * size + rank] = (int)first_of(p->n, rank);
+        const int64_t from = p->whole ? 0 : first_of(p->n, rank), to = p->whole ? p->n : first_of(p->n, rank + 1);
+        const int other = rank != all.rank;
+        p->counts[rank] = other ? (int)p->own : 0;
+        p->counts[size + rank] = other ? (int)(to - from) : 0;
+        p->counts[2 * size + rank] = other ? (int)(p->own * (rank - (rank > all.rank))) : 0;
+        p->counts[3 * size + rank] = (int)from;
     }
     return !all.mpi.ialltoallv(p->data, p->counts + size, p->counts + 3 * size, type_of(p), p->room, p->counts,
                                p->counts + 2 * size, type_of(p), all.exchange, &p->request);
@@ -108,14 +120,14 @@ static int begin(piece *p) {
 /* Adds up what has come, and sends it to all where they added other parts. */
 static int join(piece *p) {
     if (p->whole) {
-        mean(p, p->data, p->n);
+        mean(p, p->data);
         return 1;
     }
-    const int64_t own = p->counts[0];
-    char *sum = p->room + all.size * own * (int64_t)p->width;
-    mean(p, sum, own);
-    return !all.mpi.iallgatherv(sum, (int)own, type_of(p), p->data, p->counts + all.size, p->counts + 3 * all.size, type_of(p),
-                                all.gather, &p->request);
+    char *sum = p->room + (all.size - 1) * p->own * (int64_t)p->width;
+    mean(p, sum);
+    p->counts[all.size + all.rank] = (int)p->own;
+    return !all.mpi.iallgatherv(sum, (int)p->own, type_of(p), p->data, p->counts + all.size, p->counts + 3 * all.size,
+                                type_of(p), all.gather, &p->request);
 }
 
 static int has_come(piece *p, int *come) {
