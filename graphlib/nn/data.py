@@ -12,7 +12,7 @@ from graphlib.datasets import DataError
 from .epochs import Epochs
 from .places import place_of
 from .stored.base import Stored, as_stored, is_stored
-from .stored.order import Blocks
+from .stored.order import Blocks, check_batch_size
 from .stored.reader import Reader
 
 
@@ -84,6 +84,7 @@ def rows_of_minibatches(
     whole: leave out a last minibatch with fewer examples.
     """
     n = len(rows)
+    check_batch_size(batch_size)
     size = n if batch_size is None else batch_size
     stop = n - n % size if whole else n
 
@@ -122,8 +123,7 @@ def split_rows(
     n: int, share: float, shuffle: bool = True, stratify: Any = None, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """The rows of both parts of `split`, each in ascending order."""
-    if not 0 < share < 1:
-        raise DataError(f"a share of {share} of the examples is asked for: give one between 0 and 1")
+    check_share(n, share)
     rng = np.random.RandomState(seed)
     if stratify is None:
         taken = round(n * share)
@@ -133,13 +133,19 @@ def split_rows(
         labels = np.asarray(stratify)
         groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
         second = np.concatenate([rng.permutation(group)[: round(len(group) * share)] for group in groups])
-    if not 0 < len(second) < n:
-        raise DataError(
-            f"{share} of {n} examples are {len(second)}, which leaves a part empty: give another share"
-        )
+    check_share(n, share, len(second))
     chosen = np.zeros(n, bool)
     chosen[second] = True
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def check_share(n: int, share: float, taken: int | None = None) -> None:
+    """DataError unless a share of n examples, which are so many, leaves none of both parts empty."""
+    if not 0 < share < 1:
+        raise DataError(f"a share of {share} of the examples is asked for: give one between 0 and 1")
+    taken = round(n * share) if taken is None else taken
+    if not 0 < taken < n:
+        raise DataError(f"{share} of {n} examples are {taken}, which leaves a part empty: give another share")
 
 
 def one_hot(labels: Any, classes: int | None = None, dtype: Any = "float32") -> np.ndarray:

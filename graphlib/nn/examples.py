@@ -162,7 +162,8 @@ def examples_of(
     targets = {key: data.as_array(values, key) for key, values in data.by_name(y, names).items()}
     data.check_lengths({f"{called}x": len(inputs[0]), **{key: len(a) for key, a in targets.items()}})
     arrays = list(targets.values())
-    if is_stored(sample_weight) or any(isinstance(a, Stored) for a in (*inputs, *arrays)):
+    given = sample_weight.values() if isinstance(sample_weight, Mapping) else [sample_weight]
+    if any(map(is_stored, given)) or any(isinstance(a, Stored) for a in (*inputs, *arrays)):
         inputs, arrays = [as_stored(a) for a in inputs], [as_stored(a) for a in arrays]
     return Examples(x, inputs, y, arrays, list(targets), sample_weight, class_weight, called)
 

@@ -135,6 +135,10 @@ def test_images_in_folders(tmp_path):
     np.testing.assert_allclose(data.test.x.load()[:, 0, 0, 0] * 255, [0, 1, 200, 201], rtol=1e-6)
     assert data.classes == {"y": ["dark", "light"]} and data.test.y.tolist() == [0, 0, 1, 1]
     assert data.images == {"size": [4, 4], "channels": 1, "fit": "stretch"}
+    (tmp_path / "test" / "grey").mkdir()
+    with pytest.raises(DataError, match=r"path: .*test has a class grey, which .*train has not"):
+        load("image_folder", tmp_path, size=[4, 4], channels=1)
+    (tmp_path / "test" / "grey").rmdir()
     (tmp_path / "train" / "dark" / "3.png").write_bytes(b"\x89PNG")
     broken = load("image_folder", tmp_path / "train", size=[4, 4], validation=0, test=0, workers=1)
     with pytest.raises(DataError, match=r"train/dark/3\.png cannot be read as an image"):

@@ -44,6 +44,13 @@ def as_memory_map(folder):
     return as_stored(np.load(folder / "x.npy", mmap_mode="r")[7:-5])
 
 
+def as_changed_memory_map(folder):
+    np.save(folder / "x.npy", X * 2)
+    array = np.load(folder / "x.npy", mmap_mode="c")
+    array /= 2  # in memory alone
+    return as_stored(array)
+
+
 def as_columns_of_a_memory_map(folder):
     np.save(folder / "x.npy", np.concatenate([X, X], axis=2))
     return as_stored(np.load(folder / "x.npy", mmap_mode="r")[:, :, 3:])
@@ -77,6 +84,7 @@ def as_part(folder):
         as_several_npy,
         as_swapped_npy,
         as_memory_map,
+        as_changed_memory_map,
         as_columns_of_a_memory_map,
         as_zarr,
         as_array_of_zarr,
@@ -93,6 +101,7 @@ def test_rows_are_those_of_the_array(make, tmp_path):
     np.testing.assert_array_equal(found[rows], X[rows])
     np.testing.assert_array_equal(found[7], X[7])
     np.testing.assert_array_equal(found[-5:], X[-5:])
+    assert found[[]].shape == (0, 2, 3) and found.mapped(lambda rows: rows[:, 0, 0])[7] == X[7, 0, 0]
     np.testing.assert_array_equal(found[::-7], X[::-7])
     with pytest.raises(IndexError, match="no row 103"):
         found[103]
@@ -140,6 +149,11 @@ def test_columns_of_tables(tmp_path):
     np.testing.assert_array_equal(Parquet(tmp_path / "n.parquet", "a").load(), [1, np.nan])
     with pytest.raises(DataError, match=r"'n' has no value in row 1 of .*n\.parquet: fill it"):
         Parquet(tmp_path / "n.parquet", "n").load()
+    lists = {kind: pa.array([[1, 2], [None, 4]], pa.list_(kind, 2)) for kind in (pa.int32(), pa.float32())}
+    parquet.write_table(pa.table(dict(zip("nf", lists.values(), strict=True))), tmp_path / "l.parquet")
+    np.testing.assert_array_equal(Parquet(tmp_path / "l.parquet", "f").load(), [[1, 2], [np.nan, 4]])
+    with pytest.raises(DataError, match=r"'n' has no value in row 1 of .*l\.parquet: fill it"):
+        Parquet(tmp_path / "l.parquet", "n").load()
     parquet.write_table(pa.table({"a": [1, 2], "n": [1, 2]}), tmp_path / "t.parquet")
     with pytest.raises(DataError, match=r"t\.parquet has rows of int64 .*, and .*n\.parquet.* of float64"):
         Parquet([tmp_path / "n.parquet", tmp_path / "t.parquet"], "a")
@@ -227,6 +241,11 @@ def test_images_are_decoded_by_processes(tmp_path):
         Images([tmp_path / "flat.png"], (4, 4), fit=fit)[0] for fit in ("pad", "crop", "stretch")
     )
     assert padded[0, :, 0].tolist() == [0, 250, 250, 0] and cropped[0].min() == stretched[0].min() == 250
+    wide = np.array([[0, 257 * 3, 257 * 128, 65535]], "uint16")
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    for channels in (1, 3):
+        of_wide = Images([tmp_path / "wide.png"], (1, 4), channels)[0]
+        assert of_wide.tolist() == [[[0, 3, 128, 255]]] * channels
     (tmp_path / "dog" / "9.png").write_bytes((tmp_path / "dog" / "9.png").read_bytes()[:60])
     for _ in range(2):
         with pytest.raises(DataError, match=r"dog/9\.png cannot be read as an image: "):
@@ -279,10 +298,12 @@ def test_how_good_the_order_is():
     together = (positions[:, 0::block] // batch == positions[:, 1::block] // batch).mean()
     expected = (batch - 1) / (group * block - 1)  # 0.1275; of a full shuffle 0.0317
     assert abs(together / expected - 1) < 0.05
-    for values, share in [(np.repeat(RNG.normal(size=n // block), block), 1), (RNG.normal(size=n), 0)]:
+    random = np.random.default_rng(0)
+    for values, share in [(np.repeat(random.normal(size=n // block), block), 1), (random.normal(size=n), 0)]:
         means = np.array([values[rows].reshape(-1, batch).mean(axis=1) for rows in epochs])
         predicted = values.var() / batch * (1 + share * batch / group)
-        assert 0.8 < means.var() / predicted < 1.1
+        # of a file of just 4 groups, without replacement: 0.81 and 0.97 of that
+        assert 0.7 < means.var() / predicted < 1.05
 
 
 def test_runs_of_rows_are_drawn_for_a_part():
@@ -362,6 +383,8 @@ def test_read_ahead_keeps_to_its_memory_and_ends(tmp_path):
     with pytest.raises(DataError, match="has changed since it was opened"):
         for index in range(1, 11):
             broken[index]
+    with pytest.raises(DataError, match="has changed since it was opened"):
+        broken[index]
     reader.close()
     del broken
     gc.collect()
@@ -384,6 +407,10 @@ def test_batches_of_stored_arrays(tmp_path):
         rows = np.concatenate([part[1] for part in parts])
         np.testing.assert_array_equal(np.concatenate([part[0]["a"] for part in parts]), X[rows])
     assert str(Batches(x, batch_size=10).blocks) == "all 103 rows are shuffled together"
+    for wrong in ({"buffer": 0}, {"buffer": -1.5}, {"block": 0}, {"block": 2.5}, {"batch_size": 0}):
+        ((name, value),) = wrong.items()
+        with pytest.raises(DataError, match=f"{name} is {value}: give"):
+            Batches(x, **wrong)
     with pytest.raises(DataError, match=r"x\[0\] has 103, x\[1\] has 102"):
         Batches(x, y[1:])
     assert isinstance(Joined([x, x]).part([(100, 105)]).load(), np.ndarray)

@@ -150,3 +150,10 @@ def test_what_is_wrong_is_named_by_file_and_row(files, tmp_path):
         model().fit(Changing((X, Y)), class_weight="balanced")
     with pytest.raises(DataError, match="there are no targets"):
         model().fit(x)
+    for share, message in [(0.001, "leaves a part empty"), (2.0, "give one between 0 and 1")]:
+        for given in (x, X):
+            with pytest.raises(DataError, match=message):
+                model().fit(given, Y, validation=share)
+    for given in (x, X):
+        with pytest.raises(DataError, match="batch_size is 0: give"):
+            model().fit(given, Y, batch_size=0)

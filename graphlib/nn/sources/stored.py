@@ -174,7 +174,14 @@ class ImageFolder(Divided):
 
         def part(*names: str) -> Examples | None:
             found = next((folder / name for name in names if (folder / name).is_dir()), None)
-            return None if found is None else self._part(found, classes)[0]
+            if found is None:
+                return None
+            unknown = sorted(
+                each.name for each in found.iterdir() if each.is_dir() and each.name not in classes
+            )
+            if unknown:
+                raise DataError(f"path: {found} has a class {unknown[0]}, which {train} has not")
+            return self._part(found, classes)[0]
 
         test, validation = part("test"), part("validation", "valid", "val")
         divided = DataSet(examples)

@@ -101,8 +101,10 @@ def npy_file(path: Path, block: int | None = None) -> InFile:
 
 
 def of_memmap(array: np.memmap) -> Stored:
-    """A memory map, or a part of one, as rows that are read from its file."""
-    if array.ndim and array.flags.c_contiguous and array.filename is not None and array.size:
+    """A memory map, or a part of one, as rows that are read from its file; from memory where what was written
+    to it is not in the file (copy-on-write)."""
+    in_file = array.filename is not None and array.mode != "c"
+    if array.ndim and array.flags.c_contiguous and in_file and array.size:
         start = np.frombuffer(array._mmap, "uint8").__array_interface__["data"][0]
         # The map begins at the page in which the array begins.
         first = array.offset - array.offset % _granularity()

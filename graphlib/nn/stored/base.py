@@ -86,6 +86,8 @@ class Stored:
                 return self[np.arange(start, stop, step)]
             return self.read([(start, max(start, stop))])
         numbers = np.asarray(rows)
+        if not numbers.size:
+            numbers = numbers.astype("int64")
         if numbers.dtype.kind not in "iu":
             raise IndexError("a stored array is indexed by row numbers or a slice of them")
         wrong = numbers[(numbers < -n) | (numbers >= n)]
@@ -93,7 +95,7 @@ class Stored:
             raise IndexError(f"there is no row {wrong.flat[0]} in {self.name}, which has {n}")
         ordered, back = np.unique(numbers % n, return_inverse=True)
         found = self.read(ranges_of(ordered))[back.reshape(-1)]
-        return found.reshape(*numbers.shape, *self.shape[1:])
+        return found.reshape((*numbers.shape, *self.shape[1:]))
 
     def load(self) -> np.ndarray:
         """All rows, in memory."""

@@ -16,7 +16,10 @@ def decoded(wanted: dict[str, Any]) -> bytes:
     rows, columns = wanted["size"]
     with Image.open(wanted["path"]) as image:
         image.draft(wanted["mode"], (columns, rows))  # of a JPEG, no more is decoded than is needed
-        image = ImageOps.exif_transpose(image).convert(wanted["mode"])
+        image = ImageOps.exif_transpose(image)
+        if image.mode.startswith("I"):  # of 16 bits: Pillow would take all above 255 for white
+            image = image.convert("I").point(lambda value: value * (1 / 257) + 0.5)
+        image = image.convert(wanted["mode"])
         if image.size != (columns, rows):
             method = Image.Resampling.BILINEAR
             if wanted["fit"] == "crop":

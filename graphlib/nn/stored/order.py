@@ -16,10 +16,13 @@ uniformly, so
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from graphlib.datasets import DataError
 
 from .base import Ranges, Stored
 
@@ -34,6 +37,12 @@ def block_of(arrays: Sequence[Stored]) -> int:
     if all(each.scattered for each in arrays):
         return chunk
     return chunk * max(1, BLOCK_BYTES // (chunk * sum(each.row_bytes for each in arrays)))
+
+
+def check_batch_size(batch_size: int | None) -> None:
+    """DataError unless minibatches can have so many examples; None is all."""
+    if batch_size is not None and (not isinstance(batch_size, int | np.integer) or batch_size < 1):
+        raise DataError(f"batch_size is {batch_size}: give the examples of a minibatch, 1 or more, or None")
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,15 @@ class Blocks:
             batch_size: None for all rows.
             buffer: megabytes of memory for two groups: the one that is used, and the next.
             block: rows of a block; None for what the arrays are best read in: see `block_of`.
+
+        Raises:
+            DataError: buffer is not above 0, or batch_size or block no whole number from 1 on.
         """
+        check_batch_size(batch_size)
+        if not 0 < buffer < math.inf:
+            raise DataError(f"buffer is {buffer}: give the megabytes of memory for shuffling, above 0")
+        if block is not None and (not isinstance(block, int | np.integer) or block < 1):
+            raise DataError(f"block is {block}: give the rows that stay together in shuffling, 1 or more")
         n = len(arrays[0])
         block = min(n, block or block_of(arrays))
         group = int(buffer * 1e6 / 2 // (block * sum(each.row_bytes for each in arrays)))

@@ -100,7 +100,11 @@ class Reader:
             ready = max(1, min(READY, blocks.group_rows // blocks.batch_size))
             groups = ReadAhead(_groups(self.arrays, self.order, *place), 1)
             self._ahead = ReadAhead(_minibatches(groups, self.order, *place), ready)
-        found = next(self._ahead)
+        try:
+            found = next(self._ahead)
+        except BaseException:
+            self.close()  # asked again, it is read again
+            raise
         self._next = (place[0], index + 1) if index + 1 < n else (place[0] + 1, 0)
         return found
 

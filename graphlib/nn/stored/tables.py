@@ -183,14 +183,16 @@ class _Table(Stored):
                     f"classes {', '.join(self.classes)}"
                 )
             return found.to_numpy()
-        if column.null_count and not kinds.is_floating(column.type):
-            row = column.is_null().index(True).as_py()
+        width, values = 1, column
+        if kinds.is_fixed_size_list(column.type) and not column.null_count:
+            width, values = column.type.list_size, column.flatten()
+        if values.null_count and not kinds.is_floating(values.type):
+            row = values.is_null().index(True).as_py() // width
             raise DataError(
                 f"{name!r} has no value in {self.place(first + row)}: fill it or leave the row out"
             )
-        if kinds.is_fixed_size_list(column.type):
-            return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
-        return column.to_numpy(zero_copy_only=False)
+        found = values.to_numpy(zero_copy_only=False)
+        return found if values is column else found.reshape(len(column), width)
 
     @classmethod
     def names_of(cls, path: Path) -> list[str]:
