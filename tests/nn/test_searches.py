@@ -98,6 +98,7 @@ def test_grids_have_all_combinations():
     assert steps[-1].values == {"a": 1.0, "b": None, "c": 5, "d": 1}
     assert sorted({step.values["a"] for step in steps}) == [0.01, 0.1, 1.0]
     assert Int((1, 1000), log=True, points=4).grid() == [1, 10, 100, 1000]
+    assert Int((0, 11), step=4, points=3).grid() == Int((0, 11), step=4).grid() == [0, 4, 8]
 
 
 def test_halving_lets_the_best_go_on():
@@ -220,6 +221,27 @@ def test_halving_goes_on_from_checkpoints_and_each_trial_has_seeds(tmp_path, mon
     again = Here()
     study.Study(file, tmp_path / "h").run(again)
     assert again.done == [] and table_of(tmp_path / "h") == rows
+
+
+def test_a_halving_whose_best_trial_diverges_later_goes_on_to_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr("graphlib.nn.searches.plots.draw", lambda study: None)
+    train = trials._train
+
+    def diverging(task):
+        """Every trial of the last round diverges."""
+        if task.epochs < 4:
+            return train(task)
+        runs.write_json(Path(task.folder) / trials.DIVERGENCE, {"epochs": task.epochs})
+        return trials.Result(trials.DIVERGED)
+
+    monkeypatch.setattr(trials, "_train", diverging)
+    file = section.load(write(tmp_path, "{halving: {trials: 3, factor: 3, epochs: 1}}"))
+    first, again = Here(), Here()
+    study.Study(file, tmp_path / "h").run(first)
+    rows = table_of(tmp_path / "h")
+    assert sorted(row["state"] for row in rows) == ["diverged", "finished", "finished"]
+    study.Study(file, tmp_path / "h").run(again)
+    assert len(first.done) == 4 and again.done == [] and table_of(tmp_path / "h") == rows
 
 
 def test_trials_that_come_to_nothing_have_a_line(tmp_path, monkeypatch):

@@ -142,7 +142,8 @@ class Int(Distribution):
             return list(range(low, high + 1, self.step))
         spaced = np.geomspace if self.log else np.linspace
         steps = [round((value - low) / self.step) for value in spaced(low, high, self.points)]
-        return sorted({min(low + step * self.step, high) for step in steps})
+        last = (high - low) // self.step
+        return sorted({low + min(step, last) * self.step for step in steps})
 
     def ends(self) -> list[int]:
         return list(self.bounds)

@@ -130,11 +130,11 @@ def _train(task: Task) -> Result:
 
 def finished(folder: Path, epochs: int) -> Result | None:
     """What the task that is to be trained to an epoch in a folder came to; None if it is not done."""
-    if (folder / DIVERGENCE).exists():
-        return Result(DIVERGED)  # also on the way to more epochs
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         if json.loads((folder / runs.RESULT).read_text("utf-8"))["epochs"] >= epochs:
-            return Result(FINISHED)
+            return Result(FINISHED)  # what diverged after that is of a later round
+    if (folder / DIVERGENCE).exists():
+        return Result(DIVERGED)  # also on the way to more epochs
     return None
 
 
