@@ -36,9 +36,17 @@ class Whitening(NamedTuple):
 
     @classmethod
     def fit(cls, x: np.ndarray, kind: Kind, epsilon: float = EPSILON) -> Whitening:
-        """The whitening of the examples `x`, (examples, n): computed in float64, kept in x's dtype."""
+        """The whitening of the examples `x`, (examples, n) of floats: computed in float64, kept in x's dtype.
+
+        Errors: ValueError for another kind, other dtypes, fewer than two examples, an epsilon that is not
+        above 0.
+        """
         if kind not in KINDS:
             raise ValueError(f"whitening is pca or zca, not {kind!r}")
+        if x.dtype.kind != "f":
+            raise ValueError(f"x is of {x.dtype}: whitened values have fractions, so give x as floats")
+        if not epsilon > 0:
+            raise ValueError(f"epsilon is {epsilon}, and a pixel that never changes needs one above 0")
         if len(x) < 2:
             raise ValueError(f"there are {len(x)} examples, and a covariance needs two at least")
         mean = x.mean(axis=0, dtype="float64")
