@@ -88,10 +88,15 @@ class Totals:
     """Sums of what minibatches return, in float64; goes into checkpoints as shared variables do.
 
     Of several ranks each has its own, until they are gathered on rank 0.
+
+    Args:
+        weights: of each mean in the loss of all, 0 of what is no loss.
+        joint: whether the loss of all is wanted, in front of the means.
     """
 
-    def __init__(self, n: int, parallel: DataParallel = ALONE):
-        self.sums, self.parallel = np.zeros(n), parallel
+    def __init__(self, weights: Sequence[float], joint: bool, parallel: DataParallel = ALONE):
+        self.weights, self.joint = np.array(weights), joint
+        self.sums, self.parallel = np.zeros(2 * len(weights)), parallel
 
     def gather(self) -> None:
         """Has rank 0 have all, and the others nothing."""
@@ -99,11 +104,15 @@ class Totals:
         self.sums[:] = total if self.parallel.leads else 0
 
     def take_means(self) -> np.ndarray:
-        """The means of the pairs (sum, count), over all ranks, since this was last called."""
+        """The means of the pairs (sum, count), over all ranks, since this was last called; in front of them,
+        if it is wanted, the loss of all, to which a mean of nothing adds nothing."""
         if not self.parallel.alone:
             self.sums[:] = self.parallel.ranks.total(self.sums)
         sums, counts = self.sums[::2], self.sums[1::2]
         means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+        if self.joint:
+            of_loss = (self.weights != 0) & (counts > 0)
+            means = np.r_[self.weights[of_loss] @ means[of_loss], means]
         self.sums[:] = 0
         return means
 
@@ -301,6 +310,7 @@ def fit(
         if provider is not None:
             raise DataError("a share for validation can be held out of arrays: give (x, y) as validation")
         if stored is not None:
+            data.check_share(n, validation)
             kept, taken = split_ranges(n, validation, shuffle, block or block_of(stored), seed)
             held_out, examples = examples.take(taken), examples.take(kept)
             stored = examples.stored()
@@ -320,7 +330,7 @@ def fit(
     if any(monitor.adjusts_learning_rate for monitor in watched):
         model.optimizer.make_adjustable()
     names = model._reported()
-    totals = Totals(2 * len(names), parallel)
+    totals = model._totals(parallel)
     if provider is not None:
         step = functions.training(examples, resident=False, parallel=parallel)
         order: Any = getattr(provider, "order", None)

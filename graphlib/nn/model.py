@@ -25,13 +25,14 @@ from graphlib.graph import Variable
 
 from . import data, saved_models
 from .examples import Examples, checked, examples_of, inputs_of
-from .fitting import History, fit
+from .fitting import History, Totals, fit
 from .foreign import load_weights
 from .input_types import InputType, read_types, written
 from .layers.containers import as_layer
 from .losses import Loss, as_measure, name_of
 from .model_functions import Functions
 from .model_graphs import Graphs
+from .parallel import ALONE, DataParallel
 from .registry import build as build_object
 from .registry import config_of, resolve
 from .storage import UserError
@@ -539,6 +540,11 @@ class Model:
             [task.called("loss"), *(task.called(name_of(m)) for m in task.metrics)] for task in self.tasks
         ]
         return [*(["loss"] if len(self.tasks) > 1 else []), *(name for group in each for name in group)]
+
+    def _totals(self, parallel: DataParallel = ALONE) -> Totals:
+        """What the values that `_reported` names are made of."""
+        weights = [w for task in self.tasks for w in (task.weight, *[0.0] * len(task.metrics))]
+        return Totals(weights, len(self.tasks) > 1, parallel)
 
     def _maximized(self) -> list[str]:
         return [task.called(name_of(m)) for task in self.tasks for m in task.metrics if m.greater_is_better]

@@ -14,7 +14,6 @@ from graphlib.distributed import Part
 from graphlib.graph import Variable
 
 from .examples import AT_ONCE, Examples
-from .fitting import Totals
 from .model_graphs import Graph
 from .parallel import ALONE, DataParallel
 from .stored.base import Stored
@@ -118,7 +117,7 @@ class Functions:
     ) -> tuple[Any, list[Any]]:
         """(what is minimized, the totals of what is reported: sum and count of each)."""
         outputs = outputs_of(output)
-        cost, totals, joint = None, [], []
+        cost, totals = None, []
         for task, y, w in zip(self.model.tasks, targets, weights, strict=True):
             mean, count = task.loss.mean_and_count(outputs[task.name], y, w)
             totals += [_sum(mean, count, part), count]
@@ -127,12 +126,9 @@ class Functions:
                 mean = part.weigh(mean, None if alike else count)
             weighed = mean if task.weight == 1 else task.weight * mean
             cost = weighed if cost is None else cost + weighed
-            joint.append((weighed, count))
             for metric in task.metrics:
                 mean, count = metric.mean_and_count(outputs[task.name], y, w)
                 totals += [_sum(mean, count, part), count]
-        if len(joint) > 1:
-            totals = [cost, T.ones_like(cost), *totals]
         if any(p.regularizer and p.trainable for p in self.model.layer.parameters.values()):
             cost = cost + self.model.layer.penalty
         return cost, totals
@@ -151,7 +147,7 @@ class Functions:
                 updates=list(graph.carried.items()),
                 name="evaluate",
             )
-        sums = Totals(2 * len(self.model._reported()), parallel)
+        sums = self.model._totals(parallel)
         if not parallel.alone:
             own = parallel.part(examples.count)
             examples = examples.take(own if examples.stored() is None else [(own.start, own.stop)])

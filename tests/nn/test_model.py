@@ -462,6 +462,8 @@ def test_the_weight_of_a_task_scales_its_own_gradients_too():
         )  # fmt: skip
         found = [parameter.variable.get_value() for parameter in model.parameters.values()]
         predicted = model.predict(x)
+        # pieces of 4 and of 2 examples
+        evaluated = model.evaluate(x, {"value": a, "yes": b}, batch_size=4)
     h = x @ H
     p = 1 / (1 + np.exp(-h @ B))
     d_a, d_b = 0.5 * 2 * (h @ A - a) / 12, 2 * (p - b[:, None]) / 6
@@ -475,6 +477,12 @@ def test_the_weight_of_a_task_scales_its_own_gradients_too():
     assert history["yes_loss"] == pytest.approx([loss_b])
     assert history["yes_accuracy"] == pytest.approx([((p[:, 0] > 0.5) == b).mean()])
     assert {"validation_loss", "validation_value_loss", "validation_yes_accuracy"} <= set(history)
+    h = x @ expected[0]
+    p = 1 / (1 + np.exp(-h @ expected[2]))
+    loss_a = ((h @ expected[1] - a) ** 2).mean()
+    loss_b = -np.where(b[:, None] == 1, np.log(p), np.log(1 - p)).mean()
+    assert evaluated["loss"] == pytest.approx(0.5 * loss_a + 2 * loss_b)
+    assert history["validation_loss"] == pytest.approx([evaluated["loss"]])
     assert set(predicted) == {"value", "yes"} and set(np.unique(predicted["yes"])) <= {0, 1}
 
 
