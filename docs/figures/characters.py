@@ -50,7 +50,10 @@ def curve() -> Figure:
         rows = list(csv.DictReader(file))
     passes = [float(row["epoch"]) for row in rows]
     fig, axes = plt.subplots()
-    for column, name in (("training_loss", "the last minibatch"), ("validation_loss", "validation text")):
+    for column, name in (
+        ("training_loss", "training text, as it is read"),
+        ("validation_loss", "validation text"),
+    ):
         axes.plot(passes, [float(row[column]) / np.log(2) for row in rows], "o-", markersize=4, label=name)
     axes.axhline(PAIRS, linestyle=":", color="black", linewidth=1, label="counts of pairs")
     axes.set(xlabel="passes over the text", ylabel="bits a character", xlim=(0, None), ylim=(2, 3.6))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 from itertools import pairwise
 
+import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -47,6 +49,20 @@ def model() -> Figure:
     axes.text(12.2, 7.6, "softmax", ha="left", va="center", fontsize=10)
     axes.text(2.6, 0.05, "draws images", ha="center", fontsize=10)
     axes.text(10.4, 0.05, "classifies them", ha="center", fontsize=10)
+    return fig
+
+
+@figure("dbn-finetuning.svg")
+def finetuning() -> Figure:
+    fig, axes = plt.subplots()
+    for run, name in (("dbn-without", "from random weights"), ("dbn", "pre-trained")):
+        with open(run_folder(run) / "learning_curve.csv", newline="") as file:
+            errors = [row["validation_error_percent"] for row in csv.DictReader(file)]
+        errors = [float(error) for error in errors if error]
+        axes.plot(range(1, len(errors) + 1), errors, "o-", markersize=4, label=name)
+    axes.set(xlabel="epoch of fine-tuning", ylabel="validation error (%)", ylim=(0, None))
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.legend()
     return fig
 
 

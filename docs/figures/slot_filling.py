@@ -57,7 +57,7 @@ def curve() -> Figure:
     right.plot(epochs, [float(row["training_cost"]) for row in rows], color=net.GREY)
     for axes in (left, right):
         axes.xaxis.get_major_locator().set_params(integer=True)
-    right.set(xlabel="epoch", ylabel="cost of the last sentence (nats a word)", yscale="log")
+    right.set(xlabel="epoch", ylabel="training cost (nats a word)", yscale="log")
     return fig
 
 
