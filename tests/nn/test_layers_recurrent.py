@@ -10,10 +10,13 @@ from graphlib.errors import InputError, ShapeError
 from graphlib.nn.layers import (
     GRU,
     LSTM,
+    BatchNormalization,
     Bidirectional,
+    Conv1D,
     Dense,
     Embedding,
     GlobalAveragePool,
+    GlobalMaxPool,
     Sequential,
     SimpleRNN,
 )
@@ -76,6 +79,23 @@ class TestMasksAndStates:
         spoilt = np.where(MASK[:, :, None] > 0, X, np.nan).astype("float32")
         got, expected = compute(layer(spoilt, mask=MASK), layer(X, mask=MASK))
         close(got, expected)
+
+    def test_nan_under_a_mask_is_in_no_gradient(self):
+        """Also of layers below and behind the recurrent one: as if there were zeros."""
+        spoilt = np.where(MASK[:, :, None] > 0, X, np.nan).astype("float32")
+        zeros = np.where(MASK[:, :, None] > 0, X, 0).astype("float32")
+        for layer in (
+            Sequential([Dense(3, "tanh"), LSTM(4, return_sequences=True), GlobalAveragePool()]),
+            Sequential([Conv1D(3, 3, padding="same"), BatchNormalization(), GlobalMaxPool()]),
+            Sequential([Bidirectional(GRU(2, return_sequences=True)), Dense(2), GlobalAveragePool()]),
+        ):
+            randomised(layer)
+            variables = [p.variable for p in layer.parameters.values() if p.trainable]
+            costs = [T.sum(layer(x, training=True, mask=MASK) ** 2) for x in (spoilt, zeros)]
+            first, second = (compute(cost, *T.grad(cost, variables)) for cost in costs)
+            for found, wanted in zip(first, second, strict=True):
+                assert np.isfinite(wanted).all() and np.any(wanted)
+                np.testing.assert_array_equal(found, wanted)
 
     def test_given_states(self):
         layer, p = randomised(LSTM(4, return_sequences=True))

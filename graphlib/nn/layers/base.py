@@ -33,7 +33,7 @@ from ...graph import Shared, Variable
 from ...graph.shared import shared
 from ...graph.variable import Origin, fixed_origin, user_origin
 from ...tensor import as_tensor_variable as as_variable
-from ...tensor import cast
+from ...tensor import cast, switch
 from ...tensor.random import RandomStreams
 from .. import schema
 from ..initializers import Constant, Fans, fans_of
@@ -239,10 +239,14 @@ class Layer:
 
         The first call makes the parameters, all calls share them. Where `training`, dropout drops, batch
         normalisation normalises by the batch, and `updates` are set. `mask`, (batch, time), is 0 where a
-        sequence has ended and 1 before. Recurrent layers take more options.
+        sequence has ended and 1 before; what is in `x` there, also NaN, is of no consequence, to gradients
+        neither. Recurrent layers take more options.
 
         Errors: ShapeError and others, which name the layer and where it was made.
         """
+        if mask is not None:
+            x, mask = as_input(x), as_variable(mask)
+            x = _without_masked(x, mask)
         return self.with_mask(x, training, mask, **options)[0]
 
     def with_mask(self, x: Any, training: bool = False, mask: Any = None, **options: Any) -> tuple:
@@ -550,6 +554,18 @@ def as_input(x: Any) -> Any:
         return [as_input(each) for each in x]
     array = np.asarray(x)
     return as_variable(array.astype(config.floatX) if array.dtype.kind == "f" else array)
+
+
+def _without_masked(x: Any, mask: Variable) -> Any:
+    """Sequences of numbers, (batch, time, features), with 0 where a mask has it: NaN that is multiplied by 0
+    would be NaN still, in gradients too. Of several inputs, each."""
+    if isinstance(x, Mapping):
+        return {name: _without_masked(each, mask) for name, each in x.items()}
+    if isinstance(x, list):
+        return [_without_masked(each, mask) for each in x]
+    if x.ndim != 3 or mask.ndim != 2 or not x.type.is_float:
+        return x
+    return switch(mask.dimshuffle(0, 1, "x"), x, 0)
 
 
 def as_float(x: Variable) -> Variable:
