@@ -6,6 +6,7 @@ end: what it trained begins again on another, from its checkpoint.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import time
@@ -162,24 +163,31 @@ class Dask:
         try:
             futures = {submit(number): number for number in range(len(tasks))}
             since: float | None = None
+            alive = time.monotonic()
             while futures:
                 time.sleep(0.05)
                 if self.client.status == "running":
                     since = None
+                    alive = self._check_workers(alive)
                 else:
                     since = since or time.monotonic()
                     if self.client.status == "closed" or time.monotonic() - since > PATIENCE:
                         raise self._gone()
                     continue
                 for future in [each for each in futures if each.status in ("finished", "error")]:
+                    # What was finished on a worker that has died since is computed again meanwhile.
+                    try:
+                        error = future.exception(timeout=1) if future.status == "error" else None
+                        result = future.result(timeout=1) if error is None else None
+                    except (TimeoutError, asyncio.TimeoutError):
+                        continue
                     number = futures.pop(future)
-                    error = future.exception() if future.status == "error" else None
                     if isinstance(error, KilledWorker):
                         deaths.one()
                         futures[submit(number)] = number
                         continue
                     deaths.count = 0
-                    yield number, future.result() if error is None else _failed(error)
+                    yield number, result if error is None else _failed(error)
                 for future in [each for each in futures if each.status in ("lost", "cancelled")]:
                     number = futures.pop(future)
                     futures[submit(number)] = number
@@ -188,6 +196,21 @@ class Dask:
         finally:
             with contextlib.suppress(Exception):
                 self.client.cancel(list(futures), force=True)
+
+    def _check_workers(self, alive: float) -> float:
+        """When there were workers last; UserError where those of a cluster of our own are gone for good. A
+        scheduler elsewhere may get others."""
+        now = time.monotonic()
+        if now - alive < 1:  # a second ago; they are not asked for more often
+            return alive
+        if self._cluster is None or self.client.nthreads():
+            return now
+        if now - alive > 12 * PATIENCE:
+            raise UserError(
+                "the cluster's workers have died and do not come back: is there enough memory? The same "
+                "command goes on with the study"
+            )
+        return alive
 
     def _gone(self) -> UserError:
         return UserError(
