@@ -154,9 +154,10 @@ class Dask:
         from distributed import KilledWorker
 
         def submit(number: int) -> Any:
-            return self.client.submit(
-                execute, tasks[number], pure=False, key=f"trial-{time.time_ns()}-{number}"
-            )
+            if self.client.status in ("closing", "closed"):
+                raise self._gone()
+            key = f"trial-{time.time_ns()}-{number}"
+            return self.client.submit(execute, tasks[number], pure=False, key=key)
 
         deaths = _Deaths()
         futures = {}
