@@ -142,8 +142,10 @@ ALONE = DataParallel(Ranks())
 def data_parallel(sync_every: int = 1) -> DataParallel:
     """The ranks of this run.
 
-    Errors: DistributedError as `graphlib.distributed.ranks`.
+    Errors: DistributedError as `graphlib.distributed.ranks`; UserError where `sync_every` is below 1.
     """
+    if not isinstance(sync_every, int) or sync_every < 1:
+        raise UserError(f"sync_every is {sync_every}: give a number of minibatches, 1 or more")
     return DataParallel(distributed.ranks(), sync_every)
 
 

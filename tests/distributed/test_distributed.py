@@ -203,6 +203,8 @@ def test_sync_every_alone(capsys, tmp_path):
     model = nn.Model(nn.Sequential([nn.Dense(1)]), "squared_error")
     with pytest.raises(UserError, match="give it with distributed=True"):
         model.fit(np.ones((4, 2)), np.ones((4, 1)), sync_every=3)
+    with pytest.raises(UserError, match="sync_every is 0: give a number of minibatches"):
+        model.fit(np.ones((4, 2)), np.ones((4, 1)), sync_every=0, distributed=True)
 
 
 def test_distributed_without_mpirun_trains_and_says_so(capsys):

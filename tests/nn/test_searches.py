@@ -5,6 +5,7 @@ import io
 import math
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -196,6 +197,23 @@ def test_a_study_is_the_same_however_it_is_run(tmp_path):
         path.write_text(text)
         with pytest.raises(UserError, match=f"holds a study of another search file, with another {place}"):
             study.Study(section.load(path), tmp_path / "a")
+
+
+def test_threads_of_a_worker_train_one_after_the_other(tmp_path, monkeypatch):
+    """As `dask worker` has them: each trial's log is its own, and the process's output is as it was."""
+    monkeypatch.setattr("graphlib.nn.searches.plots.draw", lambda study: None)
+
+    class Threads(Here):
+        def run(self, execute, tasks):
+            with ThreadPoolExecutor(3) as pool:
+                yield from enumerate(pool.map(execute, tasks))
+
+    output, file = sys.stdout, section.load(write(tmp_path))
+    study.Study(file, tmp_path / "t").run(Threads())
+    assert sys.stdout is output and {row["state"] for row in table_of(tmp_path / "t")} == {"finished"}
+    for trial in range(3):
+        log = (tmp_path / "t" / "trials" / f"{trial:04}" / "log.txt").read_text()
+        assert len(re.findall("epoch ./4: loss", log)) == 4 and log.endswith(f"trials/{trial:04}\n")
 
 
 def test_halving_goes_on_from_checkpoints_and_each_trial_has_seeds(tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ import json
 import math
 import os
 import shutil
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,6 +29,10 @@ from ..storage import UserError
 
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
 DIVERGENCE = "diverged.json"
+
+#: What a process prints goes to the log of the trial that it trains, so that it trains one at a time: of a
+#: worker of Dask's that has several threads, the others wait.
+_TRAINING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,7 @@ def execute(given: Mapping[str, Any]) -> dict[str, Any]:
 
     silent = io.StringIO()
     with (
+        _TRAINING,
         contextlib.redirect_stdout(silent),
         contextlib.redirect_stderr(silent),
         graphlib.config.change(threads=task.threads, device=task.device),
