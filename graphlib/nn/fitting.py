@@ -281,6 +281,8 @@ def fit(
                 'class_weight "balanced" counts the classes of all examples, and x gives them by '
                 "minibatches: give a mapping of the weights"
             )
+        if sample_weight is not None:
+            raise DataError("sample_weight is of arrays x and y: minibatches give their own, (x, y, weights)")
         provider = x
         if not len(provider):
             raise DataError("x has no minibatches")

@@ -199,7 +199,8 @@ class Model:
 
         Args:
             x: inputs, an array (examples, …), of several inputs a mapping or tuple of arrays; or anything
-                with ``len`` and ``[i]`` that gives minibatches (x, y) or (x, y, weights), such as `Batches`.
+                with ``len`` and ``[i]`` that gives minibatches (x, y) or (x, y, weights), such as `Batches`,
+                of a size and in an order of their own.
                 An array may be one of `graphlib.nn.stored`, a memory map or one of zarr's: its rows are read
                 when they are needed, and shuffled by blocks.
             y: targets, an array (examples, …), of several outputs a mapping or tuple; None where x gives
@@ -339,10 +340,9 @@ class Model:
         if len(self.tasks) != 1:
             raise InputError("score is of one output, and this model has several: use evaluate")
         task = self.tasks[0]
-        truth, found = data.as_array(y, "y"), self.predict(x)
-        truth = truth.load() if isinstance(truth, Stored) else truth
+        truth, found = _in_memory(y, "y"), self.predict(x)
         data.check_lengths({"x": len(found), "y": len(truth)})
-        weights = None if sample_weight is None else np.asarray(sample_weight, "float64")
+        weights = None if sample_weight is None else _in_memory(sample_weight, "sample_weight")
         if task.loss.of_classes:
             if truth.ndim == len(task.shape) and truth.shape[-1] == task.shape[-1] != 1:
                 truth = truth.argmax(axis=-1)
@@ -568,3 +568,9 @@ class Model:
         if isinstance(found, list):
             return [function(task, p) for task, p in zip(self.tasks, found, strict=True)]
         return function(self.tasks[0], found)
+
+
+def _in_memory(values: Any, name: str) -> np.ndarray:
+    """Numbers as an array, also those that are read piece by piece."""
+    array = data.as_array(values, name)
+    return array.load() if isinstance(array, Stored) else array

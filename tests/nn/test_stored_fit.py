@@ -88,6 +88,11 @@ def test_predictions_and_scores_are_those_of_the_array_in_memory(files):
     for batch_size in (None, 50):
         assert trained.evaluate(x, y, batch_size=batch_size) == trained.evaluate(X, Y, batch_size=batch_size)
     assert trained.score(x, y) == trained.score(X, Y)
+    weights = RNG.uniform(size=330)
+    assert trained.score(x, y, Sliced(weights)) == trained.score(X, Y, weights) != trained.score(X, Y)
+    truth = (Y == 1, Sliced(Y == 1))
+    losses = [model().fit(x, each, 1, None, verbose=False)["loss"] for each in truth]
+    assert losses[0] == pytest.approx(losses[1])
 
 
 def test_stateful_layers_go_on_from_piece_to_piece():
@@ -148,6 +153,8 @@ def test_what_is_wrong_is_named_by_file_and_row(files, tmp_path):
             model().fit(Changing(second), epochs=1, verbose=False)
     with pytest.raises(DataError, match='class_weight "balanced" counts the classes of all examples'):
         model().fit(Changing((X, Y)), class_weight="balanced")
+    with pytest.raises(DataError, match=r"sample_weight is of arrays x and y: minibatches give their own"):
+        model().fit(Batches(X, Y), sample_weight=np.ones(330))
     with pytest.raises(DataError, match="there are no targets"):
         model().fit(x)
     for share, message in [(0.001, "leaves a part empty"), (2.0, "give one between 0 and 1")]:
