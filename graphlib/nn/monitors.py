@@ -18,6 +18,7 @@ import numpy as np
 from .registry import register
 from .schema import Count, NotNegative, Positive, Range
 from .storage import UserError, make_folder, write_atomically
+from .stored.files import natural_order
 
 
 @dataclass
@@ -321,7 +322,8 @@ class Snapshots(_EverySoOften):
         folder = _folder_of(fit, "snapshots", "snapshots")
         fit.model.save(folder / f"epoch_{epoch:04}.npz", optimizer=False)
         if self.keep is not None:
-            for path in sorted(folder.glob("epoch_*.npz"))[: -self.keep]:
+            kept = sorted(folder.glob("epoch_*.npz"), key=lambda path: natural_order(path.name))
+            for path in kept[: -self.keep]:
                 path.unlink()
 
 

@@ -2,6 +2,7 @@
 
 import math
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -97,6 +98,11 @@ def test_snapshots(tmp_path):
         "epoch_0006.npz",
     ]
     assert Model.load(tmp_path / "snapshots" / "epoch_0006.npz").fingerprint() == model.fingerprint()
+    long = SimpleNamespace(model=model, folder=tmp_path / "long")
+    for epoch in (9998, 9999, 10000):
+        Snapshots(keep=2).act(long, epoch)
+    kept = {path.name for path in (tmp_path / "long" / "snapshots").iterdir()}
+    assert kept == {"epoch_9999.npz", "epoch_10000.npz"}
     with pytest.raises(UserError, match="snapshots writes files: give fit a folder, out="):
         fit(monitors=[Snapshots()])
 
