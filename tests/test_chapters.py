@@ -103,3 +103,12 @@ def test_runs_are_listed_with_their_commands():
             program = re.match(r"python (tutorials/\S+\.py|-m graphlib\S*)(\s|$)", run[key])
             assert program, f"{name}: {key} is called from the checkout's folder by python"
             assert program[1].startswith("-m") or (ROOT / program[1]).is_file(), f"{name}: {program[1]}"
+
+
+def test_the_table_of_topics_names_sections_that_are_there():
+    table = (DOCS / "published-chapters.md").read_text(encoding="utf-8")
+    named = re.findall(r'\]\((chapters/[\w-]+\.md)\)((?:,? "[^"]+")+)', table)
+    assert len(named) > 30
+    for chapter, sections in named:
+        headings = re.findall(r"^#+ (.+)$", (DOCS / chapter).read_text(encoding="utf-8"), re.MULTILINE)
+        assert set(re.findall('"([^"]+)"', sections)) <= set(headings), chapter
