@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import math
 import re
 import sys
@@ -357,11 +358,14 @@ def test_mistakes_are_named_by_file_line_and_key(tmp_path, old, new, said):
 
 
 def test_examples_are_search_files_whose_run_file_is_a_model_of_its_data():
-    """The first trial of each takes its data, which are loaded as they are there."""
+    """The first trial of each takes its data, which are loaded as they are there; in place of MNIST's, which
+    are not, a few of their shape."""
+    images = {"arrays": {"x": [[0.5] * 784] * 20, "y": [*range(10)] * 2}}
+    instead = {"mnist-perceptron": [f"data={json.dumps(images)}"]}
     files = sorted((Path(__file__).resolve().parents[2] / "tutorials" / "searches").glob("*.yaml"))
-    assert [path.stem for path in files] == ["characters", "digits"]
+    assert [path.stem for path in files] == ["characters", "digits", "mnist-perceptron"]
     for path in files:
-        file = section.load(path)
+        file = section.load(path, instead.get(path.stem, ()))
         (step, *_) = next(file.method.rounds(file.space, file.seed))
         run = file.run_file(step.values)
         data = runs.load_data(run)
