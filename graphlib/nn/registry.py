@@ -42,7 +42,7 @@ _MODULES = {
     "schedule": ("schedules",),
     "monitor": ("monitors",),
     "data": ("sources",),
-    "distribution": ("searches.space",),
+    "search distribution": ("searches.space",),
     "search": ("searches.methods",),
 }
 KINDS = tuple(_MODULES)

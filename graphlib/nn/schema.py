@@ -71,7 +71,7 @@ Optimizer = Annotated[Any, Kind("optimizer")]
 Schedule = Annotated[Any, Kind("schedule")]
 Monitor = Annotated[Any, Kind("monitor")]
 Data = Annotated[Any, Kind("data")]
-Distribution = Annotated[Any, Kind("distribution")]
+Distribution = Annotated[Any, Kind("search distribution")]
 Search = Annotated[Any, Kind("search")]
 
 Count = Annotated[int, Range(1)]

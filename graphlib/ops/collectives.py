@@ -22,7 +22,7 @@ from .shape_rules import same_shape
 DTYPES = ("float32", "float64")
 
 
-class _Collective(Op):
+class _Collective:
     """One of the two."""
 
     takes_complex = "parts"
@@ -50,7 +50,7 @@ class _Collective(Op):
         )
 
 
-class StartAverage(_Collective):
+class StartAverage(_Collective, Op):
     """Begins the mean over all ranks of an array: what it gives is for ``FinishAverage`` alone."""
 
     function = "gl_average_start"
@@ -66,7 +66,7 @@ class StartAverage(_Collective):
         return "start of the average"
 
 
-class FinishAverage(_Collective):
+class FinishAverage(_Collective, Op):
     """The mean over all ranks of what a ``StartAverage`` began.  With a cost that is the mean of the ranks'
     costs, the gradient that each has to do with is the mean of theirs."""
 

@@ -65,6 +65,7 @@ def test_a_run_leaves_a_folder_with_everything(place, capsys):
         "best_model.npz",
         "checkpoint.npz",
         "test.json",
+        "result.json",
     }
     assert (folder / "run.yaml").read_text() == TWO_MOONS
     assert yaml.safe_load((folder / "resolved.yaml").read_text())["training"]["epochs"] == 4

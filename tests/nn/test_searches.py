@@ -314,11 +314,15 @@ MISTAKES = [
     ),
     ("[1e-3, 1]", "[1, 1e-3]", "15, parameters.optimizer.sgd.learning_rate.log.bounds: * are 1 and 0.001"),
     ("[1e-3, 1]", "[0, 1]", "15, *log.bounds: bounds of a logarithmic range are above 0, not 0"),
-    ("{log: [1e-3, 1]}", "[1e-3, 1]", "15, *learning_rate: must be the name of a distribution, not a list"),
+    (
+        "{log: [1e-3, 1]}",
+        "[1e-3, 1]",
+        "15, *learning_rate: must be the name of a search distribution, not a list",
+    ),
     (
         "{log: [1e-3, 1]}",
         "{lug: [1, 2]}",
-        "15, *learning_rate.lug: there is no distribution 'lug'",
+        "15, *learning_rate.lug: there is no search distribution 'lug'",
     ),
     (
         "sgd.learning",

@@ -299,13 +299,13 @@ def test_operation_defines_every_rule(cls):
 OF_REWRITES = {"Gemm", "LastPlaces", "Top"}
 
 #: made by ``graphlib.scan``, which tests/scan tries
-OF_LOOPS = {"FirstRows", "LastValue", "OfLengths", "Scan"}
+OF_LOOPS = {"FirstRows", "LastValue", "OfLengths", "Scan", "Steps"}
 
 #: made by programs, with Python of theirs; tests/test_host_operations.py tries them
 OF_PROGRAMS = {"Assert", "FoundLengths", "HostOp", "Print", "_Observing"}
 
 #: of the ranks of an MPI run; tests/distributed tries them
-OF_RANKS = {"FinishAverage", "StartAverage", "_Collective"}
+OF_RANKS = {"FinishAverage", "StartAverage"}
 
 
 def test_every_operation_is_sampled():

@@ -180,7 +180,7 @@ def test_whitening_makes_values_uncorrelated():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(500, 4)) @ rng.normal(size=(4, 4)) + 3
     for kind in ("pca", "zca"):
-        white = Whitening.fit(x, kind, epsilon=0.0)(x)
+        white = Whitening.fit(x, kind, epsilon=1e-12)(x)
         np.testing.assert_allclose(white.mean(axis=0), 0, atol=1e-9)
         np.testing.assert_allclose(white.T @ white / len(x), np.eye(4), atol=1e-9)
         mean, matrix = reference_whitening(x, kind)
@@ -188,12 +188,16 @@ def test_whitening_makes_values_uncorrelated():
         signs = np.sign((matrix * found.matrix).sum(axis=0)) if kind == "pca" else 1.0
         np.testing.assert_allclose(found.matrix, matrix * signs, atol=1e-8)
     # of all whitened examples, those of ZCA are the nearest to the centred ones
-    distances = [np.linalg.norm(Whitening.fit(x, kind, 0.0)(x) - (x - mean)) for kind in ("zca", "pca")]
+    distances = [np.linalg.norm(Whitening.fit(x, kind, 1e-12)(x) - (x - mean)) for kind in ("zca", "pca")]
     assert distances[0] < distances[1]
     with pytest.raises(ValueError, match="pca or zca, not 'white'"):
         Whitening.fit(x, "white")
     with pytest.raises(ValueError, match="needs two at least"):
         Whitening.fit(x[:1], "pca")
+    with pytest.raises(ValueError, match=r"epsilon is 0\.0, .* needs one above 0"):
+        Whitening.fit(x, "zca", 0.0)
+    with pytest.raises(ValueError, match=r"x is of int64: .* give x as floats"):
+        Whitening.fit(x.astype("int64"), "zca")
 
 
 @pytest.fixture(scope="module")

@@ -134,7 +134,7 @@ def _checked(path: Path, text: str, base: RunFile, section: Section) -> SearchFi
             raise ConfigError("names no key: nothing would be searched")
         for key, distribution in section.parameters.items():
             with at(key):
-                space[key] = registry.resolve("distribution", distribution)
+                space[key] = registry.resolve("search distribution", distribution)
                 if key in _NOT_SEARCHED:
                     raise ConfigError(f"cannot be searched: {_NOT_SEARCHED[key]}", names_key=True)
                 for value in space[key].ends():

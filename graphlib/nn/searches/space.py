@@ -67,7 +67,7 @@ class _Interval(Distribution):
         return min(max(float(f"{value:.6g}"), low), high)
 
 
-@register("distribution")
+@register("search distribution")
 @dataclass
 class Uniform(_Interval):
     """Numbers of an interval, all as probable.
@@ -84,7 +84,7 @@ class Uniform(_Interval):
         _ordered(self.bounds)
 
 
-@register("distribution")
+@register("search distribution")
 @dataclass
 class Log(_Interval):
     """Positive numbers of an interval, whose logarithm is uniform: as many from 0.001 to 0.01 as from 0.01
@@ -106,7 +106,7 @@ class Log(_Interval):
             raise ValueError(f"bounds of a logarithmic range are above 0, not {self.bounds[0]:g}")
 
 
-@register("distribution", "int")
+@register("search distribution", "int")
 @dataclass
 class Int(Distribution):
     """Whole numbers of an interval, both ends included.
@@ -149,7 +149,7 @@ class Int(Distribution):
         return list(self.bounds)
 
 
-@register("distribution")
+@register("search distribution")
 @dataclass
 class Choice(Distribution):
     """One of several values, which may be names with parameters.
