@@ -180,10 +180,7 @@ def _search(options: argparse.Namespace) -> int:
         raise UserError("--workers are of a cluster of our own: the one of --scheduler has its workers")
     workers = options.workers or trials.processors()
     threads = options.threads or max(1, trials.processors() // workers)
-    try:
-        import optuna  # noqa: F401
-    except ImportError:
-        raise engines.missing("optuna", "search") from None
+    engines.need("optuna", "search")
     found = study.Study(file, options.out / file.base.name, options.modules, threads)
     if options.scheduler is None and not options.dask:
         engine: study.Engine = engines.Local(workers)

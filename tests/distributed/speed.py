@@ -16,6 +16,7 @@ import time
 
 import numpy as np
 
+from tests.distributed.models import sentiment_step
 from tests.distributed.mpi import ROOT, run
 
 STEPS = {"mlp": 60, "lenet": 12, "lstm": 12}
@@ -31,21 +32,12 @@ def seconds(which: str, busy: bool) -> tuple[float, float]:
     sys.path.insert(0, str(ROOT / "tutorials"))
     import graphlib
     import graphlib.tensor as T
-    from graphlib.distributed import in_parts
     from graphlib.nn import minibatches
-    from graphlib.nn.optimizers import AdaGrad
     from graphlib.nn.parallel import data_parallel
 
     parallel, rng = data_parallel(), np.random.RandomState(3)
     if which == "lstm":
-        from lstm import SentimentLSTM
-
-        part = parallel.symbolic_part()
-        with in_parts(part):
-            model = SentimentLSTM(rng, 2000, 128, True, 0.5)
-        cost, bounds = (model.cost, []) if part is None else (part.weigh(model.cost, None), part.inputs)
-        updates = AdaGrad(0.01).updates(model.params, parallel.gradients(T.grad(cost, model.params)))
-        train = graphlib.function([model.words, model.mask, model.y, *bounds], cost, updates=updates)
+        train = sentiment_step(parallel, rng, 2000, 128)
         own = parallel.part(64)
         words = rng.randint(1, 2000, size=(50, 64))[:, own]
         mask, y = np.ones(words.shape, "float32"), rng.randint(2, size=64).astype("int32")[own]

@@ -89,7 +89,10 @@ def memory(every, last):
     """The bytes of a gradient's intermediate results for 400 steps of 64 values."""
     h, x = T.fvector("h", shape=(64,)), T.fmatrix("x", shape=(400, 64))
     w = graphlib.shared(np.zeros((64, 64), "float32"), shape=(64, 64))
-    step = lambda a, s: [T.tanh(T.dot(s, w) + a)] * 2  # noqa: E731
+
+    def step(a, s):
+        return [T.tanh(T.dot(s, w) + a)] * 2
+
     (s, y), _ = graphlib.scan(step, x, [h, None], checkpoint_every=every)
     cost = T.sqr(s[-1]).sum() if last else T.sqr(y).sum(axis=1).mean()
     f = compiled("c", [x, h], [cost, T.grad(cost, w)])

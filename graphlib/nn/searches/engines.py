@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
+from importlib.util import find_spec
 from typing import Any
 
 from ..storage import UserError
@@ -25,9 +26,10 @@ PATIENCE = 10.0
 Execute = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-def missing(package: str, extra: str) -> UserError:
-    """The error that a package is not installed."""
-    return UserError(f"this needs the package {package}: pip install 'graphlib-autodiff[{extra}]'")
+def need(package: str, extra: str) -> None:
+    """UserError unless a package is installed."""
+    if find_spec(package) is None:
+        raise UserError(f"this needs the package {package}: pip install 'graphlib-autodiff[{extra}]'")
 
 
 def _failed(error: BaseException) -> dict[str, Any]:
@@ -59,10 +61,7 @@ class Local:
 
     def __init__(self, workers: int):
         self.workers = workers
-        try:
-            import joblib  # noqa: F401
-        except ImportError:
-            raise missing("joblib", "search") from None
+        need("joblib", "search")
 
     def __str__(self) -> str:
         return f"{self.workers} processes" if self.workers > 1 else "a process"
@@ -111,11 +110,10 @@ class Dask:
     """
 
     def __init__(self, scheduler: str | None = None, workers: int = 1):
-        try:
-            import dask
-            from distributed import Client, LocalCluster
-        except ImportError:
-            raise missing("distributed", "dask") from None
+        need("distributed", "dask")
+        import dask
+        from distributed import Client, LocalCluster
+
         self.scheduler, self._cluster = scheduler, None
         if scheduler is None:
             # A worker that dies three times is not the fault of what it trained.
