@@ -12,7 +12,8 @@ from ..graph import Apply, Constant, Variable
 from ..ops.elementwise import floor_div
 from ..ops.index import basic_index
 from ..ops.join import concatenate
-from ..ops.scan import FirstRows, Parts, Scan, State, Steps, row_lengths
+from ..ops.loop_results import FirstRows, Steps
+from ..ops.scan import Parts, Scan, State, row_lengths
 from ..ops.shape import dimshuffle, reshape, shape_i
 from ..ops.shape_rules import constant_int
 

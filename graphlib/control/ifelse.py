@@ -16,8 +16,9 @@ from ..ops.create import alloc
 from ..ops.elementwise import cast, switch
 from ..ops.join import concatenate
 from ..ops.lengths import Lengths
+from ..ops.loop_results import OfLengths, has_computed_lengths, is_computed, settled
 from ..ops.op import as_variable
-from ..ops.scan import OfLengths, Scan, State, has_computed_lengths, is_computed, settled
+from ..ops.scan import Scan, State
 from ..ops.shape import reshape
 from ..rewrite import stabilized
 

@@ -18,17 +18,9 @@ from ..graph.variable import newest
 from ..ops.elementwise import cast, maximum, minimum
 from ..ops.fitting import fitting
 from ..ops.index import basic_index
+from ..ops.loop_results import FirstRows, one_of_its_shapes, settled
 from ..ops.op import as_variable
-from ..ops.scan import (
-    FirstRows,
-    Scan,
-    State,
-    carried_updates,
-    may_fail,
-    one_of_its_shapes,
-    row_lengths,
-    settled,
-)
+from ..ops.scan import Scan, State, carried_updates, may_fail, row_lengths
 from ..ops.shape import as_length, dimshuffle, shape_i
 from ..ops.shape_rules import constant_int
 from ..rewrite import stabilized

@@ -15,18 +15,9 @@ from ..ops.elementwise import cast, eq, minimum, switch
 from ..ops.index import basic_index
 from ..ops.join import concatenate
 from ..ops.lengths import Lengths
+from ..ops.loop_results import has_computed_lengths, settled
 from ..ops.op import GRADIENT_RULES
-from ..ops.scan import (
-    Results,
-    Scan,
-    State,
-    extended,
-    has_computed_lengths,
-    leaves_of,
-    outer_of,
-    row_lengths,
-    settled,
-)
+from ..ops.scan import Results, Scan, State, extended, leaves_of, outer_of, row_lengths
 from ..ops.shape import dimshuffle
 from ..ops.shape_rules import constant_int
 from ..ops.write import BasicWrite

@@ -15,8 +15,9 @@ from ..ops.barriers import GradientBarrier, OwnGradient
 from ..ops.index import BasicIndex
 from ..ops.join import Join
 from ..ops.linalg import MatrixProduct
+from ..ops.loop_results import OfLengths, Steps, is_row, last_value
 from ..ops.reduce import Reduce
-from ..ops.scan import OfLengths, Scan, Steps, is_row, last_value
+from ..ops.scan import Scan
 from ..ops.shape import BroadcastTo, DimShuffle, Reshape, SameLengths, ShapeI, SpecifyShape, dimshuffle
 from ..ops.shape_rules import constant_int
 from .engine import Sweep

@@ -19,7 +19,7 @@ from graphlib.gradient import consider_constant, grad
 from graphlib.graph import TensorType
 from graphlib.ops.elementwise import Cast, cast, identity, inv
 from graphlib.ops.join import Join
-from graphlib.ops.scan import OfLengths
+from graphlib.ops.loop_results import OfLengths
 from graphlib.ops.shape import reshape
 from graphlib.rewrite import RULES
 from tests.rewrite import evaluate, kinds, rewritten

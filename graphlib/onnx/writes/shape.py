@@ -12,8 +12,8 @@ from ...ops.create import ARange
 from ...ops.factorizations import Answered
 from ...ops.join import Join, Parts
 from ...ops.labels import Labels
+from ...ops.loop_results import FirstRows, LastValue, OfLengths
 from ...ops.observing import Assert, Print
-from ...ops.scan import FirstRows, LastValue, OfLengths
 from ...ops.shape import BroadcastTo, Count, DimShuffle, Reshape, SameLengths, ShapeI, SpecifyShape
 from ...ops.unbroadcast import Unbroadcast
 from ...ops.valid import Valid

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from ...errors import ShapeError
 from ...graph import Apply, TensorType, Variable, clone, toposort
 from ...graph.traverse import ancestors, rebuild
+from ...ops.loop_results import has_computed_lengths
 from ...ops.op import as_variable
-from ...ops.scan import Scan, State, has_computed_lengths, row_lengths
+from ...ops.scan import Scan, State, row_lengths
 from ...ops.shape import specify_shape
 from ...ops.shape_rules import constant_int
 

@@ -7,7 +7,7 @@ from ...graph import Apply, Constant, Variable, toposort
 from ...ops.create import ARange
 from ...ops.elementwise import Elementwise
 from ...ops.linalg import MatrixProduct
-from ...ops.scan import FirstRows
+from ...ops.loop_results import FirstRows
 from ...ops.shape import BroadcastTo, ShapeI, dimshuffle
 from ...scalar.functions import is_costly
 from ..rules import Composite

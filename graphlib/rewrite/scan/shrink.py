@@ -7,7 +7,8 @@ from collections.abc import Callable
 from ...graph import Apply, Constant, TensorType, Variable
 from ...ops.create import alloc
 from ...ops.index import BasicIndex
-from ...ops.scan import last_value, leaves_of
+from ...ops.loop_results import last_value
+from ...ops.scan import leaves_of
 from ...ops.shape import DimShuffle, dimshuffle
 from ...ops.shape_rules import constant_int
 from .body import Body, Recurrence, Uses
