@@ -85,7 +85,7 @@ def rows_of_minibatches(
     """
     n = len(rows)
     check_batch_size(batch_size)
-    size = n if batch_size is None else batch_size
+    size = n if batch_size is None else min(batch_size, n)
     stop = n - n % size if whole else n
 
     def minibatches(rng: np.random.RandomState) -> list[np.ndarray]:

@@ -40,6 +40,7 @@ class _SparseBatches:
 
     def __init__(self, x: Any, y: np.ndarray, weights: np.ndarray | None, batches: data.Batches):
         self.x, self.y, self.weights, self.order = x, y, weights, batches.order
+        self.batch_size, self.shuffle, self.seed = batches.batch_size, batches.shuffle, batches.seed
 
     def __len__(self) -> int:
         return len(self.order)

@@ -25,7 +25,8 @@ from graphlib.graph import Variable
 
 from . import data, saved_models
 from .examples import Examples, checked, examples_of, inputs_of
-from .fitting import History, Totals, fit
+from .feeds import Dealing
+from .fitting import History, fit
 from .foreign import load_weights
 from .input_types import InputType, read_types, written
 from .layers.containers import as_layer
@@ -39,6 +40,7 @@ from .storage import UserError
 from .stored.base import Stored
 from .tasks import Task, by_output, config_of_several, outputs_of
 from .variables import set_model, set_values
+from .watching import Totals
 
 
 class Model:
@@ -235,7 +237,9 @@ class Model:
         Raises:
             DataError: the data cannot be learnt from.
             Diverged: the loss is not finite any more.
-            UserError: the number of ranks does not divide the batch size.
+            UserError: the number of ranks does not divide the batch size; minibatches are given, and made
+                otherwise than `batch_size`, `shuffle`, `seed` or `buffer` say; or the run that is to be
+                resumed was started with other settings.
             DistributedError: mpi4py is missing, or ranks do not fit together.
         """
         return fit(
@@ -243,9 +247,8 @@ class Model:
             x,
             y,
             epochs=epochs,
-            batch_size=batch_size,
+            dealing=Dealing(batch_size, shuffle, seed, buffer),
             validation=validation,
-            shuffle=shuffle,
             monitors=monitors,
             class_weight=class_weight,
             sample_weight=sample_weight,
@@ -254,9 +257,7 @@ class Model:
             keep=keep,
             watch=watch,
             validate_every=validate_every,
-            seed=seed,
             verbose=verbose,
-            buffer=buffer,
             distributed=distributed,
             sync_every=sync_every,
         )

@@ -350,6 +350,32 @@ def test_what_is_resumed_with_other_settings_or_data(tmp_path):
         Model(Dense(3, "softmax"), "crossentropy").fit(POINTS, LABELS, **again)
     with pytest.raises(UserError, match="resume needs the folder"):
         classifier().fit(POINTS, LABELS, resume=True)
+    with pytest.raises(UserError, match="was started with watch None, and not 'loss'"):
+        classifier().fit(POINTS, LABELS, watch="loss", **again)
+    with pytest.raises(UserError, match=r"was started with validation by none, and not by a share of 0.1"):
+        classifier().fit(POINTS, LABELS, validation=0.1, **again)
+
+
+def test_a_run_is_resumed_with_what_validated_before(tmp_path):
+    """Of another share, other examples would be learnt from, and other ones validate."""
+    given = {"out": tmp_path, "verbose": False}
+    classifier().fit(POINTS, LABELS, epochs=1, validation=0.25, **given)
+    with pytest.raises(UserError, match=r"with validation by a share of 0.25, and not by a share of 0.2:"):
+        classifier().fit(POINTS, LABELS, epochs=2, validation=0.2, resume=True, **given)
+    with pytest.raises(UserError, match=r"0.25, and not by examples of their own"):
+        classifier().fit(POINTS, LABELS, epochs=2, validation=(POINTS, LABELS), resume=True, **given)
+    classifier().fit(POINTS, LABELS, epochs=2, validation=0.25, resume=True, **given)
+
+
+def test_minibatches_that_are_made_already_are_not_made_otherwise():
+    batches = Batches(POINTS, LABELS, batch_size=50, seed=3)
+    classifier().fit(batches, epochs=1, batch_size=50, seed=3, verbose=False)
+    for told in ({"batch_size": 20}, {"batch_size": None}, {"shuffle": False}, {"seed": 4}, {"buffer": 9}):
+        (name,) = told
+        with pytest.raises(UserError, match=f"fit is told {name}=.*, and the minibatches that x gives have"):
+            classifier().fit(batches, verbose=False, **told)
+    with pytest.raises(UserError, match="seed=4, and the minibatches that x gives are made already: leave"):
+        classifier().fit(Recorded(batches), seed=4)
 
 
 def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(tmp_path):

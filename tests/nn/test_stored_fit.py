@@ -58,7 +58,11 @@ def test_training_is_as_from_memory(files, tmp_path, monkeypatch):
     assert 5 < blocks.group < 15
     memory = model()
     wanted = memory.fit(
-        InMemory(blocks, 3, X, Y, weights), epochs=3, class_weight=by_class, **{**held, "validation": (X, Y)}
+        InMemory(blocks, 3, X, Y, weights),
+        epochs=3,
+        class_weight=by_class,
+        validation=(X, Y),
+        verbose=False,
     )
     assert dict(found) == dict(wanted)
     for path, parameter in stored.parameters.items():
@@ -77,6 +81,10 @@ def test_training_is_as_from_memory(files, tmp_path, monkeypatch):
     assert batches.blocks.group != blocks.group  # there are no weights to be read
     history = model().fit(batches, epochs=2, verbose=False)
     assert len(history["loss"]) == 2
+    agreeing = {"batch_size": 16, "seed": 3, "buffer": BUFFER}
+    assert dict(model().fit(batches, epochs=2, verbose=False, **agreeing)) == dict(history)
+    with pytest.raises(UserError, match=r"told batch_size=20, and the minibatches .* have batch_size=16"):
+        model().fit(batches, batch_size=20)
 
 
 def test_predictions_and_scores_are_those_of_the_array_in_memory(files):
