@@ -1,4 +1,9 @@
-"""What operations compute, in the notation of mathematics."""
+r"""What operations compute, in the notation of mathematics.
+
+The letters are the operands' names of the examples; the result is y where its elements are numbered, as in
+``y_{ij} = \dots``. What is beyond an array's ends counts as 0. The tests compute each formula as it is
+written, and compare.
+"""
 
 _LINES = r"""
 eq [x = y]
@@ -34,6 +39,7 @@ leaky_rectify \begin{cases} x & x > 0 \\ y \, x & \text{else} \end{cases}
 ceil \lceil x \rceil
 floor \lfloor x \rfloor
 trunc \operatorname{sgn}(x) \lfloor |x| \rfloor
+round_half_away_from_zero \operatorname{sgn}(x) \left\lfloor |x| + \frac{1}{2} \right\rfloor
 exp e^x
 exp2 2^x
 expm1 e^x - 1
@@ -46,35 +52,35 @@ sigmoid \sigma(x) = \frac{1}{1 + e^{-x}}
 softplus \ln(1 + e^x)
 logaddexp \ln(e^x + e^y)
 log1mexp \ln(1 - e^x)
-xlogx x \ln x
-xlogy0 x \ln y
-erf \frac{2}{\sqrt\pi} \int_0^x e^{-t^2} \, dt
+xlogx \begin{cases} x \ln x & x > 0 \\ 0 & x = 0 \end{cases}
+xlogy0 \begin{cases} 0 & x = 0 \\ x \ln y & \text{else} \end{cases}
+erf \operatorname{erf}(x) = \frac{2}{\sqrt\pi} \int_0^x e^{-t^2} \, dt
 erfc 1 - \operatorname{erf}(x)
 erfcx e^{x^2} \operatorname{erfc}(x)
 log_erfc \ln \operatorname{erfc}(x)
 gammaln \ln |\Gamma(x)|
-psi \psi(x) = \frac{d}{dx} \ln \Gamma(x)
-tri_gamma \psi'(x)
-jv J_v(x)
-iv I_v(x)
-j0 J_0(x)
-j1 J_1(x)
-i0 I_0(x)
-i1 I_1(x)
+psi \psi(x) = \frac{d}{dx} \ln |\Gamma(x)|
+tri_gamma \psi'(x) = \frac{d^2}{dx^2} \ln |\Gamma(x)|
+jv J_v(x) = \sum_{k=0}^\infty \frac{(-1)^k}{k! \, \Gamma(v + k + 1)} \left(\frac{x}{2}\right)^{v + 2k}
+iv I_v(x) = \sum_{k=0}^\infty \frac{1}{k! \, \Gamma(v + k + 1)} \left(\frac{x}{2}\right)^{v + 2k}
+j0 J_0(x) = \frac{1}{\pi} \int_0^\pi \cos(x \sin t) \, dt
+j1 J_1(x) = \frac{1}{\pi} \int_0^\pi \cos(t - x \sin t) \, dt
+i0 I_0(x) = \frac{1}{\pi} \int_0^\pi e^{x \cos t} \, dt
+i1 I_1(x) = \frac{1}{\pi} \int_0^\pi e^{x \cos t} \cos t \, dt
 gammainc P(k, x) = \frac{1}{\Gamma(k)} \int_0^x t^{k-1} e^{-t} \, dt
-gammaincc Q(k, x) = 1 - P(k, x)
+gammaincc Q(k, x) = \frac{1}{\Gamma(k)} \int_x^\infty t^{k-1} e^{-t} \, dt
 sin \sin x
 cos \cos x
-tan \tan x
-sinh \sinh x
-cosh \cosh x
-tanh \tanh x
+tan \tan x = \frac{\sin x}{\cos x}
+sinh \sinh x = \frac{e^x - e^{-x}}{2}
+cosh \cosh x = \frac{e^x + e^{-x}}{2}
+tanh \tanh x = \frac{e^x - e^{-x}}{e^x + e^{-x}}
 arcsin \arcsin x
 arccos \arccos x
 arctan \arctan x
-arcsinh \operatorname{arsinh} x
-arccosh \operatorname{arcosh} x
-arctanh \operatorname{artanh} x
+arcsinh \operatorname{arsinh} x = \ln\left(x + \sqrt{x^2 + 1}\right)
+arccosh \operatorname{arcosh} x = \ln\left(x + \sqrt{x^2 - 1}\right)
+arctanh \operatorname{artanh} x = \frac{1}{2} \ln \frac{1 + x}{1 - x}
 hypot \sqrt{x^2 + y^2}
 arctan2 \operatorname{atan2}(y, x)
 sum \sum_i x_i
@@ -85,38 +91,50 @@ argmax \operatorname{arg\,max}_i x_i
 argmin \operatorname{arg\,min}_i x_i
 cumsum y_i = \sum_{j \le i} x_j
 cumprod y_i = \prod_{j \le i} x_j
-dot (a b)_{ij} = \sum_k a_{ik} b_{kj}
-outer a_i b_j
-trace \sum_i a_{ii}
+dot z_{ij} = \sum_k x_{ik} \, y_{kj}
+batched_dot z_{nij} = \sum_k x_{nik} \, y_{nkj}
+outer z_{ij} = x_i \, y_j
+trace \sum_i x_{ii}
 det \det a
 matrix_inverse a^{-1}
 matrix_power a^n
-solve x \text{ with } a x = b
+solve y \text{ with } a y = b
 cholesky L \text{ with } a = L L^\top
 expm e^a = \sum_{k=0}^\infty \frac{a^k}{k!}
+kron z_{ip + r, jq + s} = x_{ij} \, y_{rs} \quad (y \text{ of } p \times q)
 conv2d y_{nfij} = \sum_{c, u, v} x_{n, c, i + U - 1 - u, j + V - 1 - v} \, w_{fcuv}
-conv2d_transpose y_{n, c, i + u, j + v} \mathrel{+}= x_{nfij} \, w_{f, c, U - 1 - u, V - 1 - v}
-softmax \frac{e^{x_i}}{\sum_j e^{x_j}}
-logsoftmax x_i - \ln \sum_j e^{x_j}
+  \quad (w \text{ of } U \times V)
+conv2d_transpose y_{nckl} = \sum_{f, i, j} x_{nfij} \, w_{f, c, i + U - 1 - k, j + V - 1 - l}
+  \quad (w \text{ of } U \times V)
+softmax y_{ij} = \frac{e^{x_{ij}}}{\sum_k e^{x_{ik}}}
+logsoftmax y_{ij} = x_{ij} - \ln \sum_k e^{x_{ik}}
 relu \max(x, 0)
 elu \begin{cases} x & x > 0 \\ \alpha (e^x - 1) & \text{else} \end{cases}
-selu \lambda \begin{cases} x & x > 0 \\ \alpha (e^x - 1) & \text{else} \end{cases}
+selu 1.0507 \begin{cases} x & x > 0 \\ 1.67326 \, (e^x - 1) & \text{else} \end{cases}
 hard_sigmoid \min(\max(0.2 x + 0.5, 0), 1)
 softsign \frac{x}{1 + |x|}
 binary_crossentropy -t \ln p - (1 - t) \ln(1 - p)
 sigmoid_binary_crossentropy -t \ln \sigma(x) - (1 - t) \ln(1 - \sigma(x))
-categorical_crossentropy -\ln p_{n, t_n}
-batch_normalization_train \gamma \frac{x - \mu_x}{\sqrt{\sigma_x^2 + \varepsilon}} + \beta
-batch_normalization_test \gamma \frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}} + \beta
-kron a \otimes b
+categorical_crossentropy y_n = -\ln p_{n, t_n}
+batch_normalization_train y_{ij} = \gamma_j \frac{x_{ij} - \mu_j}{\sqrt{v_j + \varepsilon}} + \beta_j
+  \quad\text{with } \mu_j = \frac{1}{N} \sum_i x_{ij} \quad v_j = \frac{1}{N} \sum_i (x_{ij} - \mu_j)^2
+batch_normalization_test y_{ij} = \gamma_j \frac{x_{ij} - \mu_j}{\sqrt{v_j + \varepsilon}} + \beta_j
+  \quad\text{with } \mu_j = \mathrm{mean}_j \quad v_j = \mathrm{var}_j
 """
 
-FORMULAS = dict(line.split(" ", 1) for line in _LINES.strip().splitlines())
+FORMULAS = dict(line.split(" ", 1) for line in _LINES.strip().replace("\n  ", " ").splitlines())
 
-#: gradients that are operations of their own, whose names say little
+_S = r"\quad\text{with } s_{ij} = \frac{e^{x_{ij}}}{\sum_k e^{x_{ik}}}"
+#: gradients that are operations of their own, whose names say little: by which operand, and what
 GRADIENTS = {
-    "softmax": r"s_i \Bigl( g_i - \sum_j g_j s_j \Bigr) \quad\text{with } s = \operatorname{softmax}(x)",
-    "logsoftmax": r"g_i - s_i \sum_j g_j \quad\text{with } s = \operatorname{softmax}(x)",
-    "conv2d": r"\frac{\partial}{\partial w_{fcuv}} = "
-    r"\sum_{n, i, j} g_{nfij} \, x_{n, c, i + U - 1 - u, j + V - 1 - v}",
+    "softmax": (
+        "x",
+        r"\frac{\partial}{\partial x_{ij}} = s_{ij} \Bigl( g_{ij} - \sum_k g_{ik} \, s_{ik} \Bigr) " + _S,
+    ),
+    "logsoftmax": ("x", r"\frac{\partial}{\partial x_{ij}} = g_{ij} - s_{ij} \sum_k g_{ik} " + _S),
+    "conv2d": (
+        "w",
+        r"\frac{\partial}{\partial w_{fcuv}} = \sum_{n, i, j} g_{nfij} \, "
+        r"x_{n, c, i + U - 1 - u, j + V - 1 - v} \quad (w \text{ of } U \times V)",
+    ),
 }

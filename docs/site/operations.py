@@ -215,7 +215,8 @@ def section(entry: Entry, images: Path) -> list[str]:
         body += ["Gradient, where ``g`` is that of the result:", ""]
         body += [f"- by ``{name}``: {formula}" for name, formula in found] + [""]
         if entry.name in GRADIENTS:
-            body += ["that is", "", ".. math::", "", f"   {GRADIENTS[entry.name]}", ""]
+            name, formula = GRADIENTS[entry.name]
+            body += [f"that by ``{name}`` is", "", ".. math::", "", f"   {formula}", ""]
     elif "z" not in example.operands:
         body += ["It has no gradient: its result or its operands are not of a float dtype.", ""]
     body += [f"Tested with {', '.join(dtypes_of(entry))}.", ""]
