@@ -22,6 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
         help="first train the small runs of docs/runs.yaml, in output/runs, and draw the figures from those",
     )
     what.add_argument(
+        "--check", action="store_true", help="read all pages and follow their links, but write no site"
+    )
+    what.add_argument(
         "--notebooks", action="store_true", help="write the notebooks only, in output/notebooks"
     )
     what.add_argument(
@@ -44,8 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
 
         write_all(progress)
     else:
-        from .site.build import build, serve
+        from .site.build import build, check, serve
 
+        if options.check:
+            return 0 if check(progress) else 1
         if options.runs:
             from .figures._drawing import RUNS_VARIABLE
             from .site.runs import RUNS, train_all

@@ -8,19 +8,19 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from . import OUTPUT, SITE, SOURCE, Progress
+from . import SITE, SOURCE, Progress
 from .notebooks import write_all
 from .reference import write as write_reference
 from .staging import pages, stage
 
-#: what Sphinx is set up with, and MathJax
-_NEEDED = ("sphinx", "myst_parser", "furo", "sphinx_copybutton", "mathjax")
+#: what Sphinx reads pages with, and what it makes a site of them with
+_READERS = ("sphinx", "myst_parser", "sphinx_copybutton")
+_WRITERS = ("furo", "mathjax")
 
 
 def build(progress: Progress) -> bool:
     """The site in output/site; False where a link or a page's form is wrong, which is printed."""
-    if missing := [name for name in _NEEDED if find_spec(name) is None]:
-        raise SystemExit(f"the site needs {', '.join(missing)}: pip install -e '.[docs]'")
+    _need(*_READERS, *_WRITERS)
     stage()
     progress(f"{len(pages())} pages put together")
     _draw_figures(progress)
@@ -29,11 +29,33 @@ def build(progress: Progress) -> bool:
     shutil.make_archive(str(SOURCE / "extra" / "notebooks"), "zip", SOURCE / "extra", "notebooks")
     shutil.copytree(Path(__file__).parent / "static", SOURCE / "static", dirs_exist_ok=True)
     _copy_mathjax(SOURCE / "static" / "mathjax")
-    if _sphinx():
+    shutil.rmtree(SITE, ignore_errors=True)
+    paths = ["-D", f"html_static_path={SOURCE / 'static'}", "-D", f"html_extra_path={SOURCE / 'extra'}"]
+    if _sphinx("html", SITE, *paths):
         return False
     count = len(list(SITE.rglob("*.html")))
     progress(f"{count} pages of the site: {SITE / 'index.html'}")
     return True
+
+
+def check(progress: Progress) -> bool:
+    """Reads all pages as for the site, with their links and the reference, and writes none; False where
+    something is wrong, which is printed.
+    """
+    _need(*_READERS)
+    stage()
+    progress(f"{len(pages())} pages put together")
+    progress(f"{write_reference(SOURCE)} operations in the reference")
+    # nothing is written, so any folder will do, and no theme is needed
+    if _sphinx("dummy", SOURCE / "extra", "-D", "html_theme=basic"):
+        return False
+    progress("pages and links are right")
+    return True
+
+
+def _need(*modules: str) -> None:
+    if missing := [name for name in modules if find_spec(name) is None]:
+        raise SystemExit(f"the site needs {', '.join(missing)}: pip install -e '.[docs]'")
 
 
 def _draw_figures(progress: Progress) -> None:
@@ -57,17 +79,14 @@ def _copy_mathjax(folder: Path) -> None:
     shutil.copy(source, folder / source.name)
 
 
-def _sphinx() -> int:
+def _sphinx(builder: str, into: Path, *options: str) -> int:
     """Sphinx's exit status; what it warns of makes it one."""
     from sphinx.cmd.build import build_main
 
-    doctrees = OUTPUT / "site-doctrees"
-    shutil.rmtree(SITE, ignore_errors=True)
-    settings = Path(__file__).parent
+    doctrees = SOURCE.with_name("site-doctrees")
     return build_main(
-        ["-b", "html", "-c", str(settings), "-d", str(doctrees), "-q", "-W", "--keep-going"]
-        + ["-D", f"html_static_path={SOURCE / 'static'}", "-D", f"html_extra_path={SOURCE / 'extra'}"]
-        + [str(SOURCE), str(SITE)]
+        ["-b", builder, "-c", str(Path(__file__).parent), "-d", str(doctrees), "-q", "-W", "--keep-going"]
+        + [*options, str(SOURCE), str(into)]
     )
 
 
