@@ -19,7 +19,7 @@ from ..graph import Apply, Constant, Shared, Variable
 from ..lower.program import Program
 from ..represent import Represented, represented
 from ..rewrite import stabilized
-from .around import Around
+from .around import Around, Checking
 from .pipeline import executor, target_of_settings
 from .present import ForPresentLengths, Shapes, may_change
 from .together import Together, waits_for_ranks
@@ -67,45 +67,16 @@ def _fast_run(program: Program, profile: bool) -> Any:
     return ForPresentLengths(program, make) if may_change(program) else make(None)
 
 
-class _Delegating:
-    """What the two checking modes share: a compiled executor inside, whose source and profile are shown."""
-
-    def __init__(self, program: Program, profile: bool) -> None:
-        self.program = program
-        self.fast = _fast_run(program, profile)
-
-    @property
-    def source(self) -> str:
-        return self.fast.source
-
-    @property
-    def plan(self) -> Any:
-        return self.fast.plan
-
-    def profile(self) -> Any:
-        return self.fast.profile()
-
-    def rewritten(self) -> list[Variable]:
-        return self.fast.rewritten()
-
-    def before(self) -> dict:
-        return {s: s.data.copy() for s in self.program.updates}
-
-    def restore(self, values: dict) -> None:
-        for s, value in values.items():
-            s.set_value(value)
-
-
-class CheckExecutor(_Delegating):
+class CheckExecutor(Checking):
     """Runs the reference and the compiled function from the same state and compares outputs and updates at
     every call."""
 
     def __init__(self, program: Program, profile: bool) -> None:
         from ..schedule.bounds import hold
 
-        super().__init__(program, profile)
-        if self.fast.plan is not None and self.fast.plan.target == "c":
-            hold(self.fast.plan)
+        super().__init__(program, _fast_run(program, profile))
+        if self.plan is not None and self.plan.target == "c":
+            hold(self.plan)
         self.reference = _reference(program, profile)
 
     def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
@@ -115,7 +86,7 @@ class CheckExecutor(_Delegating):
         expected = self.reference(inputs)
         expected_updates = {s: s.data.copy() for s in before}
         self.restore(before)
-        results = self.fast(inputs)
+        results = self.executor(inputs)
         pairs = list(zip(self.program.outputs, results, expected, strict=True))
         pairs += [(v, s.data, expected_updates[s]) for s, v in self.program.updates.items()]
         compared = Agreement(self.reference, inputs, self.reference.program.results, before)
@@ -180,8 +151,11 @@ def _difference(got: np.ndarray, wanted: np.ndarray) -> str:
     return f"{got[where]!r} instead of {wanted[where]!r} at index {tuple(map(int, where))}"
 
 
-class NanExecutor(_Delegating):
+class NanExecutor(Checking):
     """Runs compiled; when a NaN comes out, restores the shared variables and finds the node that made it."""
+
+    def __init__(self, program: Program, profile: bool) -> None:
+        super().__init__(program, _fast_run(program, profile))
 
     def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         before = self.before()
@@ -194,7 +168,7 @@ class NanExecutor(_Delegating):
                     f"{self.program.title}: NaN in the value of {variable.describe()}, before anything was "
                     f"computed"
                 )
-        results = self.fast(inputs)
+        results = self.executor(inputs)
         bad = [v for v, a in zip(self.program.outputs, results, strict=True) if _has_nan(a)]
         bad += [v for s, v in self.program.updates.items() if _has_nan(s.data)]
         if bad:
@@ -205,7 +179,7 @@ class NanExecutor(_Delegating):
     def explain(self, variable: Variable, inputs: list[np.ndarray]) -> str:
         from ..run.reference import ReferenceExecutor
 
-        rewritten = self.program.with_results(self.fast.rewritten())
+        rewritten = self.program.with_results(self.rewritten())
         for program in (rewritten, self.program):
             found: list[str] = []
 

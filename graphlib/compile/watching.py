@@ -12,6 +12,7 @@ from ..errors import NanError
 from ..graph import Apply, Constant, Variable, toposort
 from ..lower.program import Program
 from ..rewrite import stabilized
+from .around import Checking
 
 #: what Theano took for a big value
 BIG = 1e10
@@ -79,13 +80,13 @@ class Guard(str):
         return GuardExecutor(self, program, profile)
 
 
-class GuardExecutor:
+class GuardExecutor(Checking):
     """Runs compiled, with all values of floats as outputs besides those of the program."""
 
     def __init__(self, guard: Guard, program: Program, profile: bool) -> None:
         from .modes import make_executor
 
-        self.guard, self.program = guard, program
+        self.guard = guard
         results = stabilized(program.results, stop_at=program.inputs)
         #: in the order in which they are computed, so that the first that is wrong is the cause
         self.seen = [
@@ -98,37 +99,25 @@ class GuardExecutor:
         borrow = [*program.borrow, *[False] * len(self.seen)]
         updates = dict(zip(program.updates, results[len(program.outputs) :], strict=True))
         whole = Program(program.title, program.inputs, outputs, borrow, updates, program.shareds)
-        self.fast = make_executor(whole, "fast_run", profile)
-
-    @property
-    def source(self) -> str:
-        return self.fast.source
-
-    @property
-    def plan(self) -> Any:
-        return self.fast.plan
-
-    def profile(self) -> Any:
-        return self.fast.profile()
+        super().__init__(program, make_executor(whole, "fast_run", profile))
 
     def rewritten(self) -> list[Variable]:
-        found = self.fast.rewritten()
+        found = super().rewritten()
         own = len(self.program.outputs)
         return [*found[:own], *found[own + len(self.seen) :]]
 
     def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         title = self.program.title
-        before = {s: s.data.copy() for s in self.program.updates}
+        before = self.before()
         shareds = [(s, s.data) for s in self.program.shareds]
         for v, array in [*zip(self.program.inputs, inputs, strict=True), *shareds]:
             if what := self.guard.wrong(array):
                 raise self.guard.error(f"{title}: {what} in {v.describe()}, before anything was computed")
-        results = self.fast(inputs)
+        results = self.executor(inputs)
         own = len(self.program.outputs)
         for v, array in zip(self.seen, results[own:], strict=True):
             if what := self.guard.wrong(array):
-                for s, value in before.items():
-                    s.set_value(value)
+                self.restore(before)
                 operands = "; ".join(u.describe() for u in v.owner.inputs)
                 raise self.guard.error(
                     f"{title}: {what} comes from {v.owner.op}, {v.describe()}, computed from {operands}"

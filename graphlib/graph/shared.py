@@ -141,20 +141,6 @@ class Resident(Shared):
             _HOST.__set__(self, array)
         return array
 
-    @property
-    def default_update(self) -> Variable | None:
-        if isinstance(self._default_update, tuple):
-            self._default_update = output_at(*self._default_update)
-        return self._default_update
-
-    @default_update.setter
-    def default_update(self, update: Variable | None) -> None:
-        self._default_update = update
-
-    @default_update.deleter
-    def default_update(self) -> None:
-        self._default_update = None
-
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> np.ndarray:
         """The value, with ``borrow=True`` too a copy: the device goes on changing its own."""
         with self.turn.taken():
