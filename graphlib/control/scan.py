@@ -80,7 +80,8 @@ def scan(
     non_sequences: computed before the loop, with shared variables as they are then. strict: fn uses no
     shared variables but those that are given; else it closes over whatever variables it likes.
     checkpoint_every: k, a number or an integer variable, at least 1: the gradient keeps the states after
-    every k steps and makes those between again, in memory for n / k + k steps. mode, profile, allow_gc are
+    every k steps and makes those between again, in memory for n / k + k steps. 1: it keeps all states, and
+    nothing else of a step, nor is anything computed for several steps at once. mode, profile, allow_gc are
     accepted for Theano's sake: the loop is always compiled with the function that uses it.
 
     Outputs have the steps as their first axis; one alone is returned bare. ``updates`` must be passed to
@@ -366,8 +367,9 @@ class _Builder:
         outer.update(zip((v for v, _ in self.updated.values()), initial[len(recurrent) :], strict=True))
         moving = set(outer)
         outer.update(invariants)
-        cut = len(states)
-        rows = ends[cut : cut + len(mapped)]
+        first = len(states)
+        rows = ends[first : first + len(mapped)]
+        steps, every = constant_int(self.n), constant_int(block) if block is not None else None
         op = Scan(
             [*self.rows, *taps, *invariants],
             ends,
@@ -378,13 +380,15 @@ class _Builder:
             self.truncate,
             carries=[k for k, s in enumerate(self.updated, len(recurrent)) if s.default_update is not None],
             name=self.name,
+            # with every state kept there are no steps between: each step itself is made again, by itself
+            lazy=every == 1,
+            checkpointed=every == 1,
         )
         node = op.make_node(
             self.n, *self.outer_rows, *initial, *row_lengths(rows, outer, moving), *invariants.values()
         )
         parts = op.parts(node)
-        steps = constant_int(self.n)
-        cut = block is not None and not (steps is not None and steps <= (constant_int(block) or 0))
+        cut = block is not None and every != 1 and not (steps is not None and steps <= (every or 0))
         return self.named(in_blocks(op, parts, block) if cut else at_once(op, node), recurrent, mapped)
 
     def named(

@@ -100,15 +100,16 @@ class Worker:
     """A contestant's process; it is stopped except while it works. What it is asked to do raises Failure
     where it cannot, or where the answer takes longer than `limit` seconds."""
 
-    def __init__(self, contestant: Contestant, environment: Mapping[str, str]) -> None:
+    def __init__(self, contestant: Contestant, environment: Mapping[str, str], alone: bool = False) -> None:
+        """alone: on one processor, for which every library has one thread."""
         self.name = contestant.name
         self._contestant = contestant
-        whole = os.environ | {"PEER_THREADS": str(cores())} | environment
+        whole = os.environ | {"PEER_THREADS": "1" if alone else str(cores())} | environment
         if contestant.peer:
             # else it might find our graphlib where it wants the standard library's
             whole.pop("PYTHONPATH", None)
         self.process = subprocess.Popen(
-            [contestant.python, "-m", "tests.benchmarks.worker"],
+            [contestant.python, "-m", "tests.benchmarks.worker", *["alone"] * alone],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -161,6 +162,10 @@ class Worker:
     def window(self, seconds: float) -> dict:
         """Works for at least so many seconds: {"blocks": seconds of each, "foreign": the others' share}."""
         return self._ask("window", WINDOW_LIMIT, seconds=seconds)
+
+    def processor(self, seconds: float) -> list[float]:
+        """Works for at least so many seconds by the clock: processor seconds a step, a figure a block."""
+        return self._ask("processor", WINDOW_LIMIT, seconds=seconds)["steps"]
 
     def modules(self) -> list[str]:
         """The names of the modules that it has loaded."""

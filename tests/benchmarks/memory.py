@@ -57,7 +57,7 @@ class Weighing:
     interrupted: bool = False
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def environment_in(folder: Path) -> dict[str, str]:
     """An environment in which all libraries keep what they have compiled in `folder`, and threads that wait
     for each other leave the processor to others: time does not matter here."""
     settings = folder / "settings"
@@ -93,7 +93,7 @@ def _watched(process: int) -> Iterator[list[int]]:
 
 def _footprint(contestant: Contestant, workload: str, steps: int, limit: float) -> Footprint:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        environment = _environment(Path(folder))
+        environment = environment_in(Path(folder))
         with Worker(contestant, environment) as worker, _watched(worker.process.pid) as seen:
             worker.load(limit)
             worker.build(workload, steps, limit)

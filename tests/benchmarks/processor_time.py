@@ -35,11 +35,12 @@ def main() -> None:
     parser.add_argument("names", nargs="+", metavar="NAME", help="a workload")
     parser.add_argument("--module", default="tests.benchmarks.workloads", help="(default: %(default)s)")
     parser.add_argument("--variant", default="graphlib", help="(default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of each (default: %(default)s)")
     options = parser.parse_args()
     workloads = import_module(options.module).WORKLOADS
     for name in options.names:
         made = workloads[name](options.variant)
-        found = measure(made[0] if isinstance(made, tuple) else made)
+        found = measure(made[0] if isinstance(made, tuple) else made, options.seconds)
         print(
             f"{name:18s} least {min(found) * 1e3:8.3f} ms, median {median(found) * 1e3:8.3f} ms", flush=True
         )

@@ -1,6 +1,7 @@
 """One contestant in a process of its own: builds a workload and runs it as it is asked to.
 
-Run by the contestant's own Python, which needs numpy and has nothing of ours installed. A request is a line
+Run by the contestant's own Python, which needs numpy and has nothing of ours installed; called with "alone"
+it keeps to one processor. A request is a line
 of JSON on standard input, {"do": a method of `Servant`} with its arguments; the answer is one on standard
 output: the method's result, {"absent": true} where the contestant does not have the workload, or {"error":
 why}.
@@ -100,6 +101,16 @@ class Servant:
         foreign = (after - machine - own) / (wall * os.cpu_count()) if known else 0.0
         return {"blocks": blocks, "foreign": foreign}
 
+    def processor(self, seconds: float) -> dict:
+        """Blocks for at least `seconds` by the clock: {"steps": processor seconds a step of each block}."""
+        found: list[float] = []
+        start = time.perf_counter()
+        while time.perf_counter() - start < seconds:
+            before = time.process_time()
+            self._block()
+            found.append((time.process_time() - before) / self.steps)
+        return {"steps": found}
+
     def modules(self) -> dict:
         """{"names": of all modules that are loaded, in the order of their loading}."""
         return {"names": list(sys.modules)}
@@ -117,6 +128,8 @@ class Servant:
 def main() -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(DIE_WITH_PARENT, int(signal.SIGKILL))
+    if "alone" in sys.argv:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     channel = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what libraries print must not get between the answers
     servant = Servant()

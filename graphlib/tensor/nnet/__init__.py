@@ -36,6 +36,7 @@ from ...ops.nnet import (
 )
 from ...ops.upsampling import bilinear_upsampling
 from . import conv, neighbours
+from .attention import scaled_dot_product_attention
 
 __all__ = [
     "batch_normalization",
@@ -61,6 +62,7 @@ __all__ = [
     "logsoftmax",
     "neighbours",
     "relu",
+    "scaled_dot_product_attention",
     "selu",
     "separable_conv2d",
     "separable_conv3d",

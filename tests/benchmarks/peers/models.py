@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.benchmarks.models import MODELS
 from tests.benchmarks.models.model import Model, told
-from tests.benchmarks.peers import Runner, by_variant, import_torch
+from tests.benchmarks.peers import Program, Runner, by_variant, import_torch
 
 VARIANTS = {"torch": ("eager", "compile"), "jax": ("jit",)}
 
@@ -254,7 +254,9 @@ def _runner(step) -> Runner:
     return run
 
 
-WORKLOADS = {
-    name: by_variant(VARIANTS, {"torch": partial(_torch, model), "jax": partial(_jax, model)})
-    for name, model in MODELS.items()
-}
+def program(model: Model) -> Program:
+    """The model's step in whichever library has a variant."""
+    return by_variant(VARIANTS, {"torch": partial(_torch, model), "jax": partial(_jax, model)})
+
+
+WORKLOADS = {name: program(model) for name, model in MODELS.items()}

@@ -86,7 +86,8 @@ class Operations:
         return graphlib.scan(step, T.dot(x, Wx) + bx, start)[0]
 
 
-def _build(model: Model) -> Runner:
+def build(model: Model) -> Runner:
+    """A step of graphlib's, compiled."""
     import graphlib
     import graphlib.tensor as T
 
@@ -150,7 +151,7 @@ def _named(name: str, model: Model) -> Make:
         return Job(
             model.steps,
             model.losses,
-            lambda: _build(model),
+            lambda: build(model),
             lambda: _bare(model),
             held,
             model.tolerance,
