@@ -55,9 +55,7 @@ class Operations:
         return 0.5 * x * (1 + self.T.erf(x * 0.7071067811865476))
 
     def attention(self, q, k, v):
-        scores = self.T.batched_dot if q.ndim == 3 else self.T.matmul
-        weights = self.nn.softmax(scores(q, k.dimshuffle(0, 1, 3, 2)) / np.float32(q.type.shape[-1] ** 0.5))
-        return scores(weights, v)
+        return self.nn.scaled_dot_product_attention(q, k, v)
 
     def conv(self, x, w):
         return self.nn.conv2d(x, w, border_mode="half", filter_flip=False)
