@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ..lower.limits import Length as Limit
@@ -14,6 +14,7 @@ from ..scalar.expression import constant_value
 from ..scalar.integer import Poly, Symbol
 from ..scalar.lowered import Check
 from ..schedule.arrays import Array, Memory
+from ..schedule.parts import expressions
 from ..schedule.plan import (
     Call,
     Compute,
@@ -47,11 +48,13 @@ _LONGEST = 40
 @dataclass(frozen=True)
 class Rendered:
     """A file, ``source``, and the two parts of it that are compiled: ``units``, each by itself, and the
-    ``driver``, which calls them through a table that ``gl_link`` fills with their addresses, in order."""
+    ``driver``, which calls them through a table that ``gl_link`` fills with their addresses, in order;
+    ``computes``: whether that computes something itself."""
 
     source: str
     units: tuple[Unit, ...]
     driver: str
+    computes: bool
 
 
 class Uses(NamedTuple):
@@ -78,7 +81,7 @@ def render(plan: Plan) -> Rendered:
         table += [f"#define {name} gl_kernels[{k}]" for name in uses.names]
     driver = "\n".join([*head, "", *table, "", *parts])
     source = "\n".join([_about(plan, writer), *declarations, "", *kernels, *table, "", *parts])
-    return Rendered(source, tuple(called), driver)
+    return Rendered(source, tuple(called), driver, any(map(_computes, plan.steps)))
 
 
 def _about(plan: Plan, writer: Writer) -> str:
@@ -499,6 +502,22 @@ def _product(lengths: Iterable[Poly]) -> Poly:
     for n in lengths:
         total = total * n
     return total
+
+
+#: what comes to the same whether or not it is optimised; sums are contracted with the products in them
+_PLAIN = frozenset(["const", "load", "access", "local", "cast", "neg", "mul", "true_div", "inv"])
+
+
+def _computes(step: Step) -> bool:
+    """Whether the driver's part of a step takes time of its own, or gives other numbers where it is not
+    optimised: the steps of a loop, numbers that an array is filled with, sums and functions."""
+    for action in step.actions:
+        if isinstance(action, (Scan, Fill)):
+            return True
+        own = replace(action.kernel, body=()) if isinstance(action, Launch) else action
+        if any(e.dtype.startswith("float") and e.op not in _PLAIN for e in expressions(own)):
+            return True
+    return False
 
 
 def _declares(action: Any) -> bool:

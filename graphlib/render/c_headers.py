@@ -16,6 +16,7 @@ from ..schedule.plan import Call, Launch, Plan
 from ..schedule.statements import Draw, Loop, statements
 
 RUNTIME = "graphlib_runtime.h"
+CLOCK = "graphlib_clock.h"
 #: a tenth of what a small file takes to be compiled
 MATHEMATICS = "graphlib_math.h"
 RANDOM = "graphlib_random.h"
@@ -55,7 +56,8 @@ def of_driver(plan: Plan) -> list[str]:
                 elif isinstance(action, Call) and action.host is None:
                     calls.add(action.header)
                 computed += expressions(action)
-    return [*_headers(computed, kinds, dtypes), *sorted(calls)]
+    clock = [CLOCK] if plan.profiled else []
+    return [*_headers(computed, kinds, dtypes), *clock, *sorted(calls)]
 
 
 def _headers(

@@ -126,9 +126,7 @@ def write(path: Path, data: bytes) -> None:
     handle, temporary = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(sealed(data))
-            file.flush()
-            os.fsync(file.fileno())
+            file.write(sealed(data))  # what a failing machine leaves of it is not whole, and made anew
         os.replace(temporary, path)
     finally:
         Path(temporary).unlink(missing_ok=True)

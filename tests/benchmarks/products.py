@@ -45,6 +45,7 @@ SHAPES = (
 )
 
 TIMER = """
+#include "graphlib_clock.h"
 #include "graphlib_runtime.h"
 typedef void (*own_t)(int, int, int64_t, int64_t, int64_t, REAL, const REAL *, int64_t, const REAL *, int64_t,
                       REAL, REAL *, int64_t);

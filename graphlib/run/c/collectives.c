@@ -11,11 +11,13 @@
    MPI goes on only while somebody asks it to: whoever begins or waits for something does, and a thread, where there is a
    processor for it, which is asked for when there is something to do. */
 #define _GNU_SOURCE
+#include "graphlib_clock.h"
 #include "graphlib_runtime.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 
 #if GL_HANDLE == 4
 typedef int handle;

@@ -10,7 +10,7 @@ from typing import Any
 from ...configuration import config
 from ...errors import DistributedError
 from ...ranks import Ranks, lost, ranks, started_here
-from .toolchain import HERE, shared_object
+from .toolchain import HERE, THREADS, shared_object
 
 #: in the order of collectives.c
 _FUNCTIONS = ("MPI_Iallgather", "MPI_Ialltoallv", "MPI_Iallgatherv", "MPI_Test")
@@ -50,7 +50,7 @@ def start_collectives(table: int) -> None:
 
 def _library(known: Ranks) -> ctypes.CDLL:
     """collectives.c, for the handles of this MPI library: numbers or pointers."""
-    flags = ("-O3", f"-DGL_HANDLE={known.mpi._sizeof(known.mpi.Comm)}")
+    flags = ("-O3", THREADS, f"-DGL_HANDLE={known.mpi._sizeof(known.mpi.Comm)}")
     source = (HERE / "collectives.c").read_text("utf-8")
     loaded = shared_object(source, flags, ("gl_collectives",))
     loaded.gl_collectives.restype = None

@@ -17,7 +17,7 @@ def native_code(stages: Any) -> tuple[Native, ctypes.CDLL]:
     Errors: CompileError.
     """
     plan, program, rendered = stages.plan, stages.final, stages.rendered
-    found = linked(rendered.driver, rendered.units, tuple(SIGNATURES))
+    found = linked(rendered.driver, rendered.units, tuple(SIGNATURES), rendered.computes)
     shapes = [tuple(n.constant for n in shape) for shape in plan.shapes]
     outputs = [
         Output(v.dtype, shape, k in plan.data_dependent)

@@ -92,9 +92,9 @@ typedef void (*cblas_gemm)(int, int, int, int, int, int, real, const real *, int
 #define SMALL_TILES(F) \
     F(1, 1) F(1, 2) F(1, 4) F(1, 8) F(2, 1) F(2, 2) F(2, 4) F(3, 1) F(3, 2) F(3, 4) F(4, 1) F(4, 2) F(6, 1) F(6, 2)
 #if GL_FEW
-enum { MAX_TILE = 8, MAX_ROWS = 4, MAX_DOT_ROWS = 1, MAX_DOT_COLUMNS = 2 };
-#define OUTER_TILES(F) F(1, 1) F(1, 2) F(4, 1) F(4, 2)
-#define DOT_TILES(F) F(1, 1) F(1, 2)
+enum { MAX_TILE = 8, MAX_ROWS = 4, MAX_DOT_ROWS = 1, MAX_DOT_COLUMNS = 1 };
+#define OUTER_TILES(F) F(1, 1) F(4, 1)
+#define DOT_TILES(F) F(1, 1)
 #elif defined(__AVX512F__) || defined(__aarch64__)
 enum { MAX_TILE = 24, MAX_ROWS = 12, MAX_DOT_ROWS = 4, MAX_DOT_COLUMNS = 6 };
 #define OUTER_TILES(F) \
@@ -162,7 +162,7 @@ static NOINLINE void put(const tile *t, int64_t rows, const real *sums, int64_t 
     const real alpha = t->alpha, beta = t->beta;
     const int64_t columns = t->columns, last = t->last, cj = t->cj;
     real *c = t->c;
-    if (cj == 1 && last + LANES == columns) {
+    if (!GL_FEW && cj == 1 && last + LANES == columns) {
         const int64_t whole = last > 0 ? (last + LANES - 1) / LANES * LANES : 0;
         const mask fresh = lanes_from(whole - last);
         for (int64_t i = 0; i < rows; i++, sums += step, c += t->ci) {
@@ -200,7 +200,7 @@ static INLINE void outer(const int R, const int V, const tile *t) {
             UNROLL for (int v = 0; v < V; v++) sum[r * V + v] += x * y[v];
         }
     }
-    if (t->beta != 0 && t->cj == 1 && last == (V - 1) * LANES && last + LANES == t->columns) {
+    if (!GL_FEW && t->beta != 0 && t->cj == 1 && last == (V - 1) * LANES && last + LANES == t->columns) {
         const real alpha = t->alpha, beta = t->beta;
         const int64_t ci = t->ci;
         real *c = t->c;
@@ -311,12 +311,12 @@ static NOINLINE void transpose(const real *from, int64_t before, real *to, int64
 static void pack(int64_t k, int64_t n, const real *b, int64_t bp, int64_t bj, real *to, int64_t step) {
     const int64_t whole = n / LANES * LANES;
     int64_t p1 = 0;
-    if (bj == 1)
+    if (bj == 1 && !GL_FEW)
         for (; p1 < k && n >= LANES; p1++, b += bp, to += step) {
             for (int64_t j = 0; j < whole; j += LANES) STORE(to + j, LOAD(b + j));
             STORE(to + n - LANES, LOAD(b + n - LANES));
         }
-    else if (bp == 1)
+    else if (bp == 1 && !GL_FEW)
         for (; p1 + LANES <= k; p1 += LANES, b += LANES, to += LANES * step) {
             for (int64_t j = 0; j < whole; j += LANES) transpose(b + j * bj, bj, to + j, step);
             for (int64_t j = whole; j < n; j++)
@@ -335,7 +335,8 @@ static void outer_form(const product *j, int packed) {
     const int64_t most = GL_FEW ? outer_rows(share) : share > 4 ? (share + 1) / 2 * 2 : share;
     int64_t widest = MAX_TILE / most;
     widest = most == 1 ? 8 : widest >= 4 ? 4 : 2;
-    if (packed || GL_FEW) widest = 2;
+    if (GL_FEW) widest = 1;
+    else if (packed) widest = 2;
     const int64_t depth = packed ? OUTER_DEPTH : j->k;
     /* as many columns at a time as stay in the first cache, so that c is walked row by row where the sums are short */
     int64_t stride = widest * LANES;

@@ -7,6 +7,7 @@
    the caller, and one that loses its processor in the middle of a chunk holds up the caller for a time slice.  When that happens,
    the caller does without the team for a while, and for longer if it happens again soon. */
 #define _GNU_SOURCE
+#include "graphlib_clock.h"
 #include "graphlib_runtime.h"
 
 #include <pthread.h>

@@ -24,7 +24,7 @@ from ...ops.scan import Scan
 from ...ranks import started_here
 from ..cache import found
 from .host import call_back
-from .toolchain import HERE, afterwards, key_of_object, shared_object, side_by_side
+from .toolchain import HERE, THREADS, afterwards, key_of_object, shared_object, side_by_side
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -114,7 +114,7 @@ def _blas_libraries() -> list[ctypes.CDLL]:
 #: -O3 would only take longer to compile them; what is contracted is so in both.
 _FEW = "with few kernels"
 _PARTS = {
-    "team": ("runtime.c", ("-O2",), "gl_start"),
+    "team": ("runtime.c", ("-O2", THREADS), "gl_start"),
     "float32": ("products.c", ("-O2", "-DGL_DOUBLE=0", "-DGL_FEW=0"), "gl_products"),
     "float64": ("products.c", ("-O2", "-DGL_DOUBLE=1", "-DGL_FEW=0"), "gl_products"),
     f"float32 {_FEW}": ("products.c", (*_QUICK, "-DGL_DOUBLE=0", "-DGL_FEW=1"), "gl_products"),

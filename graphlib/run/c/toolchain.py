@@ -44,8 +44,13 @@ FLAGS = (
     "-ffp-contract=fast",
     "-fno-semantic-interposition",
     "-fwrapv",
-    "-w",
+    "-Werror=implicit-function-declaration",
 )
+#: What has to do with threads is linked with C's library, and so with the versions of its functions.  All
+#: else finds the few functions that it takes of it in the process: to read the library takes the linker
+#: longer than all that it does.
+THREADS = "-pthread"
+_ALONE = ("-nostdlib", "-lm", "-lgcc")
 
 
 @functools.lru_cache(maxsize=8)
@@ -214,8 +219,7 @@ def _compile(
             str(temporary),
             "-o",
             str(made),
-            "-lm",
-            "-lpthread",
+            *_libraries(compiler, flags),
         ]
         # what it writes on the way goes to the same disk, its words are in English
         environment = {**os.environ, "TMPDIR": str(path.parent), "LC_ALL": "C"}
@@ -235,6 +239,12 @@ def _compile(
     finally:
         for leftover in (temporary, made):
             leftover.unlink(missing_ok=True)
+
+
+def _libraries(compiler: tuple[str, ...], flags: tuple[str, ...]) -> tuple[str, ...]:
+    """What is linked: zig's linker and those of other systems want to see all that there is."""
+    alone = sys.platform == "linux" and len(compiler) == 1 and THREADS not in flags
+    return _ALONE if alone else ("-lm",)
 
 
 def _failure(command: list[str], status: int, words: str, folder: Path) -> Exception:

@@ -23,11 +23,11 @@ _FILE_COST = 4000
 #: and a call that is inlined, and a function of the library, whose text is in a header
 _CALL_COST = 400
 _LIBRARY_COST = 5000
-#: The driver goes straight on, calls and copies: to optimise a long one costs more than it ever gains.  What
-#: it computes itself, a few scalars, is contracted as in nests.
-_SHORT = 60_000
-_SHORT_FLAGS = ("-O1", "-fexpensive-optimizations", "-ftree-vectorize")
-_LONG_FLAGS = ("-O0",)
+#: A driver goes straight on, calls and copies: to optimise that costs more than it ever gains.  Only one that
+#: computes something is, and that not where it is long; in it a few scalars are contracted as in nests.
+_STRAIGHT_FLAGS = ("-O0",)
+_COMPUTING_FLAGS = ("-O1", "-fexpensive-optimizations", "-ftree-vectorize")
+_LONG = 60_000
 
 
 def _key(unit: Unit) -> str:
@@ -64,8 +64,9 @@ class Linked(NamedTuple):
 _loaded: dict[str, Place] = {}
 
 
-def linked(driver: str, units: Sequence[Unit], functions: tuple[str, ...]) -> Linked:
-    """The loaded driver, which has ``functions`` and ``gl_link``, with its units.
+def linked(driver: str, units: Sequence[Unit], functions: tuple[str, ...], computes: bool) -> Linked:
+    """The loaded driver, which has ``functions`` and ``gl_link``, with its units; whether it ``computes``
+    something itself.
 
     Errors: CompileError with the compiler's words, or of what is missing.
     """
@@ -74,7 +75,7 @@ def linked(driver: str, units: Sequence[Unit], functions: tuple[str, ...]) -> Li
     keys = {_key(unit): unit for unit in units}
     missing = {key: unit for key, unit in keys.items() if key not in _loaded and not _load(key)}
     jobs: list[Future] = [side_by_side(_compile, group) for group in _divided(missing)]
-    flags = _SHORT_FLAGS if len(driver) < _SHORT else _LONG_FLAGS
+    flags = _COMPUTING_FLAGS if computes and len(driver) < _LONG else _STRAIGHT_FLAGS
     # Functions that do the same with other units are other drivers: the table of an object is one for all who
     # have loaded it.
     driver = f"/* {' '.join(keys)} */\n{driver}"

@@ -2,9 +2,8 @@
 #ifndef GRAPHLIB_BITS_H
 #define GRAPHLIB_BITS_H
 
-#include <math.h>
-#include <stdint.h>
-#include <string.h>
+#include <graphlib_c.h>
+#include <graphlib_c_math.h>
 
 #define GL_INLINE static inline __attribute__((always_inline, unused))
 #define GL_OUTLINE static __attribute__((noinline, unused))

@@ -2,9 +2,7 @@
 #ifndef GRAPHLIB_LIBRARY_H
 #define GRAPHLIB_LIBRARY_H
 
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include <graphlib_c.h>
 
 /* Running sums and products; those of float32 are held in double, so that long ones do not drift. */
 #define GL_CUMULATIVE(name, suffix, type, wide, op)                                                                   \

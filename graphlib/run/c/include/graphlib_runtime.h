@@ -3,10 +3,7 @@
 #ifndef GRAPHLIB_RUNTIME_H
 #define GRAPHLIB_RUNTIME_H
 
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
+#include <graphlib_c.h>
 
 typedef void (*gl_task)(void *context, int64_t chunk);
 
@@ -180,12 +177,6 @@ static inline int gl_lengthen(char **allocated, int64_t used, int64_t size) {
     free(*allocated);
     *allocated = array;
     return 1;
-}
-
-static inline double gl_seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 #endif
