@@ -19,7 +19,8 @@ from ..scalar.integer import Poly, product
 from ..scalar.lowered import Call, Operand, Pull
 from .op import Op, not_differentiable
 from .reduce import sum as sum_
-from .shape_rules import same_shape
+from .shape_rules import Shapes, same_shape
+from .windows import smallest
 
 Least = Callable[[Any, Any], Any]
 
@@ -59,6 +60,13 @@ class Lapack:
 
     def _inside(self, shapes: Sequence[Sequence]) -> list[Sequence]:
         return [shape[len(shape) - n :] for shape, n in zip(shapes, self.tails(), strict=True)]
+
+    def shape_rule(self, of: Shapes, *inputs: Variable) -> Sequence:
+        shapes = [of.shape(v) for v in inputs]
+        lead = shapes[0][: len(shapes[0]) - 2]
+        inside = self.outputs(lambda m, n: of.derived(smallest, m, n), *self._inside(shapes))
+        found = [[*lead, *own] for own in inside]
+        return found if len(found) > 1 else found[0]
 
     def infer(self, *inputs: Variable) -> list[TensorType]:
         a = inputs[0]

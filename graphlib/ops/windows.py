@@ -15,7 +15,7 @@ from ..errors import ShapeError
 from ..graph import Variable
 from ..scalar import expression as ex
 from ..scalar.integer import Poly
-from .elementwise import maximum
+from .elementwise import maximum, minimum
 
 #: what lies beyond the ends of an axis: elements before and after it, or 'full' or 'half', of the window's
 Border = str | tuple[int, int]
@@ -33,6 +33,13 @@ def largest(a: Any, b: Any) -> Any:
     if isinstance(a, Variable) or isinstance(b, Variable):
         return maximum(a, b)
     return ex.maximum(a, b) if isinstance(a, Poly) or isinstance(b, Poly) else max(a, b)
+
+
+def smallest(a: Any, b: Any) -> Any:
+    """The smaller of two lengths."""
+    if isinstance(a, Variable) or isinstance(b, Variable):
+        return a if a is b else minimum(a, b)
+    return ex.minimum(a, b) if isinstance(a, Poly) or isinstance(b, Poly) else min(a, b)
 
 
 @dataclass(frozen=True)
@@ -175,5 +182,6 @@ __all__ = [
     "in_three",
     "largest",
     "quotient",
+    "smallest",
     "whole_numbers",
 ]

@@ -144,3 +144,37 @@ def test_fourier_transforms_of_many_lengths(n):
     array = np.random.RandomState(n).randn(2, n)
     got = compiled("c", [x], T.fft.rfft(x))(array)
     np.testing.assert_allclose(got, as_pairs(np.fft.rfft(array)), atol=1e-11 * n)
+
+
+def test_lengths_of_what_is_made_of_matrices_follow_from_theirs():
+    """So a loop can go over them: the lengths of its results are known before a step."""
+    stack, rows = T.dtensor3("stack"), T.dmatrix("rows")
+    rng = np.random.RandomState(3)
+    given = rng.randn(3, 4, 4)
+    given = given @ given.transpose(0, 2, 1) + np.eye(4)
+    line = rng.randn(3, 4)
+
+    def step(a, b):
+        return [
+            T.slinalg.solve(a, b),
+            T.slinalg.solve(a, a[:, 1:]),
+            T.slinalg.solve_lower_triangular(a, b),
+            T.nlinalg.matrix_inverse(a),
+            T.slinalg.cholesky(a),
+            T.grad(T.log(T.nlinalg.det(a)), a),
+            *T.nlinalg.eigh(a),
+            *T.nlinalg.svd(a[1:], full_matrices=False),
+            *T.nlinalg.svd(a[:, 1:], full_matrices=True),
+            *T.nlinalg.qr(a[:, 2:]),
+            T.nlinalg.pinv(a[1:]),
+            T.slinalg.expm(a / 9),
+            T.nlinalg.lstsq(a, b, -1)[0],
+        ]
+
+    loop, _ = graphlib.map(step, [stack, rows])
+    each = graphlib.function([stack, rows], loop)(given, line)
+    one, b = T.dmatrix("one"), T.dvector("b")
+    alone = graphlib.function([one, b], step(one, b), mode="reference")
+    for got, *expected in zip(each, *(alone(m, v) for m, v in zip(given, line, strict=True)), strict=True):
+        # the signs of singular vectors are LAPACK's and NumPy's choice
+        np.testing.assert_allclose(abs(got), abs(np.stack(expected)), rtol=1e-7, atol=1e-9)

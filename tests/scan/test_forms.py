@@ -637,6 +637,18 @@ def test_outputs_as_long_as_what_is_computed_of_a_state(mode):
         np.testing.assert_allclose(slope, by_hand, rtol=1e-10)
 
 
+def test_outputs_of_another_shape_whose_length_is_left_to_the_others(mode):
+    x = T.ftensor3("x")
+    (pairs, halves), _ = graphlib.map(lambda a: (a.reshape((-1, 2)), a[1:].reshape((2, -1))), x)
+    a = array(3, 3, 4)
+    for got, wanted in zip(
+        compiled(mode, [x], [pairs * 2, halves])(a),
+        [2 * a.reshape(3, 6, 2), a[:, 1:].reshape(3, 2, 4)],
+        strict=True,
+    ):
+        close(got, wanted)
+
+
 def test_rows_of_a_state_that_a_mask_from_outside_picks(mode):
     """How many there are is the same in each step, since a state keeps its shape."""
     start, mask = T.dmatrix("start"), T.TensorType("bool", (None,))("mask")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from ...graph.types import shape_text
 from ...scalar import expression as ex
 from ...scalar.integer import Poly, flat_index, product
 from ...scalar.lowered import Operand, Pull
-from ..elementwise import Cast, Elementwise
+from ..elementwise import Cast, Elementwise, maximum
 from ..op import Op, as_variable, is_number, ramp, register_cases
 from ..shape_rules import Length, Shapes, constant_int, known_shape
 from .axes import DimShuffle
@@ -25,6 +26,19 @@ if TYPE_CHECKING:
 
 
 _ANY_LENGTH = "the product of the others is 0; give it as a number, or by lengths of the tensor"
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """The length that is left of so many when the others, which follow them, are given."""
+
+    count: int
+
+    def __call__(self, *lengths: Any) -> Any:
+        whole, others = math.prod(lengths[: self.count]), math.prod(lengths[self.count :])
+        if isinstance(others, int):
+            return whole // max(others, 1)
+        return whole // maximum(others, 1)
 
 
 class Reshape(Op):
@@ -44,7 +58,11 @@ class Reshape(Op):
         return "reshape"
 
     def shape_rule(self, of: Shapes, x: Variable, *lengths: Variable) -> Sequence[Length]:
-        return [of.own(a) if a == self.infer_axis else of.scalar(n) for a, n in enumerate(lengths)]
+        shape = [None if a == self.infer_axis else of.scalar(n) for a, n in enumerate(lengths)]
+        if self.infer_axis is not None:
+            others = shape[: self.infer_axis] + shape[self.infer_axis + 1 :]
+            shape[self.infer_axis] = of.derived(Remaining(x.ndim), *of.shape(x), *others)
+        return shape
 
     def infer(self, x: Variable, *lengths: Variable) -> list[TensorType]:
         shape = known_shape(self, x, *lengths)
