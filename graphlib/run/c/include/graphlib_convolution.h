@@ -51,12 +51,26 @@ static inline int64_t gl_even(int64_t length, int64_t most) {
     return (length + pieces - 1) / pieces;
 }
 
+/* An image of one column is one row: so its places, and what they see, lie side by side. */
+static inline __attribute__((unused)) void gl_turn_column(gl_convolution *j) {
+    if (j->w != 1 || j->kw != 1 || j->ow != 1 || j->pw) return;
+#define GL_TURN(of_rows, of_columns) const int64_t of_##of_rows = j->of_rows; j->of_rows = j->of_columns; j->of_columns = of_##of_rows
+    GL_TURN(h, w);
+    GL_TURN(kh, kw);
+    GL_TURN(oh, ow);
+    GL_TURN(ph, pw);
+    GL_TURN(sh, sw);
+    GL_TURN(dh, dw);
+#undef GL_TURN
+}
+
 /* How much of the output and of the channels is taken at once. */
 static inline __attribute__((unused)) void gl_convolution_tiles(gl_convolution *j) {
     j->each_c = j->c / j->groups;
     j->each_f = j->f / j->groups;
     j->pixels = j->kd * j->kh * j->kw;
     j->slides = j->each_f <= GL_FEW_FILTERS && j->each_c * j->pixels <= GL_FEW_TERMS;
+    gl_turn_column(j);
     const int64_t row = j->pixels * j->ow, plane = j->oh * j->ow;
     j->rows = gl_between(1, (GL_PLACES + j->ow - 1) / j->ow, j->oh);
     j->planes = j->rows == j->oh ? gl_between(1, (GL_PLACES + plane - 1) / plane, j->od) : 1;
