@@ -29,6 +29,8 @@ _STARTED_AS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")
 #: How long a rank other than 0 keeps an error of its own to itself: an error that all have, as of an option,
 #: is told by rank 0, which ends the others.
 _FIRST_WORD_SECONDS = 2.0
+#: bytes of a message, at most: MPI counts in numbers of 32 bits
+MESSAGE_BYTES = 2**30
 _INSTALL = "pip install mpi4py, and where the system has no MPI library also mpich"
 
 
@@ -39,10 +41,12 @@ class Ranks:
         rank, size: its number, from 0, and how many there are.
         mpi: mpi4py's module MPI; None of a process that is alone and never asked for it.
         comm: the communicator of what Python says, apart from all others.
+        muted: whether `average` gives what it is given, and waits for nobody.
     """
 
     def __init__(self, mpi: Any = None) -> None:
         self.mpi, self.rank, self.size, self.comm = mpi, 0, 1, None
+        self.muted = False
         if mpi is not None:
             self.comm = mpi.COMM_WORLD.Dup()
             self.rank, self.size = self.comm.Get_rank(), self.comm.Get_size()
@@ -60,8 +64,18 @@ class Ranks:
         found = np.empty((self.size, *array.shape), array.dtype)
         if self.size == 1:
             found[0] = array
-        elif array.nbytes:
-            self._wait(self.comm.Iallgather(_bytes(array), _bytes(found)))
+            return found
+        own, every = _bytes(array), found.reshape(self.size, -1).view("uint8")
+        most = max(1, MESSAGE_BYTES // self.size)
+        if len(own) <= most:
+            if len(own):
+                self._wait(self.comm.Iallgather(own, every))
+            return found
+        for first in range(0, len(own), most):
+            piece = own[first : first + most]
+            room = np.empty((self.size, len(piece)), "uint8")
+            self._wait(self.comm.Iallgather(piece, room))
+            every[:, first : first + most] = room
         return found
 
     def total(self, array: Any) -> np.ndarray:
@@ -74,6 +88,8 @@ class Ranks:
 
     def average(self, array: Any) -> np.ndarray:
         """The mean over all ranks, in the dtype of floats that were given: the same bits on each."""
+        if self.muted:
+            return np.asarray(array)
         total = self.total(array)
         return np.asarray(total / self.size, total.dtype if total.dtype.kind == "f" else "float64")
 
@@ -84,8 +100,10 @@ class Ranks:
     def from_first(self, array: Any) -> np.ndarray:
         """What rank 0 has; the others give an array of the same shape and dtype."""
         found = np.array(array, order="C", ndmin=1)
-        if self.size > 1 and found.nbytes:
-            self._wait(self.comm.Ibcast(_bytes(found), 0))
+        if self.size > 1:
+            flat = _bytes(found)
+            for first in range(0, len(flat), MESSAGE_BYTES):
+                self._wait(self.comm.Ibcast(flat[first : first + MESSAGE_BYTES], 0))
         return found.reshape(np.shape(array))
 
     def message(self, data: bytes | None) -> bytes:

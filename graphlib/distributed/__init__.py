@@ -24,7 +24,7 @@ from ..graph import Shared, Variable
 from ..ops.collectives import over_ranks
 from ..ops.op import as_variable
 from ..ranks import Ranks, is_another, ranks, started, together
-from .parts import Part, current, draw, in_parts
+from .parts import Part, bernoulli, current, draw, gradients, in_parts, own_rows, with_own_rows
 
 
 @overload
@@ -74,12 +74,16 @@ __all__ = [
     "Part",
     "Ranks",
     "average",
+    "bernoulli",
     "broadcast",
     "current",
     "draw",
+    "gradients",
     "in_parts",
     "is_another",
+    "own_rows",
     "ranks",
     "started",
     "together",
+    "with_own_rows",
 ]

@@ -12,6 +12,7 @@ gradients come and their means are under way is the share s, takes
     C + max(0, M − s C)
 
 for means that take M seconds together: messages of one rank go one after the other, beside what it computes.
+Short arrays go together, as one message.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from ..ops.collectives import over_ranks
 from ..ranks import Ranks
 
 #: as in collectives.c
-WHOLE_BYTES = 65536
+WHOLE_BYTES, SHORT_BYTES, BUNDLE_BYTES = 65536, 16384, 65536
 #: the share of a step in which means may be under way: backwards takes about twice as long as forwards
 BACKWARDS = 2 / 3
 
@@ -63,7 +64,7 @@ class Step:
 
     def means(self, network: Network, ranks: int) -> float:
         """What its means take together."""
-        return sum(network.seconds(size, ranks) for size in self.arrays)
+        return sum(network.seconds(size, ranks) for size in messages(self.arrays))
 
     def seconds(self, network: Network, ranks: int, overlap: float = BACKWARDS) -> float:
         """What a step on so many ranks takes; each goes through as many examples as one did alone."""
@@ -72,6 +73,21 @@ class Step:
     def efficiency(self, network: Network, ranks: int) -> float:
         """The share of N times one machine's examples a second that N of them go through."""
         return self.compute / self.seconds(network, ranks)
+
+
+def messages(arrays: Sequence[float]) -> list[float]:
+    """The bytes of the messages in which the means of arrays of so many bytes are taken, begun in this order
+    and all of them before one is waited for: long ones on their own, short ones in bundles."""
+    found, bundle = [], 0.0
+    for size in arrays:
+        if size > SHORT_BYTES:
+            found.append(size)
+            continue
+        if bundle + size > BUNDLE_BYTES:
+            found.append(bundle)
+            bundle = 0.0
+        bundle += size
+    return [*found, bundle] if bundle else found
 
 
 def time_of_mean(known: Ranks, n: int, repeats: int) -> float:
@@ -130,4 +146,13 @@ def time_of_step(known: Ranks, step: graphlib.Function, repeats: int) -> float:
     return _shortest(known, step, repeats)
 
 
-__all__ = ["BACKWARDS", "Network", "Step", "fitted", "perceptron", "time_of_mean", "time_of_step"]
+__all__ = [
+    "BACKWARDS",
+    "Network",
+    "Step",
+    "fitted",
+    "messages",
+    "perceptron",
+    "time_of_mean",
+    "time_of_step",
+]

@@ -16,16 +16,22 @@ from ..ops.collectives import over_ranks
 from ..ops.op import as_variable
 from ..ops.reduce import sum as sum_
 from ..ops.shape import dimshuffle
+from ..ops.write import set_subtensor
 from ..ranks import ranks
+from ..tensor import grad
 
 
 @dataclass(frozen=True)
 class Part:
-    """The examples ``start`` to ``stop`` of ``total`` in a minibatch, all of them symbolic, int64 scalars."""
+    """The examples ``start`` to ``stop`` of ``total`` in a minibatch, all of them symbolic, int64 scalars.
+
+    at_every_step: whether ranks step along the mean of their gradients; else each along its own.
+    """
 
     start: Variable
     stop: Variable
     total: Variable
+    at_every_step: bool = True
 
     @property
     def inputs(self) -> list[Variable]:
@@ -107,4 +113,43 @@ def draw(make: Callable[[list[Any]], Variable], size: Sequence[Any], axis: int =
     return make(lengths)[(slice(None),) * axis + (slice(first, first + own),)]
 
 
-__all__ = ["Part", "current", "draw", "in_parts"]
+def bernoulli(streams: Any, p: Variable) -> Variable:
+    """0 or 1 for each of the probabilities p of examples, (examples, …), in its dtype, drawn from
+    ``RandomStreams``: of this rank's part those that are drawn for it among those of the whole minibatch."""
+    if _current.get() is None:
+        return streams.binomial(size=p.shape, n=1, p=p, dtype=p.dtype)
+    size = [p.shape[axis] for axis in range(p.ndim)]
+    return ew.cast(ew.lt(draw(lambda size: streams.uniform(size=size, dtype=p.dtype), size), p), p.dtype)
+
+
+def gradients(cost: Variable, wrt: Sequence[Variable], **options: Any) -> list[Variable]:
+    """``graphlib.grad(cost, wrt, **options)``; where what is built is for a rank's part of a minibatch, the
+    means over ranks."""
+    found = list(grad(cost, list(wrt), **options))
+    part = _current.get()
+    return [over_ranks(each) for each in found] if part is not None and part.at_every_step else found
+
+
+def own_rows(state: Variable) -> Variable:
+    """The rows of a state with a row for each example of a minibatch, such as chains and what stateful layers
+    keep, that are of this rank's part; all, where what is built is for a whole minibatch."""
+    part = _current.get()
+    return state if part is None else part.of(state)
+
+
+def with_own_rows(state: Variable, rows: Variable) -> Variable:
+    """Such a state with other `own_rows`; the others, which are other ranks', stay as they are."""
+    part = _current.get()
+    return rows if part is None else set_subtensor(part.of(state), rows)
+
+
+__all__ = [
+    "Part",
+    "bernoulli",
+    "current",
+    "draw",
+    "gradients",
+    "in_parts",
+    "own_rows",
+    "with_own_rows",
+]

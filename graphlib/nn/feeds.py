@@ -21,7 +21,7 @@ from .parallel import DataParallel
 from .storage import UserError
 from .stored.base import is_stored
 from .stored.order import Blocks, block_of, split_ranges
-from .stored.reader import Reader
+from .stored.reader import HeldReader
 
 if TYPE_CHECKING:
     from .model import Model
@@ -46,8 +46,8 @@ class Feed:
         size: of a minibatch, at most.
         n_minibatches: of an epoch.
         order: what deals the minibatches, which a checkpoint remembers; None where nothing here does.
-        resident: whether all examples are in memory, so that a step is given the rows of a minibatch, and
-            not its arrays.
+        resident: whether a step is given the rows of a minibatch among examples that are in memory, and not
+            its arrays.
     """
 
     resident = False
@@ -97,15 +97,20 @@ class InMemory(Feed):
 
 
 class PieceByPiece(Feed):
-    """Arrays that are read while the model trains."""
+    """Arrays that are read while the model trains; `hold` is given what is in memory of them, see
+    `HeldReader`."""
 
-    def __init__(self, examples: Examples, dealing: Dealing, whole: bool):
+    resident = True
+
+    def __init__(
+        self, examples: Examples, dealing: Dealing, whole: bool, hold: Callable[[list[np.ndarray]], Any]
+    ):
         stored = examples.stored()
         how = (dealing.batch_size, dealing.shuffle, dealing.buffer, dealing.block)
         blocks = Blocks.of(stored, *how, whole=whole)
         order, self._dealing = Epochs(blocks.minibatches, dealing.seed), dealing
         super().__init__(examples, blocks.batch_size, len(order), order)
-        self._reader = Reader(stored, order)
+        self._reader = HeldReader(stored, order, hold)
 
     def arguments(self, index: int) -> list[np.ndarray]:
         return self._reader[index]
@@ -178,11 +183,6 @@ def feed_of(
     if dealing.batch_size is not None and provider is None:
         parallel.check(min(dealing.batch_size, n), "the batch size")
     graphs.fitting(examples.inputs, examples.structure)
-    if graphs.stateful and not parallel.alone:
-        raise UserError(
-            "stateful layers go on from one minibatch to the next, each row by itself, which several "
-            "processes do not: train such a model on one, or without stateful"
-        )
     examples = checked(examples, model.tasks)
 
     share = float(validation) if isinstance(validation, Real) else None
@@ -200,7 +200,7 @@ def feed_of(
             block = dealing.block or block_of(stored)
             kept, taken = split_ranges(n, share, dealing.shuffle, block, dealing.seed)
             held_out, examples = examples.take(taken), examples.take(kept)
-        return PieceByPiece(examples, dealing, graphs.stateful), held_out
+        return PieceByPiece(examples, dealing, graphs.stateful, model._functions.hold), held_out
     rows = np.arange(n)
     if share is not None:
         rows, taken = data.split_rows(n, share, dealing.shuffle, seed=dealing.seed)

@@ -124,7 +124,12 @@ def fit(
     )
     settle = None if parallel.alone else steps.totals.gather
     stage = training.Stage(
-        lambda: steps.begin(stage.iteration), feed.n_minibatches, epochs, watching, settle=settle
+        lambda: steps.begin(stage.iteration),
+        feed.n_minibatches,
+        epochs,
+        watching,
+        settle=settle,
+        dealt=[*model._graphs.of().carried],  # each rank has the states of its own rows
     )
     settings: dict[str, Any] = {}
     if folder is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import graphlib
+from graphlib import distributed
 
 from .monitors import Patience
 from .parallel import ALONE, DataParallel
@@ -80,7 +81,8 @@ def descent(
     over examples, and the learning rate a number or a symbolic scalar. Of several ranks each goes through its
     part of the minibatch.
     """
-    gradients = parallel.gradients(graphlib.tensor.grad(cost, model.params))
+    with distributed.in_parts(parallel.part_of_each(batch_size)):
+        gradients = distributed.gradients(cost, model.params)
     updates = [(p, p - learning_rate * g) for p, g in zip(model.params, gradients, strict=True)]
     return by_minibatch(
         cost,

@@ -9,8 +9,9 @@ import numpy as np
 
 import graphlib
 import graphlib.tensor as T
+from graphlib import distributed
 from graphlib.datasets import DataError
-from graphlib.distributed import Part
+from graphlib.distributed import Part, in_parts
 from graphlib.graph import Variable
 
 from .examples import AT_ONCE, Examples
@@ -31,6 +32,7 @@ class Functions:
         self.model = model
         self.made: dict[Any, Callable] = {}
         self._resident: dict[Any, list[Any]] = {}
+        self._present: Any = None
 
     def outputs(self, graph: Graph, inputs: Sequence[np.ndarray], batch_size: int | None) -> list[np.ndarray]:
         """The arrays of a graph's outputs for inputs, in order."""
@@ -54,7 +56,8 @@ class Functions:
         """A compiled step of training: it returns the cost before it, and the totals of what is reported.
 
         Where the data are `resident`, in shared variables, it takes the rows of a minibatch, else its arrays.
-        Of several ranks each takes the whole minibatch, and goes through its part of it.
+        What is read piece by piece is put there by `hold`, a piece at a time. Of several ranks each takes the
+        whole minibatch, and goes through its part of it.
         """
         graph = self._graph(examples)
         over = "" if parallel.alone else f"over ranks, {parallel.sync_every}"
@@ -67,13 +70,16 @@ class Functions:
             output, updates = graph.training_of(part)
             inputs, cost, totals = self.costs(examples, output, part)
             parameters = {path: p for path, p in self.model.layer.parameters.items() if p.trainable}
-            gradients = parallel.gradients(T.grad(cost, [p.variable for p in parameters.values()]))
+            with in_parts(part):
+                gradients = distributed.gradients(cost, [p.variable for p in parameters.values()])
             updates = [*self.model.optimizer.updates(parameters, gradients), *updates.items()]
             self.model._restore_optimizer()
             givens, whole = {}, inputs
             if resident:
                 self._resident[key] = [
-                    graphlib.shared(array, name=f"all_{v.name}", borrow=True, shape=(None, *array.shape[1:]))
+                    graphlib.shared(
+                        _in_memory(array), name=f"all_{v.name}", borrow=True, shape=(None, *array.shape[1:])
+                    )
                     for array, v in zip(arrays, inputs, strict=True)
                 ]
                 own = all_of_it if part is None else part.of(all_of_it)
@@ -90,9 +96,17 @@ class Functions:
                 name="train",
             )
         elif resident:
-            for held, array in zip(self._resident[key], arrays, strict=True):
-                held.set_value(array, borrow=True)
+            self._hold(key, [_in_memory(array) for array in arrays])
+        self._present = key
         return parallel.by_part(self.made[key])
+
+    def hold(self, arrays: Sequence[np.ndarray]) -> None:
+        """Has the step that `training` gave last go over the rows of these arrays, which are not copied."""
+        self._hold(self._present, arrays)
+
+    def _hold(self, key: Any, arrays: Sequence[np.ndarray]) -> None:
+        for held, array in zip(self._resident[key], arrays, strict=True):
+            held.set_value(array, borrow=True)
 
     def release(self) -> None:
         """Lets go of the training data."""
@@ -136,7 +150,8 @@ class Functions:
     def measure(
         self, examples: Examples, batch_size: int | None, parallel: DataParallel = ALONE
     ) -> dict[str, float]:
-        """The means over examples of what is reported, by name; of several ranks each measures a part."""
+        """The means over examples of what is reported, by name; of several ranks each measures a part, unless
+        layers are stateful, where rank 0 measures all."""
         graph = self._graph(examples)
         key = ("evaluate", id(graph), _forms(examples))
         if key not in self.made:
@@ -149,8 +164,9 @@ class Functions:
             )
         sums = self.model._totals(parallel)
         if not parallel.alone:
-            own = parallel.part(examples.count)
-            examples = examples.take(own if examples.stored() is None else [(own.start, own.stop)])
+            n = examples.count
+            own = parallel.part(n) if not self.model._graphs.stateful else slice(n if parallel.leads else 0)
+            examples = examples.take(own if examples.stored() is None else [(own.start or 0, own.stop)])
         if examples.count:
             for found in self._in_pieces(self.made[key], examples.arrays(), batch_size):
                 sums.sums += found
@@ -185,6 +201,11 @@ class Functions:
         finally:
             for state, value in before.items():
                 state.set_value(value)
+
+
+def _in_memory(array: Any) -> np.ndarray:
+    """An array; no rows of one that is read piece by piece."""
+    return np.empty((0, *array.shape[1:]), array.dtype) if isinstance(array, Stored) else array
 
 
 def _sum(mean: Any, count: Any, part: Part | None) -> Any:

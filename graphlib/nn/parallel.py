@@ -58,9 +58,9 @@ class DataParallel:
                 f"evenly: give one such as {better}, or another number of ranks to mpirun -n"
             )
 
-    def part(self, n: int) -> slice:
-        """This rank's part of n examples: as many as the others have, or one more or less."""
-        rank, size = self.ranks.rank, self.ranks.size
+    def part(self, n: int, rank: int | None = None) -> slice:
+        """This rank's part of n examples, or another's: as many as the others have, or one more or less."""
+        rank, size = self.ranks.rank if rank is None else rank, self.ranks.size
         return slice(n * rank // size, n * (rank + 1) // size)
 
     def by_minibatch(self, function: Callable[[int], Any]) -> Callable[[int], Any]:
@@ -80,25 +80,44 @@ class DataParallel:
         of a process that is alone."""
         if self.alone:
             return None
-        return distributed.Part(*(graphlib.tensor.lscalar(name) for name in ("start", "stop", "total")))
+        bounds = (graphlib.tensor.lscalar(name) for name in ("start", "stop", "total"))
+        return distributed.Part(*bounds, at_every_step=self.sync_every == 1)
+
+    def part_of_each(self, batch_size: int) -> distributed.Part | None:
+        """The part of minibatches that all have so many examples, that a graph is built for; None of a
+        process that is alone."""
+        if self.alone:
+            return None
+        bounds = (graphlib.tensor.constant(np.int64(n)) for n in self.bounds(batch_size))
+        return distributed.Part(*bounds, at_every_step=self.sync_every == 1)
 
     def bounds(self, n: int) -> tuple[int, ...]:
         """The values of ``symbolic_part`` for a minibatch of n examples; none of a process that is alone."""
         own = self.part(n)
         return () if self.alone else (own.start, own.stop, n)
 
-    # gradients and parameters
-
-    def gradients(self, gradients: Sequence[Any]) -> list[Any]:
-        """What a step goes along: the means over ranks, or the own ones where parameters are averaged."""
-        together = self.alone or self.sync_every > 1
-        return list(gradients) if together else distributed.average(list(gradients))
+    # what is learnt
 
     def stepping(
-        self, step: Callable[[int], Any], variables: Mapping[str, SharedVariable], iteration: int
+        self,
+        step: Callable[[int], Any],
+        variables: Mapping[str, SharedVariable],
+        iteration: int,
+        dealt: Sequence[SharedVariable] = (),
     ) -> Stepping:
         """A training function that goes on after `iteration` minibatches, and brings ranks together."""
-        return Stepping(self, step, variables, iteration)
+        learnt = {name: v for name, v in variables.items() if not any(v is each for each in dealt)}
+        return Stepping(self, step, learnt, iteration)
+
+    def collect(self, dealt: Sequence[SharedVariable]) -> None:
+        """Give all ranks the rows of states that each has of its own, see `distributed.own_rows`."""
+        for state in dealt:
+            rows = np.array(state.get_value())
+            everywhere = self.ranks.gathered(rows)
+            for rank in range(self.ranks.size):
+                own = self.part(len(rows), rank)
+                rows[own] = everywhere[rank][own]
+            state.set_value(rows)
 
     # what is decided
 

@@ -52,6 +52,8 @@ class Stage:
             a run goes on in the middle of it; sets what changes from epoch to epoch, as the learning rate.
         unit: what the printed lines call a minibatch.
         settle: called, on all ranks of an MPI run, before something is measured or written.
+        dealt: those of the run's state that have a row for each example of a minibatch, and go on from one to
+            the next: of several ranks each has its own rows, see `graphlib.distributed.own_rows`.
         iteration: minibatches seen so far.
         cost_sum, cost_count: of the costs since the last measurement.
     """
@@ -66,6 +68,7 @@ class Stage:
     begin_epoch: Callable[[int], None] | None = None
     unit: str = "minibatch"
     settle: Callable[[], None] | None = None
+    dealt: Sequence[SharedVariable] = ()
     iteration: int = field(default=0, init=False)
     cost_sum: float = field(default=0.0, init=False)
     cost_count: int = field(default=0, init=False)
@@ -205,7 +208,9 @@ class Run:
         last_save, last_draw = -math.inf, time.monotonic()
         parallel, rounds = self.parallel, Rounds(self.parallel)
         learnt = {**self.model, **self.state}
-        step = None if stage.finished else parallel.stepping(stage.start(), learnt, stage.iteration)
+        step = None
+        if not stage.finished:
+            step = parallel.stepping(stage.start(), learnt, stage.iteration, stage.dealt)
         with progress_bar(stage.last_iteration, stage.iteration, stage.unit, self.verbose) as bar:
             while not stage.finished:
                 if rounds.stop(interruption.requested, stage.iteration):
@@ -260,6 +265,7 @@ class Run:
         if step is not None:
             step.settle()
         self.stage.cost_sum = self.parallel.mean(self.stage.cost_sum)
+        self.parallel.collect(self.stage.dealt)
         if self.stage.settle:
             self.stage.settle()
 
@@ -457,6 +463,7 @@ def train(
     illustrate: Callable[[Mapping[str, np.ndarray], Path], None] | None = None,
     illustrate_epoch: Callable[[int, Mapping[str, np.ndarray], Path], None] | None = None,
     begin_epoch: Callable[[int], None] | None = None,
+    dealt: Sequence[SharedVariable] = (),
     **run: Any,
 ) -> Outcome:
     """Trains in one stage (see `Stage`) with the function `step`; the others are `train_stages`'s."""
@@ -468,6 +475,7 @@ def train(
         illustrate=illustrate,
         illustrate_epoch=illustrate_epoch,
         begin_epoch=begin_epoch,
+        dealt=dealt,
     )
     return train_stages([stage], **run)
 

@@ -17,7 +17,8 @@ if WHAT == "version" and OTHER:
 ranks()
 if WHAT == "fault" and OTHER:
     raise ValueError("this rank has a fault of its own")
-x = T.vector("x")
-own = graphlib.function([x], average(x) * (2 if OTHER and WHAT == "function" else 3), name="own")
-own([1.0])
+x, k = T.vector("x"), T.lscalar("k")
+mean = average(x) * (2 if OTHER and WHAT == "function" else 3)
+own = graphlib.function([x, k], [mean, average(x[k])], name="own")
+own([1.0], 7 if OTHER and WHAT == "index" else 0)
 print("they went on")

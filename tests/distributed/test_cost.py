@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from graphlib.distributed.cost import Network, Step, fitted
+from graphlib.distributed.cost import Network, Step, fitted, messages
 
 
 def test_means_cost_what_the_model_says():
@@ -25,6 +25,14 @@ def test_what_goes_on_beside_a_step_costs_nothing():
     assert step.seconds(fast, 8) == 0.1 and step.efficiency(fast, 8) == 1
     assert step.seconds(slow, 8) == pytest.approx(0.1 + means - 0.1 * 2 / 3)
     assert step.seconds(slow, 8, overlap=0) == pytest.approx(0.1 + means)
+
+
+def test_short_arrays_are_one_message():
+    assert messages([4000.0, 4e6, 2000.0, 60.0]) == [4e6, 6060.0]
+    assert messages([16000.0] * 9) == [64000.0, 64000.0, 16000.0]
+    assert messages([]) == []
+    network = Network(latency=1e-5, bandwidth=1e9, adding=0.0, another=0.0)
+    assert Step(0.1, [1000.0] * 10).means(network, 2) == pytest.approx(1e-5 + 1e4 / 1e9)
 
 
 @pytest.mark.parametrize("ranks", [2, 4])

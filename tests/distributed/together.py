@@ -1,18 +1,21 @@
 """What ranks compute together, as JSON on the standard output of rank 0:
-``mpirun -n 2 python together.py``; without mpirun what one process computes."""
+``mpirun -n 2 python together.py FOLDER``; without mpirun what one process computes."""
 
 from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 
 import graphlib
+import graphlib.ranks
 import graphlib.tensor as T
 from graphlib import nn
 from graphlib.distributed import average, broadcast, ranks
 from graphlib.nn.parallel import DataParallel
+from graphlib.nn.stored import Npy
 
 KNOWN = ranks()
 SIZE, RANK = KNOWN.size, KNOWN.rank
@@ -62,6 +65,94 @@ def means() -> dict:
     return {"means": "right"}
 
 
+def bundled() -> dict:
+    """Short arrays, which travel together, in both dtypes, more than a bundle holds, with a long one between
+    them and an empty one; and what they are in Python in pieces of a message."""
+    rng = np.random.RandomState(8)
+    lengths = [1, 700, 4000, 4096, 0, 5000, 3, *[2000] * 20, 65]
+    single = [rng.normal(size=(4, n)).astype("float32") for n in lengths]
+    double = [rng.normal(size=(4, n)) for n in lengths[:4]]
+    inputs = [T.vector(dtype=str(a.dtype)) for a in single + double]
+    found = graphlib.function(inputs, average(inputs), name="bundled")(*(a[RANK] for a in single + double))
+    for given, mean in zip(single + double, found, strict=True):
+        total = given[0].copy()
+        for k in range(1, SIZE):
+            total += given[k]
+        np.testing.assert_array_equal(mean, total / given.dtype.type(SIZE))
+    graphlib.ranks.MESSAGE_BYTES = 100
+    np.testing.assert_array_equal(KNOWN.gathered(single[1][RANK]), single[1][:SIZE])
+    np.testing.assert_array_equal(KNOWN.from_first(single[2][RANK]), single[2][0])
+    assert KNOWN.message(bytes(range(250)) if KNOWN.leads else None) == bytes(range(250))
+    graphlib.ranks.MESSAGE_BYTES = 2**30
+    return {"bundled": "right"}
+
+
+def failing() -> dict:
+    """A step that fails on all ranks while a mean is under way leaves nothing behind."""
+    x, k, long = T.vector("x"), T.lscalar("k"), T.vector("long")
+    step = graphlib.function([x, k, long], [average(x), average(long), average(x[k])], name="failing")
+    values, longs = np.arange(3, dtype="float32") + RANK, np.full(300_000, RANK, "float32")
+    for wrong in (5, -7):
+        try:
+            step(values, wrong, longs)
+        except IndexError as error:
+            assert str(wrong) in str(error), error
+        else:
+            raise AssertionError("an index out of range was taken")
+        mean, long_mean, one = step(values, 1, longs)
+        middle = np.float32((SIZE - 1) / 2)
+        np.testing.assert_array_equal(mean, np.arange(3) + middle)
+        assert one == 1 + middle and (long_mean == middle).all()
+    return {"failing": "right"}
+
+
+def values_of(model: nn.Model, history: nn.History) -> dict:
+    """What a training has measured and learnt, which is the same on all ranks."""
+    arrays = [p.variable.get_value() for p in model.parameters.values()]
+    arrays += [state.get_value() for state in model.layer.state.values()]
+    flat = np.concatenate([a.ravel() for a in arrays]).astype("float64")
+    assert (KNOWN.gathered(flat) == flat).all(), "the ranks have the same model"
+    return {**{name: list(values) for name, values in history.items()}, "parameters": flat.tolist()}
+
+
+def from_files(folder: Path) -> dict:
+    """A fit on arrays that are read piece by piece, of which each rank takes its part."""
+    rng = np.random.RandomState(4)
+    x = rng.normal(size=(EXAMPLES, 5)).astype("float32")
+    if KNOWN.leads:
+        np.save(folder / "x.npy", x)
+        np.save(folder / "y.npy", (x[:, 0] > 0).astype("int64"))
+    KNOWN.agree("what was written", "x and y", "")
+    layers = nn.Sequential([nn.Dense(4, activation="tanh"), nn.Dense(2, activation="softmax")], seed=3)
+    model = nn.Model(layers, "crossentropy", nn.Adam(0.05), metrics=["error"])
+    batches = nn.Batches(Npy(folder / "x.npy"), Npy(folder / "y.npy"), BATCH, buffer=0.0012, block=5)
+    history = model.fit(
+        batches, epochs=3, validation=0.2, monitors=["weight_statistics"], verbose=False, distributed=SIZE > 1
+    )
+    assert batches.blocks.group * 5 < EXAMPLES // 2, "several groups an epoch"
+    return {f"stored {name}": values for name, values in values_of(model, history).items()}
+
+
+def stateful() -> dict:
+    """A fit of layers whose states go on from one minibatch to the next, each rank with its own rows."""
+    rng = np.random.RandomState(5)
+    x = rng.normal(size=(4 * BATCH, 6, 3)).astype("float32")
+    y = np.cumsum(x[:, :, 0], axis=1)[:, -1:] > 0
+    layers = nn.Sequential([nn.LSTM(5, stateful=True), nn.Dense(1)], seed=3)
+    model = nn.Model(layers, "squared_error", nn.Adam(0.05))
+    history = model.fit(
+        x,
+        y.astype("float32"),
+        epochs=3,
+        batch_size=BATCH,
+        shuffle=False,
+        validation=(x[:24], y[:24].astype("float32")),
+        verbose=False,
+        distributed=SIZE > 1,
+    )
+    return {f"stateful {name}": values for name, values in values_of(model, history).items()}
+
+
 def trained(**settings: object) -> dict:
     """A fit with all in it that looks at the whole minibatch: batch normalisation, dropout, weights of
     classes, a penalty, an odd last minibatch, and fewer examples to validate with than ranks would like."""
@@ -89,11 +180,7 @@ def trained(**settings: object) -> dict:
         distributed=SIZE > 1,
         **settings,
     )
-    arrays = [p.variable.get_value() for p in model.parameters.values()]
-    arrays += [state.get_value() for state in model.layer.state.values()]
-    flat = np.concatenate([a.ravel() for a in arrays]).astype("float64")
-    assert (KNOWN.gathered(flat) == flat).all(), "the ranks have the same model"
-    return {**{name: list(values) for name, values in history.items()}, "parameters": flat.tolist()}
+    return values_of(model, history)
 
 
 def local() -> dict:
@@ -116,7 +203,7 @@ def local() -> dict:
 
 
 if __name__ == "__main__":
-    found = {**means(), **trained()}
+    found = {**means(), **bundled(), **failing(), **trained(), **from_files(Path(sys.argv[1])), **stateful()}
     if SIZE > 1:
         found |= local()
     if KNOWN.leads:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ... import scan
+from ...distributed import own_rows, with_own_rows
 from ...errors import InputError, ShapeError
 from ...graph import Variable
 from ...tensor import alloc, concatenate, dot, switch, zeros
@@ -153,7 +154,7 @@ class Recurrent(Layer):
             self._carried = dict(zip(self._initial, final, strict=True))
             if training:
                 for kept, value in self._carried.items():
-                    self.update(kept, value)
+                    self.update(kept, with_own_rows(kept, value))
         y = final[0]
         if self.return_sequences:
             values = outputs[0][::-1] if self.go_backwards else outputs[0]
@@ -173,7 +174,7 @@ class Recurrent(Layer):
         """The states before the first step, (batch, units) each."""
         if given is None:
             if self.stateful:
-                return list(self._initial)
+                return [own_rows(kept) for kept in self._initial]
             if not self.learn_initial_state:
                 return [zeros((batch, self.units)) for _ in self.states]
             given = self._initial

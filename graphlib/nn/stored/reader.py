@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextvars
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,7 @@ class Reader:
 
     def __init__(self, arrays: Sequence[Stored], order: Epochs):
         self.arrays, self.order = list(arrays), order
-        self._ahead: ReadAhead | None = None
+        self._minibatches: Any = None
         self._next: tuple[int, int] | None = None
 
     def __len__(self) -> int:
@@ -96,23 +96,53 @@ class Reader:
         place = (self.order.begin(index), index)
         if place != self._next:
             self.close()
-            blocks = self.order.of(place[0]).blocks
-            ready = max(1, min(READY, blocks.group_rows // blocks.batch_size))
             groups = ReadAhead(_groups(self.arrays, self.order, *place), 1)
-            self._ahead = ReadAhead(_minibatches(groups, self.order, *place), ready)
+            self._minibatches = self._dealt(_places(groups, self.order, *place))
         try:
-            found = next(self._ahead)
+            found = next(self._minibatches)
         except BaseException:
             self.close()  # asked again, it is read again
             raise
         self._next = (place[0], index + 1) if index + 1 < n else (place[0] + 1, 0)
         return found
 
+    def _dealt(self, places: Iterator) -> Any:
+        """An iterator of minibatches, of where they are."""
+        blocks = self.order.of(0).blocks
+        ready = max(1, min(READY, blocks.group_rows // blocks.batch_size))
+        return ReadAhead(_copies(places), ready)
+
     def close(self) -> None:
         """Reads no further ahead."""
-        if self._ahead is not None:
-            self._ahead.close()
-        self._ahead = self._next = None
+        if self._minibatches is not None:
+            self._minibatches.close()
+        self._minibatches = self._next = None
+
+
+class HeldReader(Reader):
+    """Deals minibatches that need not be copied: ``reader[i]`` is ``[rows]``, the rows that a minibatch has
+    among those of the arrays that `hold` was given last, int64.
+
+    Args:
+        arrays, order: see `Reader`.
+        hold: is called whenever others come to be in memory: with a group, about half the buffer, or with a
+            minibatch alone where it is of more than one. What it was given before is overwritten then.
+    """
+
+    def __init__(self, arrays: Sequence[Stored], order: Epochs, hold: Callable[[list[np.ndarray]], Any]):
+        super().__init__(arrays, order)
+        self._hold = hold
+
+    def _dealt(self, places: Iterator) -> Any:
+        held = None
+        try:
+            for arrays, rows in places:
+                if arrays is not held:
+                    held = arrays
+                    self._hold(arrays)
+                yield [rows]
+        finally:
+            places.close()
 
 
 def in_order(arrays: Sequence[Stored], batch_size: int) -> Iterator[list[np.ndarray]]:
@@ -146,26 +176,38 @@ def _groups(arrays: Sequence[Stored], order: Epochs, epoch: int, index: int) -> 
         epoch, index = epoch + 1, 0
 
 
-def _minibatches(groups: ReadAhead, order: Epochs, epoch: int, index: int) -> Iterator[list[np.ndarray]]:
-    """The arrays of minibatches from one on, epoch after epoch."""
+def _places(groups: ReadAhead, order: Epochs, epoch: int, index: int) -> Iterator[tuple]:
+    """(arrays, the rows of them) of the minibatches from one on, epoch after epoch: the same list of arrays
+    as long as they are of one group, and a list of a minibatch's own where it is of more than one."""
     try:
         at: tuple[int, int] | None = None
         while True:
             dealt: BlockedEpoch = order.of(epoch)
             for number in range(index, len(dealt)):
-                parts = []
-                for group, start, stop in dealt.parts(number):
+                parts = dealt.parts(number)
+                own = []
+                for group, start, stop in parts:
                     while at != (epoch, group):
                         read_epoch, read_group, arrays, permutation = next(groups)
                         at = (read_epoch, read_group)
-                    rows = slice(start, stop) if permutation is None else permutation[start:stop]
-                    # Copied before another group is asked for, which lets the one before be overwritten.
-                    parts.append([np.array(array[rows], copy=permutation is None) for array in arrays])
-                yield (
-                    parts[0]
-                    if len(parts) == 1
-                    else [np.concatenate(each) for each in zip(*parts, strict=True)]
-                )
+                    rows = np.arange(start, stop) if permutation is None else permutation[start:stop]
+                    if len(parts) > 1:
+                        # Before another group is asked for, which lets the one before be overwritten.
+                        own.append([array[rows] for array in arrays])
+                if len(parts) == 1:
+                    yield arrays, rows
+                else:
+                    joined = [np.concatenate(each) for each in zip(*own, strict=True)]
+                    yield joined, np.arange(len(joined[0]))
             epoch, index = epoch + 1, 0
     finally:
         groups.close()
+
+
+def _copies(places: Iterator) -> Iterator[list[np.ndarray]]:
+    """The arrays of minibatches, of where they are."""
+    try:
+        for arrays, rows in places:
+            yield [array[rows] for array in arrays]
+    finally:
+        places.close()

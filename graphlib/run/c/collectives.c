@@ -5,6 +5,9 @@
    each adds all of it; so does one of two ranks.  A long one is dealt out: each rank adds up a part for all, and the parts are
    gathered.  Arrays are cut into pieces, of which one is added up while the next is on its way.
 
+   Short arrays travel in bundles: one that is begun waits for others, until the bundle is full or a mean is waited for. What is
+   in a bundle depends on the order of the calls alone, and so is the same on all ranks.
+
    All ranks begin the same arrays in the same order, and the first halves of all pieces, like the second halves of all, are
    begun in that order, each on a communicator of its own.
 
@@ -27,9 +30,12 @@ typedef void *handle;
 
 #define PIECE 262144       /* elements of a piece */
 #define WHOLE_BYTES 65536   /* the arrays of all ranks together, up to which they go to all as a whole */
+#define SHORT_BYTES 16384   /* arrays up to which travel in bundles */
+#define BUNDLE_BYTES 65536  /* of a bundle, at most */
 #define SPIN_SECONDS 1e-3   /* how long a rank looks for others before it offers its processor, if each has one */
 #define YIELD_SECONDS 2e-3  /* how long it does that before it sleeps in between */
 #define NAP_NANOSECONDS 50000
+#define SETTLE_SECONDS 5.0  /* how long a rank whose step has failed waits for what it has begun */
 
 typedef struct {
     int (*iallgather)(const void *, int, handle, void *, int, handle, handle, handle *);
@@ -39,8 +45,16 @@ typedef struct {
 } functions;
 
 typedef struct {
+    char *array;
+    int64_t n;
+} member;
+
+typedef struct {
     char *data;     /* what becomes the mean */
-    void *array;    /* the array that it is part of */
+    void *array;    /* the array that it is part of; NULL of a bundle */
+    char *packed;   /* of a bundle: the numbers of its members, one after the other */
+    member *members;
+    int64_t count, room_for;
     int64_t n;
     size_t width;
     int whole, gathered; /* whether each rank adds up all, and whether the room has the own numbers, too */
@@ -54,8 +68,9 @@ typedef struct {
 static struct {
     functions mpi;
     handle exchange, gather, types[2];
-    int rank, size, failed, helped, crowded;
+    int rank, size, failed, helped, crowded, muted;
     double patience;
+    piece bundle; /* of short arrays, not begun yet; n is 0 where there is none */
     piece *pieces;
     int64_t capacity, begun, exchanged, done;
     double moved;
@@ -138,6 +153,16 @@ static int has_come(piece *p, int *come) {
     return !all.mpi.test(&p->request, come, status);
 }
 
+/* Gives the members of a bundle their means. */
+static void unpack(const piece *p) {
+    const char *from = p->packed;
+    for (int64_t k = 0; k < p->count; k++) {
+        const size_t bytes = (size_t)p->members[k].n * p->width;
+        memcpy(p->members[k].array, from, bytes);
+        from += bytes;
+    }
+}
+
 /* Goes on as far as it can; whoever calls it has the turn. */
 static void go_on(void) {
     int come = 0, fine = 1;
@@ -151,6 +176,7 @@ static void go_on(void) {
     while (fine && all.done < all.exchanged) {
         piece *p = all.pieces + all.done;
         if (!p->whole && (!(fine = has_come(p, &come)) || !come)) break;
+        if (!p->array) unpack(p);
         all.done++;
     }
     if (!fine) all.failed = 1;
@@ -188,10 +214,46 @@ static piece *next_piece(void) {
     return all.pieces + all.begun;
 }
 
-static int average_start(void *array, int64_t n, size_t width) {
-    if (all.size == 1) return 0;
-    pthread_mutex_lock(&all.turn);
-    if (!all.begun) all.moved = gl_seconds();
+/* Sends the bundle that has been collected, if there is one. */
+static void send_bundle(void) {
+    if (!all.bundle.n || all.failed) return;
+    piece *p = next_piece();
+    if (!p) {
+        all.failed = 1;
+        return;
+    }
+    const piece spare = *p;
+    *p = all.bundle;
+    all.bundle = spare;
+    all.bundle.n = all.bundle.count = 0;
+    p->data = p->packed;
+    if (begin(p))
+        all.begun++;
+    else
+        all.failed = 1;
+}
+
+/* Adds a short array to the bundle: 0 where there is no memory. */
+static int add_to_bundle(char *array, int64_t n, size_t width) {
+    piece *p = &all.bundle;
+    if (p->n && (p->width != width || (p->n + n) * (int64_t)width > BUNDLE_BYTES)) send_bundle();
+    if (!p->packed && !(p->packed = malloc(BUNDLE_BYTES))) return 0;
+    if (p->count == p->room_for) {
+        const int64_t more = p->room_for ? 2 * p->room_for : 16;
+        member *members = realloc(p->members, (size_t)more * sizeof(member));
+        if (!members) return 0;
+        p->members = members;
+        p->room_for = more;
+    }
+    memcpy(p->packed + p->n * (int64_t)width, array, (size_t)n * width);
+    p->members[p->count++] = (member){array, n};
+    p->array = NULL;
+    p->width = width;
+    p->n += n;
+    return 1;
+}
+
+static void begin_long(char *array, int64_t n, size_t width) {
     for (int64_t first = 0; first < n && !all.failed; first += PIECE) {
         piece *p = next_piece();
         if (!p) {
@@ -199,7 +261,7 @@ static int average_start(void *array, int64_t n, size_t width) {
             break;
         }
         p->array = array;
-        p->data = (char *)array + first * (int64_t)width;
+        p->data = array + first * (int64_t)width;
         p->n = n - first < PIECE ? n - first : PIECE;
         p->width = width;
         if (begin(p))
@@ -207,6 +269,16 @@ static int average_start(void *array, int64_t n, size_t width) {
         else
             all.failed = 1;
     }
+}
+
+static int average_start(void *array, int64_t n, size_t width) {
+    if (all.size == 1 || all.muted) return 0;
+    pthread_mutex_lock(&all.turn);
+    if (!all.begun) all.moved = gl_seconds();
+    if (n * (int64_t)width > SHORT_BYTES)
+        begin_long(array, n, width);
+    else if (n && !add_to_bundle(array, n, width))
+        all.failed = 1;
     if (!all.failed) go_on();
     const int failed = all.failed;
     if (all.helped && all.begun) pthread_cond_signal(&all.wake);
@@ -214,33 +286,64 @@ static int average_start(void *array, int64_t n, size_t width) {
     return failed;
 }
 
-/* Whether a piece of an array is on its way. */
+/* Whether a piece of an array, or the bundle that it is in, is on its way. */
 static int awaited(const void *array) {
-    for (int64_t k = all.done; k < all.begun; k++)
-        if (all.pieces[k].array == array) return 1;
+    for (int64_t k = all.done; k < all.begun; k++) {
+        const piece *p = all.pieces + k;
+        if (p->array == array) return 1;
+        for (int64_t m = 0; !p->array && m < p->count; m++)
+            if (p->members[m].array == array) return 1;
+    }
     return 0;
 }
 
+/* Leaves the processor to others, the longer the more it has waited already. */
+static void wait_on(double waited) {
+    if (waited > YIELD_SECONDS)
+        nap();
+    else if (all.crowded || waited > SPIN_SECONDS)
+        sched_yield();
+}
+
 static int average_finish(void *array) {
-    if (all.size == 1) return 0;
+    if (all.size == 1 || all.muted) return 0;
     const double began = gl_seconds();
     for (;;) {
         pthread_mutex_lock(&all.turn);
+        send_bundle();
         if (!all.failed) go_on();
         const double now = gl_seconds();
         if (!all.failed && awaited(array) && all.patience > 0 && now - all.moved > all.patience) all.failed = 2;
         const int failed = all.failed, waits = awaited(array);
         pthread_mutex_unlock(&all.turn);
         if (failed || !waits) return failed;
-        if (now - began > YIELD_SECONDS)
-            nap();
-        else if (all.crowded || now - began > SPIN_SECONDS)
-            sched_yield();
+        wait_on(now - began);
+    }
+}
+
+/* After a step that has failed: what it has collected is not sent, and what it has begun comes to its end, as that of the other
+   ranks does, so that nothing is written to its arrays later and messages of the next step do not meet those of this one. What does
+   not come to an end soon, because the others have not begun it, makes means fail from then on. */
+void gl_collectives_settle(void) {
+    const double began = gl_seconds();
+    for (;;) {
+        pthread_mutex_lock(&all.turn);
+        all.bundle.n = all.bundle.count = 0;
+        if (!all.failed) go_on();
+        const double waited = gl_seconds() - began;
+        if (!all.failed && all.begun && waited > SETTLE_SECONDS) all.failed = 2;
+        const int over = all.failed || !all.begun;
+        pthread_mutex_unlock(&all.turn);
+        if (over) return;
+        wait_on(waited);
     }
 }
 
 /* Why a call has failed: 1 where MPI says so or there is no memory, 2 where the others do not come. */
 int gl_collectives_failure(void) { return all.failed; }
+
+/* Whether means are what they are given: of a step that this rank goes through once more by itself. */
+void gl_collectives_mute(int muted) { all.muted = muted; }
 
 /* Puts both functions into the table.  handles: where the two communicators are, and the types of float and double.  helped:
    whether there is a processor for a thread that sees to the messages; crowded: whether there are fewer than the ranks have

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ...configuration import config
@@ -53,6 +55,8 @@ def _library(known: Ranks) -> ctypes.CDLL:
     flags = ("-O3", THREADS, f"-DGL_HANDLE={known.mpi._sizeof(known.mpi.Comm)}")
     source = (HERE / "collectives.c").read_text("utf-8")
     loaded = shared_object(source, flags, ("gl_collectives",))
+    loaded.gl_collectives_settle.restype = loaded.gl_collectives_mute.restype = None
+    loaded.gl_collectives_settle.argtypes, loaded.gl_collectives_mute.argtypes = [], [ctypes.c_int]
     loaded.gl_collectives.restype = None
     loaded.gl_collectives.argtypes = [
         ctypes.c_void_p,
@@ -75,6 +79,21 @@ def _spare_processors() -> int:
     return (os.cpu_count() or 1) - started_here() * thread_count()
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """After a call that has failed, where the others may go on: what it has begun comes to its end, and then
+    nobody is waited for, so that the call can be looked into; means are what they are given."""
+    known, library = ranks(), _kept[0]
+    library.gl_collectives_settle()
+    library.gl_collectives_mute(1)
+    known.muted = True
+    try:
+        yield
+    finally:
+        library.gl_collectives_mute(0)
+        known.muted = False
+
+
 def failed_collective(title: str) -> DistributedError:
     """The error of a call that failed in a mean over ranks."""
     if _kept[0].gl_collectives_failure() == _NOBODY_CAME:
@@ -85,4 +104,4 @@ def failed_collective(title: str) -> DistributedError:
     )
 
 
-__all__ = ["failed_collective", "start_collectives"]
+__all__ = ["alone", "failed_collective", "start_collectives"]

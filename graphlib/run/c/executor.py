@@ -192,12 +192,22 @@ class CExecutor:
         What was found in the cache has no words, and the lines of the program are other ones by now.  So the
         program is compiled anew, and fails in the same way: shared variables are what they were.
         """
+        if "mpi" not in self.native.needs:
+            return self._explained(code, inputs)
+        from .collectives import alone, failed_collective
+
+        with alone():
+            if code == _IN_MPI:
+                raise failed_collective(self.program.title)
+            self._explained(code, inputs)
+        raise GraphError(
+            f"{self.program.title}: it can go on with the values of this rank, and not with the means over "
+            "all of them: an index or a divisor depends on a mean"
+        )
+
+    def _explained(self, code: int, inputs: list[np.ndarray]) -> list[np.ndarray]:
         if code == _IN_PYTHON:
             raise failure()
-        if code == _IN_MPI:
-            from .collectives import failed_collective
-
-            raise failed_collective(self.program.title)
         if self.has_words or code == _NO_MEMORY:
             self._fail(code, inputs)
         if self._anew is None:
