@@ -27,6 +27,11 @@ from .windows import Axis, Share, Times, in_three
 _FEW_FILTERS, _FEW_TERMS = 2, 128
 #: channels and filters of a group from which on tiles are multiplied point by point, by the filters' side
 _LEAST_CHANNELS = {3: 8, 5: 24}
+_HEADERS = {
+    "_of_1": "graphlib_pointwise.h",
+    "_of_3": "graphlib_winograd.h",
+    "_of_5": "graphlib_winograd.h",
+}
 
 
 class Convolutional:
@@ -77,14 +82,15 @@ class Convolutional:
             (tuple(shape),),
             tuple(map(Poly.of, [*integers, int(self.flip), self.groups])),
             (0, 1),
-            header="graphlib_winograd.h" if form.startswith("_of") else "graphlib_convolution.h",
+            header=_HEADERS.get(form, "graphlib_convolution.h"),
             team=True,
             form=form,
         )
 
     def _form(self, w: Sequence[Poly]) -> str:
         """How it is computed, where it is known: filters slide over images or are factors of products, by the
-        numbers of graphlib_convolution.h, or squares of 3 or 5 are multiplied point by point."""
+        numbers of graphlib_convolution.h, or squares of 3 or 5 are multiplied point by point, or filters of
+        one pixel by the images as they lie."""
         f, *terms = (n.constant for n in map(Poly.of, w))
         if f is None or None in terms:
             return ""
@@ -93,8 +99,10 @@ class Convolutional:
         closely = all(axis.stride == axis.dilation == 1 for axis in self.axes)
         if closely and kernel == [side, side] and few >= _LEAST_CHANNELS.get(side, few + 1):
             return f"_of_{side}"
-        slides = f // self.groups <= _FEW_FILTERS and math.prod(terms) <= _FEW_TERMS
-        return "_sliding" if slides else "_by_products"
+        if f // self.groups <= _FEW_FILTERS and math.prod(terms) <= _FEW_TERMS:
+            return "_sliding"
+        bare = all(end == 0 for axis in self.axes for end in axis.pads(1))
+        return "_of_1" if bare and math.prod(kernel) == 1 else "_by_products"
 
     def require_channels(self, require: Callable, images: tuple, filters: tuple) -> None:
         """As many channels as the filters see, and as many filters in each group; each a variable, a

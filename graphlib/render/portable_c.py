@@ -26,7 +26,7 @@ _MOST_CHUNKS = 16
 _SMALL = {
     f"gl_convolve{by}_of_{n}": (f"gl_convolve{by}_by_products", "graphlib_convolution.h")
     for by in ("", "_by_images", "_by_filters")
-    for n in (3, 5)
+    for n in (1, 3, 5)
 }
 
 
