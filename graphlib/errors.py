@@ -28,6 +28,14 @@ class BorderError(ShapeError, NotImplementedError):
     be left out."""
 
 
+class VouchedError(ShapeError, AssertionError):
+    """A shape that the program has vouched for (``specify_shape``), and that is another."""
+
+
+class WindowError(ShapeError, TypeError):
+    """Windows that must end where their axis does, and do not."""
+
+
 class AxisError(ShapeError, IndexError):
     """An axis that a tensor has not, or more indices than it has axes."""
 

@@ -32,14 +32,15 @@ def verify_grad(
     rng = rng if rng is not None else np.random.RandomState(0)
     points = [np.array(p) for p in pt]
     points = [p.astype("float64") if p.dtype.kind == "f" and p.dtype.itemsize < 4 else p for p in points]
-    single = any(p.dtype == np.float32 for p in points)
-    step = eps if eps is not None else 1e-2 if single else 1e-6
-    abs_tol = abs_tol if abs_tol is not None else 1e-2 if single else 1e-6
-    rel_tol = rel_tol if rel_tol is not None else 1e-2 if single else 1e-6
     inputs = [TensorType(p.dtype, p.shape)(f"input {i}") for i, p in enumerate(points)]
     output = fun(*inputs)
     if isinstance(output, (list, tuple)):
         raise GradientError("verify_grad: the function must return one variable")
+    # differences have the digits of the narrowest dtype on the way
+    single = "float32" in [output.dtype, *(p.dtype for p in points)]
+    step = eps if eps is not None else 1e-2 if single else 1e-6
+    abs_tol = abs_tol if abs_tol is not None else 1e-2 if single else 1e-6
+    rel_tol = rel_tol if rel_tol is not None else 1e-2 if single else 1e-6
     projection = TensorType(output.dtype, (None,) * output.ndim)("projection")
     cost = (output * projection).sum()
     if not cost.type.is_inexact:

@@ -56,7 +56,7 @@ MAY_IMPORT = {
     # a function as a library of C, as WebAssembly, as pages
     "export": "public errors graph scalar represent lower schedule render run compile nn tensor datasets "
     "onnx",
-    "compat": f"{_OPS} control gradient compile printing profile tensor public",
+    "compat": f"{_OPS} rewrite control gradient compile printing profile tensor public",
 }
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import InputError, ShapeError
+from ..errors import InputError, MissingInputError, ShapeError
 from ..graph import Constant, Shared, Variable, clone, graph_inputs, toposort
 from ..graph.variable import newest
 from ..ops.elementwise import cast, maximum, minimum
@@ -429,14 +429,14 @@ def _lifted(ends: list[Variable], moving: list[Variable]) -> tuple[dict[Variable
 def _check_given(
     results: Sequence[Variable], closed: Sequence[Variable], states: Collection[Variable], what: str
 ) -> None:
-    """Errors: InputError where a step uses shared variables that are not handed over; the states of random
+    """Errors: MissingInputError where a step uses shared variables that are not handed over; the states of random
     streams need not be."""
     missing = [
         v for v in graph_inputs(results, closed) if isinstance(v, Shared) and v not in {*closed, *states}
     ]
     if missing:
         names = ", ".join(v.describe() for v in missing)
-        raise InputError(f"{what} is strict, and fn uses {names}: add this to non_sequences")
+        raise MissingInputError(f"{what} is strict, and fn uses {names}: add this to non_sequences")
 
 
 def _only_for_steps(invariants: dict[Variable, Variable], n: Variable, mark: int) -> dict[Variable, Variable]:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import Resized, ShapeError
 from ..graph import Apply, Constant, Sized, Variable, toposort
 from ..ops.op import Op
 from ..scalar import expression as ex
@@ -131,7 +132,9 @@ class Lowering:
                     m,
                     f"the update of {{0}} has length {{b}} instead of {{a}} in axis {axis}: {{1}}",
                     (target, value),
-                    resizes=isinstance(target, Sized) and target.of.type.shape[axis] is None,
+                    Resized
+                    if isinstance(target, Sized) and target.of.type.shape[axis] is None
+                    else ShapeError,
                 )
 
     # leaves and operands
@@ -407,11 +410,18 @@ class Lowering:
             self.dims[symbol] = length
         return Poly.of(self._dim_of[length])
 
-    def require(self, left: Poly, right: Poly, message: str, variables: tuple, resizes: bool = False) -> None:
+    def require(
+        self,
+        left: Poly,
+        right: Poly,
+        message: str,
+        variables: tuple,
+        error: type[ShapeError] = ShapeError,
+    ) -> None:
         left, right = self.named(left), self.named(right)
         if left == right:
             return
-        check = Check(left, right, message, variables, resizes)
+        check = Check(left, right, message, variables, error)
         if left.constant is not None and right.constant is not None:
             raise check.failure([left.constant, right.constant])
         self.checks.append(check)
@@ -425,7 +435,7 @@ class Lowering:
             ):
                 self.same[one.atom] = other
                 self.leaf_checks.append(
-                    Check(*((one, other) if one is left else (other, one)), message, variables, resizes)
+                    Check(*((one, other) if one is left else (other, one)), message, variables, error)
                 )
                 break
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import RankError, ShapeError
+from ..errors import RankError, ShapeError, WindowError
 from ..graph import Constant, Variable
 from .elementwise import cast
 from .join import concatenate
@@ -63,7 +63,7 @@ def images2neibs(ten4: Any, neib_shape: Any, neib_step: Any = None, mode: str = 
             x = padded(x, ends, ends, 0)
     elif mode == "wrap_centered":
         if any(isinstance(n, int) and n % 2 == 0 for n in window):
-            raise ShapeError(
+            raise WindowError(
                 f"{what}: mode 'wrap_centered' takes neighbourhoods of odd lengths, not {window}"
             )
         for axis, n in enumerate(window):

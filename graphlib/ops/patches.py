@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ..errors import ShapeError
+from ..errors import ShapeError, WindowError
 from ..graph import Apply, TensorType, Variable
 from ..scalar import expression as ex
 from ..scalar.integer import Poly
@@ -93,7 +93,7 @@ class Patches(Windowed, Op):
             if s < 1 or r < 1:
                 raise ShapeError(f"patches of {node.inputs[0].describe()}: windows and steps are at least 1")
             if self.exact and (n < r or (n - r) % s):
-                raise ShapeError(
+                raise WindowError(
                     f"patches: axis {number} of {node.inputs[0].describe()} has length {n} with its border; "
                     f"windows of {r} at steps of {s} do not end there"
                 )
@@ -117,6 +117,7 @@ class Patches(Windowed, Op):
                     f"patches: axis {number - x.ndim} of {{0}} has length {{b}} with its border; the last "
                     "window ends at {a}",
                     (x.variable,),
+                    WindowError,
                 )
 
         def at(*index: Poly) -> ex.Expr:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError, InputError, ShapeError
+from ..errors import DTypeError, InputError, RankError, ShapeError
 from ..graph import Apply, Constant, TensorType, Variable
 from ..scalar import expression as ex
 from ..scalar.lowered import Operand, Piece, Push
@@ -107,7 +107,8 @@ def check_fits(part: TensorType, y: Variable, mode: str, x: Variable) -> None:
         for a, b in zip(y.type.shape[::-1], part.shape[::-1], strict=False)
     )
     if not fits:
-        raise ShapeError(
+        kind = RankError if y.ndim > part.ndim else ShapeError
+        raise kind(
             f"{name}: {y.describe()} does not fit into a part of shape {part.shape} of {x.describe()}"
         )
 

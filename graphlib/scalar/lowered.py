@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..errors import Resized, ShapeError
+from ..errors import ShapeError
 from .expression import Expr
 from .host import HostFunction
 from .integer import Poly
@@ -142,14 +142,14 @@ class Check:
     """A condition on lengths that must hold at a call: two polynomials that must be equal, and the sentence
     if not.
 
-    ``resizes``: if not, a shared variable gets another shape, which the function was not compiled for.
+    ``error``: what it is if not.
     """
 
     left: Poly
     right: Poly
     sentence: str
     variables: tuple = field(default_factory=tuple)
-    resizes: bool = False
+    error: type[ShapeError] = ShapeError
 
     @property
     def polys(self) -> tuple[Poly, ...]:
@@ -163,4 +163,4 @@ class Check:
         """The error for the two lengths, which names the variables."""
         a, b = values
         names = (v.describe() for v in self.variables)
-        return (Resized if self.resizes else ShapeError)(where + self.sentence.format(*names, a=a, b=b))
+        return self.error(where + self.sentence.format(*names, a=a, b=b))

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from ...compile.function import Function
-from ...errors import GradientError
+from ...errors import DTypeError, GradientError
 from ...graph import Apply, Shared, TensorType, Variable, toposort
 from ...graph.types import mersenne_generator
 from ...ops.generators import Generator
@@ -18,7 +18,9 @@ from ...ops.shape import Shape
 from ...profile import Profile
 from ...tensor import verify_grad
 from . import tensor_functions as functions
+from .own_objects import sliced
 from .own_rewrites import FunctionGraph
+from .sharedvalue import RULES
 from .tags import tag
 from .tensor import pow
 
@@ -55,9 +57,60 @@ def _rng(variable: Variable) -> DrawState:
     return DrawState(_drawn(variable))
 
 
-def _update(variable: Variable) -> tuple[Shared, Variable]:
+def _update(variable: Variable) -> Any:
+    if "update" in variable.__dict__:
+        return variable.__dict__["update"]
     state = _drawn(variable)
     return state, state.default_update
+
+
+def _set_update(variable: Variable, update: Any) -> None:
+    """An attribute of the program's own, as any other."""
+    variable.__dict__["update"] = update
+
+
+class Container:
+    """``shared.container``: where the value is, ``storage[0]`` or ``data``."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+
+    def _set(self, value: Any) -> None:
+        self._shared.set_value(value, borrow=True)
+
+    data = value = property(lambda self: self._shared.get_value(borrow=True), _set)
+    storage = property(lambda self: self)
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, place: int) -> np.ndarray:
+        return [self.data][place]
+
+    def __setitem__(self, place: int, value: Any) -> None:
+        [None][place]
+        self.data = value
+
+
+def _set_value(self: Shared, value: Any, borrow: bool = False) -> None:
+    """A new value, as strictly as the variable was made; what no number is, is a ValueError, too."""
+    rules = self.__dict__.get(RULES)
+    try:
+        if rules is not None:
+            strict, downcast = rules
+            value = self.type.convert(value, strict=strict, allow_downcast=downcast)
+        _set_known(self, value, borrow)
+    except DTypeError as error:
+        if isinstance(value, str):
+            raise NoNumberError(str(error)) from None
+        raise
+
+
+_set_known = Shared.set_value
+
+
+class NoNumberError(DTypeError, ValueError):
+    """A text where a number is wanted."""
 
 
 class Maker:
@@ -75,6 +128,9 @@ def _summary(profile: Profile, file: TextIO | None = None) -> None:
 
 def _item(variable: Variable, key: Any) -> Variable:
     """``x[key]``; a list with slices is several indices, as it was in NumPy too."""
+    found = sliced(variable, key)
+    if found is not None:
+        return found
     several = isinstance(key, list) and any(isinstance(part, slice) for part in key)
     return index(variable, tuple(key) if several else key)
 
@@ -192,6 +248,8 @@ def install() -> None:
     Apply.get_parents = lambda self: list(self.inputs)
     Variable.__array__ = _element
     Variable.__array_function__ = _array_function
+    Shared.container = property(Container)
+    Shared.set_value = _set_value
     Variable.rng = property(_rng)
     Variable.norm = lambda self, L, axis=None, keepdims=False: functions.vector_norm(self, L, axis, keepdims)
     for name in ("var", "std", "choose", "diagonal", "transfer", "trace", "nonzero_values"):
@@ -201,6 +259,6 @@ def install() -> None:
     Variable.searchsorted = functions.searchsorted
     Variable.compress = lambda self, condition, axis=None: functions.compress(condition, self, axis)
     Variable.rstate = property(_drawn)
-    Variable.update = property(_update)
+    Variable.update = property(_update, _set_update)
     Function.maker = property(Maker)
     verify_grad.E_grad = GradientError  # type: ignore[attr-defined]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
 from ...graph import Variable
 from ...ops.op import as_variable
 from ...ops.write import inc_subtensor
@@ -25,6 +28,20 @@ def _stripe(x: Any, i0: Any, i1: Any) -> tuple[Variable, list[int]]:
 
 def _back(v: Variable, order: list[int]) -> Variable:
     return v.dimshuffle(*(order.index(k) for k in range(v.ndim)))
+
+
+def get_diagonal_subtensor_view(x: np.ndarray, i0: Any, i1: Any) -> np.ndarray:
+    """``diagonal_subtensor`` of an array, a view of it. Errors: NotImplementedError where axis ``i0`` is the
+    shorter."""
+    first, second = int(i0) % x.ndim, int(i1) % x.ndim
+    rows, columns = x.shape[first], x.shape[second]
+    if rows < columns:
+        raise NotImplementedError(f"axis {first} of shape {x.shape} is shorter than axis {second}")
+    view = x[(slice(None),) * first + (slice(columns - 1, None),)]
+    strides = list(view.strides)
+    if columns > 1:
+        strides[second] -= strides[first]
+    return as_strided(view, view.shape, strides)
 
 
 def diagonal_subtensor(x: Any, i0: Any, i1: Any) -> Variable:

@@ -9,14 +9,26 @@ from typing import Any
 import numpy as np
 
 from ...errors import ShapeError
-from ...graph import Variable
+from ...graph import Constant, Variable
+from ...graph.types import INTEGERS
 from ...ops.conv_functions import Arguments, by_filters, by_images, convolved
+from ...ops.create import arange
+from ...ops.elementwise import cast
 from ...ops.op import as_variable
+from ...ops.shape import Shape
 from ...ops.upsampling import bilinear_upsampling, pyramid
 from ...ops.windows import Axis, borders
 from ...tensor import nnet
 from ...tensor.nnet.conv import conv2d as old_conv2d
+from .late import at_the_call
 from .settings import config
+
+
+def _known(n: Any) -> bool:
+    """Whether a length is one that is known."""
+    if isinstance(n, Variable):
+        return isinstance(n, Constant) and n.dtype in INTEGERS
+    return isinstance(n, (int, np.integer))
 
 
 class _Abstract:
@@ -36,6 +48,12 @@ class _Abstract:
         unshared: bool = False,
     ) -> None:
         ones = (1,) * self.convdim
+        for what, shape in (("imshp", imshp), ("kshp", kshp)):
+            if isinstance(shape, (Variable, Shape)):
+                raise ValueError(f"{type(self).__name__}: {what} is a list of numbers or None, not {shape}")
+            wrong = [] if shape is None else [n for n in shape if n is not None and not _known(n)]
+            if wrong:
+                raise ValueError(f"{type(self).__name__}: {what} has {wrong[0]}, which is no number or None")
         self.imshp, self.kshp, self.border_mode, self.filter_flip = imshp, kshp, border_mode, filter_flip
         self.subsample = ones if subsample is None else tuple(subsample)
         self.filter_dilation = ones if filter_dilation is None else tuple(filter_dilation)
@@ -64,7 +82,10 @@ class AbstractConv2d(_Abstract):
     """``AbstractConv2d(imshp, kshp, border_mode, subsample, …)(images, filters)``: ``T.nnet.conv2d``."""
 
     def __call__(self, img: Any, kern: Any) -> Variable:
-        return convolved(self._arguments(), img, kern, self.imshp, self.kshp)
+        def made(images: Any, filters: Any) -> Variable:
+            return convolved(self._arguments(), images, filters, self.imshp, self.kshp)
+
+        return at_the_call(made)(img, kern)
 
 
 class AbstractConv2d_gradWeights(_Abstract):
@@ -329,14 +350,18 @@ def border_mode_to_pad(mode: Any, convdim: int, kshp: Sequence[int]) -> tuple:
 
 def bilinear_kernel_1D(ratio: Any, normalize: bool = True) -> Variable:
     """The filter of linear interpolation: 1, 2, …, ratio, …, 2, 1, over ratio where ``normalize``."""
-    return as_variable(pyramid(int(ratio), normalize).astype(config.floatX))
+    if isinstance(ratio, Variable) and not isinstance(ratio, Constant):
+        places = arange(2 * ratio - 1)
+        values = cast(ratio - abs(places - ratio + 1), config.floatX)
+        return values / cast(ratio, config.floatX) if normalize else values
+    return as_variable(pyramid(int(as_variable(ratio).data), normalize).astype(config.floatX))
 
 
 def bilinear_kernel_2D(ratio: Any, normalize: bool = True) -> Variable:
     """The filter of bilinear interpolation, of one ratio or of one for rows and one for columns."""
     rows, columns = ratio if isinstance(ratio, (tuple, list)) else (ratio, ratio)
-    values = np.outer(pyramid(int(rows), normalize), pyramid(int(columns), normalize))
-    return as_variable(values.astype(config.floatX))
+    down, across = bilinear_kernel_1D(rows, normalize), bilinear_kernel_1D(columns, normalize)
+    return down.dimshuffle(0, "x") * across.dimshuffle("x", 0)
 
 
 def frac_bilinear_upsampling(input: Any, frac_ratio: Any) -> Variable:
@@ -368,4 +393,12 @@ def conv2d(
     }  # fmt: skip
     if unknown:
         raise TypeError(f"conv2d has no argument {sorted(unknown)[0]}")
-    return old_conv2d(input, filters, image_shape, filter_shape, border_mode, subsample)
+    made = at_the_call(old_conv2d)
+    return made(
+        input,
+        filters,
+        image_shape=image_shape,
+        filter_shape=filter_shape,
+        border_mode=border_mode,
+        subsample=subsample,
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...errors import InputError
 from ...graph import Constant, Variable, clone, toposort
+from .tensor import NoneConstant
 
 __all__ = ["equal_computations", "is_same_graph"]
 
@@ -23,6 +24,10 @@ def equal_computations(
     Errors: InputError where there are not as many of the one as of the other.
     """
     in_xs, in_ys = in_xs or (), in_ys or ()
+    nones = [[isinstance(v, NoneConstant) for v in vs] for vs in (xs, ys)]
+    if nones[0] != nones[1]:
+        return False
+    xs, ys = ([v for v in vs if not isinstance(v, NoneConstant)] for vs in (xs, ys))
     if len(xs) != len(ys) or len(in_xs) != len(in_ys):
         raise InputError(
             f"equal_computations: {len(xs)} outputs and {len(ys)}, {len(in_xs)} inputs and {len(in_ys)}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ...graph import Constant, Shared, Variable
-from . import graphs, walks
+from . import copies, graphs, walks
+from .copies import *  # noqa: F403
 from .graphs import *  # noqa: F403
 from .own_ops import Apply, Op, Type, as_op
 from .own_types import *  # noqa: F403
@@ -17,6 +18,7 @@ __all__ = [
     "Type",
     "Variable",
     "as_op",
+    *copies.__all__,
     *graphs.__all__,
     *walks.__all__,
 ]

@@ -14,6 +14,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from . import catalogue, refusals
 
 _OWN = "graphlib.compat.theano."
@@ -27,6 +29,8 @@ _TENSOR = (
     _OWN + "sharedvalue",
     _OWN + "gof",
     _OWN + "gradients",
+    _OWN + "own_objects",
+    _OWN + "hashes",
 )
 _NNET = (_OWN + "nnet_functions", "graphlib.tensor.nnet", _OWN + "operations")
 _NLINALG = (_OWN + "nlinalg", "graphlib.tensor.nlinalg")
@@ -92,7 +96,7 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.gpuarray": (_OWN + "cuda",),
     "theano.gpuarray.dnn": (_OWN + "cuda",),
     **dict.fromkeys(_PYMC, (_OWN + "pymc_names", _OWN + "gof", _OWN + "own_rewrites")),
-    "theano.ifelse": ("graphlib", _OWN + "operations"),
+    "theano.ifelse": (_OWN + "own_objects", "graphlib", _OWN + "operations"),
     "theano.printing": (_OWN + "printing", "graphlib.printing"),
     "theano.raise_op": (_OWN + "own_ops", *_TENSOR),
     "theano.sandbox": ("graphlib",),
@@ -119,6 +123,7 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.sparse.basic": (_OWN + "sparse", _OWN + "sparse.classes"),
     "theano.sparse.sharedvar": (_OWN + "sparse",),
     "theano.sparse.type": (_OWN + "sparse",),
+    "theano.sparse.utils": (_OWN + "hashes",),
     "theano.tensor": _TENSOR,
     "theano.tensor.basic": _TENSOR,
     "theano.tensor.elemwise": _TENSOR,
@@ -159,6 +164,9 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "theano.tensor.type": _TENSOR,
     "theano.tensor.var": _TENSOR,
     "theano.tensor.xlogx": ("graphlib.tensor.xlogx",),
+    "theano.typed_list": (_OWN + "typed_list",),
+    "theano.typed_list.basic": (_OWN + "typed_list",),
+    "theano.typed_list.type": (_OWN + "typed_list",),
     "theano.updates": (_OWN + "updates",),
 }
 _ADVICE = "docs/theano.md lists what there is"
@@ -188,7 +196,12 @@ class _Module(ModuleType):
     def __getattr__(self, name: str) -> Any:
         sources = [importlib.import_module(source) for source in _SOURCES.get(self.__name__, ())]
         if name == "__all__":
-            return sorted({public for source in sources for public in getattr(source, "__all__", ())})
+            # as Theano's had none, all public names, those of modules that they had imported, too
+            known = {public for source in sources for public in getattr(source, "__all__", ())}
+            known.update(public for public in catalogue.names().get(self.__name__, {}) if public[0] != "_")
+            return sorted(known | {"np", "theano"})
+        if name in ("np", "theano"):
+            return np if name == "np" else importlib.import_module("theano")
         submodule = f"{self.__name__}.{name}"
         for source in sources if name == "__version__" or not name.startswith("__") else ():
             found = getattr(source, name, None)

@@ -7,11 +7,14 @@ import builtins
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ...graph import Variable
 from ...graph.types import promote
 from ...ops import decompositions, matrices, systems
 from ...ops.elementwise import cast
 from ...ops.index import diag as _diag
+from ...ops.linalg import dot
 from ...ops.op import as_variable
 
 
@@ -129,8 +132,23 @@ TensorSolve = operation("TensorSolve", tensorsolve)
 # Theano's are instances of these, so that a class may have them as attributes
 matrix_inverse, pinv, det, eig = MatrixInverse(), MatrixPinv(), Det(), Eig()
 
+
+def spectral_radius_bound(X: Any, log2_exponent: int) -> Variable:
+    """An upper bound of the largest eigenvalue of a symmetric positive definite matrix: the trace of X to the
+    power n, to the power 1 / n, where n is 2 ** ``log2_exponent``. Errors: TypeError, ValueError."""
+    x = as_variable(X)
+    if x.ndim != 2:
+        raise TypeError(f"spectral_radius_bound takes a matrix, not {x.describe()}")
+    if not isinstance(log2_exponent, (int, np.integer)):
+        raise TypeError(f"spectral_radius_bound: log2_exponent is an integer, not {log2_exponent!r}")
+    if log2_exponent <= 0:
+        raise ValueError(f"spectral_radius_bound: log2_exponent is above 0, not {log2_exponent}")
+    for _ in range(log2_exponent):
+        x = dot(x, x)
+    return matrices.trace(x) ** (2.0**-log2_exponent)
+
+
 __all__ = [
-    "SVD",
     "AllocDiag",
     "Det",
     "Eig",
@@ -141,6 +159,7 @@ __all__ = [
     "MatrixPinv",
     "QRFull",
     "QRIncomplete",
+    "SVD",
     "TensorInv",
     "TensorSolve",
     "alloc_diag",
@@ -152,6 +171,7 @@ __all__ = [
     "matrix_inverse",
     "norm",
     "pinv",
+    "spectral_radius_bound",
     "tensorsolve",
     "trace",
 ]

@@ -10,8 +10,14 @@ from ...ops import nnet
 from ...ops.create import arange
 from ...ops.join import concatenate
 from ...ops.linalg import dot
+from ...ops.observing import Assert
 from ...ops.op import as_variable, is_symbolic
+from ...ops.shape import shape_i
+from ...tensor.nnet import conv2d as nnet_conv2d
+from ...tensor.nnet import conv3d as nnet_conv3d
 from ...tensor.nnet import sigmoid, softmax, softplus, softsign, ultra_fast_sigmoid
+from .late import at_the_call
+from .settings import config
 from .tensor_functions import Unique
 
 
@@ -70,6 +76,31 @@ def confusion_matrix(actual: Any, pred: Any) -> list[Variable]:
     truth, guess = (ew.eq(v.dimshuffle(0, "x"), labels).astype("int64") for v in (actual, pred))
     return [dot(truth.T, guess), labels]
 
+
+def assert_conv_shape(shape: Any) -> list[Any]:
+    """The lengths of an output of a convolution, which fail the call (AssertionError) where the first two are
+    negative, or the others not above 0."""
+    made = []
+    for place, n in enumerate(shape):
+        length = as_variable(n)
+        fine = ew.ge(length, 0) if place < 2 else ew.gt(length, 0)
+        made.append(Assert(f"a convolution's output would have no such length along axis {place}")(length, fine))
+    return made
+
+
+def assert_shape(x: Any, expected_shape: Any, msg: str = "the shape is another") -> Variable:
+    """``x``, which fails the call (AssertionError) where its shape is not the one expected, of which None is
+    any length; unless ``config.conv.assert_shape`` is set nothing is looked at."""
+    x = as_variable(x)
+    if expected_shape is None or not config.conv.assert_shape:
+        return x
+    for axis, n in enumerate(expected_shape):
+        if n is not None:
+            x = Assert(msg)(x, ew.eq(shape_i(x, axis), n))
+    return x
+
+
+conv2d, conv3d = at_the_call(nnet_conv2d), at_the_call(nnet_conv3d)
 
 scalar_sigmoid = sigmoid_inplace = sigmoid
 scalar_softplus, scalar_softsign = softplus, softsign

@@ -6,6 +6,7 @@ Nothing of them is compiled: a function with such a variable runs its nodes one 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from ...graph import Constant, Shared, TensorType, Variable, toposort
 from ...graph.traverse import ancestors
 from ...ops.op import by_reference
 
-__all__ = ["Generic", "Type", "generic"]
+__all__ = ["Generic", "GenericShared", "Type", "generic"]
 
 
 class _Types(type):
@@ -81,6 +82,28 @@ class Generic(Type):
 generic = Generic()
 
 
+class GenericShared(Variable):
+    """A Python object that is kept between calls of functions, as ``theano.shared`` makes of what is no
+    array and no number."""
+
+    def __init__(self, value: Any, name: str | None = None) -> None:
+        super().__init__(generic, name=name)  # type: ignore[arg-type]
+        self._value = value
+
+    default_update = None
+
+    def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> Any:
+        """The object, a copy of it unless ``borrow``."""
+        return self._value if borrow else deepcopy(self._value)
+
+    def set_value(self, value: Any, borrow: bool = False) -> None:
+        """Another object."""
+        self._value = value if borrow else deepcopy(value)
+
+    def __reduce__(self) -> tuple:
+        return GenericShared, (self._value, self.name)
+
+
 def is_own(v: Any) -> bool:
     """Whether a variable is of a program's own type."""
     return isinstance(v, Variable) and not isinstance(v.type, TensorType)
@@ -94,23 +117,29 @@ def any_own(outputs: Sequence[Any]) -> bool:
 class PythonFunction:
     """A function on Python's objects, node by node.
 
-    Errors: InputError for updates and for graphs that need more than the inputs.
+    Errors: InputError for graphs that need more than the inputs.
     """
 
     def __init__(
         self, inputs: Sequence[Any], outputs: Any, updates: Any = None, name: str | None = None
     ) -> None:
-        if updates:
-            raise InputError("a function of variables of a program's own types has no updates")
         self.name = name
+        self.updates = dict(updates or {})
         self.inputs = [getattr(item, "variable", item) for item in inputs]
         self._values = [getattr(item, "value", None) for item in inputs]
         self._single = isinstance(outputs, Variable)
         self.outputs = [outputs] if self._single else list(outputs or [])
-        self._order = toposort(self.outputs, tuple(self.inputs))
+        self._new = [v if isinstance(v, Variable) else None for v in self.updates.values()]
+        results = [*self.outputs, *(v for v in self._new if v is not None)]
+        self._order = toposort(results, tuple(self.inputs))
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
         given = [*arguments, *self._values[len(arguments) :]]
+        names = [v.name for v in self.inputs]
+        for name, value in named.items():
+            if names.count(name) != 1:
+                raise InputError(f"the function has no input, or several, called {name!r}")
+            given[names.index(name) :] = [value, *given[names.index(name) + 1 :]]
         if len(given) != len(self.inputs) or any(value is None for value in given):
             raise InputError(f"{len(self.inputs)} inputs are needed, {len(arguments)} were given")
         values: dict[Variable, Any] = {}
@@ -126,12 +155,20 @@ class PythonFunction:
                 made = list(by_reference(node, operands))
             values.update(zip(node.outputs, made, strict=True))
         found = [self._of(v, values) for v in self.outputs]
+        new = [
+            value if v is None else self._of(v, values)
+            for v, value in zip(self._new, self.updates.values(), strict=True)
+        ]
+        for target, value in zip(self.updates, new, strict=True):
+            target.set_value(value)
         return found[0] if self._single else found
 
     @staticmethod
     def _of(v: Variable, values: dict[Variable, Any]) -> Any:
         if v not in values and isinstance(v, (Constant, Shared)):
             return np.asarray(v.data)
+        if v not in values and isinstance(v, GenericShared):
+            return v.get_value(borrow=True)
         if v not in values:
             raise InputError(f"the outputs depend on {v}, which is no input")
         return values[v]

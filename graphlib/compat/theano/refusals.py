@@ -32,7 +32,6 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     (r"theano\.gof\.(opt|toolbox|destroyhandler|unify)\.", _REWRITES),
     (r"theano\.tensor\.blas(_c|_scipy)?\.|Ge(mm|mv|r)\b|Dot22", "write T.dot: BLAS is called for it"),
     (r"MPI|mpi|\.i?(send|recv)$", "graphlib does not speak MPI: call mpi4py between functions"),
-    (r"typed_list", "keep a Python list of variables"),
     (r"complex|ComplexFromPolar|[cz](scalar|vector|matrix|row|col|tensor\d)$", _COMPLEX),
     (r"[Gg]eneric$", "a variable is a tensor: keep other objects in Python, outside the graph"),
     (r"scan_checkpoints", "use theano.scan, with checkpoint_every=N where memory is short"),

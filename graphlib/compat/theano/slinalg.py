@@ -7,7 +7,7 @@ from typing import Any
 from ...graph import Variable
 from ...ops import decompositions, matrices, systems
 from .nlinalg import operation, refused_gradient
-from .tensor import NoneType as NoneConst
+from .tensor import NoneConstant
 
 MATRIX_STRUCTURES = (
     "general",
@@ -56,7 +56,7 @@ Expm = operation("Expm", decompositions.expm, 2)
 
 
 def _eigvalsh(a: Any, b: Any, lower: bool = True) -> Variable:
-    return decompositions.eigvalsh(a, None if isinstance(b, NoneConst) else b, lower)
+    return decompositions.eigvalsh(a, None if isinstance(b, NoneConstant) else b, lower)
 
 
 def eigvalsh(a: Any, b: Any, lower: bool = True) -> Variable:

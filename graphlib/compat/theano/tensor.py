@@ -38,7 +38,8 @@ class _Computed(type):
     def __instancecheck__(cls, candidate: Any) -> bool:
         if cls is not TensorVariable:
             return type.__instancecheck__(cls, candidate)
-        return isinstance(candidate, Variable) and not isinstance(candidate, (Constant, Shared))
+        is_tensor = isinstance(candidate, Variable) and isinstance(candidate.type, TensorType)
+        return is_tensor and not isinstance(candidate, (Constant, Shared))
 
 
 class TensorVariable(Variable, metaclass=_Computed):
@@ -59,17 +60,32 @@ def hashtype(self: Any) -> int:
     return hash(type(self).__name__) ^ hash(type(self).__module__)
 
 
-class NoneType:
-    """The type of ``T.NoneConst``, which stands for None among operands."""
+class NoneTypeT:
+    """The type of ``T.NoneConst``, whose only value is None."""
 
-    data = None
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NoneTypeT)
 
-    def clone(self) -> NoneType:
+    def __hash__(self) -> int:
+        return hash(NoneTypeT)
+
+
+class NoneConstant:
+    """What stands for None among operands."""
+
+    data = value = owner = name = None
+    type = NoneTypeT()
+
+    def clone(self) -> NoneConstant:
         """Itself."""
         return self
 
+    def equals(self, other: Any) -> bool:
+        """Whether the other is a None, too."""
+        return isinstance(other, NoneConstant)
 
-NoneConst = NoneType()
+
+NoneConst = NoneConstant()
 
 
 class NotScalarConstantError(GraphError, ValueError):

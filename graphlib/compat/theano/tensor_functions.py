@@ -10,7 +10,7 @@ import numpy as np
 from ... import scan
 from ...errors import InputError, RankError, ShapeError
 from ...graph import Constant, Variable
-from ...graph.types import COMPLEX, DTYPES, FLOATS, HALF, INTEGERS, normalize_axis
+from ...graph.types import COMPLEX, DTYPES, FLOATS, HALF, INTEGERS, normalize_axis, promote
 from ...ops import elementwise as ew
 from ...ops.along_axis import argsort as _argsort
 from ...ops.along_axis import cumsum
@@ -26,12 +26,13 @@ from ...ops.matrices import trace  # noqa: F401
 from ...ops.observing import Assert
 from ...ops.op import as_variable
 from ...ops.operators import tensor_round
+from ...ops import reduce
 from ...ops.reduce import max, min, norm
 from ...ops.reduce import sum as sum_of
 from ...ops.reduce import var as _variance
 from ...ops.shape import expand_dims, shape_i, shape_of, swapaxes
 from ...ops.write import inc_subtensor, set_subtensor
-from .tensor import get_scalar_constant_value, pow
+from .tensor import NoneConstant, get_scalar_constant_value, pow
 
 int_dtypes = tuple(d for d in INTEGERS if d.startswith("int"))
 uint_dtypes = tuple(d for d in INTEGERS if d.startswith("uint"))
@@ -107,8 +108,7 @@ def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Varia
     ranks = [v.ndim - (given is None) for v in variables]
     rank = sorted([*ranks, a.ndim])[-1]
     if given is not None:
-        zero: Any = sum((zeros_like(v) for v in variables), zeros_like(a))
-        table = stack([v + zero for v in variables])
+        return _chosen(a, variables, rank)
     else:
         table = variables[0]
         for _ in range(rank + 1 - table.ndim):
@@ -118,6 +118,34 @@ def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Varia
     grid = [
         arange(shape_i(table, k + 1)).dimshuffle(*["x"] * k, 0, *["x"] * (rank - k - 1)) for k in range(rank)
     ]
+    return index(table, (places, *grid))
+
+
+def _chosen(a: Variable, choices: list[Variable], rank: int) -> Variable:
+    """``choose`` among several, whose lengths of 1 broadcast, also where only a call tells them."""
+    padded = [v.dimshuffle(*["x"] * (rank - v.ndim), *range(v.ndim)) for v in (a, *choices)]
+    lengths: list[Any] = []
+    for k in range(rank):
+        longest: Any = 1
+        for v in padded:
+            n = shape_i(v, k)
+            longest = ew.switch(ew.eq(longest, 1), n, longest)
+        lengths.append(longest)
+
+    def spread(v: Variable) -> Variable:
+        # along a length of 1 every place is the first; one that fits nowhere is an error of the index
+        grid = [
+            ew.switch(ew.eq(shape_i(v, k), 1), 0, arange(n)).dimshuffle(
+                *["x"] * k, 0, *["x"] * (rank - k - 1)
+            )
+            for k, n in enumerate(lengths)
+        ]
+        return index(v, tuple(grid))
+
+    places = spread(padded[0]) if rank else padded[0]
+    dtype = promote([v.dtype for v in choices])
+    table = stack([spread(v).astype(dtype) if rank else v.astype(dtype) for v in padded[1:]])
+    grid = [arange(n).dimshuffle(*["x"] * k, 0, *["x"] * (rank - k - 1)) for k, n in enumerate(lengths)]
     return index(table, (places, *grid))
 
 
@@ -153,6 +181,17 @@ def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
     elif mode != "raise":
         raise ValueError(f"T.take has the modes raise, clip and wrap, not {mode!r}")
     return _take(a, indices, axis)
+
+
+def max_and_argmax(a: Any, axis: Any = None, keepdims: bool = False) -> list[Variable]:
+    """Both, as a list; ``axis`` may be ``NoneConst``, a constant, or a list that names one twice."""
+    if isinstance(axis, NoneConstant):
+        axis = None
+    elif isinstance(axis, Constant):
+        axis = axis.data.tolist()
+    if isinstance(axis, (list, tuple)):
+        axis = list(dict.fromkeys(axis))
+    return reduce.max_and_argmax(a, axis, keepdims)
 
 
 def nonzero_values(a: Any) -> Variable:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ...ops.linalg import dot
+from ...ops.linalg import dot as _dot
+from ...graph import Variable
 from .compiling import function_dump
 from .gof import Apply, Op, Type, as_op
 from .gradients import grad
@@ -25,6 +26,13 @@ __version__ = "1.0.5+graphlib"
 def _asarray(a: Any, dtype: Any, order: str | None = None) -> np.ndarray:
     """``numpy.asarray`` with a dtype, of which "floatX" is one."""
     return np.asarray(a, config.floatX if dtype == "floatX" else dtype, order)
+
+
+def dot(l: Any, r: Any) -> Any:
+    """The product of two tensors, or of what has ``__dot__`` or ``__rdot__``, as sparse variables have."""
+    if not isinstance(l, Variable) and hasattr(l, "__dot__"):
+        return l.__dot__(r)
+    return r.__rdot__(l) if not isinstance(r, Variable) and hasattr(r, "__rdot__") else _dot(l, r)
 
 
 def sparse_grad(var: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import ShapeError
+from ...errors import ShapeError, VouchedError
 from ...graph import Apply, TensorType, Variable
 from ...graph.types import shape_text
 from ...scalar.integer import Poly
@@ -47,7 +47,7 @@ class SpecifyShape(Op):
 
     def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
         if not node.outputs[0].type.accepts_shape(x.shape):
-            raise ShapeError(
+            raise VouchedError(
                 f"specify_shape: {node.inputs[0].describe()} has shape {x.shape}, not "
                 f"{shape_text(self.shape)}"
             )
@@ -63,6 +63,7 @@ class SpecifyShape(Op):
                     have,
                     f"specify_shape: axis {axis} of {{1}} has length {{b}}, not {{a}}",
                     (node.outputs[0], x.variable),
+                    VouchedError,
                 )
             shape.append(have if n is None else Poly.of(n))
         return Pull(tuple(shape), x.at)

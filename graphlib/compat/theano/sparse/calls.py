@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,14 @@ import numpy as np
 from .... import grad as _grad
 from ....compile.function import In
 from ....compile.function import function as _function
+from ....configuration import config
 from ....errors import GivensError
 from ....graph import Shared, Variable
 from ....graph import shared as _shared
 from ....ops.create import zeros_like
 from ....ops.op import as_variable
 from ....ops.shape import Shape
+from ..aliases import Alias, originals
 from ..own_types import PythonFunction, any_own
 from .variable import SparseType, SparseVariable, assembled, is_sparse, parts_of
 
@@ -70,6 +73,18 @@ def _input(item: Any) -> Any:
     return In(rest[0], name, value, rest[1] if len(rest) > 1 else None)
 
 
+def _strict(item: Any) -> Any:
+    """An input that takes what Theano takes: numbers are rounded for a scalar of floatX alone, and arrays are
+    not cast down. (graphlib itself rounds all numbers and lists, and takes arrays of integers that fit.)"""
+    if not isinstance(item, (In, Variable)):
+        return item
+    made = copy(item) if isinstance(item, In) else In(item)
+    type = made.variable.type
+    if made.allow_downcast is None and (type.ndim or (type.is_inexact and type.dtype != config.floatX)):
+        made.allow_downcast = False
+    return made
+
+
 def function(inputs: Any = None, outputs: Any = None, *settings: Any, **named: Any) -> Any:
     """``graphlib.function``, with sparse variables among inputs and outputs.
 
@@ -86,8 +101,14 @@ def function(inputs: Any = None, outputs: Any = None, *settings: Any, **named: A
     for v in given:
         if getattr(v, "variable", v) in keys:
             raise GivensError(f"function: givens replaces {v}, which is an input, too")
+    if Alias.made:
+        updates = {getattr(s, "of", s): v for s, v in dict(named.get("updates") or {}).items()}
+        named["updates"] = updates
+        named["givens"] = {**originals([*(getattr(v, "variable", v) for v in wanted), *updates.values()]), **keys}
     if any_own([getattr(v, "variable", v) for v in (*given, *wanted)]):
         return PythonFunction(given, outputs, named.get("updates"), named.get("name"))
+    if named.get("allow_input_downcast") is None and inputs is not None:
+        inputs = given = [_strict(v) for v in given]
     if not any(isinstance(v, SparseVariable) for v in (*given, *wanted)):
         return _function(inputs, outputs, *settings, **named)
     # of a sparse matrix hardly ever all parts are needed

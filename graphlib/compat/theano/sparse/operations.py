@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ....errors import DTypeError, ShapeError
+from ....errors import DTypeError, RankError, ShapeError
 from ....graph import Variable
 from ....graph.types import promote
 from ....ops import elementwise as ew
@@ -42,7 +42,7 @@ def from_dense(x: Any, format: str) -> SparseVariable:
     """The elements of a matrix that are not 0, as a sparse one."""
     x = as_variable(x)
     if x.ndim != 2:
-        raise ShapeError(f"a sparse matrix cannot be made of {x.describe()}, which has {x.ndim} dimensions")
+        raise RankError(f"a sparse matrix cannot be made of {x.describe()}, which has {x.ndim} dimensions")
     if format == "csc":
         return from_dense(x.T, "csr").T
     places = nonzero(x)

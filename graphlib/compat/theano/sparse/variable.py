@@ -23,6 +23,7 @@ class SparseType:
 
     dtype_set: ClassVar[set[str]] = set(DTYPES) - {"float16"}  # which SciPy has not
     ndim = 2
+    broadcastable = (False, False)
 
     def __init__(self, format: str, dtype: Any) -> None:
         if format not in ("csr", "csc"):
@@ -38,6 +39,33 @@ class SparseType:
         return SparseVariable(self.format, *vectors, *lengths, name=name)
 
     make_variable = __call__
+
+    def filter(self, value: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
+        """The matrix in this format and dtype. Errors: TypeError where it is another or none."""
+        if is_sparse(value) and value.format == self.format and value.dtype == self.dtype:
+            return value
+        if strict or not is_sparse(value):
+            raise DTypeError(f"takes {self}, not {getattr(value, 'format', type(value).__name__)}")
+        if not allow_downcast and not np.can_cast(value.dtype, self.dtype, "safe"):
+            raise DTypeError(f"takes {self}, not {value.dtype}")
+        return value.asformat(self.format).astype(self.dtype)
+
+    def is_valid_value(self, value: Any) -> bool:
+        """Whether it is one of SciPy's matrices of exactly this type."""
+        return is_sparse(value) and value.format == self.format and value.dtype == self.dtype
+
+    @staticmethod
+    def values_eq(a: Any, b: Any) -> bool:
+        """Whether two of SciPy's matrices have the same elements."""
+        both = is_sparse(a) and is_sparse(b)
+        same = both and (a.shape, a.dtype, a.format) == (b.shape, b.dtype, b.format)
+        return bool(same and abs(a - b).max() == 0)
+
+    @staticmethod
+    def values_eq_approx(a: Any, b: Any, eps: float = 1e-6) -> bool:
+        """Whether two of SciPy's matrices are close."""
+        same = is_sparse(a) and is_sparse(b) and a.shape == b.shape
+        return bool(same and abs(a - b).max() < eps)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SparseType) and (self.format, self.dtype) == (other.format, other.dtype)
@@ -57,6 +85,7 @@ class SparseVariable:
     """
 
     ndim = 2
+    broadcastable = (False, False)
     owner = None
     #: numpy leaves operators with arrays to this class
     __array_ufunc__ = None
