@@ -108,9 +108,7 @@ def check_fits(part: TensorType, y: Variable, mode: str, x: Variable) -> None:
     )
     if not fits:
         kind = RankError if y.ndim > part.ndim else ShapeError
-        raise kind(
-            f"{name}: {y.describe()} does not fit into a part of shape {part.shape} of {x.describe()}"
-        )
+        raise kind(f"{name}: {y.describe()} does not fit into a part of shape {part.shape} of {x.describe()}")
 
 
 def check_fits_at_call(node: Apply, part: tuple[int, ...], y: np.ndarray) -> None:

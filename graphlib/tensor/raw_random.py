@@ -27,7 +27,7 @@ from ..ops.generators import mersenne, mersenne_choice, mersenne_multinomial, me
 from ..ops.index import index
 from ..ops.op import as_variable, is_number
 from ..ops.reduce import sum as sum_
-from ..ops.shape import dimshuffle, reshape, shape_of
+from ..ops.shape import dimshuffle, reshape, shape_of, specify_shape
 from ..ops.valid import valid
 
 __all__ = [
@@ -139,6 +139,8 @@ def choice(
         raise InputError(f"choice: replace must be True or False, not {replace.describe()}")
     count = valid(a, "positive", "choice: a") if a.ndim == 0 else a.shape[0]
     lengths = lengths_of(size, ndim)
+    if p is not None and np.ndim(p) == 0 and is_number(p):
+        p = None  # Theano takes a number for no probabilities
     if p is not None and not (isinstance(p, (list, tuple)) and not p):
         p = ew.cast(valid(as_variable(p), "probability", "choice: p"), "float64")
     else:
@@ -219,6 +221,8 @@ def floating(dtype: Any, *parameters: Variable) -> str:
 def lengths_of(size: Any, ndim: int | None, *parameters: Variable) -> list:
     """The lengths of a draw."""
     if size is None:
+        if ndim is not None and ndim != max((v.ndim for v in parameters), default=0):
+            raise InputError(f"ndim={ndim} was given, but no size, and the parameters have other dimensions")
         if not parameters:
             raise InputError("a draw without parameters of some shape needs a size")
         total = parameters[0]
@@ -239,6 +243,7 @@ def lengths_of(size: Any, ndim: int | None, *parameters: Variable) -> list:
         known = vector.type.shape[0] if ndim is None else ndim
         if known is None:
             raise InputError(f"how many lengths {vector.describe()} has is not known: pass ndim=")
+        vector = specify_shape(vector, (known,))
         lengths = [vector[k] for k in range(known)]
     most = max((v.ndim for v in parameters), default=0)
     if most > len(lengths):

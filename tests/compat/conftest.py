@@ -6,7 +6,7 @@ import pytest
 
 from graphlib import config
 from graphlib.compat.theano import install
-from graphlib.graph import Variable
+from graphlib.graph import Shared, Variable
 from graphlib.ops.shape import Shape
 
 
@@ -16,12 +16,12 @@ def theano():
     changed = ("__pow__", "__rpow__", "__getitem__", "__array__", "__array_function__")
     finders = list(sys.meta_path)
     methods = {name: getattr(Variable, name) for name in changed}
-    length = Shape.__getitem__
+    length, set_value = Shape.__getitem__, Shared.set_value
     with config.change():
         install()
         yield sys.modules["theano"]
     sys.meta_path[:] = finders
-    Shape.__getitem__ = length
+    Shape.__getitem__, Shared.set_value = length, set_value
     for name, method in methods.items():
         setattr(Variable, name, method)
     for name in [name for name in sys.modules if name.split(".")[0] == "theano"]:

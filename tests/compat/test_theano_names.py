@@ -109,8 +109,14 @@ def test_clones(theano, graph):
     assert theano.function([x], doubled)(x_value) == 8.0
     assert theano.function([x], scan_utils.clone(y, replace=[(x, x + 1)]))(x_value) == 12.0
     other = theano.clone(y, share_inputs=False)
-    (fresh,) = (v for v in theano.gof.graph.inputs([other]) if v is not w)
+    fresh, alias = theano.gof.graph.inputs([other])
     assert fresh is not x and fresh.name == "x" and theano.function([fresh], other)(x_value) == 4.0
+    # another variable of the same value, as Theano's container is shared
+    assert alias is not w
+    w.set_value(3 * np.ones((2, 2)))
+    assert theano.function([fresh], other)(x_value) == 12.0
+    theano.function([], updates=[(alias, alias * 2)])()
+    assert (w.get_value() == 6).all()
 
 
 def test_operations_of_a_programs_own(theano, T):

@@ -191,7 +191,7 @@ def test_names_that_there_are_not_say_what_to_use(theano, T):
         (lambda: gemm_no_inplace(1), "write T.dot"),
         (Gemm, "write T.dot"),
         (Mine, "rewrites itself"),
-        (lambda: theano.typed_list.append(1), "a Python list"),
+        (lambda: theano.sandbox.rng_mrg.mrg_next_value(1, 1), "MRG_RandomStreams"),
     ):
         with pytest.raises(NotImplementedError, match=words):
             use()

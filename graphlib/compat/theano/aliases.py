@@ -41,4 +41,6 @@ class Alias(Shared):
 
 def originals(variables: Iterable[Any]) -> dict[Variable, Variable]:
     """What a function reads in place of each alias that ``variables`` need."""
-    return {v: v.of for v in ancestors([v for v in variables if isinstance(v, Variable)]) if isinstance(v, Alias)}
+    return {
+        v: v.of for v in ancestors([v for v in variables if isinstance(v, Variable)]) if isinstance(v, Alias)
+    }

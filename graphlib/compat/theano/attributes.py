@@ -29,15 +29,15 @@ class DrawState:
     """``draw.rng``: the shared state of a random variable, whose value is a ``numpy.random.RandomState``."""
 
     def __init__(self, state: Shared) -> None:
-        self._shared = state
+        self.shared = state
 
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> np.random.RandomState:
         """A copy of the state, to be changed and put back."""
-        return mersenne_generator(self._shared.get_value())
+        return mersenne_generator(self.shared.get_value())
 
     def set_value(self, value: np.random.RandomState, borrow: bool = False) -> None:
         """The next numbers are those that follow in ``value``."""
-        self._shared.set_value(value)
+        self.shared.set_value(value)
 
 
 def _drawn(variable: Variable) -> Shared:
@@ -101,9 +101,11 @@ def _set_value(self: Shared, value: Any, borrow: bool = False) -> None:
             value = self.type.convert(value, strict=strict, allow_downcast=downcast)
         _set_known(self, value, borrow)
     except DTypeError as error:
-        if isinstance(value, str):
-            raise NoNumberError(str(error)) from None
-        raise
+        kind = NoNumberError if isinstance(value, str) else DTypeError
+        text = str(error).removeprefix("set_value: ")
+        raise kind(
+            f"set_value: {text}" if self.describe() in text else f"set_value: {self.describe()} {text}"
+        ) from None
 
 
 _set_known = Shared.set_value

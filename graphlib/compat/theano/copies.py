@@ -12,7 +12,14 @@ from ...graph import Constant, Shared, Variable, toposort
 from .aliases import Alias
 from .own_types import is_own
 
-__all__ = ["as_string", "clone", "clone_get_equiv", "default_leaf_formatter", "default_node_formatter", "like"]
+__all__ = [
+    "as_string",
+    "clone",
+    "clone_get_equiv",
+    "default_leaf_formatter",
+    "default_node_formatter",
+    "like",
+]
 
 
 def like(v: Variable) -> Variable:

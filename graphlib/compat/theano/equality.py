@@ -25,7 +25,7 @@ def equal_computations(
     """
     in_xs, in_ys = in_xs or (), in_ys or ()
     nones = [[isinstance(v, NoneConstant) for v in vs] for vs in (xs, ys)]
-    if nones[0] != nones[1]:
+    if len(xs) == len(ys) and nones[0] != nones[1]:
         return False
     xs, ys = ([v for v in vs if not isinstance(v, NoneConstant)] for vs in (xs, ys))
     if len(xs) != len(ys) or len(in_xs) != len(in_ys):

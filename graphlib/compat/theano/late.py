@@ -4,6 +4,7 @@ taken as not known where they do not fit."""
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -14,24 +15,26 @@ from ...ops.unbroadcast import Unbroadcast
 
 
 def at_the_call(function: Callable) -> Callable:
-    """``function`` of tensors (its first arguments), whose ShapeErrors come at the call: a graph that nobody
-    runs may hold what does not fit together, as in Theano."""
+    """``function`` of two tensors, its first arguments, whose ShapeErrors come at the call: a graph that
+    nobody runs may hold what does not fit together, as in Theano."""
+    signature = inspect.signature(function)
+    operands = list(signature.parameters)[:2]
 
     @functools.wraps(function)
-    def made(*operands: Any, **settings: Any) -> Any:
+    def made(*arguments: Any, **settings: Any) -> Any:
         try:
-            return function(*operands, **settings)
+            return function(*arguments, **settings)
         except RankError:
             raise
         except ShapeError as error:
-            forgotten = [_unknown(v) for v in operands]
-            if all(a is b for a, b in zip(operands, forgotten, strict=True)):
-                raise
+            bound = signature.bind(*arguments, **settings)
+            bound.arguments.update((name, _unknown(bound.arguments[name])) for name in operands)
             try:
-                return function(*forgotten, **settings)
+                return function(*bound.args, **bound.kwargs)
             except GraphError:
                 raise error from None
 
+    made.__signature__ = signature  # type: ignore[attr-defined]
     return made
 
 

@@ -84,7 +84,9 @@ def assert_conv_shape(shape: Any) -> list[Any]:
     for place, n in enumerate(shape):
         length = as_variable(n)
         fine = ew.ge(length, 0) if place < 2 else ew.gt(length, 0)
-        made.append(Assert(f"a convolution's output would have no such length along axis {place}")(length, fine))
+        made.append(
+            Assert(f"a convolution's output would have no such length along axis {place}")(length, fine)
+        )
     return made
 
 

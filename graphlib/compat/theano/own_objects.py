@@ -76,13 +76,17 @@ class Sliced(Op):
         return (repr([None if isinstance(part, Variable) else part for part in self.key]),)
 
     def make_node(self, x: Any, *parts: Any) -> Any:
-        scalars = sum(isinstance(part, (int, np.integer)) or getattr(part, "ndim", 1) == 0 for part in self.key)
+        scalars = sum(
+            isinstance(part, (int, np.integer)) or getattr(part, "ndim", 1) == 0 for part in self.key
+        )
         return Apply(self, [x, *parts], [TensorType(x.dtype, (None,) * (x.ndim - scalars))()])
 
     def perform(self, node: Any, inputs: list, output_storage: list[list]) -> None:
         x, *rest = inputs
         parts = iter(rest)
-        output_storage[0][0] = x[tuple(next(parts) if isinstance(part, Variable) else part for part in self.key)]
+        output_storage[0][0] = x[
+            tuple(next(parts) if isinstance(part, Variable) else part for part in self.key)
+        ]
 
 
 def sliced(x: Variable, key: Any) -> Variable | None:
@@ -109,7 +113,9 @@ class LoadFromDisk(Op):
         if not isinstance(path, Variable):
             path = _Object(path)()
         if not is_own(path):
-            raise TypeError(f"T.load takes a path, text or a variable of theano.generic, not {path.describe()}")
+            raise TypeError(
+                f"T.load takes a path, text or a variable of theano.generic, not {path.describe()}"
+            )
         return Apply(self, [path], [TensorType(self.dtype, self.broadcastable)()])
 
     def perform(self, node: Any, inputs: list, output_storage: list[list]) -> None:
@@ -121,9 +127,7 @@ class LoadFromDisk(Op):
         output_storage[0][0] = array
 
 
-def load(
-    path: Any, dtype: Any, broadcastable: Sequence[bool], mmap_mode: str | None = None
-) -> Variable:
+def load(path: Any, dtype: Any, broadcastable: Sequence[bool], mmap_mode: str | None = None) -> Variable:
     """The array of a .npy file, read at each call; ``path``: text, or a variable of ``theano.generic``.
 
     mmap_mode: 'c' reads parts when they are needed. Errors: ValueError for another mode or kind of file,

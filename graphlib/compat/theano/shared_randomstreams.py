@@ -1,5 +1,29 @@
 """``theano.tensor.shared_randomstreams``: Theano's numbers, seed for seed."""
 
-from ...tensor.sequential import MersenneStreams as RandomStreams
+from __future__ import annotations
 
-__all__ = ["RandomStreams"]
+from typing import Any
+
+import numpy as np
+
+from ...graph import Shared
+from ...tensor.sequential import MersenneStreams
+from .attributes import DrawState
+from .sharedvalue import SharedVariable as RandomStateSharedVariable
+
+
+class RandomStreams(MersenneStreams):
+    """``MersenneStreams``, whose draws' states are named by ``draw.rng``, too."""
+
+    def __getitem__(self, state: Any) -> np.random.RandomState:
+        return super().__getitem__(_shared(state))
+
+    def __setitem__(self, state: Any, generator: np.random.RandomState) -> None:
+        super().__setitem__(_shared(state), generator)
+
+
+def _shared(state: Any) -> Shared:
+    return state.shared if isinstance(state, DrawState) else state
+
+
+__all__ = ["RandomStateSharedVariable", "RandomStreams"]

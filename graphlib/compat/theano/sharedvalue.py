@@ -65,15 +65,19 @@ def shared(
         if unknown:
             raise TypeError(f"shared() of an object got an unexpected keyword {', '.join(sorted(unknown))}")
         return GenericShared(value if settings.get("borrow") else deepcopy(value), name)
-    if not settings.keys() & {"shape", "broadcastable"}:
+    if not settings.keys() & {"shape", "broadcastable"} and not isinstance(value, np.random.RandomState):
         settings["broadcastable"] = (False,) * np.ndim(value)
-    made = _of_graphlib(value, name, strict and isinstance(value, (np.ndarray, np.generic)), allow_downcast, **settings)
+    made = _of_graphlib(
+        value, name, strict and isinstance(value, (np.ndarray, np.generic)), allow_downcast, **settings
+    )
     return _with_rules(made, strict, allow_downcast)
 
 
 def _is_object(value: Any) -> bool:
     """Whether it is nothing that Theano makes a tensor of."""
-    if isinstance(value, (bool, int, float, complex, np.generic, np.ndarray, np.random.RandomState, Variable)):
+    if isinstance(
+        value, (bool, int, float, complex, np.generic, np.ndarray, np.random.RandomState, Variable)
+    ):
         return False
     return not any(hasattr(value, name) for name in ("__array__", "__array_interface__", "__dlpack__"))
 

@@ -17,17 +17,30 @@ from ...ops.create import fill, zeros, zeros_like
 from ...ops.index import BasicIndex
 from ...ops.join import concatenate
 from ...ops.linalg import dot as linalg_dot
+from ...ops.linalg import tensordot as linalg_tensordot
 from ...ops.observing import Assert
 from ...ops.op import as_variable, by_reference
 from ...ops.reduce import max, min
 from ...ops.shape import ShapeI, specify_shape
 from ...tensor.constructors import _PREFIXES, _SHAPES
 from .gradients import grad  # noqa: F401
+from .late import at_the_call
 from .own_ops import Apply, Op  # noqa: F401
 from .own_scalar_ops import Elemwise  # noqa: F401
 
 int_div = ew.floor_div
-_dot = linalg_dot
+dot = at_the_call(linalg_dot)
+tensordot = at_the_call(linalg_tensordot)
+
+
+def _dot(x: Any, y: Any) -> Variable:
+    """``T.dot`` of vectors and matrices.  Errors: TypeError for others."""
+    x, y = as_variable(x), as_variable(y)
+    if not {x.ndim, y.ndim} <= {1, 2}:
+        raise TypeError(f"_dot takes vectors and matrices, not {x.describe()} and {y.describe()}")
+    return dot(x, y)
+
+
 second = fill
 stacklists = as_variable
 empty, empty_like = zeros, zeros_like

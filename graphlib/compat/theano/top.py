@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ...ops.linalg import dot as _dot
 from ...graph import Variable
 from .compiling import function_dump
 from .gof import Apply, Op, Type, as_op
@@ -18,6 +17,7 @@ from .scan_module import clone, map, scan
 from .settings import change_flags, config
 from .sharedvalue import SharedVariable, shared
 from .sparse.calls import function
+from .tensor import dot as _dot
 from .updates import OrderedUpdates
 
 __version__ = "1.0.5+graphlib"

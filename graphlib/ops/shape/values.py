@@ -137,7 +137,11 @@ def shape_i(x: Any, axis: int) -> Variable:
 
 class Shape(tuple):
     """``x.shape``: a tuple of int64 scalars that is also a vector wherever a variable is wanted
-    (``T.prod(x.shape)``)."""
+    (``T.prod(x.shape)``).
+
+    ``of``: the tensor whose lengths they are, where they are one's."""
+
+    of: Variable | None = None
 
     def __graphlib_variable__(self) -> Variable:
         from ..join import stack_scalars
@@ -187,7 +191,9 @@ for _name in (
 def shape_of(x: Any) -> Shape:
     """The lengths of all axes, int64."""
     x = as_variable(x)
-    return Shape(shape_i(x, axis) for axis in range(x.ndim))
+    made = Shape(shape_i(x, axis) for axis in range(x.ndim))
+    made.of = x
+    return made
 
 
 register_cases(

@@ -16,6 +16,7 @@ from ....configuration import config
 from ....errors import GivensError
 from ....graph import Shared, Variable
 from ....graph import shared as _shared
+from ....graph.substitution import note_written
 from ....ops.create import zeros_like
 from ....ops.op import as_variable
 from ....ops.shape import Shape
@@ -73,6 +74,15 @@ def _input(item: Any) -> Any:
     return In(rest[0], name, value, rest[1] if len(rest) > 1 else None)
 
 
+def _vector(shape: Shape) -> Variable:
+    """Lengths, each a number here, as one vector, which is what they are in Theano; it names the tensor whose
+    they are, also where nothing needs it."""
+    made = as_variable(shape)
+    if shape.of is not None:
+        note_written([made], [shape.of])
+    return made
+
+
 def _strict(item: Any) -> Any:
     """An input that takes what Theano takes: numbers are rounded for a scalar of floatX alone, and arrays are
     not cast down. (graphlib itself rounds all numbers and lists, and takes arrays of integers that fit.)"""
@@ -94,9 +104,13 @@ def function(inputs: Any = None, outputs: Any = None, *settings: Any, **named: A
         inputs = [_input(item) for item in inputs]
     given = list(inputs or [])
     if isinstance(outputs, Shape):
-        # lengths, each a number here, are one vector in Theano
-        outputs = as_variable(outputs)
+        outputs = _vector(outputs)
+    if isinstance(outputs, (list, tuple)):
+        outputs = type(outputs)([_vector(v) if isinstance(v, Shape) else v for v in outputs])
     wanted = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+    kept = named.get("no_default_updates")
+    if isinstance(kept, (list, tuple)):
+        named["no_default_updates"] = [getattr(s, "shared", s) for s in kept]
     keys = dict(named.get("givens") or {})
     for v in given:
         if getattr(v, "variable", v) in keys:
@@ -104,7 +118,10 @@ def function(inputs: Any = None, outputs: Any = None, *settings: Any, **named: A
     if Alias.made:
         updates = {getattr(s, "of", s): v for s, v in dict(named.get("updates") or {}).items()}
         named["updates"] = updates
-        named["givens"] = {**originals([*(getattr(v, "variable", v) for v in wanted), *updates.values()]), **keys}
+        named["givens"] = {
+            **originals([*(getattr(v, "variable", v) for v in wanted), *updates.values()]),
+            **keys,
+        }
     if any_own([getattr(v, "variable", v) for v in (*given, *wanted)]):
         return PythonFunction(given, outputs, named.get("updates"), named.get("name"))
     if named.get("allow_input_downcast") is None and inputs is not None:
