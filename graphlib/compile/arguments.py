@@ -95,8 +95,8 @@ def normalize_inputs(inputs: Iterable[Any] | None, where: str) -> list[In]:
             raise InputError(f"{where}: the constant {item.variable.describe()} cannot be an input")
         if isinstance(item.variable, Shared):
             raise InputError(
-                f"{where}: Cannot use a shared variable ({item.variable}) as explicit input: a function reads "
-                f"{item.variable.describe()} by itself. "
+                f"{where}: Cannot use a shared variable ({item.variable}) as explicit input: a function "
+                f"reads {item.variable.describe()} by itself. "
                 f"To replace it in this function pass givens={{{item.variable}: ...}}."
             )
         if any(other.variable is item.variable for other in result):

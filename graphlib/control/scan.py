@@ -429,8 +429,8 @@ def _lifted(ends: list[Variable], moving: list[Variable]) -> tuple[dict[Variable
 def _check_given(
     results: Sequence[Variable], closed: Sequence[Variable], states: Collection[Variable], what: str
 ) -> None:
-    """Errors: MissingInputError where a step uses shared variables that are not handed over; the states of random
-    streams need not be."""
+    """Errors: MissingInputError where a step uses shared variables that are not handed over; the states of
+    random streams need not be."""
     missing = [
         v for v in graph_inputs(results, closed) if isinstance(v, Shared) and v not in {*closed, *states}
     ]

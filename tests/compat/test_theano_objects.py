@@ -165,7 +165,7 @@ def test_what_does_not_fit_is_an_error_at_the_call(theano, T):
     f = theano.function([x], T.nnet.conv2d(x, filters, (1, 1, 8, 8), (1, 1, 5, 5)))
     with pytest.raises(AssertionError):
         f(np.ones((1, 1, 9, 9)))
-    with pytest.raises(TypeError, match="windows of 2|window ends"):
+    with pytest.raises(TypeError, match="window ends"):
         theano.function([x], T.nnet.neighbours.images2neibs(x, (2, 2)))(np.ones((1, 1, 5, 5)))
     with pytest.raises(AssertionError, match="no such length"):
         n = T.iscalars(4)

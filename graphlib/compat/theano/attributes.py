@@ -103,9 +103,8 @@ def _set_value(self: Shared, value: Any, borrow: bool = False) -> None:
     except DTypeError as error:
         kind = NoNumberError if isinstance(value, str) else DTypeError
         text = str(error).removeprefix("set_value: ")
-        raise kind(
-            f"set_value: {text}" if self.describe() in text else f"set_value: {self.describe()} {text}"
-        ) from None
+        named = text if self.describe() in text else f"{self.describe()} {text}"
+        raise kind(f"set_value: {named}") from None
 
 
 _set_known = Shared.set_value

@@ -18,7 +18,6 @@ __all__ = [
     "clone_get_equiv",
     "default_leaf_formatter",
     "default_node_formatter",
-    "like",
 ]
 
 

@@ -149,6 +149,7 @@ def spectral_radius_bound(X: Any, log2_exponent: int) -> Variable:
 
 
 __all__ = [
+    "SVD",
     "AllocDiag",
     "Det",
     "Eig",
@@ -159,7 +160,6 @@ __all__ = [
     "MatrixPinv",
     "QRFull",
     "QRIncomplete",
-    "SVD",
     "TensorInv",
     "TensorSolve",
     "alloc_diag",

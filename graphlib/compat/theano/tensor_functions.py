@@ -12,6 +12,7 @@ from ...errors import InputError, RankError, ShapeError
 from ...graph import Constant, Variable
 from ...graph.types import COMPLEX, DTYPES, FLOATS, HALF, INTEGERS, normalize_axis, promote
 from ...ops import elementwise as ew
+from ...ops import reduce
 from ...ops.along_axis import argsort as _argsort
 from ...ops.along_axis import cumsum
 from ...ops.along_axis import flatnonzero as _flatnonzero
@@ -26,7 +27,6 @@ from ...ops.matrices import trace  # noqa: F401
 from ...ops.observing import Assert
 from ...ops.op import as_variable
 from ...ops.operators import tensor_round
-from ...ops import reduce
 from ...ops.reduce import max, min, norm
 from ...ops.reduce import sum as sum_of
 from ...ops.reduce import var as _variance

@@ -28,11 +28,11 @@ def _asarray(a: Any, dtype: Any, order: str | None = None) -> np.ndarray:
     return np.asarray(a, config.floatX if dtype == "floatX" else dtype, order)
 
 
-def dot(l: Any, r: Any) -> Any:
+def dot(x: Any, y: Any) -> Any:
     """The product of two tensors, or of what has ``__dot__`` or ``__rdot__``, as sparse variables have."""
-    if not isinstance(l, Variable) and hasattr(l, "__dot__"):
-        return l.__dot__(r)
-    return r.__rdot__(l) if not isinstance(r, Variable) and hasattr(r, "__rdot__") else _dot(l, r)
+    if not isinstance(x, Variable) and hasattr(x, "__dot__"):
+        return x.__dot__(y)
+    return y.__rdot__(x) if not isinstance(y, Variable) and hasattr(y, "__rdot__") else _dot(x, y)
 
 
 def sparse_grad(var: Any) -> Any:
