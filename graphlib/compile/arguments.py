@@ -250,14 +250,15 @@ class Defaults:
         self._values = [item.value for item in items]
 
     def of(self, place: int) -> Any:
-        """The value of one input; of a shared variable that is its default, the present one."""
+        """The value of one input; of a shared variable that is its default, or of another place where a
+        value is kept (``get_value``, ``set_value``), the present one."""
         value = self._values[place]
-        return value.get_value(borrow=True) if isinstance(value, Shared) else value
+        return value.get_value(borrow=True) if hasattr(value, "get_value") else value
 
     def carry(self, place: int, value: np.ndarray) -> None:
         """Sets what an input's update came to."""
         kept = self._values[place]
-        if isinstance(kept, Shared):
+        if hasattr(kept, "get_value"):
             kept.set_value(value)
         else:
             self._values[place] = value

@@ -221,8 +221,6 @@ def floating(dtype: Any, *parameters: Variable) -> str:
 def lengths_of(size: Any, ndim: int | None, *parameters: Variable) -> list:
     """The lengths of a draw."""
     if size is None:
-        if ndim is not None and ndim != max((v.ndim for v in parameters), default=0):
-            raise InputError(f"ndim={ndim} was given, but no size, and the parameters have other dimensions")
         if not parameters:
             raise InputError("a draw without parameters of some shape needs a size")
         total = parameters[0]

@@ -92,6 +92,47 @@ class Container:
         self.data = value
 
 
+class Default:
+    """``f.container[x]``: where a function keeps the value of an input between calls; as the ``value`` of
+    another function's input it is the same value."""
+
+    def __init__(self, function: Function, key: Any) -> None:
+        self._defaults, self._key = function.value, key
+        self._defaults[key]  # a KeyError where there is none
+
+    def get_value(self, borrow: bool = False) -> Any:
+        return self._defaults[self._key]
+
+    def set_value(self, value: Any, borrow: bool = False) -> None:
+        self._defaults[self._key] = value
+
+    data = value = property(get_value, set_value)
+    storage = property(lambda self: self)
+
+    def __getitem__(self, place: int) -> Any:
+        return [self.value][place]
+
+    def __setitem__(self, place: int, value: Any) -> None:
+        [None][place]
+        self.value = value
+
+
+class Defaults:
+    """``f.container``: by an input's variable, name or position where its value is kept."""
+
+    def __init__(self, function: Function) -> None:
+        self._function = function
+
+    def __getitem__(self, key: Any) -> Default:
+        return Default(self._function, key)
+
+    def __contains__(self, key: Any) -> bool:
+        return key in self._function.value
+
+    def __len__(self) -> int:
+        return len(self._function.value)
+
+
 def _set_value(self: Shared, value: Any, borrow: bool = False) -> None:
     """A new value, as strictly as the variable was made; what no number is, is a ValueError, too."""
     rules = self.__dict__.get(RULES)
@@ -261,5 +302,6 @@ def install() -> None:
     Variable.compress = lambda self, condition, axis=None: functions.compress(condition, self, axis)
     Variable.rstate = property(_drawn)
     Variable.update = property(_update, _set_update)
-    Function.maker = property(Maker)
+    Function.maker, Function.container = property(Maker), property(Defaults)
+    Function.trust_input = False
     verify_grad.E_grad = GradientError  # type: ignore[attr-defined]

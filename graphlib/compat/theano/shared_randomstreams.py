@@ -9,7 +9,7 @@ import numpy as np
 from ...graph import Shared
 from ...tensor.sequential import MersenneStreams
 from .attributes import DrawState
-from .sharedvalue import SharedVariable as RandomStateSharedVariable
+from .own_types import GenericShared
 
 
 class RandomStreams(MersenneStreams):
@@ -24,6 +24,13 @@ class RandomStreams(MersenneStreams):
 
 def _shared(state: Any) -> Shared:
     return state.shared if isinstance(state, DrawState) else state
+
+
+class RandomStateSharedVariable(GenericShared):
+    """A generator that is kept, by itself."""
+
+    def __init__(self, name: str | None, type: Any, value: Any, strict: bool = False, **more: Any) -> None:
+        super().__init__(value, name)
 
 
 __all__ = ["RandomStateSharedVariable", "RandomStreams"]
