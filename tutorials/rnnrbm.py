@@ -33,14 +33,17 @@ from graphlib.nn import command_line, provenance, training
 from graphlib.nn.epochs import Epochs
 from graphlib.nn.layers.base import Parameter
 from graphlib.nn.learning_rate import LearningRate
+from graphlib.nn.monitors import EarlyStopping
 from graphlib.nn.optimizers import SGD, Optimizer
 from graphlib.nn.progress import say
 from graphlib.nn.provenance import Provenance
 from graphlib.nn.run_folder import LATEST_MODEL, load_parameters
+from graphlib.nn.schedules import PiecewiseLinear
 from graphlib.nn.stage_monitors import EveryEpoch, StageMonitor
 from graphlib.nn.storage import UserError
 from graphlib.nn.variables import random_states, set_model
 from graphlib.tensor.random import RandomStreams
+from nade import NADE
 
 N_KEYS = music.KEYS[1] - music.KEYS[0]
 SAMPLES = 2
@@ -130,6 +133,20 @@ class RNNRBM:
         likelihood = T.xlogx.xlogy0(self.v, mean) + T.xlogx.xlogy0(1 - self.v, 1 - mean)
         return cost, sample, T.sum(likelihood) / n, updates
 
+    def objective(self, bv, bh, k: int):
+        """(what is minimized, what its gradient holds constant, log-likelihood, updates), of the piece v and
+        the biases of each step, or of all; the arguments are those of `contrastive_divergence`.
+        """
+        cost, sample, likelihood, updates = self.contrastive_divergence(bv, bh, k)
+        return cost, [sample], likelihood, updates
+
+    def sample(self, bv, bh, k: int):
+        """(the keys of a step with these biases, updates): what `k` steps of Gibbs sampling come to from
+        silence.
+        """
+        v, _, updates = self.gibbs_chain(T.zeros((self.n_visible,)), bv, bh, k)
+        return v, updates
+
     def recurrence(self, v, u):
         """The network's next values after it has heard v."""
         return T.tanh(self.bu + T.dot(v, self.Wvu) + T.dot(u, self.Wuu))
@@ -154,16 +171,36 @@ class RNNRBM:
         return T.sum(T.nnet.softplus(bv) - self.v * bv) / self.v.shape[0]
 
     def generate(self, n_steps: int, k: int):
-        """(a piece of the model's own, 0 and 1, (n_steps, n_visible), updates): each step is what the
-        Boltzmann machine comes to in `k` steps of Gibbs sampling from silence.
-        """
+        """(a piece of the model's own, 0 and 1, (n_steps, n_visible), updates); for `k` see `sample`."""
 
         def step(u):
-            v, _, updates = self.gibbs_chain(T.zeros((self.n_visible,)), *self.biases(u), k)
+            v, updates = self.sample(*self.biases(u), k)
             return [v, self.recurrence(v, u)], updates
 
         (v, _), updates = graphlib.scan(step, outputs_info=[None, self.u0], n_steps=n_steps)
         return v, updates
+
+
+class RNNNADE(RNNRBM):
+    """The same with a `NADE` in place of each Boltzmann machine: its likelihood is what is maximized, and
+    what is reported is the likelihood itself.
+
+    Attributes:
+        V: shared (n_visible, n_hidden): the weights of NADE that a Boltzmann machine has not.
+    """
+
+    def __init__(self, rng, n_visible: int = N_KEYS, n_hidden: int = 150, n_recurrent: int = 100):
+        super().__init__(rng, n_visible, n_hidden, n_recurrent)
+        self.V = normal(rng, n_visible, n_hidden, 0.01, "V")
+        self.params.append(self.V)
+        self.nade = NADE(self.W, self.V, self._draw)
+
+    def objective(self, bv, bh, k: int):
+        likelihood = self.nade.log_likelihood(self.v, bv, bh).mean()
+        return -likelihood, [], likelihood, {}
+
+    def sample(self, bv, bh, k: int):
+        return self.nade.sample(bv, bh)
 
 
 def parameters_of(model: RNNRBM) -> dict:
@@ -247,14 +284,15 @@ def as_roll(steps: Mapping[int, str]) -> np.ndarray:
 
 
 def make_model(options: argparse.Namespace) -> RNNRBM:
-    """The model of the sizes that the options say."""
-    return RNNRBM(np.random.RandomState(options.seed), N_KEYS, options.hidden, options.recurrent)
+    """The model of the kind and the sizes that the options say."""
+    kind = RNNNADE if options.nade else RNNRBM
+    return kind(np.random.RandomState(options.seed), N_KEYS, options.hidden, options.recurrent)
 
 
 def training_function(
     model: RNNRBM,
     parameters: Sequence[Any],
-    divergence: tuple,
+    objective: tuple,
     optimizer: Optimizer,
     name: str,
     rates: Mapping[Any, float] | None = None,
@@ -262,11 +300,11 @@ def training_function(
     """A function that compiles the training step by the `optimizer` on the `parameters`, and its state by
     name.
 
-    `divergence` is from `contrastive_divergence`; the step is given a piece and returns its log-likelihood.
+    `objective` is the model's; the step is given a piece and returns its log-likelihood.
     `rates` has factors on the optimizer's rate, of those parameters that have one.
     """
-    cost, sample, likelihood, updates = divergence
-    gradients = T.grad(cost, parameters, consider_constant=[sample])
+    cost, constant, likelihood, updates = objective
+    gradients = T.grad(cost, parameters, consider_constant=constant)
     if rates:
         parameters = [Parameter(each, learning_rate_multiplier=rates.get(each, 1)) for each in parameters]
     steps = optimizer.updates(parameters, gradients)
@@ -276,14 +314,19 @@ def training_function(
 
 
 def descent(options: argparse.Namespace, rate: LearningRate) -> Optimizer:
-    """What the options ask for: plain descent, or clipped, or with Nesterov's momentum."""
-    return SGD(rate.value, momentum=options.nesterov or 0.0, nesterov=True, clip_norm=options.clip or None)
+    """What the options ask for: plain descent, or clipped, or with Nesterov's momentum, which may rise."""
+    momentum = options.nesterov or 0.0
+    if options.momentum_rise:
+        if not options.nesterov:
+            raise UserError("--momentum-rise: say with --nesterov what the momentum is to rise to")
+        momentum = PiecewiseLinear([(0, min(0.5, momentum)), (options.momentum_rise, momentum)])
+    return SGD(rate.value, momentum=momentum, nesterov=True, clip_norm=options.clip or None)
 
 
 def train(options: argparse.Namespace) -> training.Outcome:
     """Trains as the options of the command line say, and writes the results to the folder `options.out`."""
     say("... loading the data")
-    data = music.load(options.data)
+    data = music.load(options.data, steps_a_beat=options.steps_a_beat)
     if options.one_key:
         moved = {part: [music.in_one_key(roll) for roll in getattr(data, part)] for part in music.PARTS}
         data = data._replace(**moved, origin=f"{data.origin}, in C major and A minor")
@@ -295,31 +338,36 @@ def train(options: argparse.Namespace) -> training.Outcome:
 
     say("... building the model")
     model = make_model(options)
-    boltzmann = [model.W, model.bv, model.bh]
+    of_a_step = [p for p in model.params if p.name in ("W", "V", "bv", "bh")]
     learnt = [*model.params, model.u0] if options.learn_initial_state else model.params
     pretrain, pretraining_state = training_function(
         model,
-        boltzmann,
-        model.contrastive_divergence(model.bv, model.bh, options.gibbs_steps),
+        of_a_step,
+        model.objective(model.bv, model.bh, options.gibbs_steps),
         SGD(options.pretraining_rate),
         name="pretrain",
     )
     rate = command_line.learning_rate_of(options)
-    divergence = model.contrastive_divergence(*model.biases_over_time(), options.gibbs_steps)
+    objective = model.objective(*model.biases_over_time(), options.gibbs_steps)
     network = [model.Wvu, model.Wuu, model.bu, model.u0]
     rates = None
     if options.recurrent_rate:
         rates = dict.fromkeys(network, options.recurrent_rate / options.learning_rate)
+    optimizer = descent(options, rate)
     train_model, training_state = training_function(
-        model, learnt, divergence, descent(options, rate), name="train", rates=rates
+        model, learnt, objective, optimizer, name="train", rates=rates
     )
-    *_, likelihood, updates = divergence
+    *_, likelihood, updates = objective
     validate = graphlib.function([model.v], likelihood, updates=updates, name="validate")
     valid = [roll.astype(graphlib.config.floatX) for roll in data.valid]
 
     def validation_likelihood() -> float:
         total = sum(len(roll) * float(validate(roll)) for roll in valid)
         return total / sum(len(roll) for roll in valid)
+
+    def begin_epoch(epochs_done: int) -> None:
+        rate.begin_epoch(epochs_done)
+        optimizer.set_time(epochs_done, 0)
 
     panel = "log-likelihood (nats a step)"
 
@@ -341,7 +389,14 @@ def train(options: argparse.Namespace) -> training.Outcome:
         monitor = EveryEpoch("network_log_likelihood", panel, called="log-likelihood")
         epochs, name = options.network_pretraining_epochs, "pre-training of the network"
         stages.append(stage(compiled, epochs, monitor, name=name))
-    monitor = EveryEpoch("log_likelihood", panel, called="log-likelihood", validate=validation_likelihood)
+    monitor = EveryEpoch(
+        "log_likelihood",
+        panel,
+        called="log-likelihood",
+        validate=validation_likelihood,
+        stopping=EarlyStopping(options.patience) if options.patience else None,
+        maximized=True,
+    )
     composer = Composer(options, data.test)
     stages.append(
         stage(
@@ -350,7 +405,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
             monitor,
             name="training" if stages else "",
             illustrate=partial(composer.write, seed=options.seed),
-            begin_epoch=rate.begin_epoch,
+            begin_epoch=begin_epoch,
         )
     )
 
@@ -400,7 +455,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "archive (tar, tar.gz, zip) of MIDI files",
         ),
         examples="\n  {program} --sample 7            make up two other pieces with the trained model",
-        files="model.npz (the parameters after the last epoch), sample1.mid and sample2.mid (pieces made up "
+        files="model.npz (the parameters after the last epoch, with --patience after the best one in "
+        "validation), sample1.mid and sample2.mid (pieces made up "
         "by the model) and samples.png (their piano-rolls, and those of real pieces)",
     )
     parser.task.add_argument(
@@ -431,6 +487,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--one-key",
         action="store_true",
         help="move every piece to C major or A minor, so that what is learnt in one key holds in all",
+    )
+    better.add_argument(
+        "--nade",
+        action="store_true",
+        help="in place of each Boltzmann machine a NADE, whose likelihood can be computed: no Gibbs sampling",
+    )
+    better.add_argument(
+        "--patience",
+        type=command_line.at_least(1),
+        metavar="N",
+        help="stop once more than N epochs in a row were no better in validation, and keep the best model",
+    )
+    better.add_argument(
+        "--steps-a-beat",
+        type=command_line.at_least(1),
+        metavar="N",
+        help="read MIDI files in N steps a beat, at whatever tempo, in place of 0.3 s a step",
+    )
+    better.add_argument(
+        "--momentum-rise",
+        type=command_line.at_least(1),
+        metavar="N",
+        help="let the momentum rise from 0.5 to that of --nesterov in the first N epochs",
     )
     better.add_argument(
         "--nesterov",

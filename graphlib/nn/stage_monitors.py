@@ -112,7 +112,8 @@ class Validation:
 
 
 class EveryEpoch:
-    """For learning without labels: the mean cost of every epoch, until the epochs run out.
+    """For learning without labels: the mean cost of every epoch, until the epochs run out or other examples
+    say that it is enough.
 
     Args:
         column, panel: where the cost goes in the learning curve.
@@ -120,10 +121,12 @@ class EveryEpoch:
         called: what the printed lines call the cost.
         validate: the same cost of examples that are not trained on, measured after every epoch; it goes into
             the column "validation_<column>" of the same panel.
+        stopping: when to stop by what is validated; the model that was best in it is kept. None: the epochs
+            alone end it, and the latest model is kept.
+        maximized: whether what is validated is the better the higher it is, as a likelihood.
     """
 
     keeps = LATEST_MODEL
-    last_iteration = math.inf
 
     def __init__(
         self,
@@ -132,7 +135,12 @@ class EveryEpoch:
         measures: Mapping[str, Callable[[], float]] | None = None,
         called: str = "cost",
         validate: Callable[[], float] | None = None,
+        stopping: EarlyStopping | None = None,
+        maximized: bool = False,
     ):
+        if stopping and not validate:
+            raise ValueError("stopping goes by what is validated: give validate, too")
+        self.stopping, self.maximized = stopping, maximized
         self.column, self.called = column, called
         self.panels = {panel: [column]}
         self._others = []
@@ -145,6 +153,10 @@ class EveryEpoch:
             self._others.append((name, title, evaluate))
         self.cost = math.nan
 
+    @property
+    def last_iteration(self) -> float:
+        return self.stopping.last_iteration if self.stopping else math.inf
+
     def interval(self, n_minibatches: int) -> int:
         return n_minibatches
 
@@ -156,15 +168,27 @@ class EveryEpoch:
             measured[column] = float(evaluate())
             report += f", {title} {measured[column]:f}"
         say(report)
-        return measured, True
+        if self.stopping is None:
+            return measured, True
+        return measured, self.stopping.observe(iteration, self._sign * measured[f"validation_{self.column}"])
+
+    @property
+    def _sign(self) -> int:
+        return -1 if self.maximized else 1
 
     def remember(self) -> dict[str, Any]:
-        return {"cost": self.cost}
+        stopping = {"stopping": self.stopping.remember()} if self.stopping else {}
+        return {"cost": self.cost, **stopping}
 
     def restore(self, remembered: Mapping[str, Any]) -> None:
         self.cost = remembered["cost"]
+        if self.stopping:
+            self.stopping.restore(remembered["stopping"])
 
     def summary(self) -> str:
         if math.isnan(self.cost):
             return "There was no whole epoch yet"
+        if self.stopping and self.stopping.best_iteration:
+            best = self._sign * self.stopping.best_error
+            return f"Best validation {self.called} {best:f}, at iteration {self.stopping.best_iteration}"
         return f"The last epoch's mean {self.called} is {self.cost:f}"

@@ -156,6 +156,31 @@ def test_reading_with_another_range_and_step():
     assert read_midi(io.BytesIO(content), r=(50, 51), dt=0.6).shape == (1, 1)
 
 
+@pytest.mark.parametrize("quick", [100_000, 1_000_000])
+def test_reading_in_beats_at_whatever_tempo(quick):
+    """An eighth, a quarter, a rest of an eighth, an eighth; the tempo changes in the middle."""
+    content = midi(
+        tempo(0, quick) + on(0, 60) + off(50, 60) + on(0, 62) + tempo(50, 300_000) + off(50, 62)
+        + on(50, 64) + off(50, 64)
+    )  # fmt: skip
+    assert sounding(content, steps_a_beat=2) == [(60,), (62,), (62,), (), (64,)]
+    assert sounding(content, steps_a_beat=4) == [(60,)] * 2 + [(62,)] * 4 + [()] * 2 + [(64,)] * 2
+    assert sounding(content, steps_a_beat=1) == [(60,), (62,), (64,)]
+
+
+def test_what_cannot_be_read_in_beats():
+    frames = READ["24 frames a second"][0]
+    with pytest.raises(DataError, match="in frames a second, not in beats"):
+        read_midi(io.BytesIO(frames), steps_a_beat=2)
+    with pytest.raises(DataError, match="no note from 21 to 108 that sounds at a step of 1/2 of a beat"):
+        read_midi(io.BytesIO(midi(on(10, 60) + off(10, 60))), steps_a_beat=2)
+    with pytest.raises(ValueError, match="steps_a_beat 0"):
+        read_midi(io.BytesIO(READ["a note"][0]), steps_a_beat=0)
+    with pytest.raises(DataError, match="the chorales have 2 steps a beat, not 4"):
+        load(steps_a_beat=4)
+    assert len(load(steps_a_beat=2).train) == len(load().train)
+
+
 @pytest.mark.parametrize("options", [{"r": (60, 60)}, {"r": (70, 60)}, {"dt": 0}, {"dt": -1.0}])
 def test_senseless_options(options):
     with pytest.raises(ValueError, match="must ascend and dt be positive"):

@@ -465,6 +465,34 @@ def test_without_labels_the_cost_of_every_epoch_is_reported(tmp_path, capfd):
     np.testing.assert_array_equal(storage.load_arrays(tmp_path / "model.npz")["W"], [6, 6])
 
 
+@pytest.mark.parametrize("resumed", [False, True])
+def test_without_labels_other_examples_stop_it_and_the_best_is_kept(tmp_path, capfd, resumed):
+    likelihoods = [-5.0, -3.0, -4.0, -2.5, -2.6, -2.7, -2.4]
+    weights = Shared(np.zeros(1))
+
+    def step(index):
+        weights.value += 1
+        return -9.0
+
+    def monitor():
+        validate = lambda: likelihoods[int(weights.value[0]) - 1]  # noqa: E731
+        stopping = EarlyStopping(1)
+        return EveryEpoch("likelihood", validate=validate, stopping=stopping, maximized=True)
+
+    about = {"model": {"W": weights}, "folder": tmp_path}
+    if resumed:
+        training.train(step, 1, epochs=5, monitor=monitor(), **about)
+    outcome = training.train(step, 1, epochs=7, monitor=monitor(), resume=resumed, **about)
+    assert (outcome.reason, outcome.epochs) == ("finished", 6)  # -2.6 and -2.7 are one too many
+    assert "Optimization complete. Best validation cost -2.500000, at iteration 4" in capfd.readouterr().out
+    np.testing.assert_array_equal(storage.load_arrays(tmp_path / "model.npz")["W"], [4])
+
+
+def test_stopping_without_labels_needs_something_to_go_by():
+    with pytest.raises(ValueError, match="give validate"):
+        EveryEpoch(stopping=EarlyStopping(1))
+
+
 class TwoStages:
     """A sum that grows in the first stage, and another one that grows in the second by what the first became.
 

@@ -15,7 +15,7 @@ from graphlib.datasets.reviews import Reviews
 from graphlib.nn.optimizers import SGD
 from graphlib.tensor.random import RandomStreams
 from lstm import LSTM, SentimentLSTM, as_minibatch, classify, orthogonal
-from rnnrbm import RNNRBM, training_function
+from rnnrbm import RNNNADE, RNNRBM, training_function
 from rnnslu import MODELS, ElmanLayer, SlotTagger, context_windows, draw_embeddings, nearest_neighbours
 
 FLOATX = graphlib.config.floatX
@@ -348,10 +348,10 @@ def test_cross_entropy_of_the_network_alone(rng):
 def test_a_rate_of_its_own_for_a_weight(rng):
     model, p = small_rnnrbm(rng)
     v = piece(rng, 7)
-    divergence = model.contrastive_divergence(*model.biases_over_time(), 2)
+    objective = model.objective(*model.biases_over_time(), 2)
     steps = []
     for rates in (None, {model.Wuu: 3.0}):
-        compile_step, _ = training_function(model, model.params, divergence, SGD(0.1), "train", rates)
+        compile_step, _ = training_function(model, model.params, objective, SGD(0.1), "train", rates)
         for param in model.params:
             param.set_value(p[param.name].astype(FLOATX))
         model.streams.seed(5)
@@ -378,6 +378,57 @@ def test_pieces_made_up_have_the_keys_probabilities(rng):
     p = sigmoid(bv.astype("float64"))
     # 5 standard deviations for each of 4 means: a false alarm in 400,000 seeds
     assert (np.abs(first.mean(axis=0) - p) < 5 * np.sqrt(p * (1 - p) / 4000)).all()
+
+
+# --- NADE ---
+
+
+def small_nade(rng) -> tuple[RNNNADE, dict[str, np.ndarray]]:
+    model = RNNNADE(np.random.RandomState(0), n_visible=4, n_hidden=3, n_recurrent=5)
+    values = randomise(model.params, rng)
+    return model, {param.name: value for param, value in zip(model.params, values, strict=True)} | {
+        "u0": np.zeros(5)
+    }
+
+
+def nade_probability(v, p, bv, bh) -> float:
+    """P(v), one value after the other."""
+    probability = 1.0
+    for k in range(len(v)):
+        h = sigmoid(bh + v[:k] @ p["W"][:k])
+        on = sigmoid(bv[k] + p["V"][k] @ h)
+        probability *= on if v[k] else 1 - on
+    return probability
+
+
+def test_likelihood_of_pieces_by_nade(rng):
+    """Of all vectors together 1; of a piece with the biases of each step, and with one for all."""
+    model, p = small_nade(rng)
+    vectors = np.array(list(product((0, 1), repeat=4)), FLOATX)
+    every, one = (
+        model.nade.log_likelihood(model.v, model.bv, model.bh),
+        model.objective(*model.biases_over_time(), 1),
+    )
+    likelihoods, mean = graphlib.function([model.v], [every, one[2]])(vectors)
+    wanted = [nade_probability(v, p, p["bv"], p["bh"]) for v in vectors]
+    np.testing.assert_allclose(np.exp(likelihoods), wanted, rtol=1e-5)
+    np.testing.assert_allclose(sum(wanted), 1)
+    bv, bh = biases(vectors, p)
+    each = [nade_probability(v, p, b, c) for v, b, c in zip(vectors, bv, bh, strict=True)]
+    np.testing.assert_allclose(mean, np.log(each).mean(), rtol=1e-5)
+
+
+def test_nade_draws_by_its_probabilities(rng):
+    model, p = small_nade(rng)
+    drawn, updates = graphlib.scan(
+        lambda: model.sample(model.bv, model.bh, 1), outputs_info=None, n_steps=8000
+    )
+    found = graphlib.function([], drawn, updates=updates)()
+    vectors = np.array(list(product((0, 1), repeat=4)))
+    wanted = np.array([nade_probability(v, p, p["bv"], p["bh"]) for v in vectors])
+    counts = np.bincount((found @ [8, 4, 2, 1]).astype(int), minlength=16)
+    # 5 standard deviations for each of 16
+    assert (np.abs(counts / 8000 - wanted) < 5 * np.sqrt(wanted * (1 - wanted) / 8000)).all()
 
 
 # --- characters ---

@@ -138,8 +138,17 @@ TUTORIALS = {
         write_music,
         "--hidden 10 --recurrent 6 --gibbs-steps 2 --batch-size 15 --learning-rate 0.01 --clip 5 "
         "--learn-initial-state --nesterov 0.5 --pretraining-epochs 2 --pretraining-rate 0.05 "
-        "--one-key --network-pretraining-epochs 2 --recurrent-rate 0.005",
+        "--one-key --network-pretraining-epochs 2 --recurrent-rate 0.005 --momentum-rise 2 --patience 9",
         4,
+        "model.npz sample1.mid sample2.mid samples.png",
+        cost="log_likelihood",
+        rises=True,
+    ),
+    "rnnrbm with NADE": Tutorial(
+        rnnrbm,
+        write_music,
+        "--nade --hidden 10 --recurrent 6 --batch-size 15 --learning-rate 0.1 --steps-a-beat 4",
+        3,
         "model.npz sample1.mid sample2.mid samples.png",
         cost="log_likelihood",
         rises=True,

@@ -17,7 +17,7 @@ from .. import DataError, DataWarning
 from ..archives import members
 from ..location import find
 from ..npz import read_npz
-from .chorales import FILE, fetch
+from .chorales import FILE, STEPS_PER_QUARTER, fetch
 from .keys import in_one_key, key_of
 from .midi import DT, KEYS, parse_midi, read_midi, write_midi
 from .pictures import save_rolls
@@ -54,7 +54,12 @@ class Dataset(NamedTuple):
     origin: str
 
 
-def load(source: str | os.PathLike | None = None, r: tuple[int, int] = KEYS, dt: float = DT) -> Dataset:
+def load(
+    source: str | os.PathLike | None = None,
+    r: tuple[int, int] = KEYS,
+    dt: float = DT,
+    steps_a_beat: int | None = None,
+) -> Dataset:
     """The training, validation and test pieces.
 
     Where the files of `source` lie in folders called train, valid and test, these are the parts. Otherwise,
@@ -67,6 +72,8 @@ def load(source: str | os.PathLike | None = None, r: tuple[int, int] = KEYS, dt:
         r: the MIDI numbers of the lowest key of the roll, and of the one above its highest; not for the
             chorales, which have all 88 keys of a piano.
         dt: seconds a step, for MIDI files.
+        steps_a_beat: in place of dt: so many steps are a beat, at whatever tempo a file is played; the
+            chorales have 2.
 
     Raises:
         DataError: nothing can be read, or there are too few pieces. A file among others that is no MIDI file
@@ -76,6 +83,11 @@ def load(source: str | os.PathLike | None = None, r: tuple[int, int] = KEYS, dt:
     if path.suffix == ".npz":
         if tuple(r) != KEYS:
             raise ValueError(f"r {r}: the chorales are rolls of the keys {KEYS}; cut columns from them")
+        if steps_a_beat not in (None, STEPS_PER_QUARTER):
+            raise DataError(
+                f"{path}: the chorales have {STEPS_PER_QUARTER} steps a beat, not {steps_a_beat}; only MIDI "
+                "files can be read otherwise"
+            )
         return _split(path, _read_rolls(path), "chorales by J. S. Bach (music21)")
     files = members(path, lambda name: name.lower().endswith((".mid", ".midi")))
     if not files:
@@ -83,7 +95,7 @@ def load(source: str | os.PathLike | None = None, r: tuple[int, int] = KEYS, dt:
     rolls, refused, mended = [], [], []
     for name, content in tqdm(files, desc="reading MIDI", unit="file", leave=False, disable=None):
         try:
-            roll, remarks = parse_midi(content, name, r, dt)
+            roll, remarks = parse_midi(content, name, r, dt, steps_a_beat)
         except DataError as error:
             refused.append(str(error))
             continue

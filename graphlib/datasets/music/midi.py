@@ -32,7 +32,12 @@ _TICKS_A_BEAT = 480
 _EXACT = 1e-12  # the share of a step that may be lost without a step going wrong in the longest piece
 
 
-def read_midi(source: str | os.PathLike | BinaryIO, r: tuple[int, int] = KEYS, dt: float = DT) -> np.ndarray:
+def read_midi(
+    source: str | os.PathLike | BinaryIO,
+    r: tuple[int, int] = KEYS,
+    dt: float = DT,
+    steps_a_beat: int | None = None,
+) -> np.ndarray:
     """The piano-roll of a MIDI file, as players read it.
 
     All tracks are put together; drums, and notes outside `r`, are left out. A note ends at its note-off, at
@@ -46,6 +51,7 @@ def read_midi(source: str | os.PathLike | BinaryIO, r: tuple[int, int] = KEYS, d
         source: the path of the file, or a binary file open for reading.
         r: MIDI numbers of the roll's lowest key, and of the one above its highest; 60 is the middle C.
         dt: seconds a step.
+        steps_a_beat: in place of dt: so many steps are a beat (a quarter note, mostly), at whatever tempo.
 
     Returns:
         uint8, shape (steps, r[1] - r[0]): 1 where a key sounds.
@@ -58,37 +64,48 @@ def read_midi(source: str | os.PathLike | BinaryIO, r: tuple[int, int] = KEYS, d
         content = read(Path(name))
     else:
         name, content = str(getattr(source, "name", "the MIDI file")), source.read()
-    roll, remarks = parse_midi(content, name, r, dt)
+    roll, remarks = parse_midi(content, name, r, dt, steps_a_beat)
     if remarks:
         warnings.warn(f"{name}: {'; '.join(remarks)}", DataWarning, stacklevel=2)
     return roll
 
 
 def parse_midi(
-    content: bytes, name: str, r: tuple[int, int] = KEYS, dt: float = DT
+    content: bytes,
+    name: str,
+    r: tuple[int, int] = KEYS,
+    dt: float = DT,
+    steps_a_beat: int | None = None,
 ) -> tuple[np.ndarray, list[str]]:
     """The roll as from `read_midi`, and what was clipped or skipped; errors call the content `name`."""
     if not r[0] < r[1] or not dt > 0:
         raise ValueError(f"r {r} and dt {dt}: r must ascend and dt be positive")
+    if steps_a_beat is not None and steps_a_beat < 1:
+        raise ValueError(f"steps_a_beat {steps_a_beat}: there is a step a beat at least")
     try:
         score = read_score(content)
     except NotMidi as error:
         raise DataError(f"{name}: not a MIDI file ({error}); get it again, or leave it out") from None
-    end = score.seconds(score.end)
+    when, long = score.seconds, f"{dt} s"
+    if steps_a_beat is not None:
+        if score.beat is None:
+            raise DataError(f"{name}: its time is in frames a second, not in beats; read it by seconds")
+        when, long, dt = (lambda tick: tick * steps_a_beat / score.beat), f"1/{steps_a_beat} of a beat", 1
+    end = when(score.end)
     spans = [
         (_step(begin, dt), _step(stop, dt), key - r[0])
-        for key, begin, stop in _notes(score.keys, score.seconds, end)
+        for key, begin, stop in _notes(score.keys, when, end)
         if r[0] <= key < r[1]
     ]
     spans = [span for span in spans if span[0] < span[1]]
     if not spans:
         raise DataError(
-            f"{name}: no note from {r[0]} to {r[1] - 1} that sounds at a step of {dt} s; leave it out"
+            f"{name}: no note from {r[0]} to {r[1] - 1} that sounds at a step of {long}; leave it out"
         )
     sounding = max(stop for _, stop, _ in spans)
     if sounding > _LONGEST:
         raise DataError(
-            f"{name}: {sounding} steps of {dt} s, more than {_LONGEST}; it is damaged, leave it out"
+            f"{name}: {sounding} steps of {long}, more than {_LONGEST}; it is damaged, leave it out"
         )
     remarks = score.remarks
     length = max(sounding, math.floor(end / dt + _EARLY))
@@ -100,19 +117,17 @@ def parse_midi(
     return roll, remarks
 
 
-def _step(seconds: float, dt: float) -> int:
+def _step(time: float, dt: float) -> int:
     """The first step that does not begin before a time."""
-    return math.ceil(seconds / dt - _EARLY)
+    return math.ceil(time / dt - _EARLY)
 
 
-def _notes(
-    keys: Sequence[Key], seconds: Callable[[int], float], end: float
-) -> list[tuple[int, float, float]]:
-    """The notes of all channels but drums, as (MIDI number, begin, end) in seconds."""
+def _notes(keys: Sequence[Key], when: Callable[[int], float], end: float) -> list[tuple[int, float, float]]:
+    """The notes of all channels but drums, as (MIDI number, begin, end) in the time that `when` tells."""
     strokes: dict[tuple[int, int], list[tuple[float, bool]]] = defaultdict(list)
     for key in keys:
         if key.channel != _DRUMS:
-            strokes[key.channel, key.number].append((seconds(key.tick), key.struck))
+            strokes[key.channel, key.number].append((when(key.tick), key.struck))
     return [
         (number, begin, stop) for (_, number), each in strokes.items() for begin, stop in _pair(each, end)
     ]

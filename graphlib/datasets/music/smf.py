@@ -30,13 +30,15 @@ class Key(NamedTuple):
 class Score(NamedTuple):
     """What a file holds.
 
-    `keys` are in the order of their ticks; `seconds` tells when a tick is; `end` is the tick at which the
-    last track ends; `remarks` say what was clipped or skipped.
+    `keys` are in the order of their ticks; `seconds` tells when a tick is; `beat` has so many ticks, None
+    where time is in frames and not in beats; `end` is the tick at which the last track ends; `remarks` say
+    what was clipped or skipped.
     """
 
     keys: list[Key]
     end: int
     seconds: Callable[[int], float]
+    beat: int | None
     remarks: list[str]
 
 
@@ -68,7 +70,8 @@ def read_score(content: bytes) -> Score:
     tempos: list[tuple[int, int]] = []
     ends = [_read_track(track, keys, tempos, remarks) for track in tracks]
     keys.sort(key=lambda each: each.tick)
-    return Score(keys, max(ends), _clock(division, tempos), list(dict.fromkeys(remarks)))
+    beat = None if division & 0x8000 else division
+    return Score(keys, max(ends), _clock(division, tempos), beat, list(dict.fromkeys(remarks)))
 
 
 def _start(content: bytes, remarks: list[str]) -> int:
