@@ -367,7 +367,7 @@ def test_examples_are_search_files_whose_run_file_is_a_model_of_its_data():
     images = {"arrays": {"x": [[0.5] * 784] * 20, "y": [*range(10)] * 2}}
     instead = {"mnist-perceptron": [f"data={json.dumps(images)}"]}
     files = sorted((Path(__file__).resolve().parents[2] / "tutorials" / "searches").glob("*.yaml"))
-    assert [path.stem for path in files] == ["characters", "digits", "mnist-perceptron"]
+    assert [path.stem for path in files] == ["characters", "digits", "mnist-perceptron", "slots"]
     for path in files:
         file = section.load(path, instead.get(path.stem, ()))
         (step, *_) = next(file.method.rounds(file.space, file.seed))

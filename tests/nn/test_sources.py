@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 
-from graphlib.datasets import DataError
+from graphlib.datasets import DataError, atis
 from graphlib.nn.registry import ConfigError, build
 
 
@@ -151,7 +151,7 @@ def test_arrays_that_cannot_be_learnt_from_are_named(tmp_path, arrays, message):
             source.load(0)
 
 
-@pytest.mark.parametrize("kind", ["npz", "csv", "mnist", "reviews", "text"])
+@pytest.mark.parametrize("kind", ["npz", "csv", "mnist", "reviews", "atis", "text"])
 def test_a_missing_file_is_named(tmp_path, kind):
     with pytest.raises(DataError, match=r"path: there is no .*none"):
         load(kind, path=str(tmp_path / "none"))
@@ -201,6 +201,22 @@ def test_reviews_are_padded_rows_of_words():
     for after, row in zip(data.train.x, before.train.x, strict=True):
         kept = after[after > 0]
         np.testing.assert_array_equal(row, np.concatenate([np.zeros(5 - len(kept), int), kept]))
+
+
+def test_labelled_sentences_end_with_what_is_missing():
+    data, short, found = load("atis", limit=20), load("atis", length=6), atis.load()
+    assert len(data.train) == 20 and data.train.x.shape == data.train.y.shape
+    assert short.train.x.shape == (len(found.train.words), 6)
+    for row, labels, words, truth in zip(
+        data.train.x, data.train.y, found.train.words, found.train.labels, strict=False
+    ):
+        np.testing.assert_array_equal(row[: len(words)] - 1, words)
+        np.testing.assert_array_equal(labels[: len(words)], truth)
+        assert not row[len(words) :].any() and (labels[len(words) :] == -1).all()
+    assert [data.symbols[n] for n in data.train.x[0][:2]] == [
+        found.words[n] for n in found.train.words[0][:2]
+    ]
+    assert data.classes["y"][data.train.y[0, 0]] == found.labels[found.train.labels[0][0]]
 
 
 def test_scikit_learns_samples_have_columns_to_choose_from():

@@ -1,4 +1,4 @@
-"""Sources of the data sets that `graphlib.datasets` finds: MNIST, reviews, a text."""
+"""Sources of the data sets that `graphlib.datasets` finds: MNIST, reviews, labelled sentences, a text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from ...datasets import DataError, mnist, reviews, text
+from ...datasets import DataError, atis, mnist, reviews, text
 from ..registry import register
 from ..schema import Count, Range
 from .base import Share, Source
@@ -78,6 +78,45 @@ class Reviews(Source):
             else:
                 row[self.length - len(words) :] = words
         return Examples(x, part.y).take(slice(self.limit))
+
+
+@register("data")
+@dataclass
+class Atis(Source):
+    """Sentences whose words have labels: x are rows of word numbers, from 1, and y the labels of the words;
+    behind a sentence's end x is 0 and y −1: ``padding: 0`` of an embedding, ``missing: -1`` of losses.
+
+    Args:
+        path: None for synthetic utterances, else ATIS: what `graphlib.datasets.atis.load` takes.
+        length: words of a row; of a longer sentence these are the first. None: as many as the longest has.
+        limit: at most so many sentences of each part.
+    """
+
+    path: str | None = None
+    length: Count | None = None
+    limit: Count | None = None
+
+    def load(self, seed: int) -> DataSet:
+        if self.path is not None:
+            self._existing()
+        found = atis.load(self.path)
+        parts = (found.train, found.valid, found.test)
+        length = self.length or max(len(row) for part in parts for row in part.words)
+        return DataSet(
+            *(self._padded(part, length) for part in parts),
+            origin=found.origin,
+            classes={"y": [found.labels[n] for n in range(len(found.labels))]},
+            symbols=["the end", *(found.words[n] for n in range(len(found.words)))],
+        )
+
+    def _padded(self, part: atis.Utterances, length: int) -> Examples:
+        x = np.zeros((len(part.words), length), "int32")
+        y = np.full(x.shape, -1, "int32")
+        for place, (words, labels) in enumerate(zip(part.words, part.labels, strict=True)):
+            words, labels = words[:length], labels[:length]
+            x[place, : len(words)] = words + 1
+            y[place, : len(labels)] = labels
+        return Examples(x, y).take(slice(self.limit))
 
 
 @register("data")
