@@ -1,8 +1,9 @@
 """The built site in a real browser, without network: ``python -m tests.site_in_browser [PAGE ...]``.
 
 At the widths of a desk and of a telephone it names the pages (of output/site; all if none is named) that
-have a formula which MathJax does not understand, a picture that is not there, something wider than the page,
-or that ask for something outside; then it searches for a word. ``--shots`` keeps pictures, light and dark.
+have a formula which MathJax does not understand or that has to be scrolled, a picture that is not there,
+something wider than the page, or that ask for something outside; then it searches for a word. ``--shots``
+keeps pictures, light and dark.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ _FOUND = """(() => {
   pictures: images.filter(e => !e.complete || !e.naturalWidth).map(e => e.src),
   wordless: images.filter(e => !e.alt).map(e => e.src),
   width: document.documentElement.scrollWidth - innerWidth,
+  scrolls: [...document.querySelectorAll('mjx-container[display=true]')]
+   .filter(e => e.clientWidth && e.scrollWidth > e.clientWidth)
+   .map(e => `by ${e.scrollWidth - e.clientWidth} of ${e.clientWidth} px: ${e.textContent}`),
   outside: asked.filter(n => !n.startsWith('file:') && !n.startsWith('data:')),
  });
 })()"""
@@ -49,6 +53,7 @@ def look(page: Browser, path: Path) -> list[str]:
     found = json.loads(page.value(_FOUND))
     wrong = [f"formula: {each}" for each in found["formulas"]]
     wrong += [f"not set: {each}" for each in found["unset"]]
+    wrong += [f"a formula scrolls {each}" for each in found["scrolls"]]
     wrong += [f"picture not there: {each}" for each in found["pictures"]]
     wrong += [f"picture without words: {each}" for each in found["wordless"]]
     wrong += [f"asks for {each}" for each in found["outside"]]

@@ -197,6 +197,13 @@ def signature_of(entry: Entry) -> str:
     )
 
 
+def displayed(formula: str) -> list[str]:
+    """A formula for Sphinx, what is behind a wide space in a line of its own: a telephone is narrow."""
+    first, *more = (part.strip() for part in formula.split(r"\quad"))
+    lines = r" \\ ".join(f"& {part}" for part in (first, *more)) if more else first
+    return [".. math::", "", f"   {lines}", ""]
+
+
 def section(entry: Entry, images: Path) -> list[str]:
     """What the reference says of an operation."""
     example = example_of(entry.name, arity_of(entry))
@@ -204,7 +211,7 @@ def section(entry: Entry, images: Path) -> list[str]:
     lines += [f".. py:function:: graphlib.tensor.{name_in_tensor(entry)}({signature_of(entry)})", ""]
     body: list[str] = []
     if entry.name in FORMULAS:
-        body += [".. math::", "", f"   {FORMULAS[entry.name]}", ""]
+        body += displayed(FORMULAS[entry.name])
     if not entry.doc.startswith("Elementwise "):
         body += as_rest(entry.doc, arguments_of(entry.build))
     if entry.aliases:
@@ -216,7 +223,7 @@ def section(entry: Entry, images: Path) -> list[str]:
         body += [f"- by ``{name}``: {formula}" for name, formula in found] + [""]
         if entry.name in GRADIENTS:
             name, formula = GRADIENTS[entry.name]
-            body += [f"that by ``{name}`` is", "", ".. math::", "", f"   {formula}", ""]
+            body += [f"that by ``{name}`` is", "", *displayed(formula)]
     elif "z" not in example.operands:
         body += ["It has no gradient: its result or its operands are not of a float dtype.", ""]
     body += [f"Tested with {', '.join(dtypes_of(entry))}.", ""]
