@@ -18,19 +18,20 @@ from graphlib import TopologicalSorter
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "graphlib"
 
-_GRAPH = "errors configuration graph"
+_GRAPH = "errors records configuration graph"
 _OPS = f"{_GRAPH} scalar ops"
 _ENGINE = f"{_OPS} rewrite"
 #: folder or file of graphlib: what it may import. "public" is graphlib itself: the names that users have.
 MAY_IMPORT = {
     "errors": "",
+    "records": "",
     "configuration": "errors",
     # the processes of an MPI run
     "ranks": "errors configuration",
     "emulator": "",
     # the graph, and the scalar language that operations are lowered to: neither knows the other
     "graph": "errors configuration",
-    "scalar": "errors",
+    "scalar": "errors records",
     "ops": f"{_GRAPH} scalar ranks",
     "rewrite": _OPS,
     # loops and choices as users write them, and gradients

@@ -368,6 +368,11 @@ class Function:
         return function_html(self)
 
 
+#: of objects that were made while compiling so many may wait for a search of all memory
+_MOST_ASIDE = 500_000
+_aside = 0
+
+
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
     """Compiling makes many objects that live on, among which the collector would search in vain again and
@@ -378,7 +383,21 @@ def _no_garbage_collection() -> Iterator[None]:
         yield
     finally:
         if enabled:
+            _set_aside()
             gc.enable()
+
+
+def _set_aside() -> None:
+    """Have what was made count as old, for else it is searched at once, which takes a tenth as long as to
+    compile it; garbage in it waits for the next search of all memory."""
+    global _aside
+    _aside += gc.get_count()[0]
+    if _aside > _MOST_ASIDE:
+        _aside = 0
+        gc.collect()
+    elif hasattr(gc, "freeze") and not gc.get_freeze_count():
+        gc.freeze()
+        gc.unfreeze()
 
 
 def _result_form(form: Any) -> Callable[[list], Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from ..graph import Apply, Constant, Variable
@@ -13,9 +12,10 @@ from ..ops.index import BasicIndex
 from ..ops.scan import Scan
 from ..ops.shape import BroadcastTo
 from ..ops.shape_rules import constant_int
+from ..records import record
 
 
-@dataclass(frozen=True)
+@record
 class Cut:
     """The row of an output, or with None all of its rows, that a gradient does not go through."""
 

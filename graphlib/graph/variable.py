@@ -8,6 +8,7 @@ Variable by ``graphlib.tensor``, which knows the operations.
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
@@ -29,7 +30,7 @@ class Origin(tuple):
     __slots__ = ()
 
     def __str__(self) -> str:
-        return f"{Path(self[0]).name}:{self[1]}"
+        return f"{os.path.basename(self[0])}:{self[1]}"
 
     @property
     def full(self) -> str:

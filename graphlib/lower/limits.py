@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from math import prod
 
 from ..errors import ShapeError
 from ..graph import Variable
+from ..records import record
 from ..scalar.expression import Expr
 from ..scalar.integer import Poly, Symbol, product
 from ..scalar.lowered import Check
@@ -33,7 +33,7 @@ SIZE_LIMIT = 2**59
 Factor = Symbol | Poly
 
 
-@dataclass(frozen=True)
+@record
 class Length:
     """A length that must not be negative: ``axis`` of ``variable``, or of the loops that compute it."""
 
@@ -57,7 +57,7 @@ class Length:
         return ShapeError(f"{where}axis {self.axis} of {self.variable.describe()} would have {what}")
 
 
-@dataclass(frozen=True)
+@record
 class Size:
     """An array of ``lengths`` for ``variable`` that must not be too large: it has ``number`` times all
     ``factors``, each counted as at least 1, elements."""
@@ -83,7 +83,7 @@ class Size:
         )
 
 
-@dataclass(frozen=True)
+@record
 class Claim:
     """Lengths, int64 scalars, of an array ``variable`` that the user asked for: they must be some, also where
     no result needs it."""

@@ -8,12 +8,12 @@ take real computing get a symbol.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Resized, ShapeError
 from ..graph import Apply, Constant, Sized, Variable, toposort
 from ..ops.op import Op
+from ..records import record
 from ..scalar import expression as ex
 from ..scalar.expression import Expr
 from ..scalar.functions import is_cheap
@@ -30,7 +30,7 @@ _SCALAR_COST = 12
 _VIEW_DEPTH = 24
 
 
-@dataclass(frozen=True)
+@record
 class Strided:
     """A tensor in memory: element (i, j, …) of it is at ``offset + i * strides[0] + j * strides[1] + …`` of
     ``base``."""
@@ -40,7 +40,7 @@ class Strided:
     strides: tuple[Poly, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Value:
     """A node's output that is computed in a loop nest: its element over ``axes``, the iteration axes longer
     than 1.
@@ -64,7 +64,7 @@ class Value:
         return len(self.axes) if self.kind is None else self.kept or 0
 
 
-@dataclass(frozen=True)
+@record
 class Placed:
     """A piece of a pushed output: over ``axes`` the ``element`` goes to ``offset`` of the output."""
 

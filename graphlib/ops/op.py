@@ -25,6 +25,7 @@ from ..graph.types import (
     weak_dtype,
 )
 from ..graph.variable import warn_user
+from ..records import record
 from ..scalar.lowered import Operand
 from .shape_rules import Shapes
 
@@ -39,7 +40,7 @@ ALL = ("bool", *NUMBERS)
 altering: ContextVar[Callable[[Apply, tuple], tuple] | None] = ContextVar("altering", default=None)
 
 
-@dataclass(frozen=True)
+@record
 class Sample:
     """A way to try an operation: ``build`` applied to variables of these inputs' types.
 
@@ -220,7 +221,7 @@ _RAISED: dict[type[Exception], type[Exception]] = {
 }
 
 
-@dataclass(frozen=True)
+@record
 class NoGradient:
     """In place of the gradient by one input: there is none, and whoever needs it gets an error that says
     why."""

@@ -7,13 +7,13 @@ What the user's ``scan`` makes of a function (see ``control.scan``), and what it
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..errors import ShapeError
 from ..graph import Apply, Constant, TensorType, Variable, clone, toposort
+from ..records import record
 from ..scalar import expression as ex
 from ..scalar.integer import Poly
 from ..scalar.lowered import Loop, Operand
@@ -27,7 +27,7 @@ from .shape_rules import Length, Shapes, constant_int
 from .write import AdvancedWrite, BasicWrite
 
 
-@dataclass(frozen=True)
+@record
 class State:
     """A value that goes from step to step: ``taps`` (-1 the last value, -2 the one before, …) are what a
     step reads.
@@ -44,7 +44,7 @@ class State:
         return max((-tap for tap in self.taps), default=1)
 
 
-@dataclass(frozen=True)
+@record
 class Parts:
     """The inputs of a loop's node by their role."""
 
@@ -55,7 +55,7 @@ class Parts:
     invariants: tuple[Variable, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Results:
     """The outputs of a loop's node by their role; a state that is not kept has no history."""
 

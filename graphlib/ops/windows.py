@@ -6,13 +6,13 @@ Lengths are ints, polynomials of lengths, or int64 scalars of a graph: the arith
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..errors import ShapeError
 from ..graph import Variable
+from ..records import record
 from ..scalar import expression as ex
 from ..scalar.integer import Poly
 from .elementwise import maximum, minimum
@@ -42,7 +42,7 @@ def smallest(a: Any, b: Any) -> Any:
     return ex.minimum(a, b) if isinstance(a, Poly) or isinstance(b, Poly) else min(a, b)
 
 
-@dataclass(frozen=True)
+@record
 class Axis:
     """An axis along which windows lie: its border, the step between windows, and between the elements that
     one sees."""
@@ -81,7 +81,7 @@ class Axis:
         return self if window is None else Axis(self.pads(window), self.stride, self.dilation)
 
 
-@dataclass(frozen=True)
+@record
 class Places:
     """How many windows lie along an axis, whose step is a length, too; none where a window is longer than the
     axis with its border."""
@@ -94,7 +94,7 @@ class Places:
         return largest(quotient(room, stride) + 1, 0)
 
 
-@dataclass(frozen=True)
+@record
 class Times:
     """A length that is a multiple of another."""
 
@@ -104,7 +104,7 @@ class Times:
         return length * self.factor
 
 
-@dataclass(frozen=True)
+@record
 class Share:
     """The length of one of several equal parts of another."""
 

@@ -6,10 +6,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..lower.limits import Length as Limit
+from ..records import record
 from ..scalar.expression import constant_value
 from ..scalar.integer import Poly, Symbol
 from ..scalar.lowered import Check
@@ -45,7 +46,7 @@ _USERS = "v_"
 _LONGEST = 40
 
 
-@dataclass(frozen=True)
+@record
 class Rendered:
     """A file, ``source``, and the two parts of it that are compiled: ``units``, each by itself, and the
     ``driver``, which calls them through a table that ``gl_link`` fills with their addresses, in order;

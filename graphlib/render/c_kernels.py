@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
+from ..records import record
 from ..scalar.functions import is_costly
 from ..scalar.integer import Poly, Symbol
 from ..scalar.reductions import REDUCERS
@@ -273,7 +273,7 @@ class KernelBody(Body):
         return symbol.name if symbol.is_index else self._given_length(self.length(symbol))
 
 
-@dataclass(frozen=True)
+@record
 class Nest:
     """A kernel as a C function, and what whoever calls it hands over."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from ..records import record
 from ..scalar.expression import Expr
 from ..scalar.integer import Poly, Symbol
 from ..schedule.arrays import Array, Memory
@@ -42,7 +43,7 @@ _TEAM = "blockIdx.x * (long long)blockDim.y + threadIdx.y"
 _TEAMS = "gridDim.x * (long long)blockDim.y"
 
 
-@dataclass(frozen=True)
+@record
 class Argument:
     """What a kernel is given: the address of a piece of memory, a value, a length, or scratch memory."""
 
@@ -51,7 +52,7 @@ class Argument:
     of: Any
 
 
-@dataclass(frozen=True)
+@record
 class Rendered:
     """The kernels' text, and the arguments of each by its name; ``name_end`` is given what
     ``DeviceKernel.partial`` says."""

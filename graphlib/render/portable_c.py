@@ -8,11 +8,12 @@ outside takes pointers and lengths, not NumPy's arrays.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from ..records import record
 from ..schedule.arrays import Array
 from ..schedule.extents import Extents
 from ..schedule.plan import Call, Kernel, Plan, Scan
@@ -43,7 +44,7 @@ def with_prefix(plan: Plan, prefix: str) -> Plan:
     return replace(plan, prefix=prefix + plan.prefix, steps=steps)
 
 
-@dataclass(frozen=True)
+@record
 class Region:
     """A part of the arena: ``size`` bytes, which the statements ``given`` hand over, in which {at} is its
     address and {size} what it has."""

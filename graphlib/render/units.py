@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ..records import record
 
 
-@dataclass(frozen=True)
+@record
 class Unit:
     """``text``, after the lines of ``declarations``, defines ``symbol``, whose address is wanted.
 

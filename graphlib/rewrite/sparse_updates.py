@@ -22,6 +22,7 @@ from ..ops.join import Join
 from ..ops.reduce import Reduce
 from ..ops.shape import dimshuffle, reshape, shape_i, shape_of
 from ..ops.write import AdvancedWrite, BasicWrite, LastPlaces
+from ..records import record
 from .patterns import Capture, number_of
 from .rules import RuleSet
 
@@ -74,7 +75,7 @@ def computed_for_rows_used(
     return results
 
 
-@dataclass(frozen=True)
+@record
 class _Gradient:
     """``zeros`` with rows added, which are numbered along ``axis``: pairs of numbers and what is added."""
 

@@ -7,8 +7,9 @@ schedulers look it up by the name that an ``Expr`` carries. What is in no row ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from string import Formatter
+
+from ..records import record
 
 #: what one element costs, in additions: what is as cheap as to load it from memory and so is computed
 #: again wherever it is read; a division, a root, a rounding; what takes a polynomial or a table
@@ -22,7 +23,7 @@ def kind_of(dtype: str) -> str:
     return FLOATING if dtype.startswith("float") else BOOLEAN if dtype == "bool" else INTEGER
 
 
-@dataclass(frozen=True)
+@record
 class Text:
     """How a language writes a function of scalars: a template for each kind of dtype that its operands (the
     last of them) may have; bools are written as integers where nothing else is said.
@@ -46,7 +47,7 @@ class Text:
         return self.integer if kind == BOOLEAN and self.boolean is None else getattr(self, kind)
 
 
-@dataclass(frozen=True)
+@record
 class Function:
     """A function of scalars: ``arity`` operands, its texts, and the cost of an element (``CHEAP``, …)."""
 

@@ -8,10 +8,11 @@ print it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from ..errors import ShapeError
+from ..records import record
 from .expression import Expr
 from .host import HostFunction
 from .integer import Poly
@@ -44,7 +45,7 @@ class Operand:
         return self.at()
 
 
-@dataclass(frozen=True)
+@record
 class Pull:
     """One element of the output as a function of its index."""
 
@@ -52,7 +53,7 @@ class Pull:
     at: Element
 
 
-@dataclass(frozen=True)
+@record
 class Reduction:
     """A loop nest over ``domain`` whose ``axes`` are reduced by ``kind``, a name of ``REDUCERS``."""
 
@@ -66,7 +67,7 @@ class Reduction:
         return tuple(n for i, n in enumerate(self.domain) if i not in self.axes)
 
 
-@dataclass(frozen=True)
+@record
 class Piece:
     """A part of a pushed output: for every index of ``domain`` the element ``at`` goes to ``position``."""
 
@@ -78,7 +79,7 @@ class Piece:
     collides: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Push:
     """An output that starts as a copy of operand ``base`` (or zeros, or nothing where pieces cover it) and
     takes pieces."""
@@ -88,7 +89,7 @@ class Push:
     pieces: tuple[Piece, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Product:
     """c = alpha * a·b + beta * c, a library's matrix product; operands by number, ``c`` None for a plain
     product.
@@ -105,7 +106,7 @@ class Product:
     shape: tuple[Poly, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class Call:
     """A call of a function of the backend's own library: operands contiguous, outputs of the given shapes,
     then integers."""
@@ -129,7 +130,7 @@ class Call:
     host: HostFunction | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Loop:
     """A loop of ``n`` steps over an inner graph; the operation knows which, ``shapes`` are of its outputs."""
 
@@ -137,7 +138,7 @@ class Loop:
     shapes: tuple[tuple[Poly, ...], ...]
 
 
-@dataclass(frozen=True)
+@record
 class Check:
     """A condition on lengths that must hold at a call: two polynomials that must be equal, and the sentence
     if not.

@@ -7,9 +7,9 @@ A row of ``ops/reduce.py`` defines one with ``define``; printers look it up by t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from ..records import record
 from .functions import FUNCTIONS, Text
 
 #: neutral elements that depend on the dtype: its least number (-inf), its greatest
@@ -17,7 +17,7 @@ LOWEST: Literal["lowest"] = "lowest"
 HIGHEST: Literal["highest"] = "highest"
 
 
-@dataclass(frozen=True)
+@record
 class Reducer:
     """A reduction: ``combine`` names the function that takes what was reduced so far and one more element
     together, ``neutral`` is the number that it begins at.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ..records import record
 from ..scalar.integer import Poly
 
 
-@dataclass(frozen=True)
+@record
 class Memory:
     """A piece of memory that arrays lie in, one after the other.
 
@@ -24,7 +23,7 @@ class Memory:
         return hash((self.number, self.kind))
 
 
-@dataclass(frozen=True)
+@record
 class Array:
     """What a step reads or computes: an argument, or the result of an operation.
 

@@ -4,12 +4,12 @@ innermost loops are computed in vectors and whose outermost one is cut into chun
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..lower.lowering import LOOP, Placed, Value
+from ..records import record
 from ..scalar.expression import Expr, integer, load, local, node, walk
 from ..scalar.functions import COSTLY, is_costly
 from ..scalar.integer import ZERO, Poly, flat_index, product, symbol
@@ -60,7 +60,7 @@ _JOINED_TURNS = 8
 RUN = symbol("run", True, -1)
 
 
-@dataclass(frozen=True)
+@record
 class Row:
     """A small array for a value that several loops of a block at ``level`` share; its element is at
     ``offset``."""

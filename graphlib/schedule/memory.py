@@ -6,7 +6,8 @@ the same slot; lengths are symbols, so a slot's size is the greatest of its resu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from ..graph import Variable
@@ -23,8 +24,25 @@ class Slot:
 
     sizes: list[Poly] = field(default_factory=list)
     variables: list[Variable] = field(default_factory=list)
-    #: the steps between which each of them lives
-    lives: list[range] = field(default_factory=list)
+    #: when each of them begins to live, and when it has lived, as numbers of steps, the first to live first
+    starts: list[int] = field(default_factory=list)
+    stops: list[int] = field(default_factory=list)
+
+    def is_free(self, life: range) -> bool:
+        """Whether nothing else lives there then."""
+        k = bisect(self.starts, life.start)
+        return (k == 0 or self.stops[k - 1] <= life.start) and (
+            k == len(self.starts) or life.stop <= self.starts[k]
+        )
+
+    def take(self, v: Variable, size: Poly, life: range) -> None:
+        """Have a result live there."""
+        if size not in self.sizes:
+            self.sizes.append(size)
+        self.variables.append(v)
+        k = bisect(self.starts, life.start)
+        self.starts.insert(k, life.start)
+        self.stops.insert(k, life.stop)
 
 
 def plan(schedule: Schedule, in_arena: Callable[[Variable], bool]) -> list[Slot]:
@@ -50,23 +68,27 @@ def plan(schedule: Schedule, in_arena: Callable[[Variable], bool]) -> list[Slot]
     # the large ones first: a small one then lies where a large one leaves its slot for a while, and no large
     # one finds its slot taken
     slots: list[Slot] = []
-    for _, size, v, life in sorted(lives, key=lambda one: -one[0]):
-        free = [s for s in slots if all(life.stop <= o.start or o.stop <= life.start for o in s.lives)]
-        slot = _choose(free, size)
+    #: those that have had a result of a size, and those whose first one was about so large
+    same: dict[Poly, list[Slot]] = {}
+    alike: dict[int, list[Slot]] = {}
+    for about, size, v, life in sorted(lives, key=lambda one: -one[0]):
+        slot = _free(same.get(size, ()), life)
         if slot is None:
-            slot = Slot()
-            slots.append(slot)
-        if size not in slot.sizes:
-            slot.sizes.append(size)
-        slot.variables.append(v)
-        slot.lives.append(life)
-    return sorted(slots, key=lambda slot: min(life.start for life in slot.lives))
+            # else the smallest; all have had larger ones
+            found = (_free(alike[k], life) for k in reversed(alike))
+            slot = next((s for s in found if s is not None), None)
+            if slot is None:
+                slot = Slot()
+                slots.append(slot)
+                alike.setdefault(about, []).append(slot)
+            same.setdefault(size, []).append(slot)
+        slot.take(v, size, life)
+    return sorted(slots, key=lambda slot: slot.starts[0])
 
 
-def _choose(free: list[Slot], size: Poly) -> Slot | None:
-    """The free slot that fits best: of the same size, else the smallest; all have had larger ones."""
-    same = next((s for s in free if size in s.sizes), None)
-    return same or min(free, key=lambda s: _about(s.sizes[0]), default=None)
+def _free(slots: Iterable[Slot], life: range) -> Slot | None:
+    """The first slot in which nothing else lives then."""
+    return next((s for s in slots if s.is_free(life)), None)
 
 
 def _about(size: Poly) -> int:

@@ -6,11 +6,11 @@ their memory, and lengths by name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..records import record
 from ..scalar.expression import Expr
 from ..scalar.host import HostFunction
 from ..scalar.integer import ONE, ZERO, Poly, Symbol
@@ -37,7 +37,7 @@ class Data:
         return f"{self.array.dtype}{list(self.array.shape)}"
 
 
-@dataclass(frozen=True)
+@record
 class Length:
     """A length by its symbol: that of an ``axis`` of argument number ``argument``, or a ``value`` computed
     from others after the statements ``lets``.
@@ -55,7 +55,7 @@ class Length:
     varies: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Slot:
     """A part of the arena, as large as the largest of ``sizes`` (bytes), and the memories that share it."""
 
@@ -63,7 +63,7 @@ class Slot:
     memories: tuple[Memory, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Found:
     """What is to be done when lengths that depend on data become known: the lengths themselves, by their
     symbols; checks, by their numbers; arrays that memory is taken for; outputs whose shapes are reported."""
@@ -77,7 +77,7 @@ class Found:
         return bool(self.lengths or self.checks or self.arrays or self.outputs)
 
 
-@dataclass(frozen=True)
+@record
 class Place:
     """A part of an array in memory: element (i, j, …) of it is at ``offset + i * strides[0] + …``."""
 
@@ -89,7 +89,7 @@ class Place:
 # kernels and the other things that a step does
 
 
-@dataclass(frozen=True)
+@record
 class Partial:
     """A result of which parts are made apart: the reduction of ``kind``, whose parts hold a ``dtype``, takes
     them together."""
@@ -99,7 +99,7 @@ class Partial:
     dtype: str
 
 
-@dataclass(frozen=True)
+@record
 class Kernel:
     """A loop nest: a function of its own.
 
@@ -122,7 +122,7 @@ class Kernel:
     least: int = 1
 
 
-@dataclass(frozen=True)
+@record
 class DeviceKernel(Kernel):
     """A kernel for a device, and what its launch is computed from.
 
@@ -151,21 +151,21 @@ class DeviceKernel(Kernel):
     nothing: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class Launch:
     """A kernel run."""
 
     kernel: Kernel
 
 
-@dataclass(frozen=True)
+@record
 class Compute:
     """Registers that the following actions of the step need."""
 
     body: tuple[Any, ...]
 
 
-@dataclass(frozen=True)
+@record
 class CopyArray:
     """``size`` elements copied from one array to another."""
 
@@ -174,7 +174,7 @@ class CopyArray:
     size: Poly
 
 
-@dataclass(frozen=True)
+@record
 class Fill:
     """The ``size`` elements of an array set to one scalar."""
 
@@ -183,7 +183,7 @@ class Fill:
     value: Expr
 
 
-@dataclass(frozen=True)
+@record
 class Factor:
     """A factor of a product: the array at ``offset``, ``leading`` elements from row to row, or from column to
     column if ``transposed``; ``batch`` elements from one of a batch to the next."""
@@ -195,7 +195,7 @@ class Factor:
     batch: Poly
 
 
-@dataclass(frozen=True)
+@record
 class Product:
     """target = alpha * a·b + beta * target, ``m`` by ``n`` with sums of ``k`` terms; ``batch``: so many
     products, None of one; ``on_device``: a kernel before it has put alpha and beta into the target's scratch
@@ -213,7 +213,7 @@ class Product:
     on_device: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Call:
     """A function of the library on whole arrays, then integers."""
 
@@ -230,7 +230,7 @@ class Call:
     host: HostFunction | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Row:
     """What a step of a loop is given or gives: argument number ``argument`` or result number ``result`` of
     the inner plan; at step t it lies at ``offset + t * by`` of ``array``."""
@@ -243,7 +243,7 @@ class Row:
     result: int | None = None
 
 
-@dataclass(frozen=True)
+@record
 class StateOf:
     """A state of a loop: it begins as ``depth`` rows of ``row`` elements at ``initial``; ``target`` has all
     its rows if it is ``kept``, else the last; ``taps`` are the inner arguments that read it, each so many
@@ -261,7 +261,7 @@ class StateOf:
     last: Array | None
 
 
-@dataclass(frozen=True)
+@record
 class Scan:
     """A loop of ``n`` steps, each a run of the inner plan; with ``until`` a result of it may end the loop.
 
@@ -286,7 +286,7 @@ class Scan:
 Action = Launch | Compute | CopyArray | Fill | Product | Call | Scan
 
 
-@dataclass(frozen=True)
+@record
 class Source:
     """An operation that a step computes: its name, the user's line, and its share of the step's time."""
 
@@ -295,7 +295,7 @@ class Source:
     share: float = 1.0
 
 
-@dataclass(frozen=True)
+@record
 class Step:
     """One thing that a function does.
 
@@ -313,7 +313,7 @@ class Step:
     what: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class Plan:
     """A function, or the step of a loop: what is done, in order, and where everything lies.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ..errors import ShapeError
 from ..graph import Variable
 from ..lower.lowering import Strided
+from ..records import record
 from ..scalar.expression import CHECKS, Expr, integer, local, walk
 from ..scalar.functions import COSTLY, is_costly
 from ..scalar.integer import Poly, Symbol, product
@@ -52,7 +53,7 @@ def plan_for_c(schedule: Schedule, profiled: bool = False, prefix: str = "") -> 
     return made
 
 
-@dataclass(frozen=True)
+@record
 class Said:
     """A variable in the message of a check, by what it says of itself."""
 

@@ -25,6 +25,9 @@ from .steps import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep, Step, acc
 #: a loop nest with more values than this is closed, for compilers take more than linear time on larger ones:
 #: one that goes through its rows in several loops, and one whose values are all computed in the same loop
 GROUP_LIMIT, LOOP_LIMIT = 64, 192
+#: as many values at most are computed in one nest that have nothing to do with one another: more than a
+#: processor has registers for, and streams that it can follow, cost time
+SIDE_BY_SIDE = 32
 _SEARCH_LIMIT = 200
 #: the urgency of what begins something that goes on beside other steps, and of what waits for its end
 _EARLY, _LATE = -2, 1
@@ -224,9 +227,7 @@ class Schedule:
             group = Loops(len(self.steps), axes=value.axes)
             self.steps.append(group)
             self._recent.setdefault(value.axes[:1], []).append(group)
-        if len(value.axes) > len(group.axes):
-            group.axes = value.axes
-        group.values.append(value)
+        group.take(value)
         group.nodes.append(node)
         group.come_after(before)
         self.maker[value.variable] = group
@@ -241,7 +242,8 @@ class Schedule:
         own = [s for s in before - ended if isinstance(s, Loops)]
         own.sort(key=lambda s: (-len(s.values), -s.position))
         others = [s for s in self._recent.get(value.axes[:1], ())[-6:] if s not in before]
-        sharing = [s for s in others if s.reads() & value.element.uses]
+        others = [s for s in others if len(s.ends) < SIDE_BY_SIDE]
+        sharing = [s for s in others if not s.used.isdisjoint(value.element.uses)]
         alike = [s for s in others[-1:] if s.axes == value.axes]
         for group in [*own, *reversed(sharing), *alike]:
             if self._fits(group, value) and not self._between(group, before - {group}):
@@ -255,9 +257,8 @@ class Schedule:
         n = min(len(group.axes), len(value.axes))
         if group.axes[:n] != value.axes[:n] or (n == 0 and (group.axes or value.axes)):
             return False
-        mine = {v.variable: v for v in group.values}
         for variable, index in accesses(value.element):
-            other = mine.get(variable)
+            other = group.made.get(variable)
             if other is None:
                 continue
             if other.index != index or (other.kind is not None and not other.kept):

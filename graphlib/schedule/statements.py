@@ -8,9 +8,10 @@ plan, or by its name one that the kernel has for itself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
+from ..records import record
 from ..scalar.expression import Expr
 from ..scalar.integer import ZERO, Poly, Symbol
 from .arrays import Array
@@ -18,7 +19,7 @@ from .arrays import Array
 Target = Array | str
 
 
-@dataclass(frozen=True)
+@record
 class Let:
     """A register ``name`` for a value."""
 
@@ -27,7 +28,7 @@ class Let:
     value: Expr
 
 
-@dataclass(frozen=True)
+@record
 class Accumulator:
     """A register that a reduction of ``kind`` is taken into, and what it begins with: that of nothing.
 
@@ -39,7 +40,7 @@ class Accumulator:
     dtype: str
 
 
-@dataclass(frozen=True)
+@record
 class Take:
     """A term taken into an accumulator, ``index`` being its place for an argmax or argmin."""
 
@@ -50,7 +51,7 @@ class Take:
     index: Symbol | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Add:
     """What one accumulator has found added to another."""
 
@@ -58,7 +59,7 @@ class Add:
     value: str
 
 
-@dataclass(frozen=True)
+@record
 class Store:
     """A value written to memory; with ``add`` to what is there; with ``guarded`` only if no check failed."""
 
@@ -70,7 +71,7 @@ class Store:
     guarded: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class TakeInto:
     """A term taken into a reduction that lies in memory."""
 
@@ -81,24 +82,24 @@ class TakeInto:
     value: Expr
 
 
-@dataclass(frozen=True)
+@record
 class Evaluate:
     """A value looked at for its checks only."""
 
     value: Expr
 
 
-@dataclass(frozen=True)
+@record
 class Watch:
     """From here on checks note whether they fail."""
 
 
-@dataclass(frozen=True)
+@record
 class Leave:
     """The call fails here if a check has failed."""
 
 
-@dataclass(frozen=True)
+@record
 class Begin:
     """The ``size`` elements of an array from ``offset`` set to what a reduction of ``kind`` of nothing is."""
 
@@ -109,7 +110,7 @@ class Begin:
     offset: Poly = ZERO
 
 
-@dataclass(frozen=True)
+@record
 class OwnArray:
     """A small array of the kernel's own."""
 
@@ -118,7 +119,7 @@ class OwnArray:
     size: int
 
 
-@dataclass(frozen=True)
+@record
 class OwnMemory:
     """An array of the chunk's own that is too large for the stack: the next piece of its memory."""
 
@@ -127,7 +128,7 @@ class OwnMemory:
     size: Poly
 
 
-@dataclass(frozen=True)
+@record
 class Parts:
     """Where a chunk takes the terms of a reduction into memory, ``size`` elements: the first chunk into
     ``target`` itself, the others into the next piece of their memory."""
@@ -139,14 +140,14 @@ class Parts:
     size: Poly
 
 
-@dataclass(frozen=True)
+@record
 class Join:
     """What is done when all chunks are there: what the others have is taken into what the first one has."""
 
     parts: tuple[Parts, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Draw:
     """A run of random numbers, drawn at once: those at ``position`` and behind, as many as the run has
     turns."""
@@ -159,7 +160,7 @@ class Draw:
     length: int
 
 
-@dataclass(frozen=True)
+@record
 class Totals:
     """A long sum of float32 into the ``size`` elements of ``target`` from ``offset`` is from here on added up
     in double, in the array ``name``.
@@ -175,7 +176,7 @@ class Totals:
     offset: Poly = ZERO
 
 
-@dataclass(frozen=True)
+@record
 class AddRows:
     """After a run of rows: when there have been ``least``, their sums go to the totals."""
 
@@ -183,14 +184,14 @@ class AddRows:
     least: int
 
 
-@dataclass(frozen=True)
+@record
 class TakeTotals:
     """The result of a sum that has totals."""
 
     totals: Totals
 
 
-@dataclass(frozen=True)
+@record
 class Part:
     """The accumulator ``name`` is this chunk's part of a result: number ``number`` of the kernel's."""
 
@@ -199,7 +200,7 @@ class Part:
     dtype: str
 
 
-@dataclass(frozen=True)
+@record
 class Lanes:
     """That a loop's turns are computed side by side: the reductions that are made in it, each (kind, dtype,
     register), and whether a check in it may fail."""
@@ -208,7 +209,7 @@ class Lanes:
     checks: bool
 
 
-@dataclass(frozen=True)
+@record
 class Loop:
     """``body`` for every ``index`` below ``length``.
 

@@ -61,11 +61,27 @@ class Step:
 
 @dataclass(eq=False)
 class Loops(Step):
-    """A fused loop nest over ``axes`` computing ``values``."""
+    """A fused loop nest over ``axes`` computing ``values``.
+
+    While it grows: its values by their variables, what they read, and those of them that no other reads.
+    """
 
     axes: tuple[Poly, ...] = ()
     values: list[Value] = field(default_factory=list)
     stored: set[Variable] = field(default_factory=set)
+    made: dict[Variable, Value] = field(default_factory=dict)
+    used: set[Variable] = field(default_factory=set)
+    ends: set[Variable] = field(default_factory=set)
+
+    def take(self, value: Value) -> None:
+        """Have a value computed as well."""
+        if len(value.axes) > len(self.axes):
+            self.axes = value.axes
+        self.values.append(value)
+        self.made[value.variable] = value
+        self.used |= value.element.uses
+        self.ends -= value.element.uses
+        self.ends.add(value.variable)
 
     def reads(self) -> set[Variable]:
         own = {value.variable for value in self.values}

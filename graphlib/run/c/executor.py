@@ -121,12 +121,15 @@ class CExecutor:
 
     def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         args, kept = self.args, self._kept
+        changed = False
         for k, shared, sized in self.numbered_shareds:
             if shared.data is not kept[k]:
                 as_compiled(sized)
                 self._keep(k, [shared.data])
-                self._overwritten = {id(a) for s in self.written for a in (s.data, s.data.base)}
-                self._overwritten.discard(id(None))
+                changed = True
+        if changed:
+            self._overwritten = {id(a) for s in self.written for a in (s.data, s.data.base)}
+            self._overwritten.discard(id(None))
         overwritten = self._overwritten
         for k, array in enumerate(inputs):
             flags = array.flags

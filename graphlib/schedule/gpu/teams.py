@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from ...records import record
 from ...scalar.expression import Expr
 from ...scalar.integer import Poly, Symbol, symbol
 from ..arrays import Array
@@ -14,7 +14,7 @@ from ..statements import Target
 UNROLLED, ELEMENT = symbol("u", True, -3), symbol("k", True, -2)
 
 
-@dataclass(frozen=True)
+@record
 class Indices:
     """The number ``flat`` as indices, outermost first, each with the length of its axis."""
 
@@ -22,12 +22,12 @@ class Indices:
     indices: tuple[tuple[Symbol, Poly], ...]
 
 
-@dataclass(frozen=True)
+@record
 class Scratch:
     """Shared memory in which a block reduces."""
 
 
-@dataclass(frozen=True)
+@record
 class Teams:
     """``body`` for every row below ``count``, each by one team; the first ones may have been done by
     ``Float4``."""
@@ -38,7 +38,7 @@ class Teams:
     rest: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Run4:
     """Four elements side by side, in registers by ``name``: those at ``offset`` and behind, plus the index of
     the first."""
@@ -49,7 +49,7 @@ class Run4:
     written: bool
 
 
-@dataclass(frozen=True)
+@record
 class Float4:
     """The first of ``count`` elements by fours: those that ``runs`` are about are loaded and stored at once,
     where memory lies as that needs."""
@@ -61,7 +61,7 @@ class Float4:
     body: tuple[Any, ...]
 
 
-@dataclass(frozen=True)
+@record
 class TeamLoop:
     """``body`` for every ``index`` below ``length``: ``shared`` out over a team's threads, or by each."""
 
@@ -71,12 +71,12 @@ class TeamLoop:
     shared: bool
 
 
-@dataclass(frozen=True)
+@record
 class Barrier:
     """All threads of a team get here before one goes on."""
 
 
-@dataclass(frozen=True)
+@record
 class First:
     """``body`` by the first thread of a team; ``apart``: others may still read what is written over, or go on
     to read it."""
@@ -85,7 +85,7 @@ class First:
     apart: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class TeamReduce:
     """What each thread of a team has found, taken together."""
 
@@ -94,7 +94,7 @@ class TeamReduce:
     dtype: str
 
 
-@dataclass(frozen=True)
+@record
 class Result:
     """The register ``name`` for the result of what an accumulator holds."""
 
@@ -105,7 +105,7 @@ class Result:
     held: str
 
 
-@dataclass(frozen=True)
+@record
 class BlockPart:
     """What the threads of a block have found is the block's part of a full reduction into ``array``."""
 
@@ -115,7 +115,7 @@ class BlockPart:
     array: Array
 
 
-@dataclass(frozen=True)
+@record
 class EachThread:
     """``body`` for every number ``name`` below ``count``, each by one thread."""
 
@@ -124,7 +124,7 @@ class EachThread:
     body: tuple[Any, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Serial:
     """``body`` for every number ``name`` below ``count``, one after the other."""
 
@@ -133,7 +133,7 @@ class Serial:
     body: tuple[Any, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Columns:
     """Sums side by side, each by several threads: for each of ``count`` results at ``kept`` the ``terms`` at
     ``reduced`` are reduced; ``outer`` is computed for a result, ``inner`` for a term."""
@@ -150,7 +150,7 @@ class Columns:
     offset: Poly
 
 
-@dataclass(frozen=True)
+@record
 class Tile:
     """A tile of shared memory, by ``name``, for what is read of ``array`` at ``offset``."""
 
@@ -159,7 +159,7 @@ class Tile:
     offset: Poly
 
 
-@dataclass(frozen=True)
+@record
 class Transposed:
     """``body`` for every element of two axes, ``rest`` times, through tiles of shared memory: memory is read
     along ``across`` and written along ``along``."""
@@ -173,7 +173,7 @@ class Transposed:
     body: tuple[Any, ...]
 
 
-@dataclass(frozen=True)
+@record
 class TileFactor:
     """A factor of a product by tiles: where it lies, whether its rows lie in one run each, and how far apart
     those runs are (else its columns'); ``batch``: from one of a batch to the next."""
@@ -185,7 +185,7 @@ class TileFactor:
     batch: Poly | None
 
 
-@dataclass(frozen=True)
+@record
 class ProductTiles:
     """alpha * a·b + beta * c by tiles in shared memory; each element of it is ``product`` in ``element``, or
     stored at ``place`` of ``target``.
@@ -212,7 +212,7 @@ class ProductTiles:
     element: tuple[Any, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Own:
     """Memory of a kernel that is no array: its 'partial' results, or the two between which a sort goes 'to'
     and 'from'."""
@@ -222,7 +222,7 @@ class Own:
     dtype: str
 
 
-@dataclass(frozen=True)
+@record
 class DeviceCall:
     """A function of the device's library, with template ``parameters``; ``shared`` is memory that it needs:
     name, dtype and length of each."""
@@ -234,7 +234,7 @@ class DeviceCall:
     shared: tuple[tuple[str, str, int], ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class GuardedCopy:
     """Bytes copied from one address to another, as a launch says."""
 
