@@ -10,7 +10,7 @@ from scipy.signal import convolve2d
 import graphlib
 import graphlib.tensor as T
 from graphlib import config
-from graphlib.errors import DTypeError, ShapeError
+from graphlib.errors import DTypeError, GradientError, LinAlgError, ShapeError
 from graphlib.ops.host import HostOp
 
 Z = np.array([1 + 2j, -0.5 - 0.3j, -2, 0.25j, 1.5 - 1j, 3 + 0.1j])
@@ -230,7 +230,7 @@ def test_real_numbers_have_parts_too():
 
 def test_what_has_no_complex_numbers_says_what_to_do():
     z = T.zmatrix("z")
-    for refused in (T.erf, T.sort, T.max, T.nlinalg.det, T.nnet.sigmoid, T.floor, T.prod):
+    for refused in (T.erf, T.sort, T.max, T.cumsum, T.nnet.sigmoid, T.floor):
         with pytest.raises(
             DTypeError, match=r"takes no complex numbers, as those of .*z complex128.*T\.real"
         ):
@@ -297,3 +297,60 @@ def test_systems_and_convolutions_of_complex_numbers():
     np.testing.assert_allclose(2 * slope, ends[1] - ends[0], 1e-6)
     with pytest.raises(ShapeError, match=r"T\.matrix_inverse takes matrices"):
         T.nlinalg.matrix_inverse(v)
+
+
+@pytest.mark.parametrize("mode", ["fast_run", "reference"])
+def test_factors_determinants_and_products_of_complex_numbers(mode):
+    """NumPy's, whatever lies on the imaginary diagonal of a hermitian matrix; gradients by differences."""
+    random = np.random.RandomState(4)
+    A, B = (random.normal(size=(*s, 2)) @ [1, 1j] for s in ((2, 3, 3), (4, 2)))
+    P = A @ A.conj().swapaxes(1, 2) + np.eye(3)
+    Z = np.array([[0, 1 + 2j, 3], [0.5j, -1, 2 - 1j]])
+    a, p, b, z = (T.TensorType("complex128", (None,) * v.ndim)() for v in (A, P, B, Z))
+    q, r = T.nlinalg.qr(b)
+    eigen = T.nlinalg.eig(a[0])
+    table = [
+        (T.slinalg.cholesky(p + 1j * np.eye(3)), np.linalg.cholesky(P)),
+        (T.slinalg.cholesky(p, lower=False), np.linalg.cholesky(P).conj().swapaxes(1, 2)),
+        *zip((q, r), np.linalg.qr(B), strict=True),
+        *zip(T.nlinalg.qr(b, "complete"), np.linalg.qr(B, "complete"), strict=True),
+        (T.nlinalg.qr(b, "r"), np.linalg.qr(B, "r")),
+        (T.nlinalg.det(a), np.linalg.det(A)),
+        *zip(T.nlinalg.slogdet(a), np.linalg.slogdet(A), strict=True),
+        *zip(T.nlinalg.eigh(p), np.linalg.eigh(P), strict=True),
+        *zip(T.nlinalg.svd(b, full_matrices=False), np.linalg.svd(B, full_matrices=False), strict=True),
+        (T.nlinalg.svd(b, compute_uv=False), np.linalg.svd(B, compute_uv=False)),
+        (T.dot(a[0], eigen[1]) - eigen[1] * eigen[0], np.zeros((3, 3))),
+        (T.prod(z), Z.prod()),
+        (T.prod(z, axis=1, keepdims=True), Z.prod(axis=1, keepdims=True)),
+        (T.prod(a, axis=(0, 2)), A.prod(axis=(0, 2))),
+    ]
+    # what is smooth in both, at a 0 in a product too
+    cost = T.real(T.nlinalg.det(a).sum() * (1 - 2j) + T.prod(z) + (q * r[0]).sum()) + abs(T.prod(a)) ** 2
+    cost += T.imag(T.slinalg.cholesky(p)).sum()
+    by = [a, p, b, z]
+    f = graphlib.function(by, [cost, *T.grad(cost, by), *(made for made, _ in table)], mode=mode)
+    given = [A, P, B, Z]
+    _, *slopes = f(*given)[:5]
+    for got, (_, wanted) in zip(f(*given)[5:], table, strict=True):
+        np.testing.assert_allclose(got, wanted, 1e-9, 1e-11)
+    ways = [1e-6 * (random.normal(size=(*v.shape, 2)) @ [1, 1j]) for v in given]
+    ways[1] = ways[1] + ways[1].conj().swapaxes(1, 2)
+    ends = [f(*(v + k * d for v, d in zip(given, ways, strict=True)))[0] for k in (-1, 1)]
+    # Cholesky's reads one triangle
+    slope = sum(np.sum(np.conj(g) * d).real for g, d in zip(slopes, ways, strict=True))
+    np.testing.assert_allclose(2 * slope, ends[1] - ends[0], 1e-5)
+
+
+def test_complex_factors_say_what_they_have_not():
+    z = T.zmatrix("z")
+    with pytest.raises(LinAlgError, match="not positive definite"):
+        graphlib.function([z], T.slinalg.cholesky(z), mode="reference")(-np.eye(2) + 0j)
+    with pytest.raises(LinAlgError, match="svd: SVD did not converge"):
+        graphlib.function([z], T.nlinalg.svd(z, compute_uv=False), mode="reference")(
+            np.full((2, 2), np.nan + 0j)
+        )
+    with pytest.raises(GradientError, match="eigh of complex matrices has none"):
+        T.grad(T.nlinalg.eigh(z)[0].sum(), z)
+    with pytest.raises(ValueError, match="mode 'raw' is of real matrices"):
+        T.nlinalg.qr(z, "raw")

@@ -32,7 +32,8 @@ def jacobian(
     single = isinstance(wrt, Variable)
     targets = listed(wrt)
     if expression.ndim == 0:
-        return grad(expression, wrt, consider_constant, disconnected_inputs)
+        found = grad(expression, wrt, consider_constant, disconnected_inputs)
+        return found if single else _as(wrt, found)
     if expression.ndim != 1:
         raise ShapeError(
             f"jacobian: the expression must be a vector, not {expression.describe()}; flatten it"

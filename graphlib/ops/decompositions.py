@@ -14,6 +14,15 @@ from ..errors import ShapeError
 from ..graph import Variable
 from . import factorizations as lapack
 from .barriers import OwnGradient, gradient_rule
+from .complex_factors import (
+    as_blocks,
+    complex_eig,
+    complex_eigh,
+    complex_svd,
+    of_blocks,
+    of_hermitian,
+    of_rows_of_blocks,
+)
 from .complex_matrices import as_real, complex_matrices, of_real
 from .create import eye
 from .elementwise import cast, eq, switch
@@ -49,6 +58,9 @@ def cholesky(a: Any, lower: bool = True, on_error: str = "raise") -> Variable:
     """
     if on_error not in ("raise", "nan"):
         raise ValueError(f"T.cholesky: on_error must be 'raise' or 'nan', not {on_error!r}")
+    given = complex_matrices(a, what="T.cholesky")
+    if given is not None:
+        return of_blocks(cholesky(of_hermitian(given[0]), lower, on_error))
     a = as_matrices(a, "T.cholesky")
     factor, failed = lapack.CholeskyFactor(bool(lower)).make(a)
     if on_error == "raise":
@@ -81,9 +93,16 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     (h, tau). Gradients go through q and r of 'reduced' and 'r' (Walter and Lehmann, Algorithmic
     differentiation of linear algebra functions, 2010), for matrices of full rank.
     """
-    a = as_matrices(a, "T.qr")
     if mode not in ("reduced", "complete", "r", "raw"):
         raise ValueError(f"T.qr: mode must be 'reduced', 'complete', 'r' or 'raw', not {mode!r}")
+    given = complex_matrices(a, what="T.qr")
+    if given is not None and mode == "raw":
+        raise ValueError("T.qr: mode 'raw' is of real matrices, LAPACK's own form")
+    if given is not None:
+        *q, r = qr(as_blocks(given[0]), mode) if mode != "r" else [qr(as_blocks(given[0]), mode)]
+        r = of_rows_of_blocks(index(r, (..., slice(None, None, 2), slice(None))))
+        return (of_blocks(q[0]), r) if q else r
+    a = as_matrices(a, "T.qr")
     h, tau = lapack.Reflections().make(a)
     if mode == "raw":
         return h, tau
@@ -147,6 +166,9 @@ def eigh(a: Any, UPLO: str = "L") -> tuple[Variable, Variable]:
     Only the lower triangle is read, or the upper with ``UPLO='U'``, and only it has a gradient; that of the
     eigenvectors needs different eigenvalues. Errors: LinAlgError at the call if they are not found.
     """
+    given = complex_matrices(a, what="T.eigh")
+    if given is not None and UPLO in ("L", "U"):
+        return complex_eigh(given[0], UPLO)
     a = as_matrices(a, "T.eigh")
     if UPLO not in ("L", "U"):
         raise ValueError(f"T.eigh: UPLO must be 'L' or 'U', not {UPLO!r}")
@@ -171,8 +193,10 @@ def eigh_vectors(_o: Variable, g: Variable, a: Variable, uplo: str) -> list[Vari
 def eigvalsh(a: Any, b: Any = None, lower: bool = True) -> Variable:
     """Eigenvalues of symmetric matrices in ascending order; with ``b``, which is positive definite, those w
     for which a·v = w b·v has a solution."""
-    a = as_matrices(a, "T.eigvalsh")
     uplo = "L" if lower else "U"
+    if b is None and complex_matrices(a, what="T.eigvalsh") is not None:
+        return eigh(a, uplo)[0]
+    a = as_matrices(a, "T.eigvalsh")
     if b is None:
         return eigh(a, uplo)[0]
     a, b = of_one_dtype(a, b, "T.eigvalsh")
@@ -198,6 +222,9 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     square by ``full_matrices`` and the singular values differ (Townsend, Differentiating the singular value
     decomposition, 2016). Errors: LinAlgError at the call for a matrix with NaN.
     """
+    given = complex_matrices(a, what="T.svd")
+    if given is not None:
+        return complex_svd(given[0], bool(full_matrices), bool(compute_uv))
     a = as_matrices(a, "T.svd")
     message = "the singular value decomposition did not converge"
     if not compute_uv:
@@ -238,11 +265,14 @@ def _side(u: Variable, s: Variable, v: Variable, g: Variable) -> Variable:
 
 
 def eig(a: Any) -> tuple[Variable, Variable]:
-    """Eigenvalues and right eigenvectors, as columns, of square matrices, in no order: their real parts, as
-    Theano's; those of symmetric matrices are ``eigh``'s.
+    """Eigenvalues and right eigenvectors, as columns, of square matrices, in no order: of real matrices their
+    real parts, as Theano's; those of symmetric matrices are ``eigh``'s.
 
     ``eig_complex`` has the imaginary parts. There is no gradient.
     """
+    given = complex_matrices(a, what="T.eig")
+    if given is not None:
+        return complex_eig(given[0])
     real, _, vectors, _ = eig_complex(a)
     return real, vectors
 

@@ -17,7 +17,7 @@ from ..scalar import expression as ex
 from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Pull
 from .create import ARange, arange, zeros_like
-from .elementwise import broadcast_at, cast, ge, switch
+from .elementwise import broadcast_at, cast, ge, gt, lt, maximum, minimum, switch
 from .op import NUMBERS, Op, as_variable, check_broadcast, ramp, register_cases
 from .shape import (
     BroadcastTo,
@@ -332,10 +332,32 @@ def one_index(array: Operand, here: tuple[Poly, ...], n: Poly) -> Poly:
 # x[...] of the user
 
 
+def slice_ends(item: slice, n: Variable) -> tuple[Variable, Variable, Variable]:
+    """The start, end and step of a slice of ``n`` elements, as Python's ``slice.indices`` has them, of which
+    each may be a variable.  Errors: DomainError at the call where the step is 0."""
+    step = as_length(1 if item.step is None else item.step, "the step of a slice")
+    forwards = gt(step, 0)
+    least, most = switch(forwards, 0, -1), switch(forwards, n, n - 1)
+
+    def place(bound: Any, missing: Variable) -> Variable:
+        if bound is None:
+            return missing
+        b = as_length(bound, "a bound of a slice")
+        return minimum(maximum(switch(lt(b, 0), b + n, b), least), most)
+
+    first, last = switch(forwards, 0, n - 1), switch(forwards, n, -1)
+    return place(item.start, first), place(item.stop, last), step
+
+
 def basic_index(x: Variable, items: Sequence[Any]) -> Variable:
     """``x[items]`` for integers (also scalar variables) and slices."""
     entries: list = []
     bounds: list[Variable] = []
+    items = list(items)
+    for axis, item in enumerate(items):
+        if isinstance(item, slice) and item.step is not None and constant_int(item.step) is None:
+            # of a step that only a call tells the places are numbers
+            x, items[axis] = take(x, arange(*slice_ends(item, shape_i(x, axis))), axis), slice(None)
     for axis, item in enumerate(items):
         if not isinstance(item, slice):
             entries.append("index")

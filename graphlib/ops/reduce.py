@@ -264,7 +264,14 @@ def prod(
 
     ``acc_dtype``: the dtype that elements are multiplied in, where it is another.
     """
-    return _accumulated("prod", as_variable(x), axis, dtype, keepdims, acc_dtype)
+    x = as_variable(x)
+    if x.type.is_complex:
+        from .complex_products import complex_prod
+
+        if dtype is not None:
+            x = cast(x, dtype)
+        return complex_prod(x, normalize_axes(axis, x.ndim, f"T.prod of {x.describe()}"), keepdims)
+    return _accumulated("prod", x, axis, dtype, keepdims, acc_dtype)
 
 
 def max(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:

@@ -16,6 +16,7 @@ from ..errors import ShapeError
 from ..graph import Variable
 from . import factorizations as lapack
 from .barriers import OwnGradient, gradient_rule
+from .complex_factors import complex_det, complex_slogdet
 from .complex_matrices import as_real, columns_as_real, columns_of_real, complex_matrices, of_real
 from .create import arange
 from .elementwise import abs_, cast, log, lt, neq
@@ -130,6 +131,9 @@ def _signs(lu: Variable, pivots: Variable) -> Variable:
 
 def det(a: Any) -> Variable:
     """The determinants of square matrices."""
+    given = complex_matrices(a, what="T.det")
+    if given is not None:
+        return complex_det(given[0])
     a = as_matrices(a, "T.det")
     lu, pivots, _ = lapack.LU().make(a)
     value = _signs(lu, pivots) * prod(abs_(diagonal_of(lu)), axis=-1)
@@ -148,7 +152,10 @@ def as_scalars(v: Variable) -> Variable:
 
 def slogdet(a: Any) -> tuple[Variable, Variable]:
     """The signs of the determinants, and the logarithms of their absolute values: (0, -inf) of a singular
-    matrix."""
+    matrix.  Of complex matrices the signs are numbers of absolute value 1, and there is no gradient."""
+    given = complex_matrices(a, what="T.slogdet")
+    if given is not None:
+        return complex_slogdet(given[0])
     a = as_matrices(a, "T.slogdet")
     lu, pivots, _ = lapack.LU().make(a)
     value = sum_(log(abs_(diagonal_of(lu))), axis=-1)

@@ -6,6 +6,7 @@ import pytest
 
 from graphlib import config
 from graphlib.compat.theano import install
+from graphlib.compile.function import Function
 from graphlib.graph import Shared, Variable
 from graphlib.ops.shape import Shape
 
@@ -17,11 +18,13 @@ def theano():
     finders = list(sys.meta_path)
     methods = {name: getattr(Variable, name) for name in changed}
     length, set_value = Shape.__getitem__, Shared.set_value
+    container = Function.container
     with config.change():
         install()
         yield sys.modules["theano"]
     sys.meta_path[:] = finders
     Shape.__getitem__, Shared.set_value = length, set_value
+    Function.container = container
     for name, method in methods.items():
         setattr(Variable, name, method)
     for name in [name for name in sys.modules if name.split(".")[0] == "theano"]:

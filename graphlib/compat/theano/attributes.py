@@ -10,6 +10,7 @@ import numpy as np
 from ...compile.function import Function
 from ...errors import DTypeError, GradientError
 from ...graph import Apply, Shared, TensorType, Variable, toposort
+from ...graph.substitution import note_written
 from ...graph.types import mersenne_generator
 from ...ops.generators import Generator
 from ...ops.host import HostOp
@@ -195,6 +196,16 @@ class MissingLength(HostOp):
         raise IndexError(f"axis {self.axis} is none of a tensor of {len(shape)} dimensions, of shape {shape}")
 
 
+def _size(self: Variable) -> Variable:
+    """How many elements there are; it names the tensor whose they are, also where nothing needs it."""
+    made = _known_size(self)
+    note_written([made], [self])
+    return made
+
+
+_known_size = Variable.size.fget
+
+
 def _length(self: Shape, item: Any) -> Any:
     try:
         return _known_length(self, item)
@@ -244,6 +255,10 @@ def _values_eq_approx(
     if np.shape(a) != np.shape(b):
         return False
     given = {name: value for name, value in (("rtol", rtol), ("atol", atol)) if value is not None}
+    if allow_remove_nan or allow_remove_inf:
+        # what is no number in the first is left out
+        odd = np.isnan(a) & allow_remove_nan | np.isinf(a) & allow_remove_inf
+        a, b = np.where(odd, 0, a), np.where(odd, 0, b)
     return bool(np.allclose(a, b, equal_nan=True, **given))
 
 
@@ -285,6 +300,7 @@ def install() -> None:
     Variable.__getitem__ = _item
     Variable.tag = Apply.tag = tag
     Shape.__getitem__ = _length
+    Variable.size = property(_size)
     Variable.clone = _clone
     Variable.get_parents = lambda self: [] if self.owner is None else [self.owner]
     Apply.get_parents = lambda self: list(self.inputs)

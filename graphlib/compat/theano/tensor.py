@@ -10,7 +10,7 @@ import numpy as np
 from ... import graph
 from ...errors import GraphError
 from ...graph import Constant, Shared, TensorType, Variable
-from ...graph.types import dtype_name
+from ...graph.types import dtype_name, normalize_axis
 from ...ops import elementwise as ew
 from ...ops import join
 from ...ops.create import fill, zeros, zeros_like
@@ -129,15 +129,20 @@ def get_scalar_constant_value(v: Any, elemwise: bool = True, *more: Any, **setti
 def _number(v: Variable) -> np.ndarray | None:
     if isinstance(v, Constant):
         same = v.data.size and (v.data == v.data.flat[0]).all() and (v.data.size == 1 or v.ndim)
-        return np.asarray(v.data.flat[0]) if same else None
+        return np.array(v.data.flat[0]) if same else None
     node = v.owner
     if node is None:
         return None
+    if isinstance(node.op, Assert):
+        conditions = [_number(b) for b in node.inputs[1:]]
+        return _number(node.inputs[0]) if all(b is not None and b for b in conditions) else None
     if isinstance(node.op, ShapeI):
         n = node.inputs[0].type.shape[node.op.axis]
         return None if n is None else np.asarray(n)
     if node.op.view and not isinstance(node.op, BasicIndex):
         return _number(node.inputs[0])
+    if isinstance(node.op, BasicIndex) and node.inputs[0].owner is not None:
+        return _element(node)
     if isinstance(node.op, BasicIndex) and isinstance(node.inputs[0], Constant):
         bounds = [_number(b) for b in node.inputs[1:]]
         if None not in [None if b is None else 0 for b in bounds]:
@@ -147,6 +152,24 @@ def _number(v: Variable) -> np.ndarray | None:
         operands = [_number(u) for u in node.inputs]
         if all(a is not None for a in operands):
             return np.asarray(by_reference(node, operands)[0]).reshape(())
+    return None
+
+
+def _element(node: Any) -> np.ndarray | None:
+    """One element of what is joined from parts of known lengths."""
+    whole, *bounds = node.inputs
+    place = _number(bounds[0]) if len(bounds) == 1 and node.op.entries == ("index",) else None
+    if place is None or whole.ndim != 1 or not isinstance(whole.owner.op, join.Join):
+        return None
+    k = int(place)
+    lengths = [v.type.shape[0] for v in whole.owner.inputs]
+    if None in lengths:
+        return None
+    k = k + sum(lengths) if k < 0 else k
+    for part, n in zip(whole.owner.inputs, lengths, strict=True):
+        if 0 <= k < n:
+            return _number(part) if n == 1 else _number(part[k])
+        k -= n
     return None
 
 
@@ -188,7 +211,7 @@ def addbroadcast(x: Any, *axes: int) -> Variable:
     x = as_variable(x)
     lengths = list(x.type.shape)
     for axis in axes:
-        lengths[axis] = 1
+        lengths[normalize_axis(axis, x.ndim, f"addbroadcast of {x.describe()}")] = 1
     return specify_shape(x, lengths)
 
 

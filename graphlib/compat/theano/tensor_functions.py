@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ... import scan
-from ...errors import InputError, RankError, ShapeError
+from ...errors import DTypeError, InputError, RankError, ShapeError
 from ...graph import Constant, Variable
 from ...graph.types import COMPLEX, DTYPES, FLOATS, HALF, INTEGERS, normalize_axis, promote
 from ...ops import elementwise as ew
@@ -19,8 +19,9 @@ from ...ops.along_axis import flatnonzero as _flatnonzero
 from ...ops.along_axis import nonzero as _nonzero
 from ...ops.along_axis import sort as _sort
 from ...ops.create import arange, ones_like, zeros, zeros_like
-from ...ops.index import index
+from ...ops.index import index, slice_ends
 from ...ops.index import take as _take
+from ...ops.index import tile as _tile
 from ...ops.join import concatenate, stack
 from ...ops.linalg import dot
 from ...ops.matrices import trace  # noqa: F401
@@ -31,7 +32,9 @@ from ...ops.reduce import max, min, norm
 from ...ops.reduce import sum as sum_of
 from ...ops.reduce import var as _variance
 from ...ops.shape import expand_dims, shape_i, shape_of, swapaxes
-from ...ops.write import inc_subtensor, set_subtensor
+from ...ops.shape import transpose as _transpose
+from ...ops.write import inc_subtensor as _inc_subtensor
+from ...ops.write import set_subtensor as _set_subtensor
 from .tensor import NoneConstant, get_scalar_constant_value, pow
 
 int_dtypes = tuple(d for d in INTEGERS if d.startswith("int"))
@@ -192,6 +195,65 @@ def max_and_argmax(a: Any, axis: Any = None, keepdims: bool = False) -> list[Var
     if isinstance(axis, (list, tuple)):
         axis = list(dict.fromkeys(axis))
     return reduce.max_and_argmax(a, axis, keepdims)
+
+
+def set_subtensor(
+    x: Variable, y: Any, inplace: bool = False, tolerate_inplace_aliasing: bool = False
+) -> Variable:
+    """``graphlib.tensor.set_subtensor``; operands stay as they are, whatever ``inplace`` says."""
+    return _set_subtensor(x, y)
+
+
+def inc_subtensor(
+    x: Variable,
+    y: Any,
+    inplace: bool = False,
+    set_instead_of_inc: bool = False,
+    tolerate_inplace_aliasing: bool = False,
+) -> Variable:
+    """``graphlib.tensor.inc_subtensor``; operands stay as they are, whatever ``inplace`` says."""
+    return _set_subtensor(x, y) if set_instead_of_inc else _inc_subtensor(x, y)
+
+
+def transpose(x: Any, axes: Any = None) -> Variable:
+    """Axes permuted; reversed, and named so, where none are given."""
+    x = as_variable(x)
+    made = _transpose(x, axes)
+    made = ew.identity(x) if made is x else made
+    if x.name and (axes is None or list(axes) == list(range(x.ndim))[::-1]):
+        made.name = f"{x.name}.T"
+    return made
+
+
+def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
+    """``graphlib.tensor.tile``. Errors: ValueError for repeats that are no integers, and where ``ndim`` is
+    less than there are repeats or dimensions."""
+    count = len(reps) if isinstance(reps, (list, tuple)) else 1
+    if ndim is not None and ndim < sorted((count, as_variable(x).ndim))[-1]:
+        raise ValueError(f"T.tile: ndim={ndim} is less than the dimensions of x or the number of repeats")
+    try:
+        return _tile(x, reps, ndim)
+    except DTypeError as error:
+        raise InputError(str(error)) from None
+
+
+def get_canonical_form_slice(theslice: Any, length: Any) -> tuple[Any, Any]:
+    """A slice as one that goes forwards, within ``length`` elements, and the direction, 1 or -1, in which
+    what it takes is to be read; of an index that from 0 on, and 1."""
+    n = as_variable(length)
+    if not isinstance(theslice, slice):
+        place = as_variable(theslice)
+        return ew.switch(ew.lt(place, 0), place + n, place), 1
+    start, stop, step = slice_ends(theslice, n)
+    size = abs(step)
+    span = ew.switch(ew.gt(step, 0), stop - start, start - stop)
+    count = ew.floor_div(ew.maximum(span, 0) + size - 1, size)
+    last = start + (count - 1) * step
+    forwards = ew.gt(step, 0)
+    some = ew.gt(count, 0)
+    first = ew.switch(some, ew.switch(forwards, start, last), 0)
+    end = ew.switch(some, ew.switch(forwards, last, start) + 1, 0)
+    return slice(first, end, size), ew.sgn(step)
 
 
 def nonzero_values(a: Any) -> Variable:
@@ -481,6 +543,11 @@ def _sorting(axis: Any, kind: str, order: Any) -> int | None:
     return None if axis is None else int(axis)
 
 
+def make_vector(*scalars: Any) -> Variable:
+    """A vector of scalars, in the dtype that holds all."""
+    return stack([as_variable(v) for v in scalars])
+
+
 def as_vector(scalars: Sequence[Any], dtype: Any) -> Variable:
     """A vector of scalars, in a dtype."""
     return stack([as_variable(v).astype(dtype) for v in scalars]) if scalars else zeros((0,), dtype)
@@ -572,7 +639,7 @@ def transfer(var: Any, target: Any) -> Variable:
 def extract_constant(x: Any, elemwise: bool = True, only_process_constants: bool = False) -> Any:
     """The number that ``x`` is, or ``x`` itself."""
     variable = as_variable(x)
-    return variable.data if isinstance(variable, Constant) and variable.data.size == 1 else variable
+    return variable.data.copy() if isinstance(variable, Constant) and variable.data.size == 1 else variable
 
 
 def vector_norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Variable:

@@ -96,7 +96,7 @@ def dimshuffle(x: Any, *order: Any) -> Variable:
     )
     kept = [a for a in normal if a != "x"]
     if len(set(kept)) != len(kept):
-        raise ShapeError(f"dimshuffle{normal}: an axis is named twice")
+        raise ShapeError(f"dimshuffle{normal}: an axis may not appear twice")
     if normal == tuple(range(x.ndim)):
         return x
     if x.owner is not None and isinstance(x.owner.op, DimShuffle):
