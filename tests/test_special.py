@@ -9,8 +9,8 @@ import scipy.stats
 
 import graphlib
 import graphlib.tensor as T
-from graphlib.compat.theano import special_functions
 from graphlib.errors import GradientError
+from graphlib.tensor import special_functions
 
 #: name: orders, arguments, and how far off: relative to the value (for J to its amplitude), beyond 1e-300
 CASES = [

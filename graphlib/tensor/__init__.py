@@ -44,8 +44,14 @@ from . import (
     variables,
     xlogx,
 )
+from .arrangements import *  # noqa: F403
 from .constructors import *  # noqa: F403
 from .constructors import __all__ as _constructors
+from .einsum import einsum
+from .elementwise import *  # noqa: F403
+from .grids import *  # noqa: F403
+from .places import *  # noqa: F403
+from .special_functions import chi2sf, erfcinv, erfinv, gamma, gammal, gammau
 
 TensorVariable = Variable
 TensorConstant = Constant
@@ -61,7 +67,18 @@ for _entry in REGISTRY.values():
         globals().setdefault(_name, _entry.build)
 
 #: what is at work here and no user's
-_OWN = {"REGISTRY", "annotations", "constructors", "numpy_functions", "variables"}
+_OWN = {
+    "REGISTRY",
+    "annotations",
+    "arrangements",
+    "constructors",
+    "elementwise",
+    "grids",
+    "numpy_functions",
+    "places",
+    "special_functions",
+    "variables",
+}
 __all__ = sorted({name for name in dir() if not name.startswith("_")} - _OWN)
 
 

@@ -17,12 +17,9 @@ from ..ops import index as ix
 from ..ops.complex_numbers import conj
 from ..ops.op import as_variable
 from ..ops.operators import tensor_round
-
-
-def _truth(x: Any) -> Variable:
-    x = as_variable(x)
-    return x if x.dtype == "bool" else ew.neq(x, 0)
-
+from . import arrangements, places
+from . import elementwise as composed
+from .einsum import einsum
 
 #: functions of single elements that have another name here, or none; all others have the same
 _UFUNCS: dict[str, Callable] = {
@@ -37,13 +34,13 @@ _UFUNCS: dict[str, Callable] = {
     "floor_divide": ew.floor_div,
     "greater": ew.gt,
     "greater_equal": ew.ge,
-    "isfinite": lambda x: ew.invert(ew.or_(ew.isnan(x), ew.isinf(x))),
+    "isfinite": composed.isfinite,
     "less": ew.lt,
     "less_equal": ew.le,
-    "logical_and": lambda x, y: ew.and_(_truth(x), _truth(y)),
-    "logical_not": lambda x: ew.invert(_truth(x)),
-    "logical_or": lambda x, y: ew.or_(_truth(x), _truth(y)),
-    "logical_xor": lambda x, y: ew.xor(_truth(x), _truth(y)),
+    "logical_and": composed.logical_and,
+    "logical_not": composed.logical_not,
+    "logical_or": composed.logical_or,
+    "logical_xor": composed.logical_xor,
     "multiply": ew.mul,
     "negative": ew.neg,
     "not_equal": ew.neq,
@@ -89,6 +86,7 @@ def _norm(x: Any, ord: Any = None, axis: int | None = None, keepdims: bool = Fal
 #: with NumPy's names of the arguments, as far as they can be given
 _FUNCTIONS: dict[str, Callable] = {
     "all": lambda a, axis=None, *, keepdims=False: reduce.all(a, axis, keepdims),
+    "allclose": composed.allclose,
     "amax": lambda a, axis=None, *, keepdims=False: reduce.max(a, axis, keepdims),
     "amin": lambda a, axis=None, *, keepdims=False: reduce.min(a, axis, keepdims),
     "any": lambda a, axis=None, *, keepdims=False: reduce.any(a, axis, keepdims),
@@ -96,18 +94,24 @@ _FUNCTIONS: dict[str, Callable] = {
     "argmin": lambda a, axis=None, *, keepdims=False: reduce.argmin(a, axis, keepdims),
     "argsort": lambda a, axis=-1: along_axis.argsort(a, axis),
     "around": _round,
+    "bincount": places.bincount,
     "broadcast_to": lambda array, shape_: shape.broadcast_to(array, shape_),
     "clip": _clip,
     "concatenate": lambda arrays, axis=0: join.concatenate(arrays, axis),
     "copy": lambda a: ew.identity(a),
     "cumprod": lambda a, axis=None: along_axis.cumprod(a, axis),
     "cumsum": lambda a, axis=None: along_axis.cumsum(a, axis),
+    "diff": arrangements.diff,
     "diag": lambda v, k=0: ix.diag(v, k),
     "dot": lambda a, b: linalg.dot(a, b),
+    "diagonal": arrangements.diagonal,
+    "einsum": einsum,
     "expand_dims": lambda a, axis: shape.expand_dims(a, axis),
     "flatnonzero": lambda a: along_axis.flatnonzero(a),
+    "flip": lambda m, axis=None: arrangements.flip(m, axis),
     "full_like": lambda a, fill_value, dtype=None: create.full_like(a, fill_value, dtype),
     "hstack": _hstack,
+    "isclose": composed.isclose,
     "linalg.norm": _norm,
     "max": lambda a, axis=None, *, keepdims=False: reduce.max(a, axis, keepdims),
     "mean": lambda a, axis=None, dtype=None, *, keepdims=False: reduce.mean(a, axis, dtype, keepdims),
@@ -117,13 +121,18 @@ _FUNCTIONS: dict[str, Callable] = {
     "nonzero": lambda a: along_axis.nonzero(a),
     "ones_like": lambda a, dtype=None: create.ones_like(a, dtype),
     "outer": lambda a, b: linalg.outer(shape.flatten(a), shape.flatten(b)),
+    "pad": lambda array, pad_width, mode="constant", *, constant_values=0: arrangements.pad(
+        array, pad_width, mode, constant_values
+    ),
     "prod": lambda a, axis=None, dtype=None, *, keepdims=False: reduce.prod(a, axis, dtype, keepdims),
     "ptp": lambda a, axis=None: reduce.ptp(a, axis),
     "ravel": lambda a: shape.flatten(a),
     "repeat": lambda a, repeats, axis=None: ix.repeat(a, repeats, axis),
     "reshape": lambda a, shape_: shape.reshape(a, shape_),
+    "roll": lambda a, shift, axis=None: arrangements.roll(a, shift, axis),
     "round": _round,
     "shape": lambda a: a.shape,
+    "searchsorted": lambda a, v, side="left", sorter=None: places.searchsorted(a, v, side, sorter),
     "size": lambda a, axis=None: a.size if axis is None else a.shape[axis],
     "sort": lambda a, axis=-1: along_axis.sort(a, axis),
     "squeeze": lambda a, axis=None: shape.squeeze(a, axis),

@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from ... import tensor as graphlib_tensor
 from ...compile.function import Function
 from ...errors import DTypeError, GradientError
 from ...graph import Apply, Shared, TensorType, Variable, toposort
@@ -310,12 +311,14 @@ def install() -> None:
     Shared.set_value = _set_value
     Variable.rng = property(_rng)
     Variable.norm = lambda self, L, axis=None, keepdims=False: functions.vector_norm(self, L, axis, keepdims)
-    for name in ("var", "std", "choose", "diagonal", "transfer", "trace", "nonzero_values"):
+    for name in ("var", "std", "transfer", "trace"):
         setattr(Variable, name, getattr(functions, name))
+    for name in ("choose", "diagonal", "nonzero_values"):
+        setattr(Variable, name, getattr(graphlib_tensor, name))
     Variable.take = functions.take
     Variable.nonzero = functions.nonzero
-    Variable.searchsorted = functions.searchsorted
-    Variable.compress = lambda self, condition, axis=None: functions.compress(condition, self, axis)
+    Variable.searchsorted = graphlib_tensor.searchsorted
+    Variable.compress = lambda self, condition, axis=None: graphlib_tensor.compress(condition, self, axis)
     Variable.rstate = property(_drawn)
     Variable.update = property(_update, _set_update)
     Function.maker, Function.container = property(Maker), property(Defaults)

@@ -6,7 +6,7 @@ from typing import Any
 
 from ... import tensor as graphlib_tensor
 from ...ops.elementwise import Elementwise
-from . import special_functions, tensor, tensor_functions
+from . import tensor, tensor_functions
 
 _NAMES = (
     "abs_ add and_ angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh ceil chi2sf clip "
@@ -71,7 +71,7 @@ class NamedFunction:
 def _found() -> dict[str, Any]:
     made: dict[str, Any] = {}
     for name in _NAMES:
-        for source in (tensor, tensor_functions, special_functions, graphlib_tensor):
+        for source in (tensor, tensor_functions, graphlib_tensor):
             found = getattr(source, name, None)
             if found is not None:
                 kind = Named if isinstance(found, Elementwise) else NamedFunction

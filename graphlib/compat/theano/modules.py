@@ -23,7 +23,6 @@ _TENSOR = (
     _OWN + "elementwise_names",
     _OWN + "tensor",
     _OWN + "tensor_functions",
-    _OWN + "special_functions",
     "graphlib.tensor",
     _OWN + "operations",
     _OWN + "sharedvalue",

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ... import ifelse
+from ... import tensor as graphlib_tensor
 from ...graph import Variable
 from ...ops import along_axis, create, elementwise, join, linalg, reduce, shape, write
 from ...ops import index as indexing
@@ -242,7 +243,8 @@ class Rebroadcast(Operation):
         beyond = [axis for axis in self.axis if not axis < x.ndim]
         if beyond:
             raise ValueError(f"Rebroadcast: {x.describe()} has no axis {beyond[0]}")
-        x = functions.addbroadcast(x, *(a for a, one in self.axis.items() if one and not x.broadcastable[a]))
+        ones = (a for a, one in self.axis.items() if one and not x.broadcastable[a])
+        x = graphlib_tensor.addbroadcast(x, *ones)
         return unbroadcast(x, *(a for a, one in self.axis.items() if not one))
 
     def _key(self) -> tuple:
@@ -408,37 +410,37 @@ def Nonzero(x: Any) -> list[Variable]:
 @operation()
 def ExtractDiag(x: Any, *, offset: int = 0, axis1: int = 0, axis2: int = 1, view: bool = False) -> Variable:
     """``T.diagonal``."""
-    return functions.diagonal(x, offset, axis1, axis2)
+    return graphlib_tensor.diagonal(x, offset, axis1, axis2)
 
 
 @operation()
 def AllocDiag(x: Any, *, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Variable:
     """An array whose diagonals the last axis of ``x`` is."""
-    return functions.alloc_diag(x, offset, axis1, axis2)
+    return graphlib_tensor.alloc_diag(x, offset, axis1, axis2)
 
 
 @operation()
 def FillDiagonal(a: Any, value: Any) -> Variable:
     """``T.fill_diagonal``."""
-    return functions.fill_diagonal(a, value)
+    return graphlib_tensor.fill_diagonal(a, value)
 
 
 @operation()
 def FillDiagonalOffset(a: Any, value: Any, offset: Any) -> Variable:
     """``T.fill_diagonal_offset``."""
-    return functions.fill_diagonal_offset(a, value, offset)
+    return graphlib_tensor.fill_diagonal_offset(a, value, offset)
 
 
 @operation()
 def Choose(a: Any, choices: Any, *, mode: str) -> Variable:
     """``T.choose``."""
-    return functions.choose(a, choices, mode=mode)
+    return graphlib_tensor.choose(a, choices, mode=mode)
 
 
 @operation()
 def PermuteRowElements(x: Any, y: Any, inverse: Any = 0) -> Variable:
     """``T.permute_row_elements``."""
-    return functions.permute_row_elements(x, y, inverse)
+    return graphlib_tensor.permute_row_elements(x, y, inverse)
 
 
 # along an axis
@@ -467,7 +469,7 @@ def CumprodOp(x: Any, *, axis: int | None = None) -> Variable:
 @operation()
 def DiffOp(x: Any, *, n: int = 1, axis: int = -1) -> Variable:
     """``T.diff``."""
-    return functions.diff(x, n, axis)
+    return graphlib_tensor.diff(x, n, axis)
 
 
 @operation(lambda op: isinstance(op, along_axis.Sort))
@@ -494,7 +496,7 @@ def TopKOp(
     return_indices: bool = True,
 ) -> Any:
     """``T.topk_and_argtopk``, or one of the two."""
-    values, places = functions.topk_and_argtopk(x, kth, axis, sorted, idx_dtype)
+    values, places = graphlib_tensor.topk_and_argtopk(x, kth, axis, sorted, idx_dtype)
     both = return_values and return_indices
     return [values, places] if both else values if return_values else places
 
@@ -502,19 +504,19 @@ def TopKOp(
 @operation()
 def SearchsortedOp(x: Any, v: Any, sorter: Any = None, *, side: str = "left") -> Variable:
     """``T.searchsorted``."""
-    return functions.searchsorted(x, v, side, sorter)
+    return graphlib_tensor.searchsorted(x, v, side, sorter)
 
 
 @operation()
 def UnravelIndex(indices: Any, dims: Any, *, order: str = "C", ndim: int | None = None) -> Any:
     """``T.unravel_index``."""
-    return functions.unravel_index(indices, dims, order)
+    return graphlib_tensor.unravel_index(indices, dims, order)
 
 
 @operation()
 def RavelMultiIndex(*operands: Any, mode: str = "raise", order: str = "C") -> Variable:
     """``T.ravel_multi_index``: the coordinates, then the shape."""
-    return functions.ravel_multi_index(operands[:-1], operands[-1], mode, order)
+    return graphlib_tensor.ravel_multi_index(operands[:-1], operands[-1], mode, order)
 
 
 # products, and what networks are made of

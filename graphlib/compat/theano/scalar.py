@@ -17,7 +17,7 @@ from ...graph.substitution import clone
 from ...graph.types import COMPLEX, DTYPES, FLOATS, HALF, INTEGERS, dtype_name, promote
 from ...ops import elementwise as ew
 from ...ops.op import as_variable
-from . import own_scalar_ops, special_functions, tensor, tensor_functions
+from . import own_scalar_ops, tensor, tensor_functions
 from .own_scalar_ops import *  # noqa: F403
 from .own_scalar_ops import (  # noqa: F401
     float_out,
@@ -169,7 +169,7 @@ class Composite:
 
 
 def _operation(name: str) -> Any:
-    for source in (tensor, tensor_functions, special_functions, ew, graphlib_tensor):
+    for source in (tensor, tensor_functions, ew, graphlib_tensor):
         found = getattr(source, name, None)
         if callable(found) and (isinstance(found, ew.Elementwise) or name in _TAKEN):
             return found

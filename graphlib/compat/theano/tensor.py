@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,18 +9,16 @@ import numpy as np
 from ... import graph
 from ...errors import GraphError
 from ...graph import Constant, Shared, TensorType, Variable
-from ...graph.types import dtype_name, normalize_axis
+from ...graph.types import dtype_name
 from ...ops import elementwise as ew
 from ...ops import join
 from ...ops.create import fill, zeros, zeros_like
 from ...ops.index import BasicIndex
-from ...ops.join import concatenate
 from ...ops.linalg import dot as linalg_dot
 from ...ops.linalg import tensordot as linalg_tensordot
 from ...ops.observing import Assert
 from ...ops.op import as_variable, by_reference
-from ...ops.reduce import max, min
-from ...ops.shape import ShapeI, specify_shape
+from ...ops.shape import ShapeI
 from ...tensor.constructors import _PREFIXES, _SHAPES
 from .gradients import grad  # noqa: F401
 from .late import at_the_call
@@ -206,20 +203,6 @@ int_types = integer_types = int_scalar_types
 float_types = float_scalar_types
 
 
-def addbroadcast(x: Any, *axes: int) -> Variable:
-    """``x``, its lengths along ``axes`` known to be 1, so that they broadcast; checked at every call."""
-    x = as_variable(x)
-    lengths = list(x.type.shape)
-    for axis in axes:
-        lengths[normalize_axis(axis, x.ndim, f"addbroadcast of {x.describe()}")] = 1
-    return specify_shape(x, lengths)
-
-
-def patternbroadcast(x: Any, broadcastable: Sequence[bool]) -> Variable:
-    """``addbroadcast`` for the axes that are True."""
-    return addbroadcast(x, *(axis for axis, one in enumerate(broadcastable) if one))
-
-
 def stack(*tensors: Any, axis: int = 0) -> Variable:
     """``graphlib.tensor.stack``; what has no dimensions makes a vector, whatever ``axis`` says."""
     if len(tensors) == 2 and isinstance(tensors[0], (list, tuple)):
@@ -227,29 +210,6 @@ def stack(*tensors: Any, axis: int = 0) -> Variable:
     items = tensors[0] if len(tensors) == 1 else tensors
     scalars = all(isinstance(v, (int, float, np.number)) or getattr(v, "ndim", 1) == 0 for v in items)
     return join.stack(*tensors, axis=0 if scalars else axis)
-
-
-def horizontal_stack(*matrices: Any) -> Variable:
-    """Matrices side by side."""
-    return concatenate(matrices, axis=1)
-
-
-def vertical_stack(*matrices: Any) -> Variable:
-    """Matrices one below the other."""
-    return concatenate(matrices, axis=0)
-
-
-def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Variable:
-    """Elementwise ``|a - b| <= atol + rtol |b|``, as numpy has it."""
-    a, b = as_variable(a), as_variable(b)
-    near = ew.and_(ew.le(abs(a - b), atol + rtol * abs(b)), ew.invert(ew.isinf(b)))
-    close = ew.or_(ew.eq(a, b), near)
-    return ew.or_(close, ew.and_(ew.isnan(a), ew.isnan(b))) if equal_nan else close
-
-
-def allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Variable:
-    """Whether all elements are close: ``isclose``."""
-    return isclose(a, b, rtol, atol, equal_nan).all()
 
 
 def _allclose(a: Any, b: Any, rtol: float | None = None, atol: float | None = None) -> bool:
@@ -270,28 +230,6 @@ def _get_atol_rtol(a: Any, b: Any) -> tuple[float, float]:
 float16_atol, float16_rtol = 1e-3, 1e-3
 float32_atol, float32_rtol = 1e-5, 1e-5
 float64_atol, float64_rtol = 1e-8, 1e-5
-
-
-def smallest(*values: Any) -> Variable:
-    """The elementwise minimum of several."""
-    return min(as_variable(list(values)), axis=0)
-
-
-def largest(*values: Any) -> Variable:
-    """The elementwise maximum of several."""
-    return max(as_variable(list(values)), axis=0)
-
-
-def roll(x: Any, shift: Any, axis: int | None = None) -> Variable:
-    """``x`` shifted along an axis, what leaves at the end coming in at the front; None: ``x`` flattened."""
-    x = as_variable(x)
-    if axis is None:
-        return roll(x.flatten(), shift, 0).reshape(x.shape)
-    axis %= x.ndim
-    length = x.shape[axis]
-    cut = (length - shift) % ew.maximum(length, 1)
-    ahead = (slice(None),) * axis
-    return concatenate([x[(*ahead, slice(cut, None))], x[(*ahead, slice(None, cut))]], axis=axis)
 
 
 def pow(x: Any, y: Any) -> Variable:

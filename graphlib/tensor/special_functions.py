@@ -1,4 +1,4 @@
-"""``theano.tensor``'s special functions that are made of graphlib's: the gamma function and the
+"""Special functions that are made of operations: the gamma function, those that go with it, and the
 inverses of the error functions."""
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ...graph import Variable
-from ...ops import elementwise as ew
-from ...ops.op import as_variable
+from ..graph import Variable
+from ..ops import elementwise as ew
+from ..ops.op import as_variable
 
 _HALF_ROOT = math.sqrt(math.pi) / 2
 #: from the formula's error of 2e-3 Newton's steps square it
