@@ -224,6 +224,8 @@ class Writer:
             total = f"gl_total(sizes, {len(plan.slots)})"
             lines.append(f"char *place = gl_grow(&s->arena, &s->capacity, {total});")
             lines.append("if (!place) return -1;")
+            if not plan.prefix:
+                lines.append("if (s->calls == GL_SETTLED) gl_settle(place, s->capacity);")
         types = {a.memory: C_TYPES[a.dtype] for a in plan.arrays}
         for k, slot in enumerate(plan.slots):
             lines += [f"s->{self.pointer(m)} = ({types[m]} *)place;" for m in slot.memories]

@@ -212,3 +212,15 @@ def test_the_flag_profiles_every_function():
         f = graphlib.function([x], x + 1)
     f(np.zeros(3, "float32"))
     assert f.profile.seconds > 0
+
+
+def test_a_large_arena_moves_into_large_pages_and_keeps_what_is_in_it():
+    """At the 50th call: calls before, at and after it give the same, also where the arena then grows."""
+    x, w = T.matrix("x"), graphlib.shared(np.eye(64, dtype="float32"), name="w")
+    hidden = T.tanh(T.dot(x, w))
+    f = graphlib.function([x], T.dot(hidden, w.T).sum(axis=1), mode="fast_run")
+    for rows in (20_000, 40_000):
+        values = np.random.default_rng(rows).standard_normal((rows, 64)).astype("float32")
+        wanted = np.tanh(values).sum(axis=1)
+        for _ in range(53):
+            np.testing.assert_allclose(f(values), wanted, atol=2e-5)

@@ -13,5 +13,8 @@ void *aligned_alloc(size_t, size_t);
 void free(void *);
 void *memcpy(void *restrict, const void *restrict, size_t);
 void *memset(void *, int, size_t);
+#if defined(__linux__)
+int madvise(void *, size_t, int);
+#endif
 
 #endif
