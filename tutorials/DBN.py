@@ -27,7 +27,6 @@ from graphlib.nn import command_line, training
 from graphlib.nn.image_classifiers import show_predictions
 from graphlib.nn.image_data import load_shared
 from graphlib.nn.progress import say
-from graphlib.nn.variables import random_states
 from graphlib.tensor.random import RandomStreams
 from rbm import RBM
 
@@ -102,11 +101,11 @@ def train(options: argparse.Namespace) -> training.Outcome:
     )
     return stacked.train(
         dbn,
-        dbn.pretraining_costs(options.pretraining_rate, options.k),
+        partial(dbn.pretraining_costs, options.pretraining_rate, options.k),
         data,
         options,
         patience_epochs=4,
-        state=random_states(gibbs=dbn.streams),
+        draws="gibbs",
     )
 
 
@@ -119,6 +118,7 @@ def make_parser() -> command_line.Parser:
         batch_size=10,
         learning_rate=0.1,
         seed_of_chapter=123,
+        distributes=True,
         examples="\n  {program} --preset afternoon    train with larger minibatches, which is faster",
         files=stacked.FILES,
     )

@@ -31,7 +31,6 @@ from graphlib.nn.image_data import load_shared
 from graphlib.nn.minibatches import by_minibatch
 from graphlib.nn.progress import say
 from graphlib.nn.storage import UserError
-from graphlib.nn.variables import random_states
 from graphlib.tensor.random import RandomStreams
 
 #: What takes less than an afternoon on two cores. The defaults are the chapter's settings, to which this
@@ -150,11 +149,11 @@ def train(options: argparse.Namespace) -> training.Outcome:
     )
     return stacked.train(
         sda,
-        sda.pretraining_costs(options.pretraining_rate),
+        partial(sda.pretraining_costs, options.pretraining_rate),
         data,
         options,
         patience_epochs=10,
-        state=random_states(corruption=sda.streams),
+        draws="corruption",
     )
 
 
@@ -167,6 +166,7 @@ def make_parser() -> command_line.Parser:
         batch_size=1,
         learning_rate=0.1,
         seed_of_chapter=89677,
+        distributes=True,
         examples="\n  {program} --preset afternoon    train with larger minibatches, which is faster",
         files=stacked.FILES,
     )

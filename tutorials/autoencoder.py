@@ -12,6 +12,7 @@ import numpy as np
 import graphlib
 import graphlib.tensor as T
 from graphlib.datasets.mnist import IMAGE_SHAPE
+from graphlib.distributed import gradients
 from graphlib.nn import command_line, images
 from mlp import HiddenLayer
 
@@ -89,8 +90,8 @@ class Autoencoder:
 
     def descend(self, cost, learning_rate) -> list[tuple]:
         """The updates that make one step down the gradient of `cost`."""
-        gradients = T.grad(cost, self.params)
-        return [(p, p - learning_rate * g) for p, g in zip(self.params, gradients, strict=True)]
+        steps = gradients(cost, self.params)
+        return [(p, p - learning_rate * g) for p, g in zip(self.params, steps, strict=True)]
 
 
 def save_filters(path: Path, W: np.ndarray, image_shape: tuple[int, int] = IMAGE_SHAPE) -> None:

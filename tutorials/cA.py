@@ -25,6 +25,7 @@ import numpy as np
 import graphlib
 import graphlib.tensor as T
 from autoencoder import Autoencoder, add_options, illustration
+from graphlib.distributed import in_parts
 from graphlib.nn import command_line, training
 from graphlib.nn.image_data import load_shared
 from graphlib.nn.minibatches import by_minibatch, count_minibatches
@@ -79,8 +80,17 @@ def train(options: argparse.Namespace) -> training.Outcome:
         cost=options.cost,
     )
     rate = command_line.learning_rate_of(options)
-    cost, updates = ca.get_cost_updates(options.contraction, rate.value)
-    train_ca = by_minibatch(cost, {ca.x: data.train.x}, options.batch_size, updates=updates, name="train_ca")
+    parallel = command_line.parallel_of(options)
+    with in_parts(parallel.part_of_each(options.batch_size)):
+        cost, updates = ca.get_cost_updates(options.contraction, rate.value)
+    train_ca = by_minibatch(
+        cost,
+        {ca.x: data.train.x},
+        options.batch_size,
+        updates=updates,
+        name="train_ca",
+        parallel=parallel,
+    )
     jacobian_norm = graphlib.function(
         [], T.mean(T.sqrt(ca.L_jacob)), givens={ca.x: data.valid.x}, name="jacobian_norm"
     )
@@ -109,6 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         learning_rate=0.01,
         seed_of_chapter=123,
         predicts=False,
+        distributes=True,
         files="model.npz (the parameters after the last epoch), filters.png (what the first hundred hidden "
         "units look for)",
     )

@@ -26,6 +26,7 @@ import numpy as np
 import graphlib
 import graphlib.tensor as T
 from graphlib.datasets import text
+from graphlib.distributed import gradients, in_parts, own_rows, with_own_rows
 from graphlib.nn import command_line, provenance, storage, training
 from graphlib.nn.optimizers import AdaGrad
 from graphlib.nn.progress import say
@@ -148,23 +149,26 @@ class Streams:
 
     Attributes:
         index: symbolic, the number of the minibatch, below `n_minibatches`.
-        h, c: the shared values and cells of the units, (streams, n_units).
+        states: h and c, the shared values and cells of the units, (streams, n_units).
         cost: the loss on the minibatch.
-        updates: those of h and c.
+        updates: those of the states.
     """
 
     def __init__(self, model: CharacterLSTM, characters: np.ndarray, length: int):
         floatX = graphlib.config.floatX
         zeros = np.zeros((characters.shape[1], model.n_units), floatX)
-        self.h, self.c = graphlib.shared(zeros, name="h"), graphlib.shared(zeros, name="c")
+        self.states = [graphlib.shared(zeros, name=name) for name in ("h", "c")]
         self.n_minibatches = (len(characters) - 1) // length
         self.index = T.lscalar("index")
         shared = graphlib.shared(characters.astype("int32"), name="characters", borrow=True)
         first = self.index * length
-        x, y = shared[first : first + length], shared[first + 1 : first + length + 1]
+        # of several processes that train together each goes through some of the streams
+        x, y = (own_rows(shared[at : at + length], axis=1) for at in (first, first + 1))
         going_on = T.cast(T.neq(self.index, 0), floatX)
-        self.cost, h, c = model.loss(x, y, going_on * self.h, going_on * self.c)
-        self.updates = [(self.h, h), (self.c, c)]
+        self.cost, *states = model.loss(x, y, *(going_on * own_rows(each) for each in self.states))
+        self.updates = [
+            (each, with_own_rows(each, new)) for each, new in zip(self.states, states, strict=True)
+        ]
 
 
 class Writer:
@@ -272,10 +276,12 @@ def train(options: argparse.Namespace) -> training.Outcome:
 
     say("... building the model")
     model = CharacterLSTM(np.random.RandomState(options.seed), len(data.characters), options.units)
-    train_part, valid_part = (Streams(model, each, options.length) for each in streams)
     rate = command_line.learning_rate_of(options)
     optimizer = AdaGrad(rate.value, clip_value=options.clip)
-    steps = optimizer.updates(model.params, train_part.cost)
+    parallel = command_line.parallel_of(options)
+    with in_parts(parallel.part_of_each(options.batch_size)):
+        train_part, valid_part = (Streams(model, each, options.length) for each in streams)
+        steps = optimizer.updates(model.params, gradients(train_part.cost, model.params))
     at_chance = np.asarray(math.log(len(data.characters)), graphlib.config.floatX)
     smooth = graphlib.shared(at_chance, name="smooth")
     train_model = graphlib.function(
@@ -284,7 +290,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
         updates=[
             *steps,
             *train_part.updates,
-            (smooth, SMOOTHING * smooth + (1 - SMOOTHING) * train_part.cost),
+            (smooth, SMOOTHING * smooth + (1 - SMOOTHING) * parallel.average(train_part.cost)),
         ],
         name="train_model",
     )
@@ -294,6 +300,9 @@ def train(options: argparse.Namespace) -> training.Outcome:
     writer = Writer(options, data.characters)
     parameters = parameters_of(model)
     first = text.decode(data.indices[:1], data.characters)
+
+    def validation_loss() -> float:
+        return parallel.mean(np.mean([validate_model(index) for index in range(valid_part.n_minibatches)]))
 
     def passage(number: int) -> str:
         present = {name: value.get_value() for name, value in parameters.items()}
@@ -307,13 +316,12 @@ def train(options: argparse.Namespace) -> training.Outcome:
         monitor=LanguageValidation(
             options.report_every,
             smooth,
-            lambda: float(np.mean([validate_model(index) for index in range(valid_part.n_minibatches)])),
+            validation_loss,
             passage,
         ),
         model=parameters,
         state={
-            "h": train_part.h,
-            "c": train_part.c,
+            **{state.name: state for state in train_part.states},
             "smooth": smooth,
             **optimizer.state,
         },
@@ -324,6 +332,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
         ),
         illustrate=partial(writer.save, beginning=first),
         begin_epoch=rate.begin_epoch,
+        dealt=train_part.states,
         **command_line.run_of(options),
     )
 
@@ -346,6 +355,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         batch_size=50,
         learning_rate=0.1,
         predicts=False,
+        distributes=True,
         data=("--data", "another text than Moby-Dick: a file in UTF-8, gzipped or not"),
         examples='\n  {program} --sample "Call me "       have the trained model write on from there'
         "\n  {program} --data shakespeare.txt --out output/shakespeare",

@@ -24,6 +24,7 @@ import numpy as np
 import graphlib
 import graphlib.tensor as T
 from autoencoder import Autoencoder, add_options, illustration
+from graphlib.distributed import draw, in_parts
 from graphlib.nn import command_line, training
 from graphlib.nn.image_data import load_shared
 from graphlib.nn.minibatches import by_minibatch, count_minibatches
@@ -49,8 +50,11 @@ class dA(Autoencoder):
 
     def get_corrupted_input(self, input, corruption_level):
         """`input` with each value set to zero with probability `corruption_level`, in [0, 1]."""
-        kept = self.streams.binomial(
-            size=input.shape, n=1, p=1 - corruption_level, dtype=graphlib.config.floatX
+        kept = draw(
+            lambda size: self.streams.binomial(
+                size=size, n=1, p=1 - corruption_level, dtype=graphlib.config.floatX
+            ),
+            [input.shape[0], input.shape[1]],
         )
         return kept * input
 
@@ -74,6 +78,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
     say("... loading the data")
     data = load_shared(options.dataset)
     n_train_batches = count_minibatches(data.train, options.batch_size)
+    parallel = command_line.parallel_of(options)
 
     say("... building the models")
     autoencoders, stages = {}, []
@@ -91,9 +96,15 @@ def train(options: argparse.Namespace) -> training.Outcome:
             tied=not options.untied,
             cost=options.cost,
         )
-        cost, updates = da.get_cost_updates(corruption, rate.value)
+        with in_parts(parallel.part_of_each(options.batch_size)):
+            cost, updates = da.get_cost_updates(corruption, rate.value)
         train_da = by_minibatch(
-            cost, {da.x: data.train.x}, options.batch_size, updates=updates, name=f"train_{name}"
+            cost,
+            {da.x: data.train.x},
+            options.batch_size,
+            updates=updates,
+            name=f"train_{name}",
+            parallel=parallel,
         )
         stages.append(
             training.Stage(
@@ -128,6 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         learning_rate=0.1,
         seed_of_chapter=123,
         predicts=False,
+        distributes=True,
         files="model.npz (the parameters after the last epoch), filters_corruption_00.png and "
         "filters_corruption_30.png (what the first hundred hidden units look for)",
     )

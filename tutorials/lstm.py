@@ -29,7 +29,7 @@ import graphlib
 import graphlib.tensor as T
 from graphlib.datasets import reviews
 from graphlib.datasets.sequences import bucketed_minibatches, pad
-from graphlib.distributed import draw, in_parts
+from graphlib.distributed import draw, gradients, in_parts
 from graphlib.nn import command_line, provenance, training
 from graphlib.nn.epochs import Epochs
 from graphlib.nn.monitors import EarlyStopping
@@ -261,7 +261,6 @@ def train(options: argparse.Namespace) -> training.Outcome:
     if options.embedding_dropout == 1:
         raise UserError("--embedding-dropout 1 leaves nothing of any word: give less, such as 0.5")
     parallel = command_line.parallel_of(options)
-    parallel.check(options.batch_size, "--batch-size")
     say("... loading the data")
     data = load_data(options)
     train_set = at_most(data.train, options.longest)
@@ -277,12 +276,12 @@ def train(options: argparse.Namespace) -> training.Outcome:
 
     say("... building the model")
     part = parallel.symbolic_part()
-    with in_parts(part):
-        model = make_model(np.random.RandomState(options.seed), len(data.words), options)
-    cost, bounds = (model.cost, []) if part is None else (part.weigh(model.cost, None), part.inputs)
     rate = command_line.learning_rate_of(options)
     optimizer = OPTIMIZERS[options.optimizer](rate.value)
-    updates = optimizer.updates(model.params, parallel.gradients(T.grad(cost, model.params)))
+    with in_parts(part):
+        model = make_model(np.random.RandomState(options.seed), len(data.words), options)
+        cost, bounds = (model.cost, []) if part is None else (part.weigh(model.cost, None), part.inputs)
+        updates = optimizer.updates(model.params, gradients(cost, model.params))
     train_model = graphlib.function(
         [model.words, model.mask, model.y, *bounds], cost, updates=updates, name="train_model"
     )

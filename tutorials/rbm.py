@@ -27,6 +27,7 @@ from tqdm import tqdm
 import graphlib
 import graphlib.tensor as T
 from autoencoder import save_filters
+from graphlib.distributed import bernoulli, gradients, in_parts, own_rows, with_own_rows
 from graphlib.nn import command_line, images, storage, training
 from graphlib.nn.image_data import data_of_run, load_shared
 from graphlib.nn.minibatches import by_minibatch, count_minibatches
@@ -110,7 +111,7 @@ class RBM:
         return [pre_sigmoid, mean, self._draw(mean)]
 
     def _draw(self, mean):
-        return self.streams.binomial(size=mean.shape, n=1, p=mean, dtype=graphlib.config.floatX)
+        return bernoulli(self.streams, mean)
 
     def gibbs_hvh(self, h0_sample):
         """A step of the Gibbs chain from the hidden units: logits, probabilities and sample of the visible
@@ -138,7 +139,7 @@ class RBM:
         What to monitor is the pseudo-likelihood for PCD and the reconstruction's cross-entropy for CD. The
         updates are a dict from shared variables.
         """
-        chain_start = self.sample_h_given_v(self.input)[-1] if persistent is None else persistent
+        chain_start = self.sample_h_given_v(self.input)[-1] if persistent is None else own_rows(persistent)
         (pre_sigmoid_nvs, _, nv_samples, _, _, nh_samples), updates = graphlib.scan(
             self.gibbs_hvh,
             outputs_info=[None, None, None, None, None, chain_start],
@@ -149,12 +150,12 @@ class RBM:
         # Its gradient is the likelihood's, as long as the samples count as given and not as functions of the
         # parameters: hence consider_constant.
         cost = T.mean(self.free_energy(self.input)) - T.mean(self.free_energy(chain_end))
-        gradients = T.grad(cost, self.params, consider_constant=[chain_end])
-        for param, gradient in zip(self.params, gradients, strict=True):
+        steps = gradients(cost, self.params, consider_constant=[chain_end])
+        for param, gradient in zip(self.params, steps, strict=True):
             updates[param] = param - lr * gradient
         if persistent is None:
             return self.get_reconstruction_cost(pre_sigmoid_nvs[-1]), updates
-        updates[persistent] = nh_samples[-1]
+        updates[persistent] = with_own_rows(persistent, nh_samples[-1])
         return self.get_pseudo_likelihood_cost(updates), updates
 
     def get_pseudo_likelihood_cost(self, updates):
@@ -266,10 +267,14 @@ def train(options: argparse.Namespace) -> training.Outcome:
     if options.persistent:
         values = np.zeros((batch_size, options.hidden), dtype=graphlib.config.floatX)
         persistent_chain = graphlib.shared(values, name="persistent_chain", borrow=True)
-    cost, updates = rbm.get_cost_updates(rate.value, persistent_chain, options.k)
+    parallel = command_line.parallel_of(options)
+    with in_parts(parallel.part_of_each(batch_size)):
+        cost, updates = rbm.get_cost_updates(rate.value, persistent_chain, options.k)
     if options.persistent:
         state = {"persistent_chain": persistent_chain, "bit_i_idx": rbm.bit_i_idx}
-    train_rbm = by_minibatch(cost, {x: data.train.x}, batch_size, updates=updates, name="train_rbm")
+    train_rbm = by_minibatch(
+        cost, {x: data.train.x}, batch_size, updates=updates, name="train_rbm", parallel=parallel
+    )
 
     def draw_filters(epoch: int, kept: Mapping[str, np.ndarray], folder: Path) -> None:
         save_filters(folder / f"filters_at_epoch_{epoch}.png", kept["rbm.W"], data.image_shape)
@@ -290,9 +295,10 @@ def train(options: argparse.Namespace) -> training.Outcome:
         data=data.provenance,
         illustrate_epoch=draw_filters,
         begin_epoch=rate.begin_epoch,
+        dealt=[persistent_chain] if options.persistent else (),
         **command_line.run_of(options),
     )
-    if outcome.reason == "finished":
+    if outcome.reason == "finished" and parallel.leads:
         say("... sampling from the model")
         save_samples(rbm, start, options, data.image_shape)
     return outcome
@@ -308,6 +314,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         learning_rate=0.1,
         seed_of_chapter=123,
         predicts=False,
+        distributes=True,
         examples="\n  {program} --k 1 --no-persistent train by CD-1"
         "\n  {program} --sample              draw samples from the trained model",
         files="model.npz (the parameters after the last epoch), filters_at_epoch_1.png and so on (what the "

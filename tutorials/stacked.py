@@ -7,7 +7,7 @@ Boltzmann machines.
 """
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,14 @@ import numpy as np
 import graphlib
 import graphlib.tensor as T
 from autoencoder import illustration
+from graphlib.distributed import in_parts
 from graphlib.nn import command_line, training
 from graphlib.nn.image_data import SharedData
 from graphlib.nn.minibatches import by_minibatch, count_minibatches, descent, validation
 from graphlib.nn.progress import say
 from graphlib.nn.run_folder import load_parameters, matrix_shape
 from graphlib.nn.stage_monitors import EveryEpoch
-from graphlib.nn.variables import SharedVariable, named_parameters, set_model
+from graphlib.nn.variables import named_parameters, random_states, set_model
 from logistic_sgd import LogisticRegression
 from mlp import HiddenLayer
 
@@ -41,6 +42,7 @@ class StackedNetwork:
         x, y: the symbolic examples (n, n_ins) and their classes (n,), an int32 vector.
         sigmoid_layers: the hidden layers.
         pretrained_layers: for each of them the model that it is pre-trained as; a subclass sets it.
+        streams: what their random numbers are drawn from; a subclass sets it.
         logLayer: the logistic regression.
         params: those that fine-tuning trains.
         finetune_cost: the mean negative log-likelihood of `y`.
@@ -48,6 +50,7 @@ class StackedNetwork:
     """
 
     pretrained_layers: Sequence[Any]
+    streams: Any
 
     def __init__(self, numpy_rng, n_ins: int, hidden_layers_sizes: Sequence[int], n_outs: int):
         if not hidden_layers_sizes:
@@ -129,7 +132,12 @@ def pretraining_stages(
         else:
             below, examples = network.x, train_set.x
         return by_minibatch(
-            cost, {below: examples}, options.batch_size, updates=updates, name=f"pretrain_{number + 1}"
+            cost,
+            {below: examples},
+            options.batch_size,
+            updates=updates,
+            name=f"pretrain_{number + 1}",
+            parallel=command_line.parallel_of(options),
         )
 
     for number, (cost, updates) in enumerate(costs):
@@ -158,6 +166,7 @@ def finetuning_stage(
     It goes on for `patience_epochs` at least, and for twice as long as it took to the best validation.
     """
     train_set, valid_set, test_set = data.train, data.valid, data.test
+    parallel = command_line.parallel_of(options)
     rate = command_line.learning_rate_of(options)
     batch_size = options.batch_size
     n_train_batches = count_minibatches(train_set, batch_size)
@@ -171,11 +180,12 @@ def finetuning_stage(
             batch_size,
             rate.value,
             name="finetune",
+            parallel=parallel,
         ),
         n_minibatches=n_train_batches,
         epochs=options.epochs,
         monitor=validation(
-            network, network.y, valid_set, test_set, batch_size, patience_epochs * n_train_batches
+            network, network.y, valid_set, test_set, batch_size, patience_epochs * n_train_batches, parallel
         ),
         name="fine-tuning",
         begin_epoch=rate.begin_epoch,
@@ -185,13 +195,16 @@ def finetuning_stage(
 
 def train(
     network: StackedNetwork,
-    costs: Sequence[tuple[Any, Any]],
+    pretraining_costs: Callable[[], Sequence[tuple[Any, Any]]],
     data: SharedData,
     options: argparse.Namespace,
     patience_epochs: int,
-    state: Mapping[str, SharedVariable],
+    draws: str,
 ) -> training.Outcome:
-    """Pre-trains the layers by their (cost, updates) in `costs`, and fine-tunes; `state`: see `Run`."""
+    """Pre-trains the layers by their (cost, updates), which `pretraining_costs` makes, and fine-tunes;
+    `draws`: what a checkpoint calls the states of ``network.streams``."""
+    with in_parts(command_line.parallel_of(options).part_of_each(options.batch_size)):
+        costs = pretraining_costs()
     stages = [finetuning_stage(network, data, options, patience_epochs)]
     if options.pretraining_epochs:
         stages = [*pretraining_stages(network, costs, data, options), *stages]
@@ -199,7 +212,7 @@ def train(
     return training.train_stages(
         stages,
         model=parameters_of(network),
-        state=state,
+        state=random_states(**{draws: network.streams}),
         data=data.provenance,
         **command_line.run_of(options),
     )

@@ -130,11 +130,11 @@ def gradients(cost: Variable, wrt: Sequence[Variable], **options: Any) -> list[V
     return [over_ranks(each) for each in found] if part is not None and part.at_every_step else found
 
 
-def own_rows(state: Variable) -> Variable:
-    """The rows of a state with a row for each example of a minibatch, such as chains and what stateful layers
-    keep, that are of this rank's part; all, where what is built is for a whole minibatch."""
+def own_rows(values: Variable, axis: int = 0) -> Variable:
+    """Of values of each example of a minibatch, such as chains and what stateful layers keep, those of this
+    rank's part; all, where what is built is for a whole minibatch. ``axis`` goes over the examples."""
     part = _current.get()
-    return state if part is None else part.of(state)
+    return values if part is None else part.of(values, axis)
 
 
 def with_own_rows(state: Variable, rows: Variable) -> Variable:

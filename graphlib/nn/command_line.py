@@ -266,11 +266,7 @@ def make_parser(
         )
 
     if distributes:
-        parser.manner.add_argument(
-            "--distributed",
-            action="store_true",
-            help="train on all processes that mpirun -n N started, each on its part of every minibatch",
-        )
+        add_distributed(parser.manner)
         parser.manner.add_argument(
             "--sync-every",
             type=at_least(1),
@@ -292,6 +288,15 @@ def make_parser(
         "--out", type=Path, default=Path("output") / name, metavar="FOLDER", help="folder of the results"
     )
     return parser
+
+
+def add_distributed(manner: Any) -> None:
+    """Adds the option --distributed to a parser or a group of one; `take_part` follows it."""
+    manner.add_argument(
+        "--distributed",
+        action="store_true",
+        help="train on all processes that mpirun -n N started, each on its part of every minibatch",
+    )
 
 
 def settings_of(options: argparse.Namespace) -> dict:
@@ -325,7 +330,7 @@ def parallel_of(options: argparse.Namespace) -> DataParallel:
     """
     if not getattr(options, "distributed", False):
         return ALONE
-    return data_parallel(options.sync_every)
+    return data_parallel(getattr(options, "sync_every", 1))
 
 
 def parse(parser: Parser, arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -481,13 +486,16 @@ def _run(
         if getattr(options, name) is not None:
             perform(options)
             return 0
-    _take_part(options)
+    take_part(options)
     return exit_code(parser, options, train(options).reason)
 
 
-def _take_part(options: argparse.Namespace) -> None:
-    """See that the processes that were started are those that the options ask for; all but rank 0 are silent
-    from then on."""
+def take_part(options: argparse.Namespace) -> DataParallel:
+    """The processes that were started, which are those that the options ask for and can share a minibatch of
+    --batch-size; all but rank 0 are silent from then on.
+
+    Errors: UserError where they are not; DistributedError as `graphlib.distributed.ranks`.
+    """
     parallel = parallel_of(options)
     if parallel is ALONE and distributed.started() > 1:
         raise UserError(
@@ -503,8 +511,11 @@ def _take_part(options: argparse.Namespace) -> None:
         raise UserError("--sync-every is about several processes: give it with --distributed")
     if parallel is not ALONE and parallel.alone:
         say("... --distributed: this process is the only one; mpirun -n N python ... starts N of them")
+    if getattr(options, "batch_size", None) is not None:
+        parallel.check(options.batch_size, "--batch-size")
     if not parallel.leads:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    return parallel
 
 
 def exit_code(parser: Parser, options: argparse.Namespace, reason: str) -> int:

@@ -45,7 +45,6 @@ def train(
         about: what else is to be known to use the parameters, by name; see `run_folder.load_about`.
     """
     parallel = command_line.parallel_of(options)
-    parallel.check(options.batch_size, "--batch-size")
     say("... loading the data")
     data = load_shared(options.dataset, options.whiten)
     n_minibatches = count_minibatches(data.train, options.batch_size)

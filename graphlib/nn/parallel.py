@@ -88,8 +88,13 @@ class DataParallel:
         process that is alone."""
         if self.alone:
             return None
-        bounds = (graphlib.tensor.constant(np.int64(n)) for n in self.bounds(batch_size))
-        return distributed.Part(*bounds, at_every_step=self.sync_every == 1)
+        own = self.part(batch_size)
+        # shared variables, so that the graph is the same on all ranks
+        start, stop = (
+            graphlib.shared(np.int64(n), name=name) for n, name in ((own.start, "start"), (own.stop, "stop"))
+        )
+        total = graphlib.tensor.constant(np.int64(batch_size))
+        return distributed.Part(start, stop, total, self.sync_every == 1)
 
     def bounds(self, n: int) -> tuple[int, ...]:
         """The values of ``symbolic_part`` for a minibatch of n examples; none of a process that is alone."""
@@ -121,9 +126,13 @@ class DataParallel:
 
     # what is decided
 
+    def average(self, value: Any) -> Any:
+        """A symbolic value of a step, the same on all ranks: its mean, where they step together."""
+        return value if self.alone or self.sync_every > 1 else distributed.average(value)
+
     def mean(self, value: float) -> float:
         """The mean over ranks of a number."""
-        return value if self.alone else float(self.ranks.average(np.float64(value)))
+        return float(value) if self.alone else float(self.ranks.average(np.float64(value)))
 
     def fraction(self, wrong: int, n: int) -> float:
         """The fraction of n examples, of whose parts each rank has counted `wrong` ones."""

@@ -237,7 +237,10 @@ class Planner:
             v
             for step in schedule.steps
             for v in step.writes()
-            if self.is_data_dependent(v) and v not in self.grown
+            # what is written over an argument, such as a loop's state, has its memory already
+            if self.is_data_dependent(v)
+            and v not in self.grown
+            and self.memory_of(self.storage(v)).kind != "argument"
         ]
         outputs = [k for k, v in enumerate(self.program.outputs) if self.is_data_dependent(v)]
         seen: set[Any] = set()

@@ -16,14 +16,13 @@ def sentiment_step(parallel: Any, rng: np.random.RandomState, vocabulary: int, u
     and labels, and the bounds of its part."""
     sys.path.insert(0, str(ROOT / "tutorials"))
     import graphlib
-    import graphlib.tensor as T
-    from graphlib.distributed import in_parts
+    from graphlib.distributed import gradients, in_parts
     from graphlib.nn.optimizers import AdaGrad
     from lstm import SentimentLSTM
 
     part = parallel.symbolic_part()
     with in_parts(part):
         model = SentimentLSTM(rng, vocabulary, units, True, 0.5)
-    cost, bounds = (model.cost, []) if part is None else (part.weigh(model.cost, None), part.inputs)
-    updates = AdaGrad(0.01).updates(model.params, parallel.gradients(T.grad(cost, model.params)))
+        cost, bounds = (model.cost, []) if part is None else (part.weigh(model.cost, None), part.inputs)
+        updates = AdaGrad(0.01).updates(model.params, gradients(cost, model.params))
     return graphlib.function([model.words, model.mask, model.y, *bounds], cost, updates=updates)

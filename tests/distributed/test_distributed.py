@@ -24,6 +24,7 @@ from graphlib.nn.storage import UserError
 from graphlib.ops.collectives import FinishAverage, StartAverage, over_ranks
 from graphlib.ranks import Ranks
 
+from . import programs
 from .kills import kill_one, resumed, undisturbed
 from .mpi import run
 
@@ -48,6 +49,19 @@ def test_ranks_compute_what_one_process_computes(tmp_path):
             assert found[name] == values == "right"
         else:
             np.testing.assert_allclose(found[name], values, rtol=2e-5, atol=1e-6, err_msg=name)
+
+
+def test_tutorials_on_two_ranks_learn_what_they_learn_on_one(tmp_path):
+    """Chains of Gibbs sampling, and a text in streams, of which each rank has its own; with snapshots."""
+    programs.write_data(tmp_path)
+    names = ["rbm", "char_lstm"]
+    for n in (1, 2):
+        done = run(n, "programs.py", str(tmp_path), *names)
+        assert done.returncode == 0, done.stderr
+    for name in names:
+        for key, difference in programs.apart(tmp_path, name, 2).items():
+            assert difference < 1e-4, f"{name}: {key}"
+    assert len(list((tmp_path / "2" / "rbm" / "snapshots").glob("*.npz"))) == 2
 
 
 def test_run_that_loses_ranks_ends_and_goes_on_to_the_same_model(tmp_path):

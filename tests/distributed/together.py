@@ -188,7 +188,9 @@ def local() -> dict:
     w = graphlib.shared(np.arange(3, dtype="float32") + 10 * RANK, name="w")
     broadcast([w])
     step = graphlib.function([], w.sum(), updates=[(w, w - 0.5 * (w - RANK))], name="local_step")
-    stepping = DataParallel(KNOWN, 2).stepping(lambda index: step(), {"w": w}, 0)
+    parallel, rows = DataParallel(KNOWN, 2), graphlib.shared(np.full((7, 2), RANK, "float32"), name="rows")
+    # rows are dealt out, and not averaged
+    stepping = parallel.stepping(lambda index: step(), {"w": w, "rows": rows}, 0, dealt=[rows])
     expected = np.stack([np.arange(3.0)] * SIZE)
     for index in range(5):
         stepping.step(index)
@@ -199,6 +201,9 @@ def local() -> dict:
     np.testing.assert_allclose(apart, expected[RANK], rtol=1e-6)
     stepping.settle()
     np.testing.assert_allclose(w.get_value(), expected.mean(axis=0), rtol=1e-6)
+    parallel.collect([rows])
+    owners = np.concatenate([np.arange(7)[parallel.part(7, rank)] * 0 + rank for rank in range(SIZE)])
+    np.testing.assert_array_equal(rows.get_value()[:, 0], owners)
     return {"local": "right"}
 
 

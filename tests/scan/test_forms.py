@@ -556,6 +556,28 @@ def test_rows_whose_length_is_computed_outside(mode):
     close(compiled(mode, [x, n], out)([1, 2], 3), [[0, 1, 2], [0, 2, 4]])
 
 
+def test_output_whose_length_is_found_in_the_step(mode):
+    """Some of the rows of a draw, from a place and of a length that are found at the call: what a step writes
+    is the loop's, also where its length is not known before."""
+    streams = T.shared_randomstreams.RandomStreams(4)
+    start, stop = T.lscalars("start", "stop")
+    h0, weights = T.matrix("h0"), np.random.RandomState(0).normal(size=(3, 3)).astype("float32")
+
+    def step(h):
+        own = h.shape[0]
+        each = own // T.maximum(stop - start, 1)
+        drawn = streams.uniform(size=[6 * each, 3])[start * each : start * each + own]
+        v = T.cast(T.lt(drawn, T.nnet.sigmoid(T.dot(h, weights))), "float32")
+        return [v, T.dot(v, weights)]
+
+    (v, h), updates = graphlib.scan(step, outputs_info=[None, h0], n_steps=2)
+    function = compiled(mode, [h0, start, stop], [v[-1], h[-1]], updates=updates)
+    given = np.random.RandomState(1).normal(size=(4, 3)).astype("float32")
+    found, last = function(given, 1, 5)
+    assert set(np.unique(found)) == {0, 1}
+    np.testing.assert_allclose(found @ weights, last, rtol=1e-6)
+
+
 def test_there_are_never_more_steps_than_rows(mode):
     """Theano's rule: ``n_steps`` beyond a sequence makes as many steps as that has rows."""
     x, n = T.dvector("x"), T.iscalar("n")
