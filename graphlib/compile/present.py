@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ..configuration import config
 from ..errors import Resized, ShapeError
 from ..graph import Apply, Constant, Sized, TensorType, Variable, toposort
@@ -45,9 +47,27 @@ class ForPresentLengths(Around):
         try:
             return self.executor(inputs)
         except Resized:
-            with config.change(**self.settings):
-                self.executor = self.make(None)
+            self._for_any()
         return self.executor(inputs)
+
+    @property
+    def simple(self) -> bool:
+        """Whether there is `repeat`: see `CExecutor`."""
+        return getattr(self.executor, "simple", False)
+
+    def repeat(self, calls: list[list]) -> list:
+        """As of `CExecutor`."""
+        try:
+            return self.executor.repeat(calls)
+        except Resized:
+            self._for_any()
+        if self.simple:
+            return self.executor.repeat(calls)
+        return [np.stack(each) for each in zip(*map(self.executor, calls), strict=True)]
+
+    def _for_any(self) -> None:
+        with config.change(**self.settings):
+            self.executor = self.make(None)
 
 
 def may_change(program: Program) -> bool:

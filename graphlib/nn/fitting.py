@@ -210,24 +210,43 @@ class _Steps:
             self.totals.sums[:] = 0  # what a checkpoint has, rank 0 has
         for monitor in self.monitors:
             monitor.start(self.fit)
-        return self._train
+        return self
 
     def _set_time(self) -> None:
         self.model.optimizer.set_time(self._iteration // self.feed.n_minibatches, self._iteration)
 
-    def _train(self, index: int) -> float:
+    def _prepare(self, index: int) -> None:
+        """What is to be done before the minibatch of an index."""
         if index == 0 or self.model.optimizer.stepwise:
             self._set_time()
             if index == 0 and self.stateful:
                 self.model.layer.reset_states(self.feed.size)
+
+    def __call__(self, index: int) -> float:
+        """Trains on the minibatch of an index."""
+        self._prepare(index)
         arguments = self.feed.arguments(index)
         try:
-            cost, *totals = self._step(*arguments)
+            found = self._step(*arguments)
         except (ShapeError, DTypeError) as error:
             raise self.feed.misfit(error, index) from None
-        self.totals.sums += totals
+        self.totals.add(found[None, 1:])
         self._iteration += 1
-        return float(cost)
+        return float(found[0])
+
+    @property
+    def several(self) -> Callable[[int, int], list[float]] | None:
+        """Trains on minibatches that follow each other in one call, where nothing is to be done in between
+        and none has to be fetched."""
+        alone = self.feed.resident and self.parallel.alone
+        return self._train_on if alone and not self.model.optimizer.stepwise else None
+
+    def _train_on(self, first: int, stop: int) -> list[float]:
+        self._prepare(first)
+        found = self._step.map([self.feed.arguments(index)[0] for index in range(first, stop)])
+        self.totals.add(found[:, 1:])
+        self._iteration += stop - first
+        return found[:, 0].tolist()
 
     def validate(self) -> dict[str, float]:
         """The values of the examples that are held out."""

@@ -8,7 +8,7 @@ what it trains is given as plain functions, and as shared variables that have ``
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,9 @@ from .stage_monitors import StageMonitor
 from .storage import UserError
 from .variables import SharedVariable, set_values
 
+#: how long minibatches that are trained on in one call may take, before somebody looks whether to stop
+_TOGETHER_SECONDS = 0.05
+
 
 @dataclass
 class Stage:
@@ -41,7 +44,9 @@ class Stage:
 
     Attributes:
         start: called when the stage begins or is resumed; returns the function that trains on the minibatch
-            of an index in ``range(n_minibatches)`` and returns its cost.
+            of an index in ``range(n_minibatches)`` and returns its cost. Where it has an attribute
+            ``several`` that is not None, that is called instead, with the first index of some that follow
+            each other, and the one behind the last; it returns their costs.
         epochs: at most so many passes over the `n_minibatches`.
         monitor: what is measured meanwhile; no other stage's.
         name: begins each line that is printed; may be empty where it is the only stage.
@@ -100,15 +105,16 @@ class Stage:
         """Trains until `stop` minibatches have been seen, all of this epoch and one at least, or until
         interrupted.
         """
-        update, total = bar.update, self.cost_sum
         first = self.iteration % self.n_minibatches
-        # The only Python that runs once a minibatch: a step can take as little as a tenth of a millisecond.
-        for index in range(first, first + stop - self.iteration):
-            total += float(step(index))
-            update()
+        update, total, done = bar.update, self.cost_sum, 0
+        # What runs once a minibatch: a step can take as little as a hundredth of a millisecond.
+        for costs in _costs(step, first, first + stop - self.iteration):
+            for cost in costs:
+                total += float(cost)
+            done += len(costs)
+            update(len(costs))
             if interruption.requested:
                 break
-        done = index + 1 - first
         self.iteration += done
         self.cost_sum, self.cost_count = total, self.cost_count + done
 
@@ -141,6 +147,27 @@ class Stage:
         self.iteration = remembered["iteration"]
         self.cost_sum, self.cost_count = remembered["cost_sum"], remembered["cost_count"]
         self.monitor.restore(remembered["monitor"])
+
+
+def _costs(step: Callable[[int], Any], first: int, last: int) -> Iterator[Sequence[Any]]:
+    """Trains on minibatches, and gives their costs: of one after the other, or of as many at a time as take
+    `_TOGETHER_SECONDS`."""
+    several = getattr(step, "several", None)
+    if several is None:
+        for index in range(first, last):
+            yield [step(index)]
+        return
+    size = 1
+    while first < last:
+        began = time.perf_counter()
+        costs = several(first, min(last, first + size))
+        took = time.perf_counter() - began
+        yield costs
+        first += len(costs)
+        if took < _TOGETHER_SECONDS / 2:
+            size *= 2
+        elif took > _TOGETHER_SECONDS:
+            size = max(1, size // 2)
 
 
 class Run:

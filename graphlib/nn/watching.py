@@ -28,6 +28,11 @@ class Totals:
         self.weights, self.joint = np.array(weights), joint
         self.sums, self.parallel = np.zeros(2 * len(weights)), parallel
 
+    def add(self, found: np.ndarray) -> None:
+        """Adds what steps gave, a row each, one after the other: so sums are the same, whichever come
+        together."""
+        self.sums[:] = np.add.accumulate(np.vstack([self.sums, found]))[-1]
+
     def gather(self) -> None:
         """Has rank 0 have all, and the others nothing."""
         total = self.parallel.ranks.total(self.sums)

@@ -14,7 +14,7 @@ from ...graph import TensorType, Variable
 from ...graph.shared import Sized, as_compiled
 from ...scalar.host import failure
 from .native import SIGNATURES, Native
-from .runtime import start
+from .runtime import library, start
 from .units import linked_again
 
 if TYPE_CHECKING:
@@ -119,17 +119,21 @@ class CExecutor:
             self.args[k] = id(array)
             self._kept[k] = array
 
-    def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
-        args, kept = self.args, self._kept
+    def _take_shareds(self) -> None:
+        """Hands over the shared variables' arrays, where they are others than at the last call."""
         changed = False
         for k, shared, sized in self.numbered_shareds:
-            if shared.data is not kept[k]:
+            if shared.data is not self._kept[k]:
                 as_compiled(sized)
                 self._keep(k, [shared.data])
                 changed = True
         if changed:
             self._overwritten = {id(a) for s in self.written for a in (s.data, s.data.base)}
             self._overwritten.discard(id(None))
+
+    def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        args = self.args
+        self._take_shareds()
         overwritten = self._overwritten
         for k, array in enumerate(inputs):
             flags = array.flags
@@ -144,6 +148,41 @@ class CExecutor:
             code = self._call(self.state, args)
             return self._failed(code, inputs) if code else results
         return self._general(inputs)
+
+    def repeat(self, calls: list[list[np.ndarray]]) -> list[np.ndarray]:
+        """Of a `simple` program the results of call after call, (calls, …) for each output, all in one call
+        of C."""
+        self._take_shareds()
+        n = len(calls)
+        results = [np.empty((n, *shape), dtype) for _, shape, dtype, _ in self.outputs]
+        addresses: list[int] = []
+        kept: list[np.ndarray] = []
+        for number, inputs in enumerate(calls):
+            for k, array in enumerate(inputs):
+                flags = array.flags
+                borrowed = id(array) in self._overwritten or id(array.base) in self._overwritten
+                if borrowed or not (flags.c_contiguous and flags.aligned):
+                    inputs[k] = np.array(array, order="C")
+            rows = [result[number, ...] for result in results]
+            kept += rows
+            addresses += map(id, inputs)
+            addresses += map(id, rows)
+        outputs = range(self.first_output, self.first_output + len(results))
+        places = np.array([*range(self.inputs), *outputs], "int64")
+        arrays, code = np.array(addresses, np.uintp), ctypes.c_int64()
+        done = library("team").gl_repeat(
+            ctypes.cast(self._call, ctypes.c_void_p),
+            self.state,
+            self.args,
+            n,
+            len(places),
+            places.ctypes.data,
+            arrays.ctypes.data,
+            ctypes.byref(code),
+        )
+        if code.value:
+            self._failed(code.value, calls[done])
+        return results
 
     def _general(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         code = self.library.gl_prepare(self.state, self.args)

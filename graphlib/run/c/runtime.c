@@ -149,6 +149,17 @@ static void alone(void) {
     pthread_mutex_init(&team.turn, NULL);
 }
 
+/* Calls a function n times, with other arrays in `count` places of its arguments each time; returns how many calls succeeded
+   before the first that did not, of which it leaves the code. */
+int64_t gl_repeat(int64_t (*call)(void *, void **), void *state, void **args, int64_t n, int64_t count, const int64_t *places,
+                  void *const *arrays, int64_t *code) {
+    for (int64_t done = 0; done < n; done++, arrays += count) {
+        for (int64_t k = 0; k < count; k++) args[places[k]] = arrays[k];
+        if ((*code = call(state, args))) return done;
+    }
+    return n;
+}
+
 static gl_runtime table = {.parallel = parallel};
 
 /* Notes where the functions of LAPACK are. */
