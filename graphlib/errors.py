@@ -16,7 +16,13 @@ class ShapeError(GraphError, ValueError):
 
 class Resized(ShapeError):
     """A function that was compiled for the present lengths of shared variables was called with others, or
-    computed others; within graphlib only: the function is compiled for any lengths then."""
+    computed others; within graphlib only: the function is compiled for any lengths then.
+
+    done, results: of several calls, how many came to their end before it, and what they gave.
+    """
+
+    done = 0
+    results: Any = ()
 
 
 class RankError(ShapeError, TypeError):

@@ -748,3 +748,60 @@ def test_functions_that_differ_in_what_their_loops_compute(function):
     assert [f(ramp(2)).tolist() for f in functions] == [[k + 1, 2 * k + 1] for k in range(4)]
     again = [function([x], x * k + 1) for k in (2, 1)]
     assert [f(ramp(2)).tolist() for f in (*functions[1:3], *again)] == [[2, 3], [3, 5], [3, 5], [2, 3]]
+
+
+def test_map_calls_once_for_each_element():
+    """It is a call after the other: outputs stacked, each update before the next call, inputs that a call
+    overwrites as they were."""
+    x, y = T.fvector("x"), T.scalar("y")
+    w = graphlib.shared(np.zeros(2, "float32"), name="w")
+    outputs = [(w * y).sum(), w + y, x.sum()]
+    step = graphlib.function([x, y], outputs, updates=[(w, 0.5 * w + y * x[:2] * w.sum() + y)])
+    xs = [np.arange(n, dtype="float32") for n in (2, 5, 3)]
+    xs.append(w.get_value(borrow=True))  # what it was at the beginning: see the values below
+    ys = [1.0, 2, np.float32(0.5), -1.0]
+    again = step.copy(swap={w: graphlib.shared(np.zeros(2, "float32"), name="w")})
+    expected = [again(x, y) for x, y in zip([*xs[:3], np.zeros(2, "float32")], ys, strict=True)]
+    found = step.map(xs, iter(ys))
+    for one, each in zip(found, zip(*expected, strict=True), strict=True):
+        np.testing.assert_array_equal(one, np.stack(each))
+    assert [one.shape for one in found] == [(4,), (4, 2), (4,)]
+
+
+@pytest.mark.parametrize("mode", ["fast_run", "reference"])
+def test_map_of_all_forms(mode):
+    """With outputs by name, one or none, of lengths that a call finds, and inputs that an update carries."""
+    x = T.fvector("x")
+    rows = [np.array([1, 2], "float32"), np.array([3, 4], "float32")]
+    doubled = graphlib.function([x], {"two": 2 * x}, mode=mode).map(rows)
+    np.testing.assert_array_equal(doubled["two"], [[2, 4], [6, 8]])
+    np.testing.assert_array_equal(graphlib.function([x], 2 * x, mode=mode).map(rows), [[2, 4], [6, 8]])
+    total = graphlib.shared(np.float32(0))
+    assert graphlib.function([x], [], updates=[(total, total + x.sum())], mode=mode).map(rows) == []
+    assert total.get_value() == 10
+    kept = graphlib.shared(np.zeros(2, "float32"))
+    keep = graphlib.function([x], x.sum() + kept.sum(), updates=[(kept, x)], mode=mode)
+    # the third is longer than what the function was compiled for
+    found = keep.map([*rows, np.array([5, 6, 7], "float32"), rows[0]])
+    assert found.tolist() == [3, 10, 25, 21] and kept.get_value().tolist() == [1, 2]
+    state = T.fscalar("state")
+    carried = graphlib.function(
+        [x, graphlib.In(state, value=1.0, update=state * 2)], x.sum() * state, mode=mode
+    )
+    assert carried.map(rows).tolist() == [3, 14] and carried[state] == 4
+
+
+def test_what_map_cannot_do():
+    x = T.fvector("x")
+    v = graphlib.shared(np.zeros(3, "float32"), name="v")
+    step = graphlib.function([x], x.sum(), updates=[(v, v + x)], name="step")
+    ones, two = np.ones(3, "float32"), np.ones(2, "float32")
+    with pytest.raises(graphlib.errors.ShapeError, match="step"):
+        step.map([ones, ones, two, ones])
+    assert v.get_value().tolist() == [2, 2, 2]  # as the calls before the third left it
+    with pytest.raises(graphlib.errors.InputError, match=r"step .*: map is given no elements"):
+        step.map([])
+    with pytest.raises(graphlib.errors.InputError, match="outputs of map's calls have several shapes"):
+        graphlib.function([x], 2 * x).map([ones, two])
+    v.set_value(np.zeros(2, "float32"))  # of another length than it was compiled for
+    assert step.map([two, two]).tolist() == [2, 2]

@@ -59,11 +59,14 @@ class ForPresentLengths(Around):
         """As of `CExecutor`."""
         try:
             return self.executor.repeat(calls)
-        except Resized:
+        except Resized as error:
+            parts, left = [error.results] if error.done else [], calls[error.done :]
             self._for_any()
         if self.simple:
-            return self.executor.repeat(calls)
-        return [np.stack(each) for each in zip(*map(self.executor, calls), strict=True)]
+            parts.append(self.executor.repeat(left))
+        else:
+            parts += [[one[None] for one in self.executor(each)] for each in left]
+        return [np.concatenate(each) for each in zip(*parts, strict=True)]
 
     def _for_any(self) -> None:
         with config.change(**self.settings):

@@ -12,7 +12,7 @@ import importlib
 
 #: submodule -> the public names that come from it
 _NAMES_OF = {
-    ".constraints": ("MaxNorm", "UnitNorm"),
+    ".constraints": ("MaxNorm", "NonNegative", "UnitNorm"),
     ".data": ("Batches", "from_one_hot", "one_hot", "split"),
     ".estimators": ("Classifier", "Regressor"),
     ".initializers": ("Constant", "Normal", "Orthogonal", "Uniform", "VarianceScaling"),
@@ -22,15 +22,21 @@ _NAMES_OF = {
         "Activation",
         "AveragePool2D",
         "BatchNormalization",
+        "Bias",
         "Bidirectional",
+        "Conv1D",
         "Conv2D",
         "Dense",
+        "Dimshuffle",
         "Dropout",
         "Embedding",
         "Flatten",
+        "GaussianNoise",
         "GlobalAveragePool",
+        "GlobalMaxPool",
         "Layer",
         "LayerNormalization",
+        "Masking",
         "MaxPool2D",
         "Maxout",
         "PReLU",
@@ -65,7 +71,7 @@ _NAMES_OF = {
     ".optimizers": ("SGD", "AdaDelta", "AdaGrad", "Adam", "AdamW", "Adamax", "RMSprop"),
     ".registry": ("ConfigError", "build", "config_of", "register"),
     ".regularizers": ("L1", "L2"),
-    ".schedules": ("Exponential", "InverseTime", "PiecewiseLinear"),
+    ".schedules": ("Cosine", "Exponential", "InverseTime", "PiecewiseLinear", "Steps"),
     ".selection": ("calibrate_rates", "cross_validate"),
 }
 _HOME = {name: module for module, names in _NAMES_OF.items() for name in names}

@@ -30,7 +30,7 @@ def variables_of(types: Any) -> Any:
     if isinstance(types, Mapping):
         return {name: each.variable(name) for name, each in types.items()}
     if isinstance(types, tuple):
-        return [each.variable(f"x_{number}") for number, each in enumerate(types)]
+        return tuple(each.variable(f"x_{number}") for number, each in enumerate(types))
     return types.variable("x")
 
 

@@ -58,19 +58,30 @@ class Measure:
             return T.mean(values, axis=axes)
         return T.sum(values, axis=axes) / T.maximum(T.sum(present, axis=axes), 1)
 
-    def __call__(self, prediction: Any, target: Any, weights: Any = None) -> Any:
+    def __call__(self, prediction: Any, target: Any, weights: Any = None, mask: Any = None) -> Any:
         """The mean over all present elements, a scalar; 0 where there are none.
 
         Args:
             prediction: (batch, …), as the model gives it.
             target: see the class.
             weights: of the examples, (batch,), or of their elements; the mean is Σ w l / Σ w.
+            mask: (batch, time), 0 where a sequence has ended: elements there are not present.
         """
-        return self.mean_and_count(prediction, target, weights)[0]
+        return self.mean_and_count(prediction, target, weights, mask)[0]
 
-    def mean_and_count(self, prediction: Any, target: Any, weights: Any = None) -> tuple[Any, Any]:
+    def heeding(self, prediction: Any, target: Any, mask: Any) -> tuple[Any, Any | None]:
+        """As `elements`, of which those are not present where a mask, (batch, time), is 0; where an example
+        has one value, a mask says nothing of it."""
+        return _unmasked(mask, *self.elements(prediction, target))
+
+    def mean_and_count(
+        self, prediction: Any, target: Any, weights: Any = None, mask: Any = None
+    ) -> tuple[Any, Any]:
         """(the mean, Σ w over the present elements): with these, batches' means give the mean over all."""
-        values, present = self.elements(prediction, target)
+        if mask is None:
+            values, present = self.elements(prediction, target)
+        else:
+            values, present = self.heeding(prediction, target, mask)
         if weights is None and present is None:
             return T.mean(values), _size(values)
         if weights is not None:
@@ -249,19 +260,27 @@ class _OfValues(Loss):
         super().__init__(missing)
         self.reduction = reduction
 
-    def elements(self, prediction: Any, target: Any) -> tuple[Any, Any | None]:
+    def _each(self, prediction: Any, target: Any) -> tuple[Any, Any | None]:
         if self.reduction not in ("mean", "sum"):
             raise ValueError(f"{name_of(self)}: reduction is mean or sum, not {self.reduction!r}")
         prediction, target = aligned(prediction, target, name_of(self))
         missing = self._missing_of(target)
         if missing is not None:
             target = T.switch(missing, 0, target)
-        values, present = _without(missing, self._of(prediction, T.cast(target, prediction.dtype)))
-        if self.reduction == "sum" and values.ndim > 1:
-            axes = tuple(range(1, values.ndim))
-            values = T.sum(values, axis=axes)
-            present = None if present is None else T.cast(T.any(T.gt(present, 0), axis=axes), values.dtype)
-        return values, present
+        return _without(missing, self._of(prediction, T.cast(target, prediction.dtype)))
+
+    def elements(self, prediction: Any, target: Any) -> tuple[Any, Any | None]:
+        return self._reduced(*self._each(prediction, target))
+
+    def heeding(self, prediction: Any, target: Any, mask: Any) -> tuple[Any, Any | None]:
+        return self._reduced(*_unmasked(mask, *self._each(prediction, target)))
+
+    def _reduced(self, values: Any, present: Any | None) -> tuple[Any, Any | None]:
+        if self.reduction == "mean" or values.ndim == 1:
+            return values, present
+        axes = tuple(range(1, values.ndim))
+        there = None if present is None else T.cast(T.any(T.gt(present, 0), axis=axes), values.dtype)
+        return T.sum(values, axis=axes), there
 
     def _of(self, prediction: Any, target: Any) -> Any:
         raise NotImplementedError
@@ -387,6 +406,16 @@ def _without(missing: Any | None, values: Any) -> tuple[Any, Any | None]:
     if missing is None:
         return values, None
     return T.switch(missing, 0, values), T.cast(1 - missing, values.dtype)
+
+
+def _unmasked(mask: Any, values: Any, present: Any | None) -> tuple[Any, Any | None]:
+    """Values and which are present, without those where a mask is 0, which may be NaN."""
+    if mask.ndim > values.ndim:
+        return values, present
+    there = T.shape_padright(T.neq(mask, 0), values.ndim - mask.ndim)
+    values = T.switch(there, values, 0)
+    ones = T.ones_like(values) if present is None else present
+    return values, T.switch(there, ones, 0)
 
 
 def is_classes(prediction: Any, target: Any, name: str) -> bool:

@@ -331,7 +331,7 @@ class Model:
             with penalties, float (), as in training.
         """
         graph = self._graphs.fitting(examples.inputs, examples.structure)
-        inputs, cost, _ = self._functions.costs(examples, graph.training_output)
+        inputs, cost, _ = self._functions.costs(examples, graph.trained)
         return inputs, cost
 
     def score(self, x: Any, y: Any, sample_weight: Any = None) -> float:

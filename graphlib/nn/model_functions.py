@@ -19,7 +19,7 @@ from .model_graphs import Graph
 from .parallel import ALONE, DataParallel
 from .stored.base import Stored
 from .stored.reader import in_order
-from .tasks import outputs_of, target_variables
+from .tasks import masks_of, outputs_of, target_variables
 
 if TYPE_CHECKING:
     from .model import Model
@@ -67,8 +67,8 @@ class Functions:
             (first, *_) = graph.input_list
             all_of_it = T.lvector("rows") if resident else first.type(f"all_{first.name}")
             part = parallel.symbolic_part()
-            output, updates = graph.training_of(part)
-            inputs, cost, totals = self.costs(examples, output, part)
+            trained, updates = graph.training_of(part)
+            inputs, cost, totals = self.costs(examples, trained, part)
             parameters = {path: p for path, p in self.model.layer.parameters.items() if p.trainable}
             with in_parts(part):
                 gradients = distributed.gradients(cost, [p.variable for p in parameters.values()])
@@ -115,33 +115,35 @@ class Functions:
                 held.set_value(np.zeros((0, *held.get_value(borrow=True).shape[1:]), held.dtype), borrow=True)
 
     def costs(
-        self, examples: Examples, output: Any, part: Part | None = None
+        self, examples: Examples, given: tuple[Any, Any], part: Part | None = None
     ) -> tuple[list[Variable], Variable, list[Variable]]:
-        """(variables for `Examples.arrays`, what is minimized, the totals of what is reported), of a rank's
-        part of a minibatch such that its mean over ranks is to be minimized."""
+        """(variables for `Examples.arrays`, what is minimized, the totals of what is reported) where the
+        layer gives (output, mask), of a rank's part of a minibatch such that its mean over ranks is to be
+        minimized."""
         kinds = [(a.dtype.str, a.ndim) for a in examples.targets]
         weighted = [None if w is None else w.ndim for w in examples.weights]
         targets, weights = target_variables(self.model.tasks, kinds, weighted)
-        cost, totals = self._cost(output, targets, weights, part)
+        cost, totals = self._cost(*given, targets, weights, part)
         inputs = self._graph(examples).input_list
         return [*inputs, *targets, *(w for w in weights if w is not None)], cost, totals
 
     def _cost(
-        self, output: Any, targets: Sequence[Any], weights: Sequence[Any], part: Part | None
+        self, output: Any, mask: Any, targets: Sequence[Any], weights: Sequence[Any], part: Part | None
     ) -> tuple[Any, list[Any]]:
         """(what is minimized, the totals of what is reported: sum and count of each)."""
-        outputs = outputs_of(output)
+        outputs, masks = outputs_of(output), masks_of(output, mask)
         cost, totals = None, []
         for task, y, w in zip(self.model.tasks, targets, weights, strict=True):
-            mean, count = task.loss.mean_and_count(outputs[task.name], y, w)
+            p, m = outputs[task.name], masks[task.name]
+            mean, count = task.loss.mean_and_count(p, y, w, m)
             totals += [_sum(mean, count, part), count]
             if part is not None:
-                alike = w is None and task.loss.elements(outputs[task.name], y)[1] is None
+                alike = w is None and m is None and task.loss.elements(p, y)[1] is None
                 mean = part.weigh(mean, None if alike else count)
             weighed = mean if task.weight == 1 else task.weight * mean
             cost = weighed if cost is None else cost + weighed
             for metric in task.metrics:
-                mean, count = metric.mean_and_count(outputs[task.name], y, w)
+                mean, count = metric.mean_and_count(p, y, w, m)
                 totals += [_sum(mean, count, part), count]
         if any(p.regularizer and p.trainable for p in self.model.layer.parameters.values()):
             cost = cost + self.model.layer.penalty
@@ -155,7 +157,7 @@ class Functions:
         graph = self._graph(examples)
         key = ("evaluate", id(graph), _forms(examples))
         if key not in self.made:
-            inputs, _, totals = self.costs(examples, graph.output)
+            inputs, _, totals = self.costs(examples, graph.predicted)
             self.made[key] = graphlib.function(
                 inputs,
                 T.stack([T.cast(each, graphlib.config.floatX) for each in totals]),

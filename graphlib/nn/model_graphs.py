@@ -20,27 +20,35 @@ from .tasks import outputs_of
 
 
 class Graph:
-    """A layer applied to input variables, as in prediction and as in training."""
+    """A layer applied to input variables, as in prediction and as in training.
+
+    Attributes:
+        predicted, trained: (the output, its mask) in both.
+    """
 
     def __init__(self, layer: Layer, inputs: Any):
         self.inputs = inputs
         with recorded() as calls:
-            self.output = layer(inputs)
+            self.predicted = layer.with_mask(inputs)
         self.carried = dict(layer.carried)
         self.makers = {name: _maker(calls, y) for name, y in outputs_of(self.output).items()}
         self.layer, self._first_draw = layer, len(layer.streams.states)
-        self.training_output = layer(inputs, training=True)
+        self.trained = layer.with_mask(inputs, training=True)
         self.random_states = layer.streams.states[self._first_draw :]
         self.updates = dict(layer.updates)
 
-    def training_of(self, part: Part | None) -> tuple[Any, dict[Any, Variable]]:
-        """(output, updates) in training, of a rank's part of the minibatch where there is one: with the draws
-        that one process makes for all of it."""
+    @property
+    def output(self) -> Any:
+        return self.predicted[0]
+
+    def training_of(self, part: Part | None) -> tuple[tuple[Any, Any], dict[Any, Variable]]:
+        """((output, mask), updates) in training, of a rank's part of the minibatch where there is one: with
+        the draws that one process makes for all of it."""
         if part is None:
-            return self.training_output, self.updates
+            return self.trained, self.updates
         with in_parts(part), self.layer.streams.again(self._first_draw):
-            output = self.layer(self.inputs, training=True)
-        return output, dict(self.layer.updates)
+            trained = self.layer.with_mask(self.inputs, training=True)
+        return trained, dict(self.layer.updates)
 
     @property
     def input_list(self) -> list[Variable]:

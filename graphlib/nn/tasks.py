@@ -51,6 +51,12 @@ def outputs_of(output: Any) -> dict[str, Variable]:
     return {"": output}
 
 
+def masks_of(output: Any, mask: Any) -> dict[str, Variable | None]:
+    """The masks of a layer's outputs by name: one each, or the same of all."""
+    several = not isinstance(mask, Variable) and mask is not None
+    return outputs_of(mask) if several else dict.fromkeys(outputs_of(output), mask)
+
+
 def by_output(value: Any, outputs: Sequence[str], what: str, kind: str | None) -> dict[str, Any]:
     """What is given for each output: by name, in order, or the same for all."""
     if outputs == [""]:

@@ -7,6 +7,7 @@ from .containers import Parallel, Sequential
 from .convolution import Conv1D, Conv2D
 from .dense import Dense, Maxout
 from .embedding import Embedding
+from .masking import Masking
 from .mixing import RowColumnMixing
 from .noise import Dropout, GaussianNoise
 from .normalization import BatchNormalization, LayerNormalization
@@ -34,6 +35,7 @@ __all__ = [
     "GlobalMaxPool",
     "Layer",
     "LayerNormalization",
+    "Masking",
     "MaxPool2D",
     "Maxout",
     "PReLU",

@@ -246,13 +246,17 @@ class Layer:
         """
         if mask is not None:
             x, mask = as_input(x), as_variable(mask)
-            x = _without_masked(x, mask)
+            x = without_masked(x, mask)
         return self.with_mask(x, training, mask, **options)[0]
 
     def with_mask(self, x: Any, training: bool = False, mask: Any = None, **options: Any) -> tuple:
-        """(the output, its mask or None) of a call: for layers that pass masks on to others."""
+        """(the output, its mask or None) of a call: for layers that pass masks on to others. Of several
+        inputs or outputs a mask may be one for each, in a mapping or list like theirs."""
         self._settle()
-        x, mask = as_input(x), None if mask is None else as_variable(mask)
+        x, mask = (
+            as_input(x),
+            mask if mask is None or isinstance(mask, (Mapping, list)) else as_variable(mask),
+        )
         calls, depth = _recorder.get(), _depth.get()
         if calls is not None:
             position = len(calls)
@@ -556,13 +560,13 @@ def as_input(x: Any) -> Any:
     return as_variable(array.astype(config.floatX) if array.dtype.kind == "f" else array)
 
 
-def _without_masked(x: Any, mask: Variable) -> Any:
+def without_masked(x: Any, mask: Variable) -> Any:
     """Sequences of numbers, (batch, time, features), with 0 where a mask has it: NaN that is multiplied by 0
     would be NaN still, in gradients too. Of several inputs, each."""
     if isinstance(x, Mapping):
-        return {name: _without_masked(each, mask) for name, each in x.items()}
+        return {name: without_masked(each, mask) for name, each in x.items()}
     if isinstance(x, list):
-        return [_without_masked(each, mask) for each in x]
+        return [without_masked(each, mask) for each in x]
     if x.ndim != 3 or mask.ndim != 2 or not x.type.is_float:
         return x
     return switch(mask.dimshuffle(0, 1, "x"), x, 0)
@@ -600,4 +604,13 @@ def check_arguments(obj: Any) -> None:
             raise InputError(f"{type(obj).__name__}: {name} {problem}") from None
 
 
-__all__ = ["Layer", "Parameter", "as_float", "check_arguments", "named", "numbered", "recorded"]
+__all__ = [
+    "Layer",
+    "Parameter",
+    "as_float",
+    "check_arguments",
+    "named",
+    "numbered",
+    "recorded",
+    "without_masked",
+]

@@ -134,14 +134,18 @@ class Parallel(Layer):
 
     def masked_output(self, x: Any, training: bool, mask: Variable | None) -> tuple:
         inputs = self._inputs(x)
-        outputs, masks = {}, []
+        outputs, masks = {}, {}
         for key, part in self._branches.items():
-            outputs[key], its = part.with_mask(inputs[key], training, mask)
-            masks.append(its)
-        # where branches do not agree on a time axis there is none
-        mask = masks[0] if all(each is masks[0] for each in masks) else None
+            own = mask[key] if isinstance(mask, (Mapping, list)) else mask
+            outputs[key], masks[key] = part.with_mask(inputs[key], training, own)
+        first, *others = masks.values()
+        agree = all(each is first for each in others)
         if self.merge is None:
-            return (outputs if isinstance(self.branches, Mapping) else list(outputs.values())), mask
+            if isinstance(self.branches, Mapping):
+                return outputs, (first if agree else masks)
+            return list(outputs.values()), (first if agree else list(masks.values()))
+        # where branches do not agree on a time axis there is none
+        mask = first if agree else None
         for key, each in outputs.items():
             if not isinstance(each, Variable):
                 raise ShapeError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from ...errors import DomainError, GraphError
+from ...errors import DomainError, GraphError, Resized
 from ...graph import TensorType, Variable
 from ...graph.shared import Sized, as_compiled
 from ...scalar.host import failure
@@ -151,7 +151,10 @@ class CExecutor:
 
     def repeat(self, calls: list[list[np.ndarray]]) -> list[np.ndarray]:
         """Of a `simple` program the results of call after call, (calls, …) for each output, all in one call
-        of C."""
+        of C.
+
+        Errors: those of the first call that fails; Resized has what those before it gave.
+        """
         self._take_shareds()
         n = len(calls)
         results = [np.empty((n, *shape), dtype) for _, shape, dtype, _ in self.outputs]
@@ -181,7 +184,11 @@ class CExecutor:
             ctypes.byref(code),
         )
         if code.value:
-            self._failed(code.value, calls[done])
+            try:
+                self._failed(code.value, calls[done])
+            except Resized as error:
+                error.done, error.results = done, [each[:done] for each in results]
+                raise
         return results
 
     def _general(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
