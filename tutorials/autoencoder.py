@@ -104,8 +104,24 @@ def illustration(name: str, weights: str, image_shape: tuple[int, int]) -> Calla
     return lambda kept, folder: save_filters(folder / name, kept[weights], image_shape)
 
 
-def add_options(model: argparse._ArgumentGroup) -> None:
-    """Adds the options of an autoencoder to a group: --hidden, --untied, --cost."""
+def make_parser(description: str, name: str, pictures: str, **defaults) -> tuple:
+    """(the parser of a program that trains an autoencoder, the group of its options on the model): --hidden,
+    --untied, --cost and those that all programs have.
+
+    Args:
+        name, defaults: as of `command_line.make_parser`.
+        pictures: the files that it draws, and what they show.
+    """
+    parser = command_line.make_parser(
+        description,
+        name=name,
+        seed_of_chapter=123,
+        predicts=False,
+        distributes=True,
+        files=f"model.npz (the parameters after the last epoch), {pictures}",
+        **defaults,
+    )
+    model = parser.add_argument_group("the model")
     model.add_argument(
         "--hidden", type=command_line.at_least(1), default=500, metavar="N", help="hidden units"
     )
@@ -120,3 +136,15 @@ def add_options(model: argparse._ArgumentGroup) -> None:
         default="cross-entropy",
         help="what a reconstruction is held against its example by, summed over the values",
     )
+    return parser, model
+
+
+def settings(options: argparse.Namespace, n_visible: int) -> dict:
+    """The arguments of an `Autoencoder` that its options stand for, for examples of so many values."""
+    return {
+        "input": T.matrix("x"),
+        "n_visible": n_visible,
+        "n_hidden": options.hidden,
+        "tied": not options.untied,
+        "cost": options.cost,
+    }

@@ -24,7 +24,7 @@ import numpy as np
 
 import graphlib
 import graphlib.tensor as T
-from autoencoder import Autoencoder, add_options, illustration
+from autoencoder import Autoencoder, illustration, make_parser, settings
 from graphlib.distributed import in_parts
 from graphlib.nn import command_line, training
 from graphlib.nn.image_data import load_shared
@@ -71,14 +71,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
 
     say("... building the model")
     rng = np.random.RandomState(options.seed)
-    ca = cA(
-        rng,
-        input=T.matrix("x"),
-        n_visible=data.n_in,
-        n_hidden=options.hidden,
-        tied=not options.untied,
-        cost=options.cost,
-    )
+    ca = cA(rng, **settings(options, data.n_in))
     rate = command_line.learning_rate_of(options)
     parallel = command_line.parallel_of(options)
     with in_parts(parallel.part_of_each(options.batch_size)):
@@ -111,20 +104,14 @@ def train(options: argparse.Namespace) -> training.Outcome:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the tutorial from `arguments`, or from those of the process, and returns its exit code."""
-    parser = command_line.make_parser(
+    parser, model = make_parser(
         __doc__,
-        name="cA",
+        "cA",
+        "filters.png (what the first hundred hidden units look for)",
         epochs=20,
         batch_size=10,
         learning_rate=0.01,
-        seed_of_chapter=123,
-        predicts=False,
-        distributes=True,
-        files="model.npz (the parameters after the last epoch), filters.png (what the first hundred hidden "
-        "units look for)",
     )
-    model = parser.add_argument_group("the model")
-    add_options(model)
     model.add_argument(
         "--contraction",
         type=command_line.not_negative,

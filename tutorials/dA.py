@@ -23,7 +23,7 @@ import numpy as np
 
 import graphlib
 import graphlib.tensor as T
-from autoencoder import Autoencoder, add_options, illustration
+from autoencoder import Autoencoder, illustration, make_parser, settings
 from graphlib.distributed import draw, in_parts
 from graphlib.nn import command_line, training
 from graphlib.nn.image_data import load_shared
@@ -87,15 +87,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
         rng = np.random.RandomState(options.seed)
         streams = RandomStreams(rng.randint(2**30))
         rate = command_line.learning_rate_of(options)
-        da = dA(
-            rng,
-            streams,
-            input=T.matrix("x"),
-            n_visible=data.n_in,
-            n_hidden=options.hidden,
-            tied=not options.untied,
-            cost=options.cost,
-        )
+        da = dA(rng, streams, **settings(options, data.n_in))
         with in_parts(parallel.part_of_each(options.batch_size)):
             cost, updates = da.get_cost_updates(corruption, rate.value)
         train_da = by_minibatch(
@@ -131,20 +123,15 @@ def train(options: argparse.Namespace) -> training.Outcome:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the tutorial from `arguments`, or from those of the process, and returns its exit code."""
-    parser = command_line.make_parser(
+    parser, model = make_parser(
         __doc__,
-        name="dA",
+        "dA",
+        "filters_corruption_00.png and filters_corruption_30.png (what the first hundred hidden units look "
+        "for)",
         epochs=15,
         batch_size=20,
         learning_rate=0.1,
-        seed_of_chapter=123,
-        predicts=False,
-        distributes=True,
-        files="model.npz (the parameters after the last epoch), filters_corruption_00.png and "
-        "filters_corruption_30.png (what the first hundred hidden units look for)",
     )
-    model = parser.add_argument_group("the model")
-    add_options(model)
     model.add_argument(
         "--corruption",
         type=command_line.fraction,

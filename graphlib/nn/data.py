@@ -255,6 +255,11 @@ def as_array(values: Any, name: str) -> np.ndarray | Stored:
     except ValueError:
         array = None
     if array is None or array.dtype.kind not in "iubf":
+        if array is None and isinstance(values, list) and isinstance(values[0], np.ndarray):
+            raise DataError(
+                f"{name} is a list of arrays of several shapes: several inputs are given in a tuple, or by "
+                "name, and sequences of several lengths in one array, filled up"
+            )
         kind = "lists of unequal lengths" if array is None else f"of dtype {array.dtype}"
         raise DataError(f"{name} must be numbers in an array, and is {kind}: turn it into numbers first")
     if not array.ndim:

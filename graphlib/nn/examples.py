@@ -132,9 +132,7 @@ def inputs_of(x: Any, name: str, types: Any) -> list[np.ndarray]:
     if types is not None:
         known = data.by_name(types, "x")
         if len(known) != len(arrays) or isinstance(types, Mapping) != isinstance(x, Mapping):
-            raise DataError(
-                f"{name} has {len(arrays)} inputs, but the model takes {len(known)}: {', '.join(known)}"
-            )
+            raise DataError(f"{name} has {_form(x)}, but the model takes {_form(types)}: {', '.join(known)}")
         if isinstance(x, Mapping):
             if set(x) != set(types):
                 raise DataError(
@@ -153,6 +151,13 @@ def inputs_of(x: Any, name: str, types: Any) -> list[np.ndarray]:
     return arrays
 
 
+def _form(several: Any) -> str:
+    """How many inputs there are, and how they come."""
+    if isinstance(several, Mapping):
+        return f"{len(several)} inputs by name"
+    return f"{len(several)} inputs in a tuple" if isinstance(several, tuple) else "1 input"
+
+
 def examples_of(
     x: Any, y: Any, types: Any, sample_weight: Any = None, class_weight: Any = None, called: str = ""
 ) -> Examples:
@@ -160,7 +165,13 @@ def examples_of(
     inputs = inputs_of(x, f"{called}x", types)
     names = f"{called}y"
     targets = {key: data.as_array(values, key) for key, values in data.by_name(y, names).items()}
-    data.check_lengths({f"{called}x": len(inputs[0]), **{key: len(a) for key, a in targets.items()}})
+    lengths = {f"{called}x": len(inputs[0]), **{key: len(a) for key, a in targets.items()}}
+    if isinstance(x, list) and isinstance(x[0], np.ndarray) and len(set(lengths.values())) > 1:
+        raise DataError(
+            f"{called}x is a list of {len(x)} arrays, each of which is an example, and there are "
+            "not as many targets: several inputs are given in a tuple, or by name"
+        )
+    data.check_lengths(lengths)
     arrays = list(targets.values())
     given = sample_weight.values() if isinstance(sample_weight, Mapping) else [sample_weight]
     if any(map(is_stored, given)) or any(isinstance(a, Stored) for a in (*inputs, *arrays)):

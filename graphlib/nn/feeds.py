@@ -48,9 +48,11 @@ class Feed:
         order: what deals the minibatches, which a checkpoint remembers; None where nothing here does.
         resident: whether a step is given the rows of a minibatch among examples that are in memory, and not
             its arrays.
+        stays: whether these are the same examples for all minibatches.
     """
 
     resident = False
+    stays = False
 
     def __init__(self, examples: Examples, size: int, n_minibatches: int, order: Any):
         self.examples, self.size, self.n_minibatches = examples, size, n_minibatches
@@ -75,7 +77,7 @@ class Feed:
 class InMemory(Feed):
     """Some rows of arrays in memory."""
 
-    resident = True
+    resident = stays = True
 
     def __init__(self, examples: Examples, rows: np.ndarray, dealing: Dealing, whole: bool):
         deal = data.rows_of_minibatches(rows, dealing.batch_size, dealing.shuffle, whole)

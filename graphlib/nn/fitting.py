@@ -238,7 +238,7 @@ class _Steps:
     def several(self) -> Callable[[int, int], list[float]] | None:
         """Trains on minibatches that follow each other in one call, where nothing is to be done in between
         and none has to be fetched."""
-        alone = self.feed.resident and self.parallel.alone
+        alone = self.feed.stays and self.parallel.alone
         return self._train_on if alone and not self.model.optimizer.stepwise else None
 
     def _train_on(self, first: int, stop: int) -> list[float]:

@@ -379,11 +379,18 @@ class Model:
         Args:
             path: ends in .npz, or in .safetensors where the package safetensors is installed.
         """
-        arrays = {name: np.asarray(v.get_value(borrow=True)) for name, v in self.variables().items()}
+        arrays = self.as_arrays(optimizer)
+        saved_models.write(Path(path), arrays, str(arrays.pop(saved_models.ARCHITECTURE)))
+
+    def as_arrays(self, optimizer: bool = True) -> dict[str, np.ndarray]:
+        """What `save` writes, by name: parameters, the architecture, and if wanted the optimizer's state;
+        these are the model's own arrays, which its training changes."""
+        arrays = saved_models.about(self.to_json())
+        arrays |= {name: np.asarray(v.get_value(borrow=True)) for name, v in self.variables().items()}
         if optimizer:
             for name, shared in self.optimizer.state.items():
                 arrays[f"optimizer/{name}"] = np.asarray(shared.get_value(borrow=True))
-        saved_models.write(Path(path), arrays, self.to_json())
+        return arrays
 
     @classmethod
     def load(cls, path: str | Path) -> Model:

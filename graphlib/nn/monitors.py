@@ -15,10 +15,10 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from . import snapshots
 from .registry import register
 from .schema import Count, NotNegative, Positive, Range
 from .storage import UserError, make_folder, write_atomically
-from .stored.files import natural_order
 
 
 @dataclass
@@ -319,12 +319,7 @@ class Snapshots(_EverySoOften):
         _folder_of(fit, "snapshots")
 
     def act(self, fit: Fit, epoch: int) -> None:
-        folder = _folder_of(fit, "snapshots", "snapshots")
-        fit.model.save(folder / f"epoch_{epoch:04}.npz", optimizer=False)
-        if self.keep is not None:
-            kept = sorted(folder.glob("epoch_*.npz"), key=lambda path: natural_order(path.name))
-            for path in kept[: -self.keep]:
-                path.unlink()
+        snapshots.save(fit.folder, fit.model.as_arrays(optimizer=False), epoch, keep=self.keep)
 
 
 @register("monitor")

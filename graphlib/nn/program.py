@@ -6,15 +6,14 @@ import argparse
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import Any
 
 from . import storage
-from .command_line import Formatter, Parser, absolute_path, at_least, choose_device, exit_code, guarded
-from .command_line import seed as seed_option
+from .command_line import choose_device, exit_code, guarded
 from .fitting import Diverged
 from .model import Model
 from .monitors import Snapshots
+from .options import Formatter, Parser, add_keep_every, add_numbers, add_places, add_resume, at_least
 from .progress import say
 from .sources import DataSet, Examples, Source
 
@@ -24,45 +23,22 @@ TEST = "test.json"
 def make_parser(description: str, name: str, source: Source, epochs: int, batch_size: int | None) -> Parser:
     """The parser of the program `name`; the others are defaults."""
     parser = Parser(description=description, formatter_class=Formatter, allow_abbrev=False)
-    parser.task.add_argument(
-        "--resume",
-        action="store_true",
-        help="continue a run that was stopped or killed, from its folder --out",
-    )
-    count = at_least(1)
-    parser.manner.add_argument(
-        "--epochs", type=count, default=epochs, metavar="N", help="at most N passes over the data"
-    )
-    parser.manner.add_argument(
-        "--batch-size",
-        type=count,
-        default=batch_size,
-        metavar="N",
-        help="examples a minibatch" + "; without, all of them" * (batch_size is None),
-    )
-    parser.manner.add_argument(
-        "--seed", type=seed_option, default=0, metavar="N", help="seed of the random numbers"
-    )
-    parser.manner.add_argument(
-        "--keep-every",
-        type=count,
-        metavar="N",
-        help="keep the model of every N-th epoch, in --out, as snapshots/epoch_0005.npz and so on",
-    )
-    where = parser.add_argument_group("data, device and results")
-    if "path" in {field.name for field in fields(source)}:
-        where.add_argument(
-            "--data",
-            type=absolute_path,
-            metavar="PATH",
-            help="data of this form in place of graphlib's own",
+    add_resume(parser)
+    add_numbers(parser, epochs=epochs, batch_size=batch_size, seed=0)
+    if batch_size is None:
+        parser.manner.add_argument(
+            "--batch-size", type=at_least(1), metavar="N", help="examples a minibatch; without, all of them"
         )
-    where.add_argument(
-        "--limit", type=count, metavar="N", help="at most N examples each of training, validation and test"
+    add_keep_every(parser)
+    takes_path = "path" in {field.name for field in fields(source)}
+    where = add_places(
+        parser, name, ("--data", "data of this form in place of graphlib's own") if takes_path else None
     )
-    where.add_argument("--device", help="where to compute, such as cpu; otherwise what GRAPHLIB_FLAGS says")
     where.add_argument(
-        "--out", type=Path, default=Path("output") / name, metavar="FOLDER", help="folder of the results"
+        "--limit",
+        type=at_least(1),
+        metavar="N",
+        help="at most N examples each of training, validation and test",
     )
     return parser
 

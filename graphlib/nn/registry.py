@@ -27,6 +27,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from graphlib.errors import GraphError
+from graphlib.graph import Variable
 from graphlib.graph.variable import Origin, fixed_origin
 
 #: kind -> the modules of graphlib.nn that register objects of it
@@ -186,6 +187,8 @@ def entry(kind: str, name: str) -> Entry:
     for each in (kind, _ALSO.get(kind)):
         if each and name in _entries[each]:
             return _entries[each][name]
+    if kind == "layer" and name in names("activation"):
+        raise ConfigError(f"there is no layer {name!r}; as a layer the activation is {{activation: {name}}}")
     raise ConfigError(f"there is no {kind} {name!r}{nearest(name, names(kind))}")
 
 
@@ -276,6 +279,45 @@ def build(kind: str, config: Any) -> Any:
         ConfigError: a name or parameter is unknown, missing, or of a wrong type or range; its `path` leads
             to the value.
     """
+    if _shared.get() is not None:
+        return _built(kind, config)
+    token = _shared.set({})
+    try:
+        return _built(kind, config)
+    finally:
+        _shared.reset(token)
+
+
+#: by key, what stands in several places of the value that is built
+_shared: ContextVar[dict[str, Any] | None] = ContextVar("layers that stand in several places", default=None)
+
+
+@register("layer", factory=True)
+def shared(key: str, layer: Any = None) -> Any:
+    """A layer that stands in several places, and has the same parameters in all of them.
+
+    Args:
+        key: by which the places agree.
+        layer: where it stands first, the layer; null in the others.
+    """
+    known = _shared.get()
+    if known is None:
+        raise ValueError("shared layers are parts of a value that is built as a whole")
+    if layer is None:
+        if key not in known:
+            there = f"; there are {', '.join(known)}" if known else ""
+            raise ValueError(
+                f"key {key!r} is of no layer before this one: where it is first, give layer{there}"
+            )
+        return known[key]
+    if key in known:
+        raise ValueError(f"key {key!r} is that of another layer, which stands before this one")
+    with at("layer"):
+        known[key] = resolve("layer", layer)
+    return known[key]
+
+
+def _built(kind: str, config: Any) -> Any:
     from . import schema
 
     if isinstance(config, str):
@@ -329,22 +371,62 @@ def config_of(obj: Any, defaults: bool = False) -> Any:
     ``{name: parameters}``.
 
     Parameters that have their default are left out, and the braces where all have, unless `defaults` are
-    wanted. Arrays become lists.
+    wanted. Arrays become lists. A layer that stands in several places is written where it stands first, and
+    as `shared` in all.
 
     Raises:
         ConfigError: it, or an object in it, is of no registered class.
     """
+    places = _Places()
+    _config_of(obj, defaults, places)
+    places.begin()
+    return _config_of(obj, defaults, places)
+
+
+class _Places:
+    """How often each layer stands in what is written: counted first, then written by keys."""
+
+    def __init__(self) -> None:
+        self.counts: dict[int, int] = {}
+        self.keys: dict[int, str] | None = None
+        self._written: set[int] = set()
+        self._met: list[Any] = []  # so that no other takes the number of one
+
+    def begin(self) -> None:
+        several = [number for number, count in self.counts.items() if count > 1]
+        self.keys = {number: str(key) for key, number in enumerate(several, 1)}
+
+    def again(self, layer: Any) -> tuple[bool, str | None]:
+        """(whether the layer was met before, the key that it is written with)."""
+        number = id(layer)
+        self._met.append(layer)
+        if self.keys is None:
+            self.counts[number] = self.counts.get(number, 0) + 1
+            return self.counts[number] > 1, None
+        met = number in self._written
+        self._written.add(number)
+        return met, self.keys.get(number)
+
+
+def _config_of(obj: Any, defaults: bool, places: _Places) -> Any:
     if obj is None or isinstance(obj, bool | int | float | str):
         return obj
     if isinstance(obj, np.generic | np.ndarray):
         return obj.tolist()
     if isinstance(obj, list | tuple):
-        return [config_of(each, defaults) for each in obj]
+        return [_config_of(each, defaults, places) for each in obj]
     if isinstance(obj, Mapping):
-        return {str(key): config_of(value, defaults) for key, value in obj.items()}
+        return {str(key): _config_of(value, defaults, places) for key, value in obj.items()}
     if isinstance(obj, functools.partial) and not obj.args and (found := entry_of(obj.func)):
-        return {found.name: {name: config_of(value, defaults) for name, value in obj.keywords.items()}}
+        return {
+            found.name: {name: _config_of(value, defaults, places) for name, value in obj.keywords.items()}
+        }
     found = entry_of(obj)
+    if isinstance(obj, Variable):
+        raise ConfigError(
+            f"{obj.describe()} is an expression or a variable of this program, and cannot be written: make a "
+            "layer of your own of what shares it (see docs/layers.md)"
+        )
     if found is None:
         raise ConfigError(
             f"{obj!r} has no name to be written under: give its class or function one with "
@@ -352,6 +434,17 @@ def config_of(obj: Any, defaults: bool = False) -> Any:
         )
     if not found.called or obj is found.target:
         return found.name
+    if found.kind != "layer":
+        return _parameters_written(obj, found, defaults, places)
+    met, key = places.again(obj)
+    if met:
+        return {"shared": key}
+    written = _parameters_written(obj, found, defaults, places)
+    return written if key is None else {"shared": {"key": key, "layer": written}}
+
+
+def _parameters_written(obj: Any, found: Entry, defaults: bool, places: _Places) -> Any:
+    """The name of an entry with the parameters of an object of it."""
     differing = {}
     for name, parameter in found.parameters.items():
         try:
@@ -362,7 +455,7 @@ def config_of(obj: Any, defaults: bool = False) -> Any:
                 "classes must"
             ) from None
         if defaults or not _is_default(value, parameter.default):
-            differing[name] = config_of(value, defaults)
+            differing[name] = _config_of(value, defaults, places)
     return {found.name: differing} if differing else found.name
 
 

@@ -17,14 +17,31 @@ from .run_folder import ABOUT, SNAPSHOTS
 from .storage import UserError
 
 
-def save(folder: Path, arrays: Mapping[str, np.ndarray], epoch: int, stage: int | None = None) -> None:
-    """Keeps a model's arrays after so many epochs of the stage of this number, None where it is the only."""
+def save(
+    folder: Path,
+    arrays: Mapping[str, np.ndarray],
+    epoch: int,
+    stage: int | None = None,
+    keep: int | None = None,
+) -> None:
+    """Keeps a model's arrays after so many epochs of the stage of this number, None where it is the only; of
+    more than `keep` of the stage the earliest go."""
     storage.make_folder(folder / SNAPSHOTS)
     storage.save_arrays(folder / SNAPSHOTS / f"{_beginning(stage)}{epoch:04}.npz", arrays)
+    if keep is not None:
+        for _, path in _kept(folder, stage)[:-keep]:
+            path.unlink()
 
 
 def _beginning(stage: int | None) -> str:
     return "epoch_" if stage is None else f"stage_{stage}_epoch_"
+
+
+def _kept(folder: Path, stage: int | None) -> list[tuple[int, Path]]:
+    """(epochs done, path) of each snapshot of a stage, in the order of the epochs."""
+    pattern = re.compile(rf"{_beginning(stage)}(\d+)\.npz")
+    paths = (folder / SNAPSHOTS).iterdir()
+    return sorted((int(match[1]), path) for path in paths if (match := pattern.fullmatch(path.name)))
 
 
 def of_stage(folder: Path, stage: int | None = None) -> Iterator[tuple[Path, int, dict[str, np.ndarray]]]:
@@ -36,13 +53,7 @@ def of_stage(folder: Path, stage: int | None = None) -> Iterator[tuple[Path, int
         raise UserError(
             f"{folder} has no snapshots: train with --keep-every N to keep the model of every N-th epoch"
         )
-    pattern = re.compile(rf"{_beginning(stage)}(\d+)\.npz")
-    found = [
-        (int(match[1]), path)
-        for path in (folder / SNAPSHOTS).iterdir()
-        if (match := pattern.fullmatch(path.name))
-    ]
-    for epoch, path in sorted(found):
+    for epoch, path in _kept(folder, stage):
         arrays = storage.load_arrays(path)
         yield path, epoch, {name: array for name, array in arrays.items() if not name.startswith(ABOUT)}
 

@@ -103,6 +103,16 @@ def test_grids_have_all_combinations():
     assert Int((0, 11), step=4, points=3).grid() == Int((0, 11), step=4).grid() == [0, 4, 8]
 
 
+def test_choices_that_python_takes_for_equal_are_apart():
+    """1, true and 1.0, also as parameters of a name."""
+    values = [True, 1, 1.0, {"sgd": {"nesterov": True}}, {"sgd": {"nesterov": 1}}, [0], [False]]
+    choice = Choice(values)
+    assert [choice.untaken(value) for value in values] == [0, 1, 2, 3, 4, 5, 6]
+    space = {"a": choice}
+    trial = methods.frozen(space, {"a": 1}, 0.5)
+    assert choice.taken(trial.params["a"]) is values[1]
+
+
 def test_halving_lets_the_best_go_on():
     """9 trials to 2 epochs, the best 3 to 6, the best one to 10; equal values by number, none without one."""
     method = methods.Halving(9, 3, 2)
@@ -338,6 +348,11 @@ MISTAKES = [
     (RATE, "optimizer.sgd.momentum: {uniform: [0, 2]}", "15, *momentum: * not 2 (with the value 2"),
     (RATE, "seed: {int: [1, 2]}", "15, parameters.seed: cannot be searched: say with seeds"),
     ("{choice: [1, 2]}", "{choice: [1]}", "16, *choice.values: values must be two at least"),
+    (
+        "{choice: [1, 2]}",
+        "{choice: [1, 2, 1]}",
+        "16, *choice.values: values must differ, and 1 is there 2 times",
+    ),
     ("{random: 3}", "grid", "15, *learning_rate: a grid needs to know how many values"),
     ("{random: 3}", "{random: 0}", "13, method.random: must be at least 1, not 0"),
     (

@@ -51,7 +51,7 @@ class Sequential(Layer):
         super().__post_init__()
         if isinstance(self.layers, (Layer, str, Mapping)) or not isinstance(self.layers, Sequence):
             raise InputError(f"Sequential takes a list of layers, not {self.layers!r}")
-        self._layers = [as_layer(each) for each in self.layers]
+        self._layers = self.layers = [as_layer(each) for each in self.layers]
         self._children = named(numbered(self._layers))
 
     @property
@@ -122,6 +122,7 @@ class Parallel(Layer):
         for key, part in self._branches.items():
             if by_name and part.name not in (None, key):
                 raise InputError(f"the branch {key!r} is a layer with another name, {part.name!r}")
+        self.branches = dict(self._branches) if by_name else parts
         self._children = named(list(zip(keys, parts, strict=True)) if by_name else numbered(parts))
         if self.split is not None and len(self.split) != len(parts):
             raise InputError(

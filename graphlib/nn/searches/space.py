@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -163,6 +164,10 @@ class Choice(Distribution):
     def __post_init__(self) -> None:
         if len(self.values) < 2:
             raise ValueError("values must be two at least")
+        written = [_written(value) for value in self.values]
+        twice = [text for text in written if written.count(text) > 1]
+        if twice:
+            raise ValueError(f"values must differ, and {twice[0]} is there {written.count(twice[0])} times")
 
     def optuna(self) -> Any:
         from optuna.distributions import CategoricalDistribution
@@ -180,7 +185,12 @@ class Choice(Distribution):
 
     def untaken(self, value: Any) -> int:
         """The inverse of `taken`."""
-        return self.values.index(value)
+        return [_written(each) for each in self.values].index(_written(value))
+
+
+def _written(value: Any) -> str:
+    """A value as text, by which 1, 1.0 and true are three, which Python takes for equal."""
+    return json.dumps(value, sort_keys=True)
 
 
 def is_finite(value: Any) -> bool:
