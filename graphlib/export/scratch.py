@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 #: of ``graphlib_convolution.h``
 _PATCHES, _PLACES, _SLACK, _FEW_FILTERS, _FEW_TERMS, _PARTS = 16384, 256, 16, 2, 128, 8
+#: of ``graphlib_fourier.h``
+_LINES, _LINES_BYTES = 16, 65536
 #: what ``gl_take`` adds to a piece
 _AROUND = 128
 
@@ -39,6 +41,15 @@ class _Convolution(NamedTuple):
     dw: int
     flip: int
     groups: int
+
+    @property
+    def turned(self) -> _Convolution:
+        """An image of one column is taken for one row, as ``gl_turn_column`` does."""
+        if (self.w, self.kw, self.ow, self.pw) != (1, 1, 1, 0):
+            return self
+        rows = {"h": self.w, "kh": self.kw, "oh": self.ow, "ph": self.pw, "sh": self.sw, "dh": self.dw}
+        columns = {"w": self.h, "kw": self.kh, "ow": self.oh, "pw": self.ph, "sw": self.sh, "dw": self.dh}
+        return self._replace(**rows, **columns)
 
     @property
     def pixels(self) -> int:
@@ -70,18 +81,21 @@ def _buffers(s: _Convolution) -> int:
 
 
 def _convolve(lengths: Sequence[int], item: int) -> int:
-    return item * _buffers(_Convolution(*lengths)) + _AROUND
+    return item * _buffers(_Convolution(*lengths).turned) + _AROUND
 
 
 def _by_filters(lengths: Sequence[int], item: int) -> int:
-    s = _Convolution(*lengths)
+    s = _Convolution(*lengths).turned
     parts = _PARTS * s.f * (s.c // s.groups) * s.pixels
     return item * (parts + _buffers(s)) + 2 * _AROUND
 
 
 def _fourier(lengths: Sequence[int], item: int) -> int:
-    n = max(1, lengths[1])
-    return 6 * 16 * 2 ** (2 * n - 1).bit_length() + _AROUND
+    batch, n = lengths[0], max(1, lengths[1])
+    by_chirps = 6 * 16 * 2 ** (2 * n - 2).bit_length()
+    together = min(n * min(batch, _LINES), max(n, _LINES_BYTES // item))
+    by_factors = item * (2 * n + 4 * together)
+    return max(by_chirps, by_factors) + _AROUND
 
 
 #: by the name of the function, without its dtype: of the integers that it is given, and the bytes of an

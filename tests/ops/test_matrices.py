@@ -138,12 +138,18 @@ def test_gradients_that_the_registry_does_not_try():
             graphlib.verify_grad(build, [random.uniform(0.5, 2, shape)])
 
 
-@pytest.mark.parametrize("n", [1, 2, 12, 97, 128, 194, 210, 1009])
+@pytest.mark.parametrize("n", [1, 2, 12, 97, 128, 194, 210, 1009, 8192])
 def test_fourier_transforms_of_many_lengths(n):
-    x = T.dmatrix("x")
-    array = np.random.RandomState(n).randn(2, n)
-    got = compiled("c", [x], T.fft.rfft(x))(array)
-    np.testing.assert_allclose(got, as_pairs(np.fft.rfft(array)), atol=1e-11 * n)
+    """Of more lines than are transformed side by side, and there and back."""
+    x, y = T.dmatrix("x"), T.fmatrix("y")
+    array = np.random.RandomState(n).randn(19, n)
+    made = [T.fft.rfft(x), T.fft.rfft(y), T.fft.irfft(T.fft.rfft(x), is_odd=bool(n % 2))]
+    there, single, back = compiled("c", [x, y], made)(array, array.astype("float32"))
+    expected = as_pairs(np.fft.rfft(array))
+    np.testing.assert_allclose(there, expected, atol=1e-11 * n)
+    # as NumPy's in float32, whose error grows with the logarithm of n
+    np.testing.assert_allclose(single, expected, atol=1e-6 * np.sqrt(n) * np.log2(n + 2))
+    np.testing.assert_allclose(back, array, atol=1e-11 * n)
 
 
 def test_lengths_of_what_is_made_of_matrices_follow_from_theirs():

@@ -1,5 +1,6 @@
-/* Fourier transforms of complex numbers, which lie in pairs, n of them in a line: by factors of n (Cooley and Tukey 1965), and
-   lengths with a large prime factor as a convolution of a length that is a power of two (Bluestein 1970).  All in double. */
+/* Fourier transforms of complex numbers, which lie in pairs, n of them in a line: by factors of n (Cooley and Tukey 1965, sorted
+   on the way as Stockham 1966), some lines side by side, so that the innermost loops are long; lengths with a large prime factor
+   as a convolution of a length that is a power of two (Bluestein 1970), in double. */
 #ifndef GRAPHLIB_FOURIER_H
 #define GRAPHLIB_FOURIER_H
 
@@ -8,22 +9,9 @@
 #include <stdlib.h>
 
 #define GL_LARGE_FACTOR 64
-
-typedef struct {
-    double re, im;
-} gl_pair;
-
-static inline gl_pair gl_times(gl_pair a, gl_pair b) {
-    return (gl_pair){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
-}
-
-/* exp(sign 2 pi i k / n) for all k below n */
-static inline void gl_roots(gl_pair *w, int64_t n, int sign) {
-    for (int64_t k = 0; k < n; k++) {
-        const double angle = 6.283185307179586477 * (double)k / (double)n;
-        w[k] = (gl_pair){cos(angle), sign * sin(angle)};
-    }
-}
+/* lines that are transformed side by side, and the bytes of each of the four arrays for them */
+#define GL_LINES 16
+#define GL_LINES_BYTES 65536
 
 static inline int64_t gl_factor(int64_t n) {
     if (n % 4 == 0) return 4;
@@ -42,91 +30,171 @@ static inline int64_t gl_greatest_factor(int64_t n) {
     return greatest;
 }
 
-/* The transform of in[0], in[step], ... into out; w: the roots for the whole length, n * step times `apart`. */
-static void gl_transform(const gl_pair *in, gl_pair *out, int64_t n, int64_t step, const gl_pair *w, int64_t whole) {
-    if (n == 1) {
-        *out = *in;
-        return;
+#define GL_FOURIER_STAGES(s, T)                                                                                                  \
+    /* Complex numbers, their parts apart. */                                                                                    \
+    typedef struct {                                                                                                             \
+        T *re, *im;                                                                                                              \
+    } gl_parts_##s;                                                                                                              \
+    /* exp(sign 2 pi i k / n) for all k below n; where n is a multiple of 4 an eighth of them is computed */                     \
+    static inline void gl_roots_##s(gl_parts_##s w, int64_t n, int sign) {                                                       \
+        const int64_t quarter = n % 4 ? 0 : n / 4, most = quarter ? quarter / 2 : n - 1;                                         \
+        for (int64_t k = 0; k <= most; k++) {                                                                                    \
+            const double angle = 6.283185307179586477 * (double)k / (double)n;                                                   \
+            const T c = (T)cos(angle), v = (T)sin(angle);                                                                        \
+            w.re[k] = c, w.im[k] = (T)sign * v;                                                                                  \
+            if (quarter) w.re[quarter - k] = v, w.im[quarter - k] = (T)sign * c;                                                 \
+        }                                                                                                                        \
+        for (int64_t k = quarter; quarter && k < n; k++)                                                                         \
+            w.re[k] = -(T)sign * w.im[k - quarter], w.im[k] = (T)sign * w.re[k - quarter];                                       \
+    }                                                                                                                            \
+    /* One factor of four of those of `n`, each of `lines` numbers side by side. */                                              \
+    static void gl_stage_4_##s(int64_t n, int64_t lines, gl_parts_##s x, gl_parts_##s y, gl_parts_##s w, int64_t apart,          \
+                               int sign) {                                                                                       \
+        const int64_t m = n / 4, far = m * lines;                                                                                \
+        const T turn = (T)sign;                                                                                                  \
+        for (int64_t p = 0; p < m; p++) {                                                                                        \
+            const T re1 = w.re[p * apart], im1 = w.im[p * apart], re2 = w.re[2 * p * apart], im2 = w.im[2 * p * apart];          \
+            const T re3 = w.re[3 * p * apart], im3 = w.im[3 * p * apart];                                                        \
+            const T *restrict xr = x.re + p * lines, *restrict xi = x.im + p * lines;                                            \
+            T *restrict yr = y.re + 4 * p * lines, *restrict yi = y.im + 4 * p * lines;                                          \
+            _Pragma("omp simd") for (int64_t q = 0; q < lines; q++) {                                                            \
+                const T ar = xr[q] + xr[q + 2 * far], ai = xi[q] + xi[q + 2 * far];                                              \
+                const T br = xr[q] - xr[q + 2 * far], bi = xi[q] - xi[q + 2 * far];                                              \
+                const T cr = xr[q + far] + xr[q + 3 * far], ci = xi[q + far] + xi[q + 3 * far];                                  \
+                const T dr = turn * (xi[q + 3 * far] - xi[q + far]), di = turn * (xr[q + far] - xr[q + 3 * far]);                \
+                const T er = br + dr, ei = bi + di, fr = ar - cr, fi = ai - ci, gr = br - dr, gi = bi - di;                      \
+                yr[q] = ar + cr, yi[q] = ai + ci;                                                                                \
+                yr[q + lines] = er * re1 - ei * im1, yi[q + lines] = er * im1 + ei * re1;                                        \
+                yr[q + 2 * lines] = fr * re2 - fi * im2, yi[q + 2 * lines] = fr * im2 + fi * re2;                                \
+                yr[q + 3 * lines] = gr * re3 - gi * im3, yi[q + 3 * lines] = gr * im3 + gi * re3;                                \
+            }                                                                                                                    \
+        }                                                                                                                        \
+    }                                                                                                                            \
+    /* And one of any factor r. */                                                                                               \
+    static void gl_stage_##s(int64_t r, int64_t n, int64_t lines, gl_parts_##s x, gl_parts_##s y, gl_parts_##s w,                \
+                             int64_t apart) {                                                                                    \
+        const int64_t m = n / r;                                                                                                 \
+        for (int64_t p = 0; p < m; p++)                                                                                          \
+            for (int64_t j = 0; j < r; j++) {                                                                                    \
+                T *restrict yr = y.re + (r * p + j) * lines, *restrict yi = y.im + (r * p + j) * lines;                          \
+                for (int64_t q = 0; q < lines; q++) yr[q] = x.re[p * lines + q], yi[q] = x.im[p * lines + q];                    \
+                for (int64_t t = 1; t < r; t++) {                                                                                \
+                    const T re = w.re[j * t % r * m * apart], im = w.im[j * t % r * m * apart];                                  \
+                    const T *restrict xr = x.re + (p + t * m) * lines, *restrict xi = x.im + (p + t * m) * lines;                \
+                    _Pragma("omp simd") for (int64_t q = 0; q < lines; q++) {                                                    \
+                        yr[q] += xr[q] * re - xi[q] * im;                                                                        \
+                        yi[q] += xr[q] * im + xi[q] * re;                                                                        \
+                    }                                                                                                            \
+                }                                                                                                                \
+                const T re = w.re[j * p * apart], im = w.im[j * p * apart];                                                      \
+                _Pragma("omp simd") for (int64_t q = 0; q < lines; q++) {                                                        \
+                    const T one = yr[q], two = yi[q];                                                                            \
+                    yr[q] = one * re - two * im, yi[q] = one * im + two * re;                                                    \
+                }                                                                                                                \
+            }                                                                                                                    \
+    }                                                                                                                            \
+    /* The transforms of `lines` lines, number by number side by side in x; they come to lie in x, and y is written over. */     \
+    static void gl_transform_##s(int64_t n, int64_t lines, gl_parts_##s *x, gl_parts_##s *y, gl_parts_##s w, int sign) {         \
+        for (int64_t left = n, r; left > 1; left /= r, lines *= r) {                                                             \
+            r = gl_factor(left);                                                                                                 \
+            if (r == 4)                                                                                                          \
+                gl_stage_4_##s(left, lines, *x, *y, w, n / left, sign);                                                          \
+            else                                                                                                                 \
+                gl_stage_##s(r, left, lines, *x, *y, w, n / left);                                                               \
+            const gl_parts_##s other = *x;                                                                                       \
+            *x = *y, *y = other;                                                                                                 \
+        }                                                                                                                        \
     }
-    const int64_t p = gl_factor(n), m = n / p, apart = whole / n;
-    gl_pair part[GL_LARGE_FACTOR];
-    for (int64_t q = 0; q < p; q++) gl_transform(in + q * step, out + q * m, m, step * p, w, whole);
-    for (int64_t k = 0; k < m; k++) {
-        for (int64_t q = 0; q < p; q++) part[q] = q ? gl_times(out[q * m + k], w[q * k * apart]) : out[k];
-        for (int64_t r = 0; r < p; r++) {
-            gl_pair sum = part[0];
-            int64_t turn = 0;
-            for (int64_t q = 1; q < p; q++) {
-                turn += r * m * apart;
-                turn -= turn >= whole ? whole : 0;
-                const gl_pair one = gl_times(part[q], w[turn]);
-                sum.re += one.re, sum.im += one.im;
-            }
-            out[r * m + k] = sum;
-        }
-    }
-}
 
-/* What a length needs: roots, and for a convolution the chirp and the transform of its inverse. */
+GL_FOURIER_STAGES(f32, float)
+GL_FOURIER_STAGES(f64, double)
+
+/* What a length with a large prime factor needs: the chirp, the transform of its inverse, and roots there and back. */
 typedef struct {
     int64_t n, size;
-    int chirps;
-    gl_pair *roots, *back, *chirp, *kernel, *one, *two;
-} gl_fourier_plan;
+    gl_parts_f64 there, back, chirp, kernel, one, two;
+} gl_chirps;
 
-static inline int gl_fourier_begun(gl_fourier_plan *f, int64_t n, int sign) {
-    f->n = f->size = n;
-    f->chirps = gl_greatest_factor(n) >= GL_LARGE_FACTOR;
-    if (f->chirps)
-        for (f->size = 1; f->size < 2 * n - 1;) f->size *= 2;
-    gl_pair *memory = malloc(sizeof(gl_pair) * (size_t)(6 * f->size));
+static inline int gl_chirps_begun(gl_chirps *f, int64_t n, int sign) {
+    f->n = n;
+    for (f->size = 1; f->size < 2 * n - 1;) f->size *= 2;
+    double *memory = malloc(sizeof(double) * (size_t)(12 * f->size));
     if (!memory) return 1;
-    f->roots = memory, f->back = memory + f->size, f->chirp = f->back + f->size, f->kernel = f->chirp + f->size;
-    f->one = f->kernel + f->size, f->two = f->one + f->size;
-    gl_roots(f->roots, f->size, f->chirps ? -1 : sign);
-    if (!f->chirps) return 0;
-    gl_roots(f->back, f->size, 1);
-    for (int64_t k = 0; k < f->size; k++) f->one[k] = (gl_pair){0, 0};
+    gl_parts_f64 *const parts[] = {&f->there, &f->back, &f->chirp, &f->kernel, &f->one, &f->two};
+    for (int64_t k = 0; k < 6; k++) *parts[k] = (gl_parts_f64){memory + 2 * k * f->size, memory + (2 * k + 1) * f->size};
+    gl_roots_f64(f->there, f->size, -1);
+    gl_roots_f64(f->back, f->size, 1);
+    for (int64_t k = 0; k < f->size; k++) f->one.re[k] = f->one.im[k] = 0;
     for (int64_t k = 0, square = 0; k < n; k++) {
         /* k * k modulo 2 n, so that the angle is exact */
         const double angle = 3.1415926535897932385 * (double)square / (double)n;
-        f->chirp[k] = (gl_pair){cos(angle), sign * sin(angle)};
-        f->one[k] = f->one[k ? f->size - k : 0] = (gl_pair){f->chirp[k].re, -f->chirp[k].im};
+        f->chirp.re[k] = cos(angle), f->chirp.im[k] = sign * sin(angle);
+        const int64_t other = k ? f->size - k : 0;
+        f->one.re[k] = f->one.re[other] = f->chirp.re[k], f->one.im[k] = f->one.im[other] = -f->chirp.im[k];
         square = (square + 2 * k + 1) % (2 * n);
     }
-    gl_transform(f->one, f->kernel, f->size, 1, f->roots, f->size);
+    gl_transform_f64(f->size, 1, &f->one, &f->two, f->there, -1);
+    const gl_parts_f64 other = f->kernel;
+    f->kernel = f->one, f->one = other;
     return 0;
 }
 
-/* f->one, transformed into f->two */
-static inline void gl_fourier_line(gl_fourier_plan *f) {
-    if (!f->chirps) {
-        gl_transform(f->one, f->two, f->n, 1, f->roots, f->n);
-        return;
-    }
-    for (int64_t k = 0; k < f->size; k++) f->one[k] = k < f->n ? gl_times(f->one[k], f->chirp[k]) : (gl_pair){0, 0};
-    gl_transform(f->one, f->two, f->size, 1, f->roots, f->size);
-    for (int64_t k = 0; k < f->size; k++) f->one[k] = gl_times(f->two[k], f->kernel[k]);
-    gl_transform(f->one, f->two, f->size, 1, f->back, f->size);
-    for (int64_t k = 0; k < f->n; k++) {
-        const gl_pair one = gl_times(f->two[k], f->chirp[k]);
-        f->two[k] = (gl_pair){one.re / (double)f->size, one.im / (double)f->size};
+/* x = x * y, or each over `by` */
+static inline void gl_multiplied(gl_parts_f64 x, gl_parts_f64 y, int64_t n, double by) {
+    for (int64_t k = 0; k < n; k++) {
+        const double re = x.re[k] * y.re[k] - x.im[k] * y.im[k], im = x.re[k] * y.im[k] + x.im[k] * y.re[k];
+        x.re[k] = re / by, x.im[k] = im / by;
     }
 }
 
-#define GL_FOURIER(s, T)                                                                                                 \
-    static inline __attribute__((unused)) int gl_fourier_##s(const T *x, T *out, int64_t batch, int64_t n,               \
-                                                             int64_t inverse) {                                          \
-        gl_fourier_plan f;                                                                                               \
-        if (!batch || !n) return 0;                                                                                      \
-        if (gl_fourier_begun(&f, n, inverse ? 1 : -1)) return 1;                                                         \
-        for (int64_t b = 0; b < batch; b++, x += 2 * n, out += 2 * n) {                                                  \
-            for (int64_t k = 0; k < n; k++) f.one[k] = (gl_pair){x[2 * k], x[2 * k + 1]};                                \
-            gl_fourier_line(&f);                                                                                         \
-            for (int64_t k = 0; k < n; k++) out[2 * k] = (T)f.two[k].re, out[2 * k + 1] = (T)f.two[k].im;                \
-        }                                                                                                                \
-        free(f.roots);                                                                                                   \
-        return 0;                                                                                                        \
+/* f->one, transformed in its place */
+static inline void gl_chirps_line(gl_chirps *f) {
+    gl_multiplied(f->one, f->chirp, f->n, 1);
+    for (int64_t k = f->n; k < f->size; k++) f->one.re[k] = f->one.im[k] = 0;
+    gl_transform_f64(f->size, 1, &f->one, &f->two, f->there, -1);
+    gl_multiplied(f->one, f->kernel, f->size, 1);
+    gl_transform_f64(f->size, 1, &f->one, &f->two, f->back, 1);
+    gl_multiplied(f->one, f->chirp, f->n, (double)f->size);
+}
+
+#define GL_FOURIER(s, T)                                                                                                         \
+    static int gl_fourier_by_chirps_##s(const T *x, T *out, int64_t batch, int64_t n, int sign) {                                \
+        gl_chirps f;                                                                                                             \
+        if (gl_chirps_begun(&f, n, sign)) return 1;                                                                              \
+        double *const memory = f.there.re;                                                                                       \
+        for (int64_t b = 0; b < batch; b++, x += 2 * n, out += 2 * n) {                                                          \
+            for (int64_t k = 0; k < n; k++) f.one.re[k] = x[2 * k], f.one.im[k] = x[2 * k + 1];                                  \
+            gl_chirps_line(&f);                                                                                                  \
+            for (int64_t k = 0; k < n; k++) out[2 * k] = (T)f.one.re[k], out[2 * k + 1] = (T)f.one.im[k];                        \
+        }                                                                                                                        \
+        free(memory);                                                                                                            \
+        return 0;                                                                                                                \
+    }                                                                                                                            \
+    static inline __attribute__((unused)) int gl_fourier_##s(const T *x, T *out, int64_t batch, int64_t n,                       \
+                                                             int64_t inverse) {                                                  \
+        if (!batch || !n) return 0;                                                                                              \
+        const int sign = inverse ? 1 : -1;                                                                                       \
+        if (gl_greatest_factor(n) >= GL_LARGE_FACTOR) return gl_fourier_by_chirps_##s(x, out, batch, n, sign);                   \
+        int64_t lines = batch < GL_LINES ? batch : GL_LINES;                                                                     \
+        while (lines > 1 && n * lines * (int64_t)sizeof(T) > GL_LINES_BYTES) lines /= 2;                                         \
+        T *const memory = malloc(sizeof(T) * (size_t)(n * (4 * lines + 2)));                                                     \
+        if (!memory) return 1;                                                                                                   \
+        const int64_t size = n * lines;                                                                                          \
+        const gl_parts_##s w = {memory, memory + n};                                                                             \
+        gl_parts_##s one = {memory + 2 * n, memory + 2 * n + size}, two = {one.im + size, one.im + 2 * size};                    \
+        gl_roots_##s(w, n, sign);                                                                                                \
+        for (int64_t b = 0; b < batch; b += lines, x += 2 * size, out += 2 * size) {                                             \
+            const int64_t now = batch - b < lines ? batch - b : lines;                                                           \
+            for (int64_t l = 0; l < now; l++)                                                                                    \
+                for (int64_t k = 0; k < n; k++)                                                                                  \
+                    one.re[k * now + l] = x[2 * (l * n + k)], one.im[k * now + l] = x[2 * (l * n + k) + 1];                      \
+            gl_transform_##s(n, now, &one, &two, w, sign);                                                                       \
+            for (int64_t l = 0; l < now; l++)                                                                                    \
+                for (int64_t k = 0; k < n; k++)                                                                                  \
+                    out[2 * (l * n + k)] = one.re[k * now + l], out[2 * (l * n + k) + 1] = one.im[k * now + l];                  \
+        }                                                                                                                        \
+        free(memory);                                                                                                            \
+        return 0;                                                                                                                \
     }
 
 GL_FOURIER(f32, float)
