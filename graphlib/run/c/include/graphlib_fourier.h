@@ -48,7 +48,7 @@ static inline int64_t gl_greatest_factor(int64_t n) {
             w.re[k] = -(T)sign * w.im[k - quarter], w.im[k] = (T)sign * w.re[k - quarter];                                       \
     }                                                                                                                            \
     /* One factor of four of those of `n`, each of `lines` numbers side by side. */                                              \
-    static void gl_stage_4_##s(int64_t n, int64_t lines, gl_parts_##s x, gl_parts_##s y, gl_parts_##s w, int64_t apart,          \
+    static void gl_fourier_by_4_##s(int64_t n, int64_t lines, gl_parts_##s x, gl_parts_##s y, gl_parts_##s w, int64_t apart,     \
                                int sign) {                                                                                       \
         const int64_t m = n / 4, far = m * lines;                                                                                \
         const T turn = (T)sign;                                                                                                  \
@@ -71,7 +71,7 @@ static inline int64_t gl_greatest_factor(int64_t n) {
         }                                                                                                                        \
     }                                                                                                                            \
     /* And one of any factor r. */                                                                                               \
-    static void gl_stage_##s(int64_t r, int64_t n, int64_t lines, gl_parts_##s x, gl_parts_##s y, gl_parts_##s w,                \
+    static void gl_fourier_by_##s(int64_t r, int64_t n, int64_t lines, gl_parts_##s x, gl_parts_##s y, gl_parts_##s w,           \
                              int64_t apart) {                                                                                    \
         const int64_t m = n / r;                                                                                                 \
         for (int64_t p = 0; p < m; p++)                                                                                          \
@@ -98,9 +98,9 @@ static inline int64_t gl_greatest_factor(int64_t n) {
         for (int64_t left = n, r; left > 1; left /= r, lines *= r) {                                                             \
             r = gl_factor(left);                                                                                                 \
             if (r == 4)                                                                                                          \
-                gl_stage_4_##s(left, lines, *x, *y, w, n / left, sign);                                                          \
+                gl_fourier_by_4_##s(left, lines, *x, *y, w, n / left, sign);                                                     \
             else                                                                                                                 \
-                gl_stage_##s(r, left, lines, *x, *y, w, n / left);                                                               \
+                gl_fourier_by_##s(r, left, lines, *x, *y, w, n / left);                                                          \
             const gl_parts_##s other = *x;                                                                                       \
             *x = *y, *y = other;                                                                                                 \
         }                                                                                                                        \
