@@ -40,6 +40,47 @@ CALLS = {
         {"x": drawn(2, 3, 3, 2), "w": drawn(3, 2, 2, 3)},
         {"U": 2, "V": 3},
     ),
+    "matmul": ("T.matmul(x, y)", {"x": drawn(2, 2, 3), "y": drawn(2, 3, 2)}, {}),
+    **{name: (f"T.{name}(x)", {"x": np.array([1, 0, 2])}, {}) for name in ("all", "any")},
+    "broadcast_to": ("T.broadcast_to(x, (2, 3))", {"x": drawn(3)}, {}),
+    "arange": ("T.arange(2, 10, 3)", {}, {"a": 2, "s": 3}),
+    "eye": ("T.eye(2, 3, k=1)", {}, {"k": 1}),
+    "take": ("T.take(x, [1, 1, 0], axis=0)", {"x": drawn(2, 2)}, {"k": np.array([1, 1, 0])}),
+    "repeat": ("T.repeat(x, 2, axis=1)", {"x": drawn(2, 3)}, {"n": 2}),
+    "tile": ("T.tile(x, (1, 2))", {"x": drawn(2, 3)}, {"m": 3}),
+    "tensordot": ("T.tensordot(x, y, axes=[[0], [1]])", {"x": drawn(3, 2), "y": drawn(4, 3)}, {}),
+    "lstsq": ("T.nlinalg.lstsq(a, b)[0]", {"a": drawn(4, 2), "b": drawn(4)}, {}),
+    "conv2d_grad_wrt_inputs": (
+        "T.nnet.conv2d_grad_wrt_inputs(g_out, w, input_shape=(2, 2, 4, 3))",
+        {"g_out": drawn(2, 3, 3, 1), "w": drawn(3, 2, 2, 3)},
+        {"U": 2, "V": 3},
+    ),
+    "conv2d_grad_wrt_weights": (
+        "T.nnet.conv2d_grad_wrt_weights(x, g_out, filter_shape=(3, 2, 2, 3))",
+        {"x": drawn(2, 2, 4, 3), "g_out": drawn(2, 3, 3, 1)},
+        {"U": 2, "V": 3},
+    ),
+    "conv3d": (
+        "T.nnet.conv3d(x, w)",
+        {"x": drawn(1, 2, 3, 2, 3), "w": drawn(2, 2, 2, 1, 2)},
+        {"T": 2, "U": 1, "V": 2},
+    ),
+    "separable_conv2d": (
+        "T.nnet.separable_conv2d(x, depthwise, pointwise, num_channels=2)",
+        {"x": drawn(1, 2, 3, 3), "depthwise": drawn(2, 1, 2, 1), "pointwise": drawn(3, 2, 1, 1)},
+        {"U": 2, "V": 1},
+    ),
+    "causal_conv1d": (
+        "T.nnet.causal_conv1d(x, w, filter_shape=(2, 2, 3))",
+        {"x": drawn(1, 2, 4), "w": drawn(2, 2, 3)},
+        {},
+    ),
+    "pool_2d": (
+        "T.signal.pool.pool_2d(x, (2, 3), ignore_border=True)",
+        {"x": drawn(1, 2, 4, 6)},
+        {"U": 2, "V": 3},
+    ),
+    "rfft": ("T.fft.rfft(x)", {"x": drawn(2, 6)}, {"N": 6}),
     "softmax": ("T.nnet.softmax(x)", {"x": drawn(2, 3)}, {}),
     "logsoftmax": ("T.nnet.logsoftmax(x)", {"x": drawn(2, 3)}, {}),
     "elu": ("T.nnet.elu(x, 0.7)", {"x": VECTOR}, {"alpha": 0.7}),
@@ -69,7 +110,7 @@ def call(name):
     example = example_of(name, operations.arity_of(entry))
     text, operands, more = CALLS.get(name, (example.expression, example.operands, {}))
     values = {
-        each: np.asarray(value, None if np.asarray(value).dtype.kind in "iub" else "float64")
+        each: np.asarray(value, None if np.asarray(value).dtype.kind in "iubc" else "float64")
         for each, value in operands.items()
     }
     names = {"T": T, "np": np}
@@ -82,11 +123,14 @@ def call(name):
 
 def computed(variables, made, values):
     function = graphlib.function(list(variables.values()), made, mode="reference", on_unused_input="ignore")
-    return np.asarray(function(*values.values()))
+    found = function(*values.values())
+    return found if isinstance(found, list) else np.asarray(found)
 
 
 def close(found, wanted, name):
     """Whether a number of mpmath's is the one that NumPy has."""
+    if np.iscomplexobj(wanted):
+        return np.isclose(complex(found), wanted, rtol=1e-9)
     found = mpmath.nan if isinstance(found, mpmath.mpc) else found
     wanted = float(wanted) if isinstance(wanted, mpmath.mpf) else wanted
     if isinstance(wanted, (int, np.integer, np.bool_)):
@@ -117,13 +161,15 @@ def elementwise(name):
 def check(name, formula, known, result):
     """Holds a formula against a result, in the way in which it is written."""
     if "\\text{ with } " in formula:
-        assert tex.holds(formula, {**known, formula[0]: result}), formula
+        names = formula.partition(" \\text{ with } ")[0].split(", ")
+        results = result if isinstance(result, list) else [result]
+        assert tex.holds(formula, {**known, **dict(zip(names, results, strict=True))}), formula
     elif re.match(r"[yz]_|\\frac\{\\partial\}", formula):
         array = "d" if formula[0] == "\\" else formula[0]
         pairs = list(tex.sides(formula, {**known, array: result}))
         assert len(pairs) >= result.size
         assert all(close(right, left, name) for left, right in pairs), (formula, pairs)
-    elif operations.page_of(REGISTRY[name]) in ("nnet", "special"):  # element by element
+    elif operations.page_of(REGISTRY[name]) in ("nnet", "special", "complex"):  # element by element
         for place in np.ndindex(result.shape):
             scalars = {each: v[place] if isinstance(v, np.ndarray) else v for each, v in known.items()}
             assert close(tex.value(formula, scalars), result[place], name), (formula, scalars)

@@ -45,6 +45,11 @@ _FUNCTIONS = {
     "\\max": max,
     "\\min": min,
     "\\det": np.linalg.det,
+    "\\operatorname{diag}": np.diag,
+    "\\operatorname{Re}": mpmath.re,
+    "\\operatorname{Im}": mpmath.im,
+    "\\bar": mpmath.conj,
+    "\\arg": mpmath.arg,
     "\\lnot": lambda x: not x if isinstance(x, bool) else ~x,
 }
 _LOGICAL = {"\\land": lambda a, b: a & b, "\\lor": lambda a, b: a | b, "\\oplus": lambda a, b: a ^ b}
@@ -53,10 +58,12 @@ _OVER = {
     "\\prod": mpmath.fprod,
     "\\max": max,
     "\\min": min,
+    "\\bigwedge": all,
+    "\\bigvee": any,
     "\\operatorname{arg\\,max}": lambda values: values.index(max(values)),
     "\\operatorname{arg\\,min}": lambda values: values.index(min(values)),
 }
-_CONSTANTS = {"\\pi": mpmath.pi, "\\infty": mpmath.inf}
+_CONSTANTS = {"\\pi": mpmath.pi, "\\infty": mpmath.inf, "\\mathrm{i}": mpmath.j}
 _CLOSING = {"(": ")", "[": "]", "{": "}", "|": "|", "\\lfloor": "\\rfloor", "\\lceil": "\\rceil"}
 
 Node = tuple
@@ -111,8 +118,8 @@ class _Reader:
 
     def product(self) -> Node:
         left = self.factor()
-        while self._begins_factor():
-            left = ("*", left, self.factor())
+        while self._begins_factor() or self.next() == "/":
+            left = ("/" if self.found("/") else "*", left, self.factor())
         return left
 
     def _begins_factor(self) -> bool:
@@ -125,7 +132,7 @@ class _Reader:
 
     @staticmethod
     def _is_name(token: str) -> bool:
-        greek = re.fullmatch(r"\\(alpha|beta|gamma|varepsilon|mu|psi)", token)
+        greek = re.fullmatch(r"\\(alpha|beta|gamma|varepsilon|mu|phi|psi)", token)
         return token.isalpha() or greek is not None or token.startswith("\\mathrm")
 
     def factor(self) -> Node:
@@ -190,7 +197,7 @@ class _Reader:
         if token in _CONSTANTS:
             return ("number", _CONSTANTS[token])
         if self._is_name(token):
-            name = re.sub(r"\\mathrm\{(\w+)\}|\\", r"\1", token)
+            name = re.sub(r"\\mathrm\{([^}]*)\}|\\", r"\1", token).replace("\\_", "_")
             return ("at", name, *self.subscripts()) if self.found("_") else ("name", name)
         raise TexError(f"what is {token}?")
 
@@ -401,7 +408,11 @@ class _Values:
         if upper is not None:
             return self._series(letters[0], self.of(condition[2], **local), body, local)
         values = []
-        for indices in itertools.product(*(range(self.lengths[letter]) for letter in letters)):
+        if condition and condition[0] == "<" and letters[0] not in self.lengths:
+            ranges = [range(int(self.of(condition[2], **local)))]
+        else:
+            ranges = [range(self.lengths[letter]) for letter in letters]
+        for indices in itertools.product(*ranges):
             inner = {**local, **dict(zip(letters, indices, strict=True))}
             if condition is None or self.of(condition, **inner):
                 values.append(self.of(body, **inner))
@@ -424,7 +435,10 @@ _METHODS = {"^": "power"}
 
 def _exact(value: Any) -> Any:
     """A number of NumPy's as one of mpmath's, or a whole one."""
-    return int(value) if np.asarray(value).dtype.kind in "iub" else mpmath.mpf(float(value))
+    kind = np.asarray(value).dtype.kind
+    if kind == "c":
+        return mpmath.mpc(complex(value))
+    return int(value) if kind in "iub" else mpmath.mpf(float(value))
 
 
 def _split(formula: str) -> tuple[str, list[str]]:
@@ -451,7 +465,12 @@ def sides(formula: str, known: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
     for all i and j; ``\frac{\partial}{\partial x_{ij}} = \dots`` is of the array "d", by x's indices.
     """
     main, definitions = _split(formula)
-    left, right = main.split(" = ", 1)
+    for equation in main.split("\\quad"):
+        yield from _sides(equation, definitions, known)
+
+
+def _sides(equation: str, definitions: list[str], known: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
+    left, right = equation.strip().split(" = ", 1)
     if left.startswith("\\frac{\\partial}"):
         left = "d" + re.search(r"_\{.*\}(?=\})", left)[0]
     trees = [_parsed(left), _parsed(right)]
@@ -468,7 +487,7 @@ def sides(formula: str, known: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
 
 def holds(formula: str, known: Mapping[str, Any]) -> bool:
     r"""Whether an equation of matrices holds, as ``y \text{ with } a y = b`` says it."""
-    equation = formula.partition("\\text{ with } ")[2] or formula
+    equation = formula.partition("\\text{ with } ")[2]
     tree = _parsed(equation)
     values = _Values(known, [tree])
     return np.allclose(*(np.asarray(values.of(side), float) for side in tree[1:]), atol=1e-12)

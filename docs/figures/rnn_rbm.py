@@ -61,6 +61,23 @@ def curve() -> Figure:
     return fig
 
 
+@figure("rnn-nade-curve.svg")
+def nade_curve() -> Figure:
+    fig, axes = plt.subplots()
+    with open(run_folder("rnnnade") / "learning_curve.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    epochs = range(1, len(rows) + 1)
+    axes.plot(epochs, [float(row["log_likelihood"]) for row in rows], label="training")
+    axes.plot(epochs, [float(row["validation_log_likelihood"]) for row in rows], label="validation")
+    pieces = np.concatenate(music.load().train).astype("float64")
+    p = pieces.mean(axis=0).clip(1e-9, 1 - 1e-9)
+    alone = (pieces * np.log(p) + (1 - pieces) * np.log(1 - p)).sum(axis=1).mean()
+    axes.axhline(alone, color=net.GREY, linestyle=":", label="how often each key sounds")
+    axes.set(xlabel="epoch", ylabel="log p of a step (nats)", ylim=(-12.5, None))
+    axes.legend(loc="lower right")
+    return fig
+
+
 def played(roll: np.ndarray) -> Sound:
     """A piano-roll as sound: decaying tones of four partials; keys that go on are not struck again."""
     samples = np.zeros(round((len(roll) + 2) * SECONDS * RATE))
@@ -84,6 +101,11 @@ def played(roll: np.ndarray) -> Sound:
 @figure("rnn-rbm-piece.wav")
 def piece() -> Sound:
     return played(music.read_midi(run_folder("rnnrbm") / "sample1.mid")[:STEPS])
+
+
+@figure("rnn-nade-piece.wav")
+def nade_piece() -> Sound:
+    return played(music.read_midi(run_folder("rnnnade") / "sample1.mid")[:STEPS])
 
 
 @figure("rnn-rbm-chorale.wav")

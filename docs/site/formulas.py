@@ -83,22 +83,54 @@ arccosh \operatorname{arcosh} x = \ln\left(x + \sqrt{x^2 - 1}\right)
 arctanh \operatorname{artanh} x = \frac{1}{2} \ln \frac{1 + x}{1 - x}
 hypot \sqrt{x^2 + y^2}
 arctan2 \operatorname{atan2}(y, x)
+real \operatorname{Re} z
+imag \operatorname{Im} z
+conj \bar z
+angle \arg z
+complex x + \mathrm{i} \, y
+complex_from_polar r \, e^{\mathrm{i} \phi}
 sum \sum_i x_i
 prod \prod_i x_i
 max \max_i x_i
 min \min_i x_i
 argmax \operatorname{arg\,max}_i x_i
 argmin \operatorname{arg\,min}_i x_i
+all \bigwedge_i x_i
+any \bigvee_i x_i
 cumsum y_i = \sum_{j \le i} x_j
 cumprod y_i = \prod_{j \le i} x_j
+broadcast_to y_{ij} = x_j
+alloc y_{ij} = x
+arange y_i = a + i \, s \quad (\text{from } a \text{ in steps of } s)
+eye y_{ij} = [j = i + k]
+take y_{ij} = x_{k_i, j} \quad (k \text{ are the indices})
+repeat y_{ij} = x_{i, \lfloor j / n \rfloor} \quad (n \text{ times})
+tile y_{ij} = x_{i, j - m \lfloor j / m \rfloor} \quad (x \text{ of } m \text{ columns})
+diag y_i = x_{ii}
+tril y_{ij} = [j \le i] \, x_{ij}
 dot z_{ij} = \sum_k x_{ik} \, y_{kj}
+matmul z_{nij} = \sum_k x_{nik} \, y_{nkj}
+tensordot z_{ij} = \sum_k x_{ki} \, y_{jk} \quad (\text{over axis 0 of x and axis 1 of y})
+batched_tensordot z_n = \sum_k x_{nk} \, y_{nk}
 batched_dot z_{nij} = \sum_k x_{nik} \, y_{nkj}
 outer z_{ij} = x_i \, y_j
 trace \sum_i x_{ii}
+matrix_norm \sqrt{\sum_{i, j} x_{ij}^2}
+matrix_dot a b a
 det \det a
+slogdet (\operatorname{sgn}(\det a), \ln |\det a|)
 matrix_inverse a^{-1}
 matrix_power a^n
 solve y \text{ with } a y = b
+solve_triangular y \text{ with } a y = b
+tensorsolve y \text{ with } a y = b
+tensorinv a^{-1}
+lstsq y \text{ with } a^\top a y = a^\top b
+pinv p \text{ with } a p a = a
+qr Q, R \text{ with } a = Q R
+eig w, v \text{ with } a v = v \operatorname{diag}(w)
+eigh w, v \text{ with } a v = v \operatorname{diag}(w)
+svd U, s, V \text{ with } a = U \operatorname{diag}(s) V
 cholesky L \text{ with } a = L L^\top
 expm e^a = \sum_{k=0}^\infty \frac{a^k}{k!}
 kron z_{ip + r, jq + s} = x_{ij} \, y_{rs} \quad (y \text{ of } p \times q)
@@ -106,6 +138,21 @@ conv2d y_{nfij} = \sum_{c, u, v} x_{n, c, i + U - 1 - u, j + V - 1 - v} \, w_{fc
   \quad (w \text{ of } U \times V)
 conv2d_transpose y_{nckl} = \sum_{f, i, j} x_{nfij} \, w_{f, c, i + U - 1 - k, j + V - 1 - l}
   \quad (w \text{ of } U \times V)
+conv2d_grad_wrt_inputs y_{nckl} = \sum_{f, i, j} \mathrm{g\_out}_{nfij} \,
+  w_{f, c, i + U - 1 - k, j + V - 1 - l}
+  \quad (w \text{ of } U \times V)
+conv2d_grad_wrt_weights y_{fcuv} = \sum_{n, i, j} \mathrm{g\_out}_{nfij} \,
+  x_{n, c, i + U - 1 - u, j + V - 1 - v}
+  \quad (y \text{ of } U \times V)
+conv3d y_{nfhij} = \sum_{c, t, u, v} x_{n, c, h + T - 1 - t, i + U - 1 - u, j + V - 1 - v} \, w_{fctuv}
+  \quad (w \text{ of } T \times U \times V)
+separable_conv2d y_{nfij} = \sum_c \mathrm{pointwise}_{f, c, 0, 0} \, z_{ncij} \quad\text{with }
+  z_{ncij} = \sum_{u, v} x_{n, c, i + U - 1 - u, j + V - 1 - v} \, \mathrm{depthwise}_{c, 0, u, v}
+causal_conv1d y_{nft} = \sum_{c, u} x_{n, c, t - u} \, w_{fcu}
+pool_2d y_{ncij} = \max_{u < U} \max_{v < V} x_{n, c, i U + u, j V + v} \quad (\text{pools of } U \times V)
+rfft y_{n, k, 0} = \sum_t x_{nt} \cos \frac{2 \pi k t}{N}
+  \quad y_{n, k, 1} = - \sum_t x_{nt} \sin \frac{2 \pi k t}{N}
+to_one_hot z_{ij} = [y_i = j]
 softmax y_{ij} = \frac{e^{x_{ij}}}{\sum_k e^{x_{ik}}}
 logsoftmax y_{ij} = x_{ij} - \ln \sum_k e^{x_{ik}}
 relu \max(x, 0)

@@ -72,6 +72,5 @@ def keep(name: str, folder: str) -> None:
             target = kept / path.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
-    (kept / "command.txt").write_text(run["command"] + "\n", encoding="utf-8")
     if "then" in run:
         _run([*_called(run["then"]), str(source), str(kept)], OUTPUT / f"{name}-then.log")
