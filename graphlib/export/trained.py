@@ -353,7 +353,8 @@ def _slots(g: Given) -> Built:
 
 
 def _music(g: Given) -> Built:
-    """``generate(steps)``: a piece, whose steps are what a Boltzmann machine comes to from silence."""
+    """``generate(steps)``: a piece, whose steps are what a Boltzmann machine comes to from silence, or what a
+    NADE (which has a parameter V) draws, one key after the other."""
     p, streams = g.p, RandomStreams(1234)
     W = p["W"]
     n_visible = W.get_value(borrow=True).shape[0]
@@ -361,15 +362,26 @@ def _music(g: Given) -> Built:
     def drawn(mean: Any) -> Any:
         return streams.binomial(size=mean.shape, p=mean, dtype=graphlib.config.floatX)
 
-    def step(u: Any) -> tuple:
-        bv, bh = p["bv"] + T.dot(u, p["Wuv"]), p["bh"] + T.dot(u, p["Wuh"])
-
+    def by_machine(bv: Any, bh: Any) -> tuple:
         def gibbs(v: Any) -> Any:
             hidden = drawn(T.nnet.sigmoid(T.dot(v, W) + bh))
             return drawn(T.nnet.sigmoid(T.dot(hidden, W.T) + bv))
 
         chain, updates = graphlib.scan(gibbs, outputs_info=T.zeros((n_visible,)), n_steps=25)
-        v = chain[-1]
+        return chain[-1], updates
+
+    def by_nade(bv: Any, bh: Any) -> tuple:
+        def key(told: Any, weights: Any, bias: Any, before: Any) -> list:
+            value = drawn(T.nnet.sigmoid(bias + T.dot(T.nnet.sigmoid(before), weights)))
+            return [value, before + value * told]
+
+        (v, _), updates = graphlib.scan(key, sequences=[W, p["V"], bv], outputs_info=[None, bh])
+        return v, updates
+
+    draw = by_nade if "V" in p else by_machine
+
+    def step(u: Any) -> tuple:
+        v, updates = draw(p["bv"] + T.dot(u, p["Wuv"]), p["bh"] + T.dot(u, p["Wuh"]))
         return [v, T.tanh(p["bu"] + T.dot(v, p["Wvu"]) + T.dot(u, p["Wuu"]))], updates
 
     steps = T.lscalar("steps")

@@ -107,6 +107,12 @@ def test_boltzmann_machines_autoencoders_and_music(tmp_path):
     piece = of_folder(run_of(tmp_path / "music", **parts)).functions["generate"](5)["piece"]
     assert piece.shape == (5, 6) and set(np.unique(piece)) <= {0, 1}
 
+    # with V it is a NADE: keys that tell each other nothing sound with the probability s(bv + V s(bh))
+    V, silent = values(6, 4), {name: np.zeros_like(parts[name]) for name in ("W", "Wuh", "Wuv")}
+    nade = of_folder(run_of(tmp_path / "nade", **{**parts, **silent, "V": V}))
+    often = nade.functions["generate"](4000)["piece"].mean(axis=0)
+    np.testing.assert_allclose(often, sigmoid(parts["bv"] + V @ sigmoid(parts["bh"])), atol=0.04)
+
 
 def lstm(x, W, U, b):
     """Values of LSTM units after each step, from zeros."""
