@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.site import build, docstrings, operations, staging
+from docs.site import build, docstrings, operations, runs, staging
 from docs.site.examples import example_of
 from docs.site.formulas import FORMULAS
 from docs.site.markdown import links_of
@@ -133,6 +133,64 @@ def test_what_the_reference_says_of_an_operation(by_reference, name, shown, grad
 )
 def test_docstrings_become_pages(text, lines):
     assert docstrings.as_rest(text, ["a", "b"]) == lines
+
+
+PROGRAM = """
+import pathlib, sys
+folder = pathlib.Path(sys.argv[-1])
+folder.mkdir(parents=True, exist_ok=True)
+(folder / "curve.csv").write_text(" ".join(sys.argv[1:-1]))
+if "fail" in sys.argv: sys.exit("it cannot be")
+"""
+
+
+@pytest.fixture
+def small_runs(tmp_path, monkeypatch):
+    """A function that says what docs/runs.yaml lists, of a program that writes what it was called with."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    monkeypatch.setattr(runs, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(runs, "DOCS", tmp_path)
+
+    def lists(**listed):
+        monkeypatch.setattr(runs, "listed", lambda: listed)
+
+    return lists
+
+
+def test_small_runs_are_trained_from_nothing(small_runs, tmp_path):
+    program = f"python {tmp_path / 'program.py'}"
+    (tmp_path / "runs" / "old").mkdir(parents=True)
+    small_runs(a={"small": f"{program} --epochs 1"}, b={"small": program, "then": f"{program} reduced"})
+    said = []
+    runs.train_all(said.append)
+    assert {path.name for path in (tmp_path / "runs").iterdir() if path.is_dir()} == {"a", "b"}
+    assert (tmp_path / "runs" / "a" / "curve.csv").read_text() == "--epochs 1 --out"
+    assert (tmp_path / "runs" / "b" / "curve.csv").read_text() == f"reduced {tmp_path / 'runs' / 'b'}"
+    assert [line.partition(" in ")[0] for line in said] == ["trained a", "trained b"]
+
+
+def test_a_small_run_that_fails_says_how_it_ended(small_runs, tmp_path):
+    small_runs(a={"small": f"python {tmp_path / 'program.py'} fail"})
+    with pytest.raises(
+        SystemExit, match=r"program\.py fail --out .* failed \(1\); .* ends with\nit cannot be"
+    ):
+        runs.train_all(print)
+
+
+def test_what_is_kept_of_a_run(small_runs, tmp_path):
+    small_runs(a={"command": "python long", "keep": ["curve.csv", "filters_*.png"]})
+    ended = tmp_path / "ended"
+    ended.mkdir()
+    for name in ("curve.csv", "filters_1.png", "filters_2.png", "checkpoint.npz"):
+        (ended / name).write_text(name)
+    runs.keep("a", str(ended))
+    kept = {path.name for path in (tmp_path / "runs" / "a").iterdir()}
+    assert kept == {"curve.csv", "filters_1.png", "filters_2.png"}
+    (ended / "curve.csv").unlink()
+    with pytest.raises(SystemExit, match=r"has no curve\.csv, which docs/runs\.yaml says is kept of a"):
+        runs.keep("a", str(ended))
+    with pytest.raises(SystemExit, match="has no run b; it has a"):
+        runs.keep("b", str(ended))
 
 
 @pytest.fixture

@@ -103,6 +103,13 @@ def piece() -> Sound:
     return played(music.read_midi(run_folder("rnnrbm") / "sample1.mid")[:STEPS])
 
 
+@figure("rnn-nade-rolls.png")
+def nade_rolls() -> Image.Image:
+    """The two that the model made up, without the real ones below them."""
+    whole = Image.open(run_folder("rnnnade") / "samples.png").convert("L")
+    return whole.crop((0, 0, whole.width, round(0.482 * whole.height))).quantize(16)
+
+
 @figure("rnn-nade-piece.wav")
 def nade_piece() -> Sound:
     return played(music.read_midi(run_folder("rnnnade") / "sample1.mid")[:STEPS])

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,11 @@ def train_all(progress: Progress) -> None:
     shutil.rmtree(RUNS, ignore_errors=True)
     RUNS.mkdir(parents=True)
     for name, run in listed().items():
-        folder = RUNS / name
+        folder, start = RUNS / name, time.monotonic()
         _run([*_called(run["small"]), "--out", str(folder)], RUNS / f"{name}.log")
         if "then" in run:
             _run([*_called(run["then"]), str(folder), str(folder)], RUNS / f"{name}-then.log")
-        progress(f"trained {name}: {run['small']}")
+        progress(f"trained {name} in {time.monotonic() - start:.0f} s: {run['small']}")
 
 
 def keep(name: str, folder: str) -> None:
