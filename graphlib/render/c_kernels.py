@@ -65,6 +65,8 @@ class Body:
     def __init__(self, pointer: Callable[[Memory], str], length: Callable[[Symbol], str]) -> None:
         self.pointer, self.length = pointer, length
         self.kernel = ""
+        #: extrema that the present loop has one of for each lane, and the comparisons that say what is ahead
+        self.extrema: dict[str, str] = {}
         self.text = Text(print_op, literal, self._load, self._symbol)
         self.writers = {
             Let: self._let,
@@ -111,6 +113,8 @@ class Body:
 
     def _take(self, s: Take) -> list[str]:
         name, x = s.name, self.text.operand(s.value)
+        if name in self.extrema:
+            return [f"{name} = {x} {self.extrema[name]} {name} ? {x} : {name};", f"{name}_odd |= {x} != {x};"]
         if s.index is None:
             return [combine(s.kind, s.dtype, name, x)]
         ahead = print_function(REDUCERS[s.kind].combine, s.dtype, "bool", [x, f"{name}_best"])
@@ -201,10 +205,17 @@ class Body:
     def _loop(self, s: Loop) -> list[str]:
         i = s.index.name
         start, stop = ("begin", "end") if s.split else ("0", self.text.poly(s.length))
-        pragmas = [self._pragma(s.lanes)] if s.lanes is not None else []
+        if s.lanes is not None:
+            self.extrema = {
+                name: _AHEAD[kind] for kind, dtype, name in s.lanes.reductions if _is_extremum(kind, dtype)
+            }
+        pragmas = [f"int32_t {name}_odd = {name} != {name};" for name in self.extrema]
+        pragmas += [self._pragma(s.lanes)] if s.lanes is not None else []
         body = indented(self.lines(s.body))
+        ended = [f"if ({name}_odd) {name} = NAN;" for name in self.extrema]
+        self.extrema = {}
         if s.run is None:
-            return [*pragmas, f"for (int64_t {i} = {start}; {i} < {stop}; {i}++) {{", *body, "}"]
+            return [*pragmas, f"for (int64_t {i} = {start}; {i} < {stop}; {i}++) {{", *body, "}", *ended]
         one_run = [
             f"const int64_t turns = run + {s.run} < {stop} ? run + {s.run} : {stop};",
             *self.lines(s.before),
@@ -212,6 +223,7 @@ class Body:
             f"for (int64_t {i} = run; {i} < turns; {i}++) {{",
             *body,
             "}",
+            *ended,
             *self.lines(s.after),
         ]
         return [f"for (int64_t run = {start}; run < {stop}; run += {s.run}) {{", *indented(one_run), "}"]
@@ -220,6 +232,9 @@ class Body:
         clauses: dict[str, list[str]] = {}
         for kind, dtype, name in lanes.reductions:
             operator = REDUCERS[kind].operator_of(dtype) or f"gl_{kind}_{SUFFIXES[dtype]}"
+            if _is_extremum(kind, dtype):
+                operator = kind
+                clauses.setdefault("|", []).append(f"{name}_odd")
             clauses.setdefault(operator, []).append(name)
         if lanes.checks:
             clauses["|"] = [*clauses.get("|", []), "bad"]
@@ -306,6 +321,17 @@ def nest(kernel: Kernel, pointer: Callable[[Memory], str], length: Callable[[Sym
     return Nest(_unit(kernel, text), tuple(body.arrays), tuple(body.lengths))
 
 
+#: The extrema of floats that are taken lane by lane: operators of C and of OpenMP, which processors have
+#: instructions for, do not know NaN, so whether there is one is noted beside them.  Functions that know it,
+#: declared to OpenMP, would be called for lane after lane at the end, with a jump that nobody foresees in
+#: each.
+_AHEAD = {"max": ">", "min": "<"}
+
+
+def _is_extremum(kind: str, dtype: str) -> bool:
+    return kind in _AHEAD and dtype.startswith("float")
+
+
 #: calls of functions in one kernel from which on they are compiled once, as vector functions, and called;
 #: inlined, each costs the compiler more than a hundredth of a second
 _CALLS = 16
@@ -322,7 +348,8 @@ def _unit(kernel: Kernel, text: str) -> Unit:
     declarations += [
         _declare_reduction(kind, dtype)
         for kind, dtype in sorted(reduced)
-        if not REDUCERS[kind].finds_index and REDUCERS[kind].operator_of(dtype) is None
+        if not (REDUCERS[kind].finds_index or _is_extremum(kind, dtype))
+        and REDUCERS[kind].operator_of(dtype) is None
     ]
     costly = {
         (name, dtype): count

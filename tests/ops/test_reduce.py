@@ -326,3 +326,22 @@ def test_long_sums_of_float32_hardly_round(shape):
     exact = x.astype("float64")
     for got, wanted in zip(f(x), [exact.sum(), exact.mean(axis=-1), np.square(exact - 1).sum()], strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_extrema_find_nan_in_any_lane(dtype):
+    """Rows longer and shorter than vectors, and a whole matrix, which is gone through in runs of them."""
+    x = T.matrix("x", dtype)
+    found = compiled("c", [x], [x.max(axis=1), x.min(axis=1), x.max(), x.min(), T.nnet.softmax(x)])
+    for length in (1, 5, 16, 37, 600):
+        values = np.random.RandomState(length).normal(size=(length + 3, length)).astype(dtype)
+        np.fill_diagonal(values, np.nan)
+        values[-3], values[-2], values[-1, 0] = -np.inf, np.inf, -np.inf
+        high, low, highest, lowest, soft = found(values)
+        np.testing.assert_array_equal(high, values.max(axis=1))
+        np.testing.assert_array_equal(low, values.min(axis=1))
+        assert np.isnan([highest, lowest]).all()
+        assert np.isnan(soft[:-1]).all()
+        clean = np.nan_to_num(values, nan=0.5, posinf=9)
+        _, _, highest, lowest, _ = found(clean)
+        assert (highest, lowest) == (clean.max(), clean.min())
