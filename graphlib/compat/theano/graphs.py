@@ -7,7 +7,7 @@ from typing import Any
 
 from ...errors import GraphError, MissingInputError, UnusedInputError
 from ...gradient import Lop
-from ...graph import Constant, Shared, Variable, toposort
+from ...graph import Constant, Shared, Variable, graph_inputs, toposort
 from ...graph.substitution import clone
 from ...ops.barriers import OwnGradient
 from ...ops.create import zeros_like
@@ -68,11 +68,13 @@ class OpFromGraph:
         self._pattern = connection_pattern
 
     def connection_pattern(self, node: Any = None) -> list[list[bool]]:
-        """For each input and each output whether the one depends on the other."""
+        """For each input, and then for each shared variable, and each output whether the one depends on the
+        other."""
         if self._pattern is not None:
             return self._pattern
         above = [set(ancestors([v])) for v in self.outputs]
-        return [[i in needed for needed in above] for i in self.inputs]
+        shared = [v for v in graph_inputs(self.outputs, tuple(self.inputs)) if isinstance(v, Shared)]
+        return [[i in needed for needed in above] for i in (*self.inputs, *shared)]
 
     def __call__(self, *arguments: Any, **more: Any) -> Any:
         if len(arguments) != len(self.inputs):

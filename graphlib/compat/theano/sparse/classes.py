@@ -253,6 +253,31 @@ def SquareDiagonal(x: Any) -> SparseVariable:
 
 
 @operation()
+def GetItem2d(x: Any, *key: Any) -> SparseVariable:
+    """``x[rows, columns]``, both slices: a sparse matrix."""
+    return as_sparse_variable(x)[key]
+
+
+@operation()
+def GetItemScalar(x: Any, row: Any, column: Any) -> Variable:
+    """``x[row, column]``: an element."""
+    return as_sparse_variable(x)[row, column]
+
+
+@operation()
+def GetItemList(x: Any, index: Any) -> SparseVariable:
+    """``x[rows]``: the rows of these numbers."""
+    x = as_sparse_variable(x)
+    return ops.from_dense(x.elements()[as_variable(index)], x.format)
+
+
+@operation()
+def GetItem2Lists(x: Any, ind1: Any, ind2: Any) -> Variable:
+    """``x[rows, columns]``: the elements at these places, a vector."""
+    return as_sparse_variable(x).elements()[as_variable(ind1), as_variable(ind2)]
+
+
+@operation()
 def EnsureSortedIndices(x: Any, *, inplace: bool = False) -> SparseVariable:
     """``ensure_sorted_indices``."""
     return ops.ensure_sorted_indices(x)
@@ -286,3 +311,7 @@ def ConstructSparseFromList(x: Any, y: Any, ilist: Any) -> SparseVariable:
 def CSMProperties(x: Any, *, kmap: Any = None) -> list[Variable]:
     """``csm_properties``."""
     return csm_properties(x)
+
+
+get_item_2d, get_item_scalar = GetItem2d(), GetItemScalar()
+get_item_list, get_item_2lists = GetItemList(), GetItem2Lists()

@@ -25,11 +25,11 @@ from ....ops.op import as_variable
 from ....ops.reduce import sum as sum_
 from ....ops.shape import dimshuffle, shape_i
 from ....ops.write import inc_subtensor
-from .variable import SparseVariable, as_sparse_or_tensor_variable, as_sparse_variable
+from .variable import SparseVariable, as_dtype, as_sparse_or_tensor_variable, as_sparse_variable
 
 
 def cast(variable: Any, dtype: Any) -> SparseVariable:
-    """The same matrix in another dtype."""
+    """The same matrix in another dtype; of complex numbers in a real one their real parts."""
     return as_sparse_variable(variable).astype(dtype)
 
 
@@ -244,7 +244,7 @@ def square_diagonal(x: Any) -> SparseVariable:
 
 def _stacked(blocks: Sequence[Any], axis: int, format: str | None, dtype: Any) -> SparseVariable:
     found = concatenate([as_sparse_variable(b).elements() for b in blocks], axis=axis)
-    return from_dense(found if dtype is None else ew.cast(found, dtype), format or "csc")
+    return from_dense(found if dtype is None else as_dtype(found, dtype), format or "csc")
 
 
 def hstack(blocks: Sequence[Any], format: str | None = None, dtype: Any = None) -> SparseVariable:

@@ -9,8 +9,9 @@ import numpy as np
 
 from ....errors import DTypeError
 from ....graph import Constant, TensorType, Variable
-from ....graph.types import DTYPES, dtype_name
+from ....graph.types import DTYPES, dtype_name, is_complex
 from ....ops.along_axis import cumsum
+from ....ops.complex_numbers import real
 from ....ops.create import zeros
 from ....ops.elementwise import cast
 from ....ops.op import as_variable
@@ -209,10 +210,15 @@ class SparseVariable:
         return sp_sum(self, axis, sparse_grad)
 
     def astype(self, dtype: Any) -> SparseVariable:
-        return self.changed(lambda x: cast(x, dtype))
+        return self.changed(lambda x: as_dtype(x, dtype))
 
     def zeros_like(self) -> SparseVariable:
         return self.with_data(self.data * 0)
+
+
+def as_dtype(x: Variable, dtype: Any) -> Variable:
+    """``x`` in a dtype; of complex numbers in a real one their real parts, as SciPy has it."""
+    return cast(real(x) if x.type.is_complex and not is_complex(dtype_name(dtype)) else x, dtype)
 
 
 def is_sparse(x: Any) -> bool:
