@@ -16,7 +16,7 @@ from ..graph.substitution import clone
 from ..ops.op import as_variable
 from . import reads  # noqa: F401  (fills the table of rules)
 from .protobuf import package, title_of
-from .reader import Reader
+from .reader import Reader, Tensors
 
 
 @dataclass
@@ -65,7 +65,10 @@ def load(
     Args:
         path: of the file.  Arrays in files beside it are read, those elsewhere are not.
         dims: lengths for axes that have a name in the model, such as ``{"batch": 32}``; others are not known.
-        values: arrays for inputs that are none of the graph's then, as axes and sizes that it depends on.
+            Of an input that is a sequence, by its name, how many tensors it has: each is an input then, as
+            outputs that are sequences are several, ``name[0]`` and so on.
+        values: arrays for inputs that are none of the graph's then, as axes and sizes that it depends on;
+            None for an optional one that is left out.
 
     Nothing in a file is executed.  Operators that graphlib has not are read through ONNX's definition of
     them, where it has one.  Arrays of floats become parameters, numbers and whole numbers constants.
@@ -95,6 +98,21 @@ def load(
         if value.name in reader.values:
             # older models list their arrays among the inputs
             continue
+        if value.name in fixed and fixed[value.name] is None and _is_optional(value):
+            reader.values[value.name] = fixed.pop(value.name)
+            continue
+        if _inside(value).WhichOneof("value") == "sequence_type":
+            count = (dims or {}).get(value.name)
+            if count is None:
+                example = f"dims={{{value.name!r}: 3}}"
+                raise OnnxError(
+                    f"{path}: the input {value.name!r} is a sequence: say of how many, as {example}"
+                )
+            type = _type_of(path, value, dict(dims or {}))
+            several = Tensors(type(f"{value.name}[{k}]") for k in range(count))
+            reader.values[value.name] = several
+            inputs.extend(several)
+            continue
         if value.name in fixed:
             array = _type_of(path, value, {}).convert(fixed.pop(value.name))
             reader.values[value.name] = Constant(array, value.name)
@@ -103,6 +121,7 @@ def load(
         reader.values[value.name] = variable
         inputs.append(variable)
     axes = {d.dim_param for v in model.graph.input for d in v.type.tensor_type.shape.dim if d.dim_param}
+    axes |= {v.name for v in model.graph.input if _inside(v).WhichOneof("value") == "sequence_type"}
     unknown = sorted(set(dims or {}) - axes)
     if unknown:
         known = f"its axes are called {', '.join(sorted(axes))}" if axes else "none of its axes has a name"
@@ -111,7 +130,15 @@ def load(
         raise OnnxError(f"{path} has no input {', '.join(fixed)}")
     results = reader.run(model.graph)
     names = [o.name for o in model.graph.output]
-    return Loaded(inputs, dict(zip(names, results, strict=True)), parameters)
+    outputs: dict[str, Variable] = {}
+    for name, result in zip(names, results, strict=True):
+        parts = (
+            {f"{name}[{k}]": v for k, v in enumerate(result)}
+            if isinstance(result, Tensors)
+            else {name: result}
+        )
+        outputs.update(parts)
+    return Loaded(inputs, outputs, parameters)
 
 
 def _model(path: Path) -> Any:
@@ -136,13 +163,25 @@ def _line(error: Exception) -> str:
     return " ".join(str(error).split())[:500] or type(error).__name__
 
 
+def _is_optional(value: Any) -> bool:
+    return value.type.WhichOneof("value") == "optional_type"
+
+
+def _inside(value: Any) -> Any:
+    """The type of an input, or that of an optional one where there is one."""
+    return value.type.optional_type.elem_type if _is_optional(value) else value.type
+
+
 def _type_of(path: Path, value: Any, dims: Mapping[str, int | None]) -> TensorType:
-    """The type of an input."""
+    """The type of an input, or of each tensor in a sequence."""
     onnx = package()
-    kind = value.type.WhichOneof("value")
+    found = _inside(value)
+    if found.WhichOneof("value") == "sequence_type":
+        found = found.sequence_type.elem_type
+    kind = found.WhichOneof("value")
     if kind != "tensor_type":
         raise OnnxError(f"{path}: the input {value.name!r} is a {kind}, and graphlib has tensors alone")
-    tensor = value.type.tensor_type
+    tensor = found.tensor_type
     try:
         dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
         if not tensor.HasField("shape"):

@@ -47,6 +47,13 @@ def reads(*operators: str) -> Callable[[Callable], Callable]:
     return note
 
 
+class Tensors(tuple):
+    """A sequence of tensors, as a value of a model."""
+
+    def describe(self) -> str:
+        return f"a sequence of {len(self)}"
+
+
 @dataclass
 class Node:
     """A node of a model, with variables for inputs; None for one that is left out."""
@@ -138,6 +145,8 @@ class Reader:
 
     def folded(self, v: Variable) -> Variable:
         """A constant in place of what depends on constants alone."""
+        if isinstance(v, Tensors):
+            return Tensors(map(self.folded, v))  # type: ignore[return-value]
         if v.owner is None or self._varies(v):
             return v
         order = toposort([v])
@@ -248,10 +257,12 @@ class Reader:
             self,
         )
         results = self._read(node, made)
-        results = [results] if isinstance(results, Variable) else list(results)
+        results = [results] if isinstance(results, (Variable, Tensors)) or results is None else list(results)
         for name, v in zip(node.output, results, strict=False):
             if name and v is not None:
                 self.values[name] = self.folded(v)
+            elif name and node.op_type == "Optional":
+                self.values[name] = None
 
     def _read(self, node: Any, made: Node) -> Any:
         key = (node.domain, node.op_type)

@@ -1,6 +1,18 @@
 """What reads each of ONNX's operators; importing it fills the table ``reader.READS``."""
 
-from . import elementwise, loops, quantized, reduce, resize, sampling, selection, shape, spectra, windows
+from . import (
+    elementwise,
+    loops,
+    quantized,
+    reduce,
+    resize,
+    sampling,
+    selection,
+    sequences,
+    shape,
+    spectra,
+    windows,
+)
 
 __all__ = [
     "elementwise",
@@ -10,6 +22,7 @@ __all__ = [
     "resize",
     "sampling",
     "selection",
+    "sequences",
     "shape",
     "spectra",
     "windows",

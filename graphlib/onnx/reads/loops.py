@@ -11,7 +11,7 @@ from ...graph.types import normalize_axis
 from ...ops import elementwise as ew
 from ...ops.shape import moveaxis, shape_i
 from ...ops.shape_rules import constant_int
-from ..reader import Node, reads
+from ..reader import Node, Tensors, reads
 
 
 @reads("If")
@@ -23,6 +23,8 @@ def _if(n: Node) -> list[Variable]:
         return n.reader.inside({}).run(branches[0 if known.item() else 1])
     taken, other = (n.reader.inside({}).run(graph) for graph in branches)
     for a, b in zip(taken, other, strict=True):
+        if isinstance(a, Tensors) or isinstance(b, Tensors):
+            raise n.error("gives a sequence by a condition that only a call tells")
         if a.ndim != b.ndim:
             raise n.error(f"has branches of {a.ndim} and {b.ndim} dimensions, of which graphlib needs one")
     return ifelse(condition.reshape(()) if condition.ndim else condition, taken, other)
@@ -31,7 +33,7 @@ def _if(n: Node) -> list[Variable]:
 @reads("Loop")
 def _loop(n: Node) -> list[Variable]:
     count, goes_on, body = n.optional(0), n.optional(1), n.get("body")
-    states = [n[k] for k in range(2, len(n.inputs))]
+    states = [n.optional(k) for k in range(2, len(n.inputs))]
     names = [v.name for v in body.input]
     if count is None:
         raise n.error("has no number of steps; graphlib's loops have at most so many")
@@ -40,6 +42,8 @@ def _loop(n: Node) -> list[Variable]:
         known = n.reader.known(goes_on)
         steps = steps if known is not None and known.all() else ew.switch(goes_on.reshape(()), steps, 0)
     ends = _ends(n, body)
+    if any(v is None or isinstance(v, Tensors) for v in states):
+        return _unrolled(n, states, n.reader.known(steps) if isinstance(steps, Variable) else steps, ends)
 
     def step(turn: Variable, *values: Variable) -> Any:
         given = {names[0]: turn, names[1]: Constant(True), **dict(zip(names[2:], values, strict=True))}
@@ -51,6 +55,22 @@ def _loop(n: Node) -> list[Variable]:
     turns = T.arange(steps)
     found = _scanned(n, step, [turns], states, len(body.output) - 1 - len(states), steps)
     return found
+
+
+def _unrolled(n: Node, states: list[Any], steps: Any, ends: bool) -> list[Any]:
+    """A loop whose states are sequences, step by step: their number of tensors changes."""
+    body = n.get("body")
+    if steps is None or ends:
+        raise n.error("goes on with sequences for a number of steps that is not known")
+    names = [v.name for v in body.input]
+    rows: list[list[Variable]] = [[] for _ in range(len(body.output) - 1 - len(states))]
+    for turn in range(int(steps)):
+        given = {names[0]: Constant(turn, dtype="int64"), names[1]: Constant(True)}
+        results = n.reader.inside({**given, **dict(zip(names[2:], states, strict=True))}).run(body)
+        states = results[1 : 1 + len(states)]
+        for kept, v in zip(rows, results[1 + len(states) :], strict=True):
+            kept.append(v)
+    return [*states, *(T.stack(kept) for kept in rows)]
 
 
 def _ends(n: Node, body: Any) -> bool:
@@ -74,9 +94,9 @@ def _ends(n: Node, body: Any) -> bool:
 
 @reads("Scan")
 def _scan(n: Node) -> list[Variable]:
-    body, count = n.get("body"), n.get("num_scan_inputs")
     if n.opset < 9:
-        raise n.error("is of a version before 9, which goes over batches as well")
+        return _scan_of_batches(n)
+    body, count = n.get("body"), n.get("num_scan_inputs")
     names = [v.name for v in body.input]
     states = [n[k] for k in range(len(n.inputs) - count)]
     sequences = [n[k] for k in range(len(n.inputs) - count, len(n.inputs))]
@@ -101,6 +121,31 @@ def _scan(n: Node) -> list[Variable]:
         v = v[::-1] if backwards else v
         outputs[k] = moveaxis(v, 0, normalize_axis(axis, v.ndim, n.describe()))
     return [*results[: len(states)], *outputs]
+
+
+def _scan_of_batches(n: Node) -> list[Variable]:
+    """``Scan`` before version 9: of each example of a batch, which is the first axis of all."""
+    body, count = n.get("body"), n.get("num_scan_inputs")
+    if n.optional(0) is not None:
+        raise n.error("has sequences of several lengths in a batch, which graphlib's loops have not")
+    names, given = [v.name for v in body.input], [n[k] for k in range(1, len(n.inputs))]
+    states, sequences = given[: len(given) - count], given[len(given) - count :]
+    back = n.get("directions") or [0] * count
+    mapped = len(body.output) - len(states)
+    size = next((v.type.shape[0] for v in given if v.type.shape[0] is not None), None)
+    if size is None:
+        raise n.error("goes over a batch of a length that is not known: say it with dims=")
+
+    def step(*values: Variable) -> list[Variable]:
+        rows, kept = values[:count], values[count:]
+        return n.reader.inside(dict(zip(names, (*kept, *rows), strict=True))).run(body)
+
+    found = []
+    for example in range(size):
+        rows = [v[example][::-1] if turned else v[example] for v, turned in zip(sequences, back, strict=True)]
+        first = [v[example] for v in states]
+        found.append(_scanned(n, step, rows, first, mapped, shape_i(rows[0], 0)))
+    return [T.stack([example[k] for example in found]) for k in range(len(body.output))]
 
 
 def _scanned(
