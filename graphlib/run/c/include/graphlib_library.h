@@ -3,6 +3,7 @@
 #define GRAPHLIB_LIBRARY_H
 
 #include <graphlib_c.h>
+#include <string.h>
 
 /* Running sums and products; those of float32 are held in double, so that long ones do not drift. */
 #define GL_CUMULATIVE(name, suffix, type, wide, op)                                                                   \
@@ -22,8 +23,12 @@
         return 0;                                                                                                     \
     }
 
-/* A stable merge sort, bottom up, of (value, index) pairs; NaN is greater than everything. */
-#define GL_SORT(suffix, type)                                                                                         \
+/* elements of an axis from which on they are sorted by their digits */
+#define GL_DIGITS_FROM 48
+
+/* Sorting keeps equals in order, and NaN is greater than everything: a few elements by a merge sort, bottom up, of (value, index)
+   pairs; more by the bytes of keys, whole numbers that are in the same order, the lowest byte first. */
+#define GL_SORT(suffix, type, bits)                                                                                      \
     typedef struct {                                                                                                  \
         type value;                                                                                                   \
         int64_t index;                                                                                                \
@@ -45,21 +50,54 @@
         }                                                                                                             \
         return from;                                                                                                  \
     }                                                                                                                 \
+    typedef struct {                                                                                                  \
+        bits key;                                                                                                     \
+        uint32_t index;                                                                                               \
+    } gl_keyed_##suffix;                                                                                              \
+    static inline gl_keyed_##suffix *gl_sort_digits_##suffix(gl_keyed_##suffix *from, gl_keyed_##suffix *to, int64_t n) {\
+        for (int shift = 0; shift < (int)(8 * sizeof(bits)); shift += 8) {                                            \
+            uint32_t places[256] = {0}, total = 0;                                                                    \
+            for (int64_t i = 0; i < n; i++) places[from[i].key >> shift & 255]++;                                     \
+            if (places[from[0].key >> shift & 255] == n) continue;                                                    \
+            for (int k = 0; k < 256; k++) {                                                                           \
+                const uint32_t count = places[k];                                                                     \
+                places[k] = total;                                                                                    \
+                total += count;                                                                                       \
+            }                                                                                                         \
+            for (int64_t i = 0; i < n; i++) to[places[from[i].key >> shift & 255]++] = from[i];                       \
+            gl_keyed_##suffix *swap = from;                                                                           \
+            from = to;                                                                                                \
+            to = swap;                                                                                                \
+        }                                                                                                             \
+        return from;                                                                                                  \
+    }                                                                                                                 \
     static inline __attribute__((unused)) int gl_sorted_##suffix(const type *x, type *values, int64_t *indices,       \
                                                                  int64_t before, int64_t n, int64_t after) {          \
-        gl_item_##suffix *items = malloc((size_t)(2 * n + 1) * sizeof(gl_item_##suffix));                             \
-        if (!items) return 1;                                                                                         \
+        const int by_digits = n >= GL_DIGITS_FROM && n <= INT32_MAX;                                                  \
+        void *const memory = malloc((size_t)(2 * n + 1) * sizeof(gl_item_##suffix));                                  \
+        if (!memory) return 1;                                                                                        \
+        gl_item_##suffix *const items = memory;                                                                       \
+        gl_keyed_##suffix *const keyed = memory;                                                                      \
         for (int64_t a = 0; a < before; a++)                                                                          \
             for (int64_t c = 0; c < after; c++) {                                                                     \
-                int64_t start = a * n * after + c;                                                                    \
+                const int64_t start = a * n * after + c;                                                              \
+                if (by_digits) {                                                                                      \
+                    for (int64_t i = 0; i < n; i++)                                                                   \
+                        keyed[i] = (gl_keyed_##suffix){gl_key_##suffix(x[start + i * after]), (uint32_t)i};           \
+                    const gl_keyed_##suffix *const sorted = gl_sort_digits_##suffix(keyed, keyed + n, n);             \
+                    for (int64_t i = 0; values && i < n; i++)                                                         \
+                        values[start + i * after] = x[start + (int64_t)sorted[i].index * after];                      \
+                    for (int64_t i = 0; indices && i < n; i++) indices[start + i * after] = sorted[i].index;          \
+                    continue;                                                                                         \
+                }                                                                                                     \
                 for (int64_t i = 0; i < n; i++) items[i] = (gl_item_##suffix){x[start + i * after], i};               \
-                gl_item_##suffix *sorted = gl_merge_sort_##suffix(items, items + n, n);                               \
+                const gl_item_##suffix *const sorted = gl_merge_sort_##suffix(items, items + n, n);                   \
                 for (int64_t i = 0; i < n; i++) {                                                                     \
                     if (values) values[start + i * after] = sorted[i].value;                                          \
                     if (indices) indices[start + i * after] = sorted[i].index;                                        \
                 }                                                                                                     \
             }                                                                                                         \
-        free(items);                                                                                                  \
+        free(memory);                                                                                                 \
         return 0;                                                                                                     \
     }                                                                                                                 \
     static inline __attribute__((unused)) int gl_sort_##suffix(const type *x, type *out, int64_t before, int64_t n,   \
@@ -94,21 +132,44 @@
         return 0;                                                                                                     \
     }
 
-#define GL_LIBRARY(suffix, type, wide)                 \
+/* Keys of sorting: whole numbers with their sign turned round; of floats that of the sign and magnitude, 0 and -0 being equal, as
+   are all NaN. */
+#define GL_KEY(suffix, type, bits, first)                                                                             \
+    static inline bits gl_key_##suffix(type x) { return (bits)((bits)x ^ (bits)(first)); }
+#define GL_FLOAT_KEY(suffix, type, bits, first)                                                                       \
+    static inline bits gl_key_##suffix(type x) {                                                                      \
+        bits whole;                                                                                                   \
+        if (x != x) return (bits)-1;                                                                                  \
+        if (x == 0) return first;                                                                                     \
+        memcpy(&whole, &x, sizeof whole);                                                                             \
+        return whole & (first) ? (bits)~whole : (bits)(whole | (first));                                              \
+    }
+
+#define GL_LIBRARY(suffix, type, wide, bits)           \
     GL_CUMULATIVE(gl_cumsum, suffix, type, wide, +)    \
     GL_CUMULATIVE(gl_cumprod, suffix, type, wide, *)   \
-    GL_SORT(suffix, type)
+    GL_SORT(suffix, type, bits)
 
-GL_LIBRARY(u8, uint8_t, uint8_t)
-GL_LIBRARY(u16, uint16_t, uint16_t)
-GL_LIBRARY(u32, uint32_t, uint32_t)
-GL_LIBRARY(u64, uint64_t, uint64_t)
-GL_LIBRARY(i8, int8_t, int8_t)
-GL_LIBRARY(i16, int16_t, int16_t)
-GL_LIBRARY(i32, int32_t, int32_t)
-GL_LIBRARY(i64, int64_t, int64_t)
-GL_LIBRARY(f32, float, double)
-GL_LIBRARY(f64, double, double)
+GL_KEY(u8, uint8_t, uint8_t, 0)
+GL_KEY(u16, uint16_t, uint16_t, 0)
+GL_KEY(u32, uint32_t, uint32_t, 0)
+GL_KEY(u64, uint64_t, uint64_t, 0)
+GL_KEY(i8, int8_t, uint8_t, 1u << 7)
+GL_KEY(i16, int16_t, uint16_t, 1u << 15)
+GL_KEY(i32, int32_t, uint32_t, 1u << 31)
+GL_KEY(i64, int64_t, uint64_t, (uint64_t)1 << 63)
+GL_FLOAT_KEY(f32, float, uint32_t, 1u << 31)
+GL_FLOAT_KEY(f64, double, uint64_t, (uint64_t)1 << 63)
+GL_LIBRARY(u8, uint8_t, uint8_t, uint8_t)
+GL_LIBRARY(u16, uint16_t, uint16_t, uint16_t)
+GL_LIBRARY(u32, uint32_t, uint32_t, uint32_t)
+GL_LIBRARY(u64, uint64_t, uint64_t, uint64_t)
+GL_LIBRARY(i8, int8_t, int8_t, uint8_t)
+GL_LIBRARY(i16, int16_t, int16_t, uint16_t)
+GL_LIBRARY(i32, int32_t, int32_t, uint32_t)
+GL_LIBRARY(i64, int64_t, int64_t, uint64_t)
+GL_LIBRARY(f32, float, double, uint32_t)
+GL_LIBRARY(f64, double, double, uint64_t)
 GL_RECURRENCE(f32, float)
 GL_RECURRENCE(f64, double)
 
