@@ -65,6 +65,12 @@ _OPTIONS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
     ),
     "mode": ("fast_run", _mode, "fast_run (C), reference (numpy), check (both, compared), check_nan"),
     "threads": (0, _count, "threads of a compiled function; 0: one for each processor that is free to us"),
+    "flush_subnormals": (
+        False,
+        _truth,
+        "on the CPU: numbers too small to be normal (below 1.2e-38 in float32) count as 0 in functions that "
+        "are compiled then; processors take many times as long for each operation that meets one",
+    ),
     "cache_dir": ("", str, "folder of compiled functions; empty: the user's cache folder"),
     "cache_megabytes": (
         1000,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from ...configuration import config
 from ...errors import DomainError, GraphError, Resized
 from ...graph import TensorType, Variable
 from ...graph.shared import Sized, as_compiled
@@ -81,7 +82,10 @@ class CExecutor:
             ctypes.cast(pointers[k], ctypes.POINTER(ctypes.c_int64)) for k in range(len(self.outputs))
         ]
         self.ranks = [len(o.shape) for o in native.outputs]
-        self._call = self.library.gl_call
+        self.flush = config.flush_subnormals
+        self._call, self._run = self.library.gl_call, self.library.gl_run
+        if self.flush:
+            self._call, self._run = self._flushed(self._call), self._flushed(self._run)
         #: the arrays that updates write over: an input that is one of them, or a part of it, is copied
         self._overwritten: set[int] = set()
         self._borrowed: dict[int, np.ndarray] = {}
@@ -174,7 +178,7 @@ class CExecutor:
         places = np.array([*range(self.inputs), *outputs], "int64")
         arrays, code = np.array(addresses, np.uintp), ctypes.c_int64()
         done = library("team").gl_repeat(
-            ctypes.cast(self._call, ctypes.c_void_p),
+            ctypes.cast(self.library.gl_call, ctypes.c_void_p),
             self.state,
             self.args,
             n,
@@ -182,6 +186,7 @@ class CExecutor:
             places.ctypes.data,
             arrays.ctypes.data,
             ctypes.byref(code),
+            self.flush,
         )
         if code.value:
             try:
@@ -190,6 +195,17 @@ class CExecutor:
                 error.done, error.results = done, [each[:done] for each in results]
                 raise
         return results
+
+    def _flushed(self, function: Any) -> Callable[[int, Any], int]:
+        """A function of the library in whose call numbers too small to be normal are 0."""
+        address, code = ctypes.cast(function, ctypes.c_void_p), ctypes.c_int64()
+        repeat, noted = library("team").gl_repeat, ctypes.byref(code)
+
+        def call(state: int, args: Any) -> int:
+            repeat(address, state, args, 1, 0, None, None, noted, True)
+            return code.value
+
+        return call
 
     def _general(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         code = self.library.gl_prepare(self.state, self.args)
@@ -208,7 +224,7 @@ class CExecutor:
                     self._borrowed[k] = array
             results.append(array)
             self.args[self.first_output + k] = id(array)
-        code = self.library.gl_run(self.state, self.args)
+        code = self._run(self.state, self.args)
         if code:
             return self._failed(code, inputs)
         if self.data_dependent:

@@ -23,6 +23,25 @@
 #define PAUSE() sched_yield()
 #endif
 
+/* How a processor computes with floats; what takes numbers too small to be normal for 0, operands and results.  Most processors
+   take many times as long for each operation that meets such a number. */
+#if defined(__x86_64__)
+typedef uint32_t float_mode;
+#define GET_FLOAT_MODE(mode) ((mode) = __builtin_ia32_stmxcsr() & 0xffc0u)
+#define SET_FLOAT_MODE(mode) __builtin_ia32_ldmxcsr(mode)
+#define SUBNORMALS_ARE_0 0x8040u
+#elif defined(__aarch64__)
+typedef uint64_t float_mode;
+#define GET_FLOAT_MODE(mode) __asm__ volatile("mrs %0, fpcr" : "=r"(mode))
+#define SET_FLOAT_MODE(mode) __asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)(mode)))
+#define SUBNORMALS_ARE_0 (1u << 24)
+#else
+typedef uint32_t float_mode;
+#define GET_FLOAT_MODE(mode) ((mode) = 0)
+#define SET_FLOAT_MODE(mode) ((void)(mode))
+#define SUBNORMALS_ARE_0 0u
+#endif
+
 #define SPIN_SECONDS 100e-6    /* how long a worker looks for the next task before it sleeps */
 #define YIELD_SECONDS 100e-6   /* how long the caller waits for a chunk before it offers its processor to the one that has it */
 #define STALL_SECONDS 300e-6   /* how long a chunk may take beyond all that the caller did meanwhile */
@@ -37,6 +56,7 @@ static struct {
     _Atomic(gl_task) task;
     _Atomic(void *) context;
     _Atomic int64_t chunks;
+    _Atomic float_mode mode; /* the caller's, in which its chunks are computed */
     /* the number of the task in the upper half, the next unclaimed chunk in the lower */
     _Atomic uint64_t ticket __attribute__((aligned(64)));
     _Atomic int64_t done __attribute__((aligned(64)));
@@ -84,6 +104,7 @@ static void *worker(void *unused) {
             }
         }
         seen = number;
+        SET_FLOAT_MODE(atomic_load_explicit(&team.mode, memory_order_relaxed));
         work(number);
     }
     return NULL;
@@ -117,6 +138,9 @@ static void run_on_team(gl_task task, void *context, int64_t chunks, double bega
     atomic_store_explicit(&team.context, context, memory_order_relaxed);
     atomic_store_explicit(&team.chunks, chunks, memory_order_relaxed);
     atomic_store_explicit(&team.done, 0, memory_order_relaxed);
+    float_mode mode;
+    GET_FLOAT_MODE(mode);
+    atomic_store_explicit(&team.mode, mode, memory_order_relaxed);
     atomic_store(&team.ticket, number << 32);
     if (atomic_load(&team.sleeping)) {
         pthread_mutex_lock(&team.doze);
@@ -150,14 +174,19 @@ static void alone(void) {
 }
 
 /* Calls a function n times, with other arrays in `count` places of its arguments each time; returns how many calls succeeded
-   before the first that did not, of which it leaves the code. */
+   before the first that did not, of which it leaves the code.  `flush`: what is too small to be normal is 0. */
 int64_t gl_repeat(int64_t (*call)(void *, void **), void *state, void **args, int64_t n, int64_t count, const int64_t *places,
-                  void *const *arrays, int64_t *code) {
-    for (int64_t done = 0; done < n; done++, arrays += count) {
+                  void *const *arrays, int64_t *code, int flush) {
+    float_mode before;
+    GET_FLOAT_MODE(before);
+    if (flush) SET_FLOAT_MODE(before | SUBNORMALS_ARE_0);
+    int64_t done = 0;
+    for (*code = 0; done < n; done++, arrays += count) {
         for (int64_t k = 0; k < count; k++) args[places[k]] = arrays[k];
-        if ((*code = call(state, args))) return done;
+        if ((*code = call(state, args))) break;
     }
-    return n;
+    if (flush) SET_FLOAT_MODE(before);
+    return done;
 }
 
 static gl_runtime table = {.parallel = parallel};

@@ -179,7 +179,7 @@ def library(part: str) -> ctypes.CDLL:
         loaded.gl_start.restype = ctypes.c_void_p
         loaded.gl_start.argtypes = [ctypes.c_int]
         loaded.gl_lapack.restype, loaded.gl_lapack.argtypes = None, [ctypes.c_void_p]
-        of_repeat = [*[ctypes.c_void_p] * 3, *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 3]
+        of_repeat = [*[ctypes.c_void_p] * 3, *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 3, ctypes.c_int]
         loaded.gl_repeat.restype, loaded.gl_repeat.argtypes = ctypes.c_int64, of_repeat
     else:
         loaded.gl_products.restype = None
