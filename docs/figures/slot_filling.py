@@ -66,5 +66,29 @@ def embeddings() -> Image.Image:
     return Image.open(run_folder("rnnslu") / "embeddings.png").convert("RGB").quantize(64)
 
 
+@figure("slots-search.svg")
+def search() -> Figure:
+    """The trials of the random search: the error by each of the settings that were drawn."""
+    with open(run_folder("slots-search") / "search-slots" / "trials.csv", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["validation_error"]]
+    errors = [100 * float(row["validation_error"]) for row in rows]
+    keys = {
+        "optimizer.sgd.learning_rate": "learning rate",
+        "model.1.conv1d.size": "words of a window",
+        "model.2.simple_rnn.units": "hidden units",
+        "model.0.embedding.units": "values of an embedding",
+    }
+    fig = Figure(figsize=(8.4, 2.8))
+    places = fig.subplots(1, 4, sharey=True)
+    for axes, (key, words) in zip(places, keys.items(), strict=True):
+        axes.plot([float(row[key]) for row in rows], errors, "o")
+        axes.set_xlabel(words, fontsize=10)
+        axes.margins(x=0.15)
+    for axes, ticks in zip(places[2:], ((100, 200), (50, 100)), strict=True):
+        axes.set(xticks=ticks, xlim=(ticks[0] / 2, ticks[1] + ticks[0] / 2))
+    places[0].set(ylabel="wrong labels (%)", ylim=(0, None))
+    return fig
+
+
 if __name__ == "__main__":
     main()
