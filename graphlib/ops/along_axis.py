@@ -7,6 +7,7 @@ They are calls of the backend's small library rather than expressions of one ele
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ from ..scalar.lowered import Call, Operand, Pull
 from .elementwise import cast, neq
 from .op import NUMBERS, Op, Sample, as_variable, not_differentiable, register
 from .shape import dimshuffle, flatten, shape_i
-from .shape_rules import Known, Length, Shapes, same_shape
+from .shape_rules import Known, Length, Shapes, known_shape, lowered_shape, same_shape
+from .windows import smallest
 
 
 class Cumulative(Op):
@@ -156,26 +158,55 @@ def cumprod(x: Any, axis: int | None = None) -> Variable:
     return _cumulative("cumprod", x, axis)
 
 
+#: how many sorted elements are looked for alone, at most: GL_SOME in graphlib_library.h and device.cuh
+SOME = 64
+
+
+@dataclass(frozen=True)
+class AtMost:
+    """A length, or a number if that is less."""
+
+    number: int
+
+    def __call__(self, length: Any) -> Any:
+        return smallest(length, self.number)
+
+
 class Sort(Op):
     """Ascending along an axis, equal elements in their order, NaN last; 'sort' gives values, 'argsort' int64
-    indices."""
+    indices.
+
+    count: only so many of them, at most ``SOME``, from the first on, or those up to the last for a negative
+    number; as many as there are, if they are fewer.
+    """
 
     costly = True
 
-    def __init__(self, kind: str, axis: int) -> None:
+    def __init__(self, kind: str, axis: int, count: int | None = None) -> None:
         self.kind = kind
         self.axis = axis
+        self.count = count
 
     def parameters(self) -> tuple:
-        return self.kind, self.axis
+        return self.kind, self.axis, self.count
 
     def __repr__(self) -> str:
-        return f"{self.kind}{{axis={self.axis}}}"
+        part = "" if self.count is None else f", {self.slice.start or ''}:{self.slice.stop or ''}"
+        return f"{self.kind}{{axis={self.axis}{part}}}"
 
-    shape_rule = same_shape
+    @property
+    def slice(self) -> slice:
+        """Which of the sorted elements are wanted."""
+        return slice(self.count, None) if (self.count or 0) < 0 else slice(None, self.count)
+
+    def shape_rule(self, of: Shapes, x: Variable) -> Sequence[Length]:
+        lengths = list(of.shape(x))
+        if self.count is not None:
+            lengths[self.axis] = of.derived(AtMost(abs(self.count)), lengths[self.axis])
+        return lengths
 
     def infer(self, x: Variable) -> list[TensorType]:
-        return [x.type if self.kind == "sort" else x.type.with_dtype("int64")]
+        return [TensorType(x.dtype if self.kind == "sort" else "int64", known_shape(self, x))]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
         if self.kind == "argsort":
@@ -184,7 +215,7 @@ class Sort(Op):
         from .create import arange, zeros_like
         from .write import AdvancedWrite
 
-        order = Sort("argsort", self.axis).make(x)
+        order = Sort("argsort", self.axis, self.count).make(x)
         grid = []
         for axis in range(x.ndim):
             if axis == self.axis:
@@ -196,11 +227,16 @@ class Sort(Op):
         return [AdvancedWrite((True,) * x.ndim, "add").make(zeros_like(x, grads[0].dtype), grads[0], *grid)]
 
     def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
-        return getattr(np, self.kind)(x, axis=self.axis, kind="stable")
+        whole = getattr(np, self.kind)(x, axis=self.axis, kind="stable")
+        return whole[(slice(None),) * self.axis + (self.slice,)]
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Call:
         (x,) = operands
-        return Call(f"gl_{self.kind}", (x.shape,), around(x.shape, self.axis))
+        if self.count is None:
+            return Call(f"gl_{self.kind}", (x.shape,), around(x.shape, self.axis))
+        shape = lowered_shape(node, operands, require)
+        integers = (*around(x.shape, self.axis), Poly.of(self.count), shape[self.axis])
+        return Call(f"gl_{self.kind}_some", (shape,), integers)
 
 
 def _sort(kind: str, x: Any, axis: int | None) -> Variable:
@@ -313,8 +349,23 @@ def _on_axes(build: Callable, differentiable: bool) -> Callable[[], list[Sample]
 
 register("cumsum", cumsum, _on_axes(cumsum, True), cumsum.__doc__ or "")
 register("cumprod", cumprod, _on_axes(cumprod, True), cumprod.__doc__ or "")
-register("sort", sort, _on_axes(sort, True), sort.__doc__ or "")
-register("argsort", argsort, _on_axes(argsort, False), argsort.__doc__ or "")
+
+
+def _sorts(kind: str, build: Callable, differentiable: bool) -> Callable[[], list[Sample]]:
+    """Samples of sorting, also where some elements are wanted alone, or more than there are."""
+    parts = [(0, 2), (1, -2), (1, 9), (2, -1)]
+    return lambda: [
+        *_on_axes(build, differentiable)(),
+        *(
+            Sample(lambda x, a=a, n=n: Sort(kind, a, n).make(x), (_values(3, 4, 2),), NUMBERS, differentiable)
+            for a, n in parts
+        ),
+        Sample(lambda x: Sort(kind, 1, 3).make(x), (np.zeros((2, 0)),), NUMBERS, False),
+    ]
+
+
+register("sort", sort, _sorts("sort", sort, True), sort.__doc__ or "")
+register("argsort", argsort, _sorts("argsort", argsort, False), argsort.__doc__ or "")
 register(
     "nonzero",
     nonzero,

@@ -11,6 +11,7 @@ from typing import Any
 from ..graph import Apply, Constant, Variable
 from ..graph.types import DTYPES
 from ..ops import elementwise as ew
+from ..ops.along_axis import SOME, Sort
 from ..ops.barriers import GradientBarrier, OwnGradient
 from ..ops.index import BasicIndex
 from ..ops.join import Join
@@ -45,6 +46,8 @@ _WIDER = {
 }
 
 
+#: entries of an index: the elements before one, and those from one on
+_FIRST, _LAST = (False, True, 1), (True, False, 1)
 #: operations of a branch that are searched for the same choice
 _SEEN_IN_A_BRANCH = 8
 
@@ -175,6 +178,25 @@ def _(x: Variable, node: Apply) -> Variable | None:
 def _(x: Variable, node: Apply, graph: Sweep) -> Variable | None:
     axis = node.op.axis
     return None if graph.graph.lengths.is_own(x, axis) else graph.length(graph.shape(x)[axis])
+
+
+@AFTER_GRADIENTS.rule("of what is sorted a few are looked for alone", node(BasicIndex, reading=(Sort,)))
+def _(node: Apply) -> Variable | None:
+    whole, *bounds = node.inputs
+    if whole.owner is None or type(whole.owner.op) is not Sort or whole.owner.op.count is not None:
+        return None
+    (x,), entries, axis = whole.owner.inputs, node.op.entries, whole.owner.op.axis
+    before = sum(sum(e[:2]) if isinstance(e, tuple) else e is not None for e in entries[:axis])
+    count = constant_int(bounds[before]) if entries[axis] in (_FIRST, _LAST) else None
+    if count is None or not count or abs(count) > SOME or (count > 0) != (entries[axis] == _FIRST):
+        return None
+    n = x.type.shape[axis]
+    if n is not None and n <= 2 * abs(count):
+        return None
+    some = Sort(whole.owner.op.kind, axis, count).make(x)
+    rest = (*entries[:axis], None, *entries[axis + 1 :])
+    others = bounds[:before] + bounds[before + 1 :]
+    return some if not any(e is not None for e in rest) else BasicIndex(rest).make(some, *others)
 
 
 @rule("what has the lengths that it must have is it", node(OfLengths))

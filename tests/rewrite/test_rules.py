@@ -189,6 +189,10 @@ CASES: dict[str, list[Case]] = {
         Case(lambda row: row.max(axis=0), "Reduce"),
         Case(lambda row: row.sum(), "", "Reduce"),
     ],
+    "of what is sorted a few are looked for alone": [
+        Case(lambda x: T.argsort(x)[:, :2], "BasicIndex", "Sort"),
+        Case(lambda x: T.sort(x, axis=0)[-1:, 1:], "", "Sort BasicIndex"),
+    ],
     "a leading axis of length 1 comes after a reduction": [Case(lambda row: T.exp(row).sum(axis=1))],
     "a reduction of a reduction of its kind is one": [
         Case(lambda cube: cube.sum(axis=1).sum(axis=1)),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from ...graph import Apply, Constant, Variable
 from ...ops import elementwise as ew
 from ...ops.along_axis import Cumulative, Nonzero, Recurrence, Sort, Unravel
@@ -124,9 +126,11 @@ def _sort(w: Writer, node: Apply) -> str:
     name, narrow = w.of(x), x.dtype in ("bool", "int8", "int16", "uint8", "uint16", "uint32")
     made = w.cast(name, "int64") if narrow else name
     values, places = w.add("TopK", made, w.axis_length(name, axis), outputs=2, axis=axis, largest=0, sorted=1)
-    if node.op.kind == "argsort":
-        return places
-    return w.cast(values, x.dtype) if narrow else values
+    result = places if node.op.kind == "argsort" else w.cast(values, x.dtype) if narrow else values
+    if node.op.count is None:
+        return result
+    first, last = (node.op.count, 2**62) if node.op.count < 0 else (0, node.op.count)
+    return w.add("Slice", result, *(w.names.constant(np.array([k])) for k in (first, last, axis)))
 
 
 @writes(Cumulative)

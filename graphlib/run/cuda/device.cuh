@@ -309,10 +309,40 @@ GL_INLINE void gl_recurrence(const T *x, const T *a, T *y, long long before, lon
 /* ---- sorting: runs of up to GL_SORT elements in shared memory, then merged two by two; stable, NaN last ------------------ */
 
 #define GL_SORT 1024
+/* of sorting the most that are looked for alone */
+#define GL_SOME 64
 
 template <class T>
 GL_INLINE bool gl_less(T a, T b) {
     return a < b || (b != b && a == a);
+}
+
+/* The first of what sorting would give, or the last (`count` below 0), `kept` of each line, a thread a line: `out` gets the elements,
+ * or their indices, which are of another type. */
+template <bool indices, class T, class Item>
+GL_INLINE void gl_sort_some(const T *x, Item *out, long long before, long long n, long long after, long long count,
+                            long long kept) {
+    GL_EACH_THREAD(line, before * after) {
+        T best[GL_SOME];
+        long long at[GL_SOME], have = 0, start = line / after * n * after + line % after;
+        for (long long turn = 0; kept && turn < n; turn++) {
+            long long place = count > 0 ? turn : n - 1 - turn, i;
+            T one = x[start + place * after];
+            if (count > 0) {
+                if (have == kept && !gl_less(one, best[kept - 1])) continue;
+                i = have < kept ? have++ : kept - 1;
+                for (; i && gl_less(one, best[i - 1]); i--) best[i] = best[i - 1], at[i] = at[i - 1];
+            } else if (have < kept) {
+                for (i = have++; i && !gl_less(best[i - 1], one); i--) best[i] = best[i - 1], at[i] = at[i - 1];
+            } else {
+                if (!gl_less(best[0], one)) continue;
+                for (i = 0; i + 1 < kept && gl_less(best[i + 1], one); i++) best[i] = best[i + 1], at[i] = at[i + 1];
+            }
+            best[i] = one, at[i] = place;
+        }
+        for (long long k = 0; k < kept; k++)
+            out[(line / after * kept + k) * after + line % after] = indices ? (Item)at[k] : (Item)best[k];
+    }
 }
 
 /* Whether a comes after b, by their places where they are equal; a place of GL_SORT is that of nothing, behind all. */

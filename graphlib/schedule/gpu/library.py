@@ -33,6 +33,8 @@ def kernels(planner: KernelPlanner, step: LibraryCall) -> list[DeviceKernel]:
         return [_nonzero(planner, step)]
     if step.call.function.startswith(("gl_mrg", "gl_mersenne")):
         return [_generator(planner, step)]
+    if step.call.function.endswith("_some"):
+        return [_some(planner, step)]
     return _sort(planner, step)
 
 
@@ -75,6 +77,17 @@ def _nonzero(planner: KernelPlanner, step: LibraryCall) -> DeviceKernel:
         "gl_nonzero_block", (), (operand, out, size, "counts"), (out,), (("counts", "int64", THREADS),)
     )
     return planner.kernel([*scope.body, one], "one", ONE)
+
+
+def _some(planner: KernelPlanner, step: LibraryCall) -> DeviceKernel:
+    """The first or last of what sorting would give, a thread a line."""
+    scope = Scope(None, 0)
+    (operand,), (out,) = step.operands, step.outputs
+    lengths = [planner.length(p, scope) for p in step.call.integers]
+    indices = str(step.call.function == "gl_argsort_some").lower()
+    one = DeviceCall("gl_sort_some", (indices,), (operand, out, *lengths), (out,))
+    before, _, after = step.call.integers[:3]
+    return planner.kernel([*scope.body, one], "threads", before * after)
 
 
 def _sort(planner: KernelPlanner, step: LibraryCall) -> list[DeviceKernel]:

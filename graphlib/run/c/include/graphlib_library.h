@@ -25,6 +25,8 @@
 
 /* elements of an axis from which on they are sorted by their digits */
 #define GL_DIGITS_FROM 48
+/* of sorting the most that are looked for alone */
+#define GL_SOME 64
 
 /* Sorting keeps equals in order, and NaN is greater than everything: a few elements by a merge sort, bottom up, of (value, index)
    pairs; more by the bytes of keys, whole numbers that are in the same order, the lowest byte first. */
@@ -33,7 +35,7 @@
         type value;                                                                                                   \
         int64_t index;                                                                                                \
     } gl_item_##suffix;                                                                                               \
-    static inline int gl_before_##suffix(type a, type b) { return a < b || (b != b && a == a); }                      \
+    static inline int gl_before_##suffix(type a, type b) { return (a < b) | ((b != b) & (a == a)); }                      \
     static inline gl_item_##suffix *gl_merge_sort_##suffix(gl_item_##suffix *from, gl_item_##suffix *to, int64_t n) { \
         for (int64_t width = 1; width < n; width *= 2) {                                                              \
             for (int64_t low = 0; low < n; low += 2 * width) {                                                        \
@@ -109,6 +111,68 @@
         return gl_sorted_##suffix(x, NULL, out, before, n, after);                                                    \
     }
 
+/* The first of what sorting would give, or the last (`count` below 0), `kept` of each line: they are held in order, and whole
+   vectors of elements that are none of them are passed by. */
+#define GL_SORT_SOME(suffix, type)                                                                                            \
+    static inline __attribute__((unused)) int gl_some_##suffix(const type *x, type *values, int64_t *indices,                 \
+                                                               int64_t before, int64_t n, int64_t after,                      \
+                                                               int64_t count, int64_t kept) {                                 \
+        type best[GL_SOME];                                                                                                   \
+        int64_t at[GL_SOME];                                                                                                  \
+        for (int64_t line = 0; kept && line < before * after; line++) {                                                       \
+            const int64_t start = line / after * n * after + line % after, put = line / after * kept * after + line % after;  \
+            int64_t have = 0;                                                                                                 \
+            for (int64_t first = 0; first < n; first += 16) {                                                                 \
+                const int64_t turns = first + 16 < n ? 16 : n - first;                                                        \
+                const type *const from = x + start + (count > 0 ? first : n - first - turns) * after;                         \
+                if (have == kept) {                                                                                           \
+                    const type bound = count > 0 ? best[kept - 1] : best[0];                                                  \
+                    int any = turns < 16 || after != 1;                                                                       \
+                    if (!any && count > 0)                                                                                    \
+                        _Pragma("omp simd reduction(|:any)") for (int64_t k = 0; k < 16; k++)                                 \
+                            any |= gl_before_##suffix(from[k], bound);                                                        \
+                    else if (!any)                                                                                            \
+                        _Pragma("omp simd reduction(|:any)") for (int64_t k = 0; k < 16; k++)                                 \
+                            any |= gl_before_##suffix(bound, from[k]);                                                        \
+                    if (!any) continue;                                                                                       \
+                }                                                                                                             \
+                for (int64_t k = 0; k < turns; k++) {                                                                         \
+                    const int64_t turn = count > 0 ? k : turns - 1 - k;                                                       \
+                    const type one = from[turn * after];                                                                      \
+                    const int64_t place = count > 0 ? first + k : n - 1 - first - k;                                          \
+                    if (count > 0) {                                                                                          \
+                        if (have == kept && !gl_before_##suffix(one, best[kept - 1])) continue;                               \
+                        int64_t i = have < kept ? have++ : kept - 1;                                                          \
+                        for (; i && gl_before_##suffix(one, best[i - 1]); i--) best[i] = best[i - 1], at[i] = at[i - 1];      \
+                        best[i] = one, at[i] = place;                                                                         \
+                        continue;                                                                                             \
+                    }                                                                                                         \
+                    if (have == kept && !gl_before_##suffix(best[0], one)) continue;                                          \
+                    int64_t i = 0;                                                                                            \
+                    if (have < kept) {                                                                                        \
+                        for (i = have++; i && !gl_before_##suffix(best[i - 1], one); i--)                                     \
+                            best[i] = best[i - 1], at[i] = at[i - 1];                                                         \
+                    } else {                                                                                                  \
+                        for (; i + 1 < kept && gl_before_##suffix(best[i + 1], one); i++)                                     \
+                            best[i] = best[i + 1], at[i] = at[i + 1];                                                         \
+                    }                                                                                                         \
+                    best[i] = one, at[i] = place;                                                                             \
+                }                                                                                                             \
+            }                                                                                                                 \
+            for (int64_t k = 0; values && k < kept; k++) values[put + k * after] = best[k];                                   \
+            for (int64_t k = 0; indices && k < kept; k++) indices[put + k * after] = at[k];                                   \
+        }                                                                                                                     \
+        return 0;                                                                                                             \
+    }                                                                                                                         \
+    static inline __attribute__((unused)) int gl_sort_some_##suffix(const type *x, type *out, int64_t before, int64_t n,      \
+                                                                    int64_t after, int64_t count, int64_t kept) {             \
+        return gl_some_##suffix(x, out, NULL, before, n, after, count, kept);                                                 \
+    }                                                                                                                         \
+    static inline __attribute__((unused)) int gl_argsort_some_##suffix(const type *x, int64_t *out, int64_t before, int64_t n,\
+                                                                       int64_t after, int64_t count, int64_t kept) {          \
+        return gl_some_##suffix(x, NULL, out, before, n, after, count, kept);                                                 \
+    }
+
 /* y[i] = x[i] + a[i] * y[i - 1] along an axis; back: y[i] = x[i] + a[i + 1] * y[i + 1]. */
 #define GL_RECURRENCE(suffix, type)                                                                                   \
     static inline __attribute__((unused)) int gl_recurrence_##suffix(                                                 \
@@ -148,7 +212,8 @@
 #define GL_LIBRARY(suffix, type, wide, bits)           \
     GL_CUMULATIVE(gl_cumsum, suffix, type, wide, +)    \
     GL_CUMULATIVE(gl_cumprod, suffix, type, wide, *)   \
-    GL_SORT(suffix, type, bits)
+    GL_SORT(suffix, type, bits)                        \
+    GL_SORT_SOME(suffix, type)
 
 GL_KEY(u8, uint8_t, uint8_t, 0)
 GL_KEY(u16, uint16_t, uint16_t, 0)
