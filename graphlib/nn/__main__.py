@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..datasets import DataError
-from ..errors import DeviceError
+from ..errors import DeviceError, DistributedError
 from . import listing, registry, runfile
-from .command_line import at_least, choose_device
+from .command_line import choose_device, failed, take_part
 from .convert import convert
+from .options import add_distributed, at_least
 from .progress import say
 from .storage import UserError, write_atomically
 
@@ -46,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--resume", type=Path, metavar="FOLDER", help="go on with the run in this folder")
     run.add_argument("--device", help="where to compute, such as cpu or cuda")
+    add_distributed(run)
 
     look = commands.add_parser(
         "search", help="train with many options that a search file names, and keep the best"
@@ -127,6 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for path in getattr(options, "modules", []):
             execute(path)
         choose_device(getattr(options, "device", None))
+        options.parallel = take_part(options)
         commands = {
             "run": _run,
             "check": _check,
@@ -136,31 +139,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "names": _names,
         }
         return commands[options.command](options)
-    except (UserError, DataError, DeviceError) as problem:
-        print(f"{PROGRAM}: error: {problem}", file=sys.stderr)
-        return 2
+    except (UserError, DataError, DeviceError, DistributedError) as problem:
+        return failed(f"{PROGRAM}: error: {problem}", 2)
     except KeyboardInterrupt:
-        print(f"\n{PROGRAM}: interrupted", file=sys.stderr)
-        return 130
+        return failed(f"\n{PROGRAM}: interrupted", 130)
 
 
 def _run(options: argparse.Namespace) -> int:
     from . import runs
 
+    parallel = options.parallel
     if options.resume is not None:
         if options.file is not None or options.overrides:
             raise UserError(
                 "--resume goes on with what the run was started with: leave the file and --set out"
             )
-        file, folder = runs.resumed(options.resume), options.resume
+        file, folder = runs.resumed(options.resume, parallel), options.resume
     elif options.file is None:
         raise UserError("which run file? Give it, or --resume and the folder of a run")
     else:
         file = runfile.load(options.file, options.overrides)
-        folder = runs.new_folder(options.out, file.name)
-    code = runs.run(file, folder, resume=options.resume is not None)
+        folder = options.out
+        if parallel.leads:  # the others are told by it what is in there
+            folder = runs.new_folder(options.out, file.name)
+    code = runs.run(file, folder, options.resume is not None, parallel)
     if code == runs.INTERRUPTED:
-        more = "".join(f" --with {path}" for path in options.modules)
+        more = "".join(f" --with {path}" for path in options.modules) + " --distributed" * options.distributed
         print(f"Continue with: {PROGRAM} run --resume {folder}{more}")
     return code
 

@@ -30,7 +30,6 @@ from .options import (
     seed,
 )
 from .parallel import ALONE, DataParallel, data_parallel
-from .progress import say
 from .run_folder import CHECKPOINT, read_checkpoint
 from .storage import UserError
 from .training import Outcome
@@ -255,8 +254,6 @@ def take_part(options: argparse.Namespace) -> DataParallel:
         )
     if parallel is ALONE and getattr(options, "sync_every", 1) > 1:
         raise UserError("--sync-every is about several processes: give it with --distributed")
-    if parallel is not ALONE and parallel.alone:
-        say("... --distributed: this process is the only one; mpirun -n N python ... starts N of them")
     if getattr(options, "batch_size", None) is not None:
         parallel.check(options.batch_size, "--batch-size")
     if not parallel.leads:
@@ -285,16 +282,16 @@ def _with_errors_in_one_line(parser: Parser, program: Callable[[], int]) -> int:
     try:
         return program()
     except (UserError, DataError, DeviceError, DistributedError) as problem:
-        return _failed(f"{parser.prog}: error: {problem}", 2)
+        return failed(f"{parser.prog}: error: {problem}", 2)
     except KeyboardInterrupt:
-        return _failed(f"\n{parser.prog}: interrupted", EXIT_CODES["interrupted"])
+        return failed(f"\n{parser.prog}: interrupted", EXIT_CODES["interrupted"])
     except BrokenPipeError:
         # Whoever read the output has gone, as `| head` does; nothing more can be said, not at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
-def _failed(message: str, code: int) -> int:
+def failed(message: str, code: int) -> int:
     """Says why the program ends, and ends all ranks of its run, which would wait for this one."""
     ranks = distributed.together()
     if ranks is not None:

@@ -100,7 +100,7 @@ def fit(
     sync_every: int,
 ) -> History:
     """Trains a model; see ``Model.fit``."""
-    parallel = _ranks(distributed, sync_every, verbose)
+    parallel = _ranks(distributed, sync_every)
     verbose = verbose and parallel.leads
     folder = None if out is None else Path(out)
     if resume and folder is None:
@@ -265,16 +265,13 @@ class _Steps:
         }
 
 
-def _ranks(distributed: bool, sync_every: int, verbose: bool) -> DataParallel:
+def _ranks(distributed: bool, sync_every: int) -> DataParallel:
     """The processes that train together."""
     if not distributed:
         if sync_every != 1:
             raise UserError("sync_every is about several processes: give it with distributed=True")
         return ALONE
-    parallel = data_parallel(sync_every)
-    if parallel.alone and verbose:
-        say("... distributed: this process is the only one; mpirun -n N python ... starts N of them")
-    return parallel
+    return data_parallel(sync_every)
 
 
 def _asked(monitors: Sequence[Any], model: Model, parallel: DataParallel) -> list[Monitor]:

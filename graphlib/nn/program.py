@@ -9,11 +9,20 @@ from dataclasses import fields, replace
 from typing import Any
 
 from . import storage
-from .command_line import choose_device, exit_code, guarded
+from .command_line import choose_device, exit_code, guarded, take_part
 from .fitting import Diverged
 from .model import Model
 from .monitors import Snapshots
-from .options import Formatter, Parser, add_keep_every, add_numbers, add_places, add_resume, at_least
+from .options import (
+    Formatter,
+    Parser,
+    add_distributed,
+    add_keep_every,
+    add_numbers,
+    add_places,
+    add_resume,
+    at_least,
+)
 from .progress import say
 from .sources import DataSet, Examples, Source
 
@@ -30,6 +39,7 @@ def make_parser(description: str, name: str, source: Source, epochs: int, batch_
             "--batch-size", type=at_least(1), metavar="N", help="examples a minibatch; without, all of them"
         )
     add_keep_every(parser)
+    add_distributed(parser.manner)
     takes_path = "path" in {field.name for field in fields(source)}
     where = add_places(
         parser, name, ("--data", "data of this form in place of graphlib's own") if takes_path else None
@@ -85,6 +95,7 @@ def _run(
     fit: dict[str, Any],
 ) -> int:
     choose_device(options.device)
+    parallel = take_part(options)
     if getattr(options, "data", None):
         source = replace(source, path=options.data)
     data = source.load(options.seed)
@@ -106,12 +117,13 @@ def _run(
             out=options.out,
             resume=options.resume,
             seed=options.seed,
+            distributed=options.distributed,
             **fit,
         )
     except Diverged as problem:
         say(str(problem))
         return exit_code(parser, options, "diverged")
-    if history.reason == "finished" and data.test is not None:
+    if history.reason == "finished" and data.test is not None and parallel.leads:
         found = model.evaluate(*_pair(data.test))
         if history.best is not None:
             say(f"best in validation: epoch {history.best_epoch:g}, {history.watched} {history.best:.6g}")

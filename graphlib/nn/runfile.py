@@ -50,6 +50,8 @@ class Training:
         monitors: what else is watched, and what ends training early.
         class_weight: the weight of the examples of each class, by its number; "balanced": such that all
             classes weigh alike.
+        sync_every: where several processes train together (``--distributed``), after how many minibatches
+            they average their parameters; 1: they step along the mean of their gradients.
     """
 
     epochs: Count = 10
@@ -60,6 +62,7 @@ class Training:
     watch: str | None = None
     monitors: list[Monitor] = field(default_factory=list)
     class_weight: Literal["balanced"] | dict[str, NotNegative] | None = None
+    sync_every: Count = 1
 
 
 @dataclass

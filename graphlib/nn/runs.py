@@ -38,6 +38,7 @@ from ..errors import GraphError
 from . import runfile, selection, storage
 from .fitting import Diverged
 from .model import Model
+from .parallel import ALONE, DataParallel
 from .progress import say
 from .runfile import RunFile
 from .sources import DataSet, Divided, Examples, scaling, together
@@ -62,11 +63,12 @@ def new_folder(out: Path, name: str) -> Path:
     return folder
 
 
-def run(file: RunFile, folder: Path, resume: bool = False) -> int:
+def run(file: RunFile, folder: Path, resume: bool = False, parallel: DataParallel = ALONE) -> int:
     """Trains and tests what a run file describes; everything goes into the folder.
 
     Args:
         resume: go on from the folder's checkpoint.
+        parallel: the ranks that train together, of which rank 0 alone prints and writes.
 
     Returns:
         `FINISHED`, `DIVERGED` or `INTERRUPTED`.
@@ -74,7 +76,7 @@ def run(file: RunFile, folder: Path, resume: bool = False) -> int:
     Raises:
         UserError: the data or the model cannot be used, with the run file's line.
     """
-    with logged(folder / LOG), numbers(file):
+    with logged(folder / LOG, parallel), numbers(file):
         say("... loading the data")
         data = load_data(file)
         say(data.describe())
@@ -82,23 +84,25 @@ def run(file: RunFile, folder: Path, resume: bool = False) -> int:
             model = make_model(file, data)
             layers = model.summary()
         say(layers)
-        if not resume:
+        if not resume and parallel.leads:
             write_text(folder / RUN, file.text)
             write_text(folder / RESOLVED, as_yaml(file.resolved()))
             write_text(folder / SUMMARY, f"{layers}\n\n{data.describe()}\n")
             write_json(folder / ENVIRONMENT, environment(file, data, model))
         with mistakes(file):
             if file.description.cross_validation is not None:
-                return _cross_validate(file, folder, data)
-            return _train(file, folder, data, model, resume)
+                return _cross_validate(file, folder, data, parallel)
+            return _train(file, folder, data, model, resume, parallel)
 
 
-def resumed(folder: Path) -> RunFile:
-    """The run file, with defaults and overrides, of the run in a folder; UserError where there is none."""
+def resumed(folder: Path, parallel: DataParallel = ALONE) -> RunFile:
+    """The run file, with defaults and overrides, of the run in a folder, which only rank 0 needs to see;
+    UserError where there is none."""
     path = folder / RESOLVED
-    if not path.exists():
-        raise UserError(f"there is nothing to resume: {path} does not exist")
-    file = runfile.load(path)
+    with parallel.copied(path) as copy:
+        if not copy.exists():
+            raise UserError(f"there is nothing to resume: {path} does not exist")
+        file = runfile.load(copy)
     if file.description.cross_validation is not None:
         raise UserError(f"{folder} is a cross-validation, which cannot be resumed: run its {RUN} again")
     return file
@@ -117,12 +121,14 @@ def check(file: RunFile) -> str:
             return f"{data.describe()}\n\n{model.summary()}"
 
 
-def _train(file: RunFile, folder: Path, data: DataSet, model: Model, resume: bool) -> int:
+def _train(
+    file: RunFile, folder: Path, data: DataSet, model: Model, resume: bool, parallel: DataParallel
+) -> int:
     description, training = file.description, file.description.training
     if description.calibrate_rates and not resume:
-        _calibrate(file, folder, model, data.train)
+        _calibrate(file, folder, model, data.train, parallel)
     elif resume:
-        _restore_rates(model, folder)
+        _restore_rates(model, folder, parallel)
     try:
         history = model.fit(
             data.train.x,
@@ -132,13 +138,15 @@ def _train(file: RunFile, folder: Path, data: DataSet, model: Model, resume: boo
             resume=resume,
             keep=training.keep,
             validate_every=training.validate_every,
-            **_fit_arguments(file),
+            **_fit_arguments(file, parallel),
         )
     except Diverged as problem:
         say(f"{problem}")
         return DIVERGED
     if history.reason == "interrupted":
         return INTERRUPTED
+    if not parallel.leads:
+        return FINISHED
     result = {
         "epochs": training.epochs,
         "watched": history.watched,
@@ -156,8 +164,10 @@ def _train(file: RunFile, folder: Path, data: DataSet, model: Model, resume: boo
     return FINISHED
 
 
-def _fit_arguments(file: RunFile) -> dict[str, Any]:
+def _fit_arguments(file: RunFile, parallel: DataParallel) -> dict[str, Any]:
     training = file.description.training
+    if training.sync_every > 1 and parallel is ALONE:
+        raise UserError("training.sync_every is about several processes: start the run with --distributed")
     weights = training.class_weight
     if isinstance(weights, Mapping):
         weights = {int(label): weight for label, weight in weights.items()}
@@ -169,10 +179,12 @@ def _fit_arguments(file: RunFile) -> dict[str, Any]:
         "monitors": training.monitors,
         "watch": training.watch,
         "seed": file.description.seed,
+        "distributed": parallel is not ALONE,
+        "sync_every": training.sync_every,
     }
 
 
-def _calibrate(file: RunFile, folder: Path, model: Model, train: Examples) -> None:
+def _calibrate(file: RunFile, folder: Path, model: Model, train: Examples, parallel: DataParallel) -> None:
     description = file.description
     rates = selection.calibrate_rates(
         model,
@@ -181,25 +193,27 @@ def _calibrate(file: RunFile, folder: Path, model: Model, train: Examples) -> No
         batch_size=description.training.batch_size,
         batches=description.calibrate_rates,
         seed=description.seed,
+        parallel=parallel,
     )
     model_rates = dict(model.layer.learning_rate_multiplier)
     path = folder / ENVIRONMENT
-    write_json(path, json.loads(path.read_text("utf-8")) | {"learning_rates": model_rates})
+    if parallel.leads:
+        write_json(path, json.loads(path.read_text("utf-8")) | {"learning_rates": model_rates})
     say("learning rates: " + ", ".join(f"{path} x {rate:.4g}" for path, rate in rates.items()))
 
 
-def _restore_rates(model: Model, folder: Path) -> None:
+def _restore_rates(model: Model, folder: Path, parallel: DataParallel) -> None:
     """Gives the layers the learning rates that were calibrated when the run was started."""
-    path = folder / ENVIRONMENT
-    try:
-        rates = json.loads(path.read_text("utf-8")).get("learning_rates")
-    except (OSError, ValueError, AttributeError):
-        rates = None
+    with parallel.copied(folder / ENVIRONMENT) as path:
+        try:
+            rates = json.loads(path.read_text("utf-8")).get("learning_rates")
+        except (OSError, ValueError, AttributeError):
+            rates = None
     if rates:
         model.layer.learning_rate_multiplier = rates
 
 
-def _cross_validate(file: RunFile, folder: Path, data: DataSet) -> int:
+def _cross_validate(file: RunFile, folder: Path, data: DataSet, parallel: DataParallel) -> int:
     description, wanted = file.description, file.description.cross_validation
     examples = together(data.train, data.validation)
     if data.test is not None:
@@ -222,13 +236,15 @@ def _cross_validate(file: RunFile, folder: Path, data: DataSet) -> int:
             out=folder,
             keep=description.training.keep,
             validate_every=description.training.validate_every,
-            **_fit_arguments(file),
+            **_fit_arguments(file, parallel),
         )
     except Diverged as problem:
         say(f"{problem}")
         return DIVERGED
     except KeyboardInterrupt:
         return INTERRUPTED
+    if not parallel.leads:
+        return FINISHED
     say(f"{result}")
     model = make_model(file, data)
     about = {
@@ -345,9 +361,12 @@ class _Tee(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def logged(path: Path) -> Iterator[None]:
-    """What is printed meanwhile is added to a file, too."""
+def logged(path: Path, parallel: DataParallel = ALONE) -> Iterator[None]:
+    """What is printed meanwhile is added to a file, too, by rank 0."""
     with contextlib.ExitStack() as stack:
+        if not parallel.leads:
+            yield
+            return
         try:
             log = stack.enter_context(open(path, "a", encoding="utf-8"))
         except OSError as problem:

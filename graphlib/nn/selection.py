@@ -17,6 +17,7 @@ from graphlib.datasets import DataError
 
 from . import data, storage
 from .model import Model
+from .parallel import ALONE, DataParallel, data_parallel
 from .progress import say
 from .stored.base import as_stored, ranges_of
 from .stored.order import block_of
@@ -133,7 +134,8 @@ def cross_validate(
         seed: of the folds.
         out: a folder for folds.csv, predictions.npz, and a folder fold_1, fold_2, … of each training.
         verbose: whether lines are printed.
-        **fit: more arguments of `Model.fit`.
+        **fit: more arguments of `Model.fit`; where several processes train together (``distributed=True``),
+            all have the results, and rank 0 writes and prints.
 
     Raises:
         DataError: as in `Model.fit`, or there are too few examples.
@@ -145,6 +147,8 @@ def cross_validate(
     scores: list[dict[str, float]] = []
     predictions: Any = None
     folder = None if out is None else Path(out)
+    parallel = data_parallel() if fit.get("distributed") else ALONE
+    verbose = verbose and parallel.leads
     for number in range(folds):
         tested, rows = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
         x_train, y_train = _rows(x, rows), _rows(y, rows)
@@ -156,9 +160,8 @@ def cross_validate(
             say(f"fold {number + 1} of {folds}: {len(rows)} examples learnt from, {len(tested)} tested")
         model = make_model()
         if calibrate:
-            calibrate_rates(
-                model, x_train, y_train, batch_size=fit.get("batch_size", 32), batches=calibrate, seed=seed
-            )
+            size = fit.get("batch_size", 32)
+            calibrate_rates(model, x_train, y_train, size, calibrate, seed, parallel)
         own = None if folder is None else folder / f"fold_{number + 1}"
         history = model.fit(
             x_train, y_train, validation=validation or None, out=own, verbose=verbose, **{"seed": seed, **fit}
@@ -170,7 +173,7 @@ def cross_validate(
         if verbose:
             say(f"fold {number + 1}: " + ", ".join(f"{name} {v:.6g}" for name, v in scores[-1].items()))
     result = CrossValidation(scores, fold, predictions)
-    if folder is not None:
+    if folder is not None and parallel.leads:
         storage.make_folder(folder)
         result.write(folder)
     return result
@@ -212,6 +215,7 @@ def calibrate_rates(
     batch_size: int | None = 32,
     batches: int | None = None,
     seed: int = 0,
+    parallel: DataParallel = ALONE,
 ) -> dict[str, float]:
     """Sets each parameter's learning rate apart by the size of its gradients, without training: parameters
     with large ones get small rates (after Hebel's `calibrate_learning_rate`).
@@ -224,6 +228,7 @@ def calibrate_rates(
         x, y, batch_size: as in `Model.fit`.
         batches: how many minibatches; None for all.
         seed: of their order.
+        parallel: the ranks that train together: each takes over what rank 0 has found.
 
     Returns:
         the multipliers, by the parameters' paths.
@@ -250,6 +255,7 @@ def calibrate_rates(
         raise DataError("all gradients are 0: rates cannot be calibrated")
     # A parameter that nothing depends on as yet has no size to be compared; it keeps its rate.
     multipliers = np.where(mean > 0, mean[mean > 0].min() / np.where(mean > 0, mean, 1), 1.0)
+    multipliers = parallel.ranks.from_first(multipliers)
     result = dict(zip(paths, map(float, multipliers), strict=True))
     model.layer.scale_learning_rates(result)
     model.compile(model.loss, model.optimizer, model.metrics, model.loss_weights)

@@ -435,6 +435,8 @@ def train_stages(
         UserError: a checkpoint cannot be read or does not fit, or a file cannot be written.
     """
     writes, verbose = folder is not None and parallel.leads, verbose and parallel.leads
+    if verbose and parallel is not ALONE and parallel.alone:
+        say("... distributed: this process is the only one; mpirun -n N python ... starts N of them")
     if writes:
         storage.make_folder(folder)
     run = Run(

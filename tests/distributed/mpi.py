@@ -26,8 +26,9 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 def command(n: int, program: str | Path, *arguments: str) -> list[str]:
-    """Starts a program of this folder, or of another path, on n ranks; on one without mpirun."""
-    ours = [sys.executable, str(PROGRAMS / program), *arguments]
+    """Starts a program of this folder, or of another path, or a module (``-m``), on n ranks; on one without
+    mpirun."""
+    ours = [sys.executable, program if program == "-m" else str(PROGRAMS / program), *arguments]
     return ours if n == 1 else [mpirun(), "-n", str(n), *ours]
 
 

@@ -29,8 +29,24 @@ OPTIONS = {
 }
 
 
+#: a run file, trained under the name run; folds is a cross-validation of it
+RUN = """
+data: digits
+model:
+  - dense: {units: 8, activation: tanh}
+  - dropout: 0.2
+  - dense: {units: 10, activation: softmax}
+loss: crossentropy
+metrics: [error]
+calibrate_rates: 2
+training: {epochs: 2, batch_size: 50, monitors: [weight_statistics, snapshots, early_stopping]}
+"""
+FOLDS = "--set cross_validation.folds=2 --set training.monitors=[] --set training.epochs=1"
+RUNS = {"run": "", "folds": FOLDS}
+
+
 def write_data(folder: Path) -> None:
-    """Images of stripes in noise, and a text."""
+    """Images of stripes in noise, a text, and a run file."""
     rng = np.random.RandomState(2)
     labels = rng.randint(4, size=400)
     images = rng.uniform(0, 120, size=(400, 8, 8))
@@ -38,6 +54,7 @@ def write_data(folder: Path) -> None:
     rows = np.column_stack([labels, images.reshape(400, -1).round()]).astype(int)
     head = ",".join(["label", *(f"pixel{k}" for k in range(64))])
     np.savetxt(folder / "digits.csv", rows, "%d", ",", header=head, comments="")
+    (folder / "run.yaml").write_text(RUN)
     (folder / "text.txt").write_text("the cat sat on the mat; a dog lay on a log. " * 90)
 
 
@@ -47,20 +64,39 @@ def train(folder: Path, names: list[str]) -> int:
     import importlib
 
     from graphlib.distributed import ranks
+    from graphlib.nn.__main__ import main as run_main
 
+    code = 0
     for name in names:
         together = ["--distributed"] if ranks().size > 1 else []
         out = folder / str(ranks().size) / name
-        options = OPTIONS[name].format(folder).split()
-        code = importlib.import_module(name).main([*options, *together, "--out", str(out)])
+        if name in RUNS:
+            main, options = run_main, ["run", str(folder / "run.yaml"), *RUNS[name].split()]
+        else:
+            main, options = importlib.import_module(name).main, OPTIONS[name].format(folder).split()
+        code = main([*options, *together, "--out", str(out)])
         if code:
             return code
-    return 0
+        if name == "run":
+            # finished already: it is gone on with, and tested again
+            ranks().agree("what was trained", "all of it", "")
+            code = main(["run", "--resume", str(folder_of(out)), *together])
+    return code
+
+
+def folder_of(out: Path) -> Path:
+    """The folder of a run among the results in `out`."""
+    return next(out.rglob("log.txt"), out / "log.txt").parent
 
 
 def arrays(folder: Path) -> dict[str, np.ndarray]:
     """What a run has learnt and measured: of its model, snapshots and checkpoint, and the learning curve."""
-    found = {"curve": np.genfromtxt(folder / "learning_curve.csv", delimiter=",", skip_header=1)}
+    folder = folder_of(folder)
+    found = (
+        {}
+        if (folder / "folds.csv").exists()
+        else {"curve": np.genfromtxt(folder / "learning_curve.csv", delimiter=",", skip_header=1)}
+    )
     for path in sorted(folder.rglob("*.npz")):
         with np.load(path) as content:
             found |= {f"{path.stem}/{name}": content[name] for name in content.files if name != "progress"}
@@ -80,7 +116,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         write_data(folder)
-        for name in sys.argv[1:] or OPTIONS:
+        for name in sys.argv[1:] or [*OPTIONS, *RUNS]:
             for n in (1, 2):
                 done = run(n, "programs.py", place, name, timeout=500)
                 if done.returncode:

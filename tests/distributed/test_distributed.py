@@ -52,9 +52,10 @@ def test_ranks_compute_what_one_process_computes(tmp_path):
 
 
 def test_tutorials_on_two_ranks_learn_what_they_learn_on_one(tmp_path):
-    """Chains of Gibbs sampling, and a text in streams, of which each rank has its own; with snapshots."""
+    """Chains of Gibbs sampling, and a text in streams, of which each rank has its own; with snapshots. And a
+    run file, whose folder is that of a single process."""
     programs.write_data(tmp_path)
-    names = ["rbm", "char_lstm"]
+    names = ["rbm", "char_lstm", "run"]
     for n in (1, 2):
         done = run(n, "programs.py", str(tmp_path), *names)
         assert done.returncode == 0, done.stderr
@@ -62,6 +63,15 @@ def test_tutorials_on_two_ranks_learn_what_they_learn_on_one(tmp_path):
         for key, difference in programs.apart(tmp_path, name, 2).items():
             assert difference < 1e-4, f"{name}: {key}"
     assert len(list((tmp_path / "2" / "rbm" / "snapshots").glob("*.npz"))) == 2
+    one, two = (programs.folder_of(tmp_path / n / "run") for n in "12")
+    files = [{str(path.relative_to(each)) for path in each.rglob("*")} for each in (one, two)]
+    assert files[0] == files[1] > {"resolved.yaml", "log.txt", "test.json", "snapshots/epoch_0002.npz"}
+    for name in ("test.json", "environment.json"):
+        before, after = (json.loads((each / name).read_text()) for each in (one, two))
+        for key, value in before.get("learning_rates", before).items():
+            if isinstance(value, float):
+                assert after.get("learning_rates", after)[key] == pytest.approx(value, rel=1e-4), key
+    assert (two / "log.txt").read_text().count("epoch 2/2") == 1
 
 
 def test_run_that_loses_ranks_ends_and_goes_on_to_the_same_model(tmp_path):
@@ -210,6 +220,25 @@ def test_several_processes_that_would_not_train_together(monkeypatch, capsys, tm
     monkeypatch.setenv("PMI_RANK", "1")
     assert program(["--out", str(tmp_path)]) == 2
     assert capsys.readouterr().err == ""
+
+
+def test_run_file_that_several_processes_would_not_train_together(monkeypatch, capsys, tmp_path):
+    from graphlib.nn.__main__ import main
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run.yaml").write_text(programs.RUN)
+    assert main(["run", str(tmp_path / "run.yaml"), "--set", "training.sync_every=2"]) == 2
+    assert (
+        "training.sync_every is about several processes: start the run with --distrib"
+        in capsys.readouterr().err
+    )
+    monkeypatch.setenv("PMI_SIZE", "4")
+    for command, words in (
+        ("run", "which would all do the same: let them train together with --distributed"),
+        ("check", "and this program trains on one"),
+    ):
+        assert main([command, str(tmp_path / "run.yaml")]) == 2
+        assert f"4 processes were started, {words}" in capsys.readouterr().err
 
 
 def test_sync_every_alone(capsys, tmp_path):

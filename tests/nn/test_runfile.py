@@ -69,6 +69,7 @@ def test_resolved_has_every_default_and_describes_the_same(load, tmp_path):
         "watch": None,
         "monitors": [],
         "class_weight": None,
+        "sync_every": 1,
     }
     assert list(resolved)[:6] == ["format", "name", "seed", "floatX", "data", "model"]
     again = load(yaml.safe_dump(resolved, sort_keys=False))
