@@ -117,6 +117,13 @@ def test_clones(theano, graph):
     assert theano.function([fresh], other)(x_value) == 12.0
     theano.function([], updates=[(alias, alias * 2)])()
     assert (w.get_value() == 6).all()
+    # what it is updated with by default becomes the value of both, as Lasagne's batch normalisation has it
+    alias.default_update = 0.5 * alias + fresh
+    assert theano.function([fresh], other)(x_value) == 24.0
+    assert (w.get_value() == 3 + x_value).all()
+    theano.function([fresh], other, no_default_updates=[alias])(x_value)
+    theano.function([fresh], other, no_default_updates=True)(x_value)
+    assert (w.get_value() == 3 + x_value).all()
 
 
 def test_operations_of_a_programs_own(theano, T):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...graph import Shared, Variable
@@ -20,7 +20,7 @@ class Alias(Shared):
     def __init__(self, of: Shared) -> None:
         Variable.__init__(self, of.type, name=of.name)
         self.of = of.of if isinstance(of, Alias) else of
-        self.serial = of.serial
+        self.serial, self.turn = of.serial, of.turn
         self._default_update = None
         Alias.made = True
 
@@ -39,8 +39,27 @@ class Alias(Shared):
         return Alias, (self.of,)
 
 
-def originals(variables: Iterable[Any]) -> dict[Variable, Variable]:
-    """What a function reads in place of each alias that ``variables`` need."""
-    return {
-        v: v.of for v in ancestors([v for v in variables if isinstance(v, Variable)]) if isinstance(v, Alias)
-    }
+def without_aliases(
+    variables: Iterable[Any], updates: Mapping[Shared, Any], skip: Any
+) -> tuple[dict[Variable, Variable], dict[Shared, Any]]:
+    """What a function reads in place of each alias, and its updates with those that aliases have by default.
+
+    skip: ``no_default_updates``, whether none are wanted, or of which variables.
+    """
+    found: dict[Variable, Variable] = {}
+    made = {s.of if isinstance(s, Alias) else s: v for s, v in updates.items()}
+    pending, seen = [*variables, *made.values()], set()
+    while pending:
+        new = [v for v in ancestors([v for v in pending if isinstance(v, Variable)]) if v not in seen]
+        seen.update(new)
+        pending = []
+        for v in new:
+            if isinstance(v, Alias):
+                found[v] = v.of
+            update = v.default_update if isinstance(v, Shared) and skip is not True else None
+            if update is None or v in (skip or ()):
+                continue
+            pending.append(update)
+            if isinstance(v, Alias):
+                made.setdefault(v.of, update)
+    return found, made

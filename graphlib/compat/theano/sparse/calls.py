@@ -20,7 +20,7 @@ from ....graph.substitution import note_written
 from ....ops.create import zeros_like
 from ....ops.op import as_variable
 from ....ops.shape import Shape
-from ..aliases import Alias, originals
+from ..aliases import Alias, without_aliases
 from ..own_types import PythonFunction, any_own
 from .variable import SparseType, SparseVariable, assembled, is_sparse, parts_of
 
@@ -74,6 +74,10 @@ def _input(item: Any) -> Any:
     return In(rest[0], name, value, rest[1] if len(rest) > 1 else None)
 
 
+#: what ``function`` takes by position behind inputs and outputs
+_SETTINGS = list(inspect.signature(_function).parameters)[2:]
+
+
 def _vector(shape: Shape) -> Variable:
     """Lengths, each a number here, as one vector, which is what they are in Theano; it names the tensor whose
     they are, also where nothing needs it."""
@@ -100,6 +104,7 @@ def function(inputs: Any = None, outputs: Any = None, *settings: Any, **named: A
 
     Errors: TypeError for keywords of sparse inputs, and for sparse updates.
     """
+    named.update(zip(_SETTINGS, settings, strict=False))
     if isinstance(inputs, (list, tuple)):
         inputs = [_input(item) for item in inputs]
     given = list(inputs or [])
@@ -110,28 +115,25 @@ def function(inputs: Any = None, outputs: Any = None, *settings: Any, **named: A
     wanted = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
     kept = named.get("no_default_updates")
     if isinstance(kept, (list, tuple)):
-        named["no_default_updates"] = [getattr(s, "shared", s) for s in kept]
+        named["no_default_updates"] = kept = [getattr(s, "shared", s) for s in kept]
     keys = dict(named.get("givens") or {})
     for v in given:
         if getattr(v, "variable", v) in keys:
             raise GivensError(f"function: givens replaces {v}, which is an input, too")
     if Alias.made:
-        updates = {getattr(s, "of", s): v for s, v in dict(named.get("updates") or {}).items()}
-        named["updates"] = updates
-        named["givens"] = {
-            **originals([*(getattr(v, "variable", v) for v in wanted), *updates.values()]),
-            **keys,
-        }
+        needed = [*(getattr(v, "variable", v) for v in wanted), *keys.values()]
+        found, updates = without_aliases(needed, dict(named.get("updates") or {}), kept)
+        named["updates"], named["givens"] = updates, {**found, **keys}
     if any_own([getattr(v, "variable", v) for v in (*given, *wanted)]):
         return PythonFunction(given, outputs, named.get("updates"), named.get("name"))
     if named.get("allow_input_downcast") is None and inputs is not None:
         inputs = given = [_strict(v) for v in given]
     if not any(isinstance(v, SparseVariable) for v in (*given, *wanted)):
-        return _function(inputs, outputs, *settings, **named)
+        return _function(inputs, outputs, **named)
     # of a sparse matrix hardly ever all parts are needed
     named["on_unused_input"] = "ignore"
     results = _flat([v for v in wanted if v is not None])
-    compiled = _function(_flat(given), results, *settings, **named)
+    compiled = _function(_flat(given), results, **named)
     kept = [v for v in wanted if v is not None]
     return SparseFunction(compiled, given, kept, not isinstance(outputs, (list, tuple)))
 
