@@ -23,6 +23,10 @@ _FILE_COST = 4000
 #: and a call that is inlined, and a function of the library, whose text is in a header
 _CALL_COST = 400
 _LIBRARY_COST = 5000
+#: Headers whose loops that matter are written out, vector by vector: all that -O3 would do there is to take
+#: longer.
+_WRITTEN_OUT = ("graphlib_convolution.h", "graphlib_pointwise.h", "graphlib_winograd.h")
+_WRITTEN_OUT_FLAGS = ("-O2",)
 #: A driver goes straight on, calls and copies: to optimise that costs more than it ever gains.  Only one that
 #: computes something is, and that not where it is long; in it a few scalars are contracted as in nests.
 _STRAIGHT_FLAGS = ("-O0",)
@@ -74,7 +78,12 @@ def linked(driver: str, units: Sequence[Unit], functions: tuple[str, ...], compu
 
     keys = {_key(unit): unit for unit in units}
     missing = {key: unit for key, unit in keys.items() if key not in _loaded and not _load(key)}
-    jobs: list[Future] = [side_by_side(_compile, group) for group in _divided(missing)]
+    written_out = {key: unit for key, unit in missing.items() if _is_written_out(unit)}
+    others = {key: unit for key, unit in missing.items() if key not in written_out}
+    jobs: list[Future] = [
+        side_by_side(_compile, group, _WRITTEN_OUT_FLAGS) for group in _divided(written_out)
+    ]
+    jobs += [side_by_side(_compile, group) for group in _divided(others)]
     flags = _COMPUTING_FLAGS if computes and len(driver) < _LONG else _STRAIGHT_FLAGS
     # Functions that do the same with other units are other drivers: the table of an object is one for all who
     # have loaded it.
@@ -124,7 +133,11 @@ def _divided(missing: dict[str, Unit]) -> list[dict[str, Unit]]:
     return [group for group in groups if group]
 
 
-def _compile(group: dict[str, Unit]) -> dict[str, Place]:
+def _is_written_out(unit: Unit) -> bool:
+    return not unit.text and any(header in line for header in _WRITTEN_OUT for line in unit.declarations)
+
+
+def _compile(group: dict[str, Unit], flags: tuple[str, ...] = ()) -> dict[str, Place]:
     """The units' places in an object that is compiled now."""
     declarations = dict.fromkeys(line for unit in group.values() for line in unit.declarations)
     parts = [*declarations, ""]
@@ -132,8 +145,8 @@ def _compile(group: dict[str, Unit]) -> dict[str, Place]:
         symbol = f"gl_kernel_{key}" if unit.text else unit.symbol
         parts += [unit.text.replace(unit.symbol, symbol), f"void *const gl_unit_{key} = (void *){symbol};"]
     source = "\n".join(parts) + "\n"
-    library = shared_object(source, functions=tuple(f"gl_unit_{key}" for key in group))
-    file = key_of_object(source)
+    library = shared_object(source, flags, tuple(f"gl_unit_{key}" for key in group))
+    file = key_of_object(source, flags)
     for key in group:
         note(f"{key}.unit", file.encode())
     return {key: _place(library, file, key) for key in group}
