@@ -8,6 +8,7 @@ given beside the others, as they depend less on what else runs.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -171,7 +172,7 @@ def _cpu(who: int) -> float:
 
 
 def measured(library: str, case: str, code: str = "") -> dict[str, float]:
-    """Seconds to the first result, those of all processors in it, and the peak of a compiler in MiB."""
+    """Seconds to the first result, those of all processors in it, and of compilers."""
     build = _prepared(library, case, code)
     own, compilers, start = _cpu(resource.RUSAGE_SELF), _cpu(resource.RUSAGE_CHILDREN), time.perf_counter()
     build()()
@@ -180,7 +181,6 @@ def measured(library: str, case: str, code: str = "") -> dict[str, float]:
         "seconds": seconds,
         "cpu": _cpu(resource.RUSAGE_SELF) - own + _cpu(resource.RUSAGE_CHILDREN) - compilers,
         "compilers": _cpu(resource.RUSAGE_CHILDREN) - compilers,
-        "peak": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
     }
 
 
@@ -214,7 +214,7 @@ def _first_results_of(case: str, who: dict[str, tuple]) -> dict[str, dict]:
                 environment.pop("PYTHONPATH")
             figures[name] = {}
             for state in ("cold", "warm") if library == "graphlib" else ("cold",):
-                done = subprocess.run(
+                process = subprocess.Popen(
                     [python, HERE / "first.py", library, case, code],
                     cwd=root,
                     env=environment,
@@ -222,9 +222,37 @@ def _first_results_of(case: str, who: dict[str, tuple]) -> dict[str, dict]:
                     stderr=subprocess.DEVNULL,
                     text=True,
                 )
-                if done.returncode == 0:
-                    figures[name][state] = json.loads(done.stdout.splitlines()[-1])
+                peak = _peak_of_programs(process)
+                words = process.communicate()[0]
+                if process.returncode == 0:
+                    figures[name][state] = json.loads(words.splitlines()[-1]) | {"peak": peak}
     return figures
+
+
+def _peak_of_programs(process: subprocess.Popen) -> float:
+    """The most that a program which the process starts has at once, in MiB; returns when it has ended.
+
+    Looked up every few milliseconds: what the system says of ended children counts what a child shares with
+    the process before it is the other program, which is more than any compiler needs.
+    """
+    most = 0
+    while process.poll() is None:
+        for program in _started_by(Path(f"/proc/{process.pid}")):
+            with contextlib.suppress(OSError, IndexError):
+                status = (program / "status").read_text()
+                if (program / "exe").resolve() != Path(f"/proc/{process.pid}/exe").resolve():
+                    most = max(most, int(status.split("VmHWM:")[1].split()[0]))
+        time.sleep(0.005)
+    return most / 1024
+
+
+def _started_by(process: Path) -> Iterator[Path]:
+    """The processes that one has started, and those of these."""
+    for children in process.glob("task/*/children"):
+        with contextlib.suppress(OSError):
+            for number in children.read_text().split():
+                yield Path("/proc", number)
+                yield from _started_by(Path("/proc", number))
 
 
 if __name__ == "__main__":
