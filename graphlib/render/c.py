@@ -152,7 +152,7 @@ class Writer:
     def calls(self, unit: Unit, name: str, about: str = "") -> str:
         """Note that a unit is called, by this name; how the call is written."""
         self.called.setdefault(unit, Uses(about, [])).names.append(name)
-        return name if unit.text else f"((__typeof__(&{unit.symbol})){name})"
+        return f"(({unit.type}){name})" if unit.type else name
 
     def kernels(self) -> list[Kernel]:
         return [a.kernel for step in self.plan.steps for a in step.actions if isinstance(a, Launch)]
@@ -394,7 +394,11 @@ class Writer:
         function = f"{a.function}_{suffix}"
         # not how many units there are: a call of one that is there already has a name of its own too
         name = f"{self.plan.prefix}call_{sum(len(uses.names) for uses in self.called.values())}"
-        call = self.calls(Unit((f'#include "{a.header}"',), "", function), name)
+        types = ["const gl_runtime *"] if a.team or a.needs else []
+        types += [f"const {C_TYPES[x.dtype]} *" for x in a.operands]
+        types += [f"{C_TYPES[x.dtype]} *" for x in a.outputs] + ["int64_t"] * len(a.integers)
+        kind = f"int (*)({', '.join(types)})"
+        call = self.calls(Unit((f'#include "{a.header}"',), "", function, type=kind), name)
         failure = -4 if a.needs == "mpi" else -1
         return [f"if ({call}({', '.join(arguments)})) return {failure};"]
 

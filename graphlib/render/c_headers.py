@@ -12,7 +12,7 @@ from ..scalar.expression import CHECKS, Expr
 from ..scalar.functions import FUNCTIONS
 from ..scalar.reductions import REDUCERS
 from ..schedule.parts import expressions
-from ..schedule.plan import Call, Launch, Plan
+from ..schedule.plan import Launch, Plan
 from ..schedule.statements import Draw, Loop, statements
 
 RUNTIME = "graphlib_runtime.h"
@@ -39,8 +39,8 @@ def of_kernel(body: Iterable[Any]) -> list[str]:
 
 
 def of_driver(plan: Plan) -> list[str]:
-    """The headers for what calls the kernels of a plan, those of functions of the library included."""
-    calls: set[str] = set()
+    """The headers for what calls the kernels of a plan, and functions of the library, whose text it does not
+    need."""
     kinds: set[tuple[str, str]] = set()
     dtypes: set[str] = set()
     computed: list[Expr] = []
@@ -53,11 +53,9 @@ def of_driver(plan: Plan) -> list[str]:
                 if isinstance(action, Launch):
                     kinds |= {(p.kind, p.dtype) for p in action.kernel.partial}
                     action = replace(action.kernel, body=())
-                elif isinstance(action, Call) and action.host is None:
-                    calls.add(action.header)
                 computed += expressions(action)
     clock = [CLOCK] if plan.profiled else []
-    return [*_headers(computed, kinds, dtypes), *clock, *sorted(calls)]
+    return [*_headers(computed, kinds, dtypes), *clock]
 
 
 def _headers(

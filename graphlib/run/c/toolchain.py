@@ -45,6 +45,7 @@ FLAGS = (
     "-fno-semantic-interposition",
     "-fwrapv",
     "-Werror=implicit-function-declaration",
+    "-Werror=incompatible-pointer-types",
     "-fno-gcse-after-reload",  # next to nothing in most kernels, half of the time of the largest
 )
 #: What has to do with threads is linked with C's library, and so with the versions of its functions.  All

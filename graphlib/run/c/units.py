@@ -143,6 +143,10 @@ def _compile(group: dict[str, Unit], flags: tuple[str, ...] = ()) -> dict[str, P
     parts = [*declarations, ""]
     for key, unit in group.items():
         symbol = f"gl_kernel_{key}" if unit.text else unit.symbol
+        if unit.type:  # what its callers take it to be
+            parts.append(
+                f"static __typeof__({unit.type}) const gl_type_{key} __attribute__((unused)) = {symbol};"
+            )
         parts += [unit.text.replace(unit.symbol, symbol), f"void *const gl_unit_{key} = (void *){symbol};"]
     source = "\n".join(parts) + "\n"
     library = shared_object(source, flags, tuple(f"gl_unit_{key}" for key in group))
