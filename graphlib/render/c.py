@@ -78,8 +78,9 @@ def render(plan: Plan) -> Rendered:
         if unit.text
     ]
     table = [f"static gl_task gl_kernels[{max(len(called), 1)}];"]
-    for k, uses in enumerate(called.values()):
-        table += [f"#define {name} gl_kernels[{k}]" for name in uses.names]
+    for k, (unit, uses) in enumerate(called.items()):
+        place = f"(({unit.type})gl_kernels[{k}])" if unit.type else f"gl_kernels[{k}]"
+        table += [f"#define {name} {place}" for name in dict.fromkeys(uses.names)]
     driver = "\n".join([*head, "", *table, "", *parts])
     source = "\n".join([_about(plan, writer), *declarations, "", *kernels, *table, "", *parts])
     return Rendered(source, tuple(called), driver, any(map(_computes, plan.steps)))
@@ -152,7 +153,7 @@ class Writer:
     def calls(self, unit: Unit, name: str, about: str = "") -> str:
         """Note that a unit is called, by this name; how the call is written."""
         self.called.setdefault(unit, Uses(about, [])).names.append(name)
-        return f"(({unit.type}){name})" if unit.type else name
+        return name
 
     def kernels(self) -> list[Kernel]:
         return [a.kernel for step in self.plan.steps for a in step.actions if isinstance(a, Launch)]
@@ -392,13 +393,11 @@ class Writer:
         arguments = ["s->rt"] if a.team or a.needs else []
         arguments += [*map(self.address, (*a.operands, *a.outputs)), *map(self.poly, a.integers)]
         function = f"{a.function}_{suffix}"
-        # not how many units there are: a call of one that is there already has a name of its own too
-        name = f"{self.plan.prefix}call_{sum(len(uses.names) for uses in self.called.values())}"
         types = ["const gl_runtime *"] if a.team or a.needs else []
         types += [f"const {C_TYPES[x.dtype]} *" for x in a.operands]
         types += [f"{C_TYPES[x.dtype]} *" for x in a.outputs] + ["int64_t"] * len(a.integers)
         kind = f"int (*)({', '.join(types)})"
-        call = self.calls(Unit((f'#include "{a.header}"',), "", function, type=kind), name)
+        call = self.calls(Unit((f'#include "{a.header}"',), "", function, type=kind), function)
         failure = -4 if a.needs == "mpi" else -1
         return [f"if ({call}({', '.join(arguments)})) return {failure};"]
 

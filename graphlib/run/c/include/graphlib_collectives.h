@@ -9,8 +9,8 @@
         if (x != out && n) memcpy(out, x, sizeof(T) * (size_t)n);                                                          \
         return rt->average_start(out, n, sizeof(T));                                                                       \
     }                                                                                                                      \
-    static inline __attribute__((unused)) int gl_average_finish_##s(const gl_runtime *rt, T *x, T *out, int64_t n) {       \
-        if (rt->average_finish(x)) return 1;                                                                               \
+    static inline __attribute__((unused)) int gl_average_finish_##s(const gl_runtime *rt, const T *x, T *out, int64_t n) { \
+        if (rt->average_finish((void *)x)) return 1;                                                                       \
         if (x != out && n) memcpy(out, x, sizeof(T) * (size_t)n);                                                          \
         return 0;                                                                                                          \
     }
