@@ -519,6 +519,8 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
         x, axis = flatten(x), 0
     axis = normalize_axis(axis, x.ndim, "T.repeat")
     repeats = as_variable(repeats)
+    if constant_int(repeats) == 1:
+        return x
     if repeats.ndim == 1 and repeats.type.shape != (1,):
         return take(x, _each_so_often(repeats, x, axis), axis)
     times = as_length(repeats, "T.repeat: the number of repeats")

@@ -16,7 +16,7 @@ import numpy as np
 from ..configuration import config
 from ..errors import ShapeError
 from ..graph import Apply, TensorType, Variable
-from ..graph.types import dtype_name, normalize_axes, normalize_axis, part_dtype
+from ..graph.types import dtype_name, is_complex, normalize_axes, normalize_axis, part_dtype
 from ..scalar import expression as ex
 from ..scalar.functions import Text
 from ..scalar.integer import Poly
@@ -265,11 +265,12 @@ def prod(
     ``acc_dtype``: the dtype that elements are multiplied in, where it is another.
     """
     x = as_variable(x)
+    if dtype is not None and is_complex(dtype_name(dtype)):
+        x = cast(x, dtype)
     if x.type.is_complex:
         from .complex_products import complex_prod
 
-        if dtype is not None:
-            x = cast(x, dtype)
+        x = x if dtype is None else cast(x, dtype)
         return complex_prod(x, normalize_axes(axis, x.ndim, f"T.prod of {x.describe()}"), keepdims)
     return _accumulated("prod", x, axis, dtype, keepdims, acc_dtype)
 

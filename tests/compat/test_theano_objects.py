@@ -176,3 +176,30 @@ def test_star_imports_bring_what_theano_had(theano):
     names: dict = {}
     exec("from theano import *\nfrom theano.tensor import *", names)
     assert names["np"] is np and names["theano"] is theano and {"basic", "dvector", "shared"} <= names.keys()
+
+
+def test_what_theano_refuses_at_the_call_or_by_another_class(theano, T):
+    """As Theano 1.0.5's tests have it."""
+    x, n = T.dvector("x"), T.iscalar("n")
+    f = theano.function([x], T.nlinalg.lstsq()(x, x, 1.0)[0])
+    with pytest.raises(np.linalg.LinAlgError, match="takes a matrix"):
+        f([1, 2])
+    with pytest.raises(theano.gradient.NullTypeGradError):
+        T.grad(T.elemwise.ProdWithoutZeros(axis=0)(x), x)
+    assert T.elemwise.ProdWithoutZeros()(T.TensorType("uint8", (False,))()).dtype == "uint64"
+    from theano.tensor.nnet.conv import conv2d
+
+    image, filters = T.dtensor4("image"), T.dtensor4("filters")
+    with pytest.raises(T.basic.NotScalarConstantError, match="neither a known number"):
+        conv2d(image, filters, (1, 1, 8, n), (1, 1, 3, 3))
+    with pytest.raises(AssertionError, match="channels"):
+        conv2d(image, filters, (3, 2, 8, 8), (4, 3, 5, 5))
+    for wrong in (2.5, T.fscalar()):
+        with pytest.raises(ValueError, match="number of repeats"):
+            T.tile(x, wrong)
+    assert T.transpose(x).name == "x.T" and x.name == "x"
+    s = T.lscalar("s")
+    cut, turn = T.subtensor.get_canonical_form_slice(slice(None, None, s), x.shape[0])
+    g = theano.function([x, s], x[cut][::turn])
+    for step in (2, -1, -2):
+        assert np.array_equal(g(np.arange(5.0), step), np.arange(5.0)[::step])

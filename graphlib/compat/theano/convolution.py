@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import ShapeError
+from ...errors import RankError, ShapeError, VouchedError
 from ...graph import Constant, Variable
 from ...graph.types import INTEGERS
 from ...ops.conv_functions import Arguments, by_filters, by_images, convolved
@@ -22,6 +22,7 @@ from ...tensor import nnet
 from ...tensor.nnet.conv import conv2d as old_conv2d
 from .late import at_the_call
 from .settings import config
+from .tensor import NotScalarConstantError
 
 
 def _known(n: Any) -> bool:
@@ -393,12 +394,16 @@ def conv2d(
     }  # fmt: skip
     if unknown:
         raise TypeError(f"conv2d has no argument {sorted(unknown)[0]}")
+    for shape in (image_shape, filter_shape):
+        for n in shape or ():
+            if n is not None and not _known(n):
+                raise NotScalarConstantError(f"conv2d: {n} in a shape is neither a known number nor None")
     made = at_the_call(old_conv2d)
-    return made(
-        input,
-        filters,
-        image_shape=image_shape,
-        filter_shape=filter_shape,
-        border_mode=border_mode,
-        subsample=subsample,
-    )
+    given = {"image_shape": image_shape, "filter_shape": filter_shape}
+    try:
+        return made(input, filters, border_mode=border_mode, subsample=subsample, **given)
+    except RankError:
+        raise
+    except ShapeError as error:
+        # of shapes that are told and do not fit Theano demanded it
+        raise VouchedError(str(error)) from None

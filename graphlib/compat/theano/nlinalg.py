@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from ...graph import Variable
+from ...graph.substitution import note_written
 from ...graph.types import promote
 from ...ops import decompositions, matrices, systems
 from ...ops.elementwise import cast
 from ...ops.index import diag as _diag
 from ...ops.linalg import dot
 from ...ops.op import as_variable
+from .own_ops import Raise
 
 
 def operation(name: str, function: Callable, dimensions: int | None = None) -> type:
@@ -85,7 +87,11 @@ class lstsq(operation("lstsq", decompositions.lstsq)):
         if rcond.ndim or x.ndim != 2:
             from ...errors import LinAlgError
 
-            raise LinAlgError(f"lstsq takes a matrix and a number rcond: {x.describe()}, {rcond.describe()}")
+            # at the call, as in Theano
+            wrong = f"lstsq takes a matrix and a number rcond: {x.describe()}, {rcond.describe()}"
+            made = [Raise(wrong, LinAlgError)(v) for v in (x, x, rcond, x)]
+            note_written(made, [x, y, rcond])
+            return made
         return super().__call__(x, y, rcond)
 
 

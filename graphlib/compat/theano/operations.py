@@ -22,6 +22,7 @@ from ...ops.op import as_variable
 from ...ops.unbroadcast import unbroadcast
 from ...tensor.nnet import crossentropy_softmax_1hot, logsoftmax, softmax
 from . import tensor_functions as functions
+from .gradients import undefined_grad
 
 __all__: list[str] = []
 
@@ -145,13 +146,15 @@ def Prod(
 
 @operation()
 def ProdWithoutZeros(x: Any, *, axis: Any = None, dtype: Any = None, acc_dtype: Any = None) -> Variable:
-    """The product of the elements that are not 0; 0 where there is none."""
-    x = as_variable(x)
+    """The product of the elements that are not 0; 0 where there is none. It has no gradient, as in Theano."""
+    x = undefined_grad(as_variable(x))
+    if dtype is None and x.dtype.startswith("uint"):
+        dtype = "uint64"
     product = reduce.prod(
         elementwise.switch(elementwise.eq(x, 0), 1, x), axis, dtype=dtype, acc_dtype=acc_dtype
     )
     some = reduce.any(elementwise.neq(x, 0), axis)
-    return elementwise.switch(some, product, 0)
+    return elementwise.cast(elementwise.switch(some, product, 0), product.dtype)
 
 
 @operation(_reduces("all"))

@@ -15,7 +15,7 @@ from ...graph.types import promote
 from ...ops import elementwise as ew
 from ...ops.create import fill
 from ...ops.host import HostOp
-from ...ops.op import as_variable, check_broadcast
+from ...ops.op import NoGradient, as_variable, check_broadcast
 from ...ops.shape import shape_i
 from ...ops.shape_rules import known_shape
 from .own_ops import note_c_code
@@ -158,8 +158,10 @@ class OwnElementwise(HostOp):
         return str(self.scalar_op)
 
 
-def _like(gradient: Any, v: Variable, output: Variable) -> Variable:
+def _like(gradient: Any, v: Variable, output: Variable) -> Any:
     """A gradient, perhaps a number, in the shape of an input that may have been broadcast."""
+    if isinstance(gradient, NoGradient):
+        return gradient
     gradient = as_variable(gradient)
     if gradient.type.shape != output.type.shape:
         gradient = fill(output.astype(gradient.dtype), gradient)
