@@ -162,6 +162,11 @@ def test_what_does_not_fit_is_an_error_at_the_call(theano, T):
     with pytest.raises(ValueError):
         theano.function([], made)()
     x = T.dtensor4()
+    made = T.nnet.conv2d(x, filters, input_shape=(None, 1, 3, 3), filter_shape=(1, 1, 5, 5))
+    f = theano.function([x], made, mode="FAST_COMPILE")
+    for length, kind in ((3, ValueError), (9, AssertionError)):
+        with pytest.raises(kind):
+            f(np.ones((2, 1, length, length)))
     f = theano.function([x], T.nnet.conv2d(x, filters, (1, 1, 8, 8), (1, 1, 5, 5)))
     with pytest.raises(AssertionError):
         f(np.ones((1, 1, 9, 9)))

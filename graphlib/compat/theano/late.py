@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ...errors import GraphError, RankError, ShapeError
-from ...graph import Variable
+from ...graph import Constant, Variable
 from ...ops.op import as_variable
+from ...ops.shape import specify_shape
 from ...ops.unbroadcast import Unbroadcast
 
 
@@ -28,14 +29,30 @@ def at_the_call(function: Callable) -> Callable:
             raise
         except ShapeError as error:
             bound = signature.bind(*arguments, **settings)
-            bound.arguments.update((name, _unknown(bound.arguments[name])) for name in operands)
             try:
+                for name, hints in zip(operands, _HINTS, strict=True):
+                    told = [bound.arguments.pop(hint, None) for hint in hints]
+                    v = bound.arguments[name]
+                    for shape in told:
+                        v = v if shape is None else specify_shape(v, list(map(_number, shape)))
+                    bound.arguments[name] = _unknown(v)
                 return function(*bound.args, **bound.kwargs)
             except GraphError:
                 raise error from None
 
     made.__signature__ = signature  # type: ignore[attr-defined]
     return made
+
+
+#: arguments that say what the shapes of the operands are, which is then looked at in the call
+_HINTS = (("input_shape", "image_shape"), ("filter_shape",))
+
+
+def _number(n: Any) -> int | None:
+    """A length that is told, where it is known."""
+    if isinstance(n, Variable):
+        return int(n.data) if isinstance(n, Constant) else None
+    return None if n is None else int(n)
 
 
 def _unknown(v: Any) -> Any:
