@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import RankError, ShapeError, VouchedError
+from ...errors import ShapeError, VouchedError
 from ...graph import Constant, Variable
 from ...graph.types import INTEGERS
 from ...ops.conv_functions import Arguments, by_filters, by_images, convolved
@@ -398,12 +398,16 @@ def conv2d(
         for n in shape or ():
             if n is not None and not _known(n):
                 raise NotScalarConstantError(f"conv2d: {n} in a shape is neither a known number nor None")
-    made = at_the_call(old_conv2d)
-    given = {"image_shape": image_shape, "filter_shape": filter_shape}
-    try:
-        return made(input, filters, border_mode=border_mode, subsample=subsample, **given)
-    except RankError:
-        raise
-    except ShapeError as error:
-        # of shapes that are told and do not fit Theano demanded it
-        raise VouchedError(str(error)) from None
+    channels = [None if shape is None else shape[1] for shape in (image_shape, filter_shape)]
+    if None not in channels and len({int(as_variable(n).data) for n in channels}) > 1:
+        raise VouchedError(
+            f"conv2d: the images are said to have {channels[0]} channels, the filters {channels[1]}"
+        )
+    return at_the_call(old_conv2d)(
+        input,
+        filters,
+        image_shape=image_shape,
+        filter_shape=filter_shape,
+        border_mode=border_mode,
+        subsample=subsample,
+    )
