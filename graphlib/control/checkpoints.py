@@ -89,9 +89,9 @@ def _blocks(op: Scan, parts: Parts, number: Variable, size: Variable) -> Made:
     outer = dict(zip(op.rows, inner, strict=True))
     for taps, v in zip(op.taps, begun, strict=True):
         outer.update(dict.fromkeys(taps, v))
-    moving = set(outer)
+    per_step = set(outer)
     outer.update(zip(op.invariants, invariants, strict=True))
-    lengths = row_lengths(list(op.mapped_rows), outer, moving)
+    lengths = row_lengths(list(op.mapped_rows), outer, per_step)
     made = at_once(op, op.make_node(block.n, *block.sequences, *block.initial, *lengths, *block.invariants))
     histories = op.results(made.last[0].owner).histories if made.last else ()
     after = [

@@ -365,7 +365,7 @@ class _Builder:
         for k in recurrent:
             outer.update(dict.fromkeys(self.infos[k].inner, self.infos[k].initial))
         outer.update(zip((v for v, _ in self.updated.values()), initial[len(recurrent) :], strict=True))
-        moving = set(outer)
+        per_step = set(outer)
         outer.update(invariants)
         first = len(states)
         rows = ends[first : first + len(mapped)]
@@ -385,7 +385,7 @@ class _Builder:
             checkpointed=every == 1,
         )
         node = op.make_node(
-            self.n, *self.outer_rows, *initial, *row_lengths(rows, outer, moving), *invariants.values()
+            self.n, *self.outer_rows, *initial, *row_lengths(rows, outer, per_step), *invariants.values()
         )
         parts = op.parts(node)
         cut = block is not None and every != 1 and not (steps is not None and steps <= (every or 0))
@@ -409,12 +409,14 @@ def _inside(v: Variable) -> Variable:
     return Variable(v.type, name=v.name, origin=v.origin)
 
 
-def _lifted(ends: list[Variable], moving: list[Variable]) -> tuple[dict[Variable, Variable], list[Variable]]:
+def _lifted(
+    ends: list[Variable], per_step: list[Variable]
+) -> tuple[dict[Variable, Variable], list[Variable]]:
     """What the step needs from outside, inner variable -> outer one, and the step's graph on those.
 
     Outside is whatever does not depend on this step's values.
     """
-    depends = set(moving)
+    depends = set(per_step)
     order = toposort(ends)
     for node in order:
         if any(v in depends for v in node.inputs):

@@ -286,8 +286,8 @@ def loop(
     new value, initial values (1, *row)) and ``mapped`` inner rows."""
     states = list(states)
     outer = {**sequences, **{value: initial for value, _, initial in states}, **invariants}
-    moving = {*sequences, *(value for value, _, _ in states)}
-    lengths = row_lengths(list(mapped), outer, moving)
+    per_step = {*sequences, *(value for value, _, _ in states)}
+    lengths = row_lengths(list(mapped), outer, per_step)
     op = Scan(
         [*sequences, *(value for value, _, _ in states), *invariants],
         [*(new for _, new, _ in states), *mapped],

@@ -11,24 +11,26 @@ from .shape import broadcast_to, dimshuffle, shape_i
 class Batch:
     """A node of a step whose operands ``inputs`` have been found for all of ``n`` steps.
 
-    ``moving[k]``: whether operand k differs from step to step, and so has the axis of steps.
+    ``per_step[k]``: whether operand k differs from step to step, and so has the axis of steps.
     """
 
-    def __init__(self, node: Apply, inputs: Sequence[Variable], moving: Sequence[bool], n: Variable) -> None:
+    def __init__(
+        self, node: Apply, inputs: Sequence[Variable], per_step: Sequence[bool], n: Variable
+    ) -> None:
         self.node, self.n = node, n
-        self.inputs, self.moving = list(inputs), list(moving)
+        self.inputs, self.per_step = list(inputs), list(per_step)
 
     def padded(self, k: int, rank: int) -> Variable:
         """Operand k with axes of length 1 before its own, so that a row of it has ``rank`` axes."""
         v, own = self.inputs[k], self.node.inputs[k].ndim
-        if not self.moving[k] or own == rank:
+        if not self.per_step[k] or own == rank:
             return v
         return dimshuffle(v, 0, *["x"] * (rank - own), *range(1, own + 1))
 
     def repeated(self, k: int) -> Variable:
-        """Operand k with the axis of steps, whether it moves or not."""
+        """Operand k with the axis of steps, whether it differs from step to step or not."""
         v = self.inputs[k]
-        if self.moving[k]:
+        if self.per_step[k]:
             return v
         return broadcast_to(
             dimshuffle(v, "x", *range(v.ndim)), [self.n, *(shape_i(v, a) for a in range(v.ndim))]

@@ -91,7 +91,7 @@ class BasicIndex(Op):
         return [into, *[None] * len(bounds)]
 
     def at_all_steps(self, b: Batch) -> Variable | None:
-        if any(b.moving[1:]):
+        if any(b.per_step[1:]):
             return None
         return BasicIndex((None, *self.entries)).make(*b.inputs)
 
@@ -269,11 +269,11 @@ class AdvancedIndex(Op):
     def at_all_steps(self, b: Batch) -> Variable | None:
         x, *arrays = b.inputs
         rank = max(v.ndim for v in b.node.inputs[1:])
-        if not b.moving[0]:
+        if not b.per_step[0]:
             if self.front:
                 return None
             return self.make(x, *(b.padded(k, rank) for k in range(1, len(b.inputs))))
-        if not any(b.moving[1:]):
+        if not any(b.per_step[1:]):
             whole = sum(self.entries) == 1
             return AdvancedIndex((False, *self.entries)).make(x, *arrays) if whole else None
         if self.front:

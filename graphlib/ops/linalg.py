@@ -83,13 +83,14 @@ class MatrixProduct(Op):
         return elements_of(node.outputs[0].type.shape) * (node.inputs[0].type.shape[-1] or 1)
 
     def at_all_steps(self, b: Batch) -> Variable | None:
-        """One product for all steps where only one operand moves; a batch of products where both do."""
+        """One product for all steps where only one operand differs from step to step; a batch of
+        products where both do."""
         a, c = b.inputs
         if self.batched:
             return None
-        if all(b.moving):
+        if all(b.per_step):
             return MatrixProduct(batched=True).make(a, c)
-        if b.moving[0]:
+        if b.per_step[0]:
             flat = MatrixProduct().make(joined_rows(a), c)
             return reshape(flat, (shape_i(a, 0), shape_i(a, 1), shape_i(c, 1)), ndim=3)
         across = dimshuffle(c, 0, 2, 1)

@@ -433,9 +433,9 @@ def _carried(node: Apply, k: int) -> Variable:
 
 
 def row_lengths(
-    rows: Sequence[Variable], outer: dict[Variable, Variable], moving: set[Variable]
+    rows: Sequence[Variable], outer: dict[Variable, Variable], per_step: set[Variable]
 ) -> list[Variable]:
-    """The unknown lengths of inner rows from outer variables; ``moving`` are the inner inputs whose outer
+    """The unknown lengths of inner rows from outer variables; ``per_step`` are the inner inputs whose outer
     variable has a leading axis of steps.
 
     Errors: ShapeError if a length depends on what the loop computes.
@@ -447,21 +447,21 @@ def row_lengths(
         for axis, (m, n) in enumerate(zip(row.type.shape, lengths.shape(row), strict=True))
         if m is None
     ]
-    memo: dict[Variable, Variable] = {v: x for v, x in outer.items() if v not in moving}
-    if leaves_of(clone(unknown, memo)) & moving:
+    memo: dict[Variable, Variable] = {v: x for v, x in outer.items() if v not in per_step}
+    if leaves_of(clone(unknown, memo)) & per_step:
         # what a length is computed of may be the length of something computed of an inner input
         known = {
             node.outputs[0]: lengths.length(lengths.shape(node.inputs[0])[node.op.axis])
             for node in toposort(unknown, stop_at=memo)
-            if type(node.op).__name__ == "ShapeI" and node.inputs[0] not in moving
+            if type(node.op).__name__ == "ShapeI" and node.inputs[0] not in per_step
         }
         unknown = clone(unknown, {v: n for v, n in known.items() if n is not v})
     for node in toposort(unknown, stop_at=memo):
         (v,) = node.outputs[:1]
-        if len(node.inputs) == 1 and node.inputs[0] in moving and type(node.op).__name__ == "ShapeI":
+        if len(node.inputs) == 1 and node.inputs[0] in per_step and type(node.op).__name__ == "ShapeI":
             memo[v] = shape_i(outer[node.inputs[0]], node.op.axis + 1)
     result = clone(unknown, memo)
-    foreign = leaves_of(result) & moving
+    foreign = leaves_of(result) & per_step
     if foreign:
         names = ", ".join(v.describe() for v in foreign)
         raise ShapeError(
@@ -477,9 +477,9 @@ def outer_of(op: Scan, node: Apply) -> tuple[dict[Variable, Variable], set[Varia
     outer = dict(zip(op.rows, parts.sequences, strict=True))
     for taps, initial in zip(op.taps, parts.initial, strict=True):
         outer.update(dict.fromkeys(taps, initial))
-    moving = set(outer)
+    per_step = set(outer)
     outer.update(zip(op.invariants, parts.invariants, strict=True))
-    return outer, moving
+    return outer, per_step
 
 
 def extended(op: Scan, node: Apply, extra: Sequence[Variable]) -> Apply:

@@ -109,7 +109,7 @@ def _mapped_loop(
         s.initial = outer[s.initial]
     for o in body.mapped:
         o.lengths = [outer.get(n, n) for n in o.lengths]
-    inside = {*body.moving(), *body.invariants}
+    inside = {*body.per_step(), *body.invariants}
     ends = _mapped(replacer, body.ends(), {v: v for v in inside})
     foreign = [v for v in graph_inputs(ends) if v not in inside]
     for v in foreign:

@@ -62,7 +62,7 @@ class BroadcastTo(Op):
         return [dimshuffle(sum_keeping(g, axes), tuple(range(extra, g.ndim))), *[None] * len(lengths)]
 
     def at_all_steps(self, b: Batch) -> Variable | None:
-        if any(b.moving[1:]):
+        if any(b.per_step[1:]):
             return None
         rank = len(b.inputs) - 1
         return broadcast_to(b.padded(0, rank), [b.n, *b.inputs[1:]])

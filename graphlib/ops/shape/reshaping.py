@@ -83,7 +83,7 @@ class Reshape(Op):
         return [reshape(grads[0], shape_of(x)), *[None] * len(lengths)]
 
     def at_all_steps(self, b: Batch) -> Variable | None:
-        if self.infer_axis is not None or any(b.moving[1:]):
+        if self.infer_axis is not None or any(b.per_step[1:]):
             return None
         return reshape(b.inputs[0], (b.n, *b.inputs[1:]), ndim=len(b.inputs))
 

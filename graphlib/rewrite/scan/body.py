@@ -166,7 +166,7 @@ class Body:
         self.replaced = {**dict(zip(old, values, strict=True)), **made}
         return node
 
-    def moving(self) -> set[Variable]:
+    def per_step(self) -> set[Variable]:
         """The inner inputs that differ from step to step."""
         return {*self.sequences, *(v for s in self.states for v in s.taps.values())}
 
@@ -175,7 +175,7 @@ class Body:
         outer = {**self.sequences, **self.invariants}
         for s in self.states:
             outer.update(dict.fromkeys(s.taps.values(), s.initial))
-        return row_lengths(rows, outer, self.moving())
+        return row_lengths(rows, outer, self.per_step())
 
     def add_output(self, row: Variable) -> Variable:
         """The outer variable of an inner one for all steps, as a new mapped output; a stand-in until

@@ -119,7 +119,7 @@ class _Rows:
         return None
 
     def all(self, v: Variable) -> Variable:
-        """All rows of a variable that moves, kept from now on if they have not been."""
+        """All rows of a variable that differs from step to step, kept from now on if they have not been."""
         found = self.kept(v)
         if found is not None:
             return found
@@ -184,12 +184,12 @@ def _from_kept(end: Variable, rows: _Rows) -> Variable | None:
             pending.extend(missing)
             continue
         known = [(x, False) if isinstance(x, Constant) else memo[x] for x in node.inputs]
-        outputs, moves = batched(node, [x for x, _ in known], [m for _, m in known], rows.body.n)
+        outputs, per_step = batched(node, [x for x, _ in known], [m for _, m in known], rows.body.n)
         if outputs is None:
             return None
-        memo[v] = (outputs[0], moves)
-    outer, moves = memo[end]
-    return outer if moves else None
+        memo[v] = (outputs[0], per_step)
+    outer, per_step = memo[end]
+    return outer if per_step else None
 
 
 def after(body: Body) -> None:
@@ -224,14 +224,14 @@ def after(body: Body) -> None:
         if not late[node]:
             continue
         known = [outer_of(v) for v in node.inputs]
-        outputs, moves = batched(node, [v for v, _ in known], [m for _, m in known], body.n)
-        if outputs is None or not moves:
+        outputs, per_step = batched(node, [v for v, _ in known], [m for _, m in known], body.n)
+        if outputs is None or not per_step:
             # one that has no such form keeps all of them inside
             body.mapped = before_change[0]
             for s, kept in zip(body.states, before_change[1], strict=True):
                 s.kept = kept
             return
-        memo.update((v, (x, moves)) for v, x in zip(node.outputs, outputs, strict=True))
+        memo.update((v, (x, per_step)) for v, x in zip(node.outputs, outputs, strict=True))
     for o in chosen:
         body.replaced[o.outer] = memo[o.row][0]
         body.mapped.remove(o)
