@@ -148,7 +148,7 @@ def fit(
             state=steps.state(),
             folder=folder,
             settings=settings,
-            about=saved_models.about(model.to_json()) if folder else None,
+            about=saved_models.about(model._written()) if folder else None,
             resume=resume,
             verbose=verbose,
             parallel=parallel,

@@ -17,10 +17,13 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from graphlib.errors import ShapeError
+
 from .registry import register
 
 __all__ = [
     "Constant",
+    "Given",
     "GlorotNormal",
     "GlorotUniform",
     "HeNormal",
@@ -74,6 +77,24 @@ class Constant(Initializer):
 
     def __call__(self, rng: np.random.Generator, shape: tuple[int, ...], fans: Fans) -> np.ndarray:
         return np.full(shape, self.value, "float64")
+
+
+@register("initializer")
+@dataclass
+class Given(Initializer):
+    """The place of an array that a program gave, in a model's file: its values are among the parameters, and
+    without these they are NaN.
+
+    Args:
+        shape: of the array.
+    """
+
+    shape: list[int]
+
+    def __call__(self, rng: np.random.Generator, shape: tuple[int, ...], fans: Fans) -> np.ndarray:
+        if tuple(self.shape) != tuple(shape):
+            raise ShapeError(f"an array of shape {tuple(self.shape)} was given for a parameter of {shape}")
+        return np.full(shape, np.nan)
 
 
 @register("initializer")

@@ -166,7 +166,7 @@ class Model:
     def fingerprint(self) -> str:
         """SHA-256 of the architecture, in hexadecimal: equal for equal layers and inputs, whatever the
         weights."""
-        architecture = self._architecture()
+        architecture = self._architecture(brief=True)
         text = json.dumps({key: architecture[key] for key in ("layer", "input")}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -385,7 +385,7 @@ class Model:
     def as_arrays(self, optimizer: bool = True) -> dict[str, np.ndarray]:
         """What `save` writes, by name: parameters, the architecture, and if wanted the optimizer's state;
         these are the model's own arrays, which its training changes."""
-        arrays = saved_models.about(self.to_json())
+        arrays = saved_models.about(self._written())
         arrays |= {name: np.asarray(v.get_value(borrow=True)) for name, v in self.variables().items()}
         if optimizer:
             for name, shared in self.optimizer.state.items():
@@ -465,10 +465,12 @@ class Model:
 
     # within
 
-    def _architecture(self) -> dict[str, Any]:
+    def _architecture(self, brief: bool = False) -> dict[str, Any]:
+        """What is made again from; ``brief``: beside the parameters, and without arrays that they began
+        with."""
         return {
             "format": saved_models.FORMAT,
-            "layer": config_of(self.layer),
+            "layer": config_of(self.layer, brief=brief),
             "loss": config_of_several(self.loss),
             "loss_weights": self.loss_weights,
             "optimizer": config_of(self.optimizer),
@@ -476,6 +478,10 @@ class Model:
             "input": written(self._graphs.types),
             "symbols": None if self.symbols is None else list(self.symbols),
         }
+
+    def _written(self) -> str:
+        """What stands beside the parameters in a file."""
+        return json.dumps(self._architecture(brief=True))
 
     @classmethod
     def _of(cls, architecture: Mapping[str, Any]) -> Model:

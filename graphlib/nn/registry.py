@@ -366,27 +366,30 @@ def instance(found: Entry, arguments: Mapping[str, Any]) -> Any:
         raise ConfigError(str(error), (blamed,) if blamed else ()) from error
 
 
-def config_of(obj: Any, defaults: bool = False) -> Any:
+def config_of(obj: Any, defaults: bool = False, brief: bool = False) -> Any:
     """The value that `build` makes such an object of: None, a number, text, a list, or
     ``{name: parameters}``.
 
     Parameters that have their default are left out, and the braces where all have, unless `defaults` are
-    wanted. Arrays become lists. A layer that stands in several places is written where it stands first, and
-    as `shared` in all.
+    wanted. Arrays become lists; in the `brief` form that is kept beside a model's parameters those that
+    parameters began with are only `Given`, of their shapes. A layer that stands in several places is written
+    where it stands first, and as `shared` in all.
 
     Raises:
         ConfigError: it, or an object in it, is of no registered class.
     """
-    places = _Places()
+    places = _Places(brief)
     _config_of(obj, defaults, places)
     places.begin()
     return _config_of(obj, defaults, places)
 
 
 class _Places:
-    """How often each layer stands in what is written: counted first, then written by keys."""
+    """How often each layer stands in what is written: counted first, then written by keys; and how it is
+    written."""
 
-    def __init__(self) -> None:
+    def __init__(self, brief: bool) -> None:
+        self.brief = brief
         self.counts: dict[int, int] = {}
         self.keys: dict[int, str] | None = None
         self._written: set[int] = set()
@@ -446,6 +449,7 @@ def _config_of(obj: Any, defaults: bool, places: _Places) -> Any:
 def _parameters_written(obj: Any, found: Entry, defaults: bool, places: _Places) -> Any:
     """The name of an entry with the parameters of an object of it."""
     differing = {}
+    begins = _initializers(found) if places.brief else ()
     for name, parameter in found.parameters.items():
         try:
             value = getattr(obj, name)
@@ -454,9 +458,19 @@ def _parameters_written(obj: Any, found: Entry, defaults: bool, places: _Places)
                 f"{type(obj).__name__} does not keep its argument {name} as an attribute, as registered "
                 "classes must"
             ) from None
-        if defaults or not _is_default(value, parameter.default):
+        if name in begins and isinstance(value, np.ndarray) and value.ndim:
+            differing[name] = {"given": {"shape": list(value.shape)}}
+        elif defaults or not _is_default(value, parameter.default):
             differing[name] = _config_of(value, defaults, places)
     return {found.name: differing} if differing else found.name
+
+
+@functools.cache
+def _initializers(found: Entry) -> tuple[str, ...]:
+    """The parameters of an entry that are initializers."""
+    from . import schema
+
+    return tuple(name for name, hint in schema.hints(found).items() if schema.is_of(hint, "initializer"))
 
 
 def _is_default(value: Any, default: Any) -> bool:

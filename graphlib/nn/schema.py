@@ -235,6 +235,15 @@ def _is_kind(hint: Any) -> bool:
     return typing.get_origin(hint) is Annotated and any(isinstance(m, Kind) for m in typing.get_args(hint))
 
 
+def is_of(hint: Any, kind: str) -> bool:
+    """Whether a hint, or one of a union, is that of a kind."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return any(is_of(each, kind) for each in typing.get_args(hint))
+    if isinstance(hint, type):
+        hint = _MARKS.get(hint.__name__, hint)
+    return Kind(kind) in typing.get_args(hint)
+
+
 def _element(key: str | int, value: Any, hint: Any) -> Any:
     with registry.at(key):
         return convert(value, hint)

@@ -9,6 +9,7 @@ import numpy as np
 from ...errors import DTypeError, InputError
 from ...graph import Shared, Variable
 from ...tensor import index, neq
+from ..initializers import Given
 from ..registry import register
 from ..schema import Constraint, Count, Initializer, Regularizer
 from .base import Layer
@@ -57,7 +58,9 @@ class Embedding(Layer):
     def _given(self) -> tuple[int, ...]:
         """The shape of the vectors that are given; () if none are."""
         given = self.initializer
-        return given.present_shape() if isinstance(given, Shared) else np.shape(given)
+        if isinstance(given, Shared):
+            return given.present_shape()
+        return tuple(given.shape) if isinstance(given, Given) else np.shape(given)
 
     def output(self, x: Variable, training: bool, mask: Variable | None) -> Variable:
         if x.type.is_float or x.dtype == "bool":

@@ -20,7 +20,7 @@ from ...graph import Variable
 from ...tensor import alloc, concatenate, dot, switch, zeros
 from ...tensor import as_tensor_variable as as_variable
 from ...tensor import shape as shape_of
-from ..initializers import Constant, Fans, Initializer, fans_of
+from ..initializers import Constant, Fans, Given, Initializer, fans_of
 from ..registry import register, resolve
 from ..schema import Activation, Constraint, Count, Regularizer
 from .base import Layer, as_float
@@ -196,7 +196,8 @@ class Recurrent(Layer):
     def _blocks(self, initializer: Any) -> Any:
         value = resolve("initializer", initializer)
         value = Constant(value) if isinstance(value, (int, float)) else value
-        return _Blocks([value] * self.gates) if callable(value) and not isinstance(value, Variable) else value
+        of_gates = callable(value) and not isinstance(value, (Variable, Given))
+        return _Blocks([value] * self.gates) if of_gates else value
 
     def _biases(self) -> Any:
         return self._blocks(self.bias)
