@@ -20,7 +20,7 @@ from .examples import Examples, checked, examples_of, parts_of, peek
 from .parallel import DataParallel
 from .storage import UserError
 from .stored.base import is_stored
-from .stored.order import Blocks, block_of, split_ranges
+from .stored.order import Blocks, block_of, check_batch_size, split_ranges
 from .stored.reader import HeldReader
 
 if TYPE_CHECKING:
@@ -182,12 +182,14 @@ def feed_of(
     else:
         examples = given((x, y, sample_weight))
     n = examples.count
+    check_batch_size(dealing.batch_size)
     if dealing.batch_size is not None and provider is None:
         parallel.check(min(dealing.batch_size, n), "the batch size")
     graphs.fitting(examples.inputs, examples.structure)
     examples = checked(examples, model.tasks)
 
-    share = float(validation) if isinstance(validation, Real) else None
+    is_share = isinstance(validation, Real) and not isinstance(validation, bool)
+    share = float(validation) if is_share else None
     held_out = None
     if validation is not None and share is None:
         held_out = checked(given(parts_of(validation), called="validation "), model.tasks)

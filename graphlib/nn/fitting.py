@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -100,6 +100,7 @@ def fit(
     sync_every: int,
 ) -> History:
     """Trains a model; see ``Model.fit``."""
+    _check_arguments(epochs, validate_every, dealing.seed, keep)
     parallel = _ranks(distributed, sync_every)
     verbose = verbose and parallel.leads
     folder = None if out is None else Path(out)
@@ -162,6 +163,8 @@ def fit(
         feed.close()
     if outcome.reason == "diverged":
         kept = "the model of the epoch before is kept" if outcome.kept else "no model was kept"
+        if not outcome.kept and any(task.loss.of_probabilities for task in model.tasks):
+            kept += "; the loss takes probabilities, as a last layer with softmax or sigmoid gives them"
         raise Diverged(
             f"the loss is not finite any more at {stage.where}: lower the learning rate (now "
             f"{model.optimizer.rate:g}), or clip the gradients with clip_norm; {kept}"
@@ -265,6 +268,17 @@ class _Steps:
         }
 
 
+def _check_arguments(epochs: Any, validate_every: Any, seed: Any, keep: Any) -> None:
+    """UserError for arguments of `Model.fit` that are of no use."""
+    for name, value in (("epochs", epochs), ("validate_every", validate_every)):
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+            raise UserError(f"{name} is {value!r}: give a whole number, 1 or more")
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < 2**32:
+        raise UserError(f"seed is {seed!r}: give a whole number from 0 to 2**32 - 1")
+    if keep not in ("best", "last"):
+        raise UserError(f'keep is {keep!r}: give "best" or "last"')
+
+
 def _ranks(distributed: bool, sync_every: int) -> DataParallel:
     """The processes that train together."""
     if not distributed:
@@ -277,7 +291,12 @@ def _ranks(distributed: bool, sync_every: int) -> DataParallel:
 def _asked(monitors: Sequence[Any], model: Model, parallel: DataParallel) -> list[Monitor]:
     """The monitors, of which those that write and draw do so on rank 0 only; their places in a checkpoint
     stay."""
+    if isinstance(monitors, str | Mapping | Monitor):
+        raise UserError(f"monitors is {monitors!r}: give a list of monitors, or of their names")
     found = [resolve("monitor", each) for each in monitors]
+    for each in found:
+        if not isinstance(each, Monitor):
+            raise UserError(f"monitors has {each!r}: give monitors, or their names")
     if any(each.adjusts_learning_rate for each in found):
         model.optimizer.make_adjustable()
     return [Monitor() if each.only_writes and not parallel.leads else each for each in found]

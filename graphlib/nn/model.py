@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from numbers import Real
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,6 +34,7 @@ from .layers.containers import as_layer
 from .losses import Loss, as_measure, name_of
 from .model_functions import Functions
 from .model_graphs import Graphs
+from .optimizers import Optimizer
 from .parallel import ALONE, DataParallel
 from .registry import build as build_object
 from .registry import config_of, resolve
@@ -89,10 +91,14 @@ class Model:
         """
         self.loss, self.metrics, self.loss_weights = loss, metrics, loss_weights
         self.optimizer = resolve("optimizer", "adam" if optimizer is None else optimizer)
-        for name in [loss] if isinstance(loss, str) else []:
-            resolve("loss", name)
-        for name in metrics if isinstance(metrics, (list, tuple)) else []:
-            resolve("metric", name)
+        if not isinstance(self.optimizer, Optimizer):
+            raise InputError(f"the optimizer is {_given(optimizer)}: give an optimizer, or its name")
+        _check_measures("loss", loss, "the loss")
+        _check_measures("metric", metrics, "metrics")
+        weights = list(loss_weights.values()) if isinstance(loss_weights, Mapping) else loss_weights
+        for weight in weights if isinstance(weights, (list, tuple)) else [weights]:
+            if weight is not None and (isinstance(weight, bool) or not isinstance(weight, Real)):
+                raise InputError(f"loss_weights has {weight!r}: give a number for each loss")
         self._functions = Functions(self)
         self.__dict__.pop("tasks", None)
         return self
@@ -582,6 +588,26 @@ class Model:
         if isinstance(found, list):
             return [function(task, p) for task, p in zip(self.tasks, found, strict=True)]
         return function(self.tasks[0], found)
+
+
+def _check_measures(kind: str, value: Any, what: str) -> None:
+    """Errors for what is no loss or metric, nor several of them in a list or by name."""
+    if isinstance(value, str):
+        resolve(kind, value)
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            _check_measures(kind, each, what)
+    elif not (value is None or isinstance(value, Mapping) or callable(value)) or isinstance(value, type):
+        raise InputError(f"{what}: {_given(value)} is none: give its name, an object, or a function")
+
+
+def _given(value: Any) -> str:
+    """What was given, and for a class what may have been meant."""
+    return (
+        f"the class {value.__name__} (did you mean {value.__name__}()?)"
+        if isinstance(value, type)
+        else repr(value)
+    )
 
 
 def _in_memory(values: Any, name: str) -> np.ndarray:

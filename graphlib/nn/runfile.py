@@ -155,6 +155,18 @@ class RunFile:
             return {each.name: self._resolved(getattr(value, each.name)) for each in fields(value)}
         return config_of(value, defaults=True)
 
+    def training_mistake(self, error: UserError) -> UserError:
+        """An error of `Model.fit`, with the file's line where it begins with the name of one of training's
+        keys or monitors."""
+        name, _, rest = str(error).partition(": ")
+        if name == "watch":
+            return self.document.mistake(ConfigError(rest, ("training", "watch")))
+        for number, each in enumerate(self.description.training.monitors):
+            known = registry.entry_of(each)
+            if known is not None and known.name == name:
+                return self.document.mistake(ConfigError(rest, ("training", "monitors", number)))
+        return error
+
     def data_mistake(self, error: DataError) -> UserError:
         """An error of the source, with the file's line: that of the parameter it begins with, if any."""
         parameter, colon, rest = str(error).partition(": ")

@@ -40,6 +40,7 @@ from .fitting import Diverged
 from .model import Model
 from .parallel import ALONE, DataParallel
 from .progress import say
+from .registry import ConfigError
 from .runfile import RunFile
 from .sources import DataSet, Divided, Examples, scaling, together
 from .storage import UserError
@@ -216,6 +217,9 @@ def _restore_rates(model: Model, folder: Path, parallel: DataParallel) -> None:
 def _cross_validate(file: RunFile, folder: Path, data: DataSet, parallel: DataParallel) -> int:
     description, wanted = file.description, file.description.cross_validation
     examples = together(data.train, data.validation)
+    if len(examples) < wanted.folds:
+        problem = f"{len(examples)} examples cannot be divided into {wanted.folds} folds"
+        raise file.document.mistake(ConfigError(problem, ("cross_validation", "folds")))
     if data.test is not None:
         say(f"... {len(data.test)} test examples stay unseen")
     labels = None
@@ -289,11 +293,14 @@ def numbers(file: RunFile) -> Iterator[None]:
 
 @contextlib.contextmanager
 def mistakes(file: RunFile) -> Iterator[None]:
-    """A model and data that do not fit are a UserError that names the run file."""
+    """A model and data that do not fit are a UserError that names the run file; what a key of the training
+    says and cannot be, with its line."""
     try:
         yield
     except (DataError, GraphError) as error:
         raise UserError(f"{file.path}: {error}") from error
+    except UserError as error:
+        raise file.training_mistake(error) from error
 
 
 def environment(file: RunFile, data: DataSet, model: Model) -> dict[str, Any]:

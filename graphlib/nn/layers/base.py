@@ -427,7 +427,10 @@ class Layer:
         else:
             # of each parameter its own numbers, whichever others there are
             seeds = _spawned(self._seeds, (len(self._parameters),))
-            array = value(np.random.default_rng(seeds), shape, fans or fans_of(shape))
+            try:
+                array = value(np.random.default_rng(seeds), shape, fans or fans_of(shape))
+            except MemoryError:
+                raise ShapeError(f"there is no memory for {name} of shape {shape}") from None
         array = np.array(array, config.floatX, order="C")
         return shared(array, name=name, borrow=True, shape=shape)
 

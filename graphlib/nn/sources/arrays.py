@@ -122,9 +122,9 @@ def _examples(x: Arrays, y: Arrays, place: str, ending: str = "") -> Examples:
         for each in (x, y)
     )
     found = Examples(x, y)
-    lengths = {len(array) for array in found.arrays()}
+    lengths = {len(array): None for array in found.arrays()}  # in their order
     if len(lengths) > 1:
-        raise DataError(f"{place}x and y have {' and '.join(map(str, sorted(lengths)))} examples")
-    if lengths == {0}:
+        raise DataError(f"{place}x and y have {' and '.join(map(str, lengths))} examples")
+    if list(lengths) == [0]:
         raise DataError(f"{place}there are no examples")
     return found
