@@ -121,7 +121,7 @@ EDGES = {
 }
 OTHER_UNARY = ["round_half_even", "round_half_away", "sgn"]
 BINARY = ["arctan2", "pow", "logaddexp", "max", "min", "mod", "floordiv"]
-SCALAR = {"lgamma_f32", "lgamma_f64", "digamma_f32", "digamma_f64", "ipow_i64", "mod_i64", "floordiv_i64"}
+SCALAR = {"lgamma_f64", "digamma_f64", "ipow_i64", "mod_i64", "floordiv_i64"}
 SCALAR |= {f"{name}_{suffix}" for name in ("mod", "floordiv") for suffix in FLOATS}
 
 
