@@ -399,3 +399,39 @@ def test_origins_are_the_users_lines():
     for variable, where in table:
         assert variable.origin.full == where, str(variable)
         assert re.fullmatch(r"test_errors\.py:\d+", str(variable.origin))
+
+
+def test_a_name_of_another_library_is_an_error_that_names_ours():
+    """Names that PyTorch, JAX and NumPy have are told by what is here, slips by the nearest name."""
+    x = T.matrix("x")
+    for ask, says in [
+        (lambda: T.cat, "graphlib.tensor has no cat; write T.concatenate"),
+        (lambda: T.nnet.gelu, "graphlib.tensor.nnet has no gelu; write graphlib.nn.activations.gelu"),
+        (lambda: T.nnet.sigmiod, "graphlib.tensor.nnet has no sigmiod; did you mean sigmoid?"),
+        (lambda: T.zzzzzz, "graphlib.tensor has no zzzzzz"),
+        (
+            lambda: x.detach(),
+            "a symbolic variable has no detach; write graphlib.gradient.disconnected_grad(x)",
+        ),
+        (lambda: x.reshpe((2,)), "a symbolic variable has no reshpe; did you mean reshape?"),
+    ]:
+        with pytest.raises(AttributeError) as error:
+            ask()
+        assert str(error.value) == says
+    assert not hasattr(x, "requires_grad") and not hasattr(T, "vmap") and not hasattr(x, "__iter_")
+    with pytest.raises(GradientError, match=r"the cost must be a variable, not list"):
+        T.grad([x.sum()], x)
+
+
+def test_what_is_told_instead_of_other_libraries_names_is_there():
+    from graphlib.tensor import elsewhere
+
+    for text in (*elsewhere.FUNCTIONS.values(), *elsewhere.METHODS.values()):
+        for path in re.findall(r"(?:T|graphlib)(?:\.\w+)+", text):
+            at = {"T": T, "graphlib": graphlib}[path.partition(".")[0]]
+            for name in path.split(".")[1:]:
+                at = getattr(at, name)
+    for name in elsewhere.FUNCTIONS:
+        assert name not in T.__all__, name
+    for name in elsewhere.METHODS:
+        assert not hasattr(T.matrix(), name), name

@@ -213,6 +213,8 @@ def grad(
     for v in targets:
         if not isinstance(v, Variable):
             raise GradientError(f"grad: wrt must be variables, not {type(v).__name__} {v!r}")
+    if cost is not None and not isinstance(cost, Variable):
+        raise GradientError(f"grad: the cost must be a variable, not {type(cost).__name__} {cost!r}")
     seeds = {v: _known(v, g) for v, g in (known_grads or {}).items()}
     known = set(seeds)
     if cost is not None:

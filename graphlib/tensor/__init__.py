@@ -84,3 +84,11 @@ __all__ = sorted({name for name in dir() if not name.startswith("_")} - _OWN)
 
 def __dir__() -> list[str]:
     return __all__
+
+
+def __getattr__(name: str) -> object:
+    if name.startswith("_"):
+        raise AttributeError(name)
+    from .elsewhere import FUNCTIONS, MissingNameError
+
+    raise MissingNameError("graphlib.tensor", name, lambda: __all__, FUNCTIONS)

@@ -24,7 +24,21 @@ def _notebook(self: Variable) -> str:
     return variable_html(self)
 
 
+def _public(kind: type) -> list[str]:
+    return [name for name in dir(kind) if not name.startswith("_")]
+
+
+def _missing(self: Variable, name: str) -> object:
+    """Of a name that variables do not have: what to write for it."""
+    if name.startswith("_"):
+        raise AttributeError(name)
+    from .elsewhere import METHODS, MissingNameError
+
+    raise MissingNameError("a symbolic variable", name, lambda: _public(type(self)), METHODS)
+
+
 def install() -> None:
     """Give Variable these methods."""
     Variable.eval = _eval
     Variable._repr_html_ = _notebook
+    Variable.__getattr__ = _missing

@@ -74,3 +74,11 @@ __all__ = [
     "tanh",
     "ultra_fast_sigmoid",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name.startswith("_"):
+        raise AttributeError(name)
+    from ..elsewhere import FUNCTIONS, MissingNameError
+
+    raise MissingNameError("graphlib.tensor.nnet", name, lambda: __all__, FUNCTIONS)
