@@ -163,7 +163,7 @@ SOME = 64
 
 
 @dataclass(frozen=True)
-class AtMost:
+class UpTo:
     """A length, or a number if that is less."""
 
     number: int
@@ -202,7 +202,7 @@ class Sort(Op):
     def shape_rule(self, of: Shapes, x: Variable) -> Sequence[Length]:
         lengths = list(of.shape(x))
         if self.count is not None:
-            lengths[self.axis] = of.derived(AtMost(abs(self.count)), lengths[self.axis])
+            lengths[self.axis] = of.derived(UpTo(abs(self.count)), lengths[self.axis])
         return lengths
 
     def infer(self, x: Variable) -> list[TensorType]:

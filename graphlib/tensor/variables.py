@@ -32,6 +32,9 @@ def _missing(self: Variable, name: str) -> object:
     """Of a name that variables do not have: what to write for it."""
     if name.startswith("_"):
         raise AttributeError(name)
+    if hasattr(type(self), name):
+        # a property that has no value, which says why
+        return object.__getattribute__(self, name)
     from .elsewhere import METHODS, MissingNameError
 
     raise MissingNameError("a symbolic variable", name, lambda: _public(type(self)), METHODS)
