@@ -2,7 +2,7 @@
 
 A mean over N ranks of an array of b bytes takes
 
-    α + b (N − 1) / β + γ b N                       where it goes to all as a whole (2 ranks, short arrays)
+    α + b (N − 1) / β + γ b N                       where it goes to all as a whole (short arrays)
     2 (α + (N − 1) ο) + (b / β) 2 (N − 1) / N + γ b  where it is dealt out
 
 seconds: α is the latency of a message, ο what it takes to send one more, β the bandwidth of a rank in bytes a
@@ -49,7 +49,7 @@ class Network:
         """What the mean over ranks of an array of so many bytes takes."""
         if ranks == 1 or not size:
             return 0.0
-        if ranks == 2 or size * ranks <= WHOLE_BYTES:
+        if size * ranks <= WHOLE_BYTES:
             return self.latency + size * (ranks - 1) / self.bandwidth + self.adding * size * ranks
         sent = 2 * (ranks - 1) / ranks * size / self.bandwidth
         return 2 * (self.latency + (ranks - 1) * self.another) + sent + self.adding * size
@@ -113,9 +113,11 @@ def _shortest(known: Ranks, function: graphlib.Function, repeats: int) -> float:
 
 def fitted(sizes: Sequence[float], seconds: Sequence[float], ranks: int) -> Network:
     """The network whose means of so many bytes take these times: latency and bandwidth, by least squares of
-    relative errors. What it takes to add up is in the bandwidth."""
+    relative errors. What it takes to add up is in the bandwidth, and another message in the latency."""
     b, t = np.asarray(sizes, "float64"), np.asarray(seconds, "float64")
-    rows = np.stack([np.ones_like(b), b * (ranks - 1)], axis=1) / t[:, None]
+    whole = b * ranks <= WHOLE_BYTES
+    rows = np.stack([np.where(whole, 1, 2), b * (ranks - 1) * np.where(whole, 1, 2 / ranks)], axis=1)
+    rows = rows / t[:, None]
     latency, per_byte = np.linalg.lstsq(rows, np.ones_like(t), rcond=None)[0]
     return Network(max(latency, 1e-7), 1 / max(per_byte, 1e-13), 0.0)
 

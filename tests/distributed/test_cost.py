@@ -9,8 +9,8 @@ from graphlib.distributed.cost import Network, Step, fitted, messages
 def test_means_cost_what_the_model_says():
     network = Network(latency=1e-5, bandwidth=1e9, adding=1e-10, another=1e-6)
     assert network.seconds(4e6, 1) == network.seconds(0, 8) == 0
-    # two ranks: all of it to the other, and the sum of both parts
-    assert network.seconds(4e6, 2) == pytest.approx(1e-5 + 4e6 / 1e9 + 2 * 4e6 * 1e-10)
+    # two ranks: half of it to the other and back
+    assert network.seconds(4e6, 2) == pytest.approx(2 * (1e-5 + 1e-6) + 4e6 / 1e9 + 4e6 * 1e-10)
     # eight: dealt out to seven others and back
     assert network.seconds(4e6, 8) == pytest.approx(2 * (1e-5 + 7e-6) + 2 * 7 / 8 * 4e6 / 1e9 + 4e6 * 1e-10)
     # a short one as a whole, from seven others
@@ -39,7 +39,8 @@ def test_short_arrays_are_one_message():
 def test_fit_finds_latency_and_bandwidth(ranks):
     sizes = np.array([4.0, 400, 4e4, 4e5, 4e6])
     noise = np.random.RandomState(0).uniform(0.98, 1.02, len(sizes))
-    seconds = (2e-5 + sizes * (ranks - 1) / 5e9) * noise
+    network = Network(2e-5, 5e9, 0.0, 0.0)
+    seconds = np.array([network.seconds(size, ranks) for size in sizes]) * noise
     found = fitted(sizes, seconds, ranks)
     assert found.latency == pytest.approx(2e-5, rel=0.05)
     assert found.bandwidth == pytest.approx(5e9, rel=0.05)

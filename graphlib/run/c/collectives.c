@@ -2,7 +2,7 @@
 
    MPI moves the numbers and adds nothing up: each rank gets a part of the array of all others and adds them in the order of the
    ranks, so that the bits depend on how many ranks there are and on nothing else.  A short array goes to all as a whole, and
-   each adds all of it; so does one of two ranks.  A long one is dealt out: each rank adds up a part for all, and the parts are
+   each adds all of it.  A long one is dealt out: each rank adds up a part for all, and the parts are
    gathered.  Arrays are cut into pieces, of which one is added up while the next is on its way.
 
    Short arrays travel in bundles: one that is begun waits for others, until the bundle is full or a mean is waited for. What is
@@ -28,7 +28,7 @@ typedef int handle;
 typedef void *handle;
 #endif
 
-#define PIECE 262144       /* elements of a piece */
+#define PIECE 524288       /* elements of a piece */
 #define WHOLE_BYTES 65536   /* the arrays of all ranks together, up to which they go to all as a whole */
 #define SHORT_BYTES 16384   /* arrays up to which travel in bundles */
 #define BUNDLE_BYTES 65536  /* of a bundle, at most */
@@ -57,7 +57,7 @@ typedef struct {
     int64_t count, room_for;
     int64_t n;
     size_t width;
-    int whole, gathered; /* whether each rank adds up all, and whether the room has the own numbers, too */
+    int whole;          /* whether each rank adds up all, the own numbers in the room, too */
     int64_t first, own; /* the part that this rank adds up */
     handle request;
     char *room;         /* what the others sent, then the sum of a part */
@@ -83,8 +83,8 @@ static handle type_of(const piece *p) { return all.types[p->width == sizeof(doub
 
 /* What a rank has sent for the part that this one adds up; the own numbers lie where they were, if not in the room, too. */
 static const char *sent_by(const piece *p, int rank) {
-    if (rank == all.rank && !p->gathered) return p->data + p->first * (int64_t)p->width;
-    const int number = rank - (rank > all.rank && !p->gathered);
+    if (rank == all.rank && !p->whole) return p->data + p->first * (int64_t)p->width;
+    const int number = rank - (rank > all.rank && !p->whole);
     return p->room + number * p->own * (int64_t)p->width;
 }
 
@@ -114,16 +114,15 @@ static void mean(const piece *p, char *out) {
 /* Begins a piece: 0 where that fails. */
 static int begin(piece *p) {
     const int size = all.size;
-    p->gathered = p->n * (int64_t)p->width * size <= WHOLE_BYTES;
-    p->whole = p->gathered || size == 2;
+    p->whole = p->n * (int64_t)p->width * size <= WHOLE_BYTES;
     p->first = p->whole ? 0 : first_of(p->n, all.rank);
     p->own = p->whole ? p->n : first_of(p->n, all.rank + 1) - p->first;
     if (!gl_grow(&p->room, &p->capacity, size * p->own * (int64_t)p->width + 64)) return 0;
-    if (p->gathered)
+    if (p->whole)
         return !all.mpi.iallgather(p->data, (int)p->n, type_of(p), p->room, (int)p->n, type_of(p), all.exchange, &p->request);
     if (!p->counts && !(p->counts = malloc(4 * (size_t)size * sizeof(int)))) return 0;
     for (int rank = 0; rank < size; rank++) {
-        const int64_t from = p->whole ? 0 : first_of(p->n, rank), to = p->whole ? p->n : first_of(p->n, rank + 1);
+        const int64_t from = first_of(p->n, rank), to = first_of(p->n, rank + 1);
         const int other = rank != all.rank;
         p->counts[rank] = other ? (int)p->own : 0;
         p->counts[size + rank] = other ? (int)(to - from) : 0;
