@@ -234,3 +234,42 @@ def test_mnist_is_divided_as_published():
     data = load("mnist", limit=20)
     assert data.train.x.shape == data.test.x.shape == (20, 784)
     assert data.image_shape == (28, 28)
+
+
+QUESTIONS = """DESC:manner How did serfdom develop in Russia ?
+ENTY:cremat What films featured Ed ?
+
+ENTY:animal What is a What ?
+"""
+
+
+def test_sentences_are_numbered_by_the_training_ones(tmp_path):
+    """As the TREC questions are written, in Latin-1; by hand: "what" is the most frequent word."""
+    (tmp_path / "train").write_bytes(QUESTIONS.encode("latin-1"))
+    (tmp_path / "test").write_bytes("DESC:def What is a café ?\n".encode("latin-1"))
+    given = {
+        "path": str(tmp_path / "train"),
+        "test_path": str(tmp_path / "test"),
+        "validation": 0,
+        "length": 6,
+    }
+    data = load("sentences", **given)
+    assert data.classes == {"y": ["DESC", "ENTY"]} and data.test.y.tolist() == [0]
+    assert sorted(data.train.y.tolist()) == [0, 1, 1] and data.validation is None
+    assert data.symbols[:4] == ["<PAD>", "<UNK>", "what", "?"]
+    sentence = [" ".join(data.symbols[n] for n in row) for row in data.test.x]
+    assert sentence == ["what is a <UNK> ? <PAD>"]  # café is in no training sentence
+    assert " ".join(data.symbols[n] for n in data.train.x[0]) == "how did serfdom develop in russia"
+    few = load("sentences", words=3, padding="before", **given)
+    assert few.symbols == ["<PAD>", "<UNK>", "what"]
+    assert few.test.x.tolist() == [[0, 2, 1, 1, 1, 1]] and few.train.x[0].tolist() == [1] * 6
+    assert load("sentences", fine=True, **given).classes["y"] == sorted(
+        ["DESC:manner", "ENTY:cremat", "ENTY:animal", "DESC:def"]
+    )
+    divided = load("sentences", path=given["path"], validation=0.34, test=0.34)
+    assert [len(part) for part in (divided.train, divided.validation, divided.test)] == [1, 1, 1]
+    (tmp_path / "wrong").write_text("DESC:manner How ?\n\nalone\n")
+    with pytest.raises(DataError, match=r"wrong, line 3: a class, a space and a sentence, not 'alone'"):
+        load("sentences", path=str(tmp_path / "wrong"))
+    with pytest.raises(DataError, match="test_path: there is no"):
+        load("sentences", path=given["path"], test_path=str(tmp_path / "none"))

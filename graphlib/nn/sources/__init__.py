@@ -9,6 +9,7 @@ from .base import Divided, Source
 from .dataset import DataSet, Examples, Scaling, finite, scaling, together
 from .ours import Mnist, Reviews, Text
 from .samples import BreastCancer, Diabetes, Digits, Iris, Wine
+from .sentences import Sentences
 from .stored import Arrow, ImageFolder, Npy, Parquet, Zarr
 from .tables import Csv, read_table
 
@@ -30,6 +31,7 @@ __all__ = [
     "Parquet",
     "Reviews",
     "Scaling",
+    "Sentences",
     "Source",
     "Text",
     "Wine",
