@@ -33,6 +33,8 @@ def of_kernel(body: Iterable[Any]) -> list[str]:
     found = list(statements(body))
     kinds = {(s.kind, s.dtype) for s in found if hasattr(s, "kind")}
     kinds |= {lane[:2] for s in found if isinstance(s, Loop) and s.lanes for lane in s.lanes.reductions}
+    # where an index is looked for, the extremum of a block is
+    kinds |= {(kind.removeprefix("arg"), dtype) for kind, dtype in kinds if REDUCERS[kind].finds_index}
     dtypes = {s.dtype for s in found if hasattr(s, "dtype")}
     drawn = any(isinstance(s, Draw) for s in found)
     return _headers(list(expressions(list(body))), kinds, dtypes, drawn)

@@ -11,6 +11,7 @@ from ..scalar.functions import is_costly
 from ..scalar.integer import Poly, Symbol
 from ..scalar.reductions import REDUCERS
 from ..schedule.arrays import Memory
+from ..schedule.cpu import BLOCK
 from ..schedule.parts import expressions
 from ..schedule.plan import Kernel
 from ..schedule.statements import (
@@ -67,6 +68,8 @@ class Body:
         self.kernel = ""
         #: extrema that the present loop has one of for each lane, and the comparisons that say what is ahead
         self.extrema: dict[str, str] = {}
+        #: and extrema of blocks, whose indices are looked for
+        self.looked_for: set[str] = set()
         self.text = Text(print_op, literal, self._load, self._symbol)
         self.writers = {
             Let: self._let,
@@ -117,6 +120,9 @@ class Body:
             return [f"{name} = {x} {self.extrema[name]} {name} ? {x} : {name};", f"{name}_odd |= {x} != {x};"]
         if s.index is None:
             return [combine(s.kind, s.dtype, name, x)]
+        if f"{name}_first" in self.looked_for:
+            first = Take(f"{name}_first", s.kind.removeprefix("arg"), s.dtype, s.value)
+            return [f"{name}_seen[{s.index.name} - block] = {x};", *self._take(first)]
         ahead = print_function(REDUCERS[s.kind].combine, s.dtype, "bool", [x, f"{name}_best"])
         nan = f" || ({x} != {x} && {name}_best == {name}_best)" if s.dtype.startswith("float") else ""
         return [
@@ -203,40 +209,73 @@ class Body:
     # loops
 
     def _loop(self, s: Loop) -> list[str]:
-        i = s.index.name
         start, stop = ("begin", "end") if s.split else ("0", self.text.poly(s.length))
-        if s.lanes is not None:
-            self.extrema = {
-                name: _AHEAD[kind] for kind, dtype, name in s.lanes.reductions if _is_extremum(kind, dtype)
-            }
-        pragmas = [f"int32_t {name}_odd = {name} != {name};" for name in self.extrema]
-        pragmas += [self._pragma(s.lanes)] if s.lanes is not None else []
-        body = indented(self.lines(s.body))
-        ended = [f"if ({name}_odd) {name} = NAN;" for name in self.extrema]
-        self.extrema = {}
         if s.run is None:
-            return [*pragmas, f"for (int64_t {i} = {start}; {i} < {stop}; {i}++) {{", *body, "}", *ended]
+            return self._range(s, start, stop)
         one_run = [
             f"const int64_t turns = run + {s.run} < {stop} ? run + {s.run} : {stop};",
             *self.lines(s.before),
-            *pragmas,
-            f"for (int64_t {i} = run; {i} < turns; {i}++) {{",
-            *body,
-            "}",
-            *ended,
+            *self._range(s, "run", "turns"),
             *self.lines(s.after),
         ]
         return [f"for (int64_t run = {start}; run < {stop}; run += {s.run}) {{", *indented(one_run), "}"]
 
-    def _pragma(self, lanes: Lanes) -> str:
+    def _range(self, s: Loop, start: str, stop: str) -> list[str]:
+        """Turns of a loop; where indices of extrema are looked for, block by block: an index only where the
+        block's extremum is ahead of what there is."""
+        found = [one for one in s.lanes.reductions if REDUCERS[one[0]].finds_index] if s.lanes else []
+        if not found:
+            return self._side_by_side(s, start, stop)
+        before, after = [], []
+        for kind, dtype, name in found:
+            one, nan = kind.removeprefix("arg"), dtype.startswith("float")
+            before.append(f"{C_TYPES[dtype]} {name}_seen[{BLOCK}], {name}_first = {begun_at(one, dtype)};")
+            ahead = f"{name}_first {_AHEAD[one]} {name}_best"
+            odd = f" || ({name}_first_odd && {name}_best == {name}_best)" if nan else ""
+            other = f"{name}_seen[k] != {name}_first"
+            other = f"{name}_first_odd ? {name}_seen[k] == {name}_seen[k] : {other}" if nan else other
+            after += [
+                f"if ({name} < 0 || {ahead}{odd}) {{",
+                "    int64_t k = 0;",
+                f"    while ({other}) k++;",
+                f"    {name}_best = {name}_seen[k];",
+                f"    {name} = block + k;",
+                "}",
+            ]
+        block = [
+            f"const int64_t beyond = block + {BLOCK} < {stop} ? block + {BLOCK} : {stop};",
+            *before,
+            *self._side_by_side(s, "block", "beyond"),
+            *after,
+        ]
+        return [
+            f"for (int64_t block = {start}; block < {stop}; block += {BLOCK}) {{",
+            *indented(block),
+            "}",
+        ]
+
+    def _side_by_side(self, s: Loop, start: str, stop: str) -> list[str]:
+        """Turns of a loop, in lanes where it has them."""
+        i = s.index.name
+        lanes = _of_lanes(s.lanes) if s.lanes is not None else []
+        self.extrema = {name: _AHEAD[kind] for kind, dtype, name in lanes if _is_extremum(kind, dtype)}
+        self.looked_for = {name for _, _, name in lanes if name.endswith("_first")}
+        before = [f"int32_t {name}_odd = {name} != {name};" for name in self.extrema]
+        before += [self._pragma(lanes, s.lanes.checks)] if s.lanes is not None else []
+        ended = [f"if ({name}_odd) {name} = NAN;" for name in self.extrema if not name.endswith("_first")]
+        body = indented(self.lines(s.body))
+        self.extrema, self.looked_for = {}, set()
+        return [*before, f"for (int64_t {i} = {start}; {i} < {stop}; {i}++) {{", *body, "}", *ended]
+
+    def _pragma(self, lanes: list[tuple[str, str, str]], checks: bool) -> str:
         clauses: dict[str, list[str]] = {}
-        for kind, dtype, name in lanes.reductions:
+        for kind, dtype, name in lanes:
             operator = REDUCERS[kind].operator_of(dtype) or f"gl_{kind}_{SUFFIXES[dtype]}"
             if _is_extremum(kind, dtype):
                 operator = kind
                 clauses.setdefault("|", []).append(f"{name}_odd")
             clauses.setdefault(operator, []).append(name)
-        if lanes.checks:
+        if checks:
             clauses["|"] = [*clauses.get("|", []), "bad"]
         text = "".join(f" reduction({op}:{', '.join(names)})" for op, names in clauses.items())
         return f"#pragma omp simd{text}"
@@ -326,6 +365,16 @@ def nest(kernel: Kernel, pointer: Callable[[Memory], str], length: Callable[[Sym
 #: declared to OpenMP, would be called for lane after lane at the end, with a jump that nobody foresees in
 #: each.
 _AHEAD = {"max": ">", "min": "<"}
+
+
+def _of_lanes(lanes: Lanes) -> list[tuple[str, str, str]]:
+    """The reductions of a loop; for an index the extremum of a block."""
+    return [
+        (kind.removeprefix("arg"), dtype, f"{name}_first")
+        if REDUCERS[kind].finds_index
+        else (kind, dtype, name)
+        for kind, dtype, name in lanes.reductions
+    ]
 
 
 def _is_extremum(kind: str, dtype: str) -> bool:

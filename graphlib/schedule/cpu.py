@@ -56,6 +56,8 @@ _ROW_LIMIT = 4096
 _CHUNK_WORK = 131072
 #: turns that a chunk has at least, where what all chunks have in memory is to be added up
 _JOINED_TURNS = 8
+#: turns of a block in which the index of an extremum is looked for
+BLOCK = 16
 #: the first turn of a run
 RUN = symbol("run", True, -1)
 
@@ -442,17 +444,20 @@ class _Nest:
             scope.body.extend(self._kept(value, register))
 
     def _lanes(self, entry: Block) -> Lanes | None:
-        """The reductions of a vectorised loop; None where an index of an extremum is looked for in it."""
+        """The reductions of a vectorised loop; None where an index is looked for among truths or few
+        elements."""
+        turns = _turns(self.axes, self.merged, entry.level - 1).constant
+        few = turns is not None and turns < BLOCK
         found = []
         for value in entry.entries:
             if isinstance(value, Block) or value.kind is None or value.variable not in self.builder.locals:
                 continue
             if register_level(value) == len(value.axes):
                 continue
-            if finds_index(value.kind):
+            dtype = value.element.dtype if finds_index(value.kind) else value.variable.dtype
+            if finds_index(value.kind) and (few or dtype == "bool"):
                 return None
-            name = self.builder.locals[value.variable][0].value
-            found.append((value.kind, value.variable.dtype, name))
+            found.append((value.kind, dtype, self.builder.locals[value.variable][0].value))
         return Lanes(tuple(found), self.builder.checks)
 
 
@@ -528,4 +533,4 @@ def _inside(block: Block) -> list[Block]:
     return found
 
 
-__all__ = ["RUN", "finds_index", "memories", "nest", "of_one", "piece", "to_memory"]
+__all__ = ["BLOCK", "RUN", "finds_index", "memories", "nest", "of_one", "piece", "to_memory"]

@@ -345,3 +345,22 @@ def test_extrema_find_nan_in_any_lane(dtype):
         clean = np.nan_to_num(values, nan=0.5, posinf=9)
         _, _, highest, lowest, _ = found(clean)
         assert (highest, lowest) == (clean.max(), clean.min())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8"])
+def test_indices_of_extrema_are_those_of_the_first(dtype):
+    """Rows of less than a block, of some blocks, with ties, with NaN, with nothing but infinities."""
+    x, few = T.matrix("x", dtype), T.tensor("few", dtype, (None, 5))
+    results = [x.argmax(axis=1), x.argmin(axis=1), x.argmax(axis=0), x.argmin(), few.argmax(axis=1)]
+    found = compiled("c", [x, few], [*results, x.max(axis=1)])
+    for length in (1, 15, 16, 37, 100):
+        random = np.random.RandomState(length)
+        values = random.randint(0, 9, size=(length + 3, length)).astype(dtype)
+        if dtype.startswith("float"):
+            values -= 4
+            values[-3:] = np.array([[-np.inf], [np.inf], [np.nan]])
+            np.fill_diagonal(values[length // 2 :], np.nan)
+        other = random.randint(0, 9, size=(length, 5)).astype(dtype)
+        wanted = [values.argmax(1), values.argmin(1), values.argmax(0), values.argmin(), other.argmax(1)]
+        for k, (got, right) in enumerate(zip(found(values, other), [*wanted, values.max(1)], strict=True)):
+            np.testing.assert_array_equal(got, right, err_msg=f"{k} of {length}")
