@@ -237,7 +237,7 @@ def kernels_of(plan: Plan) -> dict[str, list[str]]:
 
 
 def test_no_operation_goes_beyond_an_array(monkeypatch):
-    """Samples of all operations, of unknown shapes; those that are proven are held against some lengths too."""
+    """Samples of all operations, of unknown shapes; those that are proven too."""
     monkeypatch.setattr("graphlib.schedule.bounds.unproven", lambda plan: (kernels_of(plan), 0))
     proven = []
     for name in ENTRIES:
