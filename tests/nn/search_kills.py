@@ -4,9 +4,10 @@
     python -m tests.nn.search_kills --trials 8 --kills 2 --only dask
 
 A search of so many trainings runs undisturbed in one process of joblib's; then on two workers of a local
-Dask cluster, on two processes of joblib's, and on a cluster with a scheduler of its own, while processes are
-killed (SIGKILL), and the search itself as well (``itself``), after which the same command goes on. All tables
-must be equal, byte for byte.
+Dask cluster, on two processes of joblib's, and on a cluster with a scheduler of its own, whose processes are
+each in a folder of their own as on machines of their own, while processes are killed (SIGKILL), and the
+search itself as well (``itself``), after which the same command goes on. All tables must be equal, byte for
+byte.
 """
 
 from __future__ import annotations
@@ -173,10 +174,14 @@ def main() -> None:
             worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1"]
             quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": ENVIRONMENT}
 
+            def process(command: list[str], machine: str) -> subprocess.Popen:
+                (root / machine).mkdir(exist_ok=True)
+                return subprocess.Popen(command, cwd=root / machine, **quiet)
+
             def cluster() -> list[subprocess.Popen]:
-                started = [subprocess.Popen(dask, **quiet)]
+                started = [process(dask, "machine-0")]
                 time.sleep(3)
-                return started + [subprocess.Popen([*worker, "--no-dashboard"], **quiet) for _ in range(2)]
+                return started + [process([*worker, "--no-dashboard"], f"machine-{k}") for k in (1, 2)]
 
             made, killed = search("scheduler", "--scheduler", address), 0
             while True:

@@ -421,7 +421,10 @@ def test_what_is_missing_is_said(tmp_path, monkeypatch, capsys):
         str(tmp_path / "no"), str(path), [], [], str(tmp_path / "no/0"), 0, 0, {}, None, 1, "cpu"
     )
     result = trials.execute(task.as_dict())
-    assert result["state"] == "failed" and "a study's folder must be on a file system" in result["message"]
+    assert result["state"] == "failed"
+    assert f"does not see {tmp_path / 'no'}: search file and study must be on a file" in result["message"]
+    result = trials.execute({**task.as_dict(), "study": str(tmp_path), "version": "0.0.9"})
+    assert result["state"] == "failed" and "and the search 0.0.9: install the same one" in result["message"]
     file = section.load(write(tmp_path, more="  metric: validation_eror\n"))
     with pytest.raises(UserError, match="measured nothing called 'validation_eror'; there are loss, "):
         study.Study(file, tmp_path / "m").run(Here(most=1))

@@ -5,7 +5,7 @@ import pytest
 
 from graphlib.datasets import DataError
 from graphlib.errors import GraphError
-from graphlib.nn import LSTM, Batches, Dense, Model, Sequential
+from graphlib.nn import LSTM, Batches, Dense, Model, Parallel, Sequential
 from graphlib.nn.epochs import Epochs
 from graphlib.nn.storage import UserError
 from graphlib.nn.stored import Blocks, Npy, Sliced
@@ -103,6 +103,29 @@ def test_predictions_and_scores_are_those_of_the_array_in_memory(files):
     truth = (Y == 1, Sliced(Y == 1))
     losses = [model().fit(x, each, 1, None, verbose=False)["loss"] for each in truth]
     assert losses[0] == pytest.approx(losses[1])
+
+
+def test_weights_by_the_names_of_outputs(files):
+    """Of one output, read piece by piece beside examples in memory, and the other way around."""
+    x, y = files
+    targets = {"class": Y, "sum": X.sum(axis=1)}
+    weights = RNG.uniform(size=330)
+    found = []
+    weighed = (weights, Sliced(weights))
+    for inputs, classes, weight in [(X, Y, each) for each in weighed] + [(x, y, each) for each in weighed]:
+        branches = Parallel({"class": Dense(2, "softmax"), "sum": Dense(1)}, merge=None)
+        model = Model(
+            Sequential([Dense(5, "tanh"), branches], seed=4),
+            {"class": "crossentropy", "sum": "squared_error"},
+        )
+        given = {"class": classes, "sum": targets["sum"]}
+        history = model.fit(inputs, given, 2, None, sample_weight={"sum": weight}, verbose=False)
+        found.append([*history["loss"], *history["sum_loss"], *history["class_loss"]])
+    for each in found[1:]:
+        np.testing.assert_allclose(each, found[0], rtol=1e-5)
+    errors = (model.outputs(X)["sum"][:, 0] - targets["sum"]) ** 2
+    measured = model.evaluate(x, given, sample_weight={"sum": Sliced(weights)})
+    np.testing.assert_allclose(measured["sum_loss"], np.average(errors, weights=weights), rtol=1e-5)
 
 
 def test_stateful_layers_go_on_from_piece_to_piece():

@@ -13,6 +13,7 @@ import json
 import math
 import os
 import shutil
+import socket
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -50,6 +51,7 @@ class Task:
         epochs: to which it is trained; None for what the run file says.
         threads: of the compiled functions; 0 for all processors.
         device: where they compute.
+        version: of the graphlib that asks for it.
     """
 
     study: str
@@ -63,6 +65,7 @@ class Task:
     epochs: int | None
     threads: int
     device: str
+    version: str = graphlib.__version__
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -87,14 +90,8 @@ def execute(given: Mapping[str, Any]) -> dict[str, Any]:
     What the user can mend is a result; KeyboardInterrupt where the process was told to stop.
     """
     task = Task(**given)
-    if not Path(task.study).is_dir():
-        import socket
-
-        message = (
-            f"the process on {socket.gethostname()} does not see {task.study}: a study's folder must be on a "
-            "file system that all machines share"
-        )
-        return asdict(Result(FAILED, message))
+    if (problem := _unfit(task)) is not None:
+        return asdict(Result(FAILED, f"the process on {socket.gethostname()} {problem}"))
     from ..__main__ import execute as execute_module
 
     silent = io.StringIO()
@@ -110,6 +107,20 @@ def execute(given: Mapping[str, Any]) -> dict[str, Any]:
             return asdict(_train(task))
         except (UserError, DataError) as error:
             return asdict(Result(FAILED, str(error)))
+
+
+def _unfit(task: Task) -> str | None:
+    """Why this process cannot train a task, where that is its machine's fault; None where it can."""
+    for path in (task.study, task.path):
+        if not Path(path).exists():
+            return (
+                f"does not see {path}: search file and study must be on a file system that all machines share"
+            )
+    if task.version != graphlib.__version__:
+        return (
+            f"has graphlib {graphlib.__version__}, and the search {task.version}: install the same one there"
+        )
+    return None
 
 
 def _train(task: Task) -> Result:
