@@ -461,11 +461,7 @@ class Layer:
 
     def _all_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """(path, parameter), a shared one more than once."""
-        for name, parameter in self._parameters.items():
-            yield (
-                name,
-                replace(parameter, trainable=self.trainable, learning_rate_multiplier=self._multiplier(name)),
-            )
+        yield from self._options_applied()
         for name, child in self.children.items():
             for path, parameter in child._all_parameters():
                 path = f"{name}.{path}"
