@@ -118,3 +118,12 @@ def test_an_interrupted_contest_keeps_its_complete_rounds(contestants, monkeypat
     result = contest(contestants("plain", "noted"), "count", 2, rounds=9, patience=0, seconds=0.001)
     assert result.interrupted
     assert [list(windows) for windows in result.rounds] == [["plain", "noted"]] * 2
+
+
+def test_a_worker_tells_the_processor_seconds_of_its_steps(contestants):
+    (plain,) = contestants("plain")
+    with Worker(plain, {}, alone=True) as worker:
+        worker.load(60)
+        worker.build("count", 3, 60)
+        found = worker.processor(0.001)
+    assert found and all(0 <= seconds < 1 for seconds in found)
