@@ -23,7 +23,7 @@ _TOKEN = re.compile(
     r"\\(?:begin|end)\{\w+\}|\\text\{[^}]*\}|\\(?:operatorname|mathrm)\{[^}]*\}|\\[A-Za-z]+|\\\\|\\.|\d+\.?\d*|\S"
 )
 #: what only makes a formula look better
-_LOOKS = {"\\,", "\\;", "\\!", "\\ ", "\\quad", "\\left", "\\right", "\\Bigl", "\\Bigr"}
+_LOOKS = {"\\,", "\\;", "\\!", "\\ ", "\\quad", "\\allowbreak", "\\left", "\\right", "\\Bigl", "\\Bigr"}
 _RELATIONS = {"=": "==", "<": "<", ">": ">", "\\ne": "!=", "\\le": "<=", "\\ge": ">="}
 _COMPARE = {
     "==": lambda a, b: a == b,

@@ -2,7 +2,8 @@ r"""What operations compute, in the notation of mathematics.
 
 The letters are the operands' names of the examples; the result is y where its elements are numbered, as in
 ``y_{ij} = \dots``. What is beyond an array's ends counts as 0. The tests compute each formula as it is
-written, and compare.
+written, and compare. The parts behind a ``\quad`` are set in lines of their own, as is what is behind an
+``\allowbreak``: a telephone is narrow.
 """
 
 _LINES = r"""
@@ -144,10 +145,11 @@ conv2d_grad_wrt_inputs y_{nckl} = \sum_{f, i, j} \mathrm{g\_out}_{nfij} \,
 conv2d_grad_wrt_weights y_{fcuv} = \sum_{n, i, j} \mathrm{g\_out}_{nfij} \,
   x_{n, c, i + U - 1 - u, j + V - 1 - v}
   \quad (y \text{ of } U \times V)
-conv3d y_{nfhij} = \sum_{c, t, u, v} x_{n, c, h + T - 1 - t, i + U - 1 - u, j + V - 1 - v} \, w_{fctuv}
+conv3d y_{nfhij} = \sum_{c, t, u, v} x_{n, c, h + T - 1 - t, i + U - 1 - u, j + V - 1 - v}
+  \allowbreak w_{fctuv}
   \quad (w \text{ of } T \times U \times V)
 separable_conv2d y_{nfij} = \sum_c \mathrm{pointwise}_{f, c, 0, 0} \, z_{ncij} \quad\text{with }
-  z_{ncij} = \sum_{u, v} x_{n, c, i + U - 1 - u, j + V - 1 - v} \, \mathrm{depthwise}_{c, 0, u, v}
+  z_{ncij} = \sum_{u, v} x_{n, c, i + U - 1 - u, j + V - 1 - v} \allowbreak \mathrm{depthwise}_{c, 0, u, v}
 causal_conv1d y_{nft} = \sum_{c, u} x_{n, c, t - u} \, w_{fcu}
 pool_2d y_{ncij} = \max_{u < U} \max_{v < V} x_{n, c, i U + u, j V + v} \quad (\text{pools of } U \times V)
 rfft y_{n, k, 0} = \sum_t x_{nt} \cos \frac{2 \pi k t}{N}

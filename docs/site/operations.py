@@ -198,8 +198,9 @@ def signature_of(entry: Entry) -> str:
 
 
 def displayed(formula: str) -> list[str]:
-    """A formula for Sphinx, what is behind a wide space in a line of its own: a telephone is narrow."""
-    first, *more = (part.strip() for part in formula.split(r"\quad"))
+    """A formula for Sphinx, in the lines that `formulas` describes."""
+    parts = formula.replace(r"\allowbreak", r"\quad \qquad \times").split(r"\quad")
+    first, *more = (part.strip() for part in parts)
     lines = r" \\ ".join(f"& {part}" for part in (first, *more)) if more else first
     return [".. math::", "", f"   {lines}", ""]
 
