@@ -51,11 +51,11 @@ def test_ranks_compute_what_one_process_computes(tmp_path):
             np.testing.assert_allclose(found[name], values, rtol=2e-5, atol=1e-6, err_msg=name)
 
 
-def test_tutorials_on_two_ranks_learn_what_they_learn_on_one(tmp_path):
-    """Chains of Gibbs sampling, and a text in streams, of which each rank has its own; with snapshots. And a
-    run file, whose folder is that of a single process."""
+def test_programs_on_two_ranks_learn_what_they_learn_on_one(tmp_path):
+    """Chains of Gibbs sampling, of which each rank has its own; with snapshots. And a run file, whose folder
+    is that of a single process. All others: ``python -m tests.distributed.programs``."""
     programs.write_data(tmp_path)
-    names = ["rbm", "char_lstm", "run"]
+    names = ["rbm", "run"]
     for n in (1, 2):
         done = run(n, "programs.py", str(tmp_path), *names)
         assert done.returncode == 0, done.stderr
