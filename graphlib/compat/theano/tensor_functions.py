@@ -25,6 +25,7 @@ from ...ops.index import take as _take
 from ...ops.index import tile as _tile
 from ...ops.join import concatenate, stack
 from ...ops.matrices import trace  # noqa: F401
+from ...ops.observing import Assert
 from ...ops.op import as_variable
 from ...ops.operators import tensor_round
 from ...ops.reduce import max, min, norm
@@ -134,6 +135,11 @@ def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
     count = len(reps) if isinstance(reps, (list, tuple)) else 1
     if ndim is not None and ndim < sorted((count, as_variable(x).ndim))[-1]:
         raise ValueError(f"T.tile: ndim={ndim} is less than the dimensions of x or the number of repeats")
+    if ndim is not None and isinstance(reps, Variable) and reps.type.shape == (None,):
+        # of a vector that may be shorter the first repeats are 1
+        given = Assert("T.tile: there are more repeats than ndim")(reps, ew.le(shape_i(reps, 0), ndim))
+        missing = ndim - shape_i(given, 0)
+        reps = [ew.switch(ew.lt(k, missing), 1, given[ew.maximum(k - missing, 0)]) for k in range(ndim)]
     try:
         return _tile(x, reps, ndim)
     except DTypeError as error:

@@ -23,7 +23,7 @@ from ....ops.join import concatenate
 from ....ops.linalg import dot as product
 from ....ops.op import as_variable
 from ....ops.reduce import sum as sum_
-from ....ops.shape import dimshuffle, shape_i
+from ....ops.shape import dimshuffle, shape_i, shape_padleft
 from ....ops.write import inc_subtensor
 from .variable import SparseVariable, as_dtype, as_sparse_or_tensor_variable, as_sparse_variable
 
@@ -39,8 +39,10 @@ def dense_from_sparse(x: Any) -> Variable:
 
 
 def from_dense(x: Any, format: str) -> SparseVariable:
-    """The elements of a matrix that are not 0, as a sparse one."""
+    """The elements of a matrix that are not 0, as a sparse one; a vector or a number is its only row."""
     x = as_variable(x)
+    if x.ndim < 2:
+        x = shape_padleft(x, 2 - x.ndim)
     if x.ndim != 2:
         raise RankError(f"a sparse matrix cannot be made of {x.describe()}, which has {x.ndim} dimensions")
     if format == "csc":
