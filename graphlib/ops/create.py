@@ -65,7 +65,8 @@ fill = full_like
 
 
 class ARange(Op):
-    """start, start + step, … up to stop (left out), of the inputs' common dtype."""
+    """start, start + step, … up to stop (left out), of the inputs' common dtype; floats are NumPy's, whose
+    step is what start + step is more than start, as it is rounded."""
 
     def __repr__(self) -> str:
         return "arange"
@@ -85,11 +86,19 @@ class ARange(Op):
         return [TensorType(start.dtype, [n])]
 
     def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
-        return [None, None, None]
+        start, _, step = node.inputs
+        if not start.type.is_float:
+            return [None, None, None]
+        from .reduce import sum as sum_
+
+        (g,) = grads
+        places = cast(arange(shape_i(node.outputs[0], 0)), g.dtype)
+        return [cast(sum_(g), start.dtype), None, cast(sum_(g * places), step.dtype)]
 
     def reference(self, node: Apply, start: np.ndarray, stop: np.ndarray, step: np.ndarray) -> np.ndarray:
         n = max(0, int(np.ceil((stop - start) / step)))
-        return (start + np.arange(n) * step).astype(node.outputs[0].dtype)
+        dtype = node.outputs[0].dtype
+        return (start + np.arange(n).astype(dtype) * ((start + step) - start)).astype(dtype)
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Pull:
         (out,) = node.outputs
@@ -104,13 +113,14 @@ class ARange(Op):
             up = -ex.floor_div(a - b, s) if s.constant != 1 else b - a
             n = up if a == 0 and s == 1 and _is_length(b) else ex.maximum(0, up)
         if out.type.is_float:
+            rounded = ex.apply("sub", out.dtype, ex.apply("add", out.dtype, start, step), start)
             return Pull(
                 (n,),
                 lambda i: ex.apply(
                     "add",
                     out.dtype,
                     start,
-                    ex.apply("mul", out.dtype, ex.cast(ex.integer(i), out.dtype), step),
+                    ex.apply("mul", out.dtype, ex.cast(ex.integer(i), out.dtype), rounded),
                 ),
             )
         return Pull((n,), lambda i: ex.cast(ex.integer(ex.poly(start) + i * ex.poly(step)), out.dtype))

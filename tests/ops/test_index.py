@@ -620,3 +620,28 @@ def test_an_index_is_checked_where_what_it_picks_does_not_depend_on_it():
             assert f(np.arange(3, dtype=x.dtype), 0).shape == f(np.arange(3, dtype=x.dtype), -1).shape, what
             with pytest.raises(IndexError, match="5"):
                 f(np.arange(3, dtype=x.dtype), 5)
+
+
+def test_places_at_steps_that_only_a_call_tells():
+    """Slices are Python's for steps of either sign, with gradients; a range of floats is NumPy's, and depends
+    on its start and step."""
+    x, a, b, s = T.dvector("x"), *T.lscalars("a", "b", "s")
+    cut = x[a:b:s]
+    f = graphlib.function([x, a, b, s], [cut, T.grad((cut**2).sum(), x)], mode="reference")
+    values = np.arange(7.0)
+    for start, stop, step in ((-9, 9, 2), (6, -8, -3), (-2, 0, -1), (2, 2, 1), (8, -3, -2), (1, 9, 3)):
+        got, slope = f(values, start, stop, step)
+        wanted = np.zeros(7)
+        wanted[start:stop:step] = 2 * values[start:stop:step]
+        assert np.array_equal(got, values[start:stop:step]) and np.array_equal(slope, wanted)
+    with pytest.raises(ValueError, match="the step must be other than 0"):
+        f(values, 0, 7, 0)
+    low, high, by = T.dscalars("low", "high", "by")
+    r = T.arange(low, high, by)
+    g = graphlib.function([low, high, by], [r, *T.grad((r**2).sum(), [low, by])])
+    for ends in ((-5, 1.1, 1.2), (1.3, 2, -2.1), (5.1, 0, -0.5)):
+        got, by_low, by_step = g(*ends)
+        wanted = np.arange(*ends)
+        np.testing.assert_allclose(got, wanted, 1e-15, 1e-15)
+        slopes = [2 * wanted.sum(), 2 * (wanted * np.arange(len(wanted))).sum()]
+        np.testing.assert_allclose([by_low, by_step], slopes, 1e-13, 1e-13)
