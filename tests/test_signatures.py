@@ -18,7 +18,7 @@ PACKAGE = Path(graphlib.__file__).parent
 #: the folders whose functions users call
 PUBLIC = ("control", "gradient", "gradient_check.py", "graph", "ops", "printing", "tensor")
 #: arguments without effect, by the function's name; its documentation says so
-WITHOUT_EFFECT = {"scan": {"mode", "profile", "allow_gc", "strict"}}
+WITHOUT_EFFECT = {"scan": {"mode", "profile", "allow_gc", "strict"}, "topk_and_argtopk": {"sorted"}}
 #: what all methods of a protocol are given, whether one needs it or not
 GIVEN = {"self", "cls", "node", "operands", "require", "grads", "of"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import RankError, ShapeError
+from ..errors import InputError, RankError, ShapeError
 from ..graph import Variable
 from ..graph.types import normalize_axis, promote
 from ..ops import elementwise as ew
@@ -37,6 +37,8 @@ def get_vector_length(v: Any) -> int:
 
 def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Variable:
     """Element by element that of ``choices`` whose number ``a`` has; ``mode``: 'raise', 'wrap' or 'clip'."""
+    if out is not None:
+        raise InputError("T.choose makes a variable of its own and writes into no other: out must be None")
     a = as_variable(a)
     if a.dtype == "bool":
         a = a.astype("int8")
@@ -229,10 +231,12 @@ def topk_and_argtopk(
     if axis is None:
         x, axis = x.flatten(), 0
     axis = normalize_axis(axis, x.ndim, "T.topk")
-    n = shape_i(x, axis)
-    k = as_variable(kth)
-    start, stop = ew.switch(ew.gt(k, 0), n - k, 0), ew.switch(ew.gt(k, 0), n, -k)
-    part = (*(slice(None),) * axis, slice(start, stop))
+    if isinstance(kth, int) and kth:
+        ends = slice(-kth, None) if kth > 0 else slice(None, -kth)
+    else:
+        n, k = shape_i(x, axis), as_variable(kth)
+        ends = slice(ew.switch(ew.gt(k, 0), n - k, 0), ew.switch(ew.gt(k, 0), n, -k))
+    part = (*(slice(None),) * axis, ends)
     return [sort(x, axis)[part], argsort(x, axis)[part].astype(idx_dtype)]
 
 
