@@ -18,7 +18,7 @@ from graphlib.schedule.plan import Launch, Plan, Product
 from graphlib.schedule.planning import plan_for_c
 from graphlib.schedule.ranges import unproven
 from graphlib.schedule.schedule import Schedule
-from graphlib.schedule.statements import Accumulator, Let, Loop, Store
+from graphlib.schedule.statements import Accumulator, Let, Loop, Store, statements
 from graphlib.schedule.verify import verify
 
 from ..ops.backends import BACKENDS, compiled
@@ -307,6 +307,21 @@ def test_a_check_in_a_step_before_is_one_for_those_after():
     assert unproven(plan)[0] == {}
     left, _ = unproven(with_kernel(plan, everywhere(BROKEN["an index that is not checked"])))
     assert left.keys() == {k.name for k in kernels}
+
+
+def test_values_that_have_nothing_to_do_with_one_another_are_not_all_in_one_nest():
+    """A compiler takes seconds for a loop that writes two hundred arrays, and gains nothing by it."""
+    x = T.ftensor3("x")
+    outputs = [T.exp(x[k]) for k in range(100)]
+    program = Program("rows", [x], outputs, [False] * len(outputs), {}, [])
+    plan = plan_for_c(Schedule(*lowered(rewritten(program))))
+    stores = [
+        sum(isinstance(one, Store) for one in statements(a.kernel.body))
+        for step in plan.steps
+        for a in step.actions
+    ]
+    assert sum(stores) == 100
+    assert max(stores) <= 32
 
 
 def test_a_loop_inside_is_proven_too(plan):
