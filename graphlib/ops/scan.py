@@ -255,14 +255,7 @@ class Scan(Op):
         unknown = self.unknown_lengths()
         lengths = dict(zip(unknown, arrays[count : count + len(unknown)], strict=True))
         invariants = arrays[count + len(unknown) :]
-        for v, a in zip(self.parts(node).sequences, sequences, strict=True):
-            if len(a) < n:
-                raise ShapeError(f"the loop makes {n} steps and {v.describe()} has only {len(a)} rows")
-        for v, a, state in zip(self.parts(node).initial, initial, self.states, strict=True):
-            if len(a) != state.depth:
-                raise ShapeError(
-                    f"a state of the loop needs {state.depth} initial values, {v.describe()} has {len(a)}"
-                )
+        self._check_lengths(node, n, sequences, initial)
         shapes = [
             tuple(int(lengths[k, axis]) if m is None else m for axis, m in enumerate(row.type.shape))
             for k, row in enumerate(self.mapped_rows)
@@ -304,6 +297,18 @@ class Scan(Op):
             outputs.append(_stacked(rows, done, shape, row.dtype))
         outputs += [np.asarray(rows[-1]) for rows in values]
         return tuple([*outputs, np.asarray(done, "int64")] if self.until else outputs)
+
+    def _check_lengths(
+        self, node: Apply, n: int, sequences: Sequence[np.ndarray], initial: Sequence[np.ndarray]
+    ) -> None:
+        for v, a in zip(self.parts(node).sequences, sequences, strict=True):
+            if len(a) < n:
+                raise ShapeError(f"the loop makes {n} steps and {v.describe()} has only {len(a)} rows")
+        for v, a, state in zip(self.parts(node).initial, initial, self.states, strict=True):
+            if len(a) != state.depth:
+                raise ShapeError(
+                    f"a state of the loop needs {state.depth} initial values, {v.describe()} has {len(a)}"
+                )
 
     def _step(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The inner graph by numpy."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import operator
+
 from ...graph import Apply, Constant, Variable, toposort
 from ...graph.variable import fixed_origin
 from ...ops.elementwise import add
@@ -43,22 +46,22 @@ def sums(body: Body) -> None:
                     terms.remove(term)
                     totals.setdefault(k, []).append(total)
     for k, (s, terms) in enumerate(jobs):
-        if k not in totals:
-            continue
-        (tap,) = s.taps.values()
-        moved = totals[k][0]
-        for other in totals[k][1:]:
-            moved = moved + other
-        if terms:
-            s.new = tap
-            for term in terms:
-                s.new = s.new + term
-            stand_in = s.last.type()
-            body.replaced[s.last] = stand_in + moved
-            s.last = stand_in
-        else:
-            body.states.remove(s)
-            body.replaced[s.last] = basic_index(s.initial, [0]) + moved
+        if k in totals:
+            _take_out(body, s, totals[k], terms)
+
+
+def _take_out(body: Body, s: Recurrence, totals: list[Variable], terms: list[Variable]) -> None:
+    """What a state adds up but for some terms is added after the loop."""
+    moved = functools.reduce(operator.add, totals)
+    if not terms:
+        body.states.remove(s)
+        body.replaced[s.last] = basic_index(s.initial, [0]) + moved
+        return
+    (tap,) = s.taps.values()
+    s.new = functools.reduce(operator.add, terms, tap)
+    stand_in = s.last.type()
+    body.replaced[s.last] = stand_in + moved
+    s.last = stand_in
 
 
 def _added(
