@@ -332,6 +332,10 @@ def one_index(array: Operand, here: tuple[Poly, ...], n: Poly) -> Poly:
 # x[...] of the user
 
 
+#: an attribute of elements at steps that only a call tells, of which a part is taken further
+BY_STEPS = "elements at steps"
+
+
 def slice_ends(item: slice, n: Variable) -> tuple[Variable, Variable, Variable]:
     """The start, end and step of a slice of ``n`` elements, as Python's ``slice.indices`` has them, of which
     each may be a variable.  Errors: DomainError at the call where the step is 0."""
@@ -358,6 +362,8 @@ def basic_index(x: Variable, items: Sequence[Any]) -> Variable:
         if isinstance(item, slice) and item.step is not None and constant_int(item.step) is None:
             # of a step that only a call tells the places are numbers
             x, items[axis] = take(x, arange(*slice_ends(item, shape_i(x, axis))), axis), slice(None)
+            # what is written to a part of it is written to the whole
+            x.__dict__[BY_STEPS] = True
     for axis, item in enumerate(items):
         if not isinstance(item, slice):
             entries.append("index")

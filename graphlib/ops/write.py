@@ -19,6 +19,7 @@ from .along_axis import Nonzero, Unravel
 from .create import ARange, arange, zeros
 from .elementwise import broadcast_at, cast, eq, sum_to_shape_of, switch
 from .index import (
+    BY_STEPS,
     COLUMNS,
     ROWS,
     AdvancedIndex,
@@ -279,7 +280,7 @@ def _write(part: Variable, y: Any, mode: str) -> Variable:
         else AdvancedWrite(owner.op.entries, mode)
     )
     written = op.make(x, y, *indices)
-    inside_part = isinstance(owner.op, AdvancedIndex) and owner.op.sliced
+    inside_part = (isinstance(owner.op, AdvancedIndex) and owner.op.sliced) or BY_STEPS in x.__dict__
     return _write(x, written, "set") if inside_part else written
 
 

@@ -291,7 +291,7 @@ def test_other_mistakes_in_shapes():
         "at most one length": lambda: x.reshape((-1, -1)),
         "cannot be negative": lambda: x.reshape((-3, -4)),
         "axis 2 does not exist": lambda: x.dimshuffle(0, 1, 2),
-        "an axis is named twice": lambda: x.dimshuffle(0, 0),
+        "an axis may not appear twice": lambda: x.dimshuffle(0, 0),
         "cannot be dropped, its length is not 1": lambda: x.dimshuffle(0),
         "cannot keep 3 axes of x": lambda: x.flatten(3),
         "different numbers of dimensions": lambda: T.concatenate([x, T.vector("v")]),
