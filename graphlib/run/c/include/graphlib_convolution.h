@@ -271,7 +271,7 @@ static inline int gl_convolution_is_empty(void *out, int64_t elements, int64_t t
     /* c = op(a) b + beta c for an a of `m` rows, some at a time */                                                              \
     static void gl_multiply_##s(const gl_runtime *rt, int ta, int64_t m, int64_t n, int64_t k, const T *a, int64_t lda, const T *b,\
                                 int64_t ldb, T beta, T *c, int64_t ldc) {                                                        \
-        const int64_t rows = m < 64 ? m : (gl_even(m, GL_FACTOR_ROWS) + 3) / 4 * 4;                                                         \
+        const int64_t rows = m < 64 ? m : gl_even(m, GL_FACTOR_ROWS);                                                                 \
         for (int64_t i = 0; i < m; i += rows)                                                                                    \
             rt->gemm(ta, 0, m - i < rows ? m - i : rows, n, k, 1, a + i * (ta ? 1 : lda), lda, b, ldb, beta, c + i * ldc, ldc);  \
     }                                                                                                                            \
