@@ -28,7 +28,7 @@ _STARTED_HERE = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE")
 _STARTED_AS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")
 #: How long a rank other than 0 keeps an error of its own to itself: an error that all have, as of an option,
 #: is told by rank 0, which ends the others.
-_FIRST_WORD_SECONDS = 2.0
+_FIRST_WORD_SECONDS, _LAST_WORD_SECONDS = 2.0, 0.2
 #: bytes of a message, at most: MPI counts in numbers of 32 bits
 MESSAGE_BYTES = 2**30
 _INSTALL = "pip install mpi4py, and where the system has no MPI library also mpich"
@@ -148,6 +148,8 @@ class Ranks:
         """End all ranks, and the run with this exit code."""
         sys.stdout.flush()
         sys.stderr.flush()
+        # what starts the ranks passes on what they say, and at an abort not always to its end
+        time.sleep(_LAST_WORD_SECONDS)
         self.mpi.COMM_WORLD.Abort(code)
         os._exit(code)
 

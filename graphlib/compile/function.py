@@ -410,9 +410,9 @@ class Function:
         return function_html(self)
 
 
-#: of objects that were made while compiling so many may wait for a search of all memory
-_MOST_ASIDE = 500_000
-_aside = 0
+#: of objects that were made while compiling, and of functions, so many may wait for a search of all memory
+_MOST_OBJECTS, _MOST_FUNCTIONS = 500_000, 16
+_aside = [0, 0]
 
 
 @contextmanager
@@ -432,10 +432,10 @@ def _no_garbage_collection() -> Iterator[None]:
 def _set_aside() -> None:
     """Have what was made count as old, for else it is searched at once, which takes a tenth as long as to
     compile it; garbage in it waits for the next search of all memory."""
-    global _aside
-    _aside += gc.get_count()[0]
-    if _aside > _MOST_ASIDE:
-        _aside = 0
+    _aside[0] += gc.get_count()[0]
+    _aside[1] += 1
+    if _aside[0] > _MOST_OBJECTS or _aside[1] > _MOST_FUNCTIONS:
+        _aside[:] = 0, 0
         gc.collect()
     elif hasattr(gc, "freeze") and not gc.get_freeze_count():
         gc.freeze()

@@ -1,15 +1,16 @@
 """Whether every load and store of a plan is inside its array.
 
-Of most that is proven for all lengths (``ranges.py``).  The kernels of which it is not are gone through for
-some lengths of the plan's arguments that pass its checks, at the first two and the last two turns of each
-loop: what is linear in the indices, as nearly every offset is, has its extremes there.  Where an index is
-data, which a check keeps in range, it is taken to be the first one and the last one.  Nothing is computed, so
-what depends on data otherwise is not looked at.
+Of most that is proven for all lengths (``ranges.py``).  A plan of which it is not is gone through for some
+lengths of its arguments that pass its checks, with all its kernels, as each may have the check that keeps
+the next one from running, and at the first two and the last two turns of each loop: what is linear in the
+indices, as nearly every offset is, has its extremes there.  Where an index is data, which a check keeps in
+range, it is taken to be the first one and the last one.  Nothing is computed, so what depends on data
+otherwise is not looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..errors import ScheduleError
@@ -36,7 +37,7 @@ def hold(plan: Plan) -> None:
         for sample in _SAMPLES:
             lengths = _lengths(one, sample)
             for step in one.steps if lengths is not None else ():
-                if _fails(one, step, lengths, doubtful):
+                if _fails(one, step, lengths):
                     break
 
 
@@ -68,12 +69,12 @@ def _differ(check: Check, values: Values) -> bool:
     return a is not None and b is not None and a != b
 
 
-def _fails(plan: Plan, step: Step, lengths: Values, doubtful: Collection[str]) -> bool:
-    """Look at the kernels of a step that are ``doubtful``; whether the call fails there for these lengths."""
+def _fails(plan: Plan, step: Step, lengths: Values) -> bool:
+    """Look at the kernels of a step; whether the call fails there for these lengths."""
     if any(_poly(n, lengths) == 0 for n, _ in step.guards):
         return True
     for action in step.actions:
-        if isinstance(action, Launch) and action.kernel.name in doubtful:
+        if isinstance(action, Launch):
             for last in (False, True):
                 kernel = _Kernel(plan, action.kernel, lengths, last)
                 kernel.body(action.kernel.body)

@@ -304,6 +304,9 @@ OF_LOOPS = {"FirstRows", "LastValue", "OfLengths", "Scan", "Steps"}
 #: made by programs, with Python of theirs; tests/test_host_operations.py tries them
 OF_PROGRAMS = {"Assert", "FoundLengths", "HostOp", "Print", "_Observing"}
 
+#: of complex matrices; tests/test_complex.py tries it
+OF_COMPLEX = {"ByNumPy"}
+
 #: of the ranks of an MPI run; tests/distributed tries them
 OF_RANKS = {"FinishAverage", "StartAverage"}
 
@@ -317,7 +320,8 @@ def test_every_operation_is_sampled():
             if case.differentiable:
                 variables += first_gradients(case)
             seen |= {type(node.op).__name__ for node in toposort(variables)}
-    assert {c.__name__ for c in operations()} - seen == OF_REWRITES | OF_LOOPS | OF_PROGRAMS | OF_RANKS
+    elsewhere = OF_REWRITES | OF_LOOPS | OF_PROGRAMS | OF_COMPLEX | OF_RANKS
+    assert {c.__name__ for c in operations()} - seen == elsewhere
 
 
 def test_elementwise_rows_are_all_registered():
