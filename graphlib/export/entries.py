@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from .. import __version__
+from ..render.portable_c import PortableWriter, is_other_way
 from ..render.text import comment, indented
-from ..schedule.plan import Product
+from ..schedule.plan import Call, Product, Step
 from .signature import Signature, Size, c_name, public_type
 
 if TYPE_CHECKING:
@@ -44,38 +46,54 @@ def about(lib: Library) -> str:
 
 def accuracy(lib: Library) -> list[str]:
     """How near results are to those of the functions in Python."""
-    flags = " ".join(FLAGS)
     bound = [
+        "sums may be taken in another order: an",
         "element of a product or a sum then differs by at most the number of its terms times 2^-24 (float64:",
         "2^-53) of the sum of their absolute values.",
     ]
-    head = ["Compiled by the same compiler with", f"  {flags} -march=native"]
-    if _has_large_products(lib):
-        return [
-            *head,
-            f"results are graphlib's but for products with at least {_BLAS} rows, columns and terms. It may",
-            "leave those to a BLAS, which takes sums in another order, as other flags and compilers do: an",
-            *bound,
+    if _any_action(lib, _is_other_way):
+        bound += [
+            "Convolutions with filters of 3 by 3 or 5 by 5 graphlib may multiply point by point (Winograd):",
+            "they differ by at most the number of an element's terms and 32, times 2^-16 (float64: 2^-45),",
+            "of the largest pixel times the sum of a filter's absolute values.",
         ]
+    large, other = (_any_action(lib, found) for found in (_is_large, _is_other_way))
+    exceptions = [
+        *([f"products with at least {_BLAS} rows, columns and terms (it may ask a BLAS)"] * large),
+        *(["convolutions (it has more ways than this file)"] * other),
+    ]
+    but = f", but for\n{' and '.join(exceptions)}" if exceptions else ""
     return [
-        *head,
-        "results are the same bits as graphlib's.  Otherwise sums may be taken in another order: an",
-        *bound,
+        "Compiled by the same compiler with",
+        f"  {' '.join(FLAGS)} -march=native",
+        *f"results are the same bits as graphlib's{but}.".splitlines(),
+        f"{'There, and by' if but else 'By'} other flags and compilers, {bound[0]}",
+        *bound[1:],
     ]
 
 
-def _has_large_products(lib: Library) -> bool:
-    def large(writer) -> bool:
-        for step in writer.plan.steps:
-            registers = writer.extents.registers(step)
-            for a in step.actions:
-                if isinstance(a, Product) and all(
-                    writer.extents.poly(n, registers).high >= _BLAS for n in (a.m, a.n, a.k)
-                ):
-                    return True
-        return any(map(large, writer.nested.values()))
+def _any_action(lib: Library, found: Callable[[PortableWriter, Step, Any], bool]) -> bool:
+    """Whether there is such an action in a step of some function or of its loops."""
 
-    return any(large(f.writer) for f in lib.functions)
+    def has(writer: PortableWriter) -> bool:
+        own = (found(writer, step, a) for step in writer.plan.steps for a in step.actions)
+        return any(own) or any(map(has, writer.nested.values()))
+
+    return any(has(f.writer) for f in lib.functions)
+
+
+def _is_large(writer: PortableWriter, step: Step, action: Any) -> bool:
+    """Whether an action is a product that graphlib may leave to a BLAS."""
+    if not isinstance(action, Product):
+        return False
+    registers = writer.extents.registers(step)
+    lengths = (action.m, action.n, action.k)
+    return all(writer.extents.poly(n, registers).high >= _BLAS for n in lengths)
+
+
+def _is_other_way(writer: PortableWriter, step: Step, action: Any) -> bool:
+    """Whether an action is something that graphlib adds up in another way."""
+    return isinstance(action, Call) and is_other_way(action.function)
 
 
 # the header

@@ -200,6 +200,11 @@ class PortableWriter(Writer):
         return lines
 
 
+def is_other_way(function: str) -> bool:
+    """Whether a library has another function instead, which adds up otherwise: last digits differ."""
+    return function in _SMALL
+
+
 def _small(a: Call) -> Call:
     function, header = _SMALL.get(a.function, (a.function, a.header))
     return replace(a, function=function, header=header)
@@ -210,4 +215,4 @@ def _aligned(size: int) -> int:
     return (size + 63) // 64 * 64 + 64
 
 
-__all__ = ["PortableWriter", "Region", "Units", "with_prefix"]
+__all__ = ["PortableWriter", "Region", "Units", "is_other_way", "with_prefix"]

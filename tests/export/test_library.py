@@ -15,7 +15,7 @@ from graphlib.export.entries import CODES
 from graphlib.export.excerpt import used
 from graphlib.tensor.random import RandomStreams
 
-from .calling import Native
+from .calling import SAME, Native
 
 rng = np.random.RandomState(3)
 X = rng.uniform(size=(9, 12)).astype("float32")
@@ -273,6 +273,28 @@ def test_what_library_functions_take_is_known_of_each():
     # what the others call, not plans
     asking -= {"gl_sorted", "gl_fourier_by_chirps"}
     assert len(asking) > 10 and {name for name in asking if not scratch.is_known(name)} == set()
+
+
+def test_where_results_are_not_the_same_bits_the_header_says_so(tmp_path):
+    """By each of the ways of graphlib's that a library does not have, and by none."""
+    x, y = T.tensor4("x"), T.matrix("y")
+    values = rng.normal(size=(2, 16, 12, 12)).astype("float32")
+    for side, name in ((1, "one"), (3, "three")):
+        w = rng.normal(size=(16, 16, side, side)).astype("float32")
+        filters = graphlib.shared(w, shape=w.shape)
+        function = graphlib.function([x], T.nnet.conv2d(x, filters, border_mode="half"))
+        exported = graphlib.export.c(function, tmp_path, name=name, bounds={x: values.shape})
+        assert "but for\n   convolutions" in exported.header.read_text()
+        (found,) = Native(exported, SAME).call(name, values)
+        bound = (16 * side**2 + 32) * 2.0**-16 * np.abs(values).max() * np.abs(w).sum(axis=(1, 2, 3))
+        assert (np.abs(found - function(values)).max(axis=(0, 2, 3)) < bound).all()
+    function = graphlib.function([y], T.dot(y, y.T))
+    for rows, words in (
+        (511, "the same bits as graphlib's."),
+        (512, "but for\n   products with at least 512"),
+    ):
+        exported = graphlib.export.c(function, tmp_path, name=f"of_{rows}", bounds={y: (rows, 600)})
+        assert words in exported.header.read_text()
 
 
 def test_products_in_plain_loops(tmp_path):
