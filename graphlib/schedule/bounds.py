@@ -10,7 +10,7 @@ otherwise is not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from ..errors import ScheduleError
@@ -19,6 +19,7 @@ from ..scalar.expression import FOLDED, Expr
 from ..scalar.integer import Poly, Symbol, product
 from ..scalar.lowered import Check
 from .arrays import Array
+from .parts import of_statement
 from .plan import Kernel, Launch, Plan, Step
 from .ranges import unproven
 from .statements import Begin, Let, Loop, Store, TakeInto
@@ -148,7 +149,7 @@ class _Kernel:
             if isinstance(one, Loop):
                 self.loop(one)
                 continue
-            for e in _roots(one):
+            for e in of_statement(one):
                 self.loads(e)
             if isinstance(one, Let):
                 self.values[one.name] = _value(one.value, self.values)
@@ -195,16 +196,6 @@ class _Kernel:
                 f"{target.describe()}, which has {size}. This is a bug of graphlib's, found before anything "
                 f"was computed; mode='reference' runs the function without a schedule"
             )
-
-
-def _roots(one: Any) -> Iterator[Expr]:
-    """The expressions of a statement as they stand."""
-    for name in ("value", "position", "offset"):
-        thing = getattr(one, name, None)
-        if isinstance(thing, Expr):
-            yield thing
-        elif isinstance(thing, Poly):
-            yield from (a for m in thing.terms for a in m if isinstance(a, Expr))
 
 
 __all__ = ["hold"]

@@ -65,4 +65,14 @@ def polys(thing: Any) -> list[Poly]:
     return found
 
 
-__all__ = ["expressions", "polys"]
+def of_statement(one: Any) -> Iterator[Expr]:
+    """The expressions that a statement computes, as they stand."""
+    for name in ("value", "position", "offset"):
+        thing = getattr(one, name, None)
+        if isinstance(thing, Expr):
+            yield thing
+        elif isinstance(thing, Poly):
+            yield from (a for m in thing.terms for a in m if isinstance(a, Expr))
+
+
+__all__ = ["expressions", "of_statement", "polys"]

@@ -12,12 +12,13 @@ of such operations clips or checks what it is given: ``bounds.py`` goes through 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from ..scalar.expression import Expr, integer, load, node, poly
 from ..scalar.integer import ONE, ZERO, Poly, Symbol, product
 from .arrays import Array
+from .parts import of_statement
 from .plan import Kernel, Launch, Plan
 from .statements import Begin, Let, Loop, Store, TakeInto
 
@@ -63,7 +64,7 @@ class _Kernel:
             if isinstance(one, Loop):
                 self.loop(one)
                 continue
-            for e in _roots(one):
+            for e in of_statement(one):
                 self.loads(e)
             if isinstance(one, Let) and not one.dtype.startswith("float"):
                 self.registers[one.name] = self.of(one.value)
@@ -206,16 +207,6 @@ def _with_least(p: Poly, length: Poly) -> Poly:
             term = term * (Poly.of(a) + least.get(a, 0))
         total = total + term
     return total
-
-
-def _roots(one: Any) -> Iterator[Expr]:
-    """The expressions of a statement as they stand."""
-    for name in ("value", "position", "offset"):
-        thing = getattr(one, name, None)
-        if isinstance(thing, Expr):
-            yield thing
-        elif isinstance(thing, Poly):
-            yield from (a for m in thing.terms for a in m if isinstance(a, Expr))
 
 
 __all__ = ["unproven"]

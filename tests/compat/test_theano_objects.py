@@ -142,7 +142,10 @@ def test_graphs_as_text(theano, T):
     from theano.gof.graph import as_string, clone
 
     x, y = T.scalar("x"), T.scalar("y")
-    node = lambda n, parts: f"{type(n.op).__name__}({' '.join(parts)})"  # noqa: E731
+
+    def node(n, parts):
+        return f"{type(n.op).__name__}({' '.join(parts)})"
+
     z = T.exp(x)
     assert as_string([x, y], [z * z], node_formatter=node) == ["Elementwise(*1 -> Elementwise(x) *1)"]
     assert as_string([z], [z * y], str, node) == [f"Elementwise({z} y)"]

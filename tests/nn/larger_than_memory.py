@@ -1,6 +1,6 @@
 """Trains on data larger than the memory that is allowed, and compares with the same steps on data in memory.
 
-    python -m tests.nn.larger_than_memory --gigabytes 20 --limit 2 --folder /tmp/large
+    python -m tests.nn.larger_than_memory --gigabytes 20 --limit 2 --folder FOLDER
 
 writes x.npy and y.npy of that size into the folder (and removes them at the end, unless ``--keep``), and
 trains a perceptron for an epoch in a process of its own in a memory cgroup of Linux (as root; its first or

@@ -475,7 +475,10 @@ def test_without_labels_other_examples_stop_it_and_the_best_is_kept(tmp_path, ca
         return -9.0
 
     def monitor():
-        validate = lambda: likelihoods[int(weights.value[0]) - 1]  # noqa: E731
+
+        def validate():
+            return likelihoods[int(weights.value[0]) - 1]
+
         stopping = EarlyStopping(1)
         return EveryEpoch("likelihood", validate=validate, stopping=stopping, maximized=True)
 

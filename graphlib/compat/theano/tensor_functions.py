@@ -9,7 +9,7 @@ import numpy as np
 
 from ... import scan
 from ... import tensor as graphlib_tensor
-from ...errors import DTypeError, InputError, RankError, ShapeError  # noqa: F401
+from ...errors import DTypeError, InputError, RankError, ShapeError  # noqa: F401 (ShapeError: a name of Theano's)
 from ...graph import Constant, Variable
 from ...graph.types import COMPLEX, DTYPES, FLOATS, HALF, INTEGERS, normalize_axis
 from ...ops import elementwise as ew
