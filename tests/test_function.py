@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import itertools
 import pickle
 import threading
 import weakref
@@ -632,6 +633,18 @@ def test_an_evaluated_variable_is_collected_when_nobody_needs_it():
         del z
         gc.collect()
         assert watch() is None
+
+
+def test_garbage_of_compiling_is_looked_for_in_a_small_part_of_the_time(monkeypatch):
+    """A search of a large process takes long: here three times as long as to compile a function."""
+    clock, searches = itertools.count(), []
+    monkeypatch.setattr("graphlib.compile.function.perf_counter", clock.__next__)
+    monkeypatch.setattr(gc, "collect", lambda: searches.append([next(clock), next(clock)]))
+    x = T.vector("x")
+    with graphlib.config.change(mode="reference"):
+        for _ in range(200):
+            graphlib.function([x], x)
+    assert 2 <= len(searches) <= 1 + 200 * 0.05 / 3
 
 
 def test_calls_from_several_threads(function):

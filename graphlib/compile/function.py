@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -410,21 +411,30 @@ class Function:
         return function_html(self)
 
 
-#: of objects that were made while compiling, and of functions, so many may wait for a search of all memory
+#: Of objects that were made while compiling, and of functions, so many may wait for a search of all memory,
+#: which takes at most this part of the time that compiling does: in a large process it takes long.
 _MOST_OBJECTS, _MOST_FUNCTIONS = 500_000, 16
-_aside = [0, 0]
+_MOST_TIME = 0.05
+
+
+class _Aside:
+    """What waits for the next search, how long it took to compile, and how long the last search took."""
+
+    objects = functions = 0
+    seconds = search = 0.0
 
 
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
     """Compiling makes many objects that live on, among which the collector would search in vain again and
     again."""
-    enabled = gc.isenabled()
+    enabled, begin = gc.isenabled(), perf_counter()
     gc.disable()
     try:
         yield
     finally:
         if enabled:
+            _Aside.seconds += perf_counter() - begin
             _set_aside()
             gc.enable()
 
@@ -432,11 +442,15 @@ def _no_garbage_collection() -> Iterator[None]:
 def _set_aside() -> None:
     """Have what was made count as old, for else it is searched at once, which takes a tenth as long as to
     compile it; garbage in it waits for the next search of all memory."""
-    _aside[0] += gc.get_count()[0]
-    _aside[1] += 1
-    if _aside[0] > _MOST_OBJECTS or _aside[1] > _MOST_FUNCTIONS:
-        _aside[:] = 0, 0
+    _Aside.objects += gc.get_count()[0]
+    _Aside.functions += 1
+    many = _Aside.objects > _MOST_OBJECTS or _Aside.functions > _MOST_FUNCTIONS
+    if many and _Aside.search <= _MOST_TIME * _Aside.seconds:
+        begin = perf_counter()
         gc.collect()
+        _Aside.search = perf_counter() - begin
+        _Aside.objects = _Aside.functions = 0
+        _Aside.seconds = 0.0
     elif hasattr(gc, "freeze") and not gc.get_freeze_count():
         gc.freeze()
         gc.unfreeze()

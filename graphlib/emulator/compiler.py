@@ -22,10 +22,13 @@ FLAGS = (
     "-fno-gnu-unique",  # or dlclose would keep the module
     "-fno-strict-aliasing",  # kernels read floats as float4
     "-fno-math-errno",
+    "-fno-exceptions",  # which the instrumentation would pass on
     "-ffp-contract=off",  # the same sums on every host
     "-fsanitize=alignment,bounds",  # answered by checker.cpp
 )
 LINK_FLAGS = ("-shared", "-Wl,-z,defs")  # a function that device.h lacks fails here, not when it is called
+# all that kernels call; C++'s own library takes the linker longer to read than what it links
+LIBRARIES = ("-nodefaultlibs", "-lcuda", "-lm", "-lc", "-lgcc")
 # Calls checker.cpp before each access to memory.
 CHECKED_FLAGS = ("-fsanitize=thread", "-DCUDA_EMULATOR_CHECKED")
 
@@ -73,21 +76,28 @@ def _run(*command: str | Path) -> None:
         raise CompileError(result.stderr)
 
 
-def _device_header(flags: tuple[str, ...]) -> Path:
-    """``device.h`` where it lies precompiled for these flags, which saves a third of a compilation."""
+def _device_header(header: str, flags: tuple[str, ...]) -> Path:
+    """A file that includes ``device.h`` and then has the text ``header``, where it lies precompiled for these
+    flags: to read them takes the compiler longer than most kernels do."""
 
     def build(folder: Path) -> None:
         for name in ("device.h", "abi.h"):
             shutil.copy(SOURCES / name, folder)
-        header = folder / "device.h"
-        _run(cxx(), "-x", "c++-header", *flags, header, "-o", f"{header}.gch")
+        file = folder / "kernels.h"
+        file.write_text(f'#pragma once\n#include "device.h"\n{header}', encoding="utf-8")
+        _run(cxx(), "-x", "c++-header", *flags, file, "-o", f"{file}.gch")
 
-    name = f"device-{fingerprint(library_folder().name, cxx_version(), *flags)}"
-    return cached(name, build) / "device.h"
+    name = f"device-{fingerprint(library_folder().name, cxx_version(), header, *flags)}"
+    return cached(name, build) / "kernels.h"
 
 
 def compile(
-    source: str, options: Sequence[str] = (), *, checked: bool | None = None, name: str = "kernel.cu"
+    source: str,
+    options: Sequence[str] = (),
+    *,
+    header: str = "",
+    checked: bool | None = None,
+    name: str = "kernel.cu",
 ) -> Path:
     """Compiles CUDA C and returns the object's path, for ``pycuda.driver.module_from_file``.
 
@@ -95,6 +105,7 @@ def compile(
     ----------
     source: CUDA C whose kernels are ``extern "C"``.
     options: ``-I`` and ``-D`` options for the preprocessor.
+    header: CUDA C without kernels that stands in front of many sources: it is compiled once.
     checked: compile for the checked mode; by default where ``CUDA_EMULATOR_CHECK`` is set.
     name: the file's name in messages.
 
@@ -107,10 +118,10 @@ def compile(
         # In two steps, as g++ would link the sanitizer's library into what it compiles and links at once.
         (folder / name).write_text(text)
         flags = (*FLAGS, *(CHECKED_FLAGS if checked else ()))
-        included = ("-include", _device_header(flags), f"-ffile-prefix-map={folder}/=")
+        included = ("-include", _device_header(header, flags), f"-ffile-prefix-map={folder}/=")
         _run(cxx(), "-x", "c++", *flags, *options, *included, "-c", folder / name, "-o", folder / "kernel.o")
         objects = (folder / "kernel.o", libraries / "shared_tail.o")
-        _run(cxx(), *LINK_FLAGS, *objects, f"-L{libraries}", "-lcuda", "-o", folder / "kernel.so")
+        _run(cxx(), *LINK_FLAGS, *objects, f"-L{libraries}", *LIBRARIES, "-o", folder / "kernel.so")
         (folder / "kernel.o").unlink()
 
-    return cached(f"kernels/{fingerprint(text, *options, version(checked))}", build) / "kernel.so"
+    return cached(f"kernels/{fingerprint(header, text, *options, version(checked))}", build) / "kernel.so"

@@ -103,13 +103,13 @@ def load_module(driver: Any, source: str, arch: str, emulated: bool) -> Any:
 
     Errors: CompileError with the compiler's words.
     """
-    whole = device_code(source) + source
+    header = device_code(source)
     if emulated:
         try:
-            return driver.module_from_file(str(emulator.compile(whole, name="graphlib.cu")))
+            return driver.module_from_file(str(emulator.compile(source, header=header, name="graphlib.cu")))
         except emulator.CompileError as error:
             raise CompileError(f"the CUDA emulator's compiler:\n{str(error)[:4000]}") from None
-    return driver.module_from_buffer(kept_cubin(whole, arch))
+    return driver.module_from_buffer(kept_cubin(header + source, arch))
 
 
 def kept_cubin(source: str, arch: str) -> bytes:

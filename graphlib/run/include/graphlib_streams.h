@@ -8,7 +8,7 @@
 /* C says that it is C: compilers for devices are of several kinds. */
 #ifndef GL_STREAMS_IN_C
 #define GL_I64 long long
-#define GL_FUNCTION __device__ __noinline__
+#define GL_FUNCTION static __device__ __noinline__
 #define GL_DRAW_OF(name) GL_FUNCTION int gl_mersenne_##name
 #else
 #define GL_I64 int64_t
