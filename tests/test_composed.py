@@ -32,6 +32,12 @@ NAMES = {
     "roll": (lambda: T.roll(a, 2, axis=1), lambda: np.roll(A, 2, axis=1)),
     "roll back by a variable": (lambda: T.roll(a, -n, axis=0), lambda: np.roll(A, -2, axis=0)),
     "roll of all": (lambda: T.roll(a, 13), lambda: np.roll(A, 13)),
+    "roll of axes": (lambda: T.roll(s, (1, -n), (0, -1)) + T.roll(s, n, (1, 2)),
+                     lambda: np.roll(S, (1, -2), (0, -1)) + np.roll(S, 2, (1, 2))),
+    "expand_dims": (lambda: T.expand_dims(a, (0, -1, 2)), lambda: np.expand_dims(A, (0, -1, 2))),
+    "moveaxis": (lambda: T.moveaxis(s, (0, -1), (-1, 0)), lambda: np.moveaxis(S, (0, -1), (-1, 0))),
+    "triangles of a stack": (lambda: T.tril(s, 1) + T.triu(s[None], -1),
+                             lambda: np.tril(S, 1) + np.triu(S[None], -1)),
     "flip": (lambda: T.flip(s, (0, -1)) * T.flip(s), lambda: np.flip(S, (0, -1)) * np.flip(S)),
     "diff": (lambda: T.diff(a, 2), lambda: np.diff(A, 2)),
     "diagonal": (lambda: T.diagonal(s, 1, 2, 1), lambda: np.diagonal(S, 1, 2, 1)),
@@ -108,6 +114,32 @@ def test_gradients_of_sums_of_products():
         np.testing.assert_allclose((gradient * way).sum(), (f(*up)[0] - f(*down)[0]) / 2e-6, rtol=1e-6)
 
 
+def test_places_in_sorted_vectors_and_counts():
+    x, y, i = T.fvector("x"), T.fvector("y"), T.ivector("i")
+    f = graphlib.function(
+        [x, y, i],
+        [
+            T.searchsorted(x, y),
+            T.searchsorted(x, y[:, None], "right"),
+            T.bincount(i, minlength=2),
+            T.bincount(i),
+        ],
+    )
+    for length in (0, 1, 2, 3, 4, 7, 8, 9, 64, 1000):
+        values = np.sort(RANDOM.randint(0, length + 1, length) / 4).astype("float32")
+        values[length - length // 8 :] = np.nan
+        sought = np.array([*values[::3], -1, 0.1, 1, np.inf, -np.inf, np.nan], "float32")
+        numbers = RANDOM.randint(0, 9, length).astype("int32")
+        wanted = (
+            np.searchsorted(values, sought),
+            np.searchsorted(values, sought[:, None], "right"),
+            np.bincount(numbers, minlength=2),
+            np.bincount(numbers),
+        )
+        for got, value in zip(f(values, sought, numbers), wanted, strict=True):
+            np.testing.assert_array_equal(got, value, err_msg=str(length))
+
+
 def test_numpys_functions_make_them_of_variables():
     made = [
         np.roll(a, 1), np.flip(a, 0), np.einsum("ij,jk", a, b), np.pad(a, 1, "edge"), np.diff(v),
@@ -131,6 +163,15 @@ def test_mistakes_are_told():
     ]:
         with pytest.raises(InputError, match=re.escape(says)):
             T.einsum(text, *operands)
+    for wrong, says in [
+        (lambda: T.roll(s, (1, 2, 3), (0, 1)), "2 axes and 3 shifts"),
+        (lambda: T.roll(s, 1, 3), "axis 3"),
+        (lambda: T.expand_dims(a, (0, 0)), "named twice"),
+        (lambda: T.moveaxis(s, (0, 1), 0), "2 axes and 1 places"),
+        (lambda: T.tril(v), "takes a matrix"),
+    ]:
+        with pytest.raises((InputError, RankError, ShapeError), match=re.escape(says)):
+            wrong()
     with pytest.raises(ShapeError, match="length 5"):
         T.einsum("ij,jk", np.zeros((2, 5)), np.zeros((4, 3)))
     with pytest.raises(InputError, match=r"T\.pad has the modes constant, edge"):

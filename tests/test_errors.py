@@ -215,6 +215,11 @@ def test_values_whose_shapes_do_not_fit_together(mode):
     with pytest.raises(ShapeError) as error:
         g(ones(2, 5), ones(2, 4))
     says(error, "exp(x)", "has length 5", "of y float32(?, ?)", where, "4")
+    assert "broadcasts" not in str(error.value)
+    # a length of 1 of which the graph does not know: what a NumPy user would expect to broadcast
+    with pytest.raises(ShapeError) as error:
+        g(ones(2, 5), ones(2, 1))
+    says(error, "y float32(?, ?)", "a length of 1 broadcasts only where it is known", "T.addbroadcast")
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -312,7 +312,7 @@ def _words(plan: Plan) -> list[str]:
     for check in plan.all_checks:
         if isinstance(check, Check):
             named = [v.describe() for v in check.variables]
-            text = check.sentence.format(*named, a="m", b="n")
+            text = check.sentence.format(*named, a="m", b="n", one="")
         elif isinstance(check, Limit):
             text = f"axis {check.axis} of {check.variable.describe()} would have a negative length"
         else:

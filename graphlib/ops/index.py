@@ -614,15 +614,23 @@ def _on_or_below(n: Any, m: Any, k: int) -> Variable:
 
 
 def tril(x: Any, k: int = 0) -> Variable:
-    """The matrix with zeros above diagonal ``k``."""
+    """Matrices with zeros above diagonal ``k``. Errors: ShapeError for what has no two axes."""
     x = as_variable(x)
-    return switch(_on_or_below(shape_i(x, 0), shape_i(x, 1), k), x, 0)
+    return switch(_below(x, k, "T.tril"), x, 0)
 
 
 def triu(x: Any, k: int = 0) -> Variable:
-    """The matrix with zeros below diagonal ``k``."""
+    """Matrices with zeros below diagonal ``k``. Errors: ShapeError for what has no two axes."""
     x = as_variable(x)
-    return switch(_on_or_below(shape_i(x, 0), shape_i(x, 1), k - 1), 0, x)
+    return switch(_below(x, k - 1, "T.triu"), 0, x)
+
+
+def _below(x: Variable, k: int, what: str) -> Variable:
+    """Whether a place of each matrix of a stack is on or below diagonal ``k``."""
+    if x.ndim < 2:
+        raise ShapeError(f"{what} takes a matrix, not {x.describe()}")
+    below = _on_or_below(shape_i(x, -2), shape_i(x, -1), k)
+    return dimshuffle(below, *["x"] * (x.ndim - 2), 0, 1) if x.ndim > 2 else below
 
 
 ROWS = Constant(np.array([2, 0, 2, -1]))

@@ -26,7 +26,7 @@ from ..graph.types import (
 )
 from ..graph.variable import warn_user
 from ..records import record
-from ..scalar.lowered import Operand
+from ..scalar.lowered import ONE_UNKNOWN, Operand
 from .shape_rules import Shapes
 
 if TYPE_CHECKING:
@@ -315,6 +315,5 @@ def check_broadcast(what: Any, inputs: Sequence[Variable], arrays: Sequence[np.n
             if n != length:
                 raise ShapeError(
                     f"{what}: axis {-axis} of {first.describe()} has length {length}, of {v.describe()} {n}"
-                    + " (a length of 1 broadcasts only where it is known while the graph is built)"
-                    * (1 in (n, length))
+                    + ONE_UNKNOWN * (1 in (n, length))
                 )

@@ -143,7 +143,7 @@ class Lowered:
             first, length = next(((v, n) for v, n in lengths if n.constant is not None), lengths[0])
             for v, n in lengths:
                 if n != length:
-                    message = f"axis {-axis} of {{0}} has length {{a}}, of {{1}} {{b}}"
+                    message = f"axis {-axis} of {{0}} has length {{a}}, of {{1}} {{b}}{{one}}"
                     self.require(length, n, message, (first, v))
             shape.append(length)
         return shape

@@ -138,10 +138,18 @@ class Loop:
     shapes: tuple[tuple[Poly, ...], ...]
 
 
+#: what there is to say besides where two lengths of an elementwise operation differ and one of them is 1
+ONE_UNKNOWN = (
+    " (a length of 1 broadcasts only where it is known while the graph is built: T.addbroadcast(x, axis) "
+    "says that it is one, and x[:, i, None] keeps one)"
+)
+
+
 @record
 class Check:
     """A condition on lengths that must hold at a call: two polynomials that must be equal, and the sentence
-    if not.
+    if not, in which ``{a}`` and ``{b}`` are the lengths, ``{0}``, ``{1}``, ... the variables and ``{one}``
+    what is said of a length of 1 that would have to broadcast.
 
     ``error``: what it is if not.
     """
@@ -164,4 +172,5 @@ class Check:
         """The error for the two lengths, which names the variables."""
         a, b = values
         names = (v.describe() for v in self.variables)
-        return self.error(where + self.sentence.format(*names, a=a, b=b))
+        one = ONE_UNKNOWN if 1 in (a, b) else ""
+        return self.error(where + self.sentence.format(*names, a=a, b=b, one=one))

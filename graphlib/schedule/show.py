@@ -88,7 +88,7 @@ def _checks(plan: Plan) -> Iterator[str]:
         if isinstance(check, Check):
             what = f"{check.left} is {check.right}"
             names = [v.describe() for v in check.variables]
-            words = check.sentence.format(*names, a=f"{{{check.left}}}", b=f"{{{check.right}}}")
+            words = check.sentence.format(*names, a=f"{{{check.left}}}", b=f"{{{check.right}}}", one="")
         elif isinstance(check, Limit):
             what = f"{check.length} is no less than 0"
             words = f"axis {check.axis} of {check.variable.describe()} would have another length"

@@ -20,12 +20,22 @@ from ..ops.shape import expand_dims, shape_i, specify_shape
 from ..ops.write import set_subtensor
 
 
-def roll(x: Any, shift: Any, axis: int | None = None) -> Variable:
-    """``x`` shifted along an axis, what leaves at the end coming in at the front; None: ``x`` flattened."""
+def roll(x: Any, shift: Any, axis: int | Sequence[int] | None = None) -> Variable:
+    """``x`` shifted along an axis, what leaves at the end coming in at the front; None: ``x`` flattened.
+
+    Of several axes each has its ``shift``, or all the same one. Errors: InputError for fewer or more shifts.
+    """
     x = as_variable(x)
     if axis is None:
         return roll(x.flatten(), shift, 0).reshape(x.shape)
-    axis %= x.ndim
+    if not isinstance(axis, int):
+        shifts = shift if isinstance(shift, (list, tuple, np.ndarray)) else [shift] * len(axis)
+        if len(shifts) != len(axis):
+            raise InputError(f"T.roll: there are {len(axis)} axes and {len(shifts)} shifts")
+        for by, along in zip(shifts, axis, strict=True):
+            x = roll(x, by, along)
+        return x
+    axis = normalize_axis(axis, x.ndim, "T.roll")
     length = x.shape[axis]
     cut = (length - shift) % ew.maximum(length, 1)
     ahead = (slice(None),) * axis

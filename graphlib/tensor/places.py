@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from ..control.ifelse import ifelse
+from ..control.scan import scan
 from ..errors import InputError, RankError, ShapeError
-from ..graph import Variable
+from ..graph import Constant, Variable
 from ..graph.types import normalize_axis, promote
 from ..ops import elementwise as ew
 from ..ops.along_axis import argsort, flatnonzero, nonzero, sort
@@ -116,14 +120,20 @@ def bincount(x: Any, weights: Any = None, minlength: Any = None, assert_nonneg: 
         raise RankError(f"T.bincount takes a vector, not {x.describe()}")
     if assert_nonneg:
         x = Assert("T.bincount: a number is negative")(x, ew.ge(min(x), 0))
-    length = max(x).astype("int64") + 1
+    none = ew.eq(shape_i(x, 0), 0)
+    length = ifelse(none, -1, max(x).astype("int64")) + 1
     if minlength is not None:
         length = ew.maximum(length, minlength)
     # a number below 0 makes the length negative, which is an error
-    length = ew.switch(ew.lt(min(x), 0), -1, length)
+    length = ew.switch(ew.lt(ifelse(none, 0, min(x).astype("int64")), 0), -1, length)
     kind = "int64" if weights is None else as_variable(weights).dtype
     add = 1 if weights is None else weights
     return inc_subtensor(zeros((length,), kind)[x], add)
+
+
+#: into a vector of how many elements at most ``searchsorted`` looks by comparing with all of them
+_FEW = 64
+_POWERS = Constant(2 ** np.arange(62))
 
 
 def searchsorted(x: Any, v: Any, side: str = "left", sorter: Any = None) -> Variable:
@@ -135,8 +145,27 @@ def searchsorted(x: Any, v: Any, side: str = "left", sorter: Any = None) -> Vari
         raise ValueError(f"T.searchsorted has the sides left and right, not {side!r}")
     if sorter is not None:
         x = x[as_variable(sorter)]
-    before = ew.lt if side == "left" else ew.le
-    return sum_of(before(x, v.dimshuffle(*range(v.ndim), "x")), axis=-1)
+
+    def behind(one: Variable, v: Variable) -> Variable:
+        """Whether the place of ``v`` is behind ``one``; NaN comes after all numbers, as in sorting."""
+        found = ew.lt(one, v) if side == "left" else ew.le(one, v)
+        if "float" not in v.dtype:
+            return found
+        return ew.or_(found, ew.and_(ew.isnan(v), ew.eq(one, one)) if side == "left" else ew.isnan(v))
+
+    known = x.type.shape[0]
+    if known is not None and known <= _FEW:
+        return sum_of(behind(x, v.dimshuffle(*range(v.ndim), "x")), axis=-1)
+    n = shape_i(x, 0)
+
+    def step(width: Variable, place: Variable) -> Variable:
+        further = place + width
+        last = index(x, ew.minimum(further, n) - 1)
+        return ew.switch(ew.and_(ew.le(further, n), behind(last, v)), further, place)
+
+    widths = index(_POWERS, slice(None, sum_of(ew.le(_POWERS, n))))
+    places, _ = scan(step, widths, zeros_like(v, "int64"), go_backwards=True)
+    return ifelse(ew.eq(n, 0), zeros_like(v, "int64"), places[-1])
 
 
 def inverse_permutation(perm: Any) -> Variable:

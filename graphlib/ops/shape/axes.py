@@ -122,21 +122,35 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Variable:
     return dimshuffle(x, order)
 
 
-def moveaxis(x: Any, source: int, destination: int) -> Variable:
-    """One axis moved to another place."""
+def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Variable:
+    """One axis, or each of several, moved to another place."""
     x = as_variable(x)
-    source, destination = (normalize_axis(a, x.ndim, "moveaxis") for a in (source, destination))
-    order = [a for a in range(x.ndim) if a != source]
-    order.insert(destination, source)
+    sources, destinations = (_axes(a, x.ndim, "moveaxis") for a in (source, destination))
+    if len(sources) != len(destinations):
+        raise ShapeError(f"moveaxis: there are {len(sources)} axes and {len(destinations)} places for them")
+    order = [a for a in range(x.ndim) if a not in sources]
+    for place, axis in sorted(zip(destinations, sources, strict=True)):
+        order.insert(place, axis)
     return dimshuffle(x, order)
 
 
-def expand_dims(x: Any, axis: int) -> Variable:
-    """A new axis of length 1 at ``axis``."""
+def expand_dims(x: Any, axis: int | Sequence[int]) -> Variable:
+    """A new axis of length 1 at ``axis``, or at each of several places of the result."""
     x = as_variable(x)
+    count = 1 if isinstance(axis, (int, np.integer)) else len(axis)
     order: list = list(range(x.ndim))
-    order.insert(normalize_axis(axis, x.ndim + 1, "expand_dims"), "x")
+    for place in sorted(_axes(axis, x.ndim + count, "expand_dims")):
+        order.insert(place, "x")
     return dimshuffle(x, order)
+
+
+def _axes(axis: int | Sequence[int], ndim: int, what: str) -> list[int]:
+    """One or several axes of ``ndim``, each counted from 0."""
+    given = [axis] if isinstance(axis, (int, np.integer)) else list(axis)
+    found = [normalize_axis(a, ndim, what) for a in given]
+    if len({*found}) != len(found):
+        raise ShapeError(f"{what}: an axis is named twice in {tuple(given)}")
+    return found
 
 
 def shape_padleft(x: Any, n_ones: int = 1) -> Variable:
