@@ -225,9 +225,9 @@ def weights_of(examples: Examples, task: Task, target: Any, name: str, several: 
         return None
     if by_class is not None and not task.loss.of_classes:
         raise DataError(f"class_weight is for classes, and the loss is {name_of(task.loss)}")
-    if isinstance(by_class, str):
-        if by_class != "balanced":
-            raise DataError(f'class_weight is a mapping or "balanced", not {by_class!r}')
+    if by_class is not None and not isinstance(by_class, Mapping):
+        if not isinstance(by_class, str) or by_class != "balanced":
+            raise DataError(f'class_weight is a mapping of classes or "balanced", not {by_class!r}')
         by_class = _balanced(target, task)
     arrays = [target]
     if given is not None:

@@ -25,11 +25,13 @@ from graphlib.errors import GraphError, InputError
 from graphlib.graph import Variable
 
 from . import data, saved_models
+from .elsewhere import method_here
 from .examples import Examples, checked, examples_of, inputs_of
 from .feeds import Dealing
 from .fitting import History, fit
 from .foreign import load_weights
 from .input_types import InputType, read_types, written
+from .layers.base import Layer
 from .layers.containers import as_layer
 from .losses import Loss, as_measure, name_of
 from .model_functions import Functions
@@ -37,7 +39,8 @@ from .model_graphs import Graphs
 from .optimizers import Optimizer
 from .parallel import ALONE, DataParallel
 from .registry import build as build_object
-from .registry import config_of, resolve
+from .registry import config_of, explained, resolve
+from .schema import check_arguments
 from .storage import UserError
 from .stored.base import Stored
 from .tasks import Task, by_output, config_of_several, outputs_of
@@ -93,6 +96,7 @@ class Model:
         self.optimizer = resolve("optimizer", "adam" if optimizer is None else optimizer)
         if not isinstance(self.optimizer, Optimizer):
             raise InputError(f"the optimizer is {_given(optimizer)}: give an optimizer, or its name")
+        check_arguments(self.optimizer)
         _check_measures("loss", loss, "the loss")
         _check_measures("metric", metrics, "metrics")
         weights = list(loss_weights.values()) if isinstance(loss_weights, Mapping) else loss_weights
@@ -129,6 +133,19 @@ class Model:
             types = tuple(of(one, kind) for one, kind in zip(shape, kinds, strict=True))
         self._graphs.build(types)
         return self
+
+    def __getattr__(self, name: str) -> Any:
+        # only what is not there comes here
+        raise AttributeError(f"a model has no {name}{method_here(name)}")
+
+    @property
+    def trainable(self) -> bool:
+        """Whether optimizers change the parameters of its layer; may be changed until it is first fitted."""
+        return self.layer.trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self.layer.trainable = value
 
     @property
     def built(self) -> bool:
@@ -178,6 +195,7 @@ class Model:
 
     # learning
 
+    @explained
     def fit(
         self,
         x: Any,
@@ -597,6 +615,8 @@ def _check_measures(kind: str, value: Any, what: str) -> None:
     elif isinstance(value, (list, tuple)):
         for each in value:
             _check_measures(kind, each, what)
+    elif isinstance(value, Layer):
+        raise InputError(f"{what}: {value!r} is a layer: layers that follow each other are one list")
     elif not (value is None or isinstance(value, Mapping) or callable(value)) or isinstance(value, type):
         raise InputError(f"{what}: {_given(value)} is none: give its name, an object, or a function")
 

@@ -75,14 +75,14 @@ class Graphs:
 
     def build(self, types: Any) -> None:
         """Make the parameters and the graph for inputs of these types."""
-        self.types = types
-        graph = self.of()
+        graph = self.of(types)
         shown = outputs_of(graph.output)
         for name, y in shown.items():
             if not isinstance(y, Variable):
                 raise ShapeError(
                     f"the output {name!r} is itself several: give a model's outputs one name each"
                 )
+        self.types = types
 
     def of(self, types: Any = None) -> Graph:
         """The graph for inputs of these types, or of those that it was built for.

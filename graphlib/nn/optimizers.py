@@ -23,9 +23,9 @@ import graphlib
 import graphlib.tensor as T
 from graphlib.tensor.random import RandomStreams
 
-from .registry import register, resolve
+from .registry import check_call, register, resolve
 from .schedules import Scheduled
-from .schema import NotNegative, Positive, Rate
+from .schema import NotNegative, Positive, Rate, check_arguments
 
 Updates = list[tuple[Any, Any]]
 
@@ -71,6 +71,11 @@ class Optimizer:
         self._factor = 1.0
         self._time = {"epoch": 0, "step": 0}
 
+    def __new__(cls, *arguments: Any, **named: Any) -> Optimizer:
+        if cls.__module__ == __name__:
+            check_call(cls.__name__, cls, arguments, named)
+        return super().__new__(cls)
+
     def updates(self, parameters: Sequence[Any] | Mapping[str, Any], cost_or_gradients: Any) -> Updates:
         """The updates of a step.
 
@@ -84,7 +89,9 @@ class Optimizer:
 
         Raises:
             ValueError: there are not as many gradients as parameters.
+            InputError: a number that the optimizer was made with is out of its range.
         """
+        check_arguments(self)
         if isinstance(parameters, graphlib.Variable):
             raise ValueError("an optimizer takes a list of shared variables, not a single one")
         named = isinstance(parameters, Mapping)

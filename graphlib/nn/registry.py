@@ -18,7 +18,7 @@ import importlib
 import inspect
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -26,9 +26,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from graphlib.errors import GraphError
+from graphlib.errors import GraphError, InputError
 from graphlib.graph import Variable
 from graphlib.graph.variable import Origin, fixed_origin
+
+from .elsewhere import name_here, parameter_here
 
 #: kind -> the modules of graphlib.nn that register objects of it
 _MODULES = {
@@ -189,7 +191,8 @@ def entry(kind: str, name: str) -> Entry:
             return _entries[each][name]
     if kind == "layer" and name in names("activation"):
         raise ConfigError(f"there is no layer {name!r}; as a layer the activation is {{activation: {name}}}")
-    raise ConfigError(f"there is no {kind} {name!r}{nearest(name, names(kind))}")
+    known = names(kind)
+    raise ConfigError(f"there is no {kind} {name!r}{name_here(name, known) or nearest(name, known)}")
 
 
 def entry_of(obj: Any) -> Entry | None:
@@ -209,6 +212,44 @@ def nearest(name: str, known: Sequence[str]) -> str:
         close = sorted((each for each in known if alike[each] > best - 0.1), key=alike.get, reverse=True)
         return f"; did you mean {' or '.join(close[:3])}?"
     return f"; there are {', '.join(known)}" if known else "; there are none"
+
+
+def check_call(what: str, target: Callable, arguments: Sequence[Any], named: Iterable[str]) -> None:
+    """Holds the arguments of a call against the parameters of a function, or of a class's constructor.
+
+    Errors: InputError for one that there is not, which says what may be meant, and for one too many.
+    """
+    known, by_place = _known(target)
+    for name in named:
+        if name not in known:
+            raise InputError(f"{what} has no parameter {name!r}{unknown_parameter(name, known)}")
+    if len(arguments) > len(by_place):
+        takes = ", ".join(by_place) or "no values without a name"
+        one = ": write them as one list" if len(by_place) == 1 else ""
+        raise InputError(f"{what} takes {takes}, and is given {len(arguments)} values{one}")
+
+
+def explained(method: Registered) -> Registered:
+    """A method whose unknown arguments are errors by `check_call`."""
+
+    @functools.wraps(method)
+    def call(self: Any, *arguments: Any, **named: Any) -> Any:
+        check_call(f"{type(self).__name__}.{method.__name__}", method, (self, *arguments), named)
+        return method(self, *arguments, **named)
+
+    return call
+
+
+@functools.cache
+def _known(target: Callable) -> tuple[list[str], list[str]]:
+    """The parameters of a function or class, and those of them that may be given by their places."""
+    found = _parameters_of(target)
+    return list(found), [name for name, each in found.items() if each.kind is not each.KEYWORD_ONLY]
+
+
+def unknown_parameter(name: str, known: Sequence[str]) -> str:
+    """The end of a sentence about an unknown parameter of an object that has the parameters ``known``."""
+    return parameter_here(name) or nearest(name, known)
 
 
 def _load(kind: str) -> None:
@@ -326,6 +367,8 @@ def _built(kind: str, config: Any) -> Any:
         objects = []
         for number, each in enumerate(config):
             with at(number):
+                if each is None:
+                    raise ConfigError(f"is empty: write {a(kind)} here, or leave the line out")
                 objects.append(resolve(kind, each))
         if not objects:
             raise ConfigError(f"must have at least one {kind}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import collections.abc
 import dataclasses
+import functools
 import inspect
 import math
 import types
@@ -20,6 +21,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
+from ..errors import InputError
 from . import registry
 from .registry import ConfigError, Entry
 
@@ -134,7 +136,9 @@ def arguments(found: Entry, given: Any) -> dict[str, Any]:
         if name not in types_of:
             # YAML takes {units:3} for a key "units:3"
             near = (
-                "; write a space behind the colon" if ":" in name else registry.nearest(name, list(types_of))
+                "; write a space behind the colon"
+                if ":" in name
+                else registry.unknown_parameter(name, list(types_of))
             )
             raise ConfigError(
                 f"{found.name} has no parameter {name!r}{near}"
@@ -146,6 +150,32 @@ def arguments(found: Entry, given: Any) -> dict[str, Any]:
         with registry.at(name):
             converted[name] = convert(value, types_of[name])
     return converted
+
+
+@functools.cache
+def _checked_hints(cls: type) -> dict[str, Any]:
+    """The type hints of a constructor, but for what stands for layers, which are made where they are used."""
+    parameters = inspect.signature(cls.__init__).parameters
+    return {
+        name: hint
+        for name, hint in constructor_hints(cls).items()
+        if name in parameters and "Kind(kind='layer')" not in repr(hint)
+    }
+
+
+def check_arguments(obj: Any) -> None:
+    """Holds what a constructor was given against its type hints, as run files do.
+
+    Errors: InputError that names class and argument.
+    """
+    for name, hint in _checked_hints(type(obj)).items():
+        value = getattr(obj, name, None)
+        value = value.item() if isinstance(value, np.generic) else value
+        try:
+            convert(value, hint)
+        except ConfigError as error:
+            problem = error.problem if error.problem.startswith("must ") else f"is wrong: {error}"
+            raise InputError(f"{type(obj).__name__}: {name} {problem}") from None
 
 
 def convert(value: Any, hint: Any) -> Any:

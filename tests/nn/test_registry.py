@@ -175,6 +175,7 @@ def test_a_single_value_is_the_first_parameter_and_lists_of_layers_are_a_sequenc
         ("layer", {"zzz": 3}, "there are bidirectional, dense, drop, sequential"),
         ("layer", {"dense": {"unit": 3}}, "dense.unit: dense has no parameter 'unit'; did you mean units?"),
         ("layer", "dense", "dense needs units"),
+        ("layer", [{"dense": 3}, None], "1: is empty: write a layer here"),
         ("layer", {"dense": {"units": "many"}}, "dense.units: must be a whole number, not 'many'"),
         ("layer", {"dense": {"units": True}}, "dense.units: must be a whole number, not true"),
         ("layer", {"dense": {"units": 0}}, "dense.units: must be at least 1, not 0"),

@@ -19,7 +19,6 @@ Layers that a layer keeps as attributes, or in lists, are its parts: their param
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -35,9 +34,10 @@ from ...graph.variable import Origin, fixed_origin, user_origin
 from ...tensor import as_tensor_variable as as_variable
 from ...tensor import cast, switch
 from ...tensor.random import RandomStreams
-from .. import schema
+from ..elsewhere import method_here
 from ..initializers import Constant, Fans, fans_of
-from ..registry import ConfigError, resolve, snake_case
+from ..registry import check_call, resolve, snake_case
+from ..schema import check_arguments
 
 _GRAPHLIB = __name__.split(".")[0]
 
@@ -111,6 +111,8 @@ class Layer:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Layer:
         # here, so that a subclass need not call our __init__
+        if cls.__module__.startswith(f"{_GRAPHLIB}."):
+            check_call(cls.__name__, cls, args, kwargs)
         self = super().__new__(cls)
         self.origin: Origin | None = user_origin()
         self._label: str | None = None
@@ -127,6 +129,14 @@ class Layer:
 
     def __post_init__(self) -> None:
         check_arguments(self)
+
+    def __getattr__(self, name: str) -> Any:
+        # only what is not there comes here
+        early = not name.startswith("_") and not self.__dict__.get("_built", True)
+        raise AttributeError(
+            f"{type(self).__name__} has no {name}"
+            + (method_here(name) or (", or not yet: the first call makes its parameters" if early else ""))
+        )
 
     # what a subclass defines
 
@@ -202,6 +212,15 @@ class Layer:
 
         Errors: ShapeError if it is not, or if `x` has no such axis.
         """
+        if not isinstance(x, Variable):
+            raise InputError(
+                f"takes one tensor, not several by name ({', '.join(map(str, x))}): Parallel has a "
+                "branch for each of these names"
+            )
+        if x.ndim < 2:
+            raise ShapeError(
+                f"the input must have a batch and its features, as (100, 1) has, unlike {x.describe()}"
+            )
         if not -x.ndim <= axis < x.ndim:
             raise ShapeError(f"there is no axis {axis} in {x.describe()}")
         n = x.static_shape[axis]
@@ -577,37 +596,10 @@ def as_float(x: Variable) -> Variable:
     return x if x.type.is_float else cast(x, config.floatX)
 
 
-@functools.cache
-def _hints(cls: type) -> dict[str, Any]:
-    """The type hints of a constructor, but for what stands for layers, which are made where they are used."""
-    parameters = inspect.signature(cls.__init__).parameters
-    return {
-        name: hint
-        for name, hint in schema.constructor_hints(cls).items()
-        if name in parameters and "Kind(kind='layer')" not in repr(hint)
-    }
-
-
-def check_arguments(obj: Any) -> None:
-    """Holds what a constructor was given against its type hints, as run files do.
-
-    Errors: InputError that names class and argument.
-    """
-    for name, hint in _hints(type(obj)).items():
-        value = getattr(obj, name, None)
-        value = value.item() if isinstance(value, np.generic) else value
-        try:
-            schema.convert(value, hint)
-        except ConfigError as error:
-            problem = error.problem if error.problem.startswith("must ") else f"is wrong: {error}"
-            raise InputError(f"{type(obj).__name__}: {name} {problem}") from None
-
-
 __all__ = [
     "Layer",
     "Parameter",
     "as_float",
-    "check_arguments",
     "named",
     "numbered",
     "recorded",
