@@ -16,6 +16,7 @@ _LOADED = time.time_ns()
 
 #: submodule -> the public names that come from it
 _NAMES_OF = {
+    ".compile.beside": ("computing_beside",),
     ".compile.function": ("function", "In", "Out", "Param", "Function"),
     ".configuration": ("config",),
     ".gradient": (

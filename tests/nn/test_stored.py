@@ -1,5 +1,6 @@
 """Arrays whose rows are read from files when they are needed, and the order in which they are shuffled."""
 
+import contextlib
 import gc
 import threading
 import time
@@ -11,6 +12,7 @@ import pytest
 import zarr
 from PIL import Image
 
+import graphlib
 from graphlib.datasets import DataError
 from graphlib.nn import Batches
 from graphlib.nn.epochs import Epochs
@@ -392,6 +394,28 @@ def test_read_ahead_keeps_to_its_memory_and_ends(tmp_path):
     while any("graphlib-reads" in t.name for t in threading.enumerate()) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not [t for t in threading.enumerate() if "graphlib-reads" in t.name]
+
+
+def test_what_waits_to_be_read_takes_no_processor(monkeypatch):
+    """The first group is taken for one that is computed; then it is known."""
+    taken = []
+
+    @contextlib.contextmanager
+    def beside():
+        taken.append(len(read))
+        yield
+
+    monkeypatch.setattr(graphlib, "computing_beside", beside)
+    read = []
+    slow = Sliced(np.arange(30.0)).mapped(lambda rows: time.sleep(0.02) or read.append(rows) or rows)
+    read.clear()
+    assert len(list(in_order([slow], 30))) == 1
+    reader = Reader([slow], Epochs(Blocks(30, 10, 10, 1).minibatches, 0))
+    read.clear()
+    taken.clear()
+    assert [len(reader[index][0]) for index in range(3)] == [10, 10, 10]
+    reader.close()
+    assert taken == [0] and len(read) >= 3
 
 
 def test_batches_of_stored_arrays(tmp_path):

@@ -5,14 +5,22 @@ from __future__ import annotations
 import contextvars
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
+import graphlib
+
 from ..epochs import Epochs
 from .base import Stored
 from .order import BlockedEpoch, Blocks
+
+#: The share of the time in which a group is read that its thread computes, from which on the steps leave it a
+#: processor: below, it waits for a disk, or for other processes. Two on one processor have half of it each.
+COMPUTES = 1 / 3
 
 #: minibatches that are ready before they are asked for, at most
 READY = 4
@@ -159,7 +167,7 @@ def in_order(arrays: Sequence[Stored], batch_size: int) -> Iterator[list[np.ndar
 def _groups(arrays: Sequence[Stored], order: Epochs, epoch: int, index: int) -> Iterator[tuple]:
     """(the epoch, a group's number, its rows as they are read, the order in which they are dealt), from that
     of a minibatch on, epoch after epoch."""
-    made = 0
+    made, computes = 0, True
     buffers: list[list[np.ndarray]] = [[], []]
     while True:
         dealt: BlockedEpoch = order.of(epoch)
@@ -170,7 +178,10 @@ def _groups(arrays: Sequence[Stored], order: Epochs, epoch: int, index: int) -> 
             if not buffer:
                 buffer += [np.empty((most, *each.shape[1:]), each.dtype) for each in arrays]
             ranges = dealt.ranges(group)
-            read = [a.read(ranges, out) for a, out in zip(arrays, buffer, strict=True)]
+            began = time.perf_counter(), time.thread_time()
+            with graphlib.computing_beside() if computes else nullcontext():
+                read = [a.read(ranges, out) for a, out in zip(arrays, buffer, strict=True)]
+            computes = time.thread_time() - began[1] > COMPUTES * (time.perf_counter() - began[0])
             yield epoch, group, read, dealt.permutation(group)
             made += 1
         epoch, index = epoch + 1, 0

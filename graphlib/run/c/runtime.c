@@ -5,7 +5,8 @@
 
    Where other programs want the processors too, a team costs more than it gives: workers that are woken in vain take time from
    the caller, and one that loses its processor in the middle of a chunk holds up the caller for a time slice.  When that happens,
-   the caller does without the team for a while, and for longer if it happens again soon. */
+   the caller does without the team for a while, and for longer if it happens again soon.  A thread of the program's own that
+   wants a processor says so before: then as many workers as there are such threads keep out of the way, see gl_take_part. */
 #define _GNU_SOURCE
 #include "graphlib_clock.h"
 #include "graphlib_runtime.h"
@@ -61,17 +62,26 @@ static struct {
     _Atomic uint64_t ticket __attribute__((aligned(64)));
     _Atomic int64_t done __attribute__((aligned(64)));
     _Atomic int sleeping __attribute__((aligned(64)));
+    _Atomic int most; /* how many take part at present, the caller included */
     pthread_mutex_t turn, doze;
-    pthread_cond_t wake;
+    pthread_cond_t wake, back;
     /* of whoever holds the turn: until when it goes alone, for how long it did the last time, since when nobody has helped */
     double alone_until, pause, alone_since;
-} team = {.threads = 1, .turn = PTHREAD_MUTEX_INITIALIZER, .doze = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+} team = {.threads = 1,
+          .most = MAX_THREADS,
+          .turn = PTHREAD_MUTEX_INITIALIZER,
+          .doze = PTHREAD_MUTEX_INITIALIZER,
+          .wake = PTHREAD_COND_INITIALIZER,
+          .back = PTHREAD_COND_INITIALIZER};
+
+/* Whether the one of this number, the caller being 0, keeps out of the way. */
+static int stands_back(int place) { return place >= atomic_load_explicit(&team.most, memory_order_relaxed); }
 
 /* Claims and runs chunks of a task until none is left; returns how many. */
-static int64_t work(uint64_t number) {
+static int64_t work(uint64_t number, int place) {
     int64_t mine = 0;
     uint64_t ticket = atomic_load_explicit(&team.ticket, memory_order_acquire);
-    while (ticket >> 32 == number) {
+    while (ticket >> 32 == number && !stands_back(place)) {
         gl_task task = atomic_load_explicit(&team.task, memory_order_relaxed);
         void *context = atomic_load_explicit(&team.context, memory_order_relaxed);
         int64_t chunk = (int64_t)(ticket & 0xffffffffu);
@@ -86,14 +96,19 @@ static int64_t work(uint64_t number) {
     return mine;
 }
 
-static void *worker(void *unused) {
-    (void)unused;
+static void *worker(void *number_of_it) {
+    const int place = (int)(intptr_t)number_of_it;
     uint64_t seen = atomic_load(&team.ticket) >> 32;
     for (;;) {
+        if (stands_back(place)) {
+            pthread_mutex_lock(&team.doze);
+            while (stands_back(place)) pthread_cond_wait(&team.back, &team.doze);
+            pthread_mutex_unlock(&team.doze);
+        }
         const double until = gl_seconds() + SPIN_SECONDS;
         uint64_t number;
         int turns = 0;
-        while ((number = atomic_load_explicit(&team.ticket, memory_order_acquire) >> 32) == seen) {
+        while ((number = atomic_load_explicit(&team.ticket, memory_order_acquire) >> 32) == seen && !stands_back(place)) {
             PAUSE();
             if (++turns % 64 == 0 && gl_seconds() > until) {
                 pthread_mutex_lock(&team.doze);
@@ -105,7 +120,7 @@ static void *worker(void *unused) {
         }
         seen = number;
         SET_FLOAT_MODE(atomic_load_explicit(&team.mode, memory_order_relaxed));
-        work(number);
+        work(number, place);
     }
     return NULL;
 }
@@ -147,7 +162,7 @@ static void run_on_team(gl_task task, void *context, int64_t chunks, double bega
         pthread_cond_broadcast(&team.wake);
         pthread_mutex_unlock(&team.doze);
     }
-    if (work(number) < chunks) {
+    if (work(number, 0) < chunks) {
         team.alone_since = 0;
         wait_for_others(chunks, began);
     } else if (team.alone_since == 0)
@@ -159,7 +174,7 @@ static void run_on_team(gl_task task, void *context, int64_t chunks, double bega
 static void parallel(gl_task task, void *context, int64_t chunks) {
     if (team.threads > 1 && chunks > 1 && !pthread_mutex_trylock(&team.turn)) {
         const double now = gl_seconds();
-        const int together = now >= team.alone_until;
+        const int together = now >= team.alone_until && !stands_back(1);
         if (together) run_on_team(task, context, chunks, now);
         pthread_mutex_unlock(&team.turn);
         if (together) return;
@@ -197,6 +212,15 @@ void gl_lapack(void *const *functions) { table.lapack = functions; }
 /* Notes what calls Python. */
 void gl_host(int64_t (*host)(int64_t, void **, const int64_t *)) { table.host = host; }
 
+/* So many take part from now on, the caller included and 1 at least: the workers beyond, the last first, finish the chunk that they
+   have and sleep until it is more. */
+void gl_take_part(int most) {
+    pthread_mutex_lock(&team.doze);
+    atomic_store(&team.most, most < 1 ? 1 : most);
+    pthread_cond_broadcast(&team.back);
+    pthread_mutex_unlock(&team.doze);
+}
+
 /* Starts as many workers as are missing and returns the table, into which gl_products of products.c puts the products. */
 gl_runtime *gl_start(int threads) {
     if (team.threads == 1) pthread_atfork(NULL, NULL, alone);
@@ -210,7 +234,7 @@ gl_runtime *gl_start(int threads) {
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     for (; team.threads < threads; team.threads++) {
         pthread_t thread;
-        if (pthread_create(&thread, &attributes, worker, NULL)) break;
+        if (pthread_create(&thread, &attributes, worker, (void *)(intptr_t)team.threads)) break;
     }
     pthread_attr_destroy(&attributes);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

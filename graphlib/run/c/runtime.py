@@ -45,14 +45,25 @@ _WIDE_CORES = (b"SkylakeX", b"Cooperlake", b"SapphireRapids")
 def thread_count() -> int:
     """``config.threads``, or as many as there are processors that this process may use: of an MPI run a fair
     share of the machine's."""
-    if config.threads:
-        return config.threads
+    return config.threads or _processors()
+
+
+def _processors() -> int:
     processors = os.cpu_count() or 1
     share = max(1, processors // started_here())
     try:
         return min(len(os.sched_getaffinity(0)), share)
     except AttributeError:
         return share
+
+
+def take_part(others: int) -> None:
+    """Have so few threads of the team take part that so many others of the program have a processor, too;
+    where nothing has been started yet, nothing is done."""
+    if _started.cache_info().currsize:
+        threads = thread_count()
+        spare = max(0, _processors() - threads)
+        library("team").gl_take_part(threads - max(0, others - spare))
 
 
 class Blas(NamedTuple):
@@ -178,6 +189,7 @@ def library(part: str) -> ctypes.CDLL:
     if part == "team":
         loaded.gl_start.restype = ctypes.c_void_p
         loaded.gl_start.argtypes = [ctypes.c_int]
+        loaded.gl_take_part.restype, loaded.gl_take_part.argtypes = None, [ctypes.c_int]
         loaded.gl_lapack.restype, loaded.gl_lapack.argtypes = None, [ctypes.c_void_p]
         of_repeat = [*[ctypes.c_void_p] * 3, *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 3, ctypes.c_int]
         loaded.gl_repeat.restype, loaded.gl_repeat.argtypes = ctypes.c_int64, of_repeat
