@@ -29,6 +29,7 @@ import numpy as np
 import graphlib
 import graphlib.tensor as T
 from graphlib.datasets import music
+from graphlib.distributed import Part, bernoulli, gradients, in_parts, own_rows
 from graphlib.nn import command_line, provenance, training
 from graphlib.nn.epochs import Epochs
 from graphlib.nn.layers.base import Parameter
@@ -97,7 +98,12 @@ class RNNRBM:
 
     def _draw(self, p):
         """0 or 1, 1 with the probability p."""
-        return self.streams.binomial(size=p.shape, n=1, p=p, dtype=graphlib.config.floatX)
+        return bernoulli(self.streams, p)
+
+    def own_steps(self, bv, bh):
+        """(v, bv, bh) of the steps of the piece that are this rank's: all, where it is alone. Biases that all
+        steps share, which are vectors, stay as they are."""
+        return [each if each.ndim == 1 else own_rows(each) for each in (self.v, bv, bh)]
 
     def gibbs_chain(self, v, bv, bh, k: int):
         """(the visible units after `k` steps of Gibbs sampling from v, their probabilities in one more step,
@@ -127,10 +133,11 @@ class RNNRBM:
             The last of two: the mean over the steps of the log-likelihood of v by the probabilities that a
             chain from v reconstructs it with.
         """
-        sample, mean, updates = self.gibbs_chain(self.v, bv, bh, k)
-        n = self.v.shape[0]
-        cost = (self.free_energy(self.v, bv, bh) - self.free_energy(sample, bv, bh)) / n
-        likelihood = T.xlogx.xlogy0(self.v, mean) + T.xlogx.xlogy0(1 - self.v, 1 - mean)
+        v, bv, bh = self.own_steps(bv, bh)
+        sample, mean, updates = self.gibbs_chain(v, bv, bh, k)
+        n = v.shape[0]
+        cost = (self.free_energy(v, bv, bh) - self.free_energy(sample, bv, bh)) / n
+        likelihood = T.xlogx.xlogy0(v, mean) + T.xlogx.xlogy0(1 - v, 1 - mean)
         return cost, sample, T.sum(likelihood) / n, updates
 
     def objective(self, bv, bh, k: int):
@@ -168,7 +175,8 @@ class RNNRBM:
         """The mean over the steps of −log P(v_t) if each key sounded by itself, with probability s(bv_t):
         what the network alone foretells, by the biases bv of every step.
         """
-        return T.sum(T.nnet.softplus(bv) - self.v * bv) / self.v.shape[0]
+        v, bv, _ = self.own_steps(bv, self.bh)
+        return T.sum(T.nnet.softplus(bv) - v * bv) / v.shape[0]
 
     def generate(self, n_steps: int, k: int):
         """(a piece of the model's own, 0 and 1, (n_steps, n_visible), updates); for `k` see `sample`."""
@@ -196,7 +204,7 @@ class RNNNADE(RNNRBM):
         self.nade = NADE(self.W, self.V, self._draw)
 
     def objective(self, bv, bh, k: int):
-        likelihood = self.nade.log_likelihood(self.v, bv, bh).mean()
+        likelihood = self.nade.log_likelihood(*self.own_steps(bv, bh)).mean()
         return -likelihood, [], likelihood, {}
 
     def sample(self, bv, bh, k: int):
@@ -296,21 +304,38 @@ def training_function(
     optimizer: Optimizer,
     name: str,
     rates: Mapping[Any, float] | None = None,
+    part: Part | None = None,
 ) -> tuple[Callable[[], Callable], dict[str, Any]]:
     """A function that compiles the training step by the `optimizer` on the `parameters`, and its state by
     name.
 
     `objective` is the model's; the step is given a piece and returns its log-likelihood.
     `rates` has factors on the optimizer's rate, of those parameters that have one.
+    `part` is that of the piece which a rank has, of several that share it and step along the mean of their
+    gradients: the step is given it with the piece.
     """
     cost, constant, likelihood, updates = objective
-    gradients = T.grad(cost, parameters, consider_constant=constant)
+    with in_parts(part):
+        slopes = gradients(cost, parameters, consider_constant=constant)
     if rates:
         parameters = [Parameter(each, learning_rate_multiplier=rates.get(each, 1)) for each in parameters]
-    steps = optimizer.updates(parameters, gradients)
+    steps = optimizer.updates(parameters, slopes)
     every = [*updates.items(), *steps]
-    compiled = partial(graphlib.function, [model.v], likelihood, updates=every, name=name)
+    compiled = partial(graphlib.function, inputs_of(model, part), likelihood, updates=every, name=name)
     return compiled, optimizer.state
+
+
+def inputs_of(model: RNNRBM, part: Part | None) -> list[Any]:
+    """What a function is given: a piece, and which part of it is this rank's."""
+    return [model.v, *(part.inputs if part else ())]
+
+
+def weighed(objective: tuple, part: Part | None) -> tuple:
+    """An objective of a rank's steps, made such that its mean over ranks is that of the whole piece."""
+    cost, constant, likelihood, updates = objective
+    if part is not None:
+        cost, likelihood = part.weigh(cost, None), part.weigh(likelihood, None)
+    return cost, constant, likelihood, updates
 
 
 def descent(options: argparse.Namespace, rate: LearningRate) -> Optimizer:
@@ -338,32 +363,34 @@ def train(options: argparse.Namespace) -> training.Outcome:
 
     say("... building the model")
     model = make_model(options)
+    parallel = command_line.parallel_of(options)
+    part = parallel.symbolic_part()
     of_a_step = [p for p in model.params if p.name in ("W", "V", "bv", "bh")]
     learnt = [*model.params, model.u0] if options.learn_initial_state else model.params
+    with in_parts(part):
+        of_step = weighed(model.objective(model.bv, model.bh, options.gibbs_steps), part)
+        objective = weighed(model.objective(*model.biases_over_time(), options.gibbs_steps), part)
     pretrain, pretraining_state = training_function(
-        model,
-        of_a_step,
-        model.objective(model.bv, model.bh, options.gibbs_steps),
-        SGD(options.pretraining_rate),
-        name="pretrain",
+        model, of_a_step, of_step, SGD(options.pretraining_rate), name="pretrain", part=part
     )
     rate = command_line.learning_rate_of(options)
-    objective = model.objective(*model.biases_over_time(), options.gibbs_steps)
     network = [model.Wvu, model.Wuu, model.bu, model.u0]
     rates = None
     if options.recurrent_rate:
         rates = dict.fromkeys(network, options.recurrent_rate / options.learning_rate)
     optimizer = descent(options, rate)
     train_model, training_state = training_function(
-        model, learnt, objective, optimizer, name="train", rates=rates
+        model, learnt, objective, optimizer, name="train", rates=rates, part=part
     )
     *_, likelihood, updates = objective
-    validate = graphlib.function([model.v], likelihood, updates=updates, name="validate")
+    validate = parallel.by_part(
+        graphlib.function(inputs_of(model, part), likelihood, updates=updates, name="validate")
+    )
     valid = [roll.astype(graphlib.config.floatX) for roll in data.valid]
 
     def validation_likelihood() -> float:
         total = sum(len(roll) * float(validate(roll)) for roll in valid)
-        return total / sum(len(roll) for roll in valid)
+        return parallel.mean(total / sum(len(roll) for roll in valid))
 
     def begin_epoch(epochs_done: int) -> None:
         rate.begin_epoch(epochs_done)
@@ -373,7 +400,7 @@ def train(options: argparse.Namespace) -> training.Outcome:
 
     def stage(compiled: Callable[[], Callable], epochs: int, monitor: StageMonitor, **about: Any):
         def start() -> Callable[[int], Any]:
-            step = compiled()
+            step = parallel.by_part(compiled())
             return lambda index: step(pieces[index])
 
         return training.Stage(start, len(pieces), epochs, monitor, **about)
@@ -383,9 +410,16 @@ def train(options: argparse.Namespace) -> training.Outcome:
         monitor = EveryEpoch("pretraining_log_likelihood", panel, called="log-likelihood")
         stages.append(stage(pretrain, options.pretraining_epochs, monitor, name="pre-training"))
     if options.network_pretraining_epochs:
-        cost = model.cross_entropy(model.biases_over_time()[0])
-        steps = SGD(options.pretraining_rate).updates([model.bv, model.Wuv, *network[:3]], cost)
-        compiled = partial(graphlib.function, [model.v], -cost, updates=steps, name="pretrain_network")
+        with in_parts(part):
+            cost = model.cross_entropy(model.biases_over_time()[0])
+        compiled, _ = training_function(
+            model,
+            [model.bv, model.Wuv, *network[:3]],
+            weighed((cost, [], -cost, {}), part),
+            SGD(options.pretraining_rate),
+            name="pretrain_network",
+            part=part,
+        )
         monitor = EveryEpoch("network_log_likelihood", panel, called="log-likelihood")
         epochs, name = options.network_pretraining_epochs, "pre-training of the network"
         stages.append(stage(compiled, epochs, monitor, name=name))
@@ -449,6 +483,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         learning_rate=0.001,
         seed_of_chapter=51963,
         predicts=False,
+        distributes=True,
         data=(
             "--data",
             "other music than the chorales by J. S. Bach that come with the tutorials: a folder or an "

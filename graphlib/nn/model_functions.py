@@ -94,6 +94,8 @@ class Functions:
                 updates=updates,
                 givens=givens,
                 name="train",
+                # where a part lies, not every loss asks
+                on_unused_input="ignore" if part else None,
             )
         elif resident:
             self._hold(key, [_in_memory(array) for array in arrays])

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from graphlib.datasets import music
 from tests.distributed.mpi import ROOT, run
 
 DIGITS = "--dataset {0}/digits.csv --batch-size 20"
@@ -25,6 +26,8 @@ OPTIONS = {
     "SdA": f"{DIGITS} --hidden 12 8 --corruption 0.1 0.2 --pretraining-epochs 2 --epochs 2",
     "DBN": f"{DIGITS} --hidden 12 8 --pretraining-epochs 2 --epochs 2 --k 2 --map-dataset-once",
     "rbm": f"{DIGITS} --hidden 12 --epochs 2 --k 2 --chains 2 --samples 1 --plot-every 1 --keep-every 1",
+    "rnnrbm": "--data {0}/music --hidden 10 --recurrent 6 --gibbs-steps 2 --batch-size 16 --epochs 2 "
+    "--pretraining-epochs 1 --pretraining-rate 0.05 --network-pretraining-epochs 1 --clip 5 --patience 9",
     "char_lstm": "--data {0}/text.txt --units 6 --batch-size 4 --length 10 --epochs 2 --report-every 20",
 }
 
@@ -46,7 +49,7 @@ RUNS = {"run": "", "folds": FOLDS}
 
 
 def write_data(folder: Path) -> None:
-    """Images of stripes in noise, a text, and a run file."""
+    """Images of stripes in noise, scales of thirds, a text, and a run file."""
     rng = np.random.RandomState(2)
     labels = rng.randint(4, size=400)
     images = rng.uniform(0, 120, size=(400, 8, 8))
@@ -54,6 +57,13 @@ def write_data(folder: Path) -> None:
     rows = np.column_stack([labels, images.reshape(400, -1).round()]).astype(int)
     head = ",".join(["label", *(f"pixel{k}" for k in range(64))])
     np.savetxt(folder / "digits.csv", rows, "%d", ",", header=head, comments="")
+    (folder / "music").mkdir()
+    for number in range(10):
+        roll = np.zeros((33 + number % 3, 88), "uint8")
+        for step in range(len(roll)):
+            low = 20 + (number + step // 2) % 12
+            roll[step, [low, low + 4, low + 24]] = 1
+        music.write_midi(folder / "music" / f"piece_{number}.mid", roll)
     (folder / "run.yaml").write_text(RUN)
     (folder / "text.txt").write_text("the cat sat on the mat; a dog lay on a log. " * 90)
 

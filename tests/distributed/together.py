@@ -16,6 +16,7 @@ from graphlib import nn
 from graphlib.distributed import average, broadcast, ranks
 from graphlib.nn.parallel import DataParallel
 from graphlib.nn.stored import Npy
+from graphlib.run.c import collectives
 
 KNOWN = ranks()
 SIZE, RANK = KNOWN.size, KNOWN.rank
@@ -146,6 +147,8 @@ def stateful() -> dict:
         epochs=3,
         batch_size=BATCH,
         shuffle=False,
+        # by the weights alone it is known how much a rank's part counts
+        sample_weight=rng.uniform(size=4 * BATCH).astype("float32"),
         validation=(x[:24], y[:24].astype("float32")),
         verbose=False,
         distributed=SIZE > 1,
@@ -208,7 +211,12 @@ def local() -> dict:
 
 
 if __name__ == "__main__":
-    found = {**means(), **bundled(), **failing(), **trained(), **from_files(Path(sys.argv[1])), **stateful()}
+    ways = {**means(), **bundled(), **failing()}
+    # the same by messages of MPI, as from machine to machine; then again by memory that they share
+    assert SIZE == 1 or not collectives.share_memory(False)
+    ways |= {**means(), **bundled(), **failing()}
+    assert SIZE == 1 or collectives.share_memory(True)
+    found = {**ways, **trained(), **from_files(Path(sys.argv[1])), **stateful()}
     if SIZE > 1:
         found |= local()
     if KNOWN.leads:

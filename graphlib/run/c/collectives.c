@@ -1,17 +1,21 @@
 /* Means over the ranks of an MPI run, while other things are computed.
 
-   MPI moves the numbers and adds nothing up: each rank gets a part of the array of all others and adds them in the order of the
-   ranks, so that the bits depend on how many ranks there are and on nothing else.  A short array goes to all as a whole, and
-   each adds all of it.  A long one is dealt out: each rank adds up a part for all, and the parts are
-   gathered.  Arrays are cut into pieces, of which one is added up while the next is on its way.
+   Each rank gets a part of the array of all others and adds them in the order of the ranks, so that the bits depend on how many
+   ranks there are and on nothing else.  A short array goes to all as a whole, and each adds all of it.  A long one is dealt out:
+   each rank adds up a part for all, and the parts are gathered.  Arrays are cut into pieces, of which one is added up while the
+   next is on its way.
+
+   MPI moves the numbers, and adds nothing up.  Ranks that are all on one machine share memory instead, of which each has a
+   segment: rooms, in which it lays pieces for the others, and the numbers of the pieces that it has come to.  Nothing is sent then:
+   a piece is copied once by who has it and once by who wants it, where MPI copies it twice more.
 
    Short arrays travel in bundles: one that is begun waits for others, until the bundle is full or a mean is waited for. What is
    in a bundle depends on the order of the calls alone, and so is the same on all ranks.
 
    All ranks begin the same arrays in the same order, and the first halves of all pieces, like the second halves of all, are
-   begun in that order, each on a communicator of its own.
+   begun in that order; by MPI each on a communicator of its own.
 
-   MPI goes on only while somebody asks it to: whoever begins or waits for something does, and a thread, where there is a
+   A mean goes on only while somebody asks it to: whoever begins or waits for something does, and a thread, where there is a
    processor for it, which is asked for when there is something to do. */
 #define _GNU_SOURCE
 #include "graphlib_clock.h"
@@ -20,7 +24,12 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #if GL_HANDLE == 4
 typedef int handle;
@@ -29,6 +38,8 @@ typedef void *handle;
 #endif
 
 #define PIECE 524288       /* elements of a piece */
+#define ROOM_BYTES 524288  /* of a piece where memory is shared */
+#define ROOMS 4            /* such pieces that may be under way */
 #define WHOLE_BYTES 65536   /* the arrays of all ranks together, up to which they go to all as a whole */
 #define SHORT_BYTES 16384   /* arrays up to which travel in bundles */
 #define BUNDLE_BYTES 65536  /* of a bundle, at most */
@@ -59,14 +70,26 @@ typedef struct {
     size_t width;
     int whole;          /* whether each rank adds up all, the own numbers in the room, too */
     int64_t first, own; /* the part that this rank adds up */
+    int64_t number;     /* among all pieces that were ever begun, where memory is shared */
     handle request;
     char *room;         /* what the others sent, then the sum of a part */
     int64_t capacity;
     int *counts;        /* of what each rank sends here, and is sent; where these begin, in the room and in the data */
 } piece;
 
+/* What a rank shares with those on its machine.  The numbers only grow, and each is written by this rank alone: how many pieces
+   lie in its rooms, of how many it has added up its part, and of how many it needs nothing any more. */
+typedef struct {
+    _Atomic int64_t laid __attribute__((aligned(64)));
+    _Atomic int64_t added __attribute__((aligned(64)));
+    _Atomic int64_t taken __attribute__((aligned(64)));
+    char rooms[ROOMS][ROOM_BYTES] __attribute__((aligned(64)));
+} segment;
+
 static struct {
     functions mpi;
+    segment **segments; /* of all ranks; NULL where they share no memory */
+    int64_t laid, numbered; /* of the pieces that have been begun, those that lie in a room; how many there ever were */
     handle exchange, gather, types[2];
     int rank, size, failed, helped, crowded, muted;
     double patience;
@@ -81,8 +104,12 @@ static struct {
 static int64_t first_of(int64_t n, int rank) { return n * rank / all.size; }
 static handle type_of(const piece *p) { return all.types[p->width == sizeof(double)]; }
 
+/* Where a piece lies that another rank, or this one, has laid out for all. */
+static char *room_of(const piece *p, int rank) { return all.segments[rank]->rooms[p->number % ROOMS]; }
+
 /* What a rank has sent for the part that this one adds up; the own numbers lie where they were, if not in the room, too. */
 static const char *sent_by(const piece *p, int rank) {
+    if (all.segments) return (rank == all.rank ? p->data : room_of(p, rank)) + p->first * (int64_t)p->width;
     if (rank == all.rank && !p->whole) return p->data + p->first * (int64_t)p->width;
     const int number = rank - (rank > all.rank && !p->whole);
     return p->room + number * p->own * (int64_t)p->width;
@@ -117,6 +144,10 @@ static int begin(piece *p) {
     p->whole = p->n * (int64_t)p->width * size <= WHOLE_BYTES;
     p->first = p->whole ? 0 : first_of(p->n, all.rank);
     p->own = p->whole ? p->n : first_of(p->n, all.rank + 1) - p->first;
+    if (all.segments) {
+        p->number = all.numbered++;
+        return 1; /* it is laid out when there is a room */
+    }
     if (!gl_grow(&p->room, &p->capacity, size * p->own * (int64_t)p->width + 64)) return 0;
     if (p->whole)
         return !all.mpi.iallgather(p->data, (int)p->n, type_of(p), p->room, (int)p->n, type_of(p), all.exchange, &p->request);
@@ -133,8 +164,76 @@ static int begin(piece *p) {
                                p->counts + 2 * size, type_of(p), all.exchange, &p->request);
 }
 
+#define LEAST(what)                                                                                                          \
+    static int64_t least_##what(void) {                                                                                      \
+        int64_t least = INT64_MAX;                                                                                           \
+        for (int rank = 0; rank < all.size; rank++) {                                                                        \
+            const int64_t number = atomic_load_explicit(&all.segments[rank]->what, memory_order_acquire);                    \
+            if (number < least) least = number;                                                                              \
+        }                                                                                                                    \
+        return least;                                                                                                        \
+    }
+LEAST(laid)
+LEAST(added)
+LEAST(taken)
+
+/* A copy for another processor, past this one's caches: from there others fetch it at a fifth of the memory's speed where they share
+   no cache. */
+static void copy_for_others(char *to, const char *from, int64_t bytes) {
+#if defined(__SSE2__)
+    const int64_t before = -(intptr_t)to & 15, lines = bytes > before ? (bytes - before) / 16 : 0;
+    if (lines) {
+        memcpy(to, from, (size_t)before);
+        __m128i *out = (__m128i *)(to + before);
+        const __m128i *in = (const __m128i *)(from + before);
+        for (int64_t k = 0; k < lines; k++) _mm_stream_si128(out + k, _mm_loadu_si128(in + k));
+        _mm_sfence();
+        to += before + 16 * lines;
+        from += before + 16 * lines;
+        bytes -= before + 16 * lines;
+    }
+#endif
+    memcpy(to, from, (size_t)bytes);
+}
+
+/* Lays out the pieces for which there are rooms: all but the part that this rank adds up. */
+static void lay_out(void) {
+    for (; all.laid < all.begun; all.laid++) {
+        const piece *p = all.pieces + all.laid;
+        if (p->number >= ROOMS && least_taken() <= p->number - ROOMS) return;
+        char *room = room_of(p, all.rank);
+        const int64_t width = (int64_t)p->width, end = p->first + p->own;
+        if (p->whole)
+            memcpy(room, p->data, (size_t)(p->n * width));
+        else {
+            copy_for_others(room, p->data, p->first * width);
+            copy_for_others(room + end * width, p->data + end * width, (p->n - end) * width);
+        }
+        atomic_store_explicit(&all.segments[all.rank]->laid, p->number + 1, memory_order_release);
+    }
+}
+
+/* Adds up this rank's part of what the others have laid out, and lays it out for them, or takes what they have added up. */
+static int join_shared(piece *p) {
+    segment *own = all.segments[all.rank];
+    char *sum = p->data + p->first * (int64_t)p->width;
+    mean(p, sum);
+    if (!p->whole) copy_for_others(room_of(p, all.rank) + p->first * (int64_t)p->width, sum, p->own * (int64_t)p->width);
+    atomic_store_explicit(&own->added, p->number + 1, memory_order_release);
+    return 1;
+}
+
+static void take(const piece *p) {
+    for (int rank = 0; rank < all.size && !p->whole; rank++) {
+        const int64_t from = first_of(p->n, rank) * (int64_t)p->width, to = first_of(p->n, rank + 1) * (int64_t)p->width;
+        if (rank != all.rank) memcpy(p->data + from, room_of(p, rank) + from, (size_t)(to - from));
+    }
+    atomic_store_explicit(&all.segments[all.rank]->taken, p->number + 1, memory_order_release);
+}
+
 /* Adds up what has come, and sends it to all where they added other parts. */
 static int join(piece *p) {
+    if (all.segments) return join_shared(p);
     if (p->whole) {
         mean(p, p->data);
         return 1;
@@ -146,7 +245,12 @@ static int join(piece *p) {
                                 type_of(p), all.gather, &p->request);
 }
 
-static int has_come(piece *p, int *come) {
+/* Whether a piece has come: of all ranks what they laid out, or what they have added up of it. */
+static int has_come(piece *p, int added, int *come) {
+    if (all.segments) {
+        *come = (added ? least_added() : least_laid()) > p->number;
+        return 1;
+    }
     /* as large as the status of any MPI library, and more */
     long long status[64];
     return !all.mpi.test(&p->request, come, status);
@@ -165,22 +269,24 @@ static void unpack(const piece *p) {
 /* Goes on as far as it can; whoever calls it has the turn. */
 static void go_on(void) {
     int come = 0, fine = 1;
-    const int64_t before = all.exchanged + all.done;
-    while (fine && all.exchanged < all.begun) {
+    const int64_t before = all.laid + all.exchanged + all.done;
+    if (all.segments) lay_out();
+    while (fine && all.exchanged < (all.segments ? all.laid : all.begun)) {
         piece *p = all.pieces + all.exchanged;
-        if (!(fine = has_come(p, &come)) || !come) break;
+        if (!(fine = has_come(p, 0, &come)) || !come) break;
         fine = join(p);
         all.exchanged++;
     }
     while (fine && all.done < all.exchanged) {
         piece *p = all.pieces + all.done;
-        if (!p->whole && (!(fine = has_come(p, &come)) || !come)) break;
+        if (!p->whole && (!(fine = has_come(p, 1, &come)) || !come)) break;
+        if (all.segments) take(p);
         if (!p->array) unpack(p);
         all.done++;
     }
     if (!fine) all.failed = 1;
-    if (all.exchanged + all.done != before) all.moved = gl_seconds();
-    if (all.done == all.begun) all.begun = all.exchanged = all.done = 0;
+    if (all.laid + all.exchanged + all.done != before) all.moved = gl_seconds();
+    if (all.done == all.begun) all.begun = all.laid = all.exchanged = all.done = 0;
 }
 
 static void nap(void) {
@@ -253,7 +359,8 @@ static int add_to_bundle(char *array, int64_t n, size_t width) {
 }
 
 static void begin_long(char *array, int64_t n, size_t width) {
-    for (int64_t first = 0; first < n && !all.failed; first += PIECE) {
+    const int64_t most = all.segments ? ROOM_BYTES / (int64_t)width : PIECE;
+    for (int64_t first = 0; first < n && !all.failed; first += most) {
         piece *p = next_piece();
         if (!p) {
             all.failed = 1;
@@ -261,7 +368,7 @@ static void begin_long(char *array, int64_t n, size_t width) {
         }
         p->array = array;
         p->data = array + first * (int64_t)width;
-        p->n = n - first < PIECE ? n - first : PIECE;
+        p->n = n - first < most ? n - first : most;
         p->width = width;
         if (begin(p))
             all.begun++;
@@ -336,6 +443,15 @@ void gl_collectives_settle(void) {
         if (over) return;
         wait_on(waited);
     }
+}
+
+/* Bytes of a segment of memory that ranks share. */
+int64_t gl_collectives_segment(void) { return (int64_t)sizeof(segment); }
+
+/* From now on means go by the segments of all ranks, which are zero; by MPI where they are NULL.  None is under way. */
+void gl_collectives_share(void *const *segments) {
+    all.segments = (segment **)segments;
+    all.numbered = 0;
 }
 
 /* Why a call has failed: 1 where MPI says so or there is no memory, 2 where the others do not come. */

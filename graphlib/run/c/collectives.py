@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from ...configuration import config
 from ...errors import DistributedError
 from ...ranks import Ranks, lost, ranks, started_here
@@ -17,10 +19,15 @@ from .toolchain import HERE, THREADS, shared_object
 #: in the order of collectives.c
 _FUNCTIONS = ("MPI_Iallgather", "MPI_Ialltoallv", "MPI_Iallgatherv", "MPI_Test")
 _NOBODY_CAME = 2
-
+#: of all ranks together: what a machine, or a container, has for shared memory may be little
+_SHARED_BYTES = 2**25
+#: bytes that a processor's cache takes together
+_LINE = 64
 
 #: what must live as long as the table of runtime functions: the library, handles
 _kept: list[Any] = []
+#: the memory of each rank that all of them see; none where they share no memory
+_segments: list[np.ndarray] = []
 
 
 def start_collectives(table: int) -> None:
@@ -48,6 +55,36 @@ def start_collectives(table: int) -> None:
         int(spare < 0),
     )
     _kept.extend([library, own, handles])
+    _segments.extend(_shared_memory(known, library.gl_collectives_segment()))
+    share_memory(True)
+
+
+def share_memory(shared: bool) -> bool:
+    """Have means go by memory that the ranks share, or by MPI, where they are not all on one machine or not
+    asked to; returns which it is. All ranks call it, and none has begun a mean."""
+    known, shared = ranks(), shared and bool(_segments)
+    addresses = None
+    if shared:
+        known.total(0)  # none looks into it any more
+        _segments[known.rank][:] = 0
+        known.total(0)
+        addresses = (ctypes.c_void_p * known.size)(*(each.ctypes.data for each in _segments))
+        _kept.append(addresses)
+    _kept[0].gl_collectives_share(addresses)
+    return shared
+
+
+def _shared_memory(known: Ranks, size: int) -> list[np.ndarray]:
+    """A segment of so many bytes of each rank, which all see; none unless all are on one machine."""
+    mpi = known.mpi
+    here = mpi.COMM_WORLD.Split_type(mpi.COMM_TYPE_SHARED)
+    if known.size == 1 or here.Get_size() < known.size or known.size * size > _SHARED_BYTES:
+        here.Free()
+        return []
+    window = mpi.Win.Allocate_shared(size + _LINE, 1, comm=here)
+    _kept.append(window)
+    whole = (np.frombuffer(window.Shared_query(rank)[0], "uint8") for rank in range(known.size))
+    return [each[-each.ctypes.data % _LINE :][:size] for each in whole]
 
 
 def _library(known: Ranks) -> ctypes.CDLL:
@@ -57,6 +94,9 @@ def _library(known: Ranks) -> ctypes.CDLL:
     loaded = shared_object(source, flags, ("gl_collectives",))
     loaded.gl_collectives_settle.restype = loaded.gl_collectives_mute.restype = None
     loaded.gl_collectives_settle.argtypes, loaded.gl_collectives_mute.argtypes = [], [ctypes.c_int]
+    loaded.gl_collectives_share.restype = None
+    loaded.gl_collectives_share.argtypes = [ctypes.c_void_p]
+    loaded.gl_collectives_segment.restype, loaded.gl_collectives_segment.argtypes = ctypes.c_int64, []
     loaded.gl_collectives.restype = None
     loaded.gl_collectives.argtypes = [
         ctypes.c_void_p,
