@@ -32,7 +32,7 @@ CODES = {
 RESERVED = frozenset(("state", "initialise", "save", "load", "message", "arena", "State"))
 _FIRST_BOUND = -100
 #: from so many rows, columns and terms on graphlib may leave a product to a BLAS, which adds in another order
-_BLAS = 512
+_BLAS = 32
 
 FLAGS = ("-O3", "-fopenmp-simd", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fwrapv")
 

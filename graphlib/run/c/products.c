@@ -119,11 +119,17 @@ static int64_t outer_rows(int64_t left) {
 static int64_t dot_rows(int64_t left) { return left >= MAX_DOT_ROWS ? MAX_DOT_ROWS : left >= 2 ? 2 : 1; }
 static int64_t dot_columns(int64_t left) { return left >= MAX_DOT_COLUMNS ? MAX_DOT_COLUMNS : left >= 4 ? 4 : left >= 2 ? 2 : 1; }
 
-/* By measurement (tests/benchmarks/products.py): where a side is shorter than LARGE our kernels are at least as fast as a BLAS
-   with the same vectors; b is copied where MANY_ROWS of a meet more than FEW_SUMS rows of it; rows of b are summed across where
+/* By measurement (tests/benchmarks/products.py): where a side is shorter than LARGE our kernels of floats are at least as fast as a
+   BLAS with the same vectors; b is copied where MANY_ROWS of a meet more than FEW_SUMS rows of it; rows of b are summed across where
    they are LONG_ROWS times as long as there are rows of a. */
-enum { LARGE = 512, BLAS_PART = 256, MANY_ROWS = 64, FEW_SUMS = 64, LONG_ROWS = 12 };
+enum { LARGE = 512, BLAS_PART = 256, SMALL_WORK = 1000000, NO_SHORT_SIDE = 32, MANY_ROWS = 64, FEW_SUMS = 64, LONG_ROWS = 12 };
 enum { OUTER_DEPTH = 256, DOT_DEPTH = 1024, FIRST_CACHE = 32768 };
+/* panels of b that are copied at a time: rows of a, which stay in the first cache, then meet all of them */
+#if defined(__wasm__)
+enum { PANELS = 1 };
+#else
+enum { PANELS = 4 };
+#endif
 /* multiplications for which another thread pays */
 enum { PART_WORK = 200000 };
 /* parts are cut at multiples of these */
@@ -186,11 +192,30 @@ static NOINLINE void put(const tile *t, int64_t rows, const real *sums, int64_t 
             for (int64_t j = 0; j < columns; j++) c[j * cj] = alpha * sums[j] + beta * c[j * cj];
 }
 
+/* The same where all sums are their own, from registers. */
+static INLINE void whole(const int R, const int V, const tile *t, const vector *sum) {
+    const real alpha = t->alpha, beta = t->beta;
+    const int64_t ci = t->ci;
+    real *c = t->c;
+    if (beta == 0) {
+        vector scale = (vector){0} + alpha;
+        KEEP(scale); /* no product that both branches have: the other's is a part of a fused operation, as in put */
+        UNROLL for (int r = 0; r < R; r++, c += ci)
+            UNROLL for (int v = 0; v < V; v++) STORE(c + v * LANES, scale * sum[r * V + v]);
+    } else {
+        UNROLL for (int r = 0; r < R; r++, c += ci)
+            UNROLL for (int v = 0; v < V; v++) STORE(c + v * LANES, alpha * sum[r * V + v] + beta * LOAD(c + v * LANES));
+    }
+}
+
 static INLINE void outer(const int R, const int V, const tile *t) {
     vector sum[MAX_TILE];
     const real *a = t->a, *b = t->b;
     const int64_t ai = t->ai, ap = t->ap * (int64_t)sizeof(real), bp = t->bp, last = t->last;
     UNROLL for (int s = 0; s < R * V; s++) sum[s] = (vector){0};
+    if (!GL_FEW && t->k >= FEW_SUMS) /* they will have come by then */
+        UNROLL for (int r = 0; r < R; r++)
+            UNROLL for (int v = 0; v < V; v++) __builtin_prefetch(t->c + r * t->ci + v * LANES, 1);
     for (int64_t p = t->k; p > 0; p--, a = AFTER(a, ap), b += bp) {
         vector y[8];
         UNROLL for (int v = 0; v < V - 1; v++) y[v] = LOAD(b + v * LANES);
@@ -200,12 +225,8 @@ static INLINE void outer(const int R, const int V, const tile *t) {
             UNROLL for (int v = 0; v < V; v++) sum[r * V + v] += x * y[v];
         }
     }
-    if (!GL_FEW && t->beta != 0 && t->cj == 1 && last == (V - 1) * LANES && last + LANES == t->columns) {
-        const real alpha = t->alpha, beta = t->beta;
-        const int64_t ci = t->ci;
-        real *c = t->c;
-        UNROLL for (int r = 0; r < R; r++, c += ci)
-            UNROLL for (int v = 0; v < V; v++) STORE(c + v * LANES, alpha * sum[r * V + v] + beta * LOAD(c + v * LANES));
+    if (!GL_FEW && t->cj == 1 && last == (V - 1) * LANES && last + LANES == t->columns) {
+        whole(R, V, t, sum);
         return;
     }
     real sums[(MAX_TILE + 1) * LANES] __attribute__((aligned(64))), *to = sums + LANES;
@@ -328,42 +349,64 @@ static void pack(int64_t k, int64_t n, const real *b, int64_t bp, int64_t bj, re
     }
 }
 
-/* rows of b as vectors; `packed`: from a copy of a panel of it at a time */
+/* Copies rows of a for a tile that meets several panels: those that lie in steps of 4096 bytes share a few places of the first
+   cache. */
+static void copy_rows(const real *a, int64_t ai, int64_t rows, int64_t k, real *to) {
+    for (int64_t r = 0; r < rows; r++, a += ai, to += OUTER_DEPTH + LANES) {
+        int64_t p = 0;
+        for (; p + LANES <= k; p += LANES) STORE(to + p, LOAD(a + p));
+        for (; p < k; p++) to[p] = a[p];
+    }
+}
+
+/* rows of b as vectors; `packed`: from copies of a few panels of it at a time */
 static void outer_form(const product *j, int packed) {
-    real panel[OUTER_DEPTH * 2 * LANES] __attribute__((aligned(64)));
+    real panels[PANELS * OUTER_DEPTH * 2 * LANES] __attribute__((aligned(64)));
+    real own_rows[MAX_ROWS * (OUTER_DEPTH + LANES)] __attribute__((aligned(64)));
     const int64_t blocks = (j->m + MAX_ROWS - 1) / MAX_ROWS, share = (j->m + blocks - 1) / blocks;
     const int64_t most = GL_FEW ? outer_rows(share) : share > 4 ? (share + 1) / 2 * 2 : share;
     int64_t widest = MAX_TILE / most;
     widest = most == 1 ? 8 : widest >= 4 ? 4 : 2;
     if (GL_FEW) widest = 1;
     else if (packed) widest = 2;
-    const int64_t depth = packed ? OUTER_DEPTH : j->k;
-    /* as many columns at a time as stay in the first cache, so that c is walked row by row where the sums are short */
+    const int64_t depth = packed ? OUTER_DEPTH : j->k, panel = 2 * LANES;
+    /* as many columns at a time as stay in the caches, so that c is walked row by row where the sums are short */
     int64_t stride = widest * LANES;
-    if (!packed) stride *= 1 + FIRST_CACHE / ((j->k + 1) * stride * (int64_t)sizeof(real));
-    tile t = {.ai = j->ai, .ap = j->ap, .alpha = j->alpha, .ci = j->ci, .cj = j->cj, .bp = j->bp};
+    if (packed) stride = PANELS * panel;
+    else stride *= 1 + FIRST_CACHE / ((j->k + 1) * stride * (int64_t)sizeof(real));
+    const int copies = !GL_FEW && packed && j->ap == 1 && j->n > panel && j->ai * (int64_t)sizeof(real) % 4096 == 0;
+    tile t = {.ai = j->ai, .ap = j->ap, .alpha = j->alpha, .ci = j->ci, .cj = j->cj, .bp = packed ? panel : j->bp};
     int64_t p0 = 0;
     do {
         t.k = j->k - p0 < depth ? j->k - p0 : depth;
         t.beta = p0 ? 1 : j->beta;
         for (int64_t j0 = 0; j0 < j->n; j0 += stride) {
             const int64_t j1 = j0 + stride < j->n ? j0 + stride : j->n;
+            /* a panel narrower than a vector, which is the last one, begins with columns before it */
+            const int64_t tail = (j1 - j0) % panel, before = packed && tail > 0 && tail < LANES && j1 > tail ? LANES - tail : 0;
             const real *b = j->b + p0 * j->bp + j0 * j->bj;
-            if (packed) {
-                const int64_t from = j1 - j0 < LANES && j0 > 0 ? j1 - LANES - j0 : 0;
-                pack(t.k, j1 - j0 - from, b + from * j->bj, j->bp, j->bj, panel, 2 * LANES);
-                b = panel - from;
-                t.bp = 2 * LANES;
+            for (int64_t column = j0; packed && column < j1; column += panel) {
+                const int64_t count = j1 - column < panel ? j1 - column : panel, more = count == tail ? before : 0;
+                pack(t.k, count + more, b + (column - j0 - more) * j->bj, j->bp, j->bj, panels + (column - j0) * OUTER_DEPTH, panel);
             }
             for (int64_t i = 0, rows; i < j->m; i += rows) {
                 rows = j->m - i < most ? outer_rows(j->m - i) : most;
                 t.a = j->a + i * j->ai + p0 * j->ap;
+                if (copies) {
+                    copy_rows(t.a, j->ai, rows, t.k, own_rows);
+                    t.a = own_rows;
+                    t.ai = OUTER_DEPTH + LANES;
+                }
                 for (int64_t column = j0; column < j1; column += t.columns) {
                     int64_t left = j1 - column, vectors = (left + LANES - 1) / LANES, log2 = 3;
                     while ((1 << log2) > vectors || (1 << log2) > widest) log2--;
                     t.columns = left < (LANES << log2) ? left : LANES << log2;
                     t.last = column + t.columns < LANES ? 0 : t.columns - LANES;
                     t.b = b + (column - j0);
+                    if (packed) {
+                        const int64_t within = (column - j0) % panel;
+                        t.b = panels + (column - j0 - within) * OUTER_DEPTH + within + (left == tail ? before : 0);
+                    }
                     t.c = j->c + i * j->ci + column * j->cj;
                     outer_tiles[rows][log2](&t);
                 }
@@ -413,8 +456,16 @@ static int64_t cut(int64_t side, int64_t unit, int64_t part, int64_t parts) {
     return at < side ? at : side;
 }
 
+/* By measurement, what a BLAS computes faster: small products without a short side, for which it has kernels that copy nothing,
+   and large ones; of those it walks long sums of doubles, and of a transposed a, better. */
+static int suits_blas(int ta, int tb, int64_t m, int64_t n, int64_t k) {
+    if (m * n * k <= SMALL_WORK) return m >= NO_SHORT_SIDE && n >= NO_SHORT_SIDE && k >= NO_SHORT_SIDE && (ta || !tb);
+    if (k < LARGE || n < LARGE / 2) return 0;
+    return GL_DOUBLE ? m >= (tb ? LARGE / 2 : LARGE / 8) : m >= LARGE && (ta || n >= LARGE);
+}
+
 static enum form choose(int ta, int tb, int64_t m, int64_t n, int64_t k) {
-    if (blas && m >= LARGE && n >= LARGE && k >= LARGE) return BLAS;
+    if (blas && suits_blas(ta, tb, m, n, k)) return BLAS;
     if (!ta && tb && k >= 2 * LANES && k >= LONG_ROWS * m) return DOT;
     if (!ta && n < LANES && k >= 4 * LANES && (tb || m >= MANY_ROWS)) return DOT;
     if (!tb && n >= LANES && (m < MANY_ROWS || k <= FEW_SUMS)) return OUTER;
@@ -445,14 +496,18 @@ static int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
 static void gemm(int ta, int tb, int64_t m, int64_t n, int64_t k, real alpha, const real *a, int64_t lda, const real *b, int64_t ldb,
                  real beta, real *c, int64_t ldc) {
     if (m == 0 || n == 0) return;
+    /* a vector is a row and a column: what suits the forms */
+    if (ta && m == 1 && lda == 1) ta = 0, lda = k;
+    if (tb && k == 1 && ldb == 1) tb = 0, ldb = n;
+    if (!tb && n == 1 && ldb == 1) tb = 1, ldb = k;
     product j = {m, n, k, a, ta ? 1 : lda, ta ? lda : 1, b, tb ? 1 : ldb, tb ? ldb : 1, alpha, beta, c, ldc, 1, 1, 1,
                  choose(ta, tb, m, n, k)};
     if (j.form == SWAPPED) j = (product){n, m, k, b, j.bj, j.bp, a, j.ap, j.ai, alpha, beta, c, 1, ldc, 1, 1, SWAPPED};
     const double work = (double)m * (double)n * (double)k;
     if (j.form == BLAS) {
         /* a BLAS may add in another order in a part of another size: the parts depend on the shape only */
-        j.row_parts = least(m / BLAS_PART, 4);
-        j.column_parts = least(n / BLAS_PART, 4);
+        if (m >= BLAS_PART) j.row_parts = least(m / BLAS_PART, 4);
+        j.column_parts = n >= BLAS_PART ? least(n / BLAS_PART, 4) : work >= 2 * PART_WORK && n >= 2 * COLUMNS_UNIT ? 2 : 1;
     } else if (work >= 2 * PART_WORK) {
         /* columns where there are enough: then a thread meets the same part of a matrix of weights in both directions */
         const int64_t worth = work < PART_WORK * (double)threads ? (int64_t)(work / PART_WORK) : threads;
