@@ -20,12 +20,12 @@ _ALONE = {
 }
 #: the names that ``products.c`` defines, without those of macros: other ones in each precision
 _OWN = (
-    "real integer vector unaligned mask cblas_gemm tile product form outer_rows dot_rows"
-    " dot_columns lanes_from put whole outer fold dot transpose pack copy_rows outer_form dot_form cut suits_blas choose"
-    " run_part least gemm outer_tiles dot_tiles alone team threads blas MAX_TILE MAX_ROWS"
-    " MAX_DOT_ROWS MAX_DOT_COLUMNS LARGE BLAS_PART SMALL_WORK NO_SHORT_SIDE MANY_ROWS FEW_SUMS LONG_ROWS OUTER_DEPTH"
-    " DOT_DEPTH FIRST_CACHE PANELS PART_WORK ROWS_UNIT COLUMNS_UNIT ROW_MAJOR PLAIN TRANSPOSED OUTER"
-    " PACKED SWAPPED DOT BLAS"
+    "real integer vector unaligned mask cblas_gemm tile product form outer_rows dot_rows dot_columns"
+    " lanes_from put whole outer fold dot transpose pack copy_rows outer_form dot_form cut suits_blas"
+    " choose run_part least gemm outer_tiles dot_tiles alone team threads blas MAX_TILE MAX_ROWS"
+    " MAX_DOT_ROWS MAX_DOT_COLUMNS LARGE BLAS_PART SMALL_WORK NO_SHORT_SIDE MANY_ROWS FEW_SUMS"
+    " LONG_ROWS OUTER_DEPTH DOT_DEPTH FIRST_CACHE PANELS PART_WORK ROWS_UNIT COLUMNS_UNIT ROW_MAJOR"
+    " PLAIN TRANSPOSED OUTER PACKED SWAPPED DOT BLAS"
 ).split()
 #: where kernels pay: where the processor has vector registers, and the user does not want a small program
 VECTORS = (
