@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import ShapeError
 from ..graph import Apply, Variable, clone, toposort
 from ..ops.create import zeros_like
-from ..ops.elementwise import cast, eq, minimum, switch
+from ..ops.elementwise import Elementwise, cast, eq, minimum, switch
 from ..ops.index import basic_index
 from ..ops.join import concatenate
 from ..ops.lengths import Lengths
@@ -179,7 +179,7 @@ class Backward:
     def forward(self, outputs: list[Variable]) -> tuple[Apply, dict[Variable, Variable], dict]:
         """The forward loop with all that its gradient reads, inner variables of their own for those values,
         and where they are: ('new', state) or ('mapped', number)."""
-        op = self.op
+        op, moving = self.op, self.moving()
         where: dict[Variable, tuple[str, int]] = {}
         for k, row in enumerate(() if op.checkpointed else op.mapped_rows):
             where.setdefault(row, ("mapped", k))
@@ -194,7 +194,12 @@ class Backward:
             if v in seen or v.owner is None:
                 continue
             seen.add(v)
-            kept = v.owner.op.costly and not op.checkpointed and _has_steady_shape(v, op, self.node)
+            kept = (
+                v in moving
+                and not op.checkpointed
+                and _is_kept(v.owner)
+                and _has_steady_shape(v, op, self.node)
+            )
             if v in self.own and (v in where or kept):
                 if v not in where:
                     where[v] = ("mapped", op.mapped + len(extra))
@@ -206,6 +211,14 @@ class Backward:
         if not extra:
             return self.node, rows, stored
         return extended(op, self.node, extra), rows, stored
+
+    def moving(self) -> set[Variable]:
+        """The values of a step that differ from step to step: others are not worth a row for each."""
+        found = {*self.op.rows, *(v for taps in self.op.taps for v in taps)}
+        for node in toposort(self.op.outputs):
+            if not found.isdisjoint(node.inputs) or not node.inputs:
+                found.update(node.outputs)
+        return found
 
     def distribute(
         self,
@@ -300,6 +313,17 @@ def loop(
     return op.make_node(
         n, *sequences.values(), *(initial for _, _, initial in states), *lengths, *invariants.values()
     )
+
+
+#: elementwise functions by whose values their derivatives are told: of gates no more than those is needed then,
+#: and what they are of is forgotten.  Exponentials and logarithms are not among them: they are parts of
+#: softmax and the like, which are found as a whole
+_KEPT = frozenset(["sigmoid", "tanh"])
+
+
+def _is_kept(node: Apply) -> bool:
+    """Whether values are kept for the gradient, not computed again."""
+    return node.op.costly or (type(node.op) is Elementwise and node.op.name in _KEPT)
 
 
 def _has_steady_shape(v: Variable, op: Scan, node: Apply) -> bool:

@@ -39,6 +39,7 @@ from .statements import (
     Take,
     TakeInto,
     TakeTotals,
+    Target,
     Totals,
     statements,
 )
@@ -58,6 +59,8 @@ _CHUNK_WORK = 131072
 _JOINED_TURNS = 8
 #: turns of a block in which the index of an extremum is looked for
 BLOCK = 16
+#: for values the arrays that they are parts of, each with its element's place there
+Landings = dict[Array, list[tuple[Array, Poly]]]
 #: the first turn of a run
 RUN = symbol("run", True, -1)
 
@@ -83,10 +86,16 @@ def to_memory(values: Sequence[Value]) -> set[Any]:
 
 
 def nest(
-    name: str, comment: Sequence[str], axes: tuple[Poly, ...], values: Sequence[Value], stored: set[Array]
+    name: str,
+    comment: Sequence[str],
+    axes: tuple[Poly, ...],
+    values: Sequence[Value],
+    stored: set[Array],
+    landings: Landings | None = None,
 ) -> Kernel:
-    """The kernel of a fused group, which computes ``values`` and puts those in ``stored`` into memory."""
-    return _Nest(axes, list(values), stored).kernel(name, tuple(comment))
+    """The kernel of a fused group, which computes ``values`` and puts those in ``stored`` into memory, and
+    elements of others at places in arrays that they are parts of."""
+    return _Nest(axes, list(values), stored, landings or {}).kernel(name, tuple(comment))
 
 
 def _builder(axes_merged: set[int]) -> Builder:
@@ -106,8 +115,10 @@ def _turns(axes: Sequence[Poly], merged: set[int], axis: int) -> Poly:
 
 
 class _Nest:
-    def __init__(self, axes: tuple[Poly, ...], values: list[Value], stored: set[Array]) -> None:
-        self.axes, self.values, self.stored = axes, values, stored
+    def __init__(
+        self, axes: tuple[Poly, ...], values: list[Value], stored: set[Array], landings: Landings
+    ) -> None:
+        self.axes, self.values, self.stored, self.landings = axes, values, stored, landings
         self.tree: Nest = build(values)
         self.block_of = self.tree.block_of
         self.rows = self._rows()
@@ -159,6 +170,7 @@ class _Nest:
                 boundaries.add(len(value.axes))
             if value.variable in self.stored:
                 offsets.append(_offset(value))
+            offsets += [place for _, place in self.landings.get(value.variable, ())]
             if value.variable in self.rows:
                 offsets.append(self.rows[value.variable].offset)
                 boundaries.add(self.rows[value.variable].level)
@@ -366,14 +378,14 @@ class _Nest:
         stores.extend(self._kept(value, made))
 
     def _kept(self, value: Value, made: Expr) -> list[Statement]:
-        """The statement that keeps a value for what cannot read its register."""
+        """The statements that keep a value for what cannot read its register."""
         array = value.variable
+        places: list[tuple[Target, Poly]] = list(self.landings.get(array, ()))
         if array in self.stored:
-            return [Store(array, array.dtype, self.builder.poly(_offset(value)), made)]
-        if array in self.rows:
-            row = self.rows[array]
-            return [Store(row.name, array.dtype, self.builder.poly(row.offset), made)]
-        return []
+            places.insert(0, (array, _offset(value)))
+        elif array in self.rows:
+            places.insert(0, (self.rows[array].name, self.rows[array].offset))
+        return [Store(to, array.dtype, self.builder.poly(offset), made) for to, offset in places]
 
     # reductions
 

@@ -151,12 +151,12 @@ def collapsible(
         if k + 1 in boundaries:
             continue
         outer, inner = LOOP[k], LOOP[k + 1]
-        if all(_runs_on(p, outer, inner, axes[k + 1]) for p in inside):
+        if all(runs_on(p, outer, inner, axes[k + 1]) for p in inside):
             result.add(k)
     return result
 
 
-def _runs_on(p: Poly, outer: Symbol, inner: Symbol, extent: Poly) -> bool:
+def runs_on(p: Poly, outer: Symbol, inner: Symbol, extent: Poly) -> bool:
     if outer not in p.free and inner not in p.free:
         return True
     linear = p.linear_in([outer, inner])

@@ -17,6 +17,7 @@ from . import cpu
 from .arrays import Array, Memory
 from .builder import Builder, Scope
 from .indices import checks_values, from_nothing
+from .joins import absorbed
 from .memory import plan as arena
 from .plan import (
     Call,
@@ -443,6 +444,7 @@ class _ForC(Planner):
         return self.make()
 
     def materialize(self) -> None:
+        absorbed(self.schedule)
         for step in self.schedule.steps:
             if isinstance(step, Loops):
                 step.stored |= cpu.to_memory(step.values) - step.stored
@@ -465,8 +467,11 @@ class _ForC(Planner):
         tr = self.tr
         # in the order of the values: arrays are numbered as they come
         stored = {tr.array(v.variable) for v in step.values if v.variable in step.stored}
-        comment = described([v.variable for v in step.values])
-        return (), [Launch(cpu.nest(name, comment, tr.polys(step.axes), tr.of(step.values), stored))]
+        landings = {tr.array(v): tr.of(found) for v, found in step.landings.items()}
+        joined = dict.fromkeys(v for found in step.landings.values() for v, _ in found)
+        comment = described([*(v.variable for v in step.values), *joined])
+        values = tr.of(step.values)
+        return (), [Launch(cpu.nest(name, comment, tr.polys(step.axes), values, stored, landings))]
 
     def _pushes(self, name: str, step: Pushes) -> tuple[Sequence[str], list[Any]]:
         tr, out = self.tr, self.tr.array(step.variable)

@@ -50,7 +50,7 @@ class Schedule:
         self._compute_steps()
         self.sizes = self._all_sizes()
         self._check_indices_once()
-        self._find_stored()
+        self.find_stored()
         self.overwritten_by: dict[Variable, Variable] = {}
         self._chain_in_place()
         #: variable -> number of the result whose storage it is computed in
@@ -288,7 +288,7 @@ class Schedule:
 
     # storage
 
-    def _find_stored(self) -> None:
+    def find_stored(self) -> None:
         """Which loop values must be in memory: those another step reads, and those the same one reads at
         another place."""
         needed = set(self.program.results)

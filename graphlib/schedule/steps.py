@@ -72,6 +72,8 @@ class Loops(Step):
     made: dict[Variable, Value] = field(default_factory=dict)
     used: set[Variable] = field(default_factory=set)
     ends: set[Variable] = field(default_factory=set)
+    #: where its values go besides: each with an array that it is a part of, and its element's place there
+    landings: dict[Variable, list[tuple[Variable, Poly]]] = field(default_factory=dict)
 
     def take(self, value: Value) -> None:
         """Have a value computed as well."""
@@ -88,7 +90,8 @@ class Loops(Step):
         return {u for value in self.values for u in value.element.uses} - own
 
     def writes(self) -> list[Variable]:
-        return [value.variable for value in self.values if value.variable in self.stored]
+        stored = [value.variable for value in self.values if value.variable in self.stored]
+        return list(dict.fromkeys([*stored, *(v for found in self.landings.values() for v, _ in found)]))
 
     def polys(self) -> list[Poly]:
         return [*self.axes, *(p for v in self.values for p in (*v.axes, *polys_of(v.element)))]

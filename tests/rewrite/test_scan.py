@@ -170,3 +170,26 @@ def test_truncated_and_stopped_loops(network):
     arrays = [draw(N, BATCH, IN), draw(BATCH, HIDDEN)]
     for h in (graphlib.scan(step, x, h0, truncate_gradient=2)[0], graphlib.scan(stopped, x, h0)[0]):
         compared([x, h0], [h, *graphlib.grad(T.sqr(h).sum(), [network["W"], network["U"], x, h0])], arrays)
+
+
+def test_gates_are_computed_once_and_the_same_at_all_steps_not_for_each(network):
+    """An LSTM's gates, which its gradient needs, are kept; what is the same at all steps is one row."""
+    x, h0 = T.tensor3("x"), T.matrix("h0")
+
+    def step(row, h, c):
+        z = T.dot(T.concatenate([row, h], axis=1), U)
+        i, f, o = (T.nnet.sigmoid(z[:, k * HIDDEN : (k + 1) * HIDDEN]) for k in range(3))
+        c = f * c + i * T.tanh(z[:, 3 * HIDDEN :]) * T.nnet.sigmoid(network["b"])
+        return o * T.tanh(c), c
+
+    U = graphlib.shared(draw(IN + HIDDEN, 4 * HIDDEN), "U")
+    (h, _), _ = graphlib.scan(step, x, [h0, h0])
+    gradients = graphlib.grad((h**2).sum(), [U, network["b"], x, h0])
+    f = compared([x, h0], gradients, [draw(N, BATCH, IN), draw(BATCH, HIDDEN)])
+    inside = [node for loop in loops_of(f.optimized) for node in toposort(loop.op.outputs)]
+    outside = [str(node.op) for node in toposort(f.optimized)]
+    names = [str(node.op) for node in inside]
+    assert (names.count("sigmoid"), names.count("tanh")) == (3, 2)
+    assert (outside.count("sigmoid"), outside.count("tanh")) == (1, 0)
+    rows = [row.type.shape for loop in loops_of(f.optimized) for row in loop.op.mapped_rows]
+    assert (HIDDEN,) not in rows
