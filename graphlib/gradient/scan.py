@@ -315,7 +315,7 @@ def loop(
     )
 
 
-#: elementwise functions by whose values their derivatives are told: of gates no more than those is needed then,
+#: elementwise functions by whose values their derivatives are told: of gates no more than those is needed,
 #: and what they are of is forgotten.  Exponentials and logarithms are not among them: they are parts of
 #: softmax and the like, which are found as a whole
 _KEPT = frozenset(["sigmoid", "tanh"])

@@ -3,7 +3,6 @@ joined, and no copy is made afterwards."""
 
 from __future__ import annotations
 
-from ..graph import Variable
 from ..lower.lowering import LOOP, Placed
 from ..scalar.integer import Poly, Symbol
 from .nests import runs_on
