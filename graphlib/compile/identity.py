@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from operator import is_not
 from typing import Any
 
 import numpy as np
@@ -176,15 +177,22 @@ def _by_name(thing: Any) -> tuple[str, str, str]:
     return "named", str(module), name
 
 
-def _tables() -> tuple:
+def _tables() -> str:
     """What stages look up: the functions of the scalar language, the reductions, the rules for rewriting.
 
     Errors: NoIdentity where there are rules of somebody else's.
     """
-    rules = [rule for rules in RuleSet.all for rule in rules]
-    if not all(map(_ours, (rule.function for rule in rules))):
-        raise NoIdentity("rules that are not graphlib's")
-    return tuple(FUNCTIONS.values()), tuple(REDUCERS.values()), [rule.name for rule in rules]
+    rules = tuple(rule for rules in RuleSet.all for rule in rules)
+    content = (*FUNCTIONS.values(), *REDUCERS.values(), *rules)
+    if not _written or any(map(is_not, content, _written[0])) or len(content) != len(_written[0]):
+        if not all(map(_ours, (rule.function for rule in rules))):
+            raise NoIdentity("rules that are not graphlib's")
+        tables = tuple(FUNCTIONS.values()), tuple(REDUCERS.values()), [rule.name for rule in rules]
+        _written[:] = content, repr(tables)
+    return _written[1]
 
+
+#: what was in the tables when they were last written down, which takes longer than all the rest, and the text
+_written: list[Any] = []
 
 __all__ = ["Identity", "NoIdentity"]

@@ -28,6 +28,7 @@ _SHARED = _HERE.parent / "include"
 #: what stands in front of every function's kernels, in this order
 _DEVICE_CODE = (
     _HERE / "device.cuh",
+    _SHARED / "graphlib_half_turns.h",
     _SHARED / "graphlib_functions.h",
     _SHARED / "graphlib_half.h",
     _SHARED / "graphlib_bessel.h",

@@ -1,7 +1,7 @@
 /* Functions that the C and the CUDA backend share: Python's division, integer powers, the derivatives of log gamma.
  *
  * Both compilers read this file behind their own mathematics, which must have GL_INLINE (what stands in front of every
- * function), GL_NAN_F64, gl_log_f64, gl_sin_f64 and gl_tan_f64. */
+ * function), GL_NAN_F64, gl_log_f64, gl_sin_f64 and gl_tan_f64, and behind graphlib_half_turns.h. */
 #ifndef GRAPHLIB_FUNCTIONS_H
 #define GRAPHLIB_FUNCTIONS_H
 
@@ -95,30 +95,7 @@ GL_INLINE double gl_digamma_f64(double x) {
  * which arguments below are moved by the recurrence, whose eight reciprocals are one quotient, and the reflection. */
 GL_INLINE float gl_digamma_f32(float x) {
     double a = x, z = a > 0.0 ? a : 1.0 - a, f = a - rint(a), g = f * f;
-    /* sin(pi f) = f sine(f^2) and cos(pi f) = cosine(f^2) on [-1/2, 1/2], Taylor's series: 1e-17 */
-    double sine = 0x1.2877020d52cecp-31;
-    sine = -0x1.8a404211f9542p-26 + g * sine;
-    sine = 0x1.aaec32af93355p-21 + g * sine;
-    sine = -0x1.6fadb9f155740p-16 + g * sine;
-    sine = 0x1.e8f434d018d5fp-12 + g * sine;
-    sine = -0x1.e3074fde8871cp-8 + g * sine;
-    sine = 0x1.50783487ee77fp-4 + g * sine;
-    sine = -0x1.32d2cce62bd84p-1 + g * sine;
-    sine = 0x1.466bc6775aae1p+1 + g * sine;
-    sine = -0x1.4abbce625be52p+2 + g * sine;
-    sine = 0x1.921fb54442d18p+1 + g * sine;
-    double cosine = -0x1.52ae4120fde21p-34;
-    cosine = 0x1.ef6e308d6d1bdp-29 + g * cosine;
-    cosine = -0x1.2a0c591af8310p-23 + g * cosine;
-    cosine = 0x1.20c62c2f2d7f1p-18 + g * cosine;
-    cosine = -0x1.b6e24f44b128bp-14 + g * cosine;
-    cosine = 0x1.f9d38a3763cbep-10 + g * cosine;
-    cosine = -0x1.a6d1f2a204a89p-6 + g * cosine;
-    cosine = 0x1.e1f506891bab8p-3 + g * cosine;
-    cosine = -0x1.55d3c7e3cbff9p+0 + g * cosine;
-    cosine = 0x1.03c1f081b5ac3p+2 + g * cosine;
-    cosine = -0x1.3bd3cc9be45dep+2 + g * cosine;
-    cosine = 0x1.0000000000000p+0 + g * cosine;
+    double sine = f * gl_sine_of_half_turn(g), cosine = gl_cosine_of_half_turn(g);
     double above = 1.0, below = z;
     for (int k = 1; k < 8; k++) {
         above = above * (z + k) + below;
@@ -133,7 +110,7 @@ GL_INLINE float gl_digamma_f32(float x) {
     p = 1.0 / 120 - v * p;
     p = 1.0 / 12 - v * p;
     double value = gl_log_f64(y) - (0.5 * w + v * p) - (z < 8.0 ? above / below : 0.0);
-    value = a > 0.0 ? value : f == 0.0 ? GL_NAN_F64 : value - 3.14159265358979312 * cosine / (f * sine);
+    value = a > 0.0 ? value : f == 0.0 ? GL_NAN_F64 : value - 3.14159265358979312 * cosine / sine;
     return (float)(a == 0.0 ? -1.0 / a : value);
 }
 

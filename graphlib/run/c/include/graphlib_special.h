@@ -4,6 +4,8 @@
 
 #include "graphlib_logarithms.h"
 
+#include "graphlib_half_turns.h"
+
 /* ---- error function --------------------------------------------------------------------------------------------- */
 
 /* Below 1 a polynomial of its own, above 1 - exp(log(erfc)). */
@@ -135,20 +137,8 @@ GL_INLINE double gl_lgamma_f64(double x) {
    recurrence, and the reflection formula for those below 0, whose two logarithms are one. */
 GL_INLINE float gl_lgamma_f32(float x) {
     double a = x, z = a > 0.0 ? a : 1.0 - a, f = a - __builtin_rint(a), g = f * f;
-    /* sin(pi f) = f p(f^2) on [-1/2, 1/2], Taylor's series: 1e-17 */
-    double p = 0x1.2877020d52cecp-31;
-    p = -0x1.8a404211f9542p-26 + g * p;
-    p = 0x1.aaec32af93355p-21 + g * p;
-    p = -0x1.6fadb9f155740p-16 + g * p;
-    p = 0x1.e8f434d018d5fp-12 + g * p;
-    p = -0x1.e3074fde8871cp-8 + g * p;
-    p = 0x1.50783487ee77fp-4 + g * p;
-    p = -0x1.32d2cce62bd84p-1 + g * p;
-    p = 0x1.466bc6775aae1p+1 + g * p;
-    p = -0x1.4abbce625be52p+2 + g * p;
-    p = 0x1.921fb54442d18p+1 + g * p;
     double product = z < 8.0 ? z * (z + 1) * (z + 2) * (z + 3) * (z + 4) * (z + 5) * (z + 6) * (z + 7) : 1.0;
-    double y = z < 8.0 ? z + 8.0 : z, w = 1.0 / y, v = w * w, sine = f * p;
+    double y = z < 8.0 ? z + 8.0 : z, w = 1.0 / y, v = w * w, sine = f * gl_sine_of_half_turn(g);
     double series = 1.0 / 156.0;
     series = -691.0 / 360360.0 + v * series;
     series = 1.0 / 1188.0 + v * series;
