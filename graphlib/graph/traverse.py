@@ -12,30 +12,25 @@ from .variable import Apply, Constant, Variable
 def toposort(outputs: Iterable[Variable], stop_at: Collection[Variable] = ()) -> list[Apply]:
     """The nodes that ``outputs`` need, each after the nodes it needs; does not go beyond ``stop_at``."""
     order: list[Apply] = []
-    done: set[int] = set()
+    seen: set[Apply] = set()
     stop = set(stop_at)
     for output in outputs:
-        if output.owner is None or output in stop or id(output.owner) in done:
+        node = output.owner
+        if node is None or node in seen or output in stop:
             continue
-        stack = [(output.owner, iter(output.owner.inputs))]
-        entered = {id(output.owner)}
+        seen.add(node)
+        stack, rests = [node], [iter(node.inputs)]
         while stack:
-            node, rest = stack[-1]
-            for variable in rest:
+            for variable in rests[-1]:
                 owner = variable.owner
-                if (
-                    owner is not None
-                    and id(owner) not in done
-                    and id(owner) not in entered
-                    and variable not in stop
-                ):
-                    entered.add(id(owner))
-                    stack.append((owner, iter(owner.inputs)))
+                if owner is not None and owner not in seen and variable not in stop:
+                    seen.add(owner)
+                    stack.append(owner)
+                    rests.append(iter(owner.inputs))
                     break
             else:
-                stack.pop()
-                done.add(id(node))
-                order.append(node)
+                order.append(stack.pop())
+                rests.pop()
     return order
 
 

@@ -7,12 +7,11 @@ take real computing get a symbol.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ..errors import Resized, ShapeError
 from ..graph import Apply, Constant, Sized, Variable, toposort
-from ..ops.op import Op
 from ..records import record
 from ..scalar import expression as ex
 from ..scalar.expression import Expr
@@ -96,16 +95,17 @@ class Lowering:
         self.order = toposort([*results, *claimed], stop_at=self.inputs)
         self.same: dict[Symbol, Poly] = {}
         self.leaf_dims: dict[tuple[Variable, int], Symbol] = {}
+        self._leaf_symbols: set[Symbol] = set()
         #: lengths of leaves that the second pass takes to be equal, to be checked at the call
         self.leaf_checks: list[Check] = []
         #: nodes that write to an updated variable, perhaps one after the other, and that variable
         self.written: dict[Apply, Variable] = {}
         # a first pass finds which lengths must be equal, the second uses one symbol for all of them
-        self._lower_all()
+        self._lower_all(self._lower_lengths)
         self._find_written()
-        self._lower_all()
+        self._lower_all(self.lower)
 
-    def _lower_all(self) -> None:
+    def _lower_all(self, lower: Callable[[Apply], Any]) -> None:
         self.shapes: dict[Variable, tuple[Poly, ...]] = {}
         self.dims: dict[Symbol, Poly] = {}
         self._dim_of: dict[Poly, Symbol] = {}
@@ -122,7 +122,7 @@ class Lowering:
         self.awaited: dict[Apply, set[Poly]] = {}
         self.checks += self.leaf_checks
         for node in self.order:
-            self.lower(node)
+            lower(node)
         for lengths, v in self._claimed():
             self.checks += self.limits.missing(lengths, v)
         for target, value in self.updates.items():
@@ -152,7 +152,10 @@ class Lowering:
             return Poly.of(n)
         if isinstance(v, Constant):
             return Poly.of(v.data.shape[axis])
-        symbol = self.leaf_dims.setdefault((v, axis), Symbol(f"{v.name or 'leaf'}_{axis}"))
+        symbol = self.leaf_dims.get((v, axis))
+        if symbol is None:
+            symbol = self.leaf_dims[v, axis] = Symbol(f"{v.name or 'leaf'}_{axis}")
+            self._leaf_symbols.add(symbol)
         return self._representative(symbol)
 
     def _representative(self, symbol: Symbol) -> Poly:
@@ -298,8 +301,8 @@ class Lowering:
 
     # nodes
 
-    def lower(self, node: Apply) -> None:
-        before = len(self.checks)
+    def _lengths_of(self, node: Apply) -> Any:
+        """How a node is computed, as it then has lengths."""
         lowered = node.op.lower(node, [self.operand(v) for v in node.inputs], self.require)
         shapes = lowered.shapes if isinstance(lowered, (Call, Loop)) else (lowered.shape,)
         for v, shape in zip(node.outputs, shapes, strict=True):
@@ -308,10 +311,20 @@ class Lowering:
                 Poly.of(n) if n is not None else self.named(p) for n, p in zip(static, shape, strict=True)
             )
         self.lowered[node] = lowered
+        return lowered
+
+    def _lower_lengths(self, node: Apply) -> None:
+        """As much of it as lengths depend on: those are computed from others, and from arrays of integers."""
+        lowered = self._lengths_of(node)
+        v = node.outputs[0]
+        if isinstance(lowered, Pull) and not (v.ndim and v.type.is_float):
+            self._inline(v, lowered)
+
+    def lower(self, node: Apply) -> None:
+        before = len(self.checks)
+        lowered = self._lengths_of(node)
         if isinstance(lowered, Pull):
-            (v,) = node.outputs
-            if self._inlined(node.op, v, lowered):
-                self.inline.add(v)
+            self._inline(node.outputs[0], lowered)
         elif isinstance(lowered, Product):
             for v in (node.inputs[lowered.a], node.inputs[lowered.b]):
                 self._demand(v, self.matrix(v))
@@ -385,20 +398,20 @@ class Lowering:
                 self.written[v.owner] = target
                 v = v.owner.inputs[base]
 
-    def _inlined(self, op: Op, v: Variable, pull: Pull) -> bool:
+    def _inline(self, v: Variable, pull: Pull) -> None:
+        """Have a variable inlined into what reads it, if that pays."""
         depth = 1 + max((self.view_depth.get(x, 0) for x in v.owner.inputs), default=0)
         element = pull.at(*map(Poly.of, LOOP[: v.ndim]))
         self._read(element)
         if depth > _VIEW_DEPTH:
-            return False
+            return
         host = all(self.is_leaf(u) and not isinstance(u, Constant) and u.ndim == 0 for u in element.uses)
         cheap = _cost(element, _SCALAR_COST if v.ndim == 0 and host else _CHEAP_COST) and all(
             self.is_leaf(u) or not isinstance(self.lowered[u.owner], (Pull, Reduction)) for u in element.uses
         )
-        if op.view or not element.uses or cheap:
+        if v.owner.op.view or not element.uses or cheap:
             self.view_depth[v] = depth
-            return True
-        return False
+            self.inline.add(v)
 
     def named(self, length: Poly) -> Poly:
         """A length, by a symbol of its own if computing it takes more than sums and products of lengths."""
@@ -426,7 +439,7 @@ class Lowering:
             raise check.failure([left.constant, right.constant])
         self.checks.append(check)
         left, right = self._known_same(left), self._known_same(right)
-        leaf_symbols = set(self.leaf_dims.values())
+        leaf_symbols = self._leaf_symbols
         for one, other in ((right, left), (left, right)):
             if (
                 left != right

@@ -7,7 +7,7 @@ and how often rules are applied is bounded by the size of the graph.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
@@ -22,6 +22,7 @@ from ..ops.create import ARange
 from ..ops.lengths import Lengths
 from ..ops.scan import Scan
 from ..ops.shape import BroadcastTo
+from .patterns import signature_of
 from .rules import Composite, Phase, Rule
 
 #: elements of constants that are compared by value, and of those that folding may make, at most
@@ -71,14 +72,17 @@ class Sweep:
         self.waiting: dict[Variable, Variable] = {}
         self.reason: dict[Variable, str] = {}
         self.fired = 0
-        self.uses: Counter[Variable] = Counter(results)
+        self.uses: defaultdict[Variable, int] = defaultdict(int)
         self.reader: dict[Variable, Apply | None] = {}
         self.operations: set[type] = set()
+        uses, reader = self.uses, self.reader
+        for v in results:
+            uses[v] += 1
         for node in toposort(results):
             self.operations.add(type(node.op))
             for v in node.inputs:
-                self.uses[v] += 1
-                self.reader[v] = node
+                uses[v] += 1
+                reader[v] = node
 
     def used_once(self, v: Variable) -> bool:
         """Whether only one operand of one node is ``v``, as far as is known while rewriting."""
@@ -99,7 +103,7 @@ class Sweep:
 
     def find(self, op: Any, *inputs: Variable) -> Variable | None:
         """That variable if there has been one in this graph."""
-        node = self.graph.nodes.get(_identity(op, inputs))
+        node = self.graph.nodes.get(self.graph.identity(op, inputs))
         return None if node is None else node.outputs[0]
 
     def run(self, results: list[Variable]) -> list[Variable]:
@@ -170,7 +174,7 @@ class Sweep:
         if folded is not None:
             self.fired += 1
             return folded
-        candidates = self.phase.candidates(node)
+        candidates = self.phase.candidates(self.graph.signature(node))
         if not candidates:
             return None
         with fixed_origin(out.origin or self.graph.origin):
@@ -246,14 +250,6 @@ def fold(node: Apply) -> Constant | None:
     return Constant(value, out.name, out.dtype, origin=out.origin)
 
 
-def _identity(op: Any, inputs: Sequence[Variable]) -> tuple:
-    """What equal nodes have in common."""
-    operands = tuple(map(id, inputs))
-    if type(op) is ew.Elementwise and op.commutative and operands[0] > operands[1]:
-        operands = operands[::-1]
-    return op, operands
-
-
 class Graph:
     """What is kept from sweep to sweep: one node for each operation on the same operands, lengths, budget."""
 
@@ -264,12 +260,34 @@ class Graph:
         self.given = set(toposort(results))
         self.budget = Budget(len(self.given))
         self.nodes: dict[tuple, Apply] = {}
+        self._signatures: dict[Apply, tuple] = {}
+        # operations by number, equal ones by the same, and those that were looked up, which then stay
+        self._numbers: dict[Any, int] = {}
+        self._operations: dict[int, tuple[int, Any]] = {}
         # what terms.py found: factors of products, terms of sums
         self.products: dict[Variable, Any] = {}
         self.sums: dict[Variable, Any] = {}
         self.constants: dict[tuple, Constant] = {}
         # outputs that loops were given besides: logarithms.py
         self.extended: dict[Apply, dict[tuple, Variable]] = {}
+
+    def signature(self, node: Apply) -> tuple:
+        """By what rules are found for a node: it is looked at in many sweeps."""
+        found = self._signatures.get(node)
+        if found is None:
+            found = self._signatures[node] = signature_of(node)
+        return found
+
+    def identity(self, op: Any, inputs: Sequence[Variable]) -> tuple:
+        """What equal nodes have in common: a number for equal operations, and the operands."""
+        known = self._operations.get(id(op))
+        if known is None:
+            number = self._numbers.setdefault(op, len(self._numbers))
+            known = self._operations[id(op)] = number, op
+        operands = tuple(map(id, inputs))
+        if type(op) is ew.Elementwise and op.commutative and operands[0] > operands[1]:
+            operands = operands[::-1]
+        return known[0], operands
 
     def leaf(self, v: Variable) -> Variable:
         """A variable that no node computes; small constants that are equal are one."""
@@ -279,14 +297,14 @@ class Graph:
 
     def known(self, op: Any, inputs: Sequence[Variable]) -> Variable:
         """The one variable that is ``op`` of these operands, made if there is none yet."""
-        key = _identity(op, inputs)
+        key = self.identity(op, inputs)
         if key not in self.nodes:
             self.nodes[key] = op.make(*inputs).owner
         return self.nodes[key].outputs[0]
 
     def intern(self, node: Apply, inputs: Sequence[Variable]) -> Apply:
         """The one node of this operation on these operands."""
-        key = _identity(node.op, inputs)
+        key = self.identity(node.op, inputs)
         found = self.nodes.get(key)
         if found is None:
             same = all(a is b for a, b in zip(inputs, node.inputs, strict=True))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..graph import Apply, Variable
 from ..ops import elementwise as ew
 from ..ops.op import Op
-from .patterns import Alternative, Call, signature_of
+from .patterns import Alternative, Call
 
 if TYPE_CHECKING:
     from .engine import Sweep
@@ -102,9 +102,8 @@ class Phase:
         self._candidates.clear()
         self._alternatives = [(rule, a) for rules in self._sets for rule in rules for a in rule.alternatives]
 
-    def candidates(self, node: Apply) -> tuple[tuple[Rule, Alternative], ...]:
-        """The rules that may fit a node, each with the form of its pattern that does."""
-        signature = signature_of(node)
+    def candidates(self, signature: tuple) -> tuple[tuple[Rule, Alternative], ...]:
+        """The rules that may fit a node of that signature, each with the form of its pattern that does."""
         found = self._candidates.get(signature)
         if found is None:
             kind, *operands = signature

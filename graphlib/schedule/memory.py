@@ -6,8 +6,9 @@ the same slot; lengths are symbols, so a slot's size is the greatest of its resu
 
 from __future__ import annotations
 
-from bisect import bisect
-from collections.abc import Callable, Iterable
+import heapq
+from bisect import bisect, insort
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..graph import Variable
@@ -28,12 +29,11 @@ class Slot:
     starts: list[int] = field(default_factory=list)
     stops: list[int] = field(default_factory=list)
 
-    def is_free(self, life: range) -> bool:
-        """Whether nothing else lives there then."""
-        k = bisect(self.starts, life.start)
-        return (k == 0 or self.stops[k - 1] <= life.start) and (
-            k == len(self.starts) or life.stop <= self.starts[k]
-        )
+    def free(self, start: int) -> tuple[int, float]:
+        """From which step on, from ``start`` or later, nothing lives there, and until which."""
+        k = bisect(self.starts, start)
+        begin = max(start, self.stops[k - 1]) if k else start
+        return begin, self.starts[k] if k < len(self.starts) else float("inf")
 
     def take(self, v: Variable, size: Poly, life: range) -> None:
         """Have a result live there."""
@@ -68,27 +68,53 @@ def plan(schedule: Schedule, in_arena: Callable[[Variable], bool]) -> list[Slot]
     # the large ones first: a small one then lies where a large one leaves its slot for a while, and no large
     # one finds its slot taken
     slots: list[Slot] = []
-    #: those that have had a result of a size, and those whose first one was about so large
-    same: dict[Poly, list[Slot]] = {}
-    alike: dict[int, list[Slot]] = {}
+    #: about how large the first result of each slot is
+    abouts: list[int] = []
+    #: of results of a size, the slots that have had one, and all: of these the smallest first
+    searches: dict[Poly, tuple[_Search, _Search]] = {}
     for about, size, v, life in sorted(lives, key=lambda one: -one[0]):
-        slot = _free(same.get(size, ()), life)
+        same, others = searches.setdefault(size, (_Search(), _Search()))
+        slot = same.find(life)
         if slot is None:
-            # else the smallest; all have had larger ones
-            found = (_free(alike[k], life) for k in reversed(alike))
-            slot = next((s for s in found if s is not None), None)
+            for k in range(others.count, len(slots)):
+                others.add((abouts[k], k), slots[k])
+            slot = others.find(life)
             if slot is None:
                 slot = Slot()
                 slots.append(slot)
-                alike.setdefault(about, []).append(slot)
-            same.setdefault(size, []).append(slot)
+                abouts.append(about)
+            same.add((same.count,), slot)
         slot.take(v, size, life)
     return sorted(slots, key=lambda slot: slot.starts[0])
 
 
-def _free(slots: Iterable[Slot], life: range) -> Slot | None:
-    """The first slot in which nothing else lives then."""
-    return next((s for s in slots if s.is_free(life)), None)
+class _Search:
+    """Finds the first of some slots, in the order of their keys, that is free for a life, when lives come in
+    the order in which they begin: a slot in which something lives then is not looked at until that ends."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._free: list[tuple[tuple, Slot]] = []
+        self._taken: list[tuple[int, tuple, Slot]] = []
+
+    def add(self, key: tuple, slot: Slot) -> None:
+        self.count += 1
+        insort(self._free, (key, slot))
+
+    def find(self, life: range) -> Slot | None:
+        while self._taken and self._taken[0][0] <= life.start:
+            insort(self._free, heapq.heappop(self._taken)[1:])
+        k = 0
+        while k < len(self._free):
+            slot = self._free[k][1]
+            begin, end = slot.free(life.start)
+            if begin > life.start:
+                heapq.heappush(self._taken, (begin, *self._free.pop(k)))
+            elif life.stop <= end:
+                return slot
+            else:
+                k += 1
+        return None
 
 
 def _about(size: Poly) -> int:

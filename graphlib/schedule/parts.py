@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -12,25 +12,28 @@ from .arrays import Array
 
 #: for each class the fields of what has parts, the last first; none where there is nothing to look for
 _FIELDS: dict[type, tuple[str, ...]] = {}
+#: what has no parts, as fields are annotated
+_PLAIN = frozenset(("str", "bool", "int", "int | None", "str | None", "Array", "Array | None"))
 
 
 def _roots(thing: Any) -> Iterator[Expr | Poly]:
     """The expressions and lengths that stand in anything that plans are made of; those of arrays and of the
     plans of loops are left out."""
     stack = [thing]
+    pop, push, known = stack.pop, stack.append, _FIELDS
     while stack:
-        one = stack.pop()
+        one = pop()
         kind = type(one)
         if kind is Expr or kind is Poly:
             yield one
         elif kind is tuple or kind is list:
             stack.extend(reversed(one))
         else:
-            names = _FIELDS.get(kind)
+            names = known.get(kind)
             if names is None:
-                names = _FIELDS[kind] = _fields_of(kind)
+                names = known[kind] = _fields_of(kind)
             for name in names:
-                stack.append(getattr(one, name))
+                push(getattr(one, name))
 
 
 def _fields_of(kind: type) -> tuple[str, ...]:
@@ -38,8 +41,8 @@ def _fields_of(kind: type) -> tuple[str, ...]:
         return tuple(reversed(kind._fields))
     if kind is Array or not is_dataclass(kind):
         return ()
-    names = tuple(f.name for f in reversed(fields(kind)))
-    return () if "steps" in names else names
+    found = [f for f in reversed(fields(kind)) if f.type not in _PLAIN]
+    return () if any(f.name == "steps" for f in found) else tuple(f.name for f in found)
 
 
 def _inside(p: Poly) -> Iterator[Expr]:
@@ -58,10 +61,18 @@ def expressions(thing: Any) -> Iterator[Expr]:
 
 def polys(thing: Any) -> list[Poly]:
     """The lengths and offsets, those in expressions included."""
-    roots = list(_roots(thing))
-    found = [one for one in roots if type(one) is Poly]
-    for e in expressions(roots):
-        found += [e.value] if e.op == "int" else e.value[1] if e.op in ("load", "access") else ()
+    found: list[Poly] = []
+    for one in _roots(thing):
+        if type(one) is Poly:
+            found.append(one)
+            inside: Iterable[Expr] = _inside(one)
+        else:
+            inside = walk(one)
+        for e in inside:
+            if e.op == "int":
+                found.append(e.value)
+            elif e.op in ("load", "access"):
+                found += e.value[1]
     return found
 
 

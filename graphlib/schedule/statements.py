@@ -255,12 +255,25 @@ def statements(body: Iterable[Any]) -> Iterator[Any]:
     """Every statement in order, those inside loops after the loop itself."""
     for one in body:
         yield one
-        for field in fields(one):
-            inside = getattr(one, field.name)
-            if isinstance(inside, tuple) and inside and is_statement(inside[0]):
+        kind = type(one)
+        names = _TUPLES.get(kind)
+        if names is None:
+            names = _TUPLES[kind] = tuple(f.name for f in fields(one) if f.type.startswith("tuple"))
+        for name in names:
+            inside = getattr(one, name)
+            if inside and is_statement(inside[0]):
                 yield from statements(inside)
+
+
+#: for each class of statements the fields in which others may be; and whether a class is one of statements
+_TUPLES: dict[type, tuple[str, ...]] = {}
+_ARE: dict[type, bool] = {}
 
 
 def is_statement(thing: Any) -> bool:
     """Whether it is a statement of this language, or of that of teams of threads."""
-    return type(thing).__module__.endswith((".statements", ".teams"))
+    kind = type(thing)
+    found = _ARE.get(kind)
+    if found is None:
+        found = _ARE[kind] = kind.__module__.endswith((".statements", ".teams"))
+    return found

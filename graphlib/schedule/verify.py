@@ -9,12 +9,12 @@ something else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from typing import Any
 
 from ..errors import ScheduleError
-from ..scalar.expression import CHECKS
+from ..scalar.expression import CHECKS, Expr
 from ..scalar.integer import Poly, Symbol
 from .arrays import Array, Memory
 from .parts import expressions, polys
@@ -244,15 +244,14 @@ class _Verifier:
         known = set(known)
         for one in body:
             bodies = _bodies(one)
-            whole = set(map(id, bodies))
-            own = [v for f in fields(one) if id(v := getattr(one, f.name)) not in whole]
             inside = known
             for part in bodies:
                 inside = inside | self._registers(part, inside, what)
-            used = {e.value for e in expressions(own) if e.op == "local"} | set(_taken(one))
+            used = {e.value for e in _expressions_of(one, bodies) if e.op == "local"}
+            used.update(_taken(one))
             for name in used - inside - {"r"}:
                 self._fail(f"{what} uses the register {name} before it is there")
-            known |= set(_declared([one]))
+            known.update(_declared(one))
         return known
 
     # lengths
@@ -399,14 +398,29 @@ _INSIDE = {
 
 def _bodies(one: Any) -> list[tuple[Any, ...]]:
     """The statements inside a statement, in the order in which they are carried out."""
-    names = ("outer", "before", "inner", "body", "element", "after")
-    found = [getattr(one, name, ()) for name in names]
+    names = _BODIES.get(type(one))
+    if names is None:
+        names = _BODIES[type(one)] = tuple(name for name in _ORDER if hasattr(one, name))
+    found = (getattr(one, name) for name in names)
     return [part for part in found if isinstance(part, tuple) and part and is_statement(part[0])]
 
 
-def _declared(body: Iterable[Any]) -> list[str]:
-    """The registers that statements declare."""
-    return [one.name for one in body if type(one).__name__ in ("Let", "Accumulator", "Result")]
+#: the fields with statements, in the order in which these are carried out, and those that a class has
+_ORDER = ("outer", "before", "inner", "body", "element", "after")
+_BODIES: dict[type, tuple[str, ...]] = {}
+
+
+def _expressions_of(one: Any, bodies: list[tuple[Any, ...]]) -> Iterator[Expr]:
+    """The expressions of a statement itself, without those of the statements inside."""
+    if not bodies:
+        return expressions(one)
+    whole = set(map(id, bodies))
+    return expressions([v for f in fields(one) if id(v := getattr(one, f.name)) not in whole])
+
+
+def _declared(one: Any) -> tuple[str, ...]:
+    """The register that a statement declares."""
+    return (one.name,) if type(one).__name__ in ("Let", "Accumulator", "Result") else ()
 
 
 def _taken(one: Any) -> list[str]:
@@ -435,12 +449,13 @@ def _action_may_fail(action: Any) -> bool:
 def _symbols(lengths: Iterable[Any]) -> set[Symbol]:
     """The symbols in lengths; loop indices are none."""
     found: set[Symbol] = set()
-    for p in map(Poly.of, lengths):
-        for atom in (a for monomial in p.terms for a in monomial):
-            if not isinstance(atom, Symbol):
-                found |= _symbols(polys(atom))
-            elif not atom.is_index:
-                found.add(atom)
+    for length in lengths:
+        for monomial in Poly.of(length).terms:
+            for atom in monomial:
+                if not isinstance(atom, Symbol):
+                    found |= _symbols(polys(atom))
+                elif not atom.is_index:
+                    found.add(atom)
     return found
 
 
