@@ -44,6 +44,8 @@ from .units import Unit
 _USERS = "v_"
 #: of a longer name only the beginning is of use to a reader
 _LONGEST = 40
+#: so many steps are one function of C: of a longer one the compiler holds all at once
+_TOGETHER = 100
 
 
 @record
@@ -188,9 +190,10 @@ class Writer:
         return any(kernel.own for kernel in self.kernels())
 
     def head_of(self, name: str) -> str:
-        """The declaration of ``prepare`` or ``run``: the file's own functions, or a loop's."""
+        """The declaration of ``prepare``, ``run`` or a part of it: the file's own functions, or a loop's."""
         prefix = self.plan.prefix
-        return f"static int64_t {prefix}{name}" if prefix else f"int64_t gl_{name}"
+        inside = prefix or name not in ("prepare", "run")
+        return f"{'static ' if inside else ''}int64_t {prefix or 'gl_'}{name}"
 
     def function(self, what: str, name: str, lines: list[str]) -> str:
         head = f"{self.head_of(name)}({self.struct} *s, void **args) {{"
@@ -273,14 +276,28 @@ class Writer:
                 lines.append(f"{self.address(result)} = GL_DATA(args, {first + k}, {C_TYPES[result.dtype]});")
         if any(length.data_dependent for length in plan.lengths):
             lines += ["gl_release(s->allocated, &s->allocated_count);", *self.found(plan.first)]
-        if plan.profiled:
-            lines.append("double clock = gl_seconds(), now;")
-        for k, (step, found) in enumerate(zip(plan.steps, plan.after, strict=True)):
+        if len(plan.steps) <= _TOGETHER:
+            return self.function("The steps in order.", "run", [*lines, *self.steps(0), "s->calls++;"])
+        parts = range(0, len(plan.steps), _TOGETHER)
+        functions = [
+            self.function(f"Steps from {first} on.", f"run_{first}", self.steps(first)) + "\n"
+            for first in parts
+        ]
+        own = plan.prefix or "gl_"
+        lines.append("int64_t code;")
+        lines += [f"if ((code = {own}run_{first}(s, args))) return code;" for first in parts]
+        return "\n".join([*functions, self.function("All steps.", "run", [*lines, "s->calls++;"])])
+
+    def steps(self, first: int) -> list[str]:
+        """The statements of the steps from the first on, as many as one function has."""
+        plan, chosen = self.plan, slice(first, first + _TOGETHER)
+        lines = ["double clock = gl_seconds(), now;"] if plan.profiled else []
+        for k, (step, found) in enumerate(zip(plan.steps[chosen], plan.after[chosen], strict=True), first):
             lines += self.step(step)
             if plan.profiled:
                 lines.append(f"now = gl_seconds(); s->seconds[{k}] += now - clock; clock = now;")
             lines += self.found(found)
-        return self.function("The steps in order.", "run", [*lines, "s->calls++;"])
+        return lines
 
     def found(self, found: Found) -> list[str]:
         """What is done when lengths become known that depend on data."""
