@@ -602,3 +602,21 @@ def test_variables_may_have_any_name():
         assert results[0] == pytest.approx(2, rel=1e-6)
         for k, array in enumerate(results[1:]):
             np.testing.assert_array_equal(array, np.full(3, 2 * (k + turn)))
+
+
+def test_many_steps_are_several_functions_of_c_and_what_fails_in_a_later_one_fails_the_call():
+    x, i, w = T.fmatrix("x"), T.lscalar("i"), np.eye(3, dtype="float32")[::-1] / 2
+    value = x
+    for _ in range(70):
+        value = T.dot(value, w) + 1
+    f = graphlib.function([x, i], [value, (T.exp(value) * 0)[i]], mode="fast_run", profile=True)
+    assert len(f.plan.steps) > 100 and f.source.count("s->calls++") == 1
+    given = np.arange(6, dtype="float32").reshape(2, 3)
+    wanted = given
+    for _ in range(70):
+        wanted = wanted @ w + 1
+    np.testing.assert_allclose(f(given, 1)[0], wanted, rtol=1e-6)
+    with pytest.raises(IndexError):
+        f(given, 2)
+    np.testing.assert_allclose(f(given, -2)[1], np.zeros(3))
+    assert sum(seconds > 0 for _, seconds, _ in f.profile.rows) > 100
