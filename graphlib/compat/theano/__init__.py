@@ -11,7 +11,7 @@ import runpy
 import sys
 from collections.abc import Sequence
 
-from . import attributes, modules
+from . import attributes, modules, past
 from .settings import config
 
 __all__ = ["install", "main"]
@@ -44,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not os.path.isfile(options.program):
         parser.error(f"there is no file {options.program}")
     install(os.environ.get("THEANO_FLAGS", ""))
+    past.restore()
     sys.argv = [options.program, *options.arguments]
     sys.path.insert(0, os.path.dirname(os.path.abspath(options.program)))
     runpy.run_path(options.program, run_name="__main__")
