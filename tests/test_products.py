@@ -190,6 +190,7 @@ class TestProducts:
             (260, 257, 270),
             (90, 15, 2100),
             (520, 530, 540),
+            (70, 141, 1024),
         ],
     )
     @pytest.mark.parametrize("beta", [0.0, 0.9])

@@ -212,19 +212,20 @@ class Sort(Op):
         if self.kind == "argsort":
             raise not_differentiable(node, "an order does not change continuously with the values")
         (x,) = node.inputs
-        from .create import arange, zeros_like
+        from .create import zeros_like
         from .write import AdvancedWrite
 
-        order = Sort("argsort", self.axis, self.count).make(x)
-        grid = []
-        for axis in range(x.ndim):
-            if axis == self.axis:
-                grid.append(order)
-            else:
-                grid.append(
-                    dimshuffle(arange(shape_i(x, axis)), *("x" if a != axis else 0 for a in range(x.ndim)))
-                )
-        return [AdvancedWrite((True,) * x.ndim, "add").make(zeros_like(x, grads[0].dtype), grads[0], *grid)]
+        places = self.places(x, Sort("argsort", self.axis, self.count).make(x))
+        return [AdvancedWrite((True,) * x.ndim, "add").make(zeros_like(x, grads[0].dtype), grads[0], *places)]
+
+    def places(self, x: Variable, order: Variable) -> list[Variable]:
+        """Where the elements of ``x`` are that are at ``order`` along the axis: an index for each axis."""
+        from .create import arange
+
+        def along(axis: int) -> Variable:
+            return dimshuffle(arange(shape_i(x, axis)), *("x" if a != axis else 0 for a in range(x.ndim)))
+
+        return [order if axis == self.axis else along(axis) for axis in range(x.ndim)]
 
     def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
         whole = getattr(np, self.kind)(x, axis=self.axis, kind="stable")

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..graph import Apply, Constant, Variable
 from ..ops import elementwise as ew
+from ..ops.along_axis import Sort
 from ..ops.index import AdvancedIndex
 from ..ops.join import Join
 from ..ops.linalg import Gemm, MatrixProduct
@@ -33,6 +34,17 @@ rule = SPECIALIZE.rule
 
 x, y = Capture("x"), Capture("y")
 s = Capture("s", is_scalar)
+
+
+@rule("what is sorted is read where its order is looked for", node(Sort, x))
+def _(x: Variable, node: Apply, graph: Sweep) -> Variable | None:
+    op = node.op
+    if op.kind != "sort" or op.count is None:
+        return None
+    order = graph.find(Sort("argsort", op.axis, op.count), x)
+    if order is None or not graph.uses[order]:
+        return None
+    return AdvancedIndex((True,) * x.ndim).make(x, *op.places(x, order))
 
 
 class Coefficient:

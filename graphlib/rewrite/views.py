@@ -21,6 +21,7 @@ from ..ops.reduce import Reduce
 from ..ops.scan import Scan
 from ..ops.shape import BroadcastTo, DimShuffle, Reshape, SameLengths, ShapeI, SpecifyShape, dimshuffle
 from ..ops.shape_rules import constant_int
+from ..ops.write import AdvancedWrite, BasicWrite
 from .engine import Sweep
 from .patterns import NUMBERS, Capture, Number, P, node, number_of
 from .rules import RuleSet
@@ -197,6 +198,38 @@ def _(node: Apply) -> Variable | None:
     rest = (*entries[:axis], None, *entries[axis + 1 :])
     others = bounds[:before] + bounds[before + 1 :]
     return some if not any(e is not None for e in rest) else BasicIndex(rest).make(some, *others)
+
+
+@AFTER_GRADIENTS.rule("of sorted places those are used where something is added", node(AdvancedWrite))
+def _(node: Apply) -> Variable | None:
+    base, values, *places = node.inputs
+    part = values.owner
+    if node.op.mode != "add" or number_of(base) != 0 or part is None or type(part.op) is not BasicWrite:
+        return None
+    around, some, *bounds = part.inputs
+    slices = all(e is None or isinstance(e, tuple) for e in part.op.entries)
+    if number_of(around) != 0 or not slices or {v.ndim for v in (some, *places)} != {values.ndim}:
+        return None
+    taken = [_part_of(place, part.op.entries, bounds) for place in places]
+    if any(v is None for v in taken) or all(v is w for v, w in zip(taken, places, strict=True)):
+        return None
+    return node.op.make(base, some, *taken)
+
+
+def _part_of(place: Variable, entries: tuple, bounds: Sequence[Variable]) -> Variable | None:
+    """A slice of an array of places, where it is not one for all; None if it is no order of what is sorted,
+    of which each place is there."""
+    own, given, first = [], [], 0
+    for axis, entry in enumerate(entries):
+        last = first + (sum(entry[:2]) if entry is not None else 0)
+        cut = entry is not None and place.type.shape[axis] != 1
+        own.append(entry if cut else None)
+        given += bounds[first:last] if cut else ()
+        first = last
+    if not any(own):
+        return place
+    is_order = place.owner is not None and type(place.owner.op) is Sort and place.owner.op.kind == "argsort"
+    return BasicIndex(tuple(own)).make(place, *given) if is_order else None
 
 
 @rule("what has the lengths that it must have is it", node(OfLengths))

@@ -12,7 +12,7 @@ from ..errors import InputError, RankError, ShapeError
 from ..graph import Constant, Variable
 from ..graph.types import normalize_axis, promote
 from ..ops import elementwise as ew
-from ..ops.along_axis import argsort, flatnonzero, nonzero, sort
+from ..ops.along_axis import SOME, Sort, argsort, flatnonzero, nonzero, sort
 from ..ops.create import arange, zeros, zeros_like
 from ..ops.index import index, take
 from ..ops.join import stack
@@ -260,6 +260,8 @@ def topk_and_argtopk(
     if axis is None:
         x, axis = x.flatten(), 0
     axis = normalize_axis(axis, x.ndim, "T.topk")
+    if isinstance(kth, int) and 0 < abs(kth) <= SOME:
+        return [Sort("sort", axis, -kth).make(x), Sort("argsort", axis, -kth).make(x).astype(idx_dtype)]
     if isinstance(kth, int) and kth:
         ends = slice(-kth, None) if kth > 0 else slice(None, -kth)
     else:

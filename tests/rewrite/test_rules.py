@@ -193,6 +193,10 @@ CASES: dict[str, list[Case]] = {
         Case(lambda x: T.argsort(x)[:, :2], "BasicIndex", "Sort"),
         Case(lambda x: T.sort(x, axis=0)[-1:, 1:], "", "Sort BasicIndex"),
     ],
+    "of sorted places those are used where something is added": [
+        Case(lambda x: grad(T.sqr(T.sort(x)[:, -2:]).sum(), x), "BasicWrite"),
+        Case(lambda x: grad(T.sqr(T.sort(x, axis=0)[:1]).sum(), x), "BasicWrite"),
+    ],
     "a leading axis of length 1 comes after a reduction": [Case(lambda row: T.exp(row).sum(axis=1))],
     "a reduction of a reduction of its kind is one": [
         Case(lambda cube: cube.sum(axis=1).sum(axis=1)),
@@ -448,6 +452,9 @@ CASES: dict[str, list[Case]] = {
         Case(lambda x, y: grad((T.log(softmax(x)) * y).sum(), x), "LogSoftmaxGradient log")
     ],
     # specialize
+    "what is sorted is read where its order is looked for": [
+        Case(lambda x: T.topk(x, 2) * T.argtopk(x, 2), "", "AdvancedIndex"),
+    ],
     "parts that make up an axis are joined": [
         Case(lambda x, W: grad(gated(T.dot(x, W)), x), "BasicWrite", "Join"),
     ],

@@ -9,7 +9,16 @@
 #define GL_CUMULATIVE(name, suffix, type, wide, op)                                                                   \
     static inline __attribute__((unused)) int name##_##suffix(const type *x, type *out, int64_t before, int64_t n,    \
                                                               int64_t after) {                                        \
-        for (int64_t a = 0; a < before; a++)                                                                          \
+        int64_t a = 0;                                                                                                \
+        /* a few rows at a time: each sum waits for the one before it, but not for those of other rows */             \
+        for (; after == 1 && a + 8 <= before && n; a += 8) {                                                          \
+            wide totals[8];                                                                                           \
+            for (int64_t r = 0; r < 8; r++) out[(a + r) * n] = (type)(totals[r] = x[(a + r) * n]);                    \
+            for (int64_t i = 1; i < n; i++)                                                                           \
+                for (int64_t r = 0; r < 8; r++)                                                                       \
+                    out[(a + r) * n + i] = (type)(totals[r] = (wide)(totals[r] op x[(a + r) * n + i]));               \
+        }                                                                                                             \
+        for (; a < before; a++)                                                                                       \
             for (int64_t first = 0; first < after; first += 64) {                                                     \
                 wide totals[64];                                                                                      \
                 const int64_t begin = a * n * after + first, count = after - first < 64 ? after - first : 64;         \
