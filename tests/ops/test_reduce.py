@@ -194,14 +194,15 @@ def test_sorting_is_stable_with_nan_last(mode, dtype):
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("dtype", ["bool", "int8", "int32", "uint8", "float32", "float64"])
 def test_running_sums_and_products(mode, dtype):
-    array = (np.arange(24).reshape(2, 3, 4) % 5 - 1).astype(dtype)
     x = T.TensorType(dtype, (None,) * 3)("x")
     axes = (0, 1, 2, -1, None)
-    results = compiled(mode, [x], [f(x, axis=a) for a in axes for f in (T.cumsum, T.cumprod)])(array)
-    wide = array.dtype if array.dtype.kind == "f" else "int64"
-    for axis, total, product in zip(axes, results[::2], results[1::2], strict=True):
-        assert_same(total, np.cumsum(array, axis=axis, dtype=wide))
-        assert_same(product, np.cumprod(array, axis=axis, dtype=wide))
+    f = compiled(mode, [x], [f(x, axis=a) for a in axes for f in (T.cumsum, T.cumprod)])
+    for shape in ((2, 3, 4), (3, 9, 5), (4, 4, 0)):
+        array = (np.arange(np.prod(shape)).reshape(shape) % 5 % 4 - 1).astype(dtype)
+        results, wide = f(array), array.dtype if array.dtype.kind == "f" else "int64"
+        for axis, total, product in zip(axes, results[::2], results[1::2], strict=True):
+            assert_same(total, np.cumsum(array, axis=axis, dtype=wide))
+            assert_same(product, np.cumprod(array, axis=axis, dtype=wide))
 
 
 @pytest.mark.parametrize("mode", MODES)
