@@ -216,12 +216,7 @@ def ranks() -> Ranks:
     """
     found = Ranks(_mpi())
     if found.size == 1 and started() > 1:
-        library = found.mpi.Get_library_version().splitlines()[0]
-        raise DistributedError(
-            f"{started()} processes were started, of which each finds itself alone: mpi4py has loaded "
-            f"{library}, and the mpirun is another library's; start the run with the mpirun of that one, or "
-            "let MPI4PY_LIBMPI name the library of the mpirun"
-        )
+        raise _another_library(found.mpi.Get_library_version().splitlines()[0])
     if found.size > 1:
         sys.excepthook = functools.partial(_told, found)
         version = sys.modules[__package__].__version__
@@ -235,15 +230,35 @@ def ranks() -> Ranks:
 
 
 def _mpi() -> Any:
+    # A library that is not the mpirun's may end the process with a message of its own (MPICH does under Open
+    # MPI's): it is asked which it is before it starts.
+    asked = "OMPI_COMM_WORLD_SIZE" in os.environ and "mpi4py.MPI" not in sys.modules
     try:
+        if asked:
+            import mpi4py
+
+            asked, mpi4py.rc.initialize, mpi4py.rc.finalize = mpi4py.rc.initialize, False, True
         from mpi4py import MPI
     except ImportError as problem:
         why = "is not installed" if isinstance(problem, ModuleNotFoundError) else f"fails to load: {problem}"
     except RuntimeError as problem:
         why = f"finds no MPI library: {str(problem).splitlines()[0]}"
     else:
+        if asked:
+            library = MPI.Get_library_version().splitlines()[0]
+            if "Open MPI" not in library:
+                raise _another_library(library)
+            MPI.Init_thread()
         return MPI
     raise DistributedError(f"training on several processes needs mpi4py, which {why}. {_INSTALL}")
+
+
+def _another_library(library: str) -> DistributedError:
+    return DistributedError(
+        f"{started()} processes were started, of which each finds itself alone: mpi4py has loaded "
+        f"{library}, and the mpirun is another library's; start the run with the mpirun of that one, or "
+        "let MPI4PY_LIBMPI name the library of the mpirun"
+    )
 
 
 def _told(

@@ -204,6 +204,16 @@ def test_mpirun_of_another_library(monkeypatch):
         ranks.ranks.cache_clear()
 
 
+def test_open_mpis_mpirun_where_mpich_is_loaded():
+    """MPICH would end the process as it starts."""
+    started = {"OMPI_COMM_WORLD_SIZE": "2", "PMIX_NAMESPACE": "x", "PMIX_RANK": "0"}
+    done = run(1, "-m", "graphlib.distributed", **started)
+    assert done.returncode != 0
+    assert (
+        "2 processes were started, of which each finds itself alone: mpi4py has loaded MPICH" in done.stderr
+    )
+
+
 def program(arguments):
     parser = command_line.make_parser(
         "Learns.", name="x", epochs=1, batch_size=20, data=None, distributes=True
