@@ -153,6 +153,28 @@ def test_few_kernels_give_the_same_numbers_as_all(dtype):
         use(runtime.blas())
 
 
+@pytest.mark.usefixtures("factors")
+def test_products_of_a_batch_are_those_of_its_matrices():
+    """In however many chunks threads take them, and however large they are."""
+    a, b, x, y = T.tensor3("a"), T.tensor3("b"), T.matrix("x"), T.matrix("y")
+    batch = graphlib.function([a, b], [T.batched_dot(a, b), T.batched_dot(b.dimshuffle(0, 2, 1), b)])
+    one = graphlib.function([x, y], [T.dot(x, y), T.dot(y.T, y)])
+    runtime.settle()
+    table, rng = runtime.start("float32"), np.random.default_rng(2)
+    sizes = ((7, 70, 60, 80), (2, 130, 300, 200), (300, 3, 5, 4), (1, 90, 70, 50), (0, 2, 3, 4))
+    try:
+        for threads in (1, 5):
+            runtime.library("float32").gl_products(table, threads, None, 0)
+            for count, m, k, n in sizes:
+                p, q = (rng.standard_normal(s).astype("float32") for s in ((count, m, k), (count, k, n)))
+                got = batch(p, q)
+                for i in range(count):
+                    for whole, alone in zip(got, one(p[i], q[i]), strict=True):
+                        np.testing.assert_array_equal(whole[i], alone, err_msg=str((count, m, k, n)))
+    finally:
+        use(runtime.blas())
+
+
 class TestProducts:
     @settings(max_examples=400, deadline=None)
     @given(

@@ -276,10 +276,10 @@ def source(lib: Library) -> str:
     roots = "\n".join([body, public, *called])
     available = _available(lib.threads > 1)
     drawn = used(available, roots)
-    gemms = [
-        n for n in ("sgemm", "dgemm") if any(f"->{n}" in one for one in (body, *(d.text for d in drawn)))
-    ]
-    table, matrices = entries.runtime(gemms), [products.text(n, lib.threads) for n in gemms]
+    calls = "\n".join([body, *(d.text for d in drawn)])
+    gemms = {n: f"->{n}_batch(" in calls for n in ("sgemm", "dgemm") if f"->{n}" in calls}
+    table = entries.runtime([*gemms, *(f"{n}_batch" for n, batch in gemms.items() if batch)])
+    matrices = [products.text(n, lib.threads, batch) for n, batch in gemms.items()]
     found = [
         one
         for one in used(available, "\n".join([roots, table, *matrices]))

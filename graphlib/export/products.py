@@ -22,10 +22,10 @@ _ALONE = {
 _OWN = (
     "real integer vector unaligned mask cblas_gemm tile product form outer_rows dot_rows dot_columns"
     " lanes_from put whole outer fold dot transpose pack copy_rows outer_form dot_form cut suits_blas"
-    " choose run_part least gemm outer_tiles dot_tiles alone team threads blas MAX_TILE MAX_ROWS"
-    " MAX_DOT_ROWS MAX_DOT_COLUMNS LARGE BLAS_PART SMALL_WORK NO_SHORT_SIDE MANY_ROWS FEW_SUMS"
-    " LONG_ROWS OUTER_DEPTH DOT_DEPTH FIRST_CACHE PANELS PART_WORK ROWS_UNIT COLUMNS_UNIT ROW_MAJOR"
-    " PLAIN TRANSPOSED OUTER PACKED SWAPPED DOT BLAS"
+    " choose run_part least gemm batch run_batch gemm_batch outer_tiles dot_tiles alone team threads"
+    " blas MAX_TILE MAX_ROWS MAX_DOT_ROWS MAX_DOT_COLUMNS LARGE BLAS_PART SMALL_WORK NO_SHORT_SIDE"
+    " MANY_ROWS FEW_SUMS LONG_ROWS OUTER_DEPTH DOT_DEPTH FIRST_CACHE PANELS PART_WORK ROWS_UNIT"
+    " COLUMNS_UNIT ROW_MAJOR PLAIN TRANSPOSED OUTER PACKED SWAPPED DOT BLAS"
 ).split()
 #: where kernels pay: where the processor has vector registers, and the user does not want a small program
 VECTORS = (
@@ -35,11 +35,13 @@ VECTORS = (
 
 
 @lru_cache(maxsize=4)
-def text(product: str, threads: int = 1) -> str:
-    """The definition of ``gl_sgemm`` or ``gl_dgemm``, for so many threads."""
+def text(product: str, threads: int = 1, batch: bool = False) -> str:
+    """The definition of ``gl_sgemm`` or ``gl_dgemm``, for so many threads, and with ``batch`` of
+    ``gl_sgemm_batch`` or ``gl_dgemm_batch``."""
     _, is_double, suffix = _REAL[product]
     kernels = (HERE / "products.c").read_text()
-    kernels = kernels[: kernels.index("/* Puts the product into the table.")]
+    end = "/* Puts the product into the table." if batch else "/* Products of a batch"
+    kernels = kernels[: kernels.index(end)]
     comment, _, kernels = kernels.partition('#include "graphlib_runtime.h"\n')
     for old, new in _ALONE.items():
         if old not in kernels:
@@ -49,11 +51,14 @@ def text(product: str, threads: int = 1) -> str:
     exchange = {name: f"gl_gemm_{name}_{suffix}" for name in (*_OWN, *macros)}
     exchange |= {"outer_": f"gl_gemm_outer_{suffix}_", "dot_": f"gl_gemm_dot_{suffix}_"}
     kernels = renamed(kernels, exchange)
-    kernels = kernels.replace(f"gl_gemm_gemm_{suffix}(", f"gl_{product}(")
-    plain = next(
+    wanted = [f"gl_{product}", *([f"gl_{product}_batch"] if batch else [])]
+    for name in wanted:
+        own = name.removeprefix("gl_").replace(product, "gemm")
+        kernels = kernels.replace(f"gl_gemm_{own}_{suffix}(", f"{name}(")
+    plain = "\n\n".join(
         one.text
         for one in definitions([header("products.h", [Path(__file__).parent / "c"], set())])
-        if one.name == f"gl_{product}"
+        if one.name in wanted
     )
     return "\n".join(
         [

@@ -388,20 +388,17 @@ class Writer:
 
         def factor(f: Factor) -> tuple[int, str, str]:
             address = self.address(f.array) + (f" + {p(f.offset)}" if f.offset != 0 else "")
-            address += f" + batch * ({p(f.batch)})" if a.batch is not None else ""
-            return int(f.transposed), address, p(f.leading)
+            after = f", {p(f.batch)}" if a.batch is not None else ""
+            return int(f.transposed), address, f"{p(f.leading)}{after}"
 
         (ta, left, lda), (tb, right, ldb) = factor(a.a), factor(a.b)
         name = "sgemm" if a.target.dtype == "float32" else "dgemm"
         m, n, k = p(a.m), p(a.n), p(a.k)
-        to = self.address(a.target) + (f" + batch * ({m}) * ({n})" if a.batch is not None else "")
-        call = (
-            f"s->rt->{name}({ta}, {tb}, {m}, {n}, {k}, {alpha}, {left}, {lda}, {right}, {ldb}, {beta}, "
-            f"{to}, {n});"
-        )
-        if a.batch is not None:
-            call = f"for (int64_t batch = 0; batch < {p(a.batch)}; batch++)\n        {call}"
-        return [call]
+        given = f"{ta}, {tb}, {m}, {n}, {k}, {alpha}, {left}, {lda}, {right}, {ldb}, {beta}"
+        to = f"{self.address(a.target)}, {n}"
+        if a.batch is None:
+            return [f"s->rt->{name}({given}, {to});"]
+        return [f"s->rt->{name}_batch({given}, {to}, ({m}) * ({n}), {p(a.batch)});"]
 
     def call(self, a: Call) -> list[str]:
         if a.host is not None:
@@ -549,7 +546,7 @@ def _declares(action: Any) -> bool:
         return any(isinstance(s, (Let, Watch)) for s in action.body)
     if isinstance(action, Launch):
         return bool(action.kernel.own) or (bool(action.kernel.partial) and action.kernel.turns is not None)
-    return isinstance(action, Fill) or (isinstance(action, Product) and action.batch is not None)
+    return isinstance(action, Fill)
 
 
 _LINK = """

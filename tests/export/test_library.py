@@ -302,9 +302,10 @@ def test_products_in_plain_loops(tmp_path):
     a, b = T.matrix("a"), T.matrix("b")
     start = rng.normal(size=(4, 3)).astype("float32")
     C = graphlib.shared(start, name="C")
+    pair = T.stack([a, 2 * a])
     function = graphlib.function(
         [a, b],
-        [T.dot(a, C), T.dot(b, C.T), T.dot(a, a.T)],
+        [T.dot(a, C), T.dot(b, C.T), T.dot(a, a.T), T.batched_dot(pair, pair.dimshuffle(0, 2, 1))],
         updates=[(C, 0.5 * C - 2 * T.dot(a.T, b))],
         mode="reference",
     )
@@ -315,7 +316,8 @@ def test_products_in_plain_loops(tmp_path):
     for rows in (5, 1, 0):
         x, y = (rng.normal(size=(rows, n)).astype("float32") for n in (4, 3))
         small.initialise()
-        for found, expected in zip(small.call("plain", x, y), (x @ start, y @ start.T, x @ x.T), strict=True):
+        wanted = (x @ start, y @ start.T, x @ x.T, np.stack([x @ x.T, 4 * x @ x.T]))
+        for found, expected in zip(small.call("plain", x, y), wanted, strict=True):
             np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(small["C"], 0.5 * start - 2 * x.T @ y, rtol=1e-5, atol=1e-5)
 

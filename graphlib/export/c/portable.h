@@ -15,6 +15,13 @@ typedef struct {
                   int64_t ldb, float beta, float *c, int64_t ldc);
     void (*dgemm)(int ta, int tb, int64_t m, int64_t n, int64_t k, double alpha, const double *a, int64_t lda,
                   const double *b, int64_t ldb, double beta, double *c, int64_t ldc);
+    /* `count` such products, the factors and results of which are after_a, after_b and after_c elements apart */
+    void (*sgemm_batch)(int ta, int tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, int64_t after_a,
+                        const float *b, int64_t ldb, int64_t after_b, float beta, float *c, int64_t ldc, int64_t after_c,
+                        int64_t count);
+    void (*dgemm_batch)(int ta, int tb, int64_t m, int64_t n, int64_t k, double alpha, const double *a, int64_t lda, int64_t after_a,
+                        const double *b, int64_t ldb, int64_t after_b, double beta, double *c, int64_t ldc, int64_t after_c,
+                        int64_t count);
 } gl_runtime;
 
 /* Memory of an array whose lengths are found in the middle of a call. */

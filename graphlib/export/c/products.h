@@ -24,7 +24,18 @@
         }                                                                                                              \
     }
 
+/* `count` of them */
+#define GL_PLAIN_BATCH(name, product, real)                                                                            \
+    static void name(int ta, int tb, int64_t m, int64_t n, int64_t k, real alpha, const real *a, int64_t lda,          \
+                     int64_t after_a, const real *b, int64_t ldb, int64_t after_b, real beta, real *c, int64_t ldc,    \
+                     int64_t after_c, int64_t count) {                                                                 \
+        for (int64_t i = 0; i < count; i++, a += after_a, b += after_b, c += after_c)                                  \
+            product(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);                                             \
+    }
+
 GL_PLAIN_PRODUCT(gl_sgemm, float)
 GL_PLAIN_PRODUCT(gl_dgemm, double)
+GL_PLAIN_BATCH(gl_sgemm_batch, gl_sgemm, float)
+GL_PLAIN_BATCH(gl_dgemm_batch, gl_dgemm, double)
 
 #endif

@@ -519,6 +519,36 @@ static void gemm(int ta, int tb, int64_t m, int64_t n, int64_t k, real alpha, co
     team->parallel(run_part, &j, j.row_parts * j.column_parts);
 }
 
+/* Products of a batch: what each of them is, and in how many chunks they are taken. */
+typedef struct {
+    int ta, tb;
+    int64_t m, n, k, count, chunks;
+    real alpha;
+    const real *a;
+    int64_t lda, after_a;
+    const real *b;
+    int64_t ldb, after_b;
+    real beta;
+    real *c;
+    int64_t ldc, after_c;
+} batch;
+
+static void run_batch(void *context, int64_t chunk) {
+    const batch *const t = context;
+    for (int64_t i = t->count * chunk / t->chunks; i < t->count * (chunk + 1) / t->chunks; i++)
+        gemm(t->ta, t->tb, t->m, t->n, t->k, t->alpha, t->a + i * t->after_a, t->lda, t->b + i * t->after_b, t->ldb, t->beta,
+             t->c + i * t->after_c, t->ldc);
+}
+
+static void gemm_batch(int ta, int tb, int64_t m, int64_t n, int64_t k, real alpha, const real *a, int64_t lda, int64_t after_a,
+                       const real *b, int64_t ldb, int64_t after_b, real beta, real *c, int64_t ldc, int64_t after_c, int64_t count) {
+    const double work = (double)m * (double)n * (double)k * (double)count;
+    batch t = {ta, tb, m, n, k, count, 1, alpha, a, lda, after_a, b, ldb, after_b, beta, c, ldc, after_c};
+    /* a thread has several of them, or all threads have each */
+    if (count >= threads && work >= 2 * PART_WORK) t.chunks = least(count, work < 4 * PART_WORK * (double)threads ? threads : 4 * threads);
+    team->parallel(run_batch, &t, t.chunks);
+}
+
 /* Puts the product into the table.  Large ones go to the BLAS, if one is given and its vectors, of `blas_vector` bytes, are as
    wide as ours. */
 void gl_products(gl_runtime *table, int thread_count, void *blas_gemm, int blas_vector) {
@@ -527,7 +557,9 @@ void gl_products(gl_runtime *table, int thread_count, void *blas_gemm, int blas_
     blas = blas_vector >= VECTOR_BYTES ? (cblas_gemm)blas_gemm : NULL;
 #if GL_DOUBLE
     table->dgemm = gemm;
+    table->dgemm_batch = gemm_batch;
 #else
     table->sgemm = gemm;
+    table->sgemm_batch = gemm_batch;
 #endif
 }
