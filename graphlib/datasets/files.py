@@ -16,6 +16,9 @@ MOST = 2**31
 """Bytes that a data file may have after decompression: a small file cannot fill the memory."""
 
 
+_PIECE = 2**20
+
+
 def read(path: Path) -> bytes:
     """The content of a file; what gzip compressed (its first two bytes tell, not its name) is decompressed.
 
@@ -38,7 +41,12 @@ def decompress(content: bytes, name: str) -> bytes:
         return content
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-            content = file.read(MOST + 1)
+            # piece by piece: a read of so many bytes asks for memory for all of them at once
+            pieces, size = [], 0
+            while size <= MOST and (piece := file.read(_PIECE)):
+                pieces.append(piece)
+                size += len(piece)
+            content = b"".join(pieces)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(
             f"{name}: the compressed file is damaged or incomplete ({error}); get it again"

@@ -22,11 +22,15 @@ from ..schedule.plan import Plan
 _TAKEN = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if inline int long"
     " register restrict return short signed sizeof static struct switch typedef union unsigned void volatile"
-    " while bool true false and or not xor main state arena s a d args code class new this int8_t int16_t"
-    " int32_t int64_t uint8_t uint16_t uint32_t uint64_t size_t NAN INFINITY I arrays".split()
+    " while bool true false and or not xor main state arena s a d args at code class new this int8_t int16_t"
+    " int32_t int64_t uint8_t uint16_t uint32_t uint64_t uintptr_t size_t NAN INFINITY NULL I arrays linux"
+    " unix".split()
 )
-#: and those that are numbered there, or that libraries have of C
-_INSIDE = re.compile(r"gl_|lengths\d+$|mem(cpy|set|move|cmp)$")
+#: and those that are numbered there, or that libraries have of C, macros among them
+_INSIDE = re.compile(
+    r"(gl|GL)_|lengths\d+$|mem(cpy|set|move|cmp)$|LOG2_|(U?INT\w*|SIZE|FLT|DBL|LDBL|DECIMAL)_[A-Z_]+$"
+    r"|ATOMIC_|ONCE_FLAG_INIT$|thread_local$"
+)
 #: what no function of a library may be called, besides: what its headers declare already
 _DECLARED = frozenset(
     "abs acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp2 expm1 fabs fdim"

@@ -52,7 +52,10 @@ def _maker(schedule: Schedule, piece: Placed) -> Loops | None:
     maker = schedule.maker.get(part)
     if not isinstance(maker, Loops):
         return None
-    value = maker.made[part]
+    value = maker.made.get(part)
+    if value is None:
+        # joined of parts that the nest computes: it is in memory, as it is read from there here
+        return None
     same = value.kind is None and value.index == index and value.axes == piece.axes
     known = all(isinstance(a, Symbol) for m in piece.offset.terms for a in m)
     return maker if same and known and _walks_well(value.axes, piece.offset) else None

@@ -147,6 +147,25 @@ def test_names_that_c_would_take_for_one_another(tmp_path):
     assert len(macros) == len(set(macros)) == 16
 
 
+def test_inputs_may_have_any_name_that_a_library_uses_inside(tmp_path):
+    """Every word of a library's own source as the name of an input, and some that compilers know."""
+    W, turns = graphlib.shared(np.ones((2, 2), "float32"), "W"), T.iscalar("turns")
+
+    def library(names):
+        x = [T.matrix(name) for name in names]
+        rows, _ = graphlib.scan(lambda h: T.dot(h, W), outputs_info=sum(T.tanh(v) for v in x), n_steps=turns)
+        f = graphlib.function([*x, turns], rows[-1], updates=[(W, W + 0)], mode="reference")
+        bounds = {**dict.fromkeys(x, (1, 2)), turns: 2}
+        return graphlib.export.c({"f": f}, tmp_path, name="words", bounds=bounds, threads=2)
+
+    source = re.sub(r'/\*.*?\*/|"[^"\n]*"', " ", library(["x"]).source.read_text(), flags=re.DOTALL)
+    words = sorted({*re.findall(r"\b[A-Za-z]\w*", source), "linux", "unix", "INT8_MAX", "NULL"})
+    names = [word for word in words if not word.startswith("WORDS_") and word != "turns"]
+    assert "at" in names and "GL_INLINE" in names and len(names) > 300
+    found = Native(library(names), ("-O0",)).call("words_f", *[[[1.0, 2.0]]] * len(names), 1)[0]
+    np.testing.assert_allclose(found, [[len(names) * np.tanh([1, 2]).sum()] * 2], rtol=1e-4)
+
+
 def test_the_state_goes_to_python_and_back(model, native, tmp_path):
     native["W"][:] = np.arange(36).reshape(12, 3)
     block = native.save()
