@@ -48,17 +48,6 @@
 #define GL_FIRST_f64 GL_FIRST_2
 #define GL_SECOND_f64 GL_SECOND_2
 #endif
-#if defined(__clang__) || __GNUC__ >= 12
-#define GL_SHUFFLE(x, y, integers, lanes) GL_SHUFFLE_LANES(x, y, lanes)
-#define GL_SHUFFLE_LANES(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
-#else
-#define GL_SHUFFLE(x, y, integers, lanes) __builtin_shuffle(x, y, (integers){lanes})
-#endif
-#if defined(__clang__)
-#define GL_UNROLL _Pragma("unroll")
-#else
-#define GL_UNROLL _Pragma("GCC unroll 16")
-#endif
 
 /* tiles side by side that are taken at once, and the most of a product, which then needs no copy of its factors */
 #define GL_STRIP 16
