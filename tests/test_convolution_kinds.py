@@ -48,6 +48,14 @@ KINDS = [
     ((2, 4, 6, 5, 9), (6, 4, 3, 2, 3), ((1, 0), (1, 2), (0, 1)), (1, 2, 1), (2, 1, 1), 1, False),
     ((1, 4, 7, 9, 8), (8, 2, 3, 3, 3), ((1, 1), (1, 1), (1, 1)), (2, 2, 2), (1, 1, 1), 2, True),
     ((1, 3, 5, 6, 7), (3, 1, 2, 3, 3), ((0, 0), (2, 0), (0, 0)), (1, 1, 1), (1, 1, 1), 3, False),
+    # filters slide over rows that are shorter than a vector, in steps, with holes, and 10 rows of them
+    ((3, 3, 10, 5), (3, 1, 3, 3), ((1, 1), (1, 1)), (1, 1), (1, 1), 3, False),
+    ((2, 2, 23, 21), (4, 1, 5, 4), ((3, 4), (2, 0)), (2, 3), (3, 2), 2, True),
+    # of whose pixels some meet no pixel of a filter, and some fewer than others
+    ((2, 9, 8, 9), (10, 9, 2, 3), ((1, 0), (1, 1)), (3, 2), (1, 1), 1, False),
+    ((2, 9, 11, 14), (10, 9, 3, 2), ((2, 2), (3, 2)), (4, 3), (2, 3), 1, True),
+    # a row that is cut
+    ((1, 9, 1, 600), (17, 9, 1, 3), ((0, 0), (1, 1)), (1, 1), (1, 2), 1, False),
     # one column, as of a text, and one with columns of padding beside it
     ((3, 4, 23, 1), (6, 2, 4, 1), ((2, 1), (0, 0)), (2, 1), (2, 1), 2, True),
     ((2, 4, 9, 1), (5, 4, 3, 1), ((1, 1), (1, 1)), (1, 2), (1, 1), 1, False),
@@ -63,12 +71,13 @@ def function_of(count, border, stride, dilation, groups, flip, unshared=False):
     )  # fmt: skip
 
 
-def inputs_of(*arrays):
-    return [T.TensorType("float32", (None,) * a.ndim)("abc"[i]) for i, a in enumerate(arrays)]
+def inputs_of(*arrays, known=False):
+    shapes = [a.shape if known else (None,) * a.ndim for a in arrays]
+    return [T.TensorType("float32", shape)("abc"[i]) for i, shape in enumerate(shapes)]
 
 
-def check_against_loops(backend, cases):
-    """A function of all cases: each convolution and its two gradients."""
+def check_against_loops(backend, cases, known=False):
+    """A function of all cases: each convolution and its two gradients; whether lengths are known before."""
     inputs, outputs, arrays, wanted = [], [], [], []
     for images, filters, border, stride, dilation, groups, flip, *more in cases:
         x, w = numbers(0, *images), numbers(1, *filters)
@@ -81,7 +90,7 @@ def check_against_loops(backend, cases):
             (y, (t * by_loops(other[0], w, *setting)).sum(), (t * by_loops(x, other[1], *setting)).sum())
         )
         arrays += [x, w, t]
-        variables = inputs_of(x, w, t)
+        variables = inputs_of(x, w, t, known=known)
         inputs += variables
         out = function_of(len(stride), *setting)(*variables[:2])
         dx, dw = T.grad((out * variables[2]).sum(), variables[:2])
@@ -95,6 +104,10 @@ def check_against_loops(backend, cases):
 @pytest.mark.parametrize("backend", MODES)
 def test_groups_borders_and_three_axes(backend):
     check_against_loops(backend, KINDS)
+
+
+def test_kinds_of_known_lengths():
+    check_against_loops("c", KINDS, known=True)
 
 
 @pytest.mark.parametrize("backend", MODES)

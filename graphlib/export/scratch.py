@@ -7,10 +7,14 @@ most that it takes for lengths up to some, as the headers in ``run/c/include`` c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import product
+from math import gcd
 from typing import NamedTuple
 
 #: of ``graphlib_convolution.h``
 _PATCHES, _PLACES, _SLACK, _FEW_FILTERS, _FEW_TERMS, _PARTS = 16384, 256, 16, 2, 128, 8
+#: the bytes of ``gl_convolution``, at most
+_PART = 512
 #: of ``graphlib_fourier.h``
 _LINES, _LINES_BYTES = 16, 65536
 #: what ``gl_take`` adds to a piece
@@ -73,15 +77,46 @@ def _buffers(s: _Convolution) -> int:
     each_c, each_f = s.c // s.groups, s.f // s.groups
     places = min(s.od * s.oh * s.ow, max(_PLACES + s.oh * s.ow, _PATCHES // max(1, s.pixels * each_c) + s.ow))
     patches = min(max(_PATCHES, s.pixels * places), each_c * s.pixels * places)
+    # a single row is cut
+    columns = min(s.ow, 2 * _PLACES) if s.od * s.oh == 1 else s.ow
     # where filters slide, all channels are taken at once, else as many as fit
-    channels, at_once = each_c, max(1, _PATCHES // max(1, s.pixels * min(places, s.ow)))
+    channels, at_once = each_c, max(1, 2 * _PATCHES // max(1, s.pixels * min(places, columns)))
     if each_f > _FEW_FILTERS or each_c * s.pixels > _FEW_TERMS:
         channels = min(each_c, at_once)
-    return channels * s.volume + patches + each_f * places + 2 * _SLACK
+    return channels * s.volume + patches + each_f * places + 3 * _SLACK
 
 
 def _convolve(lengths: Sequence[int], item: int) -> int:
     return item * _buffers(_Convolution(*lengths).turned) + _AROUND
+
+
+def _of_phase(phase: int, kernel: int, length: int, pad: int, step: int, dilation: int) -> tuple[int, ...]:
+    """Of every step-th pixel of the images along an axis, as ``gl_interleaved_at`` has it: how many there
+    are, how many pixels of the filters they meet, and how far these are apart."""
+    taps = sum(pixel * dilation % step == phase for pixel in range(kernel))
+    return (
+        sum((pixel + pad) % step == phase for pixel in range(length)),
+        taps,
+        dilation // gcd(step, dilation),
+    )
+
+
+def _by_images(lengths: Sequence[int], item: int) -> int:
+    """The filters once more, the parts that are computed, and the buffers of the largest."""
+    s = _Convolution(*lengths)
+    axes = (
+        [_of_phase(p, s.kd, s.d, s.pd, s.sd, s.dd) for p in range(s.sd)],
+        [_of_phase(p, s.kh, s.h, s.ph, s.sh, s.dh) for p in range(s.sh)],
+        [_of_phase(p, s.kw, s.w, s.pw, s.sw, s.dw) for p in range(s.sw)],
+    )
+    largest = 0
+    for (d, kd, dd), (h, kh, dh), (w, kw, dw) in product(*axes):
+        if d * h * w * kd * kh * kw:
+            around = (0, 0, 0, 1, 1, 1, dd, dh, dw, 0, s.groups)
+            part = _Convolution(s.n, s.f, s.od, s.oh, s.ow, s.c, kd, kh, kw, d, h, w, *around)
+            largest = max(largest, _buffers(part), _buffers(part.turned))
+    turned = s.f * (s.c // s.groups) * s.pixels
+    return max(item * (turned + largest) + s.sd * s.sh * s.sw * _PART + 3 * _AROUND, _convolve(lengths, item))
 
 
 def _by_filters(lengths: Sequence[int], item: int) -> int:
@@ -107,14 +142,14 @@ TAKEN: dict[str, Callable[[Sequence[int], int], int]] = {
     "gl_pool_pick": lambda lengths, item: item * (lengths[3] + lengths[6] + 1) + _AROUND,
     "gl_pool_scatter": lambda lengths, item: item * (lengths[3] + lengths[6] + 1) + _AROUND,
     "gl_convolve": _convolve,
-    "gl_convolve_by_images": _convolve,
+    "gl_convolve_by_images": _by_images,
     "gl_convolve_by_filters": _by_filters,
     "gl_fourier": _fourier,
 }
 
 
 #: what the compiler is told beside, of a function that is made for what is known of its lengths
-_WAYS = ("_sliding", "_by_products", "_in_pairs", "_windows")
+_WAYS = ("_sliding", "_by_products", "_spread", "_in_pairs", "_windows")
 
 
 def _plain(function: str) -> str:

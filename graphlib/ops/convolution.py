@@ -27,7 +27,14 @@ from .windows import Axis, Share, Times, in_three
 _FEW_FILTERS, _FEW_TERMS = 2, 128
 #: channels and filters of a group from which on tiles are multiplied point by point, by the filters' side
 _LEAST_CHANNELS = {3: 8, 5: 24}
+#: channels of a group below which the images' gradient is added up pixel by pixel, and how many times as many
+#: products as with the places there may be with the pixels, else it is, too: by graphlib_convolution.h
+_FEW_CHANNELS, _TIMES = 8, {"_by_products": 1.5, "_direct": 2.0}
+#: what the filters, or the channels, of a group have to fill of whole vectors of so many, where vectors of them
+#: meet single pixels, and the terms that pay for the way there
+_VECTOR, _FILLED, _TERMS = 16, 0.85, 48
 _HEADERS = {
+    "_direct": "graphlib_direct.h",
     "_of_1": "graphlib_pointwise.h",
     "_of_3": "graphlib_winograd.h",
     "_of_5": "graphlib_winograd.h",
@@ -77,6 +84,10 @@ class Convolutional:
             *in_three(dilations, 1),
         ]
         form = self._form(w)
+        if form == "_by_products" and self._fills_vectors(function, w):
+            form = "_direct"
+        if function == "gl_convolve_by_images" and form in _TIMES and self._is_spread(x, w, g, _TIMES[form]):
+            form = "_spread"
         return Call(
             function,
             (tuple(shape),),
@@ -90,7 +101,7 @@ class Convolutional:
     def _form(self, w: Sequence[Poly]) -> str:
         """How it is computed, where it is known: filters slide over images or are factors of products, by the
         numbers of graphlib_convolution.h, or squares of 3 or 5 are multiplied point by point, or filters of
-        one pixel by the images as they lie."""
+        one pixel by the images as they lie; the products may still become sums without patches."""
         f, *terms = (n.constant for n in map(Poly.of, w))
         if f is None or None in terms:
             return ""
@@ -103,6 +114,31 @@ class Convolutional:
             return "_sliding"
         bare = all(end == 0 for axis in self.axes for end in axis.pads(1))
         return "_of_1" if bare and math.prod(kernel) == 1 else "_by_products"
+
+    def _fills_vectors(self, function: str, w: Sequence[Poly]) -> bool:
+        """Whether vectors of filters, or of channels for the gradient by the images, meet single pixels: where
+        they are full."""
+        f, channels, *kernel = (n.constant or 1 for n in map(Poly.of, w))
+        f //= self.groups
+        lanes, others = (channels, f) if function == "gl_convolve_by_images" else (f, channels)
+        many = lanes >= _FILLED * (-(-lanes // _VECTOR) * _VECTOR)
+        if function == "gl_convolve_by_filters":
+            return many and others >= _FEW_CHANNELS
+        return many and others * math.prod(kernel) >= _TERMS
+
+    def _is_spread(self, x: Sequence[Poly], w: Sequence[Poly], g: Sequence[Poly], most: float) -> bool:
+        """Whether the gradient by the images is added to the pixels that a place sees: where it would take
+        many more products to compute one pixel after the other.  Of lengths that are not known yet: where
+        there is no padding."""
+        channels, *kernel = (n.constant or 1 for n in map(Poly.of, w[1:]))
+        pixels, places = ([n.constant for n in map(Poly.of, shape[2:])] for shape in (x, g))
+        if channels < _FEW_CHANNELS:
+            return True
+        if None in pixels or None in places:
+            return most < 2 and all(end == 0 for axis in self.axes for end in axis.pads(1))
+        each = zip(self.axes, pixels, kernel, places, strict=True)
+        ratio = math.prod(_products(*one) / max(1, one[2] * one[3]) for one in each)
+        return ratio > most
 
     def require_channels(self, require: Callable, images: tuple, filters: tuple) -> None:
         """As many channels as the filters see, and as many filters in each group; each a variable, a
@@ -156,6 +192,16 @@ class Convolutional:
         """Names for the places' and the pixels' axes in numpy's einsum."""
         count = len(self.axes)
         return "xyz"[:count], "pqr"[:count]
+
+
+def _products(axis: Axis, length: int, kernel: int, places: int) -> int:
+    """Along an axis, how many products of a pixel of the images with one of the filters there are, were there
+    places enough for all pixels."""
+    before = axis.pads(kernel)[0]
+    met = [0] * axis.stride
+    for pixel in range(kernel):
+        met[pixel * axis.dilation % axis.stride] += 1
+    return sum(met[(pixel + before) % axis.stride] for pixel in range(length))
 
 
 def _same(what: str, one: Variable, axis: int, other: Variable, other_axis: int, times: int = 1) -> None:

@@ -25,7 +25,12 @@ _CALL_COST = 400
 _LIBRARY_COST = 5000
 #: Headers whose loops that matter are written out, vector by vector: all that -O3 would do there is to take
 #: longer.
-_WRITTEN_OUT = ("graphlib_convolution.h", "graphlib_pointwise.h", "graphlib_winograd.h")
+_WRITTEN_OUT = (
+    "graphlib_convolution.h",
+    "graphlib_direct.h",
+    "graphlib_pointwise.h",
+    "graphlib_winograd.h",
+)
 _WRITTEN_OUT_FLAGS = ("-O2",)
 #: A driver goes straight on, calls and copies: to optimise that costs more than it ever gains.  Only one that
 #: computes something is, and that not where it is long; in it a few scalars are contracted as in nests.

@@ -150,12 +150,6 @@ static inline int64_t gl_column_offset(const gl_convolution *j, int64_t column) 
     return j->sw == 1 ? k : k % j->sw * j->phase + k / j->sw;
 }
 
-/* Where a pixel of the filters looks, from the corner, in an image with planes of `tall` rows of `wide`. */
-static inline int64_t gl_pixel_offset(const gl_convolution *j, int64_t r, int64_t tall, int64_t wide) {
-    const int64_t pixel = j->flip ? j->pixels - 1 - r : r, q = pixel / j->kw;
-    return (q / j->kh * j->dd * tall + q % j->kh * j->dh) * wide + gl_column_offset(j, pixel % j->kw);
-}
-
 /* A pixel of the filters, which are gone through one after the other: divisions for each would take as long as copying. */
 typedef struct {
     int64_t plane, row, column;
@@ -531,6 +525,32 @@ static inline int gl_convolution_is_empty(void *out, int64_t elements, int64_t t
                 }                                                                                                                \
         return to;                                                                                                               \
     }                                                                                                                            \
+    /* The convolutions that the gradient by the images is, with their filters, in memory that is to be given back; pixels that no\
+       place sees become 0. */                                                                                                   \
+    static __attribute__((unused)) gl_convolutions gl_interleaved_parts_##s(const gl_convolution *j, void **memory) {            \
+        const int64_t many = j->sd * j->sh * j->sw, filters = j->f * (j->c / j->groups) * j->kd * j->kh * j->kw;                 \
+        gl_convolutions all = {*memory = malloc((size_t)many * sizeof(gl_convolution) + (size_t)filters * sizeof(T)), 0, 0, 0, 0};\
+        T *next = (T *)(all.part + many);                                                                                        \
+        for (int64_t k = 0; all.part && k < many; k++) {                                                                         \
+            const gl_interleaved axes[] = {gl_interleaved_at(k / (j->sh * j->sw), j->d, j->kd, j->pd, j->sd, j->dd),             \
+                                           gl_interleaved_at(k / j->sw % j->sh, j->h, j->kh, j->ph, j->sh, j->dh),               \
+                                           gl_interleaved_at(k % j->sw, j->w, j->kw, j->pw, j->sw, j->dw)};                      \
+            if (!axes[0].pixels || !axes[1].pixels || !axes[2].pixels) continue;                                                 \
+            if (!axes[0].taps || !axes[1].taps || !axes[2].taps) {                                                               \
+                memset(j->out, 0, (size_t)(j->n * j->c * j->d * j->h * j->w) * sizeof(T));                                       \
+                continue;                                                                                                        \
+            }                                                                                                                    \
+            all.part[all.parts++] = (gl_convolution){                                                                            \
+                .rt = j->rt, .left = j->left, .right = next, .out = j->out, .n = j->n, .c = j->f, .d = j->od, .h = j->oh, .w = j->ow,\
+                .f = j->c, .kd = axes[0].taps, .kh = axes[1].taps, .kw = axes[2].taps, .od = axes[0].pixels, .oh = axes[1].pixels,\
+                .ow = axes[2].pixels, .pd = axes[0].padding, .ph = axes[1].padding, .pw = axes[2].padding, .sd = 1, .sh = 1, .sw = 1,\
+                .dd = axes[0].dilation, .dh = axes[1].dilation, .dw = axes[2].dilation, .groups = j->groups,                     \
+                .inside = j->d * j->h * j->w, .first = (axes[0].at * j->h + axes[1].at) * j->w + axes[2].at,                     \
+                .back = j->sd * j->h * j->w, .down = j->sh * j->w, .beside = j->sw};                                             \
+            next = gl_exchanged_##s(j, axes, next);                                                                              \
+        }                                                                                                                        \
+        return all;                                                                                                              \
+    }                                                                                                                            \
     /* What the places get is added to the pixels that they see: where they are far fewer than the pixels. */                    \
     static void gl_spread_chunk_##s(void *context, int64_t chunk) {                                                              \
         gl_convolution *j = context;                                                                                             \
@@ -576,6 +596,16 @@ static inline int gl_convolution_is_empty(void *out, int64_t elements, int64_t t
             }                                                                                                                    \
         }                                                                                                                        \
         free(stage);                                                                                                             \
+    }                                                                                                                            \
+    static inline __attribute__((unused)) int gl_convolve_by_images_spread_##s(                                                  \
+        const gl_runtime *rt, const T *g, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {                                    \
+        gl_convolution j = {.rt = rt, .left = g, .right = filters, .out = out, .parts = 0, GL_CONVOLUTION_NAMES};                \
+        const int64_t terms = f / groups * kd * kh * kw * od * oh * ow;                                                          \
+        if (gl_convolution_is_empty(out, n * c * d * h * w, terms, sizeof(T))) return 0;                                         \
+        gl_convolution_tiles(&j, 0);                                                                                             \
+        j.chunks = gl_chunks(n * groups * ((j.each_c + j.channels - 1) / j.channels), n * c * terms / 4);                        \
+        rt->parallel(gl_spread_chunk_##s, &j, j.chunks);                                                                         \
+        return j.failed != 0;                                                                                                    \
     }                                                                                                                            \
     /* tiles of all images are cut into shares, whose sums are added at the end in their order */                                \
     static void gl_convolve_by_filters_chunk_##s(void *context, int64_t share) {                                                 \
@@ -646,6 +676,22 @@ static inline int gl_convolution_is_empty(void *out, int64_t elements, int64_t t
             }                                                                                                                    \
         }                                                                                                                        \
         free(stage);                                                                                                             \
+    }                                                                                                                            \
+    /* The filters' gradient: the sums of shares, which come to be in memory of their own, added in their order. */              \
+    static int gl_in_shares_##s(gl_convolution *j, gl_task task, int64_t size, int64_t terms) {                                  \
+        const int64_t units = j->n * j->tiles;                                                                                   \
+        j->chunks = gl_chunks(units < 8 ? units : 8, terms * size / 4);                                                          \
+        T *parts = malloc((size_t)(j->chunks * size) * sizeof(T)), *out = j->out;                                                \
+        if (!parts) return 1;                                                                                                    \
+        j->parts = parts;                                                                                                        \
+        j->rt->parallel(task, j, j->chunks);                                                                                     \
+        for (int64_t k = 0; k < size; k++) {                                                                                     \
+            T sum = parts[k];                                                                                                    \
+            for (int64_t share = 1; share < j->chunks; share++) sum += parts[share * size + k];                                  \
+            out[k] = sum;                                                                                                        \
+        }                                                                                                                        \
+        free(parts);                                                                                                             \
+        return j->failed != 0;                                                                                                   \
     }
 
 /* The functions that are called, with what they can do: anything, or where it is known before they are compiled whether filters
@@ -667,47 +713,21 @@ static inline int gl_convolution_is_empty(void *out, int64_t elements, int64_t t
     }                                                                                                                            \
     static inline __attribute__((unused)) int gl_convolve_by_images##form##_##s(                                                 \
         const gl_runtime *rt, const T *g, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {                                    \
-        gl_convolution j = {.rt = rt, .left = g, .right = filters, .out = out, .parts = 0, GL_CONVOLUTION_NAMES};                \
+        const gl_convolution j = {.rt = rt, .left = g, .right = filters, .out = out, .parts = 0, GL_CONVOLUTION_NAMES};          \
         const int64_t terms = f / groups * kd * kh * kw * od * oh * ow;                                                          \
         if (gl_convolution_is_empty(out, n * c * d * h * w, terms, sizeof(T))) return 0;                                         \
-        if (!slides && gl_is_spread(&j)) {                                                                                       \
-            gl_convolution_tiles(&j, slides);                                                                                    \
-            j.chunks = gl_chunks(n * groups * ((j.each_c + j.channels - 1) / j.channels), n * c * terms / 4);                    \
-            rt->parallel(gl_spread_chunk_##s, &j, j.chunks);                                                                     \
-            return j.failed != 0;                                                                                                \
-        }                                                                                                                        \
-        const int64_t many = sd * sh * sw, pixels = kd * kh * kw;                                                                \
-        gl_convolutions all = {malloc((size_t)many * sizeof(gl_convolution)), 0, 0, 0, 0};                                       \
-        T *const turned = malloc((size_t)(f * (c / groups) * pixels) * sizeof(T)), *next = turned;                               \
-        for (int64_t k = 0; all.part && turned && k < many; k++) {                                                               \
-            const gl_interleaved axes[] = {gl_interleaved_at(k / (sh * sw), d, kd, pd, sd, dd),                                  \
-                                           gl_interleaved_at(k / sw % sh, h, kh, ph, sh, dh),                                    \
-                                           gl_interleaved_at(k % sw, w, kw, pw, sw, dw)};                                        \
-            if (!axes[0].pixels || !axes[1].pixels || !axes[2].pixels) continue;                                                 \
-            if (!axes[0].taps || !axes[1].taps || !axes[2].taps) {                                                               \
-                /* filters that leave pixels out */                                                                              \
-                memset(out, 0, (size_t)(n * c * d * h * w) * sizeof(T));                                                         \
-                continue;                                                                                                        \
-            }                                                                                                                    \
-            gl_convolution *const part = all.part + all.parts++;                                                                 \
-            *part = (gl_convolution){.rt = rt, .left = g, .right = next, .out = out, .n = n, .c = f, .d = od, .h = oh, .w = ow,  \
-                                     .f = c, .kd = axes[0].taps, .kh = axes[1].taps, .kw = axes[2].taps, .od = axes[0].pixels,   \
-                                     .oh = axes[1].pixels, .ow = axes[2].pixels, .pd = axes[0].padding, .ph = axes[1].padding,   \
-                                     .pw = axes[2].padding, .sd = 1, .sh = 1, .sw = 1, .dd = axes[0].dilation,                   \
-                                     .dh = axes[1].dilation, .dw = axes[2].dilation, .groups = groups, .inside = d * h * w,      \
-                                     .first = (axes[0].at * h + axes[1].at) * w + axes[2].at, .back = sd * h * w, .down = sh * w,\
-                                     .beside = sw};                                                                              \
-            next = gl_exchanged_##s(&j, axes, next);                                                                             \
-            gl_convolution_tiles(part, slides);                                                                                  \
-            all.tiles = gl_between(all.tiles, part->tiles, INT64_MAX);                                                           \
+        if ((known) < 0 && !(slides) && gl_is_spread(&j))                                                                        \
+            return gl_convolve_by_images_spread_##s(rt, g, filters, out, GL_CONVOLUTION_NAMES);                                  \
+        void *memory;                                                                                                            \
+        gl_convolutions all = gl_interleaved_parts_##s(&j, &memory);                                                             \
+        if (!memory) return 1;                                                                                                   \
+        for (int64_t k = 0; k < all.parts; k++) {                                                                                \
+            gl_convolution_tiles(all.part + k, slides);                                                                          \
+            all.tiles = gl_between(all.tiles, all.part[k].tiles, INT64_MAX);                                                     \
         }                                                                                                                        \
         all.chunks = gl_chunks(n * groups * all.tiles * all.parts, n * c * terms / 4);                                           \
-        if (all.parts)                                                                                                           \
-            rt->parallel(gl_convolve_chunk##form##_##s, &all, all.chunks);                                                       \
-        else                                                                                                                     \
-            all.failed = !all.part || !turned;                                                                                   \
-        free(all.part);                                                                                                          \
-        free(turned);                                                                                                            \
+        if (all.parts) rt->parallel(gl_convolve_chunk##form##_##s, &all, all.chunks);                                            \
+        free(memory);                                                                                                            \
         return all.failed != 0;                                                                                                  \
     }                                                                                                                            \
     static inline __attribute__((unused)) int gl_convolve_by_filters##form##_##s(                                                \
@@ -716,19 +736,7 @@ static inline int gl_convolution_is_empty(void *out, int64_t elements, int64_t t
         const int64_t size = f * (c / groups) * kd * kh * kw, terms = n * od * oh * ow;                                          \
         if (gl_convolution_is_empty(out, size, terms, sizeof(T))) return 0;                                                      \
         gl_convolution_tiles(&j, slides);                                                                                        \
-        const int64_t units = n * j.tiles;                                                                                       \
-        j.chunks = gl_chunks(units < 8 ? units : 8, terms * size / 4);                                                           \
-        T *parts = malloc((size_t)(j.chunks * size) * sizeof(T));                                                                \
-        if (!parts) return 1;                                                                                                    \
-        j.parts = parts;                                                                                                         \
-        rt->parallel((slides) ? gl_slide_by_filters_chunk_##s : gl_convolve_by_filters_chunk_##s, &j, j.chunks);                 \
-        for (int64_t k = 0; k < size; k++) {                                                                                     \
-            T sum = parts[k];                                                                                                    \
-            for (int64_t share = 1; share < j.chunks; share++) sum += parts[share * size + k];                                   \
-            out[k] = sum;                                                                                                        \
-        }                                                                                                                        \
-        free(parts);                                                                                                             \
-        return j.failed != 0;                                                                                                    \
+        return gl_in_shares_##s(&j, (slides) ? gl_slide_by_filters_chunk_##s : gl_convolve_by_filters_chunk_##s, size, terms);   \
     }
 
 GL_CONVOLUTION(f32, float, gl_eight_of_32, sgemm)

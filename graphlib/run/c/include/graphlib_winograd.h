@@ -13,41 +13,7 @@
 #ifndef GRAPHLIB_WINOGRAD_H
 #define GRAPHLIB_WINOGRAD_H
 
-#include "graphlib_convolution.h"
-
-/* Channels lie side by side in vectors.  Of two vectors the lanes of the first and of the second halves, interleaved. */
-#if defined(__AVX512F__)
-#define GL_LANES_f32 16
-#elif defined(__AVX__)
-#define GL_LANES_f32 8
-#else
-#define GL_LANES_f32 4
-#endif
-#define GL_LANES_f64 (GL_LANES_f32 / 2)
-#define GL_FIRST_2 0, 2
-#define GL_SECOND_2 1, 3
-#define GL_FIRST_4 0, 4, 1, 5
-#define GL_SECOND_4 2, 6, 3, 7
-#define GL_FIRST_8 0, 8, 1, 9, 2, 10, 3, 11
-#define GL_SECOND_8 4, 12, 5, 13, 6, 14, 7, 15
-#define GL_FIRST_16 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define GL_SECOND_16 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
-#if defined(__AVX512F__)
-#define GL_FIRST_f32 GL_FIRST_16
-#define GL_SECOND_f32 GL_SECOND_16
-#define GL_FIRST_f64 GL_FIRST_8
-#define GL_SECOND_f64 GL_SECOND_8
-#elif defined(__AVX__)
-#define GL_FIRST_f32 GL_FIRST_8
-#define GL_SECOND_f32 GL_SECOND_8
-#define GL_FIRST_f64 GL_FIRST_4
-#define GL_SECOND_f64 GL_SECOND_4
-#else
-#define GL_FIRST_f32 GL_FIRST_4
-#define GL_SECOND_f32 GL_SECOND_4
-#define GL_FIRST_f64 GL_FIRST_2
-#define GL_SECOND_f64 GL_SECOND_2
-#endif
+#include "graphlib_lanes.h"
 
 /* tiles side by side that are taken at once, and the most of a product, which then needs no copy of its factors */
 #define GL_STRIP 16
@@ -94,9 +60,6 @@ static inline __attribute__((unused)) void gl_winograd_tiles(gl_winograd *j, int
     j->blocks = (j->strips + j->at_once - 1) / j->at_once;
 }
 
-/* so many that they fill whole vectors */
-static inline int64_t gl_filled(int64_t n, int64_t lanes) { return (n + lanes - 1) / lanes * lanes; }
-
 /* Whether products of patches are faster: there are few tiles, or much of them or of the vectors lies outside.  Of one image and
    channel, `others` are what the vectors have: multiplications are counted, of which a product of tiles takes its own and as many
    again for the way to the points and back as are seen here. */
@@ -105,382 +68,330 @@ static inline int gl_is_too_small(int64_t n, int64_t side, int64_t oh, int64_t o
     return n * tiles < 16 || 56 * tiles * gl_filled(others, lanes) > pixels * places * others;
 }
 
-#define GL_WINOGRAD(s, T, I, gemm)                                                                                              \
-    typedef T gl_lanes_##s __attribute__((vector_size(GL_LANES_##s * sizeof(T)), may_alias));                                   \
-    typedef T gl_unaligned_##s __attribute__((vector_size(GL_LANES_##s * sizeof(T)), aligned(sizeof(T)), may_alias));           \
-    typedef I gl_integers_##s __attribute__((vector_size(GL_LANES_##s * sizeof(T)), may_alias));                                \
-    /* The values of a polynomial of `count` coefficients at the six points; `scaled`: over the products of the differences     \
-       between a point and the others. */                                                                                       \
-    static inline __attribute__((always_inline)) void gl_at_points_##s(const gl_lanes_##s *x, int64_t step, gl_lanes_##s *y,    \
-                                                                       int64_t to, const int count, const int scaled) {         \
-        const T p = (T)0.75, q = (T)1.5, pp = p * p, qq = q * q;                                                                \
-        const T zero = scaled ? 1 / (pp * qq) : 1, by_p = scaled ? 1 / (2 * pp * (pp - qq)) : 1;                                \
-        const T by_q = scaled ? 1 / (2 * qq * (qq - pp)) : 1;                                                                   \
-        gl_lanes_##s even_p = x[0] * by_p, even_q = x[0] * by_q, odd_p = x[step] * (p * by_p), odd_q = x[step] * (q * by_q);    \
-        if (count > 2) even_p += x[2 * step] * (pp * by_p), even_q += x[2 * step] * (qq * by_q);                                \
-        if (count > 3) odd_p += x[3 * step] * (p * pp * by_p), odd_q += x[3 * step] * (q * qq * by_q);                          \
-        if (count > 4) even_p += x[4 * step] * (pp * pp * by_p), even_q += x[4 * step] * (qq * qq * by_q);                      \
-        y[0] = x[0] * zero;                                                                                                     \
-        y[to] = even_p + odd_p;                                                                                                 \
-        y[2 * to] = even_p - odd_p;                                                                                             \
-        y[3 * to] = even_q + odd_q;                                                                                             \
-        y[4 * to] = even_q - odd_q;                                                                                             \
-        y[5 * to] = x[(count - 1) * step];                                                                                      \
-    }                                                                                                                           \
-    /* Its transpose: from six points to `count` coefficients. */                                                               \
-    static inline __attribute__((always_inline)) void gl_from_points_##s(const gl_lanes_##s *x, int64_t step, gl_lanes_##s *y,  \
-                                                                         int64_t to, const int count, const int scaled) {       \
-        const T p = (T)0.75, q = (T)1.5, pp = p * p, qq = q * q;                                                                \
-        const T zero = scaled ? 1 / (pp * qq) : 1, by_p = scaled ? 1 / (2 * pp * (pp - qq)) : 1;                                \
-        const T by_q = scaled ? 1 / (2 * qq * (qq - pp)) : 1;                                                                   \
-        const gl_lanes_##s even_p = x[step] + x[2 * step], odd_p = x[step] - x[2 * step];                                       \
-        const gl_lanes_##s even_q = x[3 * step] + x[4 * step], odd_q = x[3 * step] - x[4 * step], last = x[5 * step];           \
-        y[0] = x[0] * zero + even_p * by_p + even_q * by_q;                                                                     \
-        y[to] = odd_p * (p * by_p) + odd_q * (q * by_q);                                                                        \
-        if (count > 2) y[2 * to] = even_p * (pp * by_p) + even_q * (qq * by_q);                                                 \
-        if (count > 3) y[3 * to] = odd_p * (p * pp * by_p) + odd_q * (q * qq * by_q);                                           \
-        if (count > 4) y[4 * to] = even_p * (pp * pp * by_p) + even_q * (qq * qq * by_q);                                       \
-        y[(count - 1) * to] += last;                                                                                            \
-    }                                                                                                                           \
-    /* Six pixels of the images as they meet those: the transpose of an interpolation. */                                       \
-    static inline __attribute__((always_inline)) void gl_to_points_##s(const gl_lanes_##s *x, int64_t step, gl_lanes_##s *y,    \
-                                                                       int64_t to) {                                            \
-        const T p = (T)0.75, q = (T)1.5, pp = p * p, qq = q * q;                                                                \
-        const gl_lanes_##s a = x[0], b = x[step], c = x[2 * step], d = x[3 * step], e = x[4 * step], f = x[5 * step];           \
-        const gl_lanes_##s even_p = e - qq * c, odd_p = (d - qq * b) * p, even_q = e - pp * c, odd_q = (d - pp * b) * q;        \
-        y[0] = pp * qq * a - (pp + qq) * c + e;                                                                                 \
-        y[to] = even_p + odd_p;                                                                                                 \
-        y[2 * to] = even_p - odd_p;                                                                                             \
-        y[3 * to] = even_q + odd_q;                                                                                             \
-        y[4 * to] = even_q - odd_q;                                                                                             \
-        y[5 * to] = pp * qq * b - (pp + qq) * d + f;                                                                            \
-    }                                                                                                                           \
-    /* Rows and columns of a block change places. */                                                                            \
-    static inline __attribute__((always_inline)) void gl_exchange_##s(gl_lanes_##s *x) {                                        \
-        enum { L = GL_LANES_##s };                                                                                              \
-        gl_lanes_##s next[L];                                                                                                   \
-        GL_UNROLL for (int stage = 1; stage < L; stage *= 2) {                                                                  \
-            GL_UNROLL for (int i = 0; i < L / 2; i++) {                                                                         \
-                next[2 * i] = GL_SHUFFLE(x[i], x[i + L / 2], gl_integers_##s, GL_FIRST_##s);                                    \
-                next[2 * i + 1] = GL_SHUFFLE(x[i], x[i + L / 2], gl_integers_##s, GL_SECOND_##s);                               \
-            }                                                                                                                   \
-            GL_UNROLL for (int i = 0; i < L; i++) x[i] = next[i];                                                               \
-        }                                                                                                                       \
-    }                                                                                                                           \
-    /* The pixels from x on of a row of `channels` planes, as many as a vector has: for each pixel a vector of channels.  Where \
-       there are not so many in memory only `count` are read. */                                                                \
-    static __attribute__((noinline)) void gl_gather_##s(const T *x, int64_t plane, int64_t channels, int64_t count,             \
-                                                        const T *end, gl_lanes_##s *to, int64_t ahead) {                        \
-        enum { L = GL_LANES_##s };                                                                                              \
-        if (channels == L && x + (L - 1) * plane + L <= end) {                                                                  \
-            GL_UNROLL for (int l = 0; l < L; l++) {                                                                             \
-                to[l] = *(const gl_unaligned_##s *)(x + l * plane);                                                             \
-                __builtin_prefetch(x + l * plane + ahead);                                                                      \
-            }                                                                                                                   \
-        } else                                                                                                                  \
-            for (int64_t l = 0; l < L; l++) {                                                                                   \
-                to[l] = (gl_lanes_##s){0};                                                                                      \
-                if (l < channels) memcpy(&to[l], x + l * plane, (size_t)count * sizeof(T));                                     \
-            }                                                                                                                   \
-        gl_exchange_##s(to);                                                                                                    \
-    }                                                                                                                           \
-    /* And back: the first `count` of so many pixels into the rows of some planes. */                                           \
-    static __attribute__((noinline)) void gl_scatter_##s(const gl_lanes_##s *from, int64_t count, T *to, int64_t plane,         \
-                                                         int64_t channels) {                                                    \
-        enum { L = GL_LANES_##s };                                                                                              \
-        gl_lanes_##s x[L];                                                                                                      \
-        GL_UNROLL for (int l = 0; l < L; l++) x[l] = from[l];                                                                   \
-        gl_exchange_##s(x);                                                                                                     \
-        if (channels == L && count >= L) {                                                                                      \
-            GL_UNROLL for (int l = 0; l < L; l++) *(gl_unaligned_##s *)(to + l * plane) = x[l];                                 \
-            return;                                                                                                             \
-        }                                                                                                                       \
-        for (int64_t l = 0; l < channels; l++, to += plane)                                                                     \
-            if (count >= L)                                                                                                     \
-                memcpy(to, &x[l], sizeof x[l]);                                                                                 \
-            else if (2 * count >= L) {                                                                                          \
-                memcpy(to, &x[l], sizeof x[l] / 2);                                                                             \
-                memcpy(to + count - L / 2, (const T *)&x[l] + count - L / 2, sizeof x[l] / 2);                                  \
-            } else                                                                                                              \
-                for (int64_t k = 0; k < count; k++) to[k] = x[l][k];                                                            \
-    }                                                                                                                           \
-    /* The tiles of a strip at all points: of a vector of channels of x, in planes of h x w, tiles of `seen` pixels a side,     \
-       `side` apart, the first of which begins at (top, left).  Each tile has a row of `row` elements at each point, which has  \
-       `point` elements. */                                                                                                     \
-    static inline __attribute__((always_inline)) void gl_strip_to_points_##s(                                                   \
-        const gl_strip *t, const T *x, const T *end, int64_t channels, int64_t h, int64_t w, int64_t top, int64_t left,         \
-        const int side, const int seen, T *to, int64_t row, int64_t point) {                                                    \
-        enum { L = GL_LANES_##s };                                                                                              \
-        gl_lanes_##s columns[6][4 * GL_STRIP + 2 + L];                                                                          \
-        const int64_t wide = side * (t->tiles - 1) + seen;                                                                      \
-        const int64_t low = gl_between(0, -left, wide), high = gl_between(low, w - left, wide);                                 \
-        for (int a = 0; a < 6; a++) {                                                                                           \
-            for (int64_t k = 0; k < low; k++) columns[a][k] = (gl_lanes_##s){0};                                                \
-            for (int64_t k = high; k < wide; k++) columns[a][k] = (gl_lanes_##s){0};                                            \
-        }                                                                                                                       \
-        for (int64_t k = low; k < high; k += L) {                                                                               \
-            gl_lanes_##s pixels[6][L];                                                                                          \
-            const int64_t count = high - k < L ? high - k : L;                                                                  \
-            for (int i = 0; i < seen; i++)                                                                                      \
-                if (top + i < 0 || top + i >= h)                                                                                \
-                    for (int l = 0; l < L; l++) pixels[i][l] = (gl_lanes_##s){0};                                               \
-                else                                                                                                            \
-                    gl_gather_##s(x + (top + i) * w + left + k, h * w, channels, count, end, pixels[i], side * w);              \
-            for (int64_t l = 0; l < count; l++)                                                                                 \
-                if (seen == 6)                                                                                                  \
-                    gl_to_points_##s(&pixels[0][l], L, &columns[0][k + l], 4 * GL_STRIP + 2 + L);                               \
-                else                                                                                                            \
-                    gl_at_points_##s(&pixels[0][l], L, &columns[0][k + l], 4 * GL_STRIP + 2 + L, seen, 0);                      \
-        }                                                                                                                       \
-        for (int64_t k = 0; k < t->tiles; k++, to += row)                                                                       \
-            for (int a = 0; a < 6; a++) {                                                                                       \
-                gl_lanes_##s found[6];                                                                                          \
-                if (seen == 6)                                                                                                  \
-                    gl_to_points_##s(&columns[a][side * k], 1, found, 1);                                                       \
-                else                                                                                                            \
-                    gl_at_points_##s(&columns[a][side * k], 1, found, 1, seen, 0);                                              \
-                GL_UNROLL for (int b = 0; b < 6; b++) *(gl_unaligned_##s *)(to + (6 * a + b) * point) = found[b];               \
-            }                                                                                                                   \
-    }                                                                                                                           \
-    /* And back, a vector of filters: the places of a strip. */                                                                 \
-    static inline __attribute__((always_inline)) gl_lanes_##s gl_strip_from_points_##s(                                         \
-        const gl_winograd *j, const gl_strip *t, const T *from, int64_t row, int64_t point, T *out, int64_t filters,            \
-        const int side) {                                                                                                       \
-        enum { L = GL_LANES_##s };                                                                                              \
-        gl_lanes_##s places[4][4 * GL_STRIP + L], odd = {0};                                                                    \
-        for (int64_t k = 0; k < t->tiles; k++, from += row) {                                                                   \
-            gl_lanes_##s columns[4][6];                                                                                         \
-            GL_UNROLL for (int b = 0; b < 6; b++) {                                                                             \
-                gl_lanes_##s x[6];                                                                                              \
-                GL_UNROLL for (int a = 0; a < 6; a++) x[a] = *(const gl_unaligned_##s *)(from + (6 * a + b) * point);           \
-                gl_from_points_##s(x, 1, &columns[0][b], 6, side, 0);                                                           \
-            }                                                                                                                   \
-            GL_UNROLL for (int y = 0; y < side; y++) {                                                                          \
-                gl_from_points_##s(columns[y], 1, &places[y][side * k], 1, side, 0);                                            \
-                GL_UNROLL for (int i = 0; i < side; i++) odd += places[y][side * k + i] * 0;                                    \
-            }                                                                                                                   \
-        }                                                                                                                       \
-        const int64_t left = side * t->first, wide = gl_between(0, j->ow - left, side * t->tiles), plane = j->oh * j->ow;       \
-        for (int64_t y = 0; y < side && side * t->row + y < j->oh; y++)                                                         \
-            for (int64_t k = 0; k < wide; k += L)                                                                               \
-                gl_scatter_##s(&places[y][k], wide - k, out + (side * t->row + y) * j->ow + left + k, plane, filters);          \
-        return odd;                                                                                                             \
-    }                                                                                                                           \
-    static inline int gl_is_odd_##s(gl_lanes_##s x) {                                                                           \
-        int odd = 0;                                                                                                            \
-        for (int l = 0; l < GL_LANES_##s; l++) odd |= x[l] != 0;                                                                \
-        return odd;                                                                                                             \
-    }                                                                                                                           \
-    /* The filters at all points: for each pair of vectors of filters, at each point a matrix with a row for each channel. */   \
-    static inline __attribute__((always_inline)) void gl_filters_to_points_##s(void *context, int64_t chunk, const int side) {  \
-        enum { L = GL_LANES_##s };                                                                                              \
-        const gl_winograd *j = context;                                                                                         \
-        const int count = 7 - side;                                                                                             \
-        const int64_t pixels = count * count, each_c = j->c / j->groups, each_f = j->f / j->groups;                             \
-        const int64_t filled = gl_filled(each_f, L), vectors = filled / L, all = j->groups * vectors;                           \
-        for (int64_t unit = all * chunk / j->chunks; unit < all * (chunk + 1) / j->chunks; unit++) {                            \
-            const int64_t group = unit / vectors, f = unit % vectors * L, begin = f / (2 * L) * (2 * L);                        \
-            const int64_t row = filled - begin < 2 * L ? L : 2 * L, filters = each_f - f < L ? each_f - f : L;                  \
-            const T *w = (const T *)j->filters + group * each_f * each_c * pixels + f * j->to;                                  \
-            T *to = (T *)j->factors + 36 * each_c * (group * filled + begin) + f - begin;                                       \
-            for (int64_t c = 0; c < each_c; c++, w += j->from, to += row) {                                                     \
-                T turned[25][L];                                                                                                \
-                gl_lanes_##s x[5][5], y[6][5], z[6];                                                                            \
-                memset(turned, 0, sizeof turned);                                                                               \
-                for (int64_t l = 0; l < filters; l++)                                                                           \
-                    for (int64_t k = 0; k < pixels; k++) turned[j->turned ? pixels - 1 - k : k][l] = w[l * j->to + k];          \
-                for (int a = 0; a < count; a++)                                                                                 \
-                    for (int b = 0; b < count; b++) memcpy(&x[a][b], turned[a * count + b], sizeof x[a][b]);                    \
-                for (int b = 0; b < count; b++) gl_at_points_##s(&x[0][b], 5, &y[0][b], 5, count, 1);                           \
-                for (int a = 0; a < 6; a++) {                                                                                   \
-                    gl_at_points_##s(y[a], 1, z, 1, count, 1);                                                                  \
-                    for (int b = 0; b < 6; b++) *(gl_unaligned_##s *)(to + (6 * a + b) * each_c * row) = z[b];                  \
-                }                                                                                                               \
-            }                                                                                                                   \
-        }                                                                                                                       \
-    }                                                                                                                           \
-    static inline __attribute__((always_inline)) void gl_winograd_part_##s(void *context, int64_t chunk, const int side) {      \
-        enum { L = GL_LANES_##s };                                                                                              \
-        gl_winograd *j = context;                                                                                               \
-        const int64_t each_c = j->c / j->groups, each_f = j->f / j->groups, wide = gl_filled(each_c, L);                        \
-        const int64_t filled = gl_filled(each_f, L), tiles = j->at_once * j->strip, all = j->groups * j->blocks;                \
-        const int64_t point = tiles * wide + L, to = tiles * 2 * L + L, plane = j->h * j->w;                                    \
-        const T *end = (const T *)j->images + j->n * j->c * plane;                                                              \
-        T *points = malloc((size_t)(36 * (point + to)) * sizeof(T)), *sums = points + 36 * point;                               \
-        gl_lanes_##s odd = {0};                                                                                                 \
-        if (!points) {                                                                                                          \
-            j->failed = 1;                                                                                                      \
-            return;                                                                                                             \
-        }                                                                                                                       \
-        for (int64_t unit = all * chunk / j->chunks; unit < all * (chunk + 1) / j->chunks; unit++) {                            \
-            const int64_t group = unit / j->blocks, begin = unit % j->blocks * j->at_once;                                      \
-            const int64_t stop = begin + j->at_once < j->strips ? begin + j->at_once : j->strips;                               \
-            int64_t count = 0;                                                                                                  \
-            for (int64_t k = begin; k < stop; k++) {                                                                            \
-                const gl_strip t = gl_strip_at(j, k);                                                                           \
-                for (int64_t c = 0; c < each_c; c += L)                                                                         \
-                    gl_strip_to_points_##s(&t, (const T *)j->images + (t.image * j->c + group * each_c + c) * plane, end,       \
-                                           each_c - c < L ? each_c - c : L, j->h, j->w, side * t.row - j->ph,                   \
-                                           side * t.first - j->pw, side, 6, points + count * wide + c, wide, point);            \
-                count += t.tiles;                                                                                               \
-            }                                                                                                                   \
-            for (int64_t f = 0; f < filled; f += 2 * L) {                                                                       \
-                const int64_t row = filled - f < 2 * L ? L : 2 * L;                                                             \
-                const T *factors = (const T *)j->factors + 36 * each_c * (group * filled + f);                                  \
-                for (int64_t q = 0; q < 36; q++)                                                                                \
-                    j->rt->gemm(0, 0, count, row, each_c, 1, points + q * point, wide, factors + q * each_c * row, row, 0,      \
-                                sums + q * to, row);                                                                            \
-                for (int64_t g = f; g < f + row; g += L) {                                                                      \
-                    const T *from = sums + g - f;                                                                               \
-                    for (int64_t k = begin; k < stop; k++) {                                                                    \
-                        const gl_strip t = gl_strip_at(j, k);                                                                   \
-                        odd += gl_strip_from_points_##s(                                                                        \
-                            j, &t, from, row, to, (T *)j->out + (t.image * j->f + group * each_f + g) * j->oh * j->ow,          \
-                            each_f - g < L ? each_f - g : L, side);                                                             \
-                        from += t.tiles * row;                                                                                  \
-                    }                                                                                                           \
-                }                                                                                                               \
-            }                                                                                                                   \
-        }                                                                                                                       \
-        if (gl_is_odd_##s(odd)) j->odd = 1;                                                                                     \
-        free(points);                                                                                                           \
-    }                                                                                                                           \
-    /* The filters' gradient: the blocks are cut into shares, whose sums are added at the end in their order. */                \
-    static inline __attribute__((always_inline)) void gl_winograd_by_filters_part_##s(void *context, int64_t share,             \
-                                                                                      const int side) {                         \
-        enum { L = GL_LANES_##s };                                                                                              \
-        gl_winograd *j = context;                                                                                               \
-        const int count = 7 - side;                                                                                             \
-        const int64_t each_c = j->c / j->groups, each_f = j->f / j->groups, wide = gl_filled(each_c, L);                        \
-        const int64_t filled = gl_filled(each_f, L), tiles = j->at_once * j->strip, pixels = count * count;                     \
-        const int64_t point = tiles * wide + L, other = tiles * filled + L, all = each_f * wide;                                \
-        const int64_t plane = j->h * j->w, place = j->oh * j->ow;                                                               \
-        const T *end = (const T *)j->images + j->n * j->c * plane, *last = (const T *)j->places + j->n * j->f * place;          \
-        T *points = malloc((size_t)(36 * (point + other + all)) * sizeof(T));                                                   \
-        T *others = points + 36 * point, *sums = others + 36 * other;                                                           \
-        if (!points) {                                                                                                          \
-            j->failed = 1;                                                                                                      \
-            return;                                                                                                             \
-        }                                                                                                                       \
-        const int64_t begin = j->blocks * share / j->chunks, stop = j->blocks * (share + 1) / j->chunks;                        \
-        for (int64_t group = 0; group < j->groups; group++) {                                                                   \
-            for (int64_t block = begin; block < stop; block++) {                                                                \
-                int64_t taken = 0;                                                                                              \
-                for (int64_t k = block * j->at_once; k < (block + 1) * j->at_once && k < j->strips; k++) {                      \
-                    const gl_strip t = gl_strip_at(j, k);                                                                       \
-                    for (int64_t c = 0; c < each_c; c += L)                                                                     \
-                        gl_strip_to_points_##s(&t, (const T *)j->images + (t.image * j->c + group * each_c + c) * plane, end,   \
-                                               each_c - c < L ? each_c - c : L, j->h, j->w, side * t.row - j->ph,               \
-                                               side * t.first - j->pw, side, 6, points + taken * wide + c, wide, point);        \
-                    for (int64_t f = 0; f < each_f; f += L)                                                                     \
-                        gl_strip_to_points_##s(&t, (const T *)j->places + (t.image * j->f + group * each_f + f) * place, last,  \
-                                               each_f - f < L ? each_f - f : L, j->oh, j->ow, side * t.row, side * t.first,     \
-                                               side, side, others + taken * filled + f, filled, other);                         \
-                    taken += t.tiles;                                                                                           \
-                }                                                                                                               \
-                for (int64_t q = 0; q < 36; q++)                                                                                \
-                    j->rt->gemm(1, 0, each_f, wide, taken, 1, others + q * other, filled, points + q * point, wide,             \
-                                block > begin, sums + q * all, wide);                                                           \
-            }                                                                                                                   \
-            T *to = (T *)j->factors + ((share * j->groups + group) * each_f) * each_c * pixels;                                 \
-            for (int64_t f = 0; f < each_f; f++)                                                                                \
-                for (int64_t c = 0; c < each_c; c += L, to += (each_c - c + L < L ? each_c - c + L : L) * pixels) {             \
-                    gl_lanes_##s x[6], y[5][6], z[5];                                                                           \
-                    T turned[25][L];                                                                                            \
-                    for (int b = 0; b < 6; b++) {                                                                               \
-                        for (int a = 0; a < 6; a++)                                                                             \
-                            x[a] = *(const gl_unaligned_##s *)(sums + (6 * a + b) * all + f * wide + c);                        \
-                        gl_from_points_##s(x, 1, &y[0][b], 6, count, 1);                                                        \
-                    }                                                                                                           \
-                    for (int a = 0; a < count; a++) {                                                                           \
-                        gl_from_points_##s(y[a], 1, z, 1, count, 1);                                                            \
-                        for (int b = 0; b < count; b++) memcpy(turned[a * count + b], &z[b], sizeof z[b]);                      \
-                    }                                                                                                           \
-                    for (int64_t l = 0; l < L && c + l < each_c; l++)                                                           \
-                        for (int64_t k = 0; k < pixels; k++) to[l * pixels + k] = turned[j->turned ? pixels - 1 - k : k][l];    \
-                }                                                                                                               \
-        }                                                                                                                       \
-        free(points);                                                                                                           \
-    }                                                                                                                           \
-    /* A convolution of x with the filters at hand: 2 where a result is not finite, 1 where there is no memory. */              \
-    static inline __attribute__((always_inline)) int gl_winograd_##s(gl_winograd *j, gl_task filters, gl_task part) {           \
-        enum { L = GL_LANES_##s };                                                                                              \
-        const int64_t each_c = j->c / j->groups, filled = j->groups * gl_filled(j->f / j->groups, L);                           \
-        T *factors = malloc((size_t)(36 * each_c * filled) * sizeof(T));                                                        \
-        if (!factors) return 1;                                                                                                 \
-        j->factors = factors;                                                                                                   \
-        j->chunks = gl_chunks(filled / L, 36 * each_c * filled);                                                                \
-        j->rt->parallel(filters, j, j->chunks);                                                                                 \
-        gl_winograd_tiles(j, 36 * gl_filled(each_c, L) * (int64_t)sizeof(T), GL_MAX_CHUNKS);                                    \
-        j->chunks = gl_chunks(j->groups * j->blocks, 9 * each_c * filled * j->strips * j->strip);                               \
-        j->rt->parallel(part, j, j->chunks);                                                                                    \
-        free(factors);                                                                                                          \
-        return j->failed ? 1 : j->odd ? 2 : 0;                                                                                  \
+#define GL_WINOGRAD(s, T, gemm)                                                                                                  \
+    /* The values of a polynomial of `count` coefficients at the six points; `scaled`: over the products of the differences      \
+       between a point and the others. */                                                                                        \
+    static inline __attribute__((always_inline)) void gl_at_points_##s(const gl_lanes_##s *x, int64_t step, gl_lanes_##s *y,     \
+                                                                       int64_t to, const int count, const int scaled) {          \
+        const T p = (T)0.75, q = (T)1.5, pp = p * p, qq = q * q;                                                                 \
+        const T zero = scaled ? 1 / (pp * qq) : 1, by_p = scaled ? 1 / (2 * pp * (pp - qq)) : 1;                                 \
+        const T by_q = scaled ? 1 / (2 * qq * (qq - pp)) : 1;                                                                    \
+        gl_lanes_##s even_p = x[0] * by_p, even_q = x[0] * by_q, odd_p = x[step] * (p * by_p), odd_q = x[step] * (q * by_q);     \
+        if (count > 2) even_p += x[2 * step] * (pp * by_p), even_q += x[2 * step] * (qq * by_q);                                 \
+        if (count > 3) odd_p += x[3 * step] * (p * pp * by_p), odd_q += x[3 * step] * (q * qq * by_q);                           \
+        if (count > 4) even_p += x[4 * step] * (pp * pp * by_p), even_q += x[4 * step] * (qq * qq * by_q);                       \
+        y[0] = x[0] * zero;                                                                                                      \
+        y[to] = even_p + odd_p;                                                                                                  \
+        y[2 * to] = even_p - odd_p;                                                                                              \
+        y[3 * to] = even_q + odd_q;                                                                                              \
+        y[4 * to] = even_q - odd_q;                                                                                              \
+        y[5 * to] = x[(count - 1) * step];                                                                                       \
+    }                                                                                                                            \
+    /* Its transpose: from six points to `count` coefficients. */                                                                \
+    static inline __attribute__((always_inline)) void gl_from_points_##s(const gl_lanes_##s *x, int64_t step, gl_lanes_##s *y,   \
+                                                                         int64_t to, const int count, const int scaled) {        \
+        const T p = (T)0.75, q = (T)1.5, pp = p * p, qq = q * q;                                                                 \
+        const T zero = scaled ? 1 / (pp * qq) : 1, by_p = scaled ? 1 / (2 * pp * (pp - qq)) : 1;                                 \
+        const T by_q = scaled ? 1 / (2 * qq * (qq - pp)) : 1;                                                                    \
+        const gl_lanes_##s even_p = x[step] + x[2 * step], odd_p = x[step] - x[2 * step];                                        \
+        const gl_lanes_##s even_q = x[3 * step] + x[4 * step], odd_q = x[3 * step] - x[4 * step], last = x[5 * step];            \
+        y[0] = x[0] * zero + even_p * by_p + even_q * by_q;                                                                      \
+        y[to] = odd_p * (p * by_p) + odd_q * (q * by_q);                                                                         \
+        if (count > 2) y[2 * to] = even_p * (pp * by_p) + even_q * (qq * by_q);                                                  \
+        if (count > 3) y[3 * to] = odd_p * (p * pp * by_p) + odd_q * (q * qq * by_q);                                            \
+        if (count > 4) y[4 * to] = even_p * (pp * pp * by_p) + even_q * (qq * qq * by_q);                                        \
+        y[(count - 1) * to] += last;                                                                                             \
+    }                                                                                                                            \
+    /* Six pixels of the images as they meet those: the transpose of an interpolation. */                                        \
+    static inline __attribute__((always_inline)) void gl_to_points_##s(const gl_lanes_##s *x, int64_t step, gl_lanes_##s *y,     \
+                                                                       int64_t to) {                                             \
+        const T p = (T)0.75, q = (T)1.5, pp = p * p, qq = q * q;                                                                 \
+        const gl_lanes_##s a = x[0], b = x[step], c = x[2 * step], d = x[3 * step], e = x[4 * step], f = x[5 * step];            \
+        const gl_lanes_##s even_p = e - qq * c, odd_p = (d - qq * b) * p, even_q = e - pp * c, odd_q = (d - pp * b) * q;         \
+        y[0] = pp * qq * a - (pp + qq) * c + e;                                                                                  \
+        y[to] = even_p + odd_p;                                                                                                  \
+        y[2 * to] = even_p - odd_p;                                                                                              \
+        y[3 * to] = even_q + odd_q;                                                                                              \
+        y[4 * to] = even_q - odd_q;                                                                                              \
+        y[5 * to] = pp * qq * b - (pp + qq) * d + f;                                                                             \
+    }                                                                                                                            \
+    /* The tiles of a strip at all points: of a vector of channels of x, in planes of h x w, tiles of `seen` pixels a side,      \
+       `side` apart, the first of which begins at (top, left).  Each tile has a row of `row` elements at each point, which has   \
+       `point` elements. */                                                                                                      \
+    static inline __attribute__((always_inline)) void gl_strip_to_points_##s(                                                    \
+        const gl_strip *t, const T *x, const T *end, int64_t channels, int64_t h, int64_t w, int64_t top, int64_t left,          \
+        const int side, const int seen, T *to, int64_t row, int64_t point) {                                                     \
+        enum { L = GL_LANES_##s };                                                                                               \
+        gl_lanes_##s columns[6][4 * GL_STRIP + 2 + L];                                                                           \
+        const int64_t wide = side * (t->tiles - 1) + seen;                                                                       \
+        const int64_t low = gl_between(0, -left, wide), high = gl_between(low, w - left, wide);                                  \
+        for (int a = 0; a < 6; a++) {                                                                                            \
+            for (int64_t k = 0; k < low; k++) columns[a][k] = (gl_lanes_##s){0};                                                 \
+            for (int64_t k = high; k < wide; k++) columns[a][k] = (gl_lanes_##s){0};                                             \
+        }                                                                                                                        \
+        for (int64_t k = low; k < high; k += L) {                                                                                \
+            gl_lanes_##s pixels[6][L];                                                                                           \
+            const int64_t count = high - k < L ? high - k : L;                                                                   \
+            for (int i = 0; i < seen; i++)                                                                                       \
+                if (top + i < 0 || top + i >= h)                                                                                 \
+                    for (int l = 0; l < L; l++) pixels[i][l] = (gl_lanes_##s){0};                                                \
+                else                                                                                                             \
+                    gl_gather_##s(x + (top + i) * w + left + k, h * w, channels, count, end, pixels[i], side * w);               \
+            for (int64_t l = 0; l < count; l++)                                                                                  \
+                if (seen == 6)                                                                                                   \
+                    gl_to_points_##s(&pixels[0][l], L, &columns[0][k + l], 4 * GL_STRIP + 2 + L);                                \
+                else                                                                                                             \
+                    gl_at_points_##s(&pixels[0][l], L, &columns[0][k + l], 4 * GL_STRIP + 2 + L, seen, 0);                       \
+        }                                                                                                                        \
+        for (int64_t k = 0; k < t->tiles; k++, to += row)                                                                        \
+            for (int a = 0; a < 6; a++) {                                                                                        \
+                gl_lanes_##s found[6];                                                                                           \
+                if (seen == 6)                                                                                                   \
+                    gl_to_points_##s(&columns[a][side * k], 1, found, 1);                                                        \
+                else                                                                                                             \
+                    gl_at_points_##s(&columns[a][side * k], 1, found, 1, seen, 0);                                               \
+                GL_UNROLL for (int b = 0; b < 6; b++) *(gl_unaligned_##s *)(to + (6 * a + b) * point) = found[b];                \
+            }                                                                                                                    \
+    }                                                                                                                            \
+    /* And back, a vector of filters: the places of a strip. */                                                                  \
+    static inline __attribute__((always_inline)) gl_lanes_##s gl_strip_from_points_##s(                                          \
+        const gl_winograd *j, const gl_strip *t, const T *from, int64_t row, int64_t point, T *out, int64_t filters,             \
+        const int side) {                                                                                                        \
+        enum { L = GL_LANES_##s };                                                                                               \
+        gl_lanes_##s places[4][4 * GL_STRIP + L], odd = {0};                                                                     \
+        for (int64_t k = 0; k < t->tiles; k++, from += row) {                                                                    \
+            gl_lanes_##s columns[4][6];                                                                                          \
+            GL_UNROLL for (int b = 0; b < 6; b++) {                                                                              \
+                gl_lanes_##s x[6];                                                                                               \
+                GL_UNROLL for (int a = 0; a < 6; a++) x[a] = *(const gl_unaligned_##s *)(from + (6 * a + b) * point);            \
+                gl_from_points_##s(x, 1, &columns[0][b], 6, side, 0);                                                            \
+            }                                                                                                                    \
+            GL_UNROLL for (int y = 0; y < side; y++) {                                                                           \
+                gl_from_points_##s(columns[y], 1, &places[y][side * k], 1, side, 0);                                             \
+                GL_UNROLL for (int i = 0; i < side; i++) odd += places[y][side * k + i] * 0;                                     \
+            }                                                                                                                    \
+        }                                                                                                                        \
+        const int64_t left = side * t->first, wide = gl_between(0, j->ow - left, side * t->tiles), plane = j->oh * j->ow;        \
+        for (int64_t y = 0; y < side && side * t->row + y < j->oh; y++)                                                          \
+            for (int64_t k = 0; k < wide; k += L)                                                                                \
+                gl_scatter_##s(&places[y][k], wide - k, out + (side * t->row + y) * j->ow + left + k, plane, filters);           \
+        return odd;                                                                                                              \
+    }                                                                                                                            \
+    static inline int gl_is_odd_##s(gl_lanes_##s x) {                                                                            \
+        int odd = 0;                                                                                                             \
+        for (int l = 0; l < GL_LANES_##s; l++) odd |= x[l] != 0;                                                                 \
+        return odd;                                                                                                              \
+    }                                                                                                                            \
+    /* The filters at all points: for each pair of vectors of filters, at each point a matrix with a row for each channel. */    \
+    static inline __attribute__((always_inline)) void gl_filters_to_points_##s(void *context, int64_t chunk, const int side) {   \
+        enum { L = GL_LANES_##s };                                                                                               \
+        const gl_winograd *j = context;                                                                                          \
+        const int count = 7 - side;                                                                                              \
+        const int64_t pixels = count * count, each_c = j->c / j->groups, each_f = j->f / j->groups;                              \
+        const int64_t filled = gl_filled(each_f, L), vectors = filled / L, all = j->groups * vectors;                            \
+        for (int64_t unit = all * chunk / j->chunks; unit < all * (chunk + 1) / j->chunks; unit++) {                             \
+            const int64_t group = unit / vectors, f = unit % vectors * L, begin = f / (2 * L) * (2 * L);                         \
+            const int64_t row = filled - begin < 2 * L ? L : 2 * L, filters = each_f - f < L ? each_f - f : L;                   \
+            const T *w = (const T *)j->filters + group * each_f * each_c * pixels + f * j->to;                                   \
+            T *to = (T *)j->factors + 36 * each_c * (group * filled + begin) + f - begin;                                        \
+            for (int64_t c = 0; c < each_c; c++, w += j->from, to += row) {                                                      \
+                T turned[25][L];                                                                                                 \
+                gl_lanes_##s x[5][5], y[6][5], z[6];                                                                             \
+                memset(turned, 0, sizeof turned);                                                                                \
+                for (int64_t l = 0; l < filters; l++)                                                                            \
+                    for (int64_t k = 0; k < pixels; k++) turned[j->turned ? pixels - 1 - k : k][l] = w[l * j->to + k];           \
+                for (int a = 0; a < count; a++)                                                                                  \
+                    for (int b = 0; b < count; b++) memcpy(&x[a][b], turned[a * count + b], sizeof x[a][b]);                     \
+                for (int b = 0; b < count; b++) gl_at_points_##s(&x[0][b], 5, &y[0][b], 5, count, 1);                            \
+                for (int a = 0; a < 6; a++) {                                                                                    \
+                    gl_at_points_##s(y[a], 1, z, 1, count, 1);                                                                   \
+                    for (int b = 0; b < 6; b++) *(gl_unaligned_##s *)(to + (6 * a + b) * each_c * row) = z[b];                   \
+                }                                                                                                                \
+            }                                                                                                                    \
+        }                                                                                                                        \
+    }                                                                                                                            \
+    static inline __attribute__((always_inline)) void gl_winograd_part_##s(void *context, int64_t chunk, const int side) {       \
+        enum { L = GL_LANES_##s };                                                                                               \
+        gl_winograd *j = context;                                                                                                \
+        const int64_t each_c = j->c / j->groups, each_f = j->f / j->groups, wide = gl_filled(each_c, L);                         \
+        const int64_t filled = gl_filled(each_f, L), tiles = j->at_once * j->strip, all = j->groups * j->blocks;                 \
+        const int64_t point = tiles * wide + L, to = tiles * 2 * L + L, plane = j->h * j->w;                                     \
+        const T *end = (const T *)j->images + j->n * j->c * plane;                                                               \
+        T *points = malloc((size_t)(36 * (point + to)) * sizeof(T)), *sums = points + 36 * point;                                \
+        gl_lanes_##s odd = {0};                                                                                                  \
+        if (!points) {                                                                                                           \
+            j->failed = 1;                                                                                                       \
+            return;                                                                                                              \
+        }                                                                                                                        \
+        for (int64_t unit = all * chunk / j->chunks; unit < all * (chunk + 1) / j->chunks; unit++) {                             \
+            const int64_t group = unit / j->blocks, begin = unit % j->blocks * j->at_once;                                       \
+            const int64_t stop = begin + j->at_once < j->strips ? begin + j->at_once : j->strips;                                \
+            int64_t count = 0;                                                                                                   \
+            for (int64_t k = begin; k < stop; k++) {                                                                             \
+                const gl_strip t = gl_strip_at(j, k);                                                                            \
+                for (int64_t c = 0; c < each_c; c += L)                                                                          \
+                    gl_strip_to_points_##s(&t, (const T *)j->images + (t.image * j->c + group * each_c + c) * plane, end,        \
+                                           each_c - c < L ? each_c - c : L, j->h, j->w, side * t.row - j->ph,                    \
+                                           side * t.first - j->pw, side, 6, points + count * wide + c, wide, point);             \
+                count += t.tiles;                                                                                                \
+            }                                                                                                                    \
+            for (int64_t f = 0; f < filled; f += 2 * L) {                                                                        \
+                const int64_t row = filled - f < 2 * L ? L : 2 * L;                                                              \
+                const T *factors = (const T *)j->factors + 36 * each_c * (group * filled + f);                                   \
+                for (int64_t q = 0; q < 36; q++)                                                                                 \
+                    j->rt->gemm(0, 0, count, row, each_c, 1, points + q * point, wide, factors + q * each_c * row, row, 0,       \
+                                sums + q * to, row);                                                                             \
+                for (int64_t g = f; g < f + row; g += L) {                                                                       \
+                    const T *from = sums + g - f;                                                                                \
+                    for (int64_t k = begin; k < stop; k++) {                                                                     \
+                        const gl_strip t = gl_strip_at(j, k);                                                                    \
+                        odd += gl_strip_from_points_##s(                                                                         \
+                            j, &t, from, row, to, (T *)j->out + (t.image * j->f + group * each_f + g) * j->oh * j->ow,           \
+                            each_f - g < L ? each_f - g : L, side);                                                              \
+                        from += t.tiles * row;                                                                                   \
+                    }                                                                                                            \
+                }                                                                                                                \
+            }                                                                                                                    \
+        }                                                                                                                        \
+        if (gl_is_odd_##s(odd)) j->odd = 1;                                                                                      \
+        free(points);                                                                                                            \
+    }                                                                                                                            \
+    /* The filters' gradient: the blocks are cut into shares, whose sums are added at the end in their order. */                 \
+    static inline __attribute__((always_inline)) void gl_winograd_by_filters_part_##s(void *context, int64_t share,              \
+                                                                                      const int side) {                          \
+        enum { L = GL_LANES_##s };                                                                                               \
+        gl_winograd *j = context;                                                                                                \
+        const int count = 7 - side;                                                                                              \
+        const int64_t each_c = j->c / j->groups, each_f = j->f / j->groups, wide = gl_filled(each_c, L);                         \
+        const int64_t filled = gl_filled(each_f, L), tiles = j->at_once * j->strip, pixels = count * count;                      \
+        const int64_t point = tiles * wide + L, other = tiles * filled + L, all = each_f * wide;                                 \
+        const int64_t plane = j->h * j->w, place = j->oh * j->ow;                                                                \
+        const T *end = (const T *)j->images + j->n * j->c * plane, *last = (const T *)j->places + j->n * j->f * place;           \
+        T *points = malloc((size_t)(36 * (point + other + all)) * sizeof(T));                                                    \
+        T *others = points + 36 * point, *sums = others + 36 * other;                                                            \
+        if (!points) {                                                                                                           \
+            j->failed = 1;                                                                                                       \
+            return;                                                                                                              \
+        }                                                                                                                        \
+        const int64_t begin = j->blocks * share / j->chunks, stop = j->blocks * (share + 1) / j->chunks;                         \
+        for (int64_t group = 0; group < j->groups; group++) {                                                                    \
+            for (int64_t block = begin; block < stop; block++) {                                                                 \
+                int64_t taken = 0;                                                                                               \
+                for (int64_t k = block * j->at_once; k < (block + 1) * j->at_once && k < j->strips; k++) {                       \
+                    const gl_strip t = gl_strip_at(j, k);                                                                        \
+                    for (int64_t c = 0; c < each_c; c += L)                                                                      \
+                        gl_strip_to_points_##s(&t, (const T *)j->images + (t.image * j->c + group * each_c + c) * plane, end,    \
+                                               each_c - c < L ? each_c - c : L, j->h, j->w, side * t.row - j->ph,                \
+                                               side * t.first - j->pw, side, 6, points + taken * wide + c, wide, point);         \
+                    for (int64_t f = 0; f < each_f; f += L)                                                                      \
+                        gl_strip_to_points_##s(&t, (const T *)j->places + (t.image * j->f + group * each_f + f) * place, last,   \
+                                               each_f - f < L ? each_f - f : L, j->oh, j->ow, side * t.row, side * t.first,      \
+                                               side, side, others + taken * filled + f, filled, other);                          \
+                    taken += t.tiles;                                                                                            \
+                }                                                                                                                \
+                for (int64_t q = 0; q < 36; q++)                                                                                 \
+                    j->rt->gemm(1, 0, each_f, wide, taken, 1, others + q * other, filled, points + q * point, wide,              \
+                                block > begin, sums + q * all, wide);                                                            \
+            }                                                                                                                    \
+            T *to = (T *)j->factors + ((share * j->groups + group) * each_f) * each_c * pixels;                                  \
+            for (int64_t f = 0; f < each_f; f++)                                                                                 \
+                for (int64_t c = 0; c < each_c; c += L, to += (each_c - c + L < L ? each_c - c + L : L) * pixels) {              \
+                    gl_lanes_##s x[6], y[5][6], z[5];                                                                            \
+                    T turned[25][L];                                                                                             \
+                    for (int b = 0; b < 6; b++) {                                                                                \
+                        for (int a = 0; a < 6; a++)                                                                              \
+                            x[a] = *(const gl_unaligned_##s *)(sums + (6 * a + b) * all + f * wide + c);                         \
+                        gl_from_points_##s(x, 1, &y[0][b], 6, count, 1);                                                         \
+                    }                                                                                                            \
+                    for (int a = 0; a < count; a++) {                                                                            \
+                        gl_from_points_##s(y[a], 1, z, 1, count, 1);                                                             \
+                        for (int b = 0; b < count; b++) memcpy(turned[a * count + b], &z[b], sizeof z[b]);                       \
+                    }                                                                                                            \
+                    for (int64_t l = 0; l < L && c + l < each_c; l++)                                                            \
+                        for (int64_t k = 0; k < pixels; k++) to[l * pixels + k] = turned[j->turned ? pixels - 1 - k : k][l];     \
+                }                                                                                                                \
+        }                                                                                                                        \
+        free(points);                                                                                                            \
+    }                                                                                                                            \
+    /* A convolution of x with the filters at hand: 2 where a result is not finite, 1 where there is no memory. */               \
+    static inline __attribute__((always_inline)) int gl_winograd_##s(gl_winograd *j, gl_task filters, gl_task part) {            \
+        enum { L = GL_LANES_##s };                                                                                               \
+        const int64_t each_c = j->c / j->groups, filled = j->groups * gl_filled(j->f / j->groups, L);                            \
+        T *factors = malloc((size_t)(36 * each_c * filled) * sizeof(T));                                                         \
+        if (!factors) return 1;                                                                                                  \
+        j->factors = factors;                                                                                                    \
+        j->chunks = gl_chunks(filled / L, 36 * each_c * filled);                                                                 \
+        j->rt->parallel(filters, j, j->chunks);                                                                                  \
+        gl_winograd_tiles(j, 36 * gl_filled(each_c, L) * (int64_t)sizeof(T), GL_MAX_CHUNKS);                                     \
+        j->chunks = gl_chunks(j->groups * j->blocks, 9 * each_c * filled * j->strips * j->strip);                                \
+        j->rt->parallel(part, j, j->chunks);                                                                                     \
+        free(factors);                                                                                                           \
+        return j->failed ? 1 : j->odd ? 2 : 0;                                                                                   \
     }
 
 /* The functions that are called, for filters of 3 x 3 and of 5 x 5. */
-#define GL_WINOGRAD_FORM(s, T, form, side_of_tile)                                                                              \
-    static void gl_filters_to_points##form##_##s(void *context, int64_t chunk) {                                                \
-        gl_filters_to_points_##s(context, chunk, side_of_tile);                                                                 \
-    }                                                                                                                           \
-    static void gl_winograd_chunk##form##_##s(void *context, int64_t chunk) {                                                   \
-        gl_winograd_part_##s(context, chunk, side_of_tile);                                                                     \
-    }                                                                                                                           \
-    static void gl_winograd_by_filters_chunk##form##_##s(void *context, int64_t share) {                                        \
-        gl_winograd_by_filters_part_##s(context, share, side_of_tile);                                                          \
-    }                                                                                                                           \
-    static inline __attribute__((unused)) int gl_convolve##form##_##s(                                                          \
-        const gl_runtime *rt, const T *x, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {                                   \
-        const int64_t pixels = kh * kw;                                                                                         \
-        int code = 2;                                                                                                           \
-        if (!gl_is_too_small(n, side_of_tile, oh, ow, oh * ow, f / groups, GL_LANES_##s)) {                                     \
-            gl_winograd j = {.rt = rt, .images = x, .filters = filters, .out = out, .n = n, .c = c, .h = h, .w = w, .f = f,     \
-                             .oh = oh, .ow = ow, .ph = ph, .pw = pw, .turned = flip, .groups = groups, .from = pixels,          \
-                             .to = c / groups * pixels, .side = side_of_tile};                                                  \
-            code = gl_winograd_##s(&j, gl_filters_to_points##form##_##s, gl_winograd_chunk##form##_##s);                        \
-        }                                                                                                                       \
-        return code == 2 ? gl_convolve_by_products_##s(rt, x, filters, out, GL_CONVOLUTION_NAMES) : code;                       \
-    }                                                                                                                           \
-    static inline __attribute__((unused)) int gl_convolve_by_images##form##_##s(                                                \
-        const gl_runtime *rt, const T *g, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {                                   \
-        const int64_t pixels = kh * kw;                                                                                         \
-        int code = 2;                                                                                                           \
-        if (!gl_is_too_small(n, side_of_tile, h, w, oh * ow, c / groups, GL_LANES_##s)) {                                       \
-            gl_winograd j = {.rt = rt, .images = g, .filters = filters, .out = out, .n = n, .c = f, .h = oh, .w = ow, .f = c,   \
-                             .oh = h, .ow = w, .ph = kh - 1 - ph, .pw = kw - 1 - pw, .turned = !flip, .groups = groups,         \
-                             .from = c / groups * pixels, .to = pixels, .side = side_of_tile};                                  \
-            code = gl_winograd_##s(&j, gl_filters_to_points##form##_##s, gl_winograd_chunk##form##_##s);                        \
-        }                                                                                                                       \
-        return code == 2 ? gl_convolve_by_images_by_products_##s(rt, g, filters, out, GL_CONVOLUTION_NAMES) : code;             \
-    }                                                                                                                           \
-    static inline __attribute__((unused)) int gl_convolve_by_filters##form##_##s(                                               \
-        const gl_runtime *rt, const T *x, const T *g, T *out, GL_CONVOLUTION_LENGTHS) {                                         \
-        if (gl_is_too_small(n, side_of_tile, oh, ow, oh * ow, c / groups, GL_LANES_##s))                                        \
-            return gl_convolve_by_filters_by_products_##s(rt, x, g, out, GL_CONVOLUTION_NAMES);                                 \
-        const int64_t size = f * (c / groups) * kh * kw, bytes = 36 * (int64_t)sizeof(T);                                       \
-        gl_winograd j = {.rt = rt, .images = x, .places = g, .n = n, .c = c, .h = h, .w = w, .f = f, .oh = oh, .ow = ow,        \
-                         .ph = ph, .pw = pw, .turned = flip, .groups = groups, .side = side_of_tile};                           \
-        const int64_t most = gl_between(2, GL_SUMS_BYTES / (bytes * f * (c / groups)), 8);                                      \
-        gl_winograd_tiles(&j, bytes * (gl_filled(c / groups, GL_LANES_##s) + gl_filled(f / groups, GL_LANES_##s)), most);       \
-        j.chunks = gl_chunks(j.blocks < most ? j.blocks : most, 9 * f * (c / groups) * j.strips * j.strip);                     \
-        T *parts = malloc((size_t)(j.chunks * size) * sizeof(T));                                                               \
-        if (!parts) return 1;                                                                                                   \
-        j.factors = parts;                                                                                                      \
-        rt->parallel(gl_winograd_by_filters_chunk##form##_##s, &j, j.chunks);                                                   \
-        T odd = 0;                                                                                                              \
-        for (int64_t k = 0; k < size; k++) {                                                                                    \
-            T sum = parts[k];                                                                                                   \
-            for (int64_t share = 1; share < j.chunks; share++) sum += parts[share * size + k];                                  \
-            out[k] = sum;                                                                                                       \
-            odd += sum * 0;                                                                                                     \
-        }                                                                                                                       \
-        free(parts);                                                                                                            \
-        if (j.failed) return 1;                                                                                                 \
-        return odd != 0 ? gl_convolve_by_filters_by_products_##s(rt, x, g, out, GL_CONVOLUTION_NAMES) : 0;                      \
+#define GL_WINOGRAD_FORM(s, T, form, side_of_tile)                                                                               \
+    static void gl_filters_to_points##form##_##s(void *context, int64_t chunk) {                                                 \
+        gl_filters_to_points_##s(context, chunk, side_of_tile);                                                                  \
+    }                                                                                                                            \
+    static void gl_winograd_chunk##form##_##s(void *context, int64_t chunk) {                                                    \
+        gl_winograd_part_##s(context, chunk, side_of_tile);                                                                      \
+    }                                                                                                                            \
+    static void gl_winograd_by_filters_chunk##form##_##s(void *context, int64_t share) {                                         \
+        gl_winograd_by_filters_part_##s(context, share, side_of_tile);                                                           \
+    }                                                                                                                            \
+    static inline __attribute__((unused)) int gl_convolve##form##_##s(                                                           \
+        const gl_runtime *rt, const T *x, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {                                    \
+        const int64_t pixels = kh * kw;                                                                                          \
+        int code = 2;                                                                                                            \
+        if (!gl_is_too_small(n, side_of_tile, oh, ow, oh * ow, f / groups, GL_LANES_##s)) {                                      \
+            gl_winograd j = {.rt = rt, .images = x, .filters = filters, .out = out, .n = n, .c = c, .h = h, .w = w, .f = f,      \
+                             .oh = oh, .ow = ow, .ph = ph, .pw = pw, .turned = flip, .groups = groups, .from = pixels,           \
+                             .to = c / groups * pixels, .side = side_of_tile};                                                   \
+            code = gl_winograd_##s(&j, gl_filters_to_points##form##_##s, gl_winograd_chunk##form##_##s);                         \
+        }                                                                                                                        \
+        return code == 2 ? gl_convolve_by_products_##s(rt, x, filters, out, GL_CONVOLUTION_NAMES) : code;                        \
+    }                                                                                                                            \
+    static inline __attribute__((unused)) int gl_convolve_by_images##form##_##s(                                                 \
+        const gl_runtime *rt, const T *g, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {                                    \
+        const int64_t pixels = kh * kw;                                                                                          \
+        int code = 2;                                                                                                            \
+        if (!gl_is_too_small(n, side_of_tile, h, w, oh * ow, c / groups, GL_LANES_##s)) {                                        \
+            gl_winograd j = {.rt = rt, .images = g, .filters = filters, .out = out, .n = n, .c = f, .h = oh, .w = ow, .f = c,    \
+                             .oh = h, .ow = w, .ph = kh - 1 - ph, .pw = kw - 1 - pw, .turned = !flip, .groups = groups,          \
+                             .from = c / groups * pixels, .to = pixels, .side = side_of_tile};                                   \
+            code = gl_winograd_##s(&j, gl_filters_to_points##form##_##s, gl_winograd_chunk##form##_##s);                         \
+        }                                                                                                                        \
+        return code == 2 ? gl_convolve_by_images_spread_##s(rt, g, filters, out, GL_CONVOLUTION_NAMES) : code;                   \
+    }                                                                                                                            \
+    static inline __attribute__((unused)) int gl_convolve_by_filters##form##_##s(                                                \
+        const gl_runtime *rt, const T *x, const T *g, T *out, GL_CONVOLUTION_LENGTHS) {                                          \
+        if (gl_is_too_small(n, side_of_tile, oh, ow, oh * ow, c / groups, GL_LANES_##s))                                         \
+            return gl_convolve_by_filters_by_products_##s(rt, x, g, out, GL_CONVOLUTION_NAMES);                                  \
+        const int64_t size = f * (c / groups) * kh * kw, bytes = 36 * (int64_t)sizeof(T);                                        \
+        gl_winograd j = {.rt = rt, .images = x, .places = g, .n = n, .c = c, .h = h, .w = w, .f = f, .oh = oh, .ow = ow,         \
+                         .ph = ph, .pw = pw, .turned = flip, .groups = groups, .side = side_of_tile};                            \
+        const int64_t most = gl_between(2, GL_SUMS_BYTES / (bytes * f * (c / groups)), 8);                                       \
+        gl_winograd_tiles(&j, bytes * (gl_filled(c / groups, GL_LANES_##s) + gl_filled(f / groups, GL_LANES_##s)), most);        \
+        j.chunks = gl_chunks(j.blocks < most ? j.blocks : most, 9 * f * (c / groups) * j.strips * j.strip);                      \
+        T *parts = malloc((size_t)(j.chunks * size) * sizeof(T));                                                                \
+        if (!parts) return 1;                                                                                                    \
+        j.factors = parts;                                                                                                       \
+        rt->parallel(gl_winograd_by_filters_chunk##form##_##s, &j, j.chunks);                                                    \
+        T odd = 0;                                                                                                               \
+        for (int64_t k = 0; k < size; k++) {                                                                                     \
+            T sum = parts[k];                                                                                                    \
+            for (int64_t share = 1; share < j.chunks; share++) sum += parts[share * size + k];                                   \
+            out[k] = sum;                                                                                                        \
+            odd += sum * 0;                                                                                                      \
+        }                                                                                                                        \
+        free(parts);                                                                                                             \
+        if (j.failed) return 1;                                                                                                  \
+        return odd != 0 ? gl_convolve_by_filters_by_products_##s(rt, x, g, out, GL_CONVOLUTION_NAMES) : 0;                       \
     }
 
-GL_WINOGRAD(f32, float, int32_t, sgemm)
-GL_WINOGRAD(f64, double, int64_t, dgemm)
+GL_WINOGRAD(f32, float, sgemm)
+GL_WINOGRAD(f64, double, dgemm)
 GL_WINOGRAD_FORM(f32, float, _of_3, 4)
 GL_WINOGRAD_FORM(f64, double, _of_3, 4)
 GL_WINOGRAD_FORM(f32, float, _of_5, 2)
