@@ -30,8 +30,8 @@ _LEAST_CHANNELS = {3: 8, 5: 24}
 #: channels of a group below which the images' gradient is added up pixel by pixel, and how many times as many
 #: products as with the places there may be with the pixels, else it is, too: by graphlib_convolution.h
 _FEW_CHANNELS, _TIMES = 8, {"_by_products": 1.5, "_direct": 2.0}
-#: what the filters, or the channels, of a group have to fill of whole vectors of so many, where vectors of them
-#: meet single pixels, and the terms that pay for the way there
+#: what the filters, or the channels, of a group have to fill of whole vectors of so many, where vectors of
+#: them meet single pixels, and the terms that pay for the way there
 _VECTOR, _FILLED, _TERMS = 16, 0.85, 48
 _HEADERS = {
     "_direct": "graphlib_direct.h",
@@ -116,8 +116,8 @@ class Convolutional:
         return "_of_1" if bare and math.prod(kernel) == 1 else "_by_products"
 
     def _fills_vectors(self, function: str, w: Sequence[Poly]) -> bool:
-        """Whether vectors of filters, or of channels for the gradient by the images, meet single pixels: where
-        they are full."""
+        """Whether vectors of filters, or of channels for the gradient by the images, meet single pixels:
+        where they are full."""
         f, channels, *kernel = (n.constant or 1 for n in map(Poly.of, w))
         f //= self.groups
         lanes, others = (channels, f) if function == "gl_convolve_by_images" else (f, channels)
