@@ -288,6 +288,8 @@ def source(lib: Library) -> str:
     found = _ordered(found)
     text = "\n\n".join(f"{one.comment}\n{one.text}" if one.comment else one.text for one in found)
     head = (_PARTS / "compiler.h").read_text().strip()
+    if "GL_UNROLL" in text:
+        head += "\n" + header("graphlib_vectors.h", INCLUDES, set()).strip()
     parts = [
         entries.about(lib),
         f'#include "{lib.name}.h"\n\n#include <math.h>\n#include <string.h>'

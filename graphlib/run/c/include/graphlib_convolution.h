@@ -7,6 +7,8 @@
 #ifndef GRAPHLIB_CONVOLUTION_H
 #define GRAPHLIB_CONVOLUTION_H
 
+#include <graphlib_vectors.h>
+
 #include "graphlib_runtime.h"
 
 /* elements of a tile of patches, and the least of its places if there are so many */
@@ -16,28 +18,6 @@
 #define GL_FACTOR_ROWS 48
 /* elements behind a buffer that copies of whole vectors may touch */
 #define GL_SLACK 16
-#if defined(__clang__)
-#define GL_UNROLL _Pragma("unroll")
-#else
-#define GL_UNROLL _Pragma("GCC unroll 16")
-#endif
-#if defined(__clang__) || __GNUC__ >= 12
-#define GL_SHUFFLE(x, y, integers, lanes) GL_SHUFFLE_LANES(x, y, lanes)
-#define GL_SHUFFLE_LANES(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
-#else
-#define GL_SHUFFLE(x, y, integers, lanes) __builtin_shuffle(x, y, (integers){lanes})
-#endif
-#define GL_EVERY_SECOND 0, 2, 4, 6, 9, 11, 13, 15
-typedef int32_t gl_eight_of_32 __attribute__((vector_size(32)));
-typedef int64_t gl_eight_of_64 __attribute__((vector_size(64)));
-/* bytes of the vectors of places that filters slide over */
-#if defined(__AVX512F__)
-#define GL_SLIDE_BYTES 64
-#elif defined(__AVX__)
-#define GL_SLIDE_BYTES 32
-#else
-#define GL_SLIDE_BYTES 16
-#endif
 /* filters of a group up to which there is no product, and the terms of their sums */
 #define GL_FEW_FILTERS 2
 #define GL_FEW_TERMS 128
