@@ -192,7 +192,7 @@ def test_what_is_no_array_of_numbers(tmp_path):
         Zarr(tmp_path / "g.zarr", "y")
 
 
-def test_a_file_that_changes_under_way(tmp_path):
+def test_a_file_that_changes_under_way(tmp_path, monkeypatch):
     """In its length, its rows or its content; zarr gives zeros for what is gone."""
     found = as_npy(tmp_path)
     found[:5]
@@ -210,6 +210,14 @@ def test_a_file_that_changes_under_way(tmp_path):
     next(chunks).unlink()
     with pytest.raises(DataError, match=r"x\.zarr has changed since .*: 1 of its 13 chunks are gone"):
         found[0:5]
+    found = as_zarr(tmp_path)
+    monkeypatch.setattr(time, "monotonic", lambda: -1.0)  # it is never time to look at all chunks
+    found[0:5]
+    (tmp_path / "x.zarr" / "c" / "1" / "0" / "0").unlink()
+    assert found[0:5].any()
+    with pytest.raises(DataError, match=r"1 of its 13 chunks are gone, found at row 8 of"):
+        found[6:12]
+    monkeypatch.undo()
     found = Zarr(tmp_path / "x.zarr")
     zarr.open(str(tmp_path / "x.zarr"), mode="r+").resize((60, 2, 3))
     with pytest.raises(DataError, match=r"it was float32 \(103, 2, 3\), and is float32 \(60, 2, 3\)"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -165,12 +166,15 @@ def _open_zarr(path: Path, name: str | None) -> Any:
 
 
 class _ZarrArray(Sliced):
+    on_threads = True
+
     def __init__(self, path: Path, name: str | None, block: int | None):
         self._path, self._key = path, name
         self.name = str(path) + (f", {name}" if name else "")
         array = self._open()
         super().__init__(array, self.name, block)
-        self._chunks = array.nchunks_initialized
+        self._chunks, self._all = array.nchunks_initialized, array.nchunks
+        self._look_again = 0.0
         self._lock = threading.Lock()
         #: the number and the rows of the chunks that were read last: they are decompressed as a whole
         self._held: tuple[int, np.ndarray] | None = None
@@ -193,20 +197,26 @@ class _ZarrArray(Sliced):
         return found
 
     def read(self, ranges: Ranges, out: np.ndarray | None = None) -> np.ndarray:
+        if time.monotonic() >= self._look_again:
+            self._check_unchanged(ranges[0][0] if ranges else 0)
+        return super().read(ranges, out)
+
+    def _check_unchanged(self, row: int) -> None:
+        """Looks at all chunks, and so not for more than a twentieth of the time."""
+        began = time.monotonic()
         now = self._open()
         if now.shape != self.shape or now.dtype != self.dtype:
             raise DataError(
                 f"{self.name} has changed since it was opened: it was {self.dtype} {self.shape}, and is "
-                f"{now.dtype} {now.shape}, found at {self.place(ranges[0][0] if ranges else 0)}"
+                f"{now.dtype} {now.shape}, found at {self.place(row)}"
             )
-        # Of a chunk that is not there zarr gives the fill value, without a word.
-        if now.nchunks_initialized < self._chunks:
-            gone = self._chunks - now.nchunks_initialized
+        gone = self._chunks - now.nchunks_initialized
+        if gone > 0:
             raise DataError(
                 f"{self.name} has changed since it was opened: {gone} of its {self._chunks} chunks are gone, "
-                f"found at {self.place(ranges[0][0] if ranges else 0)}"
+                f"found at {self.place(row)}"
             )
-        return super().read(ranges, out)
+        self._look_again = time.monotonic() + 20 * (time.monotonic() - began)
 
     def fill(self, out: np.ndarray, start: int) -> None:
         done = 0
@@ -219,6 +229,9 @@ class _ZarrArray(Sliced):
                         self._held = chunk, np.asarray(self.array[rows])
                     except Exception as problem:
                         raise DataError(f"{self.place(start + done)} cannot be read: {problem}") from None
+                    # Of a chunk that is not there zarr gives the fill value, without a word.
+                    if self._chunks == self._all and (self._held[1] == self.array.fill_value).all():
+                        self._check_unchanged(start + done)
                 found = self._held[1][before : before + len(out) - done]
                 out[done : done + len(found)] = found
                 done += len(found)

@@ -26,6 +26,7 @@ class Stored:
         shape, dtype: as of a NumPy array.
         block: so many rows that follow each other can only be read together, such as those of a chunk.
         scattered: whether rows here and there are read as quickly as rows that follow each other.
+        on_threads: whether other threads of this process than the one that reads compute what rows are.
         name: what messages call it.
     """
 
@@ -33,6 +34,7 @@ class Stored:
     dtype: np.dtype
     block: int = 1
     scattered: bool = False
+    on_threads: bool = False
     name: str
 
     def fill(self, out: np.ndarray, start: int) -> None:
@@ -128,6 +130,7 @@ class Part(Stored):
         n = int(self._ends[-1]) if len(kept) else 0
         self.shape, self.dtype = (n, *whole.shape[1:]), whole.dtype
         self.block, self.scattered, self.name = whole.block, whole.scattered, whole.name
+        self.on_threads = whole.on_threads
 
     def _of_whole(self, start: int, stop: int) -> list[tuple[int, int]]:
         found = []
@@ -169,6 +172,7 @@ class Joined(Stored):
         self.shape, self.dtype = (int(self._ends[-1]), *first.shape[1:]), first.dtype
         self.block = max(each.block for each in arrays)
         self.scattered = all(each.scattered for each in arrays)
+        self.on_threads = any(each.on_threads for each in arrays)
         self.name = first.name if len(arrays) == 1 else f"{first.name} and {len(arrays) - 1} more"
 
     def _of_each(self, start: int, stop: int) -> list[tuple[int, int, int]]:
@@ -217,6 +221,7 @@ class Mapped(Stored):
         self.name = first.name
         self.block = max(each.block for each in arrays)
         self.scattered = all(each.scattered for each in arrays)
+        self.on_threads = any(each.on_threads for each in arrays)
         self.shape, self.dtype = first.shape, first.dtype
         probe = self._made([(0, min(1, len(first)))])
         self.shape, self.dtype = (len(first), *probe.shape[1:]), probe.dtype

@@ -167,7 +167,7 @@ def in_order(arrays: Sequence[Stored], batch_size: int) -> Iterator[list[np.ndar
 def _groups(arrays: Sequence[Stored], order: Epochs, epoch: int, index: int) -> Iterator[tuple]:
     """(the epoch, a group's number, its rows as they are read, the order in which they are dealt), from that
     of a minibatch on, epoch after epoch."""
-    made, computes = 0, True
+    made, computes, on_threads = 0, True, any(each.on_threads for each in arrays)
     buffers: list[list[np.ndarray]] = [[], []]
     while True:
         dealt: BlockedEpoch = order.of(epoch)
@@ -181,7 +181,8 @@ def _groups(arrays: Sequence[Stored], order: Epochs, epoch: int, index: int) -> 
             began = time.perf_counter(), time.thread_time()
             with graphlib.computing_beside() if computes else nullcontext():
                 read = [a.read(ranges, out) for a, out in zip(arrays, buffer, strict=True)]
-            computes = time.thread_time() - began[1] > COMPUTES * (time.perf_counter() - began[0])
+            busy = time.thread_time() - began[1] > COMPUTES * (time.perf_counter() - began[0])
+            computes = busy or on_threads
             yield epoch, group, read, dealt.permutation(group)
             made += 1
         epoch, index = epoch + 1, 0
