@@ -243,7 +243,9 @@ class Schedule:
         own.sort(key=lambda s: (-len(s.values), -s.position))
         others = [s for s in self._recent.get(value.axes[:1], ())[-6:] if s not in before]
         others = [s for s in others if len(s.ends) < SIDE_BY_SIDE]
-        sharing = [s for s in others if not s.used.isdisjoint(value.element.uses)]
+        # one number that both read is no reason to compute a vector in the rows of a matrix
+        arrays = {u for u in value.element.uses if self.low.shape(u)}
+        sharing = [s for s in others if s.used & (value.element.uses if s.axes == value.axes else arrays)]
         alike = [s for s in others[-1:] if s.axes == value.axes]
         for group in [*own, *reversed(sharing), *alike]:
             if self._fits(group, value) and not self._between(group, before - {group}):

@@ -55,6 +55,17 @@ def test_a_chain_with_several_outputs_is_one_nest():
     assert f.source.count("for (int64_t i") == 1
 
 
+def test_a_number_that_both_read_brings_no_vector_into_the_rows_of_a_matrix():
+    """Each is one loop from beginning to end: the updates of weights and biases by a common factor."""
+    w, b = (graphlib.shared(normal(*shape), shape=shape) for shape in ((6, 5), (6,)))
+    factor = T.scalar("factor")
+    f = both([factor], [T.tanh(w * factor), T.tanh(b * factor), b - factor], [np.float32(0.5)])
+    assert nests(f) == 2
+    assert f.source.count("for (int64_t i") == 2
+    rows = both([], [w * b.dimshuffle(0, "x"), T.tanh(b)], [])
+    assert nests(rows) == 1
+
+
 def test_of_two_nests_the_larger_is_joined():
     """What weights the rows' costs is computed before, so that the rows are gone through once."""
     x, t = T.fmatrix("x"), T.fmatrix("t")
