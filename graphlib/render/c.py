@@ -111,6 +111,8 @@ class Writer:
 
     def __init__(self, plan: Plan, called: dict[Unit, Uses], first_check: int = 0) -> None:
         self.plan = plan
+        #: the products whose second factor is laid out once for all steps, numbered
+        self.ready = {product: k for k, product in enumerate(plan.ready)}
         self.called = called
         self.struct = f"{plan.prefix}State"
         self.first_check = first_check
@@ -150,6 +152,8 @@ class Writer:
         for scan in self.scans():
             yield steps_function(self, self.nested[scan.plan.prefix], scan)
         yield self.prepare() + "\n"
+        if self.ready:
+            yield self.lay_out() + "\n"
         yield self.run()
 
     def calls(self, unit: Unit, name: str, about: str = "") -> str:
@@ -181,6 +185,9 @@ class Writer:
             for kernel in self.kernels()
             for k, part in enumerate(kernel.partial)
         ]
+        for product, k in self.ready.items():
+            lines.append(f"const {C_TYPES[product.target.dtype]} *ready{k};")
+            lines.append(f"char *ready{k}_memory; int64_t ready{k}_size;")
         lines += [f"{inner.struct} {inner.plan.prefix}state;" for inner in self.nested.values()]
         return "\n".join(["typedef struct {", *indented(lines), f"}} {self.struct};"])
 
@@ -264,6 +271,19 @@ class Writer:
             condition = f"!gl_is_size({elements})"
         noted = " ".join(f"s->wrong[{k}] = {text};" for k, text in enumerate(values))
         return f"if ({condition}) {{ {noted} return {self.first_check + k + 1}; }}"
+
+    def lay_out(self) -> str:
+        """The function that lays out factors of products before the first step."""
+        lines = []
+        for product, k in self.ready.items():
+            (ta, _, _), (tb, right, ldb) = self.factor(product, product.a), self.factor(product, product.b)
+            m, n, inner = map(self.poly, (product.m, product.n, product.k))
+            given = f"{ta}, {tb}, {m}, {n}, {inner}, {right}, {ldb}, &s->ready{k}_memory, &s->ready{k}_size"
+            lines.append(f"s->ready{k} = steps > 1 ? s->rt->{_letter(product)}pack({given}) : NULL;")
+        head = f"static void {self.plan.prefix}ready({self.struct} *s, int64_t steps) {{"
+        return "\n".join(
+            ["/* Matrices as the products of all steps read them. */", head, *indented(lines), "}"]
+        )
 
     # run
 
@@ -386,19 +406,23 @@ class Writer:
         alpha = text.operand(a.alpha) if a.alpha is not None else "1"
         beta = text.operand(a.beta) if a.beta is not None else "0"
 
-        def factor(f: Factor) -> tuple[int, str, str]:
-            address = self.address(f.array) + (f" + {p(f.offset)}" if f.offset != 0 else "")
-            after = f", {p(f.batch)}" if a.batch is not None else ""
-            return int(f.transposed), address, f"{p(f.leading)}{after}"
-
-        (ta, left, lda), (tb, right, ldb) = factor(a.a), factor(a.b)
-        name = "sgemm" if a.target.dtype == "float32" else "dgemm"
+        (ta, left, lda), (tb, right, ldb) = self.factor(a, a.a), self.factor(a, a.b)
+        name, ready = f"{_letter(a)}gemm", ""
+        if a in self.ready:
+            name, ready = f"{name}_ready", f", s->ready{self.ready[a]}"
         m, n, k = p(a.m), p(a.n), p(a.k)
         given = f"{ta}, {tb}, {m}, {n}, {k}, {alpha}, {left}, {lda}, {right}, {ldb}, {beta}"
         to = f"{self.address(a.target)}, {n}"
         if a.batch is None:
-            return [f"s->rt->{name}({given}, {to});"]
+            return [f"s->rt->{name}({given}, {to}{ready});"]
         return [f"s->rt->{name}_batch({given}, {to}, ({m}) * ({n}), {p(a.batch)});"]
+
+    def factor(self, a: Product, f: Factor) -> tuple[int, str, str]:
+        """Whether a factor of a product is transposed, its address, and the step between its rows, of a batch
+        also that to the next one."""
+        address = self.address(f.array) + (f" + {self.poly(f.offset)}" if f.offset != 0 else "")
+        after = f", {self.poly(f.batch)}" if a.batch is not None else ""
+        return int(f.transposed), address, f"{self.poly(f.leading)}{after}"
 
     def call(self, a: Call) -> list[str]:
         if a.host is not None:
@@ -438,6 +462,7 @@ class Writer:
             f"    gl_release({state}allocated, &{state}allocated_count);",
             f"    free({state}arena);",
             *([f"    free({state}own);"] if self.has_own else []),
+            *(f"    free({state}ready{k}_memory);" for k in self.ready.values()),
             *(inner.freed(f"{state}{inner.plan.prefix}state.") for inner in self.nested.values()),
         ]
         return "\n".join(lines)
@@ -522,6 +547,11 @@ def _product(lengths: Iterable[Poly]) -> Poly:
     for n in lengths:
         total = total * n
     return total
+
+
+def _letter(product: Product) -> str:
+    """What the names of functions for a product's dtype begin with."""
+    return "s" if product.target.dtype == "float32" else "d"
 
 
 #: what comes to the same whether or not it is optimised; sums are contracted with the products in them

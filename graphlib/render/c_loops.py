@@ -85,6 +85,7 @@ class _Steps:
             f"    int64_t code = {prefix}prepare(inner, args);",
             f"    {fails}",
             "    if (code) return code;",
+            *([f"    {prefix}ready(inner, n);"] if self.inner.ready else []),
             "    for (;;) {",
             f"        if ((code = {prefix}run(inner, args))) {{",
             f"            {fails}",

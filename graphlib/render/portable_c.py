@@ -94,6 +94,7 @@ class PortableWriter(Writer):
     def __init__(self, plan: Plan, units: Units, extents: Extents, prefix: str, first_check: int = 0) -> None:
         super().__init__(plan, units.called, first_check)
         self.units, self.extents, self.kernel_prefix = units, extents, prefix
+        self.ready = {}  # a library's products are small ones, for which nothing is laid out
         self.inside: dict[str, Extents] = {}
         number = first_check + len(plan.checks)
         for scan in self.scans():

@@ -321,7 +321,8 @@ class Plan:
     and ``shared`` say how many are the former.  results:
     the memory that each is in at the end, outputs first; ``outputs`` says how many those are.  shapes: of
     each output; ``data_dependent``: numbers of those whose shape is found during the call.  first: what is
-    known of lengths that depend on data before the first step; after: after each step.
+    known of lengths that depend on data before the first step; after: after each step.  ready: of a loop's
+    step the products whose second factor is the same at all steps and may be laid out for them beforehand.
     """
 
     title: str
@@ -344,6 +345,7 @@ class Plan:
     first: Found
     after: tuple[Found, ...]
     profiled: bool = False
+    ready: tuple[Product, ...] = ()
     values: tuple[Array, ...] = ()
     table: tuple[Any, ...] = ()
     captures: bool = False

@@ -544,10 +544,26 @@ class _ForC(Planner):
         inner = plan_for_c(step.inner, False, f"{name}_")
         refuse_data_dependent(step.inner, inner)
         made = self.scan(step, inner, self.host())
+        made = replace(made, plan=replace(inner, ready=_same_at_all_steps(inner, made)))
         return described(list(step.results.last) or step.outputs), [made]
 
     def _copy(self, name: str, step: Copy) -> tuple[Sequence[str], list[Any]]:
         return (), self.copy_of(step.source, self._result(step.result, step.source))
+
+
+def _same_at_all_steps(inner: Plan, scan: Scan) -> tuple[Product, ...]:
+    """The products of a loop's step whose second factor it gets from outside, at the same place at all steps,
+    and of known lengths."""
+    steady = {inner.arguments[row.argument] for row in scan.invariants}
+    later = {length.symbol for length in inner.lengths if length.data_dependent}
+    found = []
+    for action in (a for step in inner.steps for a in step.actions):
+        if isinstance(action, Product) and action.batch is None and action.b.array in steady:
+            lengths = (action.m, action.n, action.k, action.b.offset, action.b.leading)
+            atoms = {a for p in lengths for monomial in p.terms for a in monomial}
+            if all(isinstance(a, Symbol) and a not in later for a in atoms):
+                found.append(action)
+    return tuple(dict.fromkeys(found))
 
 
 #: what kernels and loops are named after

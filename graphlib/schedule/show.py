@@ -40,6 +40,9 @@ def _plan(plan: Plan) -> Iterator[str]:
         yield "written one over the other"
         for chain in plan.chains:
             yield f"    {' <- '.join(map(str, chain))}"
+    if plan.ready:
+        factors = dict.fromkeys(str(product.b.array) for product in plan.ready)
+        yield f"laid out before the first step: {', '.join(factors)}"
     yield "steps"
     yield from _indented(_found(plan, plan.first))
     for k, (step, found) in enumerate(zip(plan.steps, plan.after, strict=True)):

@@ -258,3 +258,42 @@ def test_what_is_the_same_at_each_step_is_not_computed_without_a_step(mode):
         d[place] = e
         slope = (cost(a, b + d) - cost(a, b - d)) / (2 * e)
         np.testing.assert_allclose(got[3][place], slope, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_weights_that_are_laid_out_once_for_all_steps(dtype):
+    """Products with the same matrix at all steps, plain and transposed, of all sizes, in one function: its
+    copy is of the call at hand, and of these steps."""
+    h, w, n = T.TensorType(dtype, (None, None))("h"), T.TensorType(dtype, (None, None))("w"), T.iscalar("n")
+    steps, _ = graphlib.scan(lambda h: T.tanh(T.dot(T.dot(h, w.T), w) + h), outputs_info=h, n_steps=n)
+    gradient = T.grad((steps[-1] ** 2).sum(), h)
+    f = graphlib.function([h, w, n], [steps[-1], gradient])
+    random = np.random.default_rng(3)
+
+    def expected(h, w, n):
+        values = [h]
+        for _ in range(n):
+            values.append(np.tanh(values[-1] @ w.T @ w + values[-1]))
+        g = 2 * values[-1]
+        for value in reversed(values[1:]):
+            g = g * (1 - value**2)
+            g = g @ w.T @ w + g
+        return values[-1], g
+
+    sizes = [
+        (6, 33, 300),
+        (50, 7, 40),
+        (50, 70, 270),
+        (16, 130, 20),
+        (1, 40, 90),
+        (5, 100, 64),
+        (70, 257, 65),
+    ]
+    for rows, count, width in sizes:
+        for many in (4, 1, 3):
+            given = random.uniform(-1, 1, (rows, width)), random.standard_normal((count, width)) / (2 * width)
+            given = [a.astype(dtype) for a in given]
+            wanted = expected(*(a.astype("float64") for a in given), many)
+            tolerance = 2e-5 if dtype == "float32" else 1e-12
+            for got, value in zip(f(*given, many), wanted, strict=True):
+                np.testing.assert_allclose(got, value, rtol=tolerance, atol=tolerance * abs(value).max())

@@ -123,6 +123,8 @@ static int64_t dot_columns(int64_t left) { return left >= MAX_DOT_COLUMNS ? MAX_
    BLAS with the same vectors; b is copied where MANY_ROWS of a meet more than FEW_SUMS rows of it; rows of b are summed across where
    they are LONG_ROWS times as long as there are rows of a. */
 enum { LARGE = 512, BLAS_PART = 256, SMALL_WORK = 1000000, NO_SHORT_SIDE = 32, MANY_ROWS = 64, FEW_SUMS = 64, LONG_ROWS = 12 };
+/* where a copy of b costs nothing, rows of it are summed across for fewer rows of a than these */
+enum { FEW_ROWS = 6 };
 enum { OUTER_DEPTH = 256, DOT_DEPTH = 1024, FIRST_CACHE = 32768 };
 /* panels of b that are copied at a time: rows of a, which stay in the first cache, then meet all of them */
 #if defined(__wasm__)
@@ -312,6 +314,9 @@ typedef struct {
     int64_t ci, cj;
     int64_t row_parts, column_parts;
     enum form form;
+    const real *ready; /* of PACKED, if b was copied before: all of it, panel by panel, and how wide that is */
+    int64_t width;
+    int64_t first; /* of the columns of b, which a part begins with */
 } product;
 
 /* to[p * after + i] = from[i * before + p] for a block of LANES x LANES */
@@ -359,6 +364,9 @@ static void copy_rows(const real *a, int64_t ai, int64_t rows, int64_t k, real *
     }
 }
 
+/* columns up to whole panels */
+static int64_t padded(int64_t n) { return (n + 2 * LANES - 1) / (2 * LANES) * (2 * LANES); }
+
 /* rows of b as vectors; `packed`: from copies of a few panels of it at a time */
 static void outer_form(const product *j, int packed) {
     real panels[PANELS * OUTER_DEPTH * 2 * LANES] __attribute__((aligned(64)));
@@ -383,9 +391,9 @@ static void outer_form(const product *j, int packed) {
         for (int64_t j0 = 0; j0 < j->n; j0 += stride) {
             const int64_t j1 = j0 + stride < j->n ? j0 + stride : j->n;
             /* a panel narrower than a vector, which is the last one, begins with columns before it */
-            const int64_t tail = (j1 - j0) % panel, before = packed && tail > 0 && tail < LANES && j1 > tail ? LANES - tail : 0;
+            const int64_t tail = (j1 - j0) % panel, before = packed && !j->ready && tail > 0 && tail < LANES && j1 > tail ? LANES - tail : 0;
             const real *b = j->b + p0 * j->bp + j0 * j->bj;
-            for (int64_t column = j0; packed && column < j1; column += panel) {
+            for (int64_t column = j0; packed && !j->ready && column < j1; column += panel) {
                 const int64_t count = j1 - column < panel ? j1 - column : panel, more = count == tail ? before : 0;
                 pack(t.k, count + more, b + (column - j0 - more) * j->bj, j->bp, j->bj, panels + (column - j0) * OUTER_DEPTH, panel);
             }
@@ -403,8 +411,11 @@ static void outer_form(const product *j, int packed) {
                     t.columns = left < (LANES << log2) ? left : LANES << log2;
                     t.last = column + t.columns < LANES ? 0 : t.columns - LANES;
                     t.b = b + (column - j0);
-                    if (packed) {
-                        const int64_t within = (column - j0) % panel;
+                    const int64_t within = packed ? (column - j0) % panel : 0;
+                    if (j->ready) {
+                        t.b = j->ready + p0 * j->width + (j->first + column - within) * t.k + within;
+                        t.last = t.columns < LANES ? 0 : t.columns - LANES;
+                    } else if (packed) {
                         t.b = panels + (column - j0 - within) * OUTER_DEPTH + within + (left == tail ? before : 0);
                     }
                     t.c = j->c + i * j->ci + column * j->cj;
@@ -482,6 +493,7 @@ static void run_part(void *context, int64_t part) {
     j.a += i0 * j.ai;
     j.b += j0 * j.bj;
     j.c += i0 * j.ci + j0 * j.cj;
+    j.first = j0;
     if (j.form == BLAS)
         blas(ROW_MAJOR, j.ap == 1 ? PLAIN : TRANSPOSED, j.bj == 1 ? PLAIN : TRANSPOSED, (int)j.m, (int)j.n, (int)j.k, j.alpha, j.a,
              (int)(j.ap == 1 ? j.ai : j.ap), j.b, (int)(j.bj == 1 ? j.bp : j.bj), j.beta, j.c, (int)j.ci);
@@ -493,16 +505,16 @@ static void run_part(void *context, int64_t part) {
 
 static int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
 
-static void gemm(int ta, int tb, int64_t m, int64_t n, int64_t k, real alpha, const real *a, int64_t lda, const real *b, int64_t ldb,
-                 real beta, real *c, int64_t ldc) {
+static void multiply(int ta, int tb, int64_t m, int64_t n, int64_t k, real alpha, const real *a, int64_t lda, const real *b,
+                     int64_t ldb, real beta, real *c, int64_t ldc, const real *ready) {
     if (m == 0 || n == 0) return;
     /* a vector is a row and a column: what suits the forms */
     if (ta && m == 1 && lda == 1) ta = 0, lda = k;
     if (tb && k == 1 && ldb == 1) tb = 0, ldb = n;
     if (!tb && n == 1 && ldb == 1) tb = 1, ldb = k;
     product j = {m, n, k, a, ta ? 1 : lda, ta ? lda : 1, b, tb ? 1 : ldb, tb ? ldb : 1, alpha, beta, c, ldc, 1, 1, 1,
-                 choose(ta, tb, m, n, k)};
-    if (j.form == SWAPPED) j = (product){n, m, k, b, j.bj, j.bp, a, j.ap, j.ai, alpha, beta, c, 1, ldc, 1, 1, SWAPPED};
+                 ready ? PACKED : choose(ta, tb, m, n, k), ready, padded(n), 0};
+    if (j.form == SWAPPED) j = (product){n, m, k, b, j.bj, j.bp, a, j.ap, j.ai, alpha, beta, c, 1, ldc, 1, 1, SWAPPED, NULL, 0, 0};
     const double work = (double)m * (double)n * (double)k;
     if (j.form == BLAS) {
         /* a BLAS may add in another order in a part of another size: the parts depend on the shape only */
@@ -517,6 +529,11 @@ static void gemm(int ta, int tb, int64_t m, int64_t n, int64_t k, real alpha, co
             j.row_parts = least(worth, j.m / ROWS_UNIT);
     }
     team->parallel(run_part, &j, j.row_parts * j.column_parts);
+}
+
+static void gemm(int ta, int tb, int64_t m, int64_t n, int64_t k, real alpha, const real *a, int64_t lda, const real *b, int64_t ldb,
+                 real beta, real *c, int64_t ldc) {
+    multiply(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, NULL);
 }
 
 /* Products of a batch: what each of them is, and in how many chunks they are taken. */
@@ -549,6 +566,24 @@ static void gemm_batch(int ta, int tb, int64_t m, int64_t n, int64_t k, real alp
     team->parallel(run_batch, &t, t.chunks);
 }
 
+/* A copy of b as products of one shape read it, for many of them; NULL where they need none, or there is no memory. */
+static const real *pack_once(int ta, int tb, int64_t m, int64_t n, int64_t k, const real *b, int64_t ldb, char **memory,
+                             int64_t *capacity) {
+    if (m <= 1 || n <= 1 || k <= 1) return NULL;
+    const enum form form = choose(ta, tb, m, n, k);
+    if (form != PACKED && !(form == DOT && m >= FEW_ROWS && n >= LANES)) return NULL;
+    int64_t bytes;
+    if (__builtin_mul_overflow(k, padded(n), &bytes) || __builtin_mul_overflow(bytes, (int64_t)sizeof(real), &bytes)) return NULL;
+    real *const to = (real *)gl_grow(memory, capacity, bytes);
+    const int64_t bp = tb ? 1 : ldb, bj = tb ? ldb : 1, panel = 2 * LANES;
+    for (int64_t p0 = 0; to && p0 < k; p0 += OUTER_DEPTH) {
+        const int64_t depth = k - p0 < OUTER_DEPTH ? k - p0 : OUTER_DEPTH;
+        for (int64_t j = 0; j < n; j += panel)
+            pack(depth, n - j < panel ? n - j : panel, b + p0 * bp + j * bj, bp, bj, to + p0 * padded(n) + j * depth, panel);
+    }
+    return to;
+}
+
 /* Puts the product into the table.  Large ones go to the BLAS, if one is given and its vectors, of `blas_vector` bytes, are as
    wide as ours. */
 void gl_products(gl_runtime *table, int thread_count, void *blas_gemm, int blas_vector) {
@@ -558,8 +593,12 @@ void gl_products(gl_runtime *table, int thread_count, void *blas_gemm, int blas_
 #if GL_DOUBLE
     table->dgemm = gemm;
     table->dgemm_batch = gemm_batch;
+    table->dpack = pack_once;
+    table->dgemm_ready = multiply;
 #else
     table->sgemm = gemm;
     table->sgemm_batch = gemm_batch;
+    table->spack = pack_once;
+    table->sgemm_ready = multiply;
 #endif
 }

@@ -30,6 +30,16 @@ typedef struct gl_runtime {
     /* begins the mean over the ranks of an MPI run in place of an array, and waits for it; not 0 where that fails */
     int (*average_start)(void *array, int64_t n, size_t width);
     int (*average_finish)(void *array);
+    /* for many products of one shape with one b: a copy of it as they read it, in memory that grows, or NULL where that is of no
+       use; and the product, which takes what was found */
+    const float *(*spack)(int ta, int tb, int64_t m, int64_t n, int64_t k, const float *b, int64_t ldb, char **memory,
+                          int64_t *capacity);
+    const double *(*dpack)(int ta, int tb, int64_t m, int64_t n, int64_t k, const double *b, int64_t ldb, char **memory,
+                           int64_t *capacity);
+    void (*sgemm_ready)(int ta, int tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b,
+                        int64_t ldb, float beta, float *c, int64_t ldc, const float *ready);
+    void (*dgemm_ready)(int ta, int tb, int64_t m, int64_t n, int64_t k, double alpha, const double *a, int64_t lda,
+                        const double *b, int64_t ldb, double beta, double *c, int64_t ldc, const double *ready);
 } gl_runtime;
 
 /* The fields of a NumPy array that follow the Python object's own; this layout is part of NumPy's stable ABI. */
