@@ -11,8 +11,8 @@ from graphlib.nn import command_line, training
 
 #: of the tutorial: its options, and how many minibatches
 TUTORIALS = {
-    "logistic_sgd": (logistic_sgd, [], 50),
-    "mlp": (mlp, ["--hidden", "60"], 150),
+    "logistic_sgd": (logistic_sgd, [], 12),
+    "mlp": (mlp, ["--hidden", "60"], 120),
 }
 #: of a step
 LAUNCHES = {"logistic_sgd": 7, "mlp": 16}

@@ -18,7 +18,6 @@ from .runtime import run
 from .test_save import normal, saved
 
 MODELS = Path(__file__).parent / "models"
-CASES = backend.cases()
 
 #: what of onnx's tests is refused here, and why, in a word of the message
 REFUSED = (
@@ -36,11 +35,17 @@ REFUSED = (
 )
 
 
+@pytest.fixture(scope="module")
+def own_tests():
+    """onnx's own, which take it seconds to make."""
+    return backend.cases()
+
+
 @pytest.mark.parametrize("part", range(4))
-def test_onnx_s_own_tests_of_operators(part, tmp_path):
+def test_onnx_s_own_tests_of_operators(part, own_tests, tmp_path):
     """Of every fifth test of onnx's, each passes or is refused in words; docs/onnx.md counts all of them."""
-    names = sorted(CASES)[::5][part::4]
-    found = {name: backend.outcome(CASES[name], tmp_path / "model.onnx") for name in names}
+    names = sorted(own_tests)[::5][part::4]
+    found = {name: backend.outcome(own_tests[name], tmp_path / "model.onnx") for name in names}
     wrong = {
         name: text
         for name, text in found.items()
@@ -52,11 +57,11 @@ def test_onnx_s_own_tests_of_operators(part, tmp_path):
     assert passed > 0.7 * len(found)
 
 
-def test_what_is_read_of_them_is_written_again(tmp_path):
+def test_what_is_read_of_them_is_written_again(own_tests, tmp_path):
     """Of some of them: what a runtime makes of graphlib's own form is what onnx says."""
     read = 0
-    for name in sorted(CASES)[::16]:
-        case = CASES[name]
+    for name in sorted(own_tests)[::16]:
+        case = own_tests[name]
         if backend.outcome(case, tmp_path / "model.onnx") != "passes" or "dft" in name:
             continue
         loaded = graphlib.onnx.load(tmp_path / "model.onnx")
