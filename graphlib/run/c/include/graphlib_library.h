@@ -32,13 +32,14 @@
         return 0;                                                                                                     \
     }
 
-/* elements of an axis from which on they are sorted by their digits */
-#define GL_DIGITS_FROM 48
+/* elements of an axis up to which each gets its place by being compared with all others at once */
+#define GL_RANKED_TO 64
 /* of sorting the most that are looked for alone */
 #define GL_SOME 64
 
-/* Sorting keeps equals in order, and NaN is greater than everything: a few elements by a merge sort, bottom up, of (value, index)
-   pairs; more by the bytes of keys, whole numbers that are in the same order, the lowest byte first. */
+/* Sorting keeps equals in order, and NaN is greater than everything: by keys, whole numbers that are in the same order. Of few
+   elements the place is how many go before, counted in lanes for all of them together, without a branch; more are sorted by the
+   bytes of their keys, the lowest byte first; more than 32 bits can count by a merge sort, bottom up, of (value, index) pairs. */
 #define GL_SORT(suffix, type, bits)                                                                                      \
     typedef struct {                                                                                                  \
         type value;                                                                                                   \
@@ -82,9 +83,37 @@
         }                                                                                                             \
         return from;                                                                                                  \
     }                                                                                                                 \
+    static inline void gl_ranks_##suffix(const bits *key, bits *rank, int n, int lanes) {                             \
+        for (int j = 0; j < n; j++) {                                                                                 \
+            const bits one = key[j];                                                                                  \
+            _Pragma("omp simd") for (int i = 0; i < lanes; i++)                                                       \
+                rank[i] = (bits)(rank[i] + ((one < key[i]) | ((one == key[i]) & (j < i))));                           \
+        }                                                                                                             \
+    }                                                                                                                 \
+    static inline void gl_rank_sort_##suffix(const type *x, type *values, int64_t *indices, int n, int64_t after) {   \
+        bits key[GL_RANKED_TO] = {0}, rank[GL_RANKED_TO] = {0};                                                       \
+        for (int i = 0; i < n; i++) key[i] = gl_key_##suffix(x[i * after]);                                           \
+        /* loops of a known length each */                                                                            \
+        if (n <= 4)                                                                                                   \
+            gl_ranks_##suffix(key, rank, n, 4);                                                                       \
+        else if (n <= 16)                                                                                             \
+            gl_ranks_##suffix(key, rank, n, 16);                                                                      \
+        else if (n <= 32)                                                                                             \
+            gl_ranks_##suffix(key, rank, n, 32);                                                                      \
+        else                                                                                                          \
+            gl_ranks_##suffix(key, rank, n, GL_RANKED_TO);                                                            \
+        for (int i = 0; values && i < n; i++) values[(int64_t)rank[i] * after] = x[i * after];                        \
+        for (int i = 0; indices && i < n; i++) indices[(int64_t)rank[i] * after] = i;                                 \
+    }                                                                                                                 \
     static inline __attribute__((unused)) int gl_sorted_##suffix(const type *x, type *values, int64_t *indices,       \
                                                                  int64_t before, int64_t n, int64_t after) {          \
-        const int by_digits = n >= GL_DIGITS_FROM && n <= INT32_MAX;                                                  \
+        const int by_digits = n <= INT32_MAX;                                                                         \
+        for (int64_t line = 0; n <= GL_RANKED_TO && line < before * after; line++) {                                  \
+            const int64_t start = line / after * n * after + line % after;                                            \
+            gl_rank_sort_##suffix(x + start, values ? values + start : NULL, indices ? indices + start : NULL,        \
+                                  (int)n, after);                                                                     \
+        }                                                                                                             \
+        if (n <= GL_RANKED_TO) return 0;                                                                              \
         void *const memory = malloc((size_t)(2 * n + 1) * sizeof(gl_item_##suffix));                                  \
         if (!memory) return 1;                                                                                        \
         gl_item_##suffix *const items = memory;                                                                       \
