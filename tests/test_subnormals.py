@@ -58,3 +58,26 @@ def test_numbers_that_are_normal_are_what_they_were():
         found.append(f(values))
     for plain, flushed in zip(*found, strict=True):
         np.testing.assert_array_equal(plain, flushed)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda-emulated"])
+def test_a_softmax_has_no_subnormal_exponentials(device):
+    """What is smaller than any normal number beside a 1 is 0; all else is as it should be, NaN and infinity
+    included."""
+    x, y = T.fmatrix("x"), T.dmatrix("y")
+    with graphlib.config.change(device=device):
+        f = graphlib.function([x, y], [g(v) for v in (x, y) for g in (T.nnet.softmax, T.nnet.logsoftmax)])
+    given = []
+    for dtype, least in (("float32", -87.33654), ("float64", -708.39641)):
+        far = np.concatenate([np.linspace(1.3 * least, 0, 5001), [-np.inf]])
+        given.append(np.stack([np.zeros_like(far), far], 1).astype(dtype))
+    for rows, p, log_p in zip(given, *(iter(f(*given)),) * 2, strict=True):
+        far = rows[:, 1].astype("longdouble")
+        tiny = np.finfo(rows.dtype).tiny
+        e = np.where(np.exp(far) < tiny, 0, np.exp(far))
+        np.testing.assert_allclose(p[:, 1], e / (1 + e), rtol=1e-6 if rows.dtype == "float32" else 1e-15)
+        assert (p[np.exp(far) < tiny, 1] == 0).all() and (p[np.exp(far) > 1.01 * tiny, 1] > 0).all()
+        np.testing.assert_allclose(log_p[:, 1], far - np.log1p(np.exp(far)), rtol=1e-6)
+    odd = [np.array([[np.nan, 0], [np.inf, 0], [-np.inf, -np.inf]], v.dtype) for v in given]
+    for p in f(*odd)[::2]:
+        assert np.isnan(p).all()

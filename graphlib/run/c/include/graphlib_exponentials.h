@@ -58,6 +58,19 @@ GL_INLINE double gl_exp_f64(double x) {
     return gl_scale_f64(1.0 + e.q, e.n);
 }
 
+/* exp of numbers up to 0; what would be subnormal is 0. */
+GL_INLINE float gl_exp_up_to_0_f32(float x) {
+    gl_exp_parts_f32 e = gl_exp_reduce_f32(x);
+    float y = (1.0f + e.q) * gl_pow2_f32(e.n);
+    return x < -87.33654f ? 0.0f : y;
+}
+
+GL_INLINE double gl_exp_up_to_0_f64(double x) {
+    gl_exp_parts_f64 e = gl_exp_reduce_f64(x);
+    double y = (1.0 + e.q) * gl_pow2_f64(e.n);
+    return x < -708.39641 ? 0.0 : y;
+}
+
 GL_INLINE float gl_exp2_f32(float x) {
     x = x > 129.0f ? 129.0f : x;
     x = x < -151.0f ? -151.0f : x;
