@@ -444,9 +444,13 @@ CASES: dict[str, list[Case]] = {
     ],
     "i - i is 0 for integers": [Case(lambda i: (i * 2) - (i * 2), "sub mul")],
     # expand: the composites of the rewriter are written out in the end
-    "softmax relative to the maximum": [Case(softmax, "Softmax", "Reduce exp")],
-    "log(softmax) relative to the maximum": [Case(lambda x: T.log(softmax(x)), "LogSoftmax", "log exp")],
-    "log(sum(exp)) relative to the maximum": [Case(lambda x: T.log(T.exp(x).sum()), "LogSumExp", "log exp")],
+    "softmax relative to the maximum": [Case(softmax, "Softmax", "Reduce exp_up_to_0")],
+    "log(softmax) relative to the maximum": [
+        Case(lambda x: T.log(softmax(x)), "LogSoftmax", "log exp_up_to_0")
+    ],
+    "log(sum(exp)) relative to the maximum": [
+        Case(lambda x: T.log(T.exp(x).sum()), "LogSumExp", "log exp_up_to_0")
+    ],
     "the gradient of softmax": [Case(lambda x, y: grad((softmax(x) * y).sum(), x), "SoftmaxGradient")],
     "the gradient of log(softmax)": [
         Case(lambda x, y: grad((T.log(softmax(x)) * y).sum(), x), "LogSoftmaxGradient log")

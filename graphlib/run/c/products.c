@@ -519,7 +519,9 @@ static void multiply(int ta, int tb, int64_t m, int64_t n, int64_t k, real alpha
     if (j.form == BLAS) {
         /* a BLAS may add in another order in a part of another size: the parts depend on the shape only */
         if (m >= BLAS_PART) j.row_parts = least(m / BLAS_PART, 4);
-        j.column_parts = n >= BLAS_PART ? least(n / BLAS_PART, 4) : work >= 2 * PART_WORK && n >= 2 * COLUMNS_UNIT ? 2 : 1;
+        if (GL_DOUBLE && m >= LARGE) /* its kernels of doubles are slower with few columns */
+            j.row_parts = least(2 * m / BLAS_PART, 16);
+        else j.column_parts = n >= BLAS_PART ? least(n / BLAS_PART, 4) : work >= 2 * PART_WORK && n >= 2 * COLUMNS_UNIT ? 2 : 1;
     } else if (work >= 2 * PART_WORK) {
         /* columns where there are enough: then a thread meets the same part of a matrix of weights in both directions */
         const int64_t worth = work < PART_WORK * (double)threads ? (int64_t)(work / PART_WORK) : threads;
