@@ -19,8 +19,8 @@ from .toolchain import HERE, THREADS, shared_object
 #: in the order of collectives.c
 _FUNCTIONS = ("MPI_Iallgather", "MPI_Ialltoallv", "MPI_Iallgatherv", "MPI_Test")
 _NOBODY_CAME = 2
-#: of all ranks together: what a machine, or a container, has for shared memory may be little
-_SHARED_BYTES = 2**25
+#: where Linux keeps shared memory, of which a container may have little; what is taken to be free elsewhere
+_SHARED, _SHARED_BYTES = "/dev/shm", 2**26
 #: bytes that a processor's cache takes together
 _LINE = 64
 
@@ -78,13 +78,23 @@ def _shared_memory(known: Ranks, size: int) -> list[np.ndarray]:
     """A segment of so many bytes of each rank, which all see; none unless all are on one machine."""
     mpi = known.mpi
     here = mpi.COMM_WORLD.Split_type(mpi.COMM_TYPE_SHARED)
-    if known.size == 1 or here.Get_size() < known.size or known.size * size > _SHARED_BYTES:
+    if known.size == 1 or here.Get_size() < known.size or 2 * known.size * size > _free(known):
         here.Free()
         return []
     window = mpi.Win.Allocate_shared(size + _LINE, 1, comm=here)
     _kept.append(window)
     whole = (np.frombuffer(window.Shared_query(rank)[0], "uint8") for rank in range(known.size))
     return [each[-each.ctypes.data % _LINE :][:size] for each in whole]
+
+
+def _free(known: Ranks) -> int:
+    """Bytes of shared memory that rank 0 sees."""
+    try:
+        found = os.statvfs(_SHARED)
+        free = found.f_bavail * found.f_frsize
+    except OSError:
+        free = _SHARED_BYTES
+    return int(known.from_first(np.array(free)))
 
 
 def _library(known: Ranks) -> ctypes.CDLL:
