@@ -186,6 +186,7 @@ static void parallel(gl_task task, void *context, int64_t chunks) {
 static void alone(void) {
     team.threads = 1;
     pthread_mutex_init(&team.turn, NULL);
+    pthread_mutex_init(&team.doze, NULL);
 }
 
 /* Calls a function n times, with other arrays in `count` places of its arguments each time; returns how many calls succeeded
