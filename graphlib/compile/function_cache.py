@@ -89,7 +89,9 @@ def engine() -> str | None:
     if text is None:
         digest = hashlib.sha256()
         for path in sorted(paths):
-            digest.update(repr((path[len(str(_PACKAGE)) :], Path(path).read_bytes())).encode())
+            data = Path(path).read_bytes()
+            digest.update(f"{path[len(str(_PACKAGE)) :]} {len(data)} ".encode())
+            digest.update(data)
         text = digest.hexdigest().encode()
         cache.note(name, text)
     return f"{text.decode()} {np.__version__} {sys.version}"

@@ -30,6 +30,7 @@ _FLOATING = frozenset((HALF, *FLOATS))
 #: integers that float16 holds, by whose side it stays what it is
 _HELD_BY_HALF = frozenset(("bool", "int8", "uint8", HALF))
 _NUMPY = {name: np.dtype(name) for name in DTYPES}
+_NAMES = {dtype: name for name, dtype in _NUMPY.items()}
 
 
 def dtype_name(dtype: Any) -> str:
@@ -40,7 +41,8 @@ def dtype_name(dtype: Any) -> str:
             return dtype
         if dtype == "floatX":
             return config.floatX
-    name = np.dtype(dtype).name
+    dtype = np.dtype(dtype)
+    name = _NAMES.get(dtype) or dtype.name
     if name not in _NUMPY:
         raise DTypeError(
             f"graphlib has no dtype {name}; it has {', '.join(DTYPES)}. Convert the array with .astype first."
