@@ -6,18 +6,22 @@ its length is at least one.  So the
 greatest offset is a polynomial of lengths, and where what an array has beyond it has no negative coefficient,
 once each length is written as the least that it can be and the rest, no length can lead outside.
 
-What is not found so, as the offset of a slice whose ends are a user's numbers, is not wrong, for the lowering
-of such operations clips or checks what it is given: ``bounds.py`` goes through it for some lengths.
+What is not found so, as the offset of a slice whose ends are a user's numbers, is looked at case by case
+(``inequalities.py``).  What is not found then, as of some windows, is not wrong, for the lowering of such
+operations clips or checks what it is given: ``bounds.py`` goes through it for some lengths.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..scalar.expression import Expr, integer, load, node, poly
+from ..lower.limits import Length as Limit
+from ..scalar.expression import Expr, integer, load, node, poly, replaced, walk
 from ..scalar.integer import ONE, ZERO, Poly, Symbol, product
+from ..scalar.lowered import Check
 from .arrays import Array
+from .inequalities import Facts
 from .parts import of_statement
 from .plan import Kernel, Launch, Plan
 from .statements import Begin, Let, Loop, Store, TakeInto
@@ -35,10 +39,11 @@ def unproven(plan: Plan) -> tuple[dict[str, list[str]], int]:
     count = 0
     for one in plan.all():
         checked: set[Checked] = set()
+        given = _given(one, one.arguments[: one.inputs] if one is plan else ())
         for step in one.steps:
             for action in step.actions:
                 if isinstance(action, Launch):
-                    kernel = _Kernel(action.kernel, checked)
+                    kernel = _Kernel(action.kernel, checked, given)
                     kernel.body(action.kernel.body)
                     if kernel.unproven:
                         found[action.kernel.name] = kernel.unproven
@@ -46,11 +51,45 @@ def unproven(plan: Plan) -> tuple[dict[str, list[str]], int]:
     return found, count
 
 
+class Given(NamedTuple):
+    """What holds of lengths wherever they are used: what is checked to be at least 0 before the first step,
+    and what those are that are computed."""
+
+    known: list[Poly]
+    values: dict[Symbol, Poly]
+
+
+def _given(plan: Plan, stable: Iterable[Array]) -> Given:
+    """Of a plan; ``stable``: arrays that stay what they are, so that what is read of them is the same."""
+    stable = set(stable)
+    values: dict[Symbol, Poly] = {}
+    for length in plan.lengths:
+        if length.value is not None:
+            one = _Kernel(None, set(), Given([], {}))
+            for let in length.lets:
+                if isinstance(let, Let):
+                    one.values[let.name] = one.written_out(let.value)
+            value = one.written_out(length.value)
+            loads = [e for e in walk(value) if e.op == "load"]
+            changing = [e for e in loads if e.value[0] not in stable and not e.value[0].constant]
+            then = {e: node("then", e.dtype, value=e) for e in changing}
+            values[length.symbol] = poly(replaced(value, then) if then else value)
+    later = {k for found in (plan.first, *plan.after) for k in found.checks}
+    known: list[Poly] = []
+    for k, check in enumerate(plan.checks):
+        if k not in later and isinstance(check, Check):
+            known += [check.left - check.right, check.right - check.left]
+        elif k not in later and isinstance(check, Limit):
+            known.append(check.length)
+    return Given(known, values)
+
+
 class _Kernel:
     """Goes through one kernel; ``checked``: what it and those before have found in range."""
 
-    def __init__(self, kernel: Kernel, checked: set[Checked]) -> None:
-        self.kernel, self.checked = kernel, checked
+    def __init__(self, kernel: Kernel | None, checked: set[Checked], given: Given) -> None:
+        self.kernel, self.checked, self.given = kernel, checked, given
+        self._facts: tuple[Any, Facts | None] = (None, None)
         self.values: dict[str, Expr] = {}
         self.indices: dict[Symbol, Poly] = {}
         self.registers: dict[str, Range] = {}
@@ -98,8 +137,30 @@ class _Kernel:
         least, greatest = self.of_poly(offset)
         size = product(target.shape)
         known = least is not None and greatest is not None
-        if not known or not self.holds(least) or not self.holds(size - greatest - 1):
+        if known and self.holds(least) and self.holds(size - greatest - 1):
+            return
+        place, facts = self.poly_written_out(offset), self.facts()
+        if not facts.hold(place) or not facts.hold(size - place - 1):
             self.unproven.append(f"element {offset} of {target.describe()}")
+
+    def facts(self) -> Facts:
+        """What holds where the kernel is gone through now."""
+        around = (tuple(self.positive), tuple(self.indices.items()))
+        if self._facts[0] != around:
+            known = [*self.given.known, *(length - 1 for length in self.positive)]
+            for length in self.positive:  # a product is only where each of its factors is
+                if len(length.terms) == 1:
+                    known += [Poly.of(a) - 1 for m in length.terms for a in m if isinstance(a, Symbol)]
+            known += [length - 1 - index for index, length in self.indices.items()]
+            self._facts = around, Facts(known, self.given.values, self.bound)
+        return self._facts[1]
+
+    def bound(self, e: Expr) -> Poly | None:
+        """The length that an index is one into, where that was checked."""
+        if e.op in ("checked_index", "switch"):
+            greatest = self.of(e)[1]
+            return None if greatest is None else greatest + 1
+        return None
 
     # ranges
 

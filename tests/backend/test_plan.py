@@ -250,17 +250,15 @@ def test_no_operation_goes_beyond_an_array(monkeypatch):
         assert bool(left) == (name in NOT_PROVEN), left
         proven.append((count - sum(map(len, left.values())), count))
     of_all = np.sum(proven, axis=0)
-    assert of_all[0] >= 0.9 * of_all[1]
+    assert of_all[0] >= 0.97 * of_all[1]
 
 
 #: operations some of whose samples are not proven to stay inside arrays, only held against some lengths:
-#: their places are those of windows, of slices that clip their ends, of parts, or of lengths that a check
-#: compares
+#: their places are those of windows, of parts by lengths that are data, or of products of quotients
 NOT_PROVEN = {
     *("bilinear_upsampling", "conv2d", "conv2d_grad_wrt_inputs", "conv2d_grad_wrt_weights"),
     *("images2neibs", "neibs2images", "patches", "pool_2d", "pool_3d"),
-    *("arange", "dot", "index", "inc_subtensor", "set_subtensor", "repeat", "reshape"),
-    *("concatenate", "split", "irfft", "rfft", "lstsq", "qr", "tensorinv", "tensorsolve"),
+    *("set_subtensor", "concatenate", "split", "rfft", "qr", "tensorinv", "tensorsolve"),
 }
 
 
