@@ -14,10 +14,27 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-from .build import HEADER_WHEELS, cuda_headers, library_folder, pip
+from .build import HEADER_WHEELS, cuda_headers, cxx, library_folder, pip
 from .cache import cached, fingerprint
 
 VERSION = "2026.1"
+
+#: A C++ compiler for this build alone.  Nearly all that it takes is to read Boost.Python, which nearly every source
+#: includes: that is read once, when the first of them is compiled, with its flags.
+_COMPILER = """\
+import os, subprocess, sys
+
+arguments, compiler, header = sys.argv[1:], {compiler!r}, {header!r}
+sources = [a for a in arguments if a.endswith(".cpp")]
+included = []
+if sources and any("bpl_subset" in a for a in arguments):
+    if not os.path.exists(header + ".gch"):
+        out = arguments.index("-o")
+        flags = [a for a in arguments[:out] + arguments[out + 2 :] if a not in ("-c", *sources)]
+        subprocess.run([compiler, "-x", "c++-header", *flags, header, "-o", header + ".gch"], check=True)
+    included = ["-include", header]
+os.execvp(compiler, [compiler, *included, *arguments])
+"""
 
 
 def _tag() -> str:
@@ -25,8 +42,18 @@ def _tag() -> str:
     return f"{VERSION}-{sys.implementation.cache_tag}-{sysconfig.get_platform()}-{headers}"
 
 
+def _quick_compiler(folder: Path) -> Path:
+    """An executable file in ``folder`` that stands in for the C++ compiler while PyCUDA is built."""
+    header, program = folder / "boost.h", folder / "c++"
+    header.write_text("#include <boost/python.hpp>\n")
+    text = _COMPILER.format(compiler=cxx(), header=str(header))
+    program.write_text(f"#!{sys.executable} -SE\n{text}")
+    program.chmod(0o755)
+    return program
+
+
 def _build_environment(home: Path) -> dict[str, str]:
-    """The environment in which PyCUDA's setup finds NVIDIA's headers and a driver to link.
+    """The environment in which PyCUDA's setup finds NVIDIA's headers, a driver to link, and a quick compiler.
 
     It takes them from no environment variable, but from a file in the home folder. An nvcc on PATH would make
     it guess another root of CUDA, so the folders that hold one are left out.
@@ -38,7 +65,11 @@ def _build_environment(home: Path) -> dict[str, str]:
         f"CXXFLAGS = ['-O1', '-g0', '-w']\n"
     )
     path = [folder for folder in os.get_exec_path() if not (Path(folder) / "nvcc").exists()]
-    environment = {**os.environ, "HOME": str(home), "PATH": os.pathsep.join(path)}
+    compiler = str(_quick_compiler(home))
+    environment = {
+        **os.environ,
+        **{"HOME": str(home), "PATH": os.pathsep.join(path), "CC": compiler, "CXX": compiler},
+    }
     pip_configuration = Path.home() / ".config" / "pip" / "pip.conf"  # pip would look in the new home
     if pip_configuration.exists():
         environment.setdefault("PIP_CONFIG_FILE", str(pip_configuration))
