@@ -19,8 +19,8 @@ from .cache import cached, fingerprint
 
 VERSION = "2026.1"
 
-#: A C++ compiler for this build alone.  Nearly all that it takes is to read Boost.Python, which nearly every source
-#: includes: that is read once, when the first of them is compiled, with its flags.
+#: A C++ compiler for this build alone.  Nearly all of its time goes to reading Boost.Python, which nearly
+#: every source includes: that is read once, when the first of them is compiled, with its flags.
 _COMPILER = """\
 import os, subprocess, sys
 
@@ -66,10 +66,7 @@ def _build_environment(home: Path) -> dict[str, str]:
     )
     path = [folder for folder in os.get_exec_path() if not (Path(folder) / "nvcc").exists()]
     compiler = str(_quick_compiler(home))
-    environment = {
-        **os.environ,
-        **{"HOME": str(home), "PATH": os.pathsep.join(path), "CC": compiler, "CXX": compiler},
-    }
+    environment = dict(os.environ, HOME=str(home), PATH=os.pathsep.join(path), CC=compiler, CXX=compiler)
     pip_configuration = Path.home() / ".config" / "pip" / "pip.conf"  # pip would look in the new home
     if pip_configuration.exists():
         environment.setdefault("PIP_CONFIG_FILE", str(pip_configuration))
