@@ -1,8 +1,9 @@
 """Somebody who has docs/add-an-op.md alone adds to graphlib what it shows, each block in the one file it
 names.
 
-A copy of the checkout gets an elementwise operation, a reduction, an operation of a class, and a rule with
-its case; the tests that are there already then try them, on every backend and with their gradients.
+A copy of the checkout gets an elementwise operation, a reduction, an operation of a class, a rule with its
+case, and an optimizer; the tests that are there already then try the operations, on every backend and with
+their gradients, and a model is trained by the optimizer's name.
 """
 
 import os
@@ -21,6 +22,7 @@ FILES = {
     "from graphlib.ops.elementwise import inv\nfrom graphlib.rewrite": "graphlib/rewrite/canonical.py",
     "from graphlib.graph import Apply, TensorType": "graphlib/ops/index.py",
     "def cycle(": "graphlib/ops/index.py",
+    "from typing import Any\n\nfrom graphlib.nn.optimizers": "graphlib/nn/optimizers.py",
 }
 #: a rule goes to two: this is the other one, and where its case goes there
 CASES, CASES_BEGIN = "tests/rewrite/test_rules.py", "CASES: dict[str, list[Case]] = {\n"
@@ -58,3 +60,22 @@ def test_a_page_is_enough_to_add_operations_and_a_rule(tmp_path):
     )
     assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
     assert "passed" in run.stdout and "skipped" not in run.stdout
+    train = subprocess.run(
+        [sys.executable, "-c", TRAINED_BY_NAME],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert train.returncode == 0, train.stderr
+
+
+TRAINED_BY_NAME = """
+import numpy as np
+from graphlib.nn import Dense, Model
+
+x = np.random.RandomState(0).normal(size=(200, 3)).astype("float32")
+model = Model([Dense(1)], "squared_error", {"signum": {"learning_rate": 0.01, "momentum": 0.5}})
+losses = model.fit(x, x[:, :1] - x[:, 1:2], epochs=20, verbose=False)["loss"]
+assert losses[-1] < 0.1 * losses[0], losses
+"""
