@@ -205,10 +205,6 @@ class Scan(Op):
         last = tuple(next(outputs) for _ in self.states)
         return Results(histories, mapped, last, next(outputs, None))
 
-    @property
-    def first_mapped(self) -> int:
-        return sum(state.kept for state in self.states)
-
     # the operation
 
     def shape_rule(self, of: Shapes, *inputs: Variable) -> Any:
