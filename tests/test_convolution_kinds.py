@@ -106,8 +106,29 @@ def test_groups_borders_and_three_axes(backend):
     check_against_loops(backend, KINDS)
 
 
+#: whose filters and channels fill vectors: places in several parts of a row, in two panels of filters
+FULL = [
+    ((2, 16, 25, 21), (16, 16, 3, 3), ((1, 0), (2, 1)), (2, 1), (1, 2), 1, True),
+    ((1, 16, 5, 9, 13), (32, 8, 2, 3, 3), ((0, 0), (1, 0), (0, 1)), (1, 1, 1), (1, 1, 1), 2, False),
+    ((1, 31, 1, 700), (45, 31, 1, 4), ((0, 0), (3, 2)), (1, 2), (1, 3), 1, True),
+    ((1, 64, 11, 17), (16, 32, 4, 2), ((3, 1), (0, 4)), (3, 2), (2, 1), 2, True),
+]
+
+
 def test_kinds_of_known_lengths():
     check_against_loops("c", KINDS, known=True)
+    check_against_loops("c", FULL, known=True)
+
+
+def test_filters_that_fill_vectors_need_no_patches():
+    """And no patches of products; but for few places they do."""
+    for images, expected in (((2, 16, 20, 20), {"", "_by_images", "_by_filters"}), ((2, 16, 7, 7), {""})):
+        x, w = inputs_of(numbers(0, *images), numbers(1, 32, 16, 4, 4), known=True)
+        y = T.nnet.conv2d(x, w, border_mode=(2, 2))
+        f = graphlib.function([x, w], T.grad(T.sqr(y).sum(), [x, w]))
+        assert {by for by in ("", "_by_images", "_by_filters") if f"convolve{by}_direct_f32" in f.source} == (
+            expected
+        ), images
 
 
 @pytest.mark.parametrize("backend", MODES)

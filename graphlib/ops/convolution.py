@@ -33,6 +33,9 @@ _FEW_CHANNELS, _TIMES = 8, {"_by_products": 1.5, "_direct": 2.0}
 #: what the filters, or the channels, of a group have to fill of whole vectors of so many, where vectors of
 #: them meet single pixels, and the terms that pay for the way there
 _VECTOR, _FILLED, _TERMS = 16, 0.85, 48
+#: pixels of a row, of those that are computed together, below which the images' gradient is computed in
+#: another way, and places of an image below which the filters' is
+_SHORT, _FEW_PLACES = 8, 200
 _HEADERS = {
     "_direct": "graphlib_direct.h",
     "_of_1": "graphlib_pointwise.h",
@@ -84,7 +87,7 @@ class Convolutional:
             *in_three(dilations, 1),
         ]
         form = self._form(w)
-        if form == "_by_products" and self._fills_vectors(function, w):
+        if form == "_by_products" and self._fills_vectors(function, x, w, g):
             form = "_direct"
         if function == "gl_convolve_by_images" and form in _TIMES and self._is_spread(x, w, g, _TIMES[form]):
             form = "_spread"
@@ -115,16 +118,23 @@ class Convolutional:
         bare = all(end == 0 for axis in self.axes for end in axis.pads(1))
         return "_of_1" if bare and math.prod(kernel) == 1 else "_by_products"
 
-    def _fills_vectors(self, function: str, w: Sequence[Poly]) -> bool:
+    def _fills_vectors(self, function: str, x: Sequence, w: Sequence, g: Sequence) -> bool:
         """Whether vectors of filters, or of channels for the gradient by the images, meet single pixels:
-        where they are full."""
+        where they are full, and their sums long enough."""
         f, channels, *kernel = (n.constant or 1 for n in map(Poly.of, w))
-        f //= self.groups
-        lanes, others = (channels, f) if function == "gl_convolve_by_images" else (f, channels)
-        many = lanes >= _FILLED * (-(-lanes // _VECTOR) * _VECTOR)
-        if function == "gl_convolve_by_filters":
-            return many and others >= _FEW_CHANNELS
-        return many and others * math.prod(kernel) >= _TERMS
+        lanes, others = f // self.groups, channels
+        long = others * math.prod(kernel) >= _TERMS
+        if function == "gl_convolve_by_images":
+            lanes, others = others, lanes
+            # a column counts as a row
+            last = -2 if len(kernel) > 1 and Poly.of(x[-1]).constant == kernel[-1] == 1 else -1
+            row = Poly.of(x[last]).constant
+            long = others * math.prod(kernel) >= _TERMS
+            long = long and (row is None or row >= _SHORT * self.axes[last].stride)
+        elif function == "gl_convolve_by_filters":
+            places = [n.constant for n in map(Poly.of, g[2:])]
+            long = others >= _FEW_CHANNELS and (None in places or math.prod(places) >= _FEW_PLACES)
+        return long and lanes >= _FILLED * _VECTOR * -(-lanes // _VECTOR)
 
     def _is_spread(self, x: Sequence[Poly], w: Sequence[Poly], g: Sequence[Poly], most: float) -> bool:
         """Whether the gradient by the images is added to the pixels that a place sees: where it would take
