@@ -13,7 +13,6 @@ functions are left with one multiplication and one comparison.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import prod
 
@@ -180,6 +179,8 @@ class Sizes:
     def __init__(self, depends_on_data: Callable[[Poly], bool]) -> None:
         self.depends_on_data = depends_on_data
         self.checks: list[Size] = []
+        #: those of ``checks`` that have a factor: only among them is what is as large, or no larger
+        self._with: dict[Factor, list[Size]] = {}
 
     def add(self, size: Size) -> None:
         """Take in a size, unless one that is here is at least as large.
@@ -189,18 +190,31 @@ class Sizes:
         if not size.factors:
             if size.number >= SIZE_LIMIT:
                 raise size.failure([n.constant or 0 for n in size.lengths])
-        elif not self.has(size):
-            self.checks = [other for other in self.checks if not self._covers(size, other)]
-            self.checks.append(size)
+            return
+        if self.has(size):
+            return
+        factors = set(size.factors)
+        covered = {id(o) for f in factors for o in self._with.get(f, ()) if self._covers(size, o)}
+        if covered:
+            self.checks = [other for other in self.checks if id(other) not in covered]
+            for f in factors:
+                self._with[f] = [other for other in self._with.get(f, ()) if id(other) not in covered]
+        self.checks.append(size)
+        for f in factors:
+            self._with.setdefault(f, []).append(size)
 
     def has(self, size: Size) -> bool:
         """Whether one that is here is at least as large."""
-        return any(self._covers(other, size) for other in self.checks)
+        near = min((self._with.get(f, ()) for f in size.factors), key=len, default=self.checks)
+        return any(self._covers(other, size) for other in near)
 
     def _covers(self, large: Size, small: Size) -> bool:
-        if large.number < small.number or Counter(small.factors) - Counter(large.factors):
+        if large.number < small.number or len(large.factors) < len(small.factors):
             return False
-        return not any(self.depends_on_data(Poly.of(f)) for f in set(large.factors) - set(small.factors))
+        if any(large.factors.count(f) < small.factors.count(f) for f in small.factors):
+            return False
+        more = set(large.factors) - set(small.factors)
+        return not any(self.depends_on_data(Poly.of(f)) for f in more)
 
 
 def moved(size: Size, outside: Mapping[Symbol, Poly], limits: Limits) -> Size | None:

@@ -22,6 +22,7 @@ from graphlib.schedule.steps import Loops, MatMul, Pushes, ScanStep
 from graphlib.tensor.shared_randomstreams import RandomStreams
 
 from ..fuzz.lengths import NO_SANITIZER, Source, makers
+from ..graph.test_depth import calls
 from ..ops.backends import BACKENDS, compiled
 from ..ops.test_registry import cases
 from .processes import ROOT
@@ -86,6 +87,19 @@ def test_every_length_that_is_asked_for_is_checked():
         x, v, source = T.fmatrix("x"), T.fvector("v"), Source(random.Random(k))
         output = make(source, x, v)
         assert not list(unchecked(schedule_of([x, v, *source.inputs], [output])))
+
+
+def test_sizes_are_compared_with_those_that_share_a_length():
+    """Four times the arrays that have nothing to do with one another are at most five times the work."""
+
+    def work(number):
+        inputs = [T.fmatrix(f"x{k}") for k in range(number)]
+        low = schedule_of(inputs, [T.exp(x) for x in inputs]).low
+        count, sizes = calls(low.sizes)
+        assert len(sizes.checks) == number
+        return count
+
+    assert work(80) < 5 * work(20)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
