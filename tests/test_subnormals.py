@@ -1,5 +1,6 @@
 """``config.flush_subnormals``: numbers too small to be normal are 0 where it is set, and nowhere else."""
 
+import pickle
 import platform
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 import graphlib
 import graphlib.tensor as T
+from graphlib.graph import toposort
 from tests.ops.backends import compiled
 
 #: elsewhere nothing is known that would have it so, and the setting does nothing
@@ -81,3 +83,11 @@ def test_a_softmax_has_no_subnormal_exponentials(device):
     odd = [np.array([[np.nan, 0], [np.inf, 0], [-np.inf, -np.inf]], v.dtype) for v in given]
     for p in f(*odd)[::2]:
         assert np.isnan(p).all()
+
+
+def test_a_softmax_that_is_written_out_can_be_pickled():
+    x = T.matrix("x")
+    written_out = pickle.loads(pickle.dumps(graphlib.function([x], T.nnet.softmax(x)).optimized[0]))
+    leaf = next(v for node in toposort([written_out]) for v in node.inputs if v.name == "x")
+    again = graphlib.function([leaf], written_out)
+    np.testing.assert_allclose(again([[0, np.log(3)]]), [[0.25, 0.75]], rtol=1e-6)

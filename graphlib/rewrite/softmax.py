@@ -22,7 +22,6 @@ from ..ops.reduce import Reduce, Top, restore_axes, sum_keeping
 from ..ops.shape import BroadcastTo, DimShuffle, dimshuffle
 from ..ops.shape_rules import Length, Shapes, known_shape
 from ..ops.write import AdvancedWrite, BasicWrite
-from ..scalar.functions import COSTLY, FLOATING, define
 from .algebra import Product, factors, two_terms
 from .canonical import CANONICAL, sign_leaves
 from .engine import Sweep
@@ -36,27 +35,6 @@ SOFTMAX = RuleSet("softmax")
 EXPAND = RuleSet("expand")
 
 x, y = Capture("x"), Capture("y")
-
-
-#: where exp is the least normal number
-_LEAST = {"float32": -87.33654, "float64": -708.39641}
-
-
-def _exp_up_to_0(x: np.ndarray) -> np.ndarray:
-    return np.where(x < _LEAST.get(str(x.dtype), -np.inf), x.dtype.type(0), np.exp(x))
-
-
-define(
-    "exp_up_to_0",
-    1,
-    (FLOATING,),
-    c="gl_exp_up_to_0_{s}({0})",
-    cuda=f"({{0}} < (sizeof({{0}}) == 4 ? {_LEAST['float32']} : {_LEAST['float64']}) ? 0 : exp{{f}}({{0}}))",
-    cost=COSTLY,
-)
-#: exp of numbers up to 0, one of which is 0: beside its 1, what would be too small to be a normal number is
-#: 0, for processors take many times as long for everything that meets such numbers
-EXP_UP_TO_0 = ew.Elementwise("exp_up_to_0", _exp_up_to_0, None, FLOATING, 1, False, None, False)
 
 
 class AlongAxes(Composite):
@@ -87,7 +65,7 @@ class Softmax(AlongAxes):
         return [SoftmaxGradient(self.axes).make(grads[0], node.outputs[0])]
 
     def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
-        e = _exp_up_to_0(x - np.max(x, axis=self.axes, keepdims=True, initial=-np.inf))
+        e = ew.exp_up_to_0.numpy(x - np.max(x, axis=self.axes, keepdims=True, initial=-np.inf))
         return e / e.sum(axis=self.axes, keepdims=True, dtype=x.dtype)
 
 
@@ -368,14 +346,14 @@ CANONICAL.rule("a sign leaves the gradient of a softmax", node(SoftmaxGradient),
 
 @EXPAND.rule("softmax relative to the maximum", node(Softmax, x))
 def _(x: Variable, node: Apply, graph: Sweep) -> Variable:
-    e = EXP_UP_TO_0(_centred(x, node.op.axes, graph))
+    e = ew.exp_up_to_0(_centred(x, node.op.axes, graph))
     return ew.true_div(e, sum_keeping(e, node.op.axes))
 
 
 @EXPAND.rule("log(softmax) relative to the maximum", node(LogSoftmax, x))
 def _(x: Variable, node: Apply, graph: Sweep) -> Variable:
     centred = _centred(x, node.op.axes, graph)
-    return ew.sub(centred, ew.log(sum_keeping(EXP_UP_TO_0(centred), node.op.axes)))
+    return ew.sub(centred, ew.log(sum_keeping(ew.exp_up_to_0(centred), node.op.axes)))
 
 
 @EXPAND.rule("log(sum(exp)) relative to the maximum", node(LogSumExp, x))
@@ -383,7 +361,7 @@ def _(x: Variable, node: Apply, graph: Sweep) -> Variable:
     axes = node.op.axes
     if unshifted(x, axes) is not x:
         return ew.log(Reduce("sum", axes).make(ew.exp(x)))
-    total = Reduce("sum", axes).make(EXP_UP_TO_0(_centred(x, axes, graph)))
+    total = Reduce("sum", axes).make(ew.exp_up_to_0(_centred(x, axes, graph)))
     return ew.add(_top(x, axes), ew.log(total))
 
 

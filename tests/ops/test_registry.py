@@ -325,6 +325,7 @@ def test_every_operation_is_sampled():
 
 
 def test_elementwise_rows_are_all_registered():
+    """But for what softmaxes are written out with (tests/test_subnormals.py), which has no name in T."""
     from graphlib.ops.elementwise import ROWS
 
-    assert set(ROWS) <= set(REGISTRY)
+    assert set(ROWS) - set(REGISTRY) == {"exp_up_to_0"}

@@ -36,6 +36,7 @@ from .comparison import and_, eq, ge, gt, invert, isinf, isnan, le, lt, neq, or_
 from .exponential import (
     exp,
     exp2,
+    exp_up_to_0,
     expm1,
     log,
     log1mexp,

@@ -6,9 +6,9 @@ import numpy as np
 
 from ...errors import DomainError
 from ...graph import Constant, Variable
-from ...scalar.functions import COSTLY, Text
+from ...scalar.functions import COSTLY, Text, define
 from .comparison import eq, gt, switch
-from .row import ARITHMETIC, FLOATING, Failure, elementwise
+from .row import ARITHMETIC, FLOATING, ROWS, Elementwise, Failure, elementwise
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
@@ -31,6 +31,28 @@ def _power_gradient(x: Variable, y: Variable, o: Variable, g: Variable) -> tuple
 
 
 exp = elementwise("exp", np.exp, lambda x, o, g: g * o, c="gl_exp_{s}({0})", cuda="exp{f}({0})", cost=COSTLY)
+#: where exp is the least normal number
+_LEAST = {"float32": -87.33654, "float64": -708.39641}
+
+
+def _exp_up_to_0(x: np.ndarray) -> np.ndarray:
+    return np.where(x < _LEAST.get(str(x.dtype), -np.inf), x.dtype.type(0), np.exp(x))
+
+
+define(
+    "exp_up_to_0",
+    1,
+    (FLOATING,),
+    c="gl_exp_up_to_0_{s}({0})",
+    cuda=f"({{0}} < (sizeof({{0}}) == 4 ? {_LEAST['float32']} : {_LEAST['float64']}) ? 0 : exp{{f}}({{0}}))",
+    cost=COSTLY,
+)
+#: exp of numbers up to 0, one of which is 0: beside its 1, what would be too small to be a normal number is
+#: 0, for processors take many times as long for everything that meets such numbers. It stands in softmaxes
+#: that are written out, and nowhere in what users write.
+exp_up_to_0 = ROWS["exp_up_to_0"] = Elementwise(
+    "exp_up_to_0", _exp_up_to_0, None, FLOATING, 1, False, None, False
+)
 exp2 = elementwise(
     "exp2",
     np.exp2,
