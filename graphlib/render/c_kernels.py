@@ -384,6 +384,9 @@ def _is_extremum(kind: str, dtype: str) -> bool:
 #: calls of functions in one kernel from which on they are compiled once, as vector functions, and called;
 #: inlined, each costs the compiler more than a hundredth of a second
 _CALLS = 16
+#: for kernels with calls, before all else: where only one branch of a choice needs a call, gcc would move it
+#: there, and a loop with a call in a branch is not vectorised
+_UNSUNK = '#ifndef __clang__\n#pragma GCC optimize("no-tree-sink")\n#endif'
 _NOT_CALLED = frozenset(["mod", "floor_div", "random_uniform", "random_normal"])
 
 
@@ -413,7 +416,7 @@ def _unit(kernel: Kernel, text: str) -> Unit:
     declarations += [_called(*one) for one in named]
     before = "".join(f"#define {name} {name}_called\n" for name, _, _ in named)
     after = "".join(f"#undef {name}\n" for name, _, _ in named)
-    return Unit(tuple(declarations), f"{before}{text}{after}", calls=len(named))
+    return Unit((_UNSUNK, *declarations), f"{before}{text}{after}", calls=len(named))
 
 
 def _called(name: str, arity: int, c_type: str) -> str:
