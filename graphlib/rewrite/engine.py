@@ -92,6 +92,11 @@ class Sweep:
         """The node that alone has ``v`` as an operand, as far as is known; None if ``v`` has other uses."""
         return self.reader.get(v) if self.uses[v] == 1 else None
 
+    def a_reader(self, v: Variable) -> Any:
+        """The operation of one of the nodes that have ``v`` as an operand; None if there is none."""
+        node = self.reader.get(v)
+        return None if node is None else node.op
+
     def _stands_for(self, old: Variable, new: Variable) -> None:
         self.waiting[old] = new
         self.uses[new] += self.uses[old]

@@ -13,7 +13,7 @@ from typing import Any
 from ..graph import Apply, Constant, Variable
 from ..ops import elementwise as ew
 from ..ops.along_axis import Sort
-from ..ops.index import AdvancedIndex
+from ..ops.index import AdvancedIndex, BasicIndex
 from ..ops.join import Join
 from ..ops.linalg import Gemm, MatrixProduct
 from ..ops.reduce import Reduce
@@ -206,8 +206,8 @@ def _(node: Apply, graph: Sweep) -> Variable | None:
 def _(node: Apply, graph: Sweep) -> Variable | None:
     """beta * C + alpha * dot(A, B) is one Gemm; W - lr * (zeros with rows added) adds the rows to W.
 
-    Where an elementwise operation reads the sum, terms that are no products are left to it: there they cost
-    nothing.
+    Where an elementwise operation reads the sum, or parts of it as those of gates, terms that are no products
+    are left to it: there they cost nothing.
     """
     out = node.outputs[0]
     reader = graph.only_reader(out)
@@ -224,7 +224,8 @@ def _(node: Apply, graph: Sweep) -> Variable | None:
     whole = [t for t in found if [n == 1 for n in t.value.type.shape] == ones]
     products = [t for t in whole if t.accumulated and graph.used_once(t.value)]
     bases = [t for t in whole if t not in products]
-    if reader is not None and type(reader.op) in (ew.Elementwise, Reduce):
+    sliced = len(products) == 1 and type(graph.a_reader(out)) is BasicIndex
+    if sliced or (reader is not None and type(reader.op) in (ew.Elementwise, Reduce)):
         bases = []
     if not products or len(products) + len(bases) < 2:
         return None
