@@ -18,20 +18,31 @@ _ALONE = {
     "static int threads;": "enum { threads = THREADS };",
     "static cblas_gemm blas;": "static const cblas_gemm blas = 0;",
 }
-#: the names that ``products.c`` defines, without those of macros: other ones in each precision
-_OWN = (
-    "real integer vector unaligned mask cblas_gemm tile product form outer_rows dot_rows dot_columns"
-    " lanes_from put whole outer fold dot transpose pack copy_rows outer_form dot_form cut suits_blas"
-    " choose run_part least gemm batch run_batch gemm_batch outer_tiles dot_tiles alone team threads"
-    " blas MAX_TILE MAX_ROWS MAX_DOT_ROWS MAX_DOT_COLUMNS LARGE BLAS_PART SMALL_WORK NO_SHORT_SIDE"
-    " MANY_ROWS FEW_SUMS LONG_ROWS OUTER_DEPTH DOT_DEPTH FIRST_CACHE PANELS PART_WORK ROWS_UNIT"
-    " COLUMNS_UNIT ROW_MAJOR PLAIN TRANSPOSED OUTER PACKED SWAPPED DOT BLAS"
-).split()
 #: where kernels pay: where the processor has vector registers, and the user does not want a small program
 VECTORS = (
     "defined(__GNUC__) && !defined(GRAPHLIB_SMALL) && (defined(__SSE2__) || defined(__ARM_NEON) || "
     "defined(__wasm_simd128__) || defined(__VSX__) || defined(__riscv_v))"
 )
+
+
+#: how a definition that begins a line says its name
+_DEFINES = (
+    r"^static\b[^(;={]*?(\w+)\s*[(=;[]",  # functions, variables, arrays
+    r"^static\b[^(;={]*\(\*const (\w+)\[",  # arrays of functions
+    r"^typedef\b[^;{(]*?(\w+)(?:\s+__attribute__[^;]*)?;",
+    r"^typedef\b[^;{]*?\(\*(\w+)\)",
+    r"^\}\s*(\w+)\s*;",  # structures
+    r"^enum (\w+)",
+)
+
+
+def _defined(kernels: str) -> set[str]:
+    """The names that ``products.c`` defines, without those of macros: other ones in each precision."""
+    code = re.sub(r"/\*.*?\*/", " ", kernels, flags=re.DOTALL)
+    found = {name for one in _DEFINES for name in re.findall(one, code, re.MULTILINE)}
+    for inside in re.findall(r"^(?:static const )?enum\b[^{;]*\{([^}]*)\}", code, re.MULTILINE):
+        found |= {one.partition("=")[0].strip() for one in inside.split(",")}
+    return found - {"void"}
 
 
 @lru_cache(maxsize=4)
@@ -48,7 +59,7 @@ def text(product: str, threads: int = 1, batch: bool = False) -> str:
             raise ValueError(f"products.c has no line {old!r}")
         kernels = kernels.replace(old, new.replace("THREADS", str(threads)))
     macros = {m for m in re.findall(r"#define (\w+)", kernels) if not m.startswith("LOG2_")}
-    exchange = {name: f"gl_gemm_{name}_{suffix}" for name in (*_OWN, *macros)}
+    exchange = {name: f"gl_gemm_{name}_{suffix}" for name in {*_defined(kernels), *macros}}
     exchange |= {"outer_": f"gl_gemm_outer_{suffix}_", "dot_": f"gl_gemm_dot_{suffix}_"}
     kernels = renamed(kernels, exchange)
     wanted = [f"gl_{product}", *([f"gl_{product}_batch"] if batch else [])]
