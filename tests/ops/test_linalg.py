@@ -223,6 +223,21 @@ def test_random_lengths_on_backends(backend, dtype):
     check()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_vector_meets_matrices_of_many_columns(dtype):
+    """Columns that end within a vector of the processor's, at one, or behind those whose sums are kept at a
+    time; rows that are walked along together, some that are left, and none; parts for several threads."""
+    v, b, c = T.vector("v", dtype), T.matrix("b", dtype), T.vector("c", dtype)
+    function = compiled(MODES[1], [v, b, c], [v @ b, c - T.dot(v, b) * 0.5])
+    for k in (0, 3, 4, 150):
+        for n in (64, 65, 129, 136, 144, 1023, 1039, 1040, 2065):
+            p, q, r = halves(k, dtype=dtype), halves(k, n, dtype=dtype, seed=1), halves(n, dtype=dtype, seed=2)
+            for got, want in zip(function(p, q, r), (p @ q, r - p @ q / 2), strict=True):
+                assert_same(got, want, f"{k}, {n}")
+    p, q = halves(900, dtype=dtype), halves(900, 1100, dtype=dtype, seed=1)
+    assert_same(function(p, q, np.zeros(1100, dtype))[0], p @ q, "on several threads")
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_updates_by_products(mode):
     """Updates of a shared matrix by products: every expression sees the values from before the call."""

@@ -126,6 +126,8 @@ enum { LARGE = 512, BLAS_PART = 256, SMALL_WORK = 1000000, NO_SHORT_SIDE = 32, M
 /* where a copy of b costs nothing, rows of it are summed across for fewer rows of a than these */
 enum { FEW_ROWS = 6 };
 enum { OUTER_DEPTH = 256, DOT_DEPTH = 1024, FIRST_CACHE = 32768 };
+/* one row of a: more columns than a tile has, sums that are kept at a time, and rows of b that are walked along together */
+enum { MAX_ROW_TILE = 8 * LANES, ROW_SUMS = 1024, ROW_STEP = 4 };
 /* panels of b that are copied at a time: rows of a, which stay in the first cache, then meet all of them */
 #if defined(__wasm__)
 enum { PANELS = 1 };
@@ -427,6 +429,41 @@ static void outer_form(const product *j, int packed) {
     } while (p0 < j->k);
 }
 
+/* sums += a vector of each of N rows of b times its element of a */
+static INLINE void add_rows(const int N, const real *a, int64_t ap, const real *b, int64_t bp, real *sums) {
+    vector sum = LOAD(sums);
+    UNROLL for (int q = 0; q < N; q++) sum += a[q * ap] * LOAD(b + q * bp);
+    STORE(sums, sum);
+}
+
+/* One row of a and many columns: rows of b are walked along, a few together, as memory gives them soonest, while the sums of
+   some columns stay in the first cache. */
+static void row_form(const product *j) {
+    real sums[ROW_SUMS + 2 * LANES] __attribute__((aligned(64)));
+    const int64_t ap = j->ap, bp = j->bp;
+    tile t = {.alpha = j->alpha, .beta = j->beta, .ci = j->ci, .cj = j->cj};
+    for (int64_t j0 = 0; j0 < j->n; j0 += t.columns) {
+        /* no rest that is narrower than a vector; the last one may overlap the one before, and has its own place until then */
+        t.columns = j->n - j0 < ROW_SUMS + LANES ? j->n - j0 : ROW_SUMS;
+        t.last = t.columns - LANES;
+        const int64_t whole = (t.last + LANES - 1) / LANES * LANES;
+        const real *a = j->a, *b = j->b + j0;
+        for (int64_t v = 0; v <= whole; v += LANES) STORE(sums + v, (vector){0});
+        int64_t p = 0;
+        for (; p + ROW_STEP <= j->k; p += ROW_STEP, a += ROW_STEP * ap, b += ROW_STEP * bp) {
+            for (int64_t v = 0; v < whole; v += LANES) add_rows(ROW_STEP, a, ap, b + v, bp, sums + v);
+            add_rows(ROW_STEP, a, ap, b + t.last, bp, sums + whole);
+        }
+        for (; p < j->k; p++, a += ap, b += bp) {
+            for (int64_t v = 0; v < whole; v += LANES) add_rows(1, a, ap, b + v, bp, sums + v);
+            add_rows(1, a, ap, b + t.last, bp, sums + whole);
+        }
+        STORE(sums + t.last, LOAD(sums + whole));
+        t.c = j->c + j0 * j->cj;
+        put(&t, 1, sums, 0);
+    }
+}
+
 /* rows of a and columns of b as vectors along p; b is copied where its columns are not contiguous */
 static void dot_form(const product *j) {
     real columns[LANES * DOT_DEPTH] __attribute__((aligned(64)));
@@ -499,6 +536,8 @@ static void run_part(void *context, int64_t part) {
              (int)(j.ap == 1 ? j.ai : j.ap), j.b, (int)(j.bj == 1 ? j.bp : j.bj), j.beta, j.c, (int)j.ci);
     else if (j.form == DOT)
         dot_form(&j);
+    else if (!GL_FEW && j.form == OUTER && j.m == 1 && j.n > MAX_ROW_TILE)
+        row_form(&j);
     else
         outer_form(&j, j.form == PACKED);
 }
