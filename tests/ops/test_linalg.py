@@ -231,7 +231,7 @@ def test_a_vector_meets_matrices_of_many_columns(dtype):
     function = compiled(MODES[1], [v, b, c], [v @ b, c - T.dot(v, b) * 0.5])
     for k in (0, 3, 4, 150):
         for n in (64, 65, 129, 136, 144, 1023, 1039, 1040, 2065):
-            p, q, r = halves(k, dtype=dtype), halves(k, n, dtype=dtype, seed=1), halves(n, dtype=dtype, seed=2)
+            p, q, r = (halves(*s, dtype=dtype, seed=len(s)) for s in ((k,), (k, n), (n,)))
             for got, want in zip(function(p, q, r), (p @ q, r - p @ q / 2), strict=True):
                 assert_same(got, want, f"{k}, {n}")
     p, q = halves(900, dtype=dtype), halves(900, 1100, dtype=dtype, seed=1)
