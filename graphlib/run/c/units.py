@@ -29,6 +29,7 @@ _WRITTEN_OUT = (
     "graphlib_convolution.h",
     "graphlib_direct.h",
     "graphlib_pointwise.h",
+    "graphlib_pool.h",
     "graphlib_winograd.h",
 )
 _WRITTEN_OUT_FLAGS = ("-O2",)
