@@ -18,7 +18,7 @@ from .docstrings import as_rest
 
 #: graphlib's names by subject; what is in none of them is reported
 _GRAPHLIB = {
-    "Functions": ["function", "In", "Out", "Param", "Function"],
+    "Functions": ["function", "In", "Out", "Param", "Function", "computing_beside"],
     "Variables": ["shared", "Shared", "Variable", "Constant", "clone"],
     "Derivatives": [
         *["grad", "Lop", "Rop", "jacobian", "hessian", "verify_grad"],
