@@ -94,6 +94,12 @@ _OPTIONS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
         _count,
         "how long a rank of an MPI run waits for the others before it gives up; 0: for ever",
     ),
+    "nccl": (
+        "auto",
+        _one_of("auto", "always", "never"),
+        "on CUDA: means over ranks by NCCL, from GPU to GPU: where it is found and each rank has a GPU of "
+        "its own (auto), always (an error where it cannot be), or never (through the host)",
+    ),
     "cublas": (True, _truth, "on CUDA: products by cuBLAS where its library is there, else our own kernel"),
     "cuda_graph": (False, _truth, "on CUDA: repeat a call as one CUDA graph while lengths stay the same"),
     "profile": (False, _truth, "profile every function as if compiled with profile=True"),

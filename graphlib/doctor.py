@@ -104,6 +104,15 @@ def _cublas() -> str:
     )
 
 
+def _nccl() -> str:
+    from .run.cuda.nccl import INSTALL, library, version
+
+    found = library(emulated=False)
+    if found is None:
+        return f"none: on GPUs, means over ranks go through the host; {INSTALL}"
+    return f"{version(found)} ({found._name})"
+
+
 def _gpu() -> str:
     from .run.cuda.driver import missing, open_device
 
@@ -125,6 +134,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "PyCUDA": _pycuda,
     "CUDA C compiler": _cuda_compiler,
     "cuBLAS": _cublas,
+    "NCCL": _nccl,
     "GPU": _gpu,
 }
 

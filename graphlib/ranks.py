@@ -25,6 +25,7 @@ from .errors import DistributedError
 #: what the starters of MPI libraries tell each process of how many there are
 _STARTED = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_SIZE")
 _STARTED_HERE = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE")
+_STARTED_HERE_AS = ("MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK")
 _STARTED_AS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")
 #: How long a rank other than 0 keeps an error of its own to itself: an error that all have, as of an option,
 #: is told by rank 0, which ends the others.
@@ -178,12 +179,17 @@ def is_another() -> bool:
 def started_here() -> int:
     """How many processes of the run are on this machine, as the starter of an MPI library says; 1 without
     one."""
-    return _number(_STARTED_HERE)
+    return _number(_STARTED_HERE, 1)
 
 
-def _number(names: tuple[str, ...]) -> int:
+def number_here() -> int:
+    """Which of them this process is, from 0, as that says."""
+    return _number(_STARTED_HERE_AS, 0)
+
+
+def _number(names: tuple[str, ...], otherwise: int) -> int:
     numbers = (os.environ.get(name, "") for name in names)
-    return max((int(n) for n in numbers if n.isdigit()), default=1)
+    return max((int(n) for n in numbers if n.isdigit()), default=otherwise)
 
 
 def lost(ranks: Ranks) -> DistributedError:
@@ -201,7 +207,7 @@ def _bytes(array: np.ndarray) -> np.ndarray:
 
 def started() -> int:
     """How many processes the starter of an MPI library says that it started; 1 without one."""
-    return _number(_STARTED)
+    return _number(_STARTED, 1)
 
 
 @functools.lru_cache(maxsize=1)
@@ -277,4 +283,4 @@ def _own_text() -> str:
     return digest.hexdigest()
 
 
-__all__ = ["Ranks", "is_another", "lost", "ranks", "started", "started_here", "together"]
+__all__ = ["Ranks", "is_another", "lost", "number_here", "ranks", "started", "started_here", "together"]

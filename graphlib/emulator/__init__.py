@@ -37,7 +37,7 @@ STATISTICS = (
 _driver: ctypes.CDLL | None = None
 
 
-def load(*, checked: bool | None = None, cublas: bool = True) -> None:
+def load(*, checked: bool | None = None, cublas: bool = True, nccl: bool = True) -> None:
     """Puts the emulated driver in place of CUDA's; must come before the first import of PyCUDA.
 
     What is missing is built first: the driver (ten seconds), PyCUDA where it is not installed (a minute or
@@ -46,7 +46,7 @@ def load(*, checked: bool | None = None, cublas: bool = True) -> None:
     Parameters
     ----------
     checked: judge every access of the kernels to memory; by default where ``CUDA_EMULATOR_CHECK`` is set.
-    cublas: also put the stand-in in the place of ``libcublas.so.13``.
+    cublas, nccl: also put the stand-in in the place of ``libcublas.so.13``, of ``libnccl.so.2``.
 
     Raises ``RuntimeError`` where the process has loaded a CUDA driver already, or a build fails.
     """
@@ -61,8 +61,9 @@ def load(*, checked: bool | None = None, cublas: bool = True) -> None:
             from .build_pycuda import private_folder
 
             sys.path.append(str(private_folder()))
-    if cublas:
-        ctypes.CDLL(str(library_folder() / "libcublas.so.13"), ctypes.RTLD_GLOBAL)
+    for wanted, name in ((cublas, "libcublas.so.13"), (nccl, "libnccl.so.2")):
+        if wanted:
+            ctypes.CDLL(str(library_folder() / name), ctypes.RTLD_GLOBAL)
 
 
 def _loaded() -> ctypes.CDLL:
@@ -91,7 +92,8 @@ def statistics() -> dict[str, int]:
     """What the driver did since it was loaded or ``reset_statistics()``: launches, copies, bytes and so on.
 
     ``launches`` and ``graph_launches`` count calls, ``kernels`` counts kernels run, by either;
-    ``library_calls`` counts cuBLAS's. ``live_bytes`` and ``peak_bytes`` are of device memory.
+    ``library_calls`` counts cuBLAS's, and NCCL's groups. ``live_bytes`` and ``peak_bytes`` are of device
+    memory.
     """
     values = (ctypes.c_uint64 * len(STATISTICS))()
     _loaded().cuda_emulator_get_statistics(values)

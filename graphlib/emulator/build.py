@@ -1,4 +1,4 @@
-"""Builds the emulated driver and the cuBLAS stand-in with the host's C++ compiler.
+"""Builds the emulated driver and the stand-ins for cuBLAS and NCCL with the host's C++ compiler.
 
 ``python -m graphlib.emulator`` builds everything; ``library_folder()`` builds what is not in the cache yet.
 NVIDIA's ``cuda.h``, which declares the driver's interface, comes from NVIDIA's wheels on PyPI; no CUDA
@@ -66,7 +66,8 @@ def cuda_headers() -> Path:
 
 
 def library_folder() -> Path:
-    """The folder of ``libcuda.so.1``, ``libcublas.so.13`` and ``shared_tail.o``, built where not cached."""
+    """The folder of ``libcuda.so.1``, ``libcublas.so.13``, ``libnccl.so.2`` and ``shared_tail.o``, built
+    where not cached."""
     sources = sorted([*SOURCES.glob("*.cpp"), *SOURCES.glob("*.h")])
 
     def build(folder: Path) -> None:
@@ -80,6 +81,8 @@ def library_folder() -> Path:
         (folder / "libcuda.so").symlink_to(driver.name)  # the name that -lcuda looks for
         cublas = ["-O3", *link_options, "-Wl,-soname,libcublas.so.13", "-o", folder / "libcublas.so.13"]
         run([*compile_command, *cublas, SOURCES / "cublas.cpp", f"-L{folder}", "-lcuda"])
+        nccl = [*link_options, "-Wl,-soname,libnccl.so.2", "-o", folder / "libnccl.so.2"]
+        run([*compile_command, *nccl, SOURCES / "nccl.cpp", f"-L{folder}", "-lcuda", "-lrt"])
         run([cxx(), *FLAGS, "-c", SOURCES / "shared_tail.cpp", "-o", folder / "shared_tail.o"])
         for item in objects:
             item.unlink()

@@ -6,6 +6,9 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+
+#include <unistd.h>
 
 namespace cuda_emulator {
 
@@ -135,6 +138,13 @@ API cuDeviceComputeCapability(int *major, int *minor, CUdevice) {
 }
 API cuDeviceGetPCIBusId(char *id, int size, CUdevice) {
   snprintf(id, size, "0000:00:00.0");
+  return CUDA_SUCCESS;
+}
+// Of each process's device another one, unless the setting says which: ranks of a run have one each.
+API cuDeviceGetUuid_v2(CUuuid *uuid, CUdevice) {
+  std::string text = setting("CUDA_EMULATOR_UUID", ("process " + std::to_string(getpid())).c_str());
+  memset(uuid, 0, sizeof *uuid);
+  memcpy(uuid->bytes, text.data(), std::min(text.size(), sizeof uuid->bytes));
   return CUDA_SUCCESS;
 }
 API cuDeviceCanAccessPeer(int *possible, CUdevice, CUdevice) {

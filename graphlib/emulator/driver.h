@@ -12,7 +12,7 @@
 #include "abi.h"
 
 #define API CUDA_EMULATOR_EXPORT CUresult
-// Not of CUDA's interface, but for the cuBLAS stand-in, which is a library of its own.
+// Not of CUDA's interface, but for the stand-ins for cuBLAS and NCCL, which are libraries of their own.
 #define EMULATOR_INTERNAL __attribute__((visibility("default")))
 
 namespace cuda_emulator {

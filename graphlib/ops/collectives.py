@@ -1,7 +1,8 @@
 """The mean over the ranks of an MPI run, in two operations: one begins it, the other waits for it.  What lies
 between them in a schedule goes on meanwhile.
 
-Their reference, and what a device does, is the mean by Python at the beginning, and nothing at the end.
+Their reference is the mean by Python at the beginning, and nothing at the end; a device does the same, or
+lets NCCL make the mean (``run/cuda/nccl.py``).
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from graphlib.ranks import Ranks
 
 from . import programs
 from .kills import kill_one, resumed, undisturbed
+from .models import perceptron_losses
 from .mpi import run
 
 
@@ -105,6 +106,18 @@ def test_ranks_that_do_not_fit_together(what, words):
     assert done.returncode != 0
     assert words in done.stderr
     assert done.stdout == ""
+
+
+def test_devices_average_by_nccl_what_they_average_through_the_host():
+    """On emulated devices, to the bit, and losses are those of all examples together; and what is refused.
+    At last a rank waits for one that does nothing any more."""
+    for n in (3, 2):
+        flags = "device=cuda-emulated,rank_seconds=1" if n == 2 else "device=cuda-emulated"
+        done = run(n, "devices.py", *(["stop"] if n == 2 else []), GRAPHLIB_FLAGS=flags)
+        assert (done.returncode == 0) == (n == 3), done.stderr
+        np.testing.assert_allclose(json.loads(done.stdout), perceptron_losses(), rtol=2e-5)
+    assert "DistributedError: rank 0 of 2 has waited 1 s for the others" in done.stderr
+    assert "nccl.py" in done.stderr, "it waited for NCCL, not for MPI"
 
 
 # one process

@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.gpu import registry, steps
+from tests.gpu import ranks, registry, steps
 
 ROOT = Path(__file__).resolve().parents[2]
 #: the share of the time that the registry may take; the rest is the steps'
@@ -110,14 +110,19 @@ def main() -> int:
         except Exception as error:  # a step that fails is a finding of the run, not its end
             report["steps"][name] = {"right": False, "error": f"{type(error).__name__}: {error}"}
         note()
+    report["ranks"] = ranks.compare(options.device, max(left(0.9), 1.0))
+    note()
     report["torch"] = torch_times(options.torch, list(report["steps"]), count, seconds, max(left(0.97), 1.0))
     note()
     wrong = [*report["registry"]["wrong"], *(n for n, step in report["steps"].items() if not step["right"])]
+    if not report["ranks"].get("right", True):
+        wrong.append("means over ranks")
     unfinished = [*report["registry"]["left"], *report["left"]]
     tried = f"{len(report['registry']['right'])} operations and {len(report['steps'])} steps"
     print(
         f"{options.out}: {tried} in {report['seconds']:.0f} s; wrong: {', '.join(wrong) or 'none'}; "
         f"left: {', '.join(unfinished) or 'none'}"
+        + (f"; means over ranks need {report['ranks']['needs']}" if "needs" in report["ranks"] else "")
     )
     return int(bool(wrong or unfinished))
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The day a GPU is lent: one run of at most eight minutes that holds every operation and the tutorials' steps against C
-# on the real device, then times the steps, next to PyTorch where that is there, and writes one JSON file.
+# on the real device, then times the steps, next to PyTorch where that is there, and writes one JSON file. With two GPUs
+# or more, two ranks train by NCCL and through the host, to the same bits; with one it says that it needs two.
 #
 #   python -m tests.gpu.wheels DIR                     # before, where PyPI can be reached: what the machine needs
 #   tests/gpu/run.sh --wheels DIR --out gpu.json       # there: Linux, NVIDIA's driver, Python; no network

@@ -30,6 +30,8 @@ def test_the_script_runs_to_its_end_on_the_emulated_device(tmp_path):
         assert step["right"], step
         assert len(step["losses"]["cpu"]) == 3
         assert set(step["ms"]) == {"cpu", "cuda-emulated"}
+    assert report["ranks"] == {"needs": "two GPUs, and this machine has 1"}
+    assert "means over ranks need two GPUs, and this machine has 1" in done.stdout
     # this Python has no PyTorch, or one without a GPU: the file says so
     assert "error" in report["torch"]
 

@@ -1,8 +1,8 @@
 """``python -m tests.gpu.wheels DIR`` collects what a bare machine with a GPU needs beside its driver and
 Python.
 
-Those are wheels for the running Python: numpy, the BLAS, NVRTC and cuBLAS from PyPI, and PyCUDA, which is
-built here.
+Those are wheels for the running Python: numpy, the BLAS, MPI, NVRTC, cuBLAS and NCCL from PyPI, and PyCUDA,
+which is built here.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from pathlib import Path
 
 from graphlib.emulator.build_pycuda import wheel
 
-#: what a run imports; NVRTC and cuBLAS of the CUDA that PyCUDA's wheel is built against
+#: what a run imports; NVRTC, cuBLAS and NCCL of the CUDA that PyCUDA's wheel is built against
 REQUIREMENTS = (
     *("numpy>=1.24", "scipy-openblas32>=0.3.27", "pytest>=7.4"),
     *("nvidia-cuda-nvrtc==13.0.*", "nvidia-cublas==13.0.*", "pycuda"),
+    *("mpi4py>=4.1", "mpich>=4.2", "nvidia-nccl-cu13"),
 )
 
 

@@ -21,27 +21,33 @@ from ... import emulator
 from ...errors import DeviceError
 from ...graph import Shared
 from ...graph.shared import Resident
+from ...ranks import number_here
 
 #: an event that orders streams and takes no time (CU_EVENT_DISABLE_TIMING)
-_NO_TIMING = 2
+NO_TIMING = 2
 _CUDA_EXTRA = "pip install -e '.[cuda]'"
 
 
 class Device:
-    """The process's GPU (or the emulated one): ``driver`` is ``pycuda.driver``, ``arch`` such as 'sm_80'."""
+    """The process's GPU (or the emulated one): ``driver`` is ``pycuda.driver``, ``arch`` such as 'sm_80'.
+
+    The ranks of an MPI run that are on one machine take its GPUs in turn.
+    """
 
     def __init__(self, emulated: bool) -> None:
         self.emulated = emulated
         self.driver = _driver(emulated)
         try:
             self.driver.init()
-            self.device = self.driver.Device(0)
+            self.device = self.driver.Device(number_here() % max(1, self.driver.Device.count()))
             self.context = self.device.retain_primary_context()
         except self.driver.Error as error:
             raise DeviceError(f"CUDA's driver does not work: {error}") from None
         major, minor = self.device.compute_capability()
         self.arch = f"sm_{major}{minor}"
         self.name: str = self.device.name()
+        #: why what was to be computed has not been, where something beside the calls has found that
+        self.failure: BaseException | None = None
         #: what nobody uses any more: PyCUDA can only let go of it while the context is current
         self._garbage: list[Any] = []
         self._turn = threading.RLock()
@@ -65,11 +71,13 @@ class Device:
             raise
         self._garbage.clear()
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: Any, error: BaseException | None, where: Any) -> None:
         try:
             self.context.pop()
         finally:
             self._turn.release()
+        if self.failure is not None and error is not self.failure:
+            raise self.failure
 
     def take_turn(self, stream: Any) -> None:
         """Let what follows in ``stream`` come after calls of other functions that nobody has waited for.
@@ -81,7 +89,7 @@ class Device:
 
     def leave(self, stream: Any) -> None:
         """Note that a call ends without waiting for its kernels."""
-        event = self._unfinished[1] if self._unfinished is not None else self.driver.Event(_NO_TIMING)
+        event = self._unfinished[1] if self._unfinished is not None else self.driver.Event(NO_TIMING)
         event.record(stream)
         self._unfinished = (stream, event)
 
@@ -239,4 +247,4 @@ def _driver(emulated: bool) -> Any:
     return importlib.import_module("pycuda.driver")
 
 
-__all__ = ["Copy", "Device", "Memory", "automatic", "missing", "open_device", "resident"]
+__all__ = ["NO_TIMING", "Copy", "Device", "Memory", "automatic", "missing", "open_device", "resident"]

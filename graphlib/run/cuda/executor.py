@@ -16,13 +16,14 @@ import numpy as np
 from ...configuration import config
 from ...graph import Variable
 from ...graph.shared import as_compiled, itself
+from ...ranks import together
 from ...render.cuda import kernels
 from ...render.cuda_scalar import FORMATS
 from ...scalar.expression import Expr
 from ...scalar.integer import Poly, Symbol, product
 from ...schedule.arrays import Array
 from ..reference import explain_index
-from . import blas
+from . import blas, nccl
 from .compile import load_module
 from .driver import Memory, open_device, resident
 from .host import Evaluator
@@ -56,6 +57,7 @@ class CudaExecutor(Steps):
         # what refers to the executor does so weakly: its memory is given back as soon as nobody needs it
         self.root = self.weakly = weakref.proxy(self)
         self.cublas = blas.library() if config.cublas else None
+        self.nccl, self.asked, self.found = config.nccl, False, None
         plan, rendered = stages.plan, stages.rendered
         self._take(plan)
         self.source, self.arguments = rendered.source, rendered.arguments
@@ -92,6 +94,13 @@ class CudaExecutor(Steps):
         self.profiled = plan.profiled
         self.seconds = [0.0] * len(plan.steps)
         self.calls = 0
+
+    def communicator(self) -> nccl.Communicator | None:
+        """What makes means over ranks, if not the host; all ranks ask at the first mean of a function."""
+        if not self.asked:
+            self.found = nccl.communicator(self.device, self.nccl)
+            self.asked = True
+        return self.found
 
     # what is there before the first call
 
@@ -329,9 +338,15 @@ class CudaExecutor(Steps):
         """Raise the error of a wrong index, in the reference's words."""
         self._lower_flags()
         before = {s: s.get_value() for s in self.program.updates}
+        known, muted = together(), False
+        if known is not None:
+            # the others may go on: nobody is waited for, and means are what they are given
+            muted, known.muted = known.muted, True
         try:
             explain_index(inputs, self.stages.sized, self.stages.rewritten)
         finally:
+            if known is not None:
+                known.muted = muted
             for s, value in before.items():
                 s.set_value(value)
         raise IndexError("an index is out of range, or a divisor 0")

@@ -21,7 +21,7 @@ from ...schedule.arrays import Array
 from ...schedule.arrays import Memory as Place
 from ...schedule.gpu.grids import MAX_BLOCKS, SORT, THREADS, WARP, grid_of
 from ...schedule.plan import Call, CopyArray, DeviceKernel, Found, Launch, Plan, Product, Scan, Step
-from . import blas
+from . import blas, nccl
 from .driver import Memory
 from .recording import Given, Patch
 
@@ -162,9 +162,27 @@ class Steps:
             elif isinstance(action, Scan):
                 self.loops[action.plan.prefix].run()
             elif isinstance(action, Call):
-                self._call_back(action)
+                self._mean(action) if action.needs == "mpi" else self._call_back(action)
             else:
                 self._product(action)
+
+    def _mean(self, action: Call) -> None:
+        """A mean over ranks: by NCCL, or by the host."""
+        (x,), (mean,) = action.operands, action.outputs
+        communicator = self.root.communicator() if x.dtype in nccl.TYPES else None
+        if communicator is None:
+            self._call_back(action)
+            return
+        self.recording.repeats = False
+        pointers = [ctypes.c_void_p(self.address[a.memory]) for a in (x, mean)]
+        value, stream, length = self.evaluator.poly, self.stream, product(x.shape)
+
+        def call() -> None:
+            # lengths are those of the call that is being made
+            communicator.average(*(p.value for p in pointers), value(length), x.dtype, stream)
+
+        places = zip((x, mean), pointers, strict=True)
+        self.recording.do(call, [Patch.of_pointer(p, a.memory, 0) for a, p in places if self.moves(a.memory)])
 
     def _call_back(self, action: Call) -> None:
         """A call of Python: its operands are copied from the device, its results to it."""

@@ -231,7 +231,7 @@ class _ForCuda(Planner):
         )
 
     def _over_ranks(self, number: int, step: LibraryCall) -> list[Any]:
-        """The mean over ranks: the host makes it where it is begun, and then it is there."""
+        """The mean over ranks: made where it is begun, by the host or by NCCL; then it is there."""
         (node,), (x,), (out,) = step.nodes, step.operands, step.outputs
         if step.call.when == "late":
             planner, target = self._planner(number, step.outputs), self.tr.array(out)
@@ -242,7 +242,7 @@ class _ForCuda(Planner):
             step.call.shapes,
             lambda array: (node.op.reference(node, array),),
         )
-        return [self._call_back(replace(step, call=call))]
+        return [replace(self._call_back(replace(step, call=call)), needs=step.call.needs)]
 
     def _scan(self, number: int, step: ScanStep) -> list[Any]:
         """A loop; where kernels of it check indices it is planned twice: only then it is known how many
