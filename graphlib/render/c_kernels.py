@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
+from itertools import groupby
 from typing import Any
 
 from ..records import record
 from ..scalar.functions import is_costly
 from ..scalar.integer import Poly, Symbol
 from ..scalar.reductions import REDUCERS
+from ..schedule.abreast import ABREAST, TOGETHER
 from ..schedule.arrays import Memory
 from ..schedule.cpu import BLOCK
 from ..schedule.parts import expressions
@@ -210,6 +213,12 @@ class Body:
 
     def _loop(self, s: Loop) -> list[str]:
         start, stop = ("begin", "end") if s.split else ("0", self.text.poly(s.length))
+        if s.abreast:
+            abreast = self._abreast(s, start, stop)
+            if s.length.constant is not None:
+                return abreast
+            few = indented(self._range(s, start, stop))
+            return [f"if ({stop} - {start} < {TOGETHER}) {{", *few, "} else {", *indented(abreast), "}"]
         if s.run is None:
             return self._range(s, start, stop)
         one_run = [
@@ -219,6 +228,70 @@ class Body:
             *self.lines(s.after),
         ]
         return [f"for (int64_t run = {start}; run < {stop}; run += {s.run}) {{", *indented(one_run), "}"]
+
+    def _abreast(self, s: Loop, start: str, stop: str) -> list[str]:
+        """Turns of a loop that go abreast, a block of them at a time; registers are arrays in between."""
+        kept: dict[str, str] = {}
+        for one in s.body:
+            if isinstance(one, Let):
+                kept[one.name] = LOCAL_TYPES[one.dtype]
+            elif isinstance(one, Accumulator):
+                kept |= {f"{one.name}_best": C_TYPES[one.dtype], one.name: "int64_t"}
+        lines = [f"const int64_t beyond = block + {ABREAST} < {stop} ? block + {ABREAST} : {stop};"]
+        lines += [f"{c_type} {name}_of[{ABREAST}];" for name, c_type in kept.items()]
+        for inside, group in groupby(s.body, lambda one: isinstance(one, Loop)):
+            for body, loop in [(one.body, one) for one in group] if inside else [(tuple(group), None)]:
+                made = self._in_step(s, body, kept)
+                if loop is not None:
+                    i = loop.index.name
+                    head = f"for (int64_t {i} = 0; {i} < {self.text.poly(loop.length)}; {i}++) {{"
+                    made = [head, *indented(made), "}"]
+                lines += made
+        return [
+            f"for (int64_t block = {start}; block < {stop}; block += {ABREAST}) {{",
+            *indented(lines),
+            "}",
+        ]
+
+    def _in_step(self, s: Loop, body: tuple[Any, ...], kept: dict[str, str]) -> list[str]:
+        """Statements for each turn of the block."""
+        made: list[str] = []
+        changed: dict[str, None] = {}
+        begun: set[str] = set()
+        for one in body:
+            if isinstance(one, Accumulator):
+                begun |= {one.name, f"{one.name}_best"}
+                first = begun_at(one.kind.removeprefix("arg"), one.dtype)
+                made += [f"{C_TYPES[one.dtype]} {one.name}_best = {first};", f"int64_t {one.name} = 0;"]
+                changed |= {f"{one.name}_best": None, one.name: None}
+            elif isinstance(one, Take):
+                made += self._take_in_step(one)
+                changed |= {f"{one.name}_best": None, one.name: None}
+            else:
+                made += self.lines([one])
+                if isinstance(one, Let) and one.name in kept:
+                    begun.add(one.name)
+                    changed[one.name] = None
+        i = s.index.name
+        text = "\n".join(made)
+        read = [n for n in kept if n not in begun and re.search(rf"\b{n}\b", text)]
+        lines = [f"{kept[n]} {n} = {n}_of[{i} - block];" for n in read]
+        lines += [*made, *(f"{n}_of[{i} - block] = {n};" for n in changed)]
+        pragma = f"#pragma omp simd simdlen({TOGETHER})"
+        return [pragma, f"for (int64_t {i} = block; {i} < beyond; {i}++) {{", *indented(lines), "}"]
+
+    def _take_in_step(self, s: Take) -> list[str]:
+        """A choice without a branch; what is there at first is what nothing is behind."""
+        name, x = s.name, self.text.operand(s.value)
+        ahead = print_function(REDUCERS[s.kind].combine, s.dtype, "bool", [x, f"{name}_best"])
+        if s.dtype.startswith("float"):
+            behind = {"gt": "<=", "lt": ">="}[REDUCERS[s.kind].combine]
+            ahead = f"!({x} {behind} {name}_best) & ({name}_best == {name}_best)"
+        return [
+            f"const int {name}_ahead = {ahead};",
+            f"{name}_best = {name}_ahead ? {x} : {name}_best;",
+            f"{name} = {name}_ahead ? {s.index.name} : {name};",
+        ]
 
     def _range(self, s: Loop, start: str, stop: str) -> list[str]:
         """Turns of a loop; where indices of extrema are looked for, block by block: an index only where the

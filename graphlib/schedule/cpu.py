@@ -4,6 +4,7 @@ innermost loops are computed in vectors and whose outermost one is cut into chun
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..scalar.expression import Expr, integer, load, local, node, walk
 from ..scalar.functions import COSTLY, is_costly
 from ..scalar.integer import ZERO, Poly, flat_index, product, symbol
 from ..scalar.reductions import REDUCERS
+from .abreast import go_abreast
 from .arrays import Array
 from .builder import Builder, Scope
 from .nests import Block, Nest, build, collapsible
@@ -57,6 +59,8 @@ _ROW_LIMIT = 4096
 _CHUNK_WORK = 131072
 #: turns that a chunk has at least, where what all chunks have in memory is to be added up
 _JOINED_TURNS = 8
+#: and where turns go abreast
+_ABREAST_TURNS = 32
 #: turns of a block in which the index of an extremum is looked for
 BLOCK = 16
 #: for values the arrays that they are parts of, each with its element's place there
@@ -233,7 +237,7 @@ class _Nest:
             partial=tuple(partial),
             own=tuple(self.own),
             joins=bool(joined),
-            least=_JOINED_TURNS if joined else 1,
+            least=_least(body, bool(joined)),
         )
 
     def _size(self, value: Value) -> Poly:
@@ -330,18 +334,17 @@ class _Nest:
             first = axis
             while first - 1 in self.merged:
                 first -= 1
-            scope.body.append(
-                Loop(
-                    LOOP[axis],
-                    _turns(self.axes, self.merged, axis),
-                    tuple(inner.body),
-                    self._lanes(entry) if deepest else None,
-                    split=self.splits and first == 0,
-                    run=(_ROWS if by_rows else _RUN) if before or after else None,
-                    before=tuple(before),
-                    after=tuple(after),
-                )
+            loop = Loop(
+                LOOP[axis],
+                _turns(self.axes, self.merged, axis),
+                tuple(inner.body),
+                self._lanes(entry) if deepest else None,
+                split=self.splits and first == 0,
+                run=(_ROWS if by_rows else _RUN) if before or after else None,
+                before=tuple(before),
+                after=tuple(after),
             )
+            scope.body.append(replace(loop, abreast=not self.builder.checks and go_abreast(loop)))
         for value, register in whole.items():
             locals[value.variable] = register
         for value in finished:
@@ -513,6 +516,12 @@ def register_level(value: Value) -> int:
     """The level at which a reduction has a register: below the last axis that it keeps."""
     kept = [k for k in range(len(value.axes)) if k not in value.reduced]
     return kept[-1] + 1 if kept else 0
+
+
+def _least(body: tuple[Statement, ...], joined: bool) -> int:
+    """How many turns a chunk has at least."""
+    abreast = any(isinstance(s, Loop) and s.split and s.abreast for s in body)
+    return _ABREAST_TURNS if abreast else _JOINED_TURNS if joined else 1
 
 
 def of_one(kind: str, dtype: str, x: Expr) -> Expr:

@@ -7,13 +7,14 @@ divides.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ..graph import Variable
 from ..lower.lowering import LOOP, Value
 from ..scalar.expression import Expr, walk
 from ..scalar.integer import Poly, Symbol, flat_index
+from ..scalar.reductions import REDUCERS
 from .steps import accesses
 
 
@@ -100,7 +101,8 @@ def _place(nest: Nest, values: list[Value], needs: dict[Variable, list[Value]]) 
     block = nest.root
     for level in range(len(values[-1].axes)):
         first = max((_available(nest, block, need) for need in outside), default=0)
-        inner = next((e for k, e in enumerate(block.entries) if k >= first and isinstance(e, Block)), None)
+        later = (e for k, e in enumerate(block.entries) if k >= first and isinstance(e, Block))
+        inner = next((e for e in later if not any(_at_odds(v, e, level) for v in values)), None)
         if inner is None:
             inner = Block(level + 1, block)
             block.entries.append(inner)
@@ -115,6 +117,28 @@ def _place(nest: Nest, values: list[Value], needs: dict[Variable, list[Value]]) 
         if held not in here:
             common = next(b for b in chain if b in here).level
             nest.crossing[need.variable] = min(common, nest.crossing.get(need.variable, common))
+
+
+def _at_odds(value: Value, block: Block, axis: int) -> bool:
+    """Whether a loop over an axis would be one over columns in which an index is looked for, and one over the
+    rows that are taken into memory: then neither has vectors."""
+    return value.kind is not None and any(
+        (axis in one.reduced) != (axis in value.reduced)
+        and (_looks_into(one, value) or _looks_into(value, one))
+        for one in _reductions(block)
+    )
+
+
+def _looks_into(one: Value, other: Value) -> bool:
+    return REDUCERS[one.kind].finds_index and other.kept is None
+
+
+def _reductions(block: Block) -> Iterator[Value]:
+    for one in block.entries:
+        if isinstance(one, Block):
+            yield from _reductions(one)
+        elif one.kind is not None:
+            yield one
 
 
 def _available(nest: Nest, block: Block, need: Value) -> int:

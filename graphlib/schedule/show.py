@@ -205,6 +205,7 @@ def _loop(loop: Any) -> Iterator[str]:
     if loop.lanes is not None:
         taken = ", ".join(f"{kind} in {name}" for kind, _, name in loop.lanes.reductions)
         how += f", side by side{f' ({taken})' if taken else ''}"
+    how += ", some at a time in step" if loop.abreast else ""
     head = f"for {loop.index} below {loop.length}{how}:"
     if loop.run is None:
         yield head

@@ -214,7 +214,8 @@ class Loop:
     """``body`` for every ``index`` below ``length``.
 
     split: the kernel is called for a chunk of the turns only.  run: turns are taken in runs of so many, with
-    ``before`` and ``after`` around each.
+    ``before`` and ``after`` around each.  abreast: turns are taken some at a time, in step: each turn of a
+    loop in it is done by all of them before the next, so that they are the lanes.
     """
 
     index: Symbol
@@ -225,6 +226,7 @@ class Loop:
     run: int | None = None
     before: tuple[Statement, ...] = ()
     after: tuple[Statement, ...] = ()
+    abreast: bool = False
 
 
 Statement = (

@@ -365,3 +365,59 @@ def test_indices_of_extrema_are_those_of_the_first(dtype):
         wanted = [values.argmax(1), values.argmin(1), values.argmax(0), values.argmin(), other.argmax(1)]
         for k, (got, right) in enumerate(zip(found(values, other), [*wanted, values.max(1)], strict=True)):
             np.testing.assert_array_equal(got, right, err_msg=f"{k} of {length}")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8"])
+def test_indices_of_extrema_of_columns_are_those_of_the_first(dtype):
+    """Few columns, some that fill no vector, more than go abreast; views; terms that are computed."""
+    x, y = T.tensor("x", dtype, (None,) * 3), T.tensor("y", dtype, (None, 11))
+    d, a = T.matrix("d", dtype), T.matrix("a", dtype)
+    e, b = T.tensor("e", dtype, (None, 11)), T.tensor("b", dtype, (11, 11))
+    sums, square = d[:, :, None] + a[None], e[:, :, None] + b[None]
+    results = [
+        x.argmax(axis=0),
+        x.argmin(axis=1),
+        *T.max_and_argmax(x[::-1, 1:], axis=0),
+        x.dimshuffle(2, 1, 0).argmin(axis=1),
+        x.dimshuffle(1, 2, 0).argmax(axis=2),
+        T.eq(x.argmax(axis=1), 1) * x[:, 0],
+        y.argmax(axis=0),
+        sums.argmax(1),
+        sums.argmin(1),
+        *T.max_and_argmax(square, axis=1),
+    ]
+    found = compiled("c", [x, y, d, a, e, b], results)
+
+    def wanted(x, y, d, a, e, b):
+        sums, square = d[:, :, None] + a[None], e[:, :, None] + b[None]
+        tail = x[::-1, 1:]
+        return [
+            x.argmax(0),
+            x.argmin(1),
+            tail.max(0),
+            tail.argmax(0),
+            x.transpose(2, 1, 0).argmin(1),
+            x.transpose(1, 2, 0).argmax(2),
+            (x.argmax(1) == 1) * x[:, 0],
+            y.argmax(0),
+            sums.argmax(1),
+            sums.argmin(1),
+            square.max(1),
+            square.argmax(1),
+        ]
+
+    shapes = [(1, 3, 0), (4, 1, 1), (1, 2, 7), (5, 3, 8), (3, 6, 9), (7, 20, 65), (3, 2, 131)]
+    for shape in shapes:
+        random = np.random.RandomState(sum(shape))
+        n, m, k = shape
+        sizes = (shape, (m, 11), (n, m), (m, k), (n, 11), (11, 11))
+        given = [random.randint(0, 5, size).astype(dtype) for size in sizes]
+        if dtype.startswith("float"):
+            for array in given:
+                for odd in (np.nan, np.inf, -np.inf):
+                    array[random.uniform(size=array.shape) < 0.1] = odd
+            given[0][..., -1:], given[1][:, :2], given[1][:, 5] = -np.inf, np.inf, np.nan
+        with np.errstate(invalid="ignore"):
+            right = wanted(*given)
+        for number, (got, one) in enumerate(zip(found(*given), right, strict=True)):
+            np.testing.assert_array_equal(got, one, err_msg=f"{number} of {shape}")
