@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import groupby
@@ -258,6 +257,7 @@ class Body:
         made: list[str] = []
         changed: dict[str, None] = {}
         begun: set[str] = set()
+        read = {e.value for e in expressions(body) if e.op == "local"}
         for one in body:
             if isinstance(one, Accumulator):
                 begun |= {one.name, f"{one.name}_best"}
@@ -266,6 +266,7 @@ class Body:
                 changed |= {f"{one.name}_best": None, one.name: None}
             elif isinstance(one, Take):
                 made += self._take_in_step(one)
+                read |= {f"{one.name}_best", one.name}
                 changed |= {f"{one.name}_best": None, one.name: None}
             else:
                 made += self.lines([one])
@@ -273,9 +274,7 @@ class Body:
                     begun.add(one.name)
                     changed[one.name] = None
         i = s.index.name
-        text = "\n".join(made)
-        read = [n for n in kept if n not in begun and re.search(rf"\b{n}\b", text)]
-        lines = [f"{kept[n]} {n} = {n}_of[{i} - block];" for n in read]
+        lines = [f"{kept[n]} {n} = {n}_of[{i} - block];" for n in kept if n in read - begun]
         lines += [*made, *(f"{n}_of[{i} - block] = {n};" for n in changed)]
         pragma = f"#pragma omp simd simdlen({TOGETHER})"
         return [pragma, f"for (int64_t {i} = block; {i} < beyond; {i}++) {{", *indented(lines), "}"]
