@@ -544,6 +544,14 @@ static void run_part(void *context, int64_t part) {
 
 static int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
 
+/* About so many parts, a power of two: of three, one thread of two would wait for the other, which for the team is as if it had lost
+   its processor. */
+static int64_t evenly(int64_t parts, int64_t most) {
+    int64_t even = 1;
+    while (even < parts && even < most) even *= 2;
+    return even;
+}
+
 static void multiply(int ta, int tb, int64_t m, int64_t n, int64_t k, real alpha, const real *a, int64_t lda, const real *b,
                      int64_t ldb, real beta, real *c, int64_t ldc, const real *ready) {
     if (m == 0 || n == 0) return;
@@ -557,10 +565,10 @@ static void multiply(int ta, int tb, int64_t m, int64_t n, int64_t k, real alpha
     const double work = (double)m * (double)n * (double)k;
     if (j.form == BLAS) {
         /* a BLAS may add in another order in a part of another size: the parts depend on the shape only */
-        if (m >= BLAS_PART) j.row_parts = least(m / BLAS_PART, 4);
+        if (m >= BLAS_PART) j.row_parts = evenly(m / BLAS_PART, 4);
         if (GL_DOUBLE && m >= LARGE) /* its kernels of doubles are slower with few columns */
-            j.row_parts = least(2 * m / BLAS_PART, 16);
-        else j.column_parts = n >= BLAS_PART ? least(n / BLAS_PART, 4) : work >= 2 * PART_WORK && n >= 2 * COLUMNS_UNIT ? 2 : 1;
+            j.row_parts = evenly(2 * m / BLAS_PART, 16);
+        else j.column_parts = n >= BLAS_PART ? evenly(n / BLAS_PART, 4) : work >= 2 * PART_WORK && n >= 2 * COLUMNS_UNIT ? 2 : 1;
     } else if (work >= 2 * PART_WORK) {
         /* columns where there are enough: then a thread meets the same part of a matrix of weights in both directions */
         const int64_t worth = work < PART_WORK * (double)threads ? (int64_t)(work / PART_WORK) : threads;
