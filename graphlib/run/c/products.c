@@ -544,8 +544,7 @@ static void run_part(void *context, int64_t part) {
 
 static int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
 
-/* About so many parts, a power of two: of three, one thread of two would wait for the other, which for the team is as if it had lost
-   its processor. */
+/* About so many parts, a power of two: of three, one thread of two would wait for the other. */
 static int64_t evenly(int64_t parts, int64_t most) {
     int64_t even = 1;
     while (even < parts && even < most) even *= 2;

@@ -5,8 +5,10 @@
 
    Where other programs want the processors too, a team costs more than it gives: workers that are woken in vain take time from
    the caller, and one that loses its processor in the middle of a chunk holds up the caller for a time slice.  When that happens,
-   the caller does without the team for a while, and for longer if it happens again soon.  A thread of the program's own that
-   wants a processor says so before: then as many workers as there are such threads keep out of the way, see gl_take_part. */
+   the caller does without the team for a while, and for longer if it happens again soon.  That the caller waits does not say so:
+   another's chunk may be longer, or one more; it is said by the processor time that who has the chunk gets meanwhile.  A thread of
+   the program's own that wants a processor says so before: then as many workers as there are such threads keep out of the way,
+   see gl_take_part. */
 #define _GNU_SOURCE
 #include "graphlib_clock.h"
 #include "graphlib_runtime.h"
@@ -15,6 +17,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #if defined(__x86_64__)
 #define PAUSE() __builtin_ia32_pause()
@@ -45,8 +48,9 @@ typedef uint32_t float_mode;
 
 #define SPIN_SECONDS 100e-6    /* how long a worker looks for the next task before it sleeps */
 #define YIELD_SECONDS 100e-6   /* how long the caller waits for a chunk before it offers its processor to the one that has it */
-#define STALL_SECONDS 300e-6   /* how long a chunk may take beyond all that the caller did meanwhile */
-#define USELESS_SECONDS 500e-6 /* how long workers may be called without one that comes */
+#define LOOK_SECONDS 100e-6    /* how often it looks from then on whether those that have chunks have a processor */
+#define STALL_SECONDS 300e-6   /* for how long they may have none, and what the caller did meanwhile may take less */
+#define USELESS_SECONDS 500e-6 /* how long the caller may work without a worker that comes when called */
 #define SHORTEST_PAUSE 4e-3
 #define LONGEST_PAUSE 0.25
 #define MAX_THREADS 64
@@ -65,14 +69,24 @@ static struct {
     _Atomic int most; /* how many take part at present, the caller included */
     pthread_mutex_t turn, doze;
     pthread_cond_t wake, back;
-    /* of whoever holds the turn: until when it goes alone, for how long it did the last time, since when nobody has helped */
-    double alone_until, pause, alone_since;
+    /* of whoever holds the turn: until when it goes alone, for how long it did the last time, how long it has worked in calls in
+       which nobody helped, since somebody did */
+    double alone_until, pause, in_vain;
 } team = {.threads = 1,
           .most = MAX_THREADS,
           .turn = PTHREAD_MUTEX_INITIALIZER,
           .doze = PTHREAD_MUTEX_INITIALIZER,
           .wake = PTHREAD_COND_INITIALIZER,
           .back = PTHREAD_COND_INITIALIZER};
+
+/* Of each worker the task of which it has a chunk, its number + 1, or 0; the clock of the processor time that it gets; and what
+   that said when the caller last looked, and of which task. */
+static struct {
+    _Atomic uint64_t at __attribute__((aligned(64)));
+    clockid_t clock;
+    double had;
+    uint64_t of;
+} workers[MAX_THREADS];
 
 /* Whether the one of this number, the caller being 0, keeps out of the way. */
 static int stands_back(int place) { return place >= atomic_load_explicit(&team.most, memory_order_relaxed); }
@@ -88,7 +102,9 @@ static int64_t work(uint64_t number, int place) {
         if (chunk >= atomic_load_explicit(&team.chunks, memory_order_relaxed)) break;
         if (!atomic_compare_exchange_weak_explicit(&team.ticket, &ticket, ticket + 1, memory_order_acq_rel, memory_order_acquire))
             continue;
+        atomic_store_explicit(&workers[place].at, number + 1, memory_order_relaxed);
         task(context, chunk);
+        atomic_store_explicit(&workers[place].at, 0, memory_order_relaxed);
         mine++;
         atomic_fetch_add_explicit(&team.done, 1, memory_order_release);
         ticket = atomic_load_explicit(&team.ticket, memory_order_acquire);
@@ -98,7 +114,7 @@ static int64_t work(uint64_t number, int place) {
 
 static void *worker(void *number_of_it) {
     const int place = (int)(intptr_t)number_of_it;
-    uint64_t seen = atomic_load(&team.ticket) >> 32;
+    uint64_t seen = 0; /* one that begins late has a part in the first task, too */
     for (;;) {
         if (stands_back(place)) {
             pthread_mutex_lock(&team.doze);
@@ -131,20 +147,42 @@ static void pause_team(double now) {
     team.pause = again ? 2 * team.pause : SHORTEST_PAUSE;
     if (team.pause > LONGEST_PAUSE) team.pause = LONGEST_PAUSE;
     team.alone_until = now + team.pause;
-    team.alone_since = 0;
+    team.in_vain = 0;
+}
+
+/* Whether one that has a chunk of a task has had a processor for less than half of some seconds, those since the last look.  Where
+   the system does not say, it is taken to have had none. */
+static int has_none(uint64_t number, double seconds) {
+    int found = 0;
+    for (int k = 1; k < team.threads; k++) {
+        if (atomic_load_explicit(&workers[k].at, memory_order_relaxed) != number + 1) continue;
+        double had = 0;
+#if _POSIX_THREAD_CPUTIME >= 0
+        struct timespec spent;
+        if (!clock_gettime(workers[k].clock, &spent)) had = (double)spent.tv_sec + 1e-9 * (double)spent.tv_nsec;
+#endif
+        found |= workers[k].of == number + 1 && had - workers[k].had < seconds / 2;
+        workers[k].had = had;
+        workers[k].of = number + 1;
+    }
+    return found;
 }
 
 /* Waits for the chunks that others claimed. */
-static void wait_for_others(int64_t chunks, double began) {
-    double waiting = 0, now = 0;
+static void wait_for_others(uint64_t number, int64_t chunks, double began) {
+    double waiting = 0, looked = 0, stalled = 0, now = 0;
     for (int turns = 1; atomic_load_explicit(&team.done, memory_order_acquire) < chunks; turns++) {
         PAUSE();
         if (turns % 64) continue;
         now = gl_seconds();
         if (waiting == 0) waiting = now;
-        if (now > waiting + YIELD_SECONDS) sched_yield();
+        if (now < waiting + YIELD_SECONDS) continue;
+        sched_yield();
+        if (now < looked + LOOK_SECONDS) continue;
+        if (has_none(number, now - looked)) stalled += now - looked;
+        looked = gl_seconds(); /* not before the clocks were read: a caller that is kept from that takes it for no one's loss */
     }
-    if (now > waiting + STALL_SECONDS && now - waiting > waiting - began) pause_team(now);
+    if (stalled > STALL_SECONDS && stalled > waiting - began) pause_team(now);
 }
 
 static void run_on_team(gl_task task, void *context, int64_t chunks, double began) {
@@ -163,12 +201,13 @@ static void run_on_team(gl_task task, void *context, int64_t chunks, double bega
         pthread_mutex_unlock(&team.doze);
     }
     if (work(number, 0) < chunks) {
-        team.alone_since = 0;
-        wait_for_others(chunks, began);
-    } else if (team.alone_since == 0)
-        team.alone_since = began;
-    else if (began > team.alone_since + USELESS_SECONDS)
-        pause_team(began);
+        team.in_vain = 0;
+        wait_for_others(number, chunks, began);
+        return;
+    }
+    const double now = gl_seconds();
+    team.in_vain += now - began;
+    if (team.in_vain > USELESS_SECONDS) pause_team(now);
 }
 
 static void parallel(gl_task task, void *context, int64_t chunks) {
@@ -222,6 +261,9 @@ void gl_take_part(int most) {
     pthread_mutex_unlock(&team.doze);
 }
 
+/* How many calls the team has been given so far; a caller that goes alone, for a while or because there is no team, gives it none. */
+uint64_t gl_team_calls(void) { return atomic_load(&team.ticket) >> 32; }
+
 /* Starts as many workers as are missing and returns the table, into which gl_products of products.c puts the products. */
 gl_runtime *gl_start(int threads) {
     if (team.threads == 1) pthread_atfork(NULL, NULL, alone);
@@ -236,6 +278,9 @@ gl_runtime *gl_start(int threads) {
     for (; team.threads < threads; team.threads++) {
         pthread_t thread;
         if (pthread_create(&thread, &attributes, worker, (void *)(intptr_t)team.threads)) break;
+#if _POSIX_THREAD_CPUTIME >= 0
+        pthread_getcpuclockid(thread, &workers[team.threads].clock);
+#endif
     }
     pthread_attr_destroy(&attributes);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
