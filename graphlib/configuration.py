@@ -21,7 +21,7 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
 
 
 def _mode(value: Any) -> str:
-    return _one_of("fast_run", "reference", "check", "check_nan")(_MODE_NAMES.get(str(value), value))
+    return _one_of("fast_run", "reference", "check", "check_nan")(MODE_NAMES.get(str(value), value))
 
 
 def _device(value: Any) -> str:
@@ -42,7 +42,7 @@ def _truth(value: Any) -> bool:
     return table[str(value).lower()]
 
 
-_MODE_NAMES = {
+MODE_NAMES = {
     "FAST_RUN": "fast_run",
     "FAST_COMPILE": "reference",
     "DebugMode": "check",

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..configuration import _MODE_NAMES, config
+from ..configuration import MODE_NAMES, config
 from ..errors import InputError
 from ..graph import Shared, Variable, graph_inputs
 from ..graph.substitution import clone, literal, written_from
@@ -124,7 +124,7 @@ def mode_name(mode: Any) -> str:
     if isinstance(mode, (Watch, Guard)):
         return mode
     text = mode if isinstance(mode, str) else getattr(mode, "name", type(mode).__name__)
-    normal = _MODE_NAMES.get(text, text)
+    normal = MODE_NAMES.get(text, text)
     if normal not in ("fast_run", "reference", "check", "check_nan"):
         raise InputError(f"no mode is called {mode!r}; there are fast_run, reference, check and check_nan")
     return normal

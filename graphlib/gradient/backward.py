@@ -20,7 +20,7 @@ from ..ops.barriers import (
     GradientBarrier,
 )
 from ..ops.create import zeros_like
-from ..ops.elementwise import neq, switch
+from ..ops.elementwise import identity, neq, switch
 from ..ops.op import NoGradient, as_variable, not_differentiable
 from ..rewrite import stabilized
 from .branches import Choices
@@ -507,6 +507,4 @@ def _through_own_rules(
 
 def _free(u: Variable) -> Variable:
     """A variable of its own with the value of ``u``, to differentiate by."""
-    from ..ops.elementwise import identity
-
     return identity(u)

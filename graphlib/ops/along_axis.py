@@ -74,9 +74,6 @@ class Recurrence(Op):
         self.axis = axis
         self.backwards = backwards
 
-    def parameters(self) -> tuple:
-        return self.axis, self.backwards
-
     shape_rule = same_shape
 
     def infer(self, x: Variable, a: Variable) -> list[TensorType]:
@@ -187,9 +184,6 @@ class Sort(Op):
         self.axis = axis
         self.count = count
 
-    def parameters(self) -> tuple:
-        return self.kind, self.axis, self.count
-
     def __repr__(self) -> str:
         part = "" if self.count is None else f", {self.slice.start or ''}:{self.slice.stop or ''}"
         return f"{self.kind}{{axis={self.axis}{part}}}"
@@ -285,9 +279,6 @@ class Unravel(Op):
     def __init__(self, axis: int) -> None:
         self.axis = axis
 
-    def parameters(self) -> tuple:
-        return (self.axis,)
-
     shape_rule = same_shape
 
     def infer(self, flat: Variable, *lengths: Variable) -> list[TensorType]:
@@ -348,8 +339,8 @@ def _on_axes(build: Callable, differentiable: bool) -> Callable[[], list[Sample]
     ]
 
 
-register("cumsum", cumsum, _on_axes(cumsum, True), cumsum.__doc__ or "")
-register("cumprod", cumprod, _on_axes(cumprod, True), cumprod.__doc__ or "")
+register("cumsum", cumsum, _on_axes(cumsum, True))
+register("cumprod", cumprod, _on_axes(cumprod, True))
 
 
 def _sorts(kind: str, build: Callable, differentiable: bool) -> Callable[[], list[Sample]]:
@@ -365,8 +356,8 @@ def _sorts(kind: str, build: Callable, differentiable: bool) -> Callable[[], lis
     ]
 
 
-register("sort", sort, _sorts("sort", sort, True), sort.__doc__ or "")
-register("argsort", argsort, _sorts("argsort", argsort, False), argsort.__doc__ or "")
+register("sort", sort, _sorts("sort", sort, True))
+register("argsort", argsort, _sorts("argsort", argsort, False))
 register(
     "nonzero",
     nonzero,
@@ -375,5 +366,4 @@ register(
         Sample(lambda x: nonzero(x)[0], (np.array([0.0, 2.0, 0.0, 1.0]),), NUMBERS, False),
         Sample(lambda x: flatnonzero(x), (np.zeros((0, 2)),), NUMBERS, False),
     ],
-    nonzero.__doc__ or "",
 )

@@ -32,9 +32,6 @@ class Part(Op):
     def __init__(self, kind: str) -> None:
         self.kind = kind
 
-    def parameters(self) -> tuple:
-        return (self.kind,)
-
     def __repr__(self) -> str:
         return self.kind
 
@@ -366,6 +363,5 @@ for _name, _build, _expression in _SAMPLES:
         _name,
         _build,
         lambda f=_expression: [Sample(f, (_X, _Y))],
-        _build.__doc__ or "",
         ("conjugate",) if _name == "conj" else (),
     )

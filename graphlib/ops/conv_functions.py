@@ -6,15 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from ..configuration import config
 from ..errors import RankError, ShapeError
 from ..graph import Variable
 from ..graph.types import promote
 from .convolution import Convolution, ConvolutionByFilters, ConvolutionByImages
 from .elementwise import cast
-from .op import Sample, as_variable, register
+from .op import Sample, as_variable, quarters, register
 from .shape import specify_shape
 from .shape_rules import constant_int
 from .unshared import unshared_by_filters, unshared_by_images, unshared_convolution
@@ -407,17 +405,15 @@ def causal_conv1d(
     return convolved(a, x, w, None, None)
 
 
-def _m(*shape: int) -> np.ndarray:
-    return np.random.RandomState(sum(shape)).randint(-4, 5, shape) * 0.25
-
-
 def _by(function: Callable, **options: Any) -> Callable[..., Variable]:
     return lambda *inputs: function(*inputs, **options)
 
 
 def _samples(*cases: tuple) -> Callable[[], list[Sample]]:
     """Samples of a function: its options, then shapes of its inputs."""
-    return lambda: [Sample(_by(f, **options), tuple(_m(*s) for s in shapes)) for f, options, *shapes in cases]
+    return lambda: [
+        Sample(_by(f, **options), tuple(quarters(*s) for s in shapes)) for f, options, *shapes in cases
+    ]
 
 
 for _function, _cases in {
@@ -511,5 +507,4 @@ for _function, _cases in {
         _function.__name__,
         _function,
         _samples(*((_function, *case) for case in _cases)),
-        _function.__doc__ or "",
     )

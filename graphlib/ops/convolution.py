@@ -60,9 +60,6 @@ class Convolutional:
         """Its name in errors."""
         return f"conv{len(self.axes)}d"
 
-    def parameters(self) -> tuple:
-        return self.axes, self.flip, self.groups
-
     def like(self, kind: type[Op]) -> Op:
         """The operation of another class with the same parameters."""
         return kind(self.axes, self.flip, self.groups)

@@ -11,9 +11,9 @@ from ..errors import ShapeError
 from ..graph import Apply, Constant, TensorType, Variable
 from ..graph.types import dtype_name, promote
 from ..scalar import expression as ex
-from ..scalar.integer import Poly
+from ..scalar.integer import Poly, Symbol
 from ..scalar.lowered import Operand, Pull
-from .elementwise import cast
+from .elementwise import cast, eq
 from .op import Op, Sample, as_variable, ramp, register, register_cases
 from .shape import broadcast_to, count_of, dimshuffle, shape_argument, shape_i, shape_of
 from .shape_rules import Length, Shapes, constant_int
@@ -128,8 +128,6 @@ class ARange(Op):
 
 def _is_length(p: Poly) -> bool:
     """Whether a polynomial is a single length, which is never negative."""
-    from ..scalar.integer import Symbol
-
     return isinstance(p.atom, Symbol)
 
 
@@ -159,8 +157,6 @@ def eye(n: Any, m: Any = None, k: int = 0, dtype: Any = None) -> Variable:
     n = count_of(n, "T.eye: the number of rows")
     m = n if m is None else count_of(m, "T.eye: the number of columns")
     rows, columns = dimshuffle(arange(n), 0, "x"), dimshuffle(arange(m), "x", 0)
-    from .elementwise import eq
-
     return cast(eq(rows + k, columns), dtype_name(dtype or "floatX"))
 
 
@@ -198,5 +194,4 @@ register(
         Sample(lambda x: eye(x.shape[0], 4, 1) + x, (np.ones((3, 4)),)),
         Sample(lambda n, m: eye(n, m, -1), (np.array(3), np.array(2)), ("int64",), False),
     ],
-    eye.__doc__ or "",
 )

@@ -163,9 +163,6 @@ class LUSolve(Lapack, Op):
     def __init__(self, transposed: bool = False) -> None:
         self.transposed = transposed
 
-    def parameters(self) -> tuple:
-        return (self.transposed,)
-
     def tails(self) -> tuple[int, ...]:
         return 2, 1, 2
 
@@ -203,9 +200,6 @@ class TriangularSolve(Lapack, Op):
     def __init__(self, lower: bool, transposed: bool, unit: bool) -> None:
         self.lower_triangle, self.transposed, self.unit = lower, transposed, unit
 
-    def parameters(self) -> tuple:
-        return self.lower_triangle, self.transposed, self.unit
-
     def __repr__(self) -> str:
         return "solve_triangular"
 
@@ -239,9 +233,6 @@ class CholeskyFactor(Lapack, Op):
 
     def __init__(self, lower: bool) -> None:
         self.lower_triangle = lower
-
-    def parameters(self) -> tuple:
-        return (self.lower_triangle,)
 
     def __repr__(self) -> str:
         return "cholesky"
@@ -287,9 +278,6 @@ class Reflected(Lapack, Op):
     def __init__(self, complete: bool) -> None:
         self.complete = complete
 
-    def parameters(self) -> tuple:
-        return (self.complete,)
-
     def tails(self) -> tuple[int, ...]:
         return 2, 1
 
@@ -317,9 +305,6 @@ class SymmetricEigen(Lapack, Op):
 
     def __init__(self, lower: bool) -> None:
         self.lower_triangle = lower
-
-    def parameters(self) -> tuple:
-        return (self.lower_triangle,)
 
     def __repr__(self) -> str:
         return "eigh"
@@ -370,9 +355,6 @@ class SVD(Lapack, Op):
 
     def __init__(self, full: bool) -> None:
         self.full = full
-
-    def parameters(self) -> tuple:
-        return (self.full,)
 
     def __repr__(self) -> str:
         return "svd"
@@ -458,9 +440,6 @@ class Answered(Op):
 
     def __init__(self, message: str) -> None:
         self.message = message
-
-    def parameters(self) -> tuple:
-        return (self.message,)
 
     def __str__(self) -> str:
         return "answered"

@@ -36,9 +36,6 @@ class Fourier(Op):
     def __init__(self, inverse: bool) -> None:
         self.inverse = inverse
 
-    def parameters(self) -> tuple:
-        return (self.inverse,)
-
     def __repr__(self) -> str:
         return "inverse_fourier" if self.inverse else "fourier"
 
@@ -182,7 +179,6 @@ register(
         Sample(rfft, (ramp(1, 59) / 8,), differentiable=False),
         Sample(rfft, (np.zeros((0, 3)),)),
     ],
-    rfft.__doc__ or "",
 )
 register(
     "irfft",
@@ -192,7 +188,6 @@ register(
         Sample(lambda z: irfft(z, "ortho", True), (ramp(1, 2, 3, 2),)),
         Sample(lambda z: irfft(z, "no_norm"), (ramp(1, 3, 2),), differentiable=False),
     ],
-    irfft.__doc__ or "",
 )
 
 __all__ = ["Fourier", "fft", "ifft", "irfft", "rfft"]

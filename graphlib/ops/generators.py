@@ -82,9 +82,6 @@ class MRG(Generator, Op):
     def __init__(self, dtype: str) -> None:
         self.numbers_dtype = dtype
 
-    def parameters(self) -> tuple:
-        return (self.numbers_dtype,)
-
     def reference(self, node: Apply, state: np.ndarray, *lengths: np.ndarray) -> tuple:
         shape = lengths_at_call(node, lengths)
         total, streams = int(np.prod(shape)), len(state)
@@ -190,9 +187,6 @@ class MersenneMultinomial(Generator, Op):
 
     def __init__(self, single: tuple[bool, bool]) -> None:
         self.single = single
-
-    def parameters(self) -> tuple:
-        return (self.single,)
 
     def numbers_shape(self, of: Shapes, state: Variable, *rest: Variable) -> list[Length]:
         return [*(of.scalar(n) for n in rest[2:]), of.shape(rest[1])[1]]
@@ -345,8 +339,8 @@ def _mersenne_samples() -> list[Sample]:
     ]
 
 
-register("mrg", mrg, _mrg_samples, mrg.__doc__ or "")
-register("mersenne", mersenne, _mersenne_samples, mersenne.__doc__ or "")
+register("mrg", mrg, _mrg_samples)
+register("mersenne", mersenne, _mersenne_samples)
 register(
     "mersenne_permutation",
     mersenne_permutation,
@@ -354,7 +348,6 @@ register(
         Sample(lambda s, n=n, m=m: mersenne_permutation(s, n, m), (_STATE,), ("int64",), False)
         for n, m in (((), 9), ((2, 3), 5), ((2,), 0), ((0,), 4))
     ],
-    mersenne_permutation.__doc__ or "",
 )
 _P = np.array([[0.2, 0.3, 0.5], [0.0, 0.9, 0.1]])
 register(
@@ -364,7 +357,6 @@ register(
         Sample(lambda s, p=p, n=n: mersenne_choice(s, p, n), (_STATE,), ("int64",), False)
         for p, n in ((np.arange(9) / 36, 7), (np.array([0.5, 0.0, 0.5]), 3), (np.array([1.0]), 0))
     ],
-    mersenne_choice.__doc__ or "",
 )
 register(
     "mersenne_multinomial",
@@ -373,7 +365,6 @@ register(
         Sample(lambda s, t=t, p=p, n=n: mersenne_multinomial(s, t, p, n), (_STATE,), ("int64",), False)
         for t, p, n in ((1, _P[0], (6,)), (np.array([5, 90]), _P, (2,)), (3, _P, (4, 2)), (3, _P[1], ()))
     ],
-    mersenne_multinomial.__doc__ or "",
 )
 
 __all__ = [

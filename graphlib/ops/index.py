@@ -12,11 +12,11 @@ import numpy as np
 
 from ..errors import AxisError, DTypeError, InputError, ShapeError
 from ..graph import Apply, Constant, TensorType, Variable
-from ..graph.types import INTEGERS, normalize_axis
+from ..graph.types import INTEGERS, dtype_name, normalize_axis
 from ..scalar import expression as ex
 from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Pull
-from .create import ARange, arange, zeros_like
+from .create import ARange, arange, zeros, zeros_like
 from .elementwise import broadcast_at, cast, ge, gt, lt, maximum, minimum, switch
 from .op import NUMBERS, Op, as_variable, check_broadcast, ramp, register_cases
 from .shape import (
@@ -35,13 +35,12 @@ from .shape import (
 )
 from .shape_rules import Known, Length, Lowered, Shapes, constant_int, known_shape
 
-# One entry an axis of a basic index: None keeps the whole axis, "index" takes one element (one input), and a
-# slice is
-# (start given, stop given, step) with one input for each bound that is given.
-
-
 if TYPE_CHECKING:
     from .batch import Batch
+
+
+# One entry an axis of a basic index: None keeps the whole axis, "index" takes one element (one input), and a
+# slice is (start given, stop given, step) with one input for each bound that is given.
 
 
 class BasicIndex(Op):
@@ -201,9 +200,6 @@ def lower_slice(start: Poly | None, stop: Poly | None, step: int, n: Poly) -> tu
 def positions(starts: list[tuple], index: Sequence[Poly]) -> list[Poly]:
     rest = iter(index)
     return [s[0] if len(s) == 1 else s[0] + next(rest) * s[1] for s in starts]
-
-
-#: what the user called to write in a mode
 
 
 # Advanced indexing: one entry an axis, True where an integer array indexes it (one input each), False where
@@ -536,8 +532,6 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
 def _each_so_often(times: Variable, x: Variable, axis: int) -> Variable:
     """The places along an axis of ``x``, each as many times as ``times`` says, in order."""
     from .along_axis import cumsum
-    from .create import zeros
-    from .elementwise import lt, switch
     from .write import inc_subtensor
 
     times = SameLengths(((0, axis),), "T.repeat").make(cast(times, "int64"), x)
@@ -582,9 +576,6 @@ def _times(x: Variable, times: Variable, axis: int, inside: bool) -> Variable:
 
 def diag(x: Any, k: int = 0) -> Variable:
     """Diagonal ``k`` of a matrix; of a vector the matrix that has it there."""
-    from .create import arange, zeros
-    from .elementwise import minimum
-
     x = as_variable(x)
     if x.ndim == 2:
         rows, columns = shape_i(x, 0), shape_i(x, 1)
@@ -601,15 +592,11 @@ def diag(x: Any, k: int = 0) -> Variable:
 
 def tri(n: Any, m: Any = None, k: int = 0, dtype: Any = None) -> Variable:
     """Ones on and below diagonal ``k``, zeros above."""
-    from ..graph.types import dtype_name
-
     return cast(_on_or_below(n, n if m is None else m, k), dtype_name(dtype or "floatX"))
 
 
 def _on_or_below(n: Any, m: Any, k: int) -> Variable:
     """Whether a place of an (n, m) matrix is on or below diagonal ``k``."""
-    from .create import arange
-
     return ge(dimshuffle(arange(n), 0, "x") + k, dimshuffle(arange(m), "x", 0))
 
 

@@ -13,7 +13,7 @@ from ..graph.types import normalize_axis, promote
 from ..scalar import expression as ex
 from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Piece, Pull, Push
-from .elementwise import cast
+from .elementwise import cast, eq, gt, switch
 from .op import Op, Sample, as_variable, ramp, register, register_cases
 from .shape import broadcast_to, count_of, expand_dims, reshape, shape_argument, shape_i, shape_padleft
 from .shape_rules import Length, Shapes, constant_int, known_shape, lowered_shape, same_shape
@@ -29,9 +29,6 @@ class Join(Op):
 
     def __init__(self, axis: int) -> None:
         self.axis = axis
-
-    def parameters(self) -> tuple:
-        return (self.axis,)
 
     def __repr__(self) -> str:
         return f"concatenate{{axis={self.axis}}}"
@@ -129,7 +126,6 @@ def join(axis: Any, *tensors: Any) -> Variable:
 def _along_any_axis(inputs: list[Variable], axis: Variable) -> Variable:
     """What ``concatenate`` gives along an axis that is known at the call: the axes before it are one, and so
     are it and those behind it, along which the tensors' parts follow each other."""
-    from .elementwise import eq, gt, switch
     from .index import basic_index
     from .unbroadcast import unbroadcast
 
@@ -183,9 +179,6 @@ class Parts(Op):
 
     def __init__(self, axis: int) -> None:
         self.axis = axis
-
-    def parameters(self) -> tuple:
-        return (self.axis,)
 
     def __repr__(self) -> str:
         return f"parts{{axis={self.axis}}}"
@@ -271,5 +264,4 @@ register(
         Sample(lambda x: split(x[: x.shape[1]], [1, 2])[1] * x[0, 0], (ramp(4, 3),)),
         Sample(lambda x, n: split(x, n, 3)[1] * 2, (np.arange(5), np.array([1, 3, 1])), ("int64",), False),
     ],
-    split.__doc__ or "",
 )

@@ -11,7 +11,7 @@ from ..errors import ShapeError
 from ..graph import Variable
 from .create import arange
 from .decompositions import stack_scalars, svd
-from .elementwise import abs_, cast, neq
+from .elementwise import abs_, cast, minimum, neq
 from .index import index
 from .linalg import outer
 from .matrix_arguments import as_matrices, of_one_dtype
@@ -73,8 +73,6 @@ def trace(a: Any) -> Variable:
     a = as_variable(a)
     if a.ndim < 2:
         raise ShapeError(f"T.trace takes a matrix, not {a.describe()}")
-    from .elementwise import minimum
-
     rows, columns = a.type.shape[-2:]
     n = shape_i(a, -1)
     if rows is None or columns is None or rows != columns:

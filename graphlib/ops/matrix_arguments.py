@@ -86,13 +86,6 @@ def of_one_stack(a: Variable, b: Variable, axes_of_a: int = 2) -> tuple[Variable
     return both[0], both[1]
 
 
-def summed_to(g: Variable, like: Variable) -> Variable:
-    """A gradient summed over the leading axes along which ``like`` was repeated."""
-    from .elementwise import sum_to_shape_of
-
-    return sum_to_shape_of(g, like)
-
-
 def diagonal_of(a: Variable) -> Variable:
     """The diagonals of square matrices."""
     i = arange(shape_i(a, -1))

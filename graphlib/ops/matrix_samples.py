@@ -48,5 +48,4 @@ def register_cases(function: Callable, *cases: tuple, differentiable: bool = Tru
             Sample(case[0], case[1:], differentiable=k < until and differentiable)
             for k, case in enumerate(case for case in cases if case is not None)
         ],
-        function.__doc__ or "",
     )

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ..errors import RankError, ShapeError, WindowError
 from ..graph import Constant, Variable
 from .elementwise import cast
 from .join import concatenate
-from .op import FLOATS, NUMBERS, Sample, as_variable, register
+from .op import FLOATS, NUMBERS, Sample, as_variable, quarters, register
 from .patches import PatchesAdded, patches_of
 from .pool_functions import axis_lengths, padded
 from .shape import reshape, shape_i
@@ -107,17 +105,13 @@ def neibs2images(neibs: Any, neib_shape: Any, original_shape: Any, mode: str = "
     return PatchesAdded(axes, exact=mode == "valid").make(p, *scalars)
 
 
-def _m(*shape: int) -> np.ndarray:
-    return np.random.RandomState(sum(shape)).randint(-4, 5, shape) * 0.25
-
-
 register(
     "images2neibs",
     images2neibs,
     lambda: [
-        Sample(lambda x: images2neibs(x, (2, 3)), (_m(1, 2, 4, 6),), NUMBERS),
+        Sample(lambda x: images2neibs(x, (2, 3)), (quarters(1, 2, 4, 6),), NUMBERS),
         *(
-            Sample(lambda x, a=a: images2neibs(x, *a), (_m(2, 1, 5, 4),), FLOATS)
+            Sample(lambda x, a=a: images2neibs(x, *a), (quarters(2, 1, 5, 4),), FLOATS)
             for a in [
                 ((3, 2), (2, 1)),
                 ((3, 2), (1, 1), "half"),
@@ -127,19 +121,21 @@ register(
             ]
         ),
         Sample(
-            lambda x: images2neibs(x, (x.shape[2] - 2, x.shape[3] - 2), (1, 1), "half"), (_m(2, 1, 5, 4),)
+            lambda x: images2neibs(x, (x.shape[2] - 2, x.shape[3] - 2), (1, 1), "half"),
+            (quarters(2, 1, 5, 4),),
         ),
     ],
-    images2neibs.__doc__ or "",
 )
 register(
     "neibs2images",
     neibs2images,
     lambda: [
-        Sample(lambda x: neibs2images(x, (2, 3), (1, 2, 4, 6)), (_m(8, 6),)),
-        Sample(lambda x: neibs2images(x, (2, 3), (1, 2, x.shape[1] - 1, 4), "ignore_borders"), (_m(4, 6),)),
+        Sample(lambda x: neibs2images(x, (2, 3), (1, 2, 4, 6)), (quarters(8, 6),)),
+        Sample(
+            lambda x: neibs2images(x, (2, 3), (1, 2, x.shape[1] - 1, 4), "ignore_borders"),
+            (quarters(4, 6),),
+        ),
     ],
-    neibs2images.__doc__ or "",
 )
 
 __all__ = ["images2neibs", "neibs2images"]

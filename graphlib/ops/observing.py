@@ -47,9 +47,6 @@ class Print(_Observing):
     ) -> None:
         self.message, self.attrs, self.global_fn = message, tuple(attrs), global_fn
 
-    def parameters(self) -> tuple:
-        return self.message, self.attrs, self.global_fn
-
     def compute(self, x: np.ndarray) -> np.ndarray:
         self.global_fn(self, x)
         return x
@@ -61,9 +58,6 @@ class Assert(_Observing):
 
     def __init__(self, msg: str = "an assertion does not hold") -> None:
         self.msg = msg
-
-    def parameters(self) -> tuple:
-        return (self.msg,)
 
     def compute(self, x: np.ndarray, *conditions: np.ndarray) -> np.ndarray:
         if not all(np.all(c) for c in conditions):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,13 +56,16 @@ class Sample:
 
 @dataclass
 class Entry:
-    """A registered operation: its name, what makes a node of it, its samples and a line of documentation."""
+    """A registered operation: its name, what makes a node of it (and has its docstring), and its samples."""
 
     name: str
     build: Callable[..., Any]
     samples: Callable[[], list[Sample]]
-    doc: str
-    aliases: tuple[str, ...] = field(default_factory=tuple)
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def doc(self) -> str:
+        return (self.build.__doc__ or "").strip()
 
 
 REGISTRY: dict[str, Entry] = {}
@@ -73,11 +76,12 @@ GRADIENT_RULES: dict[type[Op], Callable[..., list[Variable | None]]] = {}
 
 
 def register(
-    name: str, build: Callable, samples: Callable[[], list[Sample]], doc: str, aliases: Sequence[str] = ()
+    name: str, build: Callable, samples: Callable[[], list[Sample]], aliases: Sequence[str] = ()
 ) -> None:
+    """Add an operation, by its name, to the registry.  Errors: ValueError where the name is taken."""
     if name in REGISTRY:
         raise ValueError(f"two operations are called {name}")
-    REGISTRY[name] = Entry(name, build, samples, doc, tuple(aliases))
+    REGISTRY[name] = Entry(name, build, samples, tuple(aliases))
 
 
 def register_cases(
@@ -88,19 +92,18 @@ def register_cases(
     differentiable: bool = True,
     aliases: Sequence[str] = (),
 ) -> None:
-    """Register an operation with its docstring; ``cases`` are functions and the inputs to try them on."""
-    register(
-        name,
-        build,
-        lambda: [Sample(f, arrays, dtypes, differentiable) for f, arrays in cases],
-        (build.__doc__ or "").strip(),
-        aliases,
-    )
+    """Register an operation; ``cases`` are functions and the inputs to try them on."""
+    register(name, build, lambda: [Sample(f, arrays, dtypes, differentiable) for f, arrays in cases], aliases)
 
 
 def ramp(*shape: int) -> np.ndarray:
     """An array to try operations on: different numbers, in no order, some of them negative."""
     return np.random.RandomState(5).permutation(int(np.prod(shape))).reshape(shape) * 0.25 - 1
+
+
+def quarters(*shape: int) -> np.ndarray:
+    """An array to try sums of products on: quarters from -1 to 1, whose sums are exact."""
+    return np.random.RandomState(sum(shape)).randint(-4, 5, shape) * 0.25
 
 
 class Op:
@@ -120,8 +123,8 @@ class Op:
     connection_pattern: Callable[[Apply], Sequence[Sequence[bool]]] | None = None
 
     def parameters(self) -> tuple:
-        """What tells two operations of this class apart."""
-        return ()
+        """What tells two operations of this class apart: all attributes, as ``__init__`` sets them."""
+        return tuple(self.__dict__.values())
 
     def infer(self, *inputs: Variable) -> list[TensorType]:
         """Types of the outputs; raises ShapeError or DTypeError on inputs that do not fit."""

@@ -15,7 +15,7 @@ from ..scalar import expression as ex
 from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Pull, Reduction
 from .elementwise import cast
-from .op import FLOATS, NUMBERS, Op, Sample, as_variable, register
+from .op import FLOATS, NUMBERS, Op, Sample, as_variable, quarters, register
 from .shape import shape_i
 from .shape_rules import Length, Shapes, known_shape, lowered_shape
 from .windows import Places, whole_numbers
@@ -28,9 +28,6 @@ class Windowed:
     def __init__(self, axes: tuple[Places, ...], exact: bool = False) -> None:
         self.axes = axes
         self.exact = exact
-
-    def parameters(self) -> tuple:
-        return self.axes, self.exact
 
     def __str__(self) -> str:
         return type(self).__name__.lower()
@@ -244,22 +241,21 @@ def patches_of(
     return Patches(tuple(axes), exact).make(x, *scalars)
 
 
-def _m(*shape: int) -> np.ndarray:
-    return np.random.RandomState(sum(shape)).randint(-4, 5, shape) * 0.25
-
-
 register(
     "patches",
     patches,
     lambda: [
-        Sample(lambda x: patches(x, (2, 2), (2, 1)), (_m(2, 4, 5),), NUMBERS),
-        Sample(lambda x: patches(x, (3,), 2, [(1, 2)]) * 2, (_m(2, 5),), FLOATS),
-        Sample(lambda x: patches(x, (2, 1, 3), 1, [(0, 1), (0, 0), (2, 0)]), (_m(3, 2, 4),), FLOATS),
-        Sample(lambda x: patches(x, (2, 3)), (_m(2, 2),), FLOATS),
-        Sample(lambda x: patches(x, (x.shape[0] - 1, 2), (x.shape[0] - 2, 1)), (_m(4, 3),), FLOATS),
-        Sample(lambda x: patches_of(x, (2,), (3,), [Places((1, 1), 2)], exact=True), (_m(2, 4),), FLOATS),
+        Sample(lambda x: patches(x, (2, 2), (2, 1)), (quarters(2, 4, 5),), NUMBERS),
+        Sample(lambda x: patches(x, (3,), 2, [(1, 2)]) * 2, (quarters(2, 5),), FLOATS),
+        Sample(lambda x: patches(x, (2, 1, 3), 1, [(0, 1), (0, 0), (2, 0)]), (quarters(3, 2, 4),), FLOATS),
+        Sample(lambda x: patches(x, (2, 3)), (quarters(2, 2),), FLOATS),
+        Sample(lambda x: patches(x, (x.shape[0] - 1, 2), (x.shape[0] - 2, 1)), (quarters(4, 3),), FLOATS),
+        Sample(
+            lambda x: patches_of(x, (2,), (3,), [Places((1, 1), 2)], exact=True),
+            (quarters(2, 4),),
+            FLOATS,
+        ),
     ],
-    patches.__doc__ or "",
 )
 
 __all__ = ["Patches", "PatchesAdded", "patches", "patches_of"]

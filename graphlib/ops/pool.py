@@ -33,9 +33,6 @@ class Windowed:
     def __init__(self, count: int) -> None:
         self.count = count
 
-    def parameters(self) -> tuple:
-        return (self.count,)
-
     @property
     def what(self) -> str:
         """Its name in errors."""
@@ -133,11 +130,8 @@ class Pool(Windowed, Op):
     """The maximum or sum of each window."""
 
     def __init__(self, kind: str, count: int) -> None:
-        super().__init__(count)
         self.kind = kind
-
-    def parameters(self) -> tuple:
-        return self.kind, self.count
+        super().__init__(count)
 
     def shape_rule(self, of: Shapes, x: Variable, *scalars: Variable) -> Sequence[Length]:
         return self.pooled(of, x, scalars)

@@ -102,9 +102,6 @@ class Draw(Op):
         self.distribution = distribution
         self.dtype = dtype
 
-    def parameters(self) -> tuple:
-        return self.distribution, self.dtype
-
     def shape_rule(self, of: Shapes, state: Variable, *lengths: Variable) -> Sequence[Length]:
         return [of.scalar(n) for n in lengths]
 
@@ -179,13 +176,11 @@ register(
     "random_uniform",
     random_uniform,
     _samples(random_uniform),
-    random_uniform.__doc__ or "",
 )
 register(
     "random_normal",
     random_normal,
     _samples(random_normal),
-    random_normal.__doc__ or "",
 )
 
 __all__ = ["Draw", "philox4x32", "random_normal", "random_uniform", "words"]

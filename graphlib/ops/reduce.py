@@ -72,7 +72,7 @@ def reduction(
             return _reduce(kind, x, axis, keepdims)
 
         build.__name__, build.__doc__ = kind, doc
-    register(kind, build, _samples(build, dtypes, gradient is not None, empty), doc or build.__doc__ or "")
+    register(kind, build, _samples(build, dtypes, gradient is not None, empty))
     return build
 
 
@@ -157,9 +157,6 @@ class ArgReduce(Op):
     def __init__(self, kind: str, axis: int) -> None:
         self.kind = kind
         self.axis = axis
-
-    def parameters(self) -> tuple:
-        return self.kind, self.axis
 
     def __repr__(self) -> str:
         return f"{self.kind}{{axis={self.axis}}}"
@@ -493,4 +490,4 @@ reduction(
 )
 for _kind, _ahead, _build in (("argmax", "gt", argmax), ("argmin", "lt", argmin)):
     define(Reducer(_kind, _ahead, -1, finds_index=True))
-    register(_kind, _build, _arg_samples(_build), _build.__doc__ or "")
+    register(_kind, _build, _arg_samples(_build))

@@ -19,7 +19,7 @@ from .barriers import OwnGradient, gradient_rule
 from .complex_factors import complex_det, complex_slogdet
 from .complex_matrices import as_real, columns_as_real, columns_of_real, complex_matrices, of_real
 from .create import arange
-from .elementwise import abs_, cast, log, lt, neq
+from .elementwise import abs_, cast, log, lt, neq, sum_to_shape_of
 from .factorizations import answered
 from .index import index
 from .linalg import matmul
@@ -31,7 +31,6 @@ from .matrix_arguments import (
     lower_triangle,
     of_one_dtype,
     of_one_stack,
-    summed_to,
     transposed,
     upper_triangle,
 )
@@ -58,7 +57,7 @@ def _solved(a: Variable, b: Variable, is_transposed: bool) -> Variable:
 def solved(x: Variable, g: Variable, a: Variable, b: Variable, is_transposed: bool) -> list[Variable]:
     by_b = _solved(a, g, not is_transposed)
     by_a = -matmul(x, transposed(by_b)) if is_transposed else -matmul(by_b, transposed(x))
-    return [summed_to(by_a, a), summed_to(by_b, b)]
+    return [sum_to_shape_of(by_a, a), sum_to_shape_of(by_b, b)]
 
 
 def of_columns(function: Callable, a: Variable, b: Variable) -> Variable:
@@ -97,7 +96,7 @@ def triangular(
     by_a = lower_triangle(by_a, -1 if unit else 0) if lower else upper_triangle(by_a)
     if unit and not lower:
         by_a = by_a * (1 - identity_like(by_a))
-    return [summed_to(by_a, a), summed_to(by_b, b)]
+    return [sum_to_shape_of(by_a, a), sum_to_shape_of(by_b, b)]
 
 
 def solve_triangular(

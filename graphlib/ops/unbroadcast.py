@@ -70,5 +70,4 @@ register(
         Sample(lambda x: unbroadcast(x[None], 0) * 2, (np.array([1.0, -2.0]),)),
         Sample(lambda x: unbroadcast(x[:, None], 0, 1).sum(axis=1), (np.array([1.0, -2.0]),)),
     ],
-    unbroadcast.__doc__ or "",
 )

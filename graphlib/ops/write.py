@@ -31,7 +31,7 @@ from .index import (
     positions,
 )
 from .op import NUMBERS, Op, as_variable, check_broadcast, ramp, register_cases
-from .shape import broadcast_to, dimshuffle, reshape, shape_i, shape_of
+from .shape import DimShuffle, broadcast_to, dimshuffle, reshape, shape_i, shape_of
 from .shape_rules import Length, Shapes, constant_int, same_shape
 
 
@@ -43,9 +43,6 @@ class _Write:
     def __init__(self, entries: tuple, mode: str) -> None:
         self.entries = entries
         self.mode = mode
-
-    def parameters(self) -> tuple:
-        return self.entries, self.mode
 
     def __repr__(self) -> str:
         return f"{'set' if self.mode == 'set' else 'inc'}_subtensor{{{entries_text(self.entries)}}}"
@@ -258,8 +255,6 @@ def _write(part: Variable, y: Any, mode: str) -> Variable:
     name = _WRITES[mode]
     owner = part.owner
     if owner is None or not isinstance(owner.op, (BasicIndex, AdvancedIndex)):
-        from .shape import DimShuffle
-
         if owner is not None and isinstance(owner.op, DimShuffle):
             order = owner.op.order
             inner = owner.inputs[0]

@@ -15,7 +15,7 @@ from ..graph import Constant, TensorType, Variable
 from ..graph.types import dtype_name
 from ..ops.op import as_variable
 
-_PREFIXES = {
+PREFIXES = {
     "b": "int8",
     "w": "int16",
     "i": "int32",
@@ -26,7 +26,7 @@ _PREFIXES = {
     "z": "complex128",
     "": None,
 }
-_SHAPES: dict[str, tuple] = {
+SHAPES: dict[str, tuple] = {
     "scalar": (),
     "vector": (None,),
     "row": (1, None),
@@ -53,7 +53,7 @@ _PLURALS = {
 
 
 def _constructor(prefix: str, kind: str) -> Callable[..., Variable]:
-    fixed, rank = _PREFIXES[prefix], _SHAPES[kind]
+    fixed, rank = PREFIXES[prefix], SHAPES[kind]
 
     def make(name: str | None = None, dtype: Any = None, shape: tuple | None = None) -> Variable:
         return Variable(
@@ -84,8 +84,8 @@ def _plural(single: Callable[..., Variable], name: str) -> Callable[..., list[Va
 
 
 __all__ = ["TensorType", "constant", "tensor"]
-for _prefix in _PREFIXES:
-    for _kind in _SHAPES:
+for _prefix in PREFIXES:
+    for _kind in SHAPES:
         _single = _constructor(_prefix, _kind)
         _several = _plural(_single, _prefix + _PLURALS[_kind])
         globals()[_single.__name__], globals()[_several.__name__] = _single, _several

@@ -186,9 +186,6 @@ class MissingLength(HostOp):
     def __init__(self, axis: int) -> None:
         self.axis = axis
 
-    def parameters(self) -> tuple:
-        return (self.axis,)
-
     def types(self, *lengths: Variable) -> list[TensorType]:
         return [TensorType("int64")]
 

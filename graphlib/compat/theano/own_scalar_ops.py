@@ -107,9 +107,6 @@ class OwnElementwise(HostOp):
         if hasattr(scalar_op, "c_code"):
             note_c_code()
 
-    def parameters(self) -> tuple:
-        return (self.scalar_op,)
-
     def prepare(self, *inputs: Any) -> list[Variable]:
         if self.scalar_op.nin not in (-1, len(inputs)):
             raise TypeError(f"{self} takes {self.scalar_op.nin} operands, got {len(inputs)}")

@@ -19,7 +19,7 @@ from ...ops.linalg import tensordot as linalg_tensordot
 from ...ops.observing import Assert
 from ...ops.op import as_variable, by_reference
 from ...ops.shape import ShapeI
-from ...tensor.constructors import _PREFIXES, _SHAPES
+from ...tensor.constructors import PREFIXES, SHAPES
 from .gradients import grad  # noqa: F401
 from .late import at_the_call
 from .own_ops import Apply, Op  # noqa: F401
@@ -173,9 +173,9 @@ def _element(node: Any) -> np.ndarray | None:
 def __getattr__(name: str) -> Any:
     """``T.dmatrix`` and the like, which were types: ``T.dmatrix('x')`` makes a variable, and
     ``x.type == T.dmatrix`` tells it."""
-    for prefix, dtype in _PREFIXES.items():
-        if dtype is not None and name.startswith(prefix) and name[1:] in _SHAPES:
-            return TensorType(dtype, _SHAPES[name[1:]])
+    for prefix, dtype in PREFIXES.items():
+        if dtype is not None and name.startswith(prefix) and name[1:] in SHAPES:
+            return TensorType(dtype, SHAPES[name[1:]])
     if name.startswith("_convert_to_"):
         dtype = dtype_name(name.removeprefix("_convert_to_"))
         return lambda x: ew.cast(x, dtype)
@@ -191,7 +191,7 @@ tensor_from_scalar = scalar_from_tensor = _itself
 
 
 def _types_of(prefixes: str, shape: str) -> tuple[TensorType, ...]:
-    return tuple(TensorType(_PREFIXES[p], _SHAPES[shape]) for p in prefixes)
+    return tuple(TensorType(PREFIXES[p], SHAPES[shape]) for p in prefixes)
 
 
 int_scalar_types, float_scalar_types = _types_of("bwil", "scalar"), _types_of("fd", "scalar")

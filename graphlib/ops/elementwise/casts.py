@@ -24,9 +24,6 @@ class Cast(Op):
     def __init__(self, dtype: str) -> None:
         self.dtype = dtype_name(dtype)
 
-    def parameters(self) -> tuple:
-        return (self.dtype,)
-
     def __repr__(self) -> str:
         return f"cast{{{self.dtype}}}"
 
@@ -83,5 +80,4 @@ register(
         Sample(lambda x, d=d: cast(x, d), (np.array([[1.5, -2.7, 3.0]]),), ALL, d == "float64")
         for d in ("bool", "int8", "int16", "int32", "int64", "float32", "float64")
     ],
-    "The same values in another dtype.",
 )

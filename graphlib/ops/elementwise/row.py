@@ -285,5 +285,5 @@ def elementwise(
             result.append(Sample(op, tuple(arrays), dtypes, smooth))
         return result
 
-    register(name, op, samples, op.__doc__, aliases)
+    register(name, op, samples, aliases)
     return op

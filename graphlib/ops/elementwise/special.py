@@ -174,5 +174,4 @@ for _name, _build in (("j0", j0), ("j1", j1), ("i0", i0), ("i1", i1)):
         _name,
         _build,
         lambda f=_build: [Sample(f, (np.array([-3.0, -0.5, 0, 1.25, 4]),))],
-        _build.__doc__ or "",
     )

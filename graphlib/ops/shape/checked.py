@@ -89,9 +89,6 @@ class SameLengths(Op):
         self.pairs = pairs
         self.what = what
 
-    def parameters(self) -> tuple:
-        return self.pairs, self.what
-
     def message(self, i: int, j: int) -> str:
         return f"{self.what}: axis {i} of {{0}} has length {{a}}, axis {j} of {{1}} {{b}}"
 

@@ -51,9 +51,6 @@ class Reshape(Op):
     def __init__(self, infer_axis: int | None = None) -> None:
         self.infer_axis = infer_axis
 
-    def parameters(self) -> tuple:
-        return (self.infer_axis,)
-
     def __repr__(self) -> str:
         return "reshape"
 

@@ -57,9 +57,6 @@ class Count(Op):
     def __init__(self, what: str) -> None:
         self.what = what
 
-    def parameters(self) -> tuple:
-        return (self.what,)
-
     def __repr__(self) -> str:
         return "count"
 
@@ -107,9 +104,6 @@ class ShapeI(Op):
 
     def __init__(self, axis: int) -> None:
         self.axis = axis
-
-    def parameters(self) -> tuple:
-        return (self.axis,)
 
     def __repr__(self) -> str:
         return f"shape[{self.axis}]"
