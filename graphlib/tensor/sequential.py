@@ -6,6 +6,7 @@ which are faster: their numbers need no order.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -34,6 +35,19 @@ from .raw_random import floating, parameter
 __all__ = ["MRGStreams", "MersenneStreams"]
 
 _SEEDS = 2**30
+
+
+def _draw(function: Callable) -> Callable[..., Variable]:
+    """A function of ``raw_random`` as a method of streams, which have the state."""
+
+    def method(self: MersenneStreams, *arguments: Any, **named: Any) -> Variable:
+        return self.gen(function, *arguments, **named)
+
+    method.__name__, method.__doc__ = function.__name__, function.__doc__
+    _, *own = inspect.signature(function).parameters.values()
+    own = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY), *own]
+    method.__signature__ = inspect.Signature(own, return_annotation="Variable")  # type: ignore[attr-defined]
+    return method
 
 
 class MersenneStreams:
@@ -75,66 +89,14 @@ class MersenneStreams:
         self.state_updates.append((state, after))
         return numbers
 
-    def uniform(
-        self, size: Any = None, low: Any = 0.0, high: Any = 1.0, ndim: Any = None, dtype: Any = None
-    ) -> Variable:
-        """Uniform in [low, high)."""
-        return self.gen(raw_random.uniform, size, low, high, ndim=ndim, dtype=dtype)
-
-    def normal(
-        self, size: Any = None, avg: Any = 0.0, std: Any = 1.0, ndim: Any = None, dtype: Any = None
-    ) -> Variable:
-        """Normal with mean ``avg`` and standard deviation ``std``."""
-        return self.gen(raw_random.normal, size, avg, std, ndim=ndim, dtype=dtype)
-
-    def binomial(
-        self,
-        size: Any = None,
-        n: Any = 1,
-        p: Any = 0.5,
-        ndim: Any = None,
-        dtype: Any = "int64",
-        prob: Any = None,
-    ) -> Variable:
-        """How many of ``n`` trials succeed, each with probability ``p``."""
-        return self.gen(raw_random.binomial, size, n, p, ndim=ndim, dtype=dtype, prob=prob)
-
-    def random_integers(
-        self, size: Any = None, low: Any = 0, high: Any = 1, ndim: Any = None, dtype: Any = "int64"
-    ) -> Variable:
-        """Integers from ``low`` to ``high``, both included."""
-        return self.gen(raw_random.random_integers, size, low, high, ndim=ndim, dtype=dtype)
-
-    def choice(
-        self,
-        size: Any = None,
-        a: Any = 2,
-        replace: Any = True,
-        p: Any = None,
-        ndim: Any = None,
-        dtype: Any = "int64",
-    ) -> Variable:
-        """Elements of the vector ``a``, or of 0 … a - 1, each with probability ``p``."""
-        return self.gen(raw_random.choice, size, a, replace, p, ndim=ndim, dtype=dtype)
-
-    def poisson(self, size: Any = None, lam: Any = 1.0, ndim: Any = None, dtype: Any = "int64") -> Variable:
-        """How often something happens that is expected ``lam`` times."""
-        return self.gen(raw_random.poisson, size, lam, ndim=ndim, dtype=dtype)
-
-    def permutation(self, size: Any = None, n: Any = 1, ndim: Any = None, dtype: Any = "int64") -> Variable:
-        """Orders of 0 … n - 1, (*size, n)."""
-        return self.gen(raw_random.permutation, size, n, ndim=ndim, dtype=dtype)
-
-    def multinomial(
-        self,
-        size: Any = None,
-        n: Any = 1,
-        pvals: Any = (0.5, 0.5),
-        ndim: Any = None,
-        dtype: Any = "int64",
-    ) -> Variable:
-        """How often each of k outcomes comes up in ``n`` trials, (*size, k)."""
-        return self.gen(raw_random.multinomial, size, n, pvals, ndim=ndim, dtype=dtype)
+    uniform = _draw(raw_random.uniform)
+    normal = _draw(raw_random.normal)
+    binomial = _draw(raw_random.binomial)
+    random_integers = _draw(raw_random.random_integers)
+    choice = _draw(raw_random.choice)
+    poisson = _draw(raw_random.poisson)
+    permutation = _draw(raw_random.permutation)
+    multinomial = _draw(raw_random.multinomial)
 
     def shuffle_row_elements(self, input: Any) -> Variable:
         """``input`` with the elements of each row (the last axis) in a random order of its own."""

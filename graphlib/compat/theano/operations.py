@@ -73,22 +73,36 @@ def operation(holds: Callable[[Any], bool] | None = None) -> Callable[[Callable]
 
     def made(compute: Callable) -> Any:
         settings = [
-            p.replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD)
+            p.name
             for p in inspect.signature(compute).parameters.values()
             if p.kind is inspect.Parameter.KEYWORD_ONLY
         ]
         if compute.__module__ == __name__:
             __all__.append(compute.__name__)
-        body = {
-            "compute": staticmethod(compute),
-            "holds": staticmethod(holds) if holds else None,
-            "_signature": inspect.Signature(settings),
-            "__doc__": compute.__doc__,
-            "__module__": compute.__module__,
-        }
-        return OperationClass(compute.__name__, (Operation,), body)
+        return operation_of(compute.__name__, compute, " ".join(settings), holds, compute.__module__)
 
     return made
+
+
+def operation_of(
+    name: str,
+    function: Callable,
+    settings: str = "",
+    holds: Callable[[Any], bool] | None = None,
+    module: str = __name__,
+) -> Any:
+    """The class ``name`` of a function, of whose arguments some are ``settings``, the others operands;
+    ``module`` is where the class stands."""
+    parameters = inspect.signature(function).parameters
+    given = [parameters[s].replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for s in settings.split()]
+    body = {
+        "compute": staticmethod(function),
+        "holds": staticmethod(holds) if holds else None,
+        "_signature": inspect.Signature(given),
+        "__doc__": function.__doc__,
+        "__module__": module,
+    }
+    return OperationClass(name, (Operation,), body)
 
 
 def _reduces(*kinds: str) -> Callable[[Any], bool]:
@@ -97,6 +111,32 @@ def _reduces(*kinds: str) -> Callable[[Any], bool]:
 
 def _is(*classes: type) -> Callable[[Any], bool]:
     return lambda op: isinstance(op, classes)
+
+
+#: operations that are a function of graphlib's: its settings, and what counts as an instance
+for _name, _function, _settings, _holds in (
+    ("Sum", reduce.sum, "axis dtype acc_dtype", _reduces("sum")),
+    ("All", reduce.all, "axis", _reduces("all")),
+    ("Mean", reduce.mean, "axis", None),
+    ("Alloc", create.alloc, "", _is(shape.BroadcastTo)),
+    ("RepeatOp", indexing.repeat, "axis", None),
+    ("ARange", create.arange, "dtype", _is(create.ARange)),
+    ("Eye", create.eye, "dtype", None),
+    ("Tri", indexing.tri, "dtype", None),
+    ("Bartlett", functions.bartlett, "", None),
+    ("AllocDiag", graphlib_tensor.alloc_diag, "offset axis1 axis2", None),
+    ("FillDiagonal", graphlib_tensor.fill_diagonal, "", None),
+    ("FillDiagonalOffset", graphlib_tensor.fill_diagonal_offset, "", None),
+    ("PermuteRowElements", graphlib_tensor.permute_row_elements, "", None),
+    ("CumsumOp", along_axis.cumsum, "axis", None),
+    ("CumprodOp", along_axis.cumprod, "axis", None),
+    ("DiffOp", graphlib_tensor.diff, "n axis", None),
+    ("SortOp", functions.sort, "kind order", _is(along_axis.Sort)),
+    ("ArgSortOp", functions.argsort, "kind order", _is(along_axis.Sort)),
+    ("Dot", linalg.dot, "", _is(linalg.MatrixProduct, linalg.Gemm)),
+):
+    globals()[_name] = operation_of(_name, _function, _settings, _holds)
+    __all__.append(_name)
 
 
 # elementwise operations and reductions, of a scalar operation
@@ -130,12 +170,6 @@ def CAReduceDtype(
     return CAReduce(scalar_op, axis)(x)
 
 
-@operation(_reduces("sum"))
-def Sum(x: Any, *, axis: Any = None, dtype: Any = None, acc_dtype: Any = None) -> Variable:
-    """``T.sum``."""
-    return reduce.sum(x, axis, dtype=dtype, acc_dtype=acc_dtype)
-
-
 @operation(_reduces("prod"))
 def Prod(
     x: Any, *, axis: Any = None, dtype: Any = None, acc_dtype: Any = None, no_zeros_in_input: bool = False
@@ -155,18 +189,6 @@ def ProdWithoutZeros(x: Any, *, axis: Any = None, dtype: Any = None, acc_dtype: 
     )
     some = reduce.any(elementwise.neq(x, 0), axis)
     return elementwise.cast(elementwise.switch(some, product, 0), product.dtype)
-
-
-@operation(_reduces("all"))
-def All(x: Any, *, axis: Any = None) -> Variable:
-    """``T.all``."""
-    return reduce.all(x, axis)
-
-
-@operation()
-def Mean(x: Any, *, axis: Any = None) -> Variable:
-    """``T.mean``."""
-    return reduce.mean(x, axis)
 
 
 @operation(lambda op: isinstance(op, (reduce.ArgReduce, reduce.Reduce)) and op.kind in ("max", "argmax"))
@@ -257,12 +279,6 @@ class Rebroadcast(Operation):
         return f"Rebroadcast{{{self.axis}}}"
 
 
-@operation(_is(shape.BroadcastTo))
-def Alloc(value: Any, *lengths: Any) -> Variable:
-    """``T.alloc``."""
-    return create.alloc(value, *lengths)
-
-
 @operation()
 def AllocEmpty(*lengths: Any, dtype: Any) -> Variable:
     """An array whose values nobody reads: zeros."""
@@ -273,12 +289,6 @@ def AllocEmpty(*lengths: Any, dtype: Any) -> Variable:
 def Tile(x: Any, reps: Any, *, ndim: int) -> Variable:
     """``T.tile``."""
     return indexing.tile(x, reps, ndim)
-
-
-@operation()
-def RepeatOp(x: Any, repeats: Any, *, axis: int | None = None) -> Variable:
-    """``T.repeat``."""
-    return indexing.repeat(x, repeats, axis)
 
 
 @operation(_is(join.Join))
@@ -300,30 +310,6 @@ def MakeVector(*scalars: Any, dtype: str = "int64") -> Variable:
 
 
 # what is made of numbers
-
-
-@operation(_is(create.ARange))
-def ARange(start: Any, stop: Any, step: Any, *, dtype: Any) -> Variable:
-    """``T.arange``."""
-    return create.arange(start, stop, step, dtype)
-
-
-@operation()
-def Eye(n: Any, m: Any, k: Any, *, dtype: Any = None) -> Variable:
-    """``T.eye``."""
-    return create.eye(n, m, k, dtype)
-
-
-@operation()
-def Tri(n: Any, m: Any, k: Any, *, dtype: Any = None) -> Variable:
-    """``T.tri``."""
-    return indexing.tri(n, m, k, dtype)
-
-
-@operation()
-def Bartlett(m: Any) -> Variable:
-    """``T.bartlett``."""
-    return functions.bartlett(m)
 
 
 # parts
@@ -417,33 +403,9 @@ def ExtractDiag(x: Any, *, offset: int = 0, axis1: int = 0, axis2: int = 1, view
 
 
 @operation()
-def AllocDiag(x: Any, *, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Variable:
-    """An array whose diagonals the last axis of ``x`` is."""
-    return graphlib_tensor.alloc_diag(x, offset, axis1, axis2)
-
-
-@operation()
-def FillDiagonal(a: Any, value: Any) -> Variable:
-    """``T.fill_diagonal``."""
-    return graphlib_tensor.fill_diagonal(a, value)
-
-
-@operation()
-def FillDiagonalOffset(a: Any, value: Any, offset: Any) -> Variable:
-    """``T.fill_diagonal_offset``."""
-    return graphlib_tensor.fill_diagonal_offset(a, value, offset)
-
-
-@operation()
 def Choose(a: Any, choices: Any, *, mode: str) -> Variable:
     """``T.choose``."""
     return graphlib_tensor.choose(a, choices, mode=mode)
-
-
-@operation()
-def PermuteRowElements(x: Any, y: Any, inverse: Any = 0) -> Variable:
-    """``T.permute_row_elements``."""
-    return graphlib_tensor.permute_row_elements(x, y, inverse)
 
 
 # along an axis
@@ -455,36 +417,6 @@ def CumOp(x: Any, *, axis: int | None = None, mode: str = "add") -> Variable:
     if mode not in ("add", "mul"):
         raise ValueError(f"CumOp: the mode is 'add' or 'mul', not {mode!r}")
     return {"add": along_axis.cumsum, "mul": along_axis.cumprod}[mode](x, axis)
-
-
-@operation()
-def CumsumOp(x: Any, *, axis: int | None = None) -> Variable:
-    """``T.cumsum``."""
-    return along_axis.cumsum(x, axis)
-
-
-@operation()
-def CumprodOp(x: Any, *, axis: int | None = None) -> Variable:
-    """``T.cumprod``."""
-    return along_axis.cumprod(x, axis)
-
-
-@operation()
-def DiffOp(x: Any, *, n: int = 1, axis: int = -1) -> Variable:
-    """``T.diff``."""
-    return graphlib_tensor.diff(x, n, axis)
-
-
-@operation(lambda op: isinstance(op, along_axis.Sort))
-def SortOp(x: Any, axis: Any = -1, *, kind: str = "quicksort", order: Any = None) -> Variable:
-    """``T.sort``."""
-    return functions.sort(x, axis, kind, order)
-
-
-@operation(lambda op: isinstance(op, along_axis.Sort))
-def ArgSortOp(x: Any, axis: Any = -1, *, kind: str = "quicksort", order: Any = None) -> Variable:
-    """``T.argsort``."""
-    return functions.argsort(x, axis, kind, order)
 
 
 @operation(lambda op: isinstance(op, along_axis.Sort))
@@ -525,24 +457,6 @@ def RavelMultiIndex(*operands: Any, mode: str = "raise", order: str = "C") -> Va
 # products, and what networks are made of
 
 
-@operation(_is(linalg.MatrixProduct, linalg.Gemm))
-def Dot(a: Any, b: Any) -> Variable:
-    """``T.dot``."""
-    return linalg.dot(a, b)
-
-
-@operation()
-def Softmax(x: Any) -> Variable:
-    """``T.nnet.softmax``."""
-    return softmax(x)
-
-
-@operation()
-def LogSoftmax(x: Any) -> Variable:
-    """``T.nnet.logsoftmax``."""
-    return logsoftmax(x)
-
-
 @operation()
 def SoftmaxWithBias(x: Any, b: Any) -> Variable:
     """The softmax of ``x + b``."""
@@ -555,12 +469,6 @@ def SoftmaxGrad(dy: Any, sm: Any) -> Variable:
     dy, sm = as_variable(dy), as_variable(sm)
     weighted = dy * sm
     return weighted - reduce.sum(weighted, axis=1, keepdims=True) * sm
-
-
-@operation()
-def CrossentropyCategorical1Hot(coding: Any, labels: Any) -> Variable:
-    """The negative logarithm of the probability of each row's label."""
-    return categorical_crossentropy(coding, labels)
 
 
 @operation()
@@ -593,12 +501,10 @@ def Prepend_scalar_to_each_row(value: Any, x: Any) -> Variable:
     return join.concatenate([column, x], 1)
 
 
-softmax_op, logsoftmax_op, softmax_with_bias, softmax_grad = (
-    Softmax(),
-    LogSoftmax(),
-    SoftmaxWithBias(),
-    SoftmaxGrad(),
-)
+Softmax, LogSoftmax = operation_of("Softmax", softmax), operation_of("LogSoftmax", logsoftmax)
+CrossentropyCategorical1Hot = operation_of("CrossentropyCategorical1Hot", categorical_crossentropy)
+softmax_op, logsoftmax_op = Softmax(), LogSoftmax()
+softmax_with_bias, softmax_grad = SoftmaxWithBias(), SoftmaxGrad()
 crossentropy_categorical_1hot = CrossentropyCategorical1Hot()
 crossentropy_softmax_argmax_1hot_with_bias = CrossentropySoftmaxArgmax1HotWithBias()
 crossentropy_softmax_1hot_with_bias_dx = CrossentropySoftmax1HotWithBiasDx()
@@ -640,4 +546,5 @@ def IfElse(
     return made[0] if n_outs == 1 else made
 
 
-__all__ += ["Rebroadcast", *(name for name in list(globals()) if name.startswith("advanced_"))]
+__all__ += ["CrossentropyCategorical1Hot", "LogSoftmax", "Rebroadcast", "Softmax"]
+__all__ += [name for name in list(globals()) if name.startswith("advanced_")]

@@ -8,7 +8,7 @@ from ....graph import Variable
 from ....ops.complex_numbers import conj as _conj
 from ....ops.linalg import dot as _dense_dot
 from ....ops.op import as_variable
-from ..operations import operation
+from ..operations import operation, operation_of
 from ..tensor_functions import complex_dtypes, int_dtypes, uint_dtypes
 from . import operations as ops
 from .variable import (
@@ -117,6 +117,29 @@ mul_s_s = mul_s_d = ops.mul
 # classes
 
 
+for _name, _function in {
+    "Transpose": ops.transpose,
+    "Neg": ops.neg,
+    "AddSS": ops.add,
+    "AddSD": ops.add,
+    "AddSSData": add_s_s_data,
+    "StructuredAddSV": structured_add_s_v,
+    "MulSS": ops.mul,
+    "MulSD": ops.mul,
+    "MulSV": mul_s_v,
+    "ColScaleCSC": ops.col_scale,
+    "RowScaleCSC": ops.row_scale,
+    "StructuredDot": ops.structured_dot,
+    "Usmm": usmm,
+    "SamplingDot": sampling_dot,
+    "Diag": ops.diag,
+    "SquareDiagonal": ops.square_diagonal,
+    "ConstructSparseFromList": construct_sparse_from_list,
+}.items():
+    globals()[_name] = operation_of(_name, _function, module=__name__)
+TrueDot = operation_of("TrueDot", ops.true_dot, "grad_preserves_dense", module=__name__)
+
+
 @operation()
 def DenseFromSparse(x: Any, *, structured: bool = True) -> Variable:
     """``dense_from_sparse``; unless ``structured`` gradients go to all elements of what ``x`` was made of."""
@@ -137,72 +160,6 @@ def Cast(x: Any, *, out_type: str) -> SparseVariable:
 
 
 @operation()
-def Transpose(x: Any) -> SparseVariable:
-    """``transpose``."""
-    return ops.transpose(x)
-
-
-@operation()
-def Neg(x: Any) -> SparseVariable:
-    """``neg``."""
-    return ops.neg(x)
-
-
-@operation()
-def AddSS(x: Any, y: Any) -> SparseVariable:
-    """``add`` of sparse matrices."""
-    return ops.add(x, y)
-
-
-@operation()
-def AddSD(x: Any, y: Any) -> Variable:
-    """``add`` of a sparse and a dense matrix."""
-    return ops.add(x, y)
-
-
-@operation()
-def AddSSData(x: Any, y: Any) -> SparseVariable:
-    """``add_s_s_data``."""
-    return add_s_s_data(x, y)
-
-
-@operation()
-def StructuredAddSV(x: Any, y: Any) -> SparseVariable:
-    """``structured_add_s_v``."""
-    return structured_add_s_v(x, y)
-
-
-@operation()
-def MulSS(x: Any, y: Any) -> SparseVariable:
-    """``mul`` of sparse matrices."""
-    return ops.mul(x, y)
-
-
-@operation()
-def MulSD(x: Any, y: Any) -> SparseVariable:
-    """``mul`` of a sparse and a dense matrix."""
-    return ops.mul(x, y)
-
-
-@operation()
-def MulSV(x: Any, y: Any) -> SparseVariable:
-    """``mul_s_v``."""
-    return mul_s_v(x, y)
-
-
-@operation()
-def ColScaleCSC(x: Any, s: Any) -> SparseVariable:
-    """``col_scale``."""
-    return ops.col_scale(x, s)
-
-
-@operation()
-def RowScaleCSC(x: Any, s: Any) -> SparseVariable:
-    """``row_scale``."""
-    return ops.row_scale(x, s)
-
-
-@operation()
 def Dot(x: Any, y: Any) -> Variable:
     """``dot``."""
     x, y = as_sparse_or_tensor_variable(x), as_sparse_or_tensor_variable(y)
@@ -211,45 +168,9 @@ def Dot(x: Any, y: Any) -> Variable:
 
 
 @operation()
-def StructuredDot(a: Any, b: Any) -> Any:
-    """``structured_dot``."""
-    return ops.structured_dot(a, b)
-
-
-@operation()
-def TrueDot(x: Any, y: Any, *, grad_preserves_dense: bool = True) -> SparseVariable:
-    """``true_dot``."""
-    return ops.true_dot(x, y, grad_preserves_dense)
-
-
-@operation()
-def Usmm(alpha: Any, x: Any, y: Any, z: Any) -> Variable:
-    """``usmm``."""
-    return usmm(alpha, x, y, z)
-
-
-@operation()
-def SamplingDot(x: Any, y: Any, p: Any) -> SparseVariable:
-    """``sampling_dot``."""
-    return sampling_dot(x, y, p)
-
-
-@operation()
 def SpSum(x: Any, *, axis: int | None = None, sparse_grad: bool = True) -> Variable:
     """``sp_sum``."""
     return ops.sp_sum(x, axis, sparse_grad)
-
-
-@operation()
-def Diag(x: Any) -> Variable:
-    """``diag``."""
-    return ops.diag(x)
-
-
-@operation()
-def SquareDiagonal(x: Any) -> SparseVariable:
-    """``square_diagonal``."""
-    return ops.square_diagonal(x)
 
 
 @operation()
@@ -299,12 +220,6 @@ def HStack(*blocks: Any, format: str | None = None, dtype: Any = None) -> Sparse
 def VStack(*blocks: Any, format: str | None = None, dtype: Any = None) -> SparseVariable:
     """``vstack``."""
     return ops.vstack(blocks, format, dtype)
-
-
-@operation()
-def ConstructSparseFromList(x: Any, y: Any, ilist: Any) -> SparseVariable:
-    """``construct_sparse_from_list``."""
-    return construct_sparse_from_list(x, y, ilist)
 
 
 @operation()
