@@ -17,7 +17,8 @@ _LOADED = time.time_ns()
 #: submodule -> the public names that come from it
 _NAMES_OF = {
     ".compile.beside": ("computing_beside",),
-    ".compile.function": ("function", "In", "Out", "Param", "Function"),
+    ".compile.arguments": ("In", "Out", "Param"),
+    ".compile.function": ("Function", "function"),
     ".configuration": ("config",),
     ".gradient": (
         "grad",

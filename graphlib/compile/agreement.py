@@ -129,6 +129,3 @@ def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
         off = np.where((x == y) | (np.isnan(x) & np.isnan(y)), 0.0, np.abs(x - y))
     return np.where(np.isnan(off), np.inf, off)
-
-
-__all__ = ["Agreement", "move"]

@@ -23,7 +23,6 @@ from .arguments import (
     Defaults,
     In,
     Out,
-    Param,
     check_leaves,
     fitting,
     normalize_givens,
@@ -33,8 +32,6 @@ from .arguments import (
 )
 from .modes import make_executor
 from .watching import Guard, Watch
-
-__all__ = ["Function", "In", "Out", "Param", "evaluate", "function"]
 
 
 def function(

@@ -106,6 +106,3 @@ def _files(folder: Path | str) -> Iterator[os.DirEntry]:
                     yield from _files(item.path)
             elif item.name.endswith((".py", ".c", ".h")):
                 yield item
-
-
-__all__ = ["Entry", "entry"]

@@ -194,5 +194,3 @@ def _tables() -> str:
 
 #: what was in the tables when they were last written down, which takes longer than all the rest, and the text
 _written: list[Any] = []
-
-__all__ = ["Identity", "NoIdentity"]

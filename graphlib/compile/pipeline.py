@@ -190,6 +190,3 @@ def target_of_settings(profile: bool) -> Target | None:
 def executor(program: Program, target: Target, shapes: Shapes | None = None) -> Any:
     """What runs a program natively, for some lengths of its shared variables, or for any."""
     return target.executor(Stages(program, target, shapes))
-
-
-__all__ = ["C", "Cuda", "Stages", "Target", "compiled", "executor", "target_of_settings"]

@@ -171,6 +171,3 @@ def _specified(known: TensorType, found: TensorType) -> TensorType:
             raise ShapeError(f"has shape {found}, expected {known}")
         lengths.append(n if n is not None else None if m == 1 else m)
     return TensorType(known.dtype, lengths)
-
-
-__all__ = ["ForPresentLengths", "Shapes", "may_change", "with_lengths"]

@@ -119,6 +119,3 @@ def _blocks(op: Scan, parts: Parts, number: Variable, size: Variable) -> Made:
     found = loop.results(node)
     cut = len(made.values)
     return Made(list(found.mapped[:cut]), list(found.mapped[cut:]), list(found.last))
-
-
-__all__ = ["Made", "at_once", "in_blocks"]

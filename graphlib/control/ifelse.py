@@ -22,8 +22,6 @@ from ..ops.scan import Scan, State
 from ..ops.shape import reshape
 from ..rewrite import stabilized
 
-__all__ = ["ifelse"]
-
 
 def ifelse(condition: Any, then_branch: Any, else_branch: Any, name: str | None = None) -> Any:
     """``then_branch`` if the scalar ``condition`` is true, else ``else_branch``; the other is not computed.

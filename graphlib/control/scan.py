@@ -27,8 +27,6 @@ from ..rewrite import stabilized
 from .checkpoints import Made, at_once, in_blocks
 from .ifelse import Branch
 
-__all__ = ["foldl", "foldr", "map", "reduce", "scan", "until"]
-
 
 class until:
     """Returned by a step, besides its outputs: the loop ends after the step in which ``condition`` is

@@ -87,6 +87,3 @@ class Layout:
             arrays.append(array.astype(dtype).reshape(shape))
             at += array.nbytes
         return arrays
-
-
-__all__ = ["MAGIC", "VERSION", "Layout"]

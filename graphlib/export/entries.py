@@ -427,6 +427,3 @@ def _string(text: str) -> str:
     return (
         '"' + "".join(c if ord(c) < 128 else "".join(f"\\{b:03o}" for b in c.encode()) for c in plain) + '"'
     )
-
-
-__all__ = ["CODES", "FLAGS", "RESERVED", "about", "codes", "header", "parameters", "runtime", "source"]

@@ -228,6 +228,3 @@ def _tidy(text: str) -> str:
     lines = [line.rstrip() for line in text.splitlines()]
     indent = len(lines[-1]) - len(lines[-1].lstrip())
     return "\n".join(line[indent:] if line[:indent].isspace() else line for line in lines)
-
-
-__all__ = ["Definition", "definitions", "header", "names", "renamed", "used"]

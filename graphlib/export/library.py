@@ -325,6 +325,3 @@ def _ordered(found: Sequence[Definition]) -> list[Definition]:
     for one in found:
         visit(one)
     return list(done.values())
-
-
-__all__ = ["Field", "Library", "Made", "library", "source"]

@@ -106,6 +106,3 @@ def _bytes(x: np.ndarray) -> str:
 def _packed(images: Dataset, part: str, most: int) -> dict[str, str]:
     x, y = getattr(images, part)
     return {"x": _bytes(x[:most]), "y": base64.b64encode(np.asarray(y[:most], "uint8").tobytes()).decode()}
-
-
-__all__ = ["page"]

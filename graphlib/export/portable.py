@@ -115,6 +115,3 @@ def load_state(exported: Exported | Library, path: str | Path) -> None:
     lib = exported if isinstance(exported, Library) else exported.library
     for f, values in zip(lib.state, lib.layout.read(Path(path).read_bytes(), str(path)), strict=True):
         f.shared.set_value(values)
-
-
-__all__ = ["Exported", "c", "library_of", "load_state", "save_state"]

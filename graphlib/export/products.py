@@ -88,6 +88,3 @@ def text(product: str, threads: int = 1, batch: bool = False) -> str:
             "#endif",
         ]
     )
-
-
-__all__ = ["VECTORS", "text"]

@@ -165,6 +165,3 @@ def is_known(function: str) -> bool:
 def taken(function: str, lengths: Sequence[int], item: int) -> int:
     """The bytes that a call takes at most; 0 of functions that take none."""
     return TAKEN[_plain(function)](lengths, item) if is_known(function) else 0
-
-
-__all__ = ["TAKEN", "is_known", "taken"]

@@ -323,15 +323,3 @@ def _words(plan: Plan) -> list[str]:
             text = f"{check.variable.describe()} would be larger than any memory"
         found.append(_PLACES.sub("", text))
     return found
-
-
-__all__ = [
-    "Parameter",
-    "Signature",
-    "Size",
-    "c_name",
-    "check_name",
-    "public_type",
-    "signature",
-    "sized_outputs",
-]

@@ -416,6 +416,3 @@ def _autoencoders(g: Given) -> Built:
     if not any(name.endswith(".b_prime") for name in g.p):
         raise UserError(f"{g.model} holds {', '.join(g.p)}: it is of no program that is known here")
     return _autoencoder(g)
-
-
-__all__ = ["Trained", "of_folder"]

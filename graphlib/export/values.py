@@ -56,6 +56,3 @@ def constants(lib: Library) -> str:
         ]
     found += [array(f"gl_initial_{f.name}", f.array) for f in lib.state if f.array.any()]
     return "\n".join(found)
-
-
-__all__ = ["array", "constants", "numbers"]

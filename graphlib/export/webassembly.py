@@ -215,6 +215,3 @@ def module(lib: Library) -> str:
     """The ES module that loads the library."""
     about = json.dumps(described(lib), indent=1)
     return _MODULE.read_text(encoding="utf-8").replace("/* ABOUT */ {}", about).replace("NAME", lib.name)
-
-
-__all__ = ["Compiled", "binary", "described", "find_zig", "module", "wasm"]

@@ -346,5 +346,3 @@ def _gradient(
 
 
 GRADIENT_RULES[Scan] = _gradient
-
-__all__ = ["Backward"]

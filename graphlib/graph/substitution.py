@@ -72,6 +72,3 @@ def clone(outputs: Any, replace: Mapping[Variable, Variable] | None = None) -> A
     if any(v.owner is not None for v in replace or ()):
         outputs = literal(outputs)
     return traverse.clone(outputs, replace)
-
-
-__all__ = ["clone", "literal", "note_literal", "note_written", "written_from"]

@@ -52,6 +52,3 @@ def together(turns: Iterable[Turn]) -> Turn:
                     one.lock, one.others = many.lock, many.others
                 many.others.update(joining)
     return first
-
-
-__all__ = ["Turn", "together"]

@@ -60,6 +60,3 @@ def _is_length(v: Variable) -> bool:
     if isinstance(v.owner.op, ShapeI):
         return True
     return v.owner.op in (add, mul) and all(map(_is_length, v.owner.inputs))
-
-
-__all__ = ["rewritten"]

@@ -226,6 +226,3 @@ def moved(size: Size, outside: Mapping[Symbol, Poly], limits: Limits) -> Size | 
         for n in size.lengths
     )
     return limits.size(shape, size.variable)
-
-
-__all__ = ["LENGTH_LIMIT", "SIZE_LIMIT", "AnyCheck", "Claim", "Length", "Limits", "Size", "Sizes", "moved"]

@@ -533,6 +533,3 @@ def _cost(expr: Expr, limit: int) -> bool:
             return False
         stack.extend(e.args)
     return True
-
-
-__all__ = ["LOOP", "Lowering", "Placed", "Strided", "Value", "polys_of"]

@@ -87,6 +87,3 @@ class FinishAverage(_Collective, Op):
 def over_ranks(x: Variable) -> Variable:
     """The mean over all ranks, also where there is only one."""
     return FinishAverage().make(StartAverage().make(as_variable(x)))
-
-
-__all__ = ["DTYPES", "FinishAverage", "StartAverage", "over_ranks"]

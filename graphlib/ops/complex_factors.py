@@ -140,17 +140,3 @@ def complex_svd(a: Variable, full_matrices: bool, compute_uv: bool) -> Any:
     outputs = [(True, sides[0]), (False, "k"), (True, sides[1])] if compute_uv else [(False, "k")]
     found = ByNumPy("svd", (full_matrices, compute_uv), compute, outputs)(a)
     return tuple(found) if compute_uv else found
-
-
-__all__ = [
-    "as_blocks",
-    "complex_det",
-    "complex_eig",
-    "complex_eigh",
-    "complex_slogdet",
-    "complex_svd",
-    "of_blocks",
-    "of_columns_of_blocks",
-    "of_hermitian",
-    "of_rows_of_blocks",
-]

@@ -53,6 +53,3 @@ def columns_of_real(x: Variable) -> Variable:
 def of_real(x: Variable) -> Variable:
     """The complex matrices of those that are twice as long."""
     return columns_of_real(index(x, (..., slice(None, shape_i(x, -1) // 2))))
-
-
-__all__ = ["as_real", "columns_as_real", "columns_of_real", "complex_matrices", "of_real"]

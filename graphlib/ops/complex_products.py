@@ -78,6 +78,3 @@ def complex_prod(z: Variable, axes: tuple[int, ...], keepdims: bool) -> Variable
     return (
         dimshuffle(made, *("x" if a in axes else next(places) for a in range(z.ndim))) if keepdims else made
     )
-
-
-__all__ = ["complex_prod"]

@@ -401,6 +401,3 @@ def _check_places(
                 f"{op.what}: axis {number} of the gradient {which.describe()} has length {g[number]} instead "
                 f"of {axis(x[number], w[number])}"
             )
-
-
-__all__ = ["Convolution", "ConvolutionByFilters", "ConvolutionByImages", "Convolutional"]

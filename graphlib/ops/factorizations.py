@@ -469,9 +469,3 @@ class Answered(Op):
 def answered(x: Variable, failed: Variable, message: str) -> Variable:
     """``x``, which fails the call with ``message`` where ``failed`` is not 0 everywhere."""
     return Answered(message).make(x, sum_(failed, dtype="int64") if failed.ndim else failed)
-
-
-__all__ = [
-    "LU", "SVD", "CholeskyFactor", "Eigen", "Exponential", "LUSolve", "Reflected", "Reflections",
-    "SingularValues", "SymmetricEigen", "TriangularSolve", "answered",
-]  # fmt: skip

@@ -189,5 +189,3 @@ register(
         Sample(lambda z: irfft(z, "no_norm"), (ramp(1, 3, 2),), differentiable=False),
     ],
 )
-
-__all__ = ["Fourier", "fft", "ifft", "irfft", "rfft"]

@@ -366,14 +366,3 @@ register(
         for t, p, n in ((1, _P[0], (6,)), (np.array([5, 90]), _P, (2,)), (3, _P, (4, 2)), (3, _P[1], ()))
     ],
 )
-
-__all__ = [
-    "MRG",
-    "Generator",
-    "Mersenne",
-    "mersenne",
-    "mersenne_choice",
-    "mersenne_multinomial",
-    "mersenne_permutation",
-    "mrg",
-]

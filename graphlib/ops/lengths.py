@@ -162,6 +162,3 @@ class Named:
 
     def own_scalar(self, output: int) -> Length:
         return self.scalar(self.node.outputs[output])
-
-
-__all__ = ["Length", "Lengths", "Named"]

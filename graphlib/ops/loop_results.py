@@ -236,20 +236,3 @@ def count_of_steps(n: Operand, require: Callable) -> Poly:
         return count
     require(count, ex.maximum(0, count), _NEGATIVE, (_asked_for(n.variable),))
     return ex.maximum(0, count)
-
-
-__all__ = [
-    "TOO_SHORT",
-    "FirstRows",
-    "LastValue",
-    "OfLengths",
-    "Steps",
-    "checked_steps",
-    "count_of_steps",
-    "has_computed_lengths",
-    "is_computed",
-    "is_row",
-    "last_value",
-    "one_of_its_shapes",
-    "settled",
-]

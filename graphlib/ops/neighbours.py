@@ -137,5 +137,3 @@ register(
         ),
     ],
 )
-
-__all__ = ["images2neibs", "neibs2images"]

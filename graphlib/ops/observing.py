@@ -63,6 +63,3 @@ class Assert(_Observing):
         if not all(np.all(c) for c in conditions):
             raise AssertionError(self.msg)
         return x
-
-
-__all__ = ["Assert", "Print", "write_attributes"]

@@ -257,5 +257,3 @@ register(
         ),
     ],
 )
-
-__all__ = ["Patches", "PatchesAdded", "patches", "patches_of"]

@@ -271,6 +271,3 @@ class PoolSpread(Windowed, Op):
         self.require_positive(require, node, operands)
         shape = lowered_shape(node, operands, require)
         return self.call("gl_pool_spread", shape, operands[0].shape, shape, node, operands)
-
-
-__all__ = ["Pool", "PoolPick", "PoolScatter", "PoolSpread"]

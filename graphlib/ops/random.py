@@ -182,5 +182,3 @@ register(
     random_normal,
     _samples(random_normal),
 )
-
-__all__ = ["Draw", "philox4x32", "random_normal", "random_uniform", "words"]

@@ -505,14 +505,3 @@ def extended(op: Scan, node: Apply, extra: Sequence[Variable]) -> Apply:
     return more.make_node(
         parts.n, *parts.sequences, *parts.initial, *parts.lengths, *lengths, *parts.invariants
     )
-
-
-__all__ = [
-    "Parts",
-    "Results",
-    "Scan",
-    "State",
-    "carried_updates",
-    "may_fail",
-    "row_lengths",
-]

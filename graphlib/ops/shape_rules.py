@@ -173,16 +173,3 @@ def lowered_shape(node: Apply, operands: Sequence[Operand], require: Callable) -
     found = node.op.shape_rule(Lowered(operands, require), *node.inputs)
     static = node.outputs[0].type.shape
     return tuple(Poly.of(m if n is None else n) for n, m in zip(static, found, strict=True))
-
-
-__all__ = [
-    "Known",
-    "Length",
-    "Lowered",
-    "Shapes",
-    "constant_int",
-    "elements_of",
-    "known_shape",
-    "lowered_shape",
-    "same_shape",
-]

@@ -132,6 +132,3 @@ def unshared_by_filters(op: Convolutional, x: Variable, g: Variable, kernel: Seq
     w = dimshuffle(w, 0, d, *range(1, d), *range(d + 1, w.ndim))
     _, f, *rest = _lengths(w, range(w.ndim))
     return u.turned(reshape(w, (_product((op.groups, f)), *rest)))
-
-
-__all__ = ["unshared_by_filters", "unshared_by_images", "unshared_convolution"]

@@ -119,5 +119,3 @@ register(
         Sample(lambda x: bilinear_upsampling(x, frac_ratio=((3, 2), (4, 6))), (quarters(1, 1, 3, 4),)),
     ],
 )
-
-__all__ = ["bilinear_upsampling", "pyramid"]

@@ -102,5 +102,3 @@ register(
         Sample(lambda x: valid(x, "not negative", "std"), (np.zeros((0, 3)),)),
     ],
 )
-
-__all__ = ["Valid", "valid"]

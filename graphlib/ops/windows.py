@@ -169,19 +169,3 @@ def axes(border: Any, stride: Any, dilation: Any, count: int, what: str) -> tupl
 def in_three(values: Sequence[Any], missing: Any) -> list[Any]:
     """One for each of depth, rows and columns; the backends' libraries know no fewer."""
     return [*[missing] * (3 - len(values)), *values]
-
-
-__all__ = [
-    "Axis",
-    "Border",
-    "Places",
-    "Share",
-    "Times",
-    "axes",
-    "borders",
-    "in_three",
-    "largest",
-    "quotient",
-    "smallest",
-    "whole_numbers",
-]

@@ -584,6 +584,3 @@ _LINK = """
 void gl_link(const gl_task *kernels) {
     for (size_t k = 0; k < sizeof gl_kernels / sizeof *gl_kernels; k++) gl_kernels[k] = kernels[k];
 }"""
-
-
-__all__ = ["Rendered", "render"]

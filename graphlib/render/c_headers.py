@@ -86,6 +86,3 @@ def _is_operator(kind: str, dtype: str) -> bool:
 
 def _is_named(function: str, dtype: str) -> bool:
     return bool(_NAME.search(_FIELD.sub("", FUNCTIONS[function].c.of(dtype))))
-
-
-__all__ = ["of_driver", "of_kernel"]

@@ -522,6 +522,3 @@ def combine(kind: str, dtype: str, target: str, x: str) -> str:
     if operator is not None and not operator.isalpha():
         return f"{target} {operator}= {x};"
     return f"{target} = {print_function(reducer.combine, dtype, dtype, [target, x])};"
-
-
-__all__ = ["Body", "Nest", "combine", "nest"]

@@ -186,6 +186,3 @@ class _Steps:
         if self.scan.done is not None:
             lines.append(f"{self.outer.address(self.scan.done)}[0] = done;")
         return lines
-
-
-__all__ = ["growing", "steps_function"]

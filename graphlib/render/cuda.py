@@ -476,6 +476,3 @@ class _Body:
         parameters = f"<{', '.join(names)}>" if names else ""
         shared = [f"__shared__ {C_TYPES[dtype]} {name}[{size}];" for name, dtype, size in s.shared]
         return [*shared, f"{s.function}{parameters}({', '.join(given)});"]
-
-
-__all__ = ["Argument", "Rendered", "kernels", "render"]

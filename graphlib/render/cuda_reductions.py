@@ -83,6 +83,3 @@ def taken(s: Take, x: str) -> str:
     else:
         x = f"({held})({x})"
     return f"{s.name} = {operation(s.kind)}::combine({s.name}, {x});"
-
-
-__all__ = ["definitions", "held_type", "neutral", "operation", "result", "taken"]

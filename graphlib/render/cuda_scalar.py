@@ -107,6 +107,3 @@ def _cast(source: str, target: str, x: str) -> str:
     if source.startswith("float") and (target.startswith("uint") or target in ("int8", "int16")):
         return f"({C_TYPES[target]})(long long){x}"
     return f"({C_TYPES[target]}){x}"
-
-
-__all__ = ["C_TYPES", "FORMATS", "literal", "print_function", "print_op"]

@@ -30,6 +30,3 @@ def cast_of_half(source: str, target: str, x: str, cast: Callable[[str, str, str
     if source == "float64":
         return f"gl_half_of_f64({x})"
     return f"gl_half_of_f32({x if source == 'float32' else cast(source, 'float32', x)})"
-
-
-__all__ = ["cast_of_half", "decimal", "half_literal"]

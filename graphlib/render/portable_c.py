@@ -214,6 +214,3 @@ def _small(a: Call) -> Call:
 def _aligned(size: int) -> int:
     """As ``gl_aligned`` of the run time."""
     return (size + 63) // 64 * 64 + 64
-
-
-__all__ = ["PortableWriter", "Region", "Units", "is_other_way", "with_prefix"]

@@ -90,6 +90,3 @@ def comment(lines: Iterable[str]) -> str:
 
 def indented(lines: Iterable[str], by: int = 1) -> list[str]:
     return ["    " * by + line for line in lines]
-
-
-__all__ = ["Text", "comment", "indented", "is_atom", "polynomial", "without_parentheses"]

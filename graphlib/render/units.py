@@ -20,6 +20,3 @@ class Unit:
     symbol: str = "KERNEL"
     calls: int = 0
     type: str = ""
-
-
-__all__ = ["Unit"]

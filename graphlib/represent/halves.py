@@ -73,6 +73,3 @@ class _Wide:
         if isinstance(op, Scan):
             return self.loops.rebuilt(node, inputs)
         return rebuild(node, inputs, {}).outputs
-
-
-__all__ = ["in_float32"]

@@ -52,6 +52,3 @@ class Loops:
         else:
             made.op.extends = root
         return made.outputs
-
-
-__all__ = ["Loops"]

@@ -177,6 +177,3 @@ class InParts(Op):
 
     def _made(self, arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
         return tuple(as_parts(np.array(a, order="C")) if a.dtype.kind == "c" else a for a in arrays)
-
-
-__all__ = ["InParts", "Pairs"]

@@ -247,6 +247,3 @@ def _is_whole(path: Path) -> bool:
     except OSError:
         return False
     return hashlib.sha256(data[:-_HASH]).digest() == data[-_HASH:]
-
-
-__all__ = ["found", "kept", "key_of", "note", "noted", "sealed", "unsealed", "write"]

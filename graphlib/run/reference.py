@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -87,19 +87,26 @@ class ReferenceExecutor:
         return Profile(self.program.title, rows)
 
 
-def explain_index(inputs: list[np.ndarray], original: Any, rewritten: Any) -> None:
+def explain_index(inputs: list[np.ndarray], stages: Any) -> NoReturn:
     """Raise the error of an index (or divisor) that a compiled function found wrong, in the reference's
     words.
 
-    They are of the user's own program, but for labels: perhaps only the rewritten one checks those.
+    They are of the user's own program, but for labels: perhaps only the rewritten one checks those. Shared
+    variables are what they were, whatever operations of the user's own do.
     """
+    before = {s: s.get_value() for s in stages.program.updates}
     try:
-        ReferenceExecutor(rewritten, False).values(inputs)
-    except LabelError:
-        raise
-    except (IndexError, ZeroDivisionError, DomainError):
-        pass
-    ReferenceExecutor(original, False).values(inputs)
+        try:
+            ReferenceExecutor(stages.rewritten, False).values(inputs)
+        except LabelError:
+            raise
+        except (IndexError, ZeroDivisionError, DomainError):
+            pass
+        ReferenceExecutor(stages.sized, False).values(inputs)
+    finally:
+        for s, value in before.items():
+            s.set_value(value)
+    raise IndexError("an index is out of range, or a divisor 0")
 
 
 def _copy(v: Variable, values: dict[Variable, np.ndarray]) -> np.ndarray:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .integer import Poly, Symbol
+from .integer import Poly
 
 _serial = itertools.count(1 << 40)
 
@@ -287,33 +287,3 @@ def replaced(expr: Expr, exchange: Mapping[Expr, Expr]) -> Expr:
         else:
             done[e] = _make(e.op, e.dtype, tuple(done[a] for a in e.args), e.value) if e.args else e
     return done[expr]
-
-
-__all__ = [
-    "CHECKS",
-    "FOLDED",
-    "Expr",
-    "Poly",
-    "Symbol",
-    "access",
-    "apply",
-    "cast",
-    "checked",
-    "checked_index",
-    "children",
-    "const",
-    "constant_value",
-    "floor_div",
-    "integer",
-    "less",
-    "load",
-    "local",
-    "maximum",
-    "minimum",
-    "mod",
-    "node",
-    "poly",
-    "replaced",
-    "select",
-    "walk",
-]

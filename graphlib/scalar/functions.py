@@ -115,20 +115,3 @@ def is_cheap(name: str) -> bool:
 def is_costly(name: str) -> bool:
     """Whether an element takes a polynomial or more."""
     return name in FUNCTIONS and FUNCTIONS[name].cost >= COSTLY
-
-
-__all__ = [
-    "BOOLEAN",
-    "CHEAP",
-    "COSTLY",
-    "FLOATING",
-    "FUNCTIONS",
-    "INTEGER",
-    "MODERATE",
-    "Function",
-    "Text",
-    "define",
-    "is_cheap",
-    "is_costly",
-    "kind_of",
-]

@@ -75,6 +75,3 @@ def failure() -> BaseException:
     """The error of the last function of this thread that failed."""
     error, _failed.error = _failed.error, None
     return error
-
-
-__all__ = ["HOST", "HostFunction", "check_shape", "failure", "host_function"]

@@ -77,6 +77,3 @@ def neutral(kind: str, dtype: str) -> float:
     """What a reduction of nothing is, in a dtype."""
     number = REDUCERS[kind].neutral
     return _RANGES[dtype][number == HIGHEST] if isinstance(number, str) else number
-
-
-__all__ = ["HIGHEST", "LOWEST", "REDUCERS", "Reducer", "define", "neutral"]

@@ -41,6 +41,3 @@ def _is_near(offset: Poly, index: Symbol) -> bool:
     """Whether a turn of a loop reads what the one before does, or the element behind it."""
     linear = offset.linear_in([index])
     return linear is not None and linear[0][0] in (0, 1)
-
-
-__all__ = ["ABREAST", "TOGETHER", "go_abreast"]

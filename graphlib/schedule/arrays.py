@@ -57,6 +57,3 @@ class Array:
     def describe(self) -> str:
         """What it is and where the user's program makes it."""
         return f"{self.name or self.label}{f' ({self.origin})' if self.origin else ''}"
-
-
-__all__ = ["Array", "Memory"]

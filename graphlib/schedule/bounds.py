@@ -196,6 +196,3 @@ class _Kernel:
                 f"{target.describe()}, which has {size}. This is a bug of graphlib's, found before anything "
                 f"was computed; mode='reference' runs the function without a schedule"
             )
-
-
-__all__ = ["hold"]

@@ -224,6 +224,3 @@ def _is_root(e: Expr) -> bool:
         return e.op == "sqrt"
     array = e.value[0]
     return array.label == "sqrt" and (array.memory is None or array.memory.kind != "argument")
-
-
-__all__ = ["Builder", "Scope"]

@@ -552,6 +552,3 @@ def _inside(block: Block) -> list[Block]:
         found.append(stack.pop())
         stack.extend(e for e in found[-1].entries if isinstance(e, Block))
     return found
-
-
-__all__ = ["BLOCK", "RUN", "finds_index", "memories", "nest", "of_one", "piece", "to_memory"]

@@ -215,6 +215,3 @@ _OPERATIONS = {
     "checked_truth": lambda a: a,
     **dict.fromkeys(("lt", "le", "gt", "ge", "eq", "neq", "and_", "or_", "not_"), lambda *_: TRUTH),
 }
-
-
-__all__ = ["Extents", "Interval"]

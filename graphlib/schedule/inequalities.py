@@ -241,6 +241,3 @@ def _without(monomial: tuple, part: tuple) -> list | None:
             return None
         rest.remove(atom)
     return rest
-
-
-__all__ = ["Facts"]

@@ -67,6 +67,3 @@ def _walks_well(axes: tuple[Poly, ...], offset: Poly) -> bool:
         return True
     pairs = zip(LOOP, LOOP[1:], axes[1:], strict=False)
     return all(runs_on(offset, outer, inner, extent) for outer, inner, extent in pairs)
-
-
-__all__ = ["absorbed"]

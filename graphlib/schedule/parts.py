@@ -84,6 +84,3 @@ def of_statement(one: Any) -> Iterator[Expr]:
             yield thing
         elif isinstance(thing, Poly):
             yield from (a for m in thing.terms for a in m if isinstance(a, Expr))
-
-
-__all__ = ["expressions", "of_statement", "polys"]

@@ -381,31 +381,3 @@ class Plan:
             if array.memory is not None:
                 by_memory.setdefault(array.memory, []).append(array)
         return tuple(tuple(arrays) for arrays in by_memory.values() if len(arrays) > 1)
-
-
-__all__ = [
-    "Action",
-    "Array",
-    "Call",
-    "Compute",
-    "CopyArray",
-    "Data",
-    "DeviceKernel",
-    "Factor",
-    "Fill",
-    "Found",
-    "Kernel",
-    "Launch",
-    "Length",
-    "Memory",
-    "Partial",
-    "Place",
-    "Plan",
-    "Product",
-    "Row",
-    "Scan",
-    "Slot",
-    "Source",
-    "StateOf",
-    "Step",
-]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -323,6 +323,20 @@ class Planner:
         self._needed |= {a for n in shape for monomial in n.terms for a in monomial}
         return self.tr.poly(product(shape))
 
+    def matrices(self, step: MatMul, p: Callable[[Poly], Poly]) -> tuple:
+        """Both factors of a product, its lengths m, n, k, and how many there are (None: one); ``p`` makes
+        what the plan has of each length, stride and offset."""
+        factors = []
+        for side, shape in ((step.a, step.shape_a), (step.b, step.shape_b)):
+            rows, columns = side.strides[-2:]
+            plain = columns == 1 or shape[-1] == 1
+            leading = p(rows if plain else columns)
+            batch = p(side.strides[0]) if step.batched else Poly.of(0)
+            factors.append(Factor(self.tr.array(side.base), p(side.offset), leading, not plain, batch))
+        (m, k), n = step.shape_a[-2:], step.shape_b[-1]
+        batch = p(step.shape_a[0]) if step.batched else None
+        return (*factors, p(m), p(n), p(k), batch)
+
     def scan(self, step: ScanStep, inner: Plan, host: Host) -> Scan:
         """The loop of a step, whose inner plan is there."""
         tr, op, results, shapes = self.tr, step.op, step.results, step.shapes
@@ -511,16 +525,7 @@ class _ForC(Planner):
         def p(poly: Poly) -> Poly:
             return host.poly(tr.poly(poly))
 
-        factors = []
-        for side, shape in ((step.a, step.shape_a), (step.b, step.shape_b)):
-            rows, columns = side.strides[-2:]
-            plain = columns == 1 or shape[-1] == 1
-            leading = p(rows if plain else columns)
-            batch = p(side.strides[0]) if step.batched else Poly.of(0)
-            factors.append(Factor(tr.array(side.base), p(side.offset), leading, not plain, batch))
-        (m, k), n = step.shape_a[-2:], step.shape_b[-1]
-        batch = p(step.shape_a[0]) if step.batched else None
-        made = Product(out, *factors, p(m), p(n), p(k), batch, alpha, beta)
+        made = Product(out, *self.matrices(step, p), alpha, beta)
         lets = [Compute(host.body())] if host.body() else []
         return described([step.variable]), [*lets, *start, made]
 
@@ -599,6 +604,3 @@ def described(variables: Sequence[Variable]) -> list[str]:
         text = ", ".join(names)
         lines.append(f"{line}: {text if len(text) < 96 else text[:93] + '...'}")
     return lines
-
-
-__all__ = ["Host", "Planner", "described", "plan_for_c", "refuse_data_dependent"]

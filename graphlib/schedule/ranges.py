@@ -268,6 +268,3 @@ def _with_least(p: Poly, length: Poly) -> Poly:
             term = term * (Poly.of(a) + least.get(a, 0))
         total = total + term
     return total
-
-
-__all__ = ["unproven"]

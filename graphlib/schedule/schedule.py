@@ -248,7 +248,7 @@ class Schedule:
         sharing = [s for s in others if s.used & (value.element.uses if s.axes == value.axes else arrays)]
         alike = [s for s in others[-1:] if s.axes == value.axes]
         for group in [*own, *reversed(sharing), *alike]:
-            if self._fits(group, value) and not self._between(group, before - {group}):
+            if self._fits(group, value) and not self._reach(before - {group}, group, _SEARCH_LIMIT):
                 return group
         return None
 
@@ -266,20 +266,6 @@ class Schedule:
             if other.index != index or (other.kind is not None and not other.kept):
                 return False
         return True
-
-    def _between(self, group: Loops, before: set[Step]) -> bool:
-        """Whether one of the steps ``before`` has to come after ``group``."""
-        stack, seen = [step for step in before if step.rank > group.rank], set(before)
-        while stack:
-            if len(seen) > _SEARCH_LIMIT:
-                return True
-            for other in stack.pop().after:
-                if other is group:
-                    return True
-                if other not in seen and other.rank > group.rank:
-                    seen.add(other)
-                    stack.append(other)
-        return False
 
     def _check_indices_once(self) -> None:
         """What reads or writes at indices that another step looks at as well comes after that one."""
@@ -415,10 +401,13 @@ class Schedule:
             if self.low.is_leaf(u)
         }
 
-    def _reach(self, steps: Collection[Step], target: Step) -> bool:
-        """Whether any of ``steps`` has to run after ``target``."""
+    def _reach(self, steps: Collection[Step], target: Step, most: int | None = None) -> bool:
+        """Whether any of ``steps`` has to run after ``target``, or, where that is not found among ``most``
+        steps, may have to."""
         stack, seen = [s for s in steps if s.rank > target.rank], set(steps)
         while stack:
+            if most is not None and len(seen) > most:
+                return True
             for other in stack.pop().after:
                 if other is target:
                     return True
@@ -527,6 +516,3 @@ def reads_in_place(writer: Step, shared: Shared, v: Variable, low: Lowering) -> 
                 # the same element, but where each lies is said by lengths that only a check compares
                 return False
     return True
-
-
-__all__ = ["Schedule"]

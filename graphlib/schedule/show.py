@@ -273,6 +273,3 @@ def _expr(e: Expr) -> str:
         return str(e.value)
     name = e.dtype if e.op == "cast" else e.op
     return f"{name}({', '.join(map(_expr, e.args))})"
-
-
-__all__ = ["shown"]

@@ -106,6 +106,3 @@ class Translation:
         if is_dataclass(thing):
             return replace(thing, **{f.name: self.of(getattr(thing, f.name)) for f in fields(thing)})
         return thing
-
-
-__all__ = ["Translation"]

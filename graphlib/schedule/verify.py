@@ -458,6 +458,3 @@ def _symbols(lengths: Iterable[Any]) -> set[Symbol]:
                 elif not atom.is_index:
                     found.add(atom)
     return found
-
-
-__all__ = ["verify"]

@@ -6,7 +6,8 @@ import pickle
 from collections.abc import Sequence
 from typing import Any
 
-from ...compile.function import Function, In, Out
+from ...compile.arguments import In, Out
+from ...compile.function import Function
 from .graphs import OpFromGraph, UnusedInputError
 from .sparse.calls import function
 

@@ -249,6 +249,3 @@ class Uses:
 
 def has_loops(results: Iterable[Variable], stop_at: Collection[Variable]) -> bool:
     return any(isinstance(node.op, Scan) for node in toposort(results, stop_at))
-
-
-__all__ = ["Body", "Output", "Recurrence", "Uses", "each_loop", "has_loops"]

@@ -152,6 +152,3 @@ def failed_collective(title: str) -> DistributedError:
         f"{title}: the MPI library could not send or receive a mean over ranks, or there was no memory for "
         "it; arrays that are averaged have the same shape on all ranks"
     )
-
-
-__all__ = ["alone", "failed_collective", "start_collectives"]

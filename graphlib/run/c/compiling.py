@@ -44,6 +44,3 @@ def _needs(plan: Plan) -> list[str]:
     found |= {a.operands[0].dtype for a in calls if a.team}
     found |= {a.needs for a in calls}
     return sorted(found & {"float32", "float64", "lapack", "mpi"})
-
-
-__all__ = ["native_code"]

@@ -288,15 +288,10 @@ class CExecutor:
         if code == -2:
             from ..reference import explain_index
 
-            before = {s: s.data.copy() for s in self.program.updates}
             try:
-                explain_index(inputs, self.stages.sized, self.stages.rewritten)
+                explain_index(inputs, self.stages)
             except (IndexError, ZeroDivisionError, DomainError) as error:
                 raise type(error)(f"{title}: {error}") from None
-            finally:
-                for s, value in before.items():
-                    s.set_value(value)
-            raise IndexError(f"{title}: an index is out of range, or a divisor 0")
         if code == _NO_MEMORY:
             raise MemoryError(f"{title}: not enough memory for the intermediate results")
         raise GraphError(f"{title}: unknown failure {code}")
@@ -316,6 +311,3 @@ class CExecutor:
             (step.sources, seconds[k], calls.value) for k, step in enumerate(self.plan.steps) if step.sources
         ]
         return Profile(self.program.title, rows)
-
-
-__all__ = ["CExecutor"]

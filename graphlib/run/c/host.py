@@ -42,5 +42,3 @@ def _call_back(number: int, arrays: Any, lengths: Any) -> int:
 
 #: for the table of runtime functions; it must live as long as that
 call_back = _SIGNATURE(_call_back)
-
-__all__ = ["call_back"]

@@ -116,6 +116,3 @@ def _name(text: Any) -> str:
 
 def _lengths(shape: Any) -> tuple[int | None, ...]:
     return tuple(None if n is None else int(n) for n in shape)
-
-
-__all__ = ["SIGNATURES", "Native", "Output"]

@@ -179,6 +179,3 @@ def _load_from(key: str, file: str) -> bool:
 
 def _place(library: ctypes.CDLL, file: str, key: str) -> Place:
     return Place(ctypes.c_void_p.in_dll(library, f"gl_unit_{key}").value or 0, file, library)
-
-
-__all__ = ["Linked", "linked", "linked_again"]

@@ -90,6 +90,3 @@ def product(run: Any, step: Product, scalars: int | None) -> tuple[Callable[[], 
         _check(function(*arguments))
 
     return run_it, pointers
-
-
-__all__ = ["lengths_of", "library", "product"]

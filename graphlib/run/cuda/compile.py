@@ -178,15 +178,3 @@ def _by_nvcc(source: str, arch: str, options: tuple[str, ...]) -> tuple[bytes, s
         if result.returncode:
             raise CompileError(f"{' '.join(command)} failed:\n{result.stderr.strip()[:4000]}")
         return made.read_bytes(), result.stderr
-
-
-__all__ = [
-    "compiler_name",
-    "cubin",
-    "device_code",
-    "first_library",
-    "kept_cubin",
-    "load_module",
-    "nvrtc",
-    "wheel_libraries",
-]

@@ -245,6 +245,3 @@ def _driver(emulated: bool) -> Any:
                 f"device=cuda-emulated: the emulator cannot be built or loaded: {error}"
             ) from None
     return importlib.import_module("pycuda.driver")
-
-
-__all__ = ["NO_TIMING", "Copy", "Device", "Memory", "automatic", "missing", "open_device", "resident"]

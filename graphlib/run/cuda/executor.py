@@ -337,19 +337,15 @@ class CudaExecutor(Steps):
     def _bad_index(self, inputs: list[np.ndarray]) -> None:
         """Raise the error of a wrong index, in the reference's words."""
         self._lower_flags()
-        before = {s: s.get_value() for s in self.program.updates}
         known, muted = together(), False
         if known is not None:
             # the others may go on: nobody is waited for, and means are what they are given
             muted, known.muted = known.muted, True
         try:
-            explain_index(inputs, self.stages.sized, self.stages.rewritten)
+            explain_index(inputs, self.stages)
         finally:
             if known is not None:
                 known.muted = muted
-            for s, value in before.items():
-                s.set_value(value)
-        raise IndexError("an index is out of range, or a divisor 0")
 
     def rewritten(self) -> list[Variable]:
         return self.stages.rewritten.results
@@ -366,6 +362,3 @@ class CudaExecutor(Steps):
             if step.sources
         ]
         return Profile(self.program.title, rows)
-
-
-__all__ = ["CudaExecutor"]

@@ -136,5 +136,3 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     "floor_div": lambda a, b: a // b if b else 0,
     "mod": lambda a, b: a % b if b else 0,
 }
-
-__all__ = ["Evaluator"]

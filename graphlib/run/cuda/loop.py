@@ -331,6 +331,3 @@ def _outlives(outer: Any, place: Any) -> bool:
     if plan.prefix:
         return outer.moves(place)
     return place.kind == "argument" and plan.inputs <= place.index < plan.inputs + plan.shared
-
-
-__all__ = ["Loop"]

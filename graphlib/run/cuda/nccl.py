@@ -308,6 +308,3 @@ class Communicator:
             with self.device:
                 finish = self.nccl.ncclCommDestroy if self._is_over() else self.nccl.ncclCommAbort
                 finish(self.handle)
-
-
-__all__ = ["INSTALL", "TYPES", "Communicator", "communicator", "library", "version"]

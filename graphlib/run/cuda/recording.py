@@ -144,6 +144,3 @@ def _call(name: str, *arguments: Any) -> None:
     status = function(*arguments)
     if status:
         raise GraphError(f"CUDA's driver: {name} failed with status {status}")
-
-
-__all__ = ["Given", "Graph", "Patch", "Recording", "Returned", "write_in"]

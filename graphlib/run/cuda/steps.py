@@ -330,6 +330,3 @@ def aligned(size: int) -> int:
 
 def _inside(index: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     return len(index) == len(shape) and all(0 <= i < n for i, n in zip(index, shape, strict=True))
-
-
-__all__ = ["Steps", "aligned"]

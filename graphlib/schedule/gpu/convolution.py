@@ -108,6 +108,3 @@ def _sums(planner: KernelPlanner, step: LibraryCall, size: Poly, scratch: Poly) 
     given = (own("partial", out), out, planner.length(size, scope), Poly.of(PARTS))
     one = DeviceCall("gl_add_parts", (), given, (out,))
     return planner.kernel([*scope.body, one], "threads", size, scratch=scratch)
-
-
-__all__ = ["FUNCTIONS", "kernels"]

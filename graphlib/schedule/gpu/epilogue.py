@@ -93,6 +93,3 @@ def _apart(product: MatMul, loops: Loops, storage: Callable[[Variable], Any]) ->
     """Whether nothing is written over what other blocks of the product's kernel may still have to read."""
     written = {storage(v) for v in loops.writes()}
     return not written & {storage(v) for v in product.reads()}
-
-
-__all__ = ["Epilogue", "with_epilogues"]

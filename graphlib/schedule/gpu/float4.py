@@ -63,6 +63,3 @@ def by_float4(
         return None
     indices = planner.indices(axes, range(len(axes)), f"four * {FOUR}", scope)
     return Float4(count, LOOP[last], indices, tuple(runs.found.values()), tuple(row.body))
-
-
-__all__ = ["by_float4"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...lower.lowering import LOOP, Value
-from ...scalar.expression import Expr, integer, load, local
+from ...scalar.expression import Expr, load, local
 from ...scalar.integer import Poly, Symbol, flat_index, product
 from ..arrays import Array
 from ..builder import Builder, Scope
@@ -147,6 +147,3 @@ def own(kind: str, array: Array, dtype: str | None = None) -> Own:
 
 def element(target: Any, dtype: str, offset: Any) -> Expr:
     return load(target, dtype, Poly.of(offset))
-
-
-__all__ = ["Flags", "KernelPlanner", "Shared", "element", "integer", "own"]

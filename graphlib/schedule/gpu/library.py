@@ -116,6 +116,3 @@ def _sort(planner: KernelPlanner, step: LibraryCall) -> list[DeviceKernel]:
     if n.constant is not None and n.constant <= SORT:
         return [sorted_runs(planner)]
     return [sorted_runs(planner), merged_runs(planner.after("_merge"))]
-
-
-__all__ = ["kernels"]

@@ -52,6 +52,3 @@ def kernels(planner: KernelPlanner, step: LibraryCall) -> list[DeviceKernel]:
         scratch = batch * _MEMORY[call.function](*others) * (8 if held == "float64" else 4)
     one = DeviceCall(call.function, (), tuple(arguments), written, (("scratch", held, THREADS),))
     return [planner.kernel([*scope.body, one], "blocks", call.integers[0], scratch=scratch)]
-
-
-__all__ = ["kernels"]

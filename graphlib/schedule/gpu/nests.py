@@ -210,6 +210,3 @@ def _values_in(block: Block) -> list[Value]:
     for entry in block.entries:
         inside += _values_in(entry) if isinstance(entry, Block) else [entry]
     return inside
-
-
-__all__ = ["group", "is_precise", "to_memory"]

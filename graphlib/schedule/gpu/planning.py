@@ -17,7 +17,7 @@ from ...scalar.lowered import Operand
 from ..arrays import Array
 from ..indices import checks_values
 from ..parts import expressions, polys
-from ..plan import Call, CopyArray, DeviceKernel, Factor, Launch, Plan, Product
+from ..plan import Call, CopyArray, DeviceKernel, Launch, Plan, Product
 from ..planning import Planner, described, refuse_data_dependent
 from ..schedule import Schedule
 from ..steps import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep, Step
@@ -201,16 +201,7 @@ class _ForCuda(Planner):
         on_device = after_a_check or not all(e.uses <= self.on_host for e in scalars)
         if on_device:
             actions.append(Launch(products.scalars(planner.after("_scalars"), out, alpha, beta)))
-        factors = []
-        for side, shape in ((step.a, step.shape_a), (step.b, step.shape_b)):
-            rows, columns = side.strides[-2:]
-            plain = columns == 1 or shape[-1] == 1
-            batch = tr.poly(side.strides[0]) if step.batched else Poly.of(0)
-            leading = tr.poly(rows if plain else columns)
-            factors.append(Factor(tr.array(side.base), tr.poly(side.offset), leading, not plain, batch))
-        (m, k), n = tr.polys(step.shape_a[-2:]), tr.poly(step.shape_b[-1])
-        batch = tr.poly(step.shape_a[0]) if step.batched else None
-        return [*actions, Product(out, *factors, m, n, k, batch, alpha, beta, on_device)]
+        return [*actions, Product(out, *self.matrices(step, tr.poly), alpha, beta, on_device)]
 
     def _call(self, number: int, step: LibraryCall) -> list[Any]:
         if step.call.host is not None:
@@ -289,6 +280,3 @@ def _in_table(plan: Plan, values: Sequence[Array], lengths: set[Symbol]) -> tupl
         if e.op == "load" and e.value[0] in values:
             found[e.value[0]] = None
     return tuple(found)
-
-
-__all__ = ["plan_for_cuda"]

@@ -104,6 +104,3 @@ def _factor(planner: KernelPlanner, side: Strided, shape: tuple[Poly, ...], scop
     offset = planner.length(side.offset, scope)
     batch = planner.length(side.strides[0], scope) if len(shape) == 3 else None
     return TileFactor(side.base, offset, by_rows, planner.length(rows if by_rows else columns, scope), batch)
-
-
-__all__ = ["gemm", "gemm_and_loops", "scalars"]

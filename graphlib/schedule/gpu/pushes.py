@@ -123,6 +123,3 @@ def _multiple(p: Poly, of: Poly) -> bool:
         if c % coefficient:
             return False
     return True
-
-
-__all__ = ["copy", "fill", "push"]

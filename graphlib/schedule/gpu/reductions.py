@@ -86,6 +86,3 @@ def _columns(planner: KernelPlanner, value: Value) -> DeviceKernel:
         offset,
     )
     return planner.kernel([*scope.body, one], "reduce", results, threads=REDUCE_WIDTH * REDUCE_PARTS)
-
-
-__all__ = ["columns", "held_dtype", "into_memory", "split", "taken", "to_memory"]

@@ -8,7 +8,6 @@ from ...records import record
 from ...scalar.expression import Expr
 from ...scalar.integer import Poly, Symbol, symbol
 from ..arrays import Array
-from ..statements import Target
 
 #: an element of four that a thread computes; an element of a whole array
 UNROLLED, ELEMENT = symbol("u", True, -3), symbol("k", True, -2)
@@ -237,31 +236,3 @@ class DeviceCall:
 @record
 class GuardedCopy:
     """Bytes copied from one address to another, as a launch says."""
-
-
-__all__ = [
-    "ELEMENT",
-    "UNROLLED",
-    "Barrier",
-    "BlockPart",
-    "Columns",
-    "DeviceCall",
-    "EachThread",
-    "First",
-    "Float4",
-    "GuardedCopy",
-    "Indices",
-    "Own",
-    "ProductTiles",
-    "Result",
-    "Run4",
-    "Scratch",
-    "Serial",
-    "Target",
-    "TeamLoop",
-    "TeamReduce",
-    "Teams",
-    "Tile",
-    "TileFactor",
-    "Transposed",
-]

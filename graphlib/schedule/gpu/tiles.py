@@ -82,6 +82,3 @@ def through(
     indices = planner.indices(axes, others, "rest", scope)
     one = Transposed(loaded, LOOP[axis], LOOP[last], tuple(lengths), count, indices, tuple(inside.body))
     return planner.kernel([*scope.body, one], "transpose", rest, inner=tuple(turns))
-
-
-__all__ = ["Tiles", "find", "through"]

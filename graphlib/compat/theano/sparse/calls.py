@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .... import grad as _grad
-from ....compile.function import In
+from ....compile.arguments import In
 from ....compile.function import function as _function
 from ....configuration import config
 from ....errors import GivensError
