@@ -41,6 +41,7 @@ _MODES = (
     _OWN + "own_ops",
     _OWN + "own_rewrites",
     "graphlib.compile.function",
+    "graphlib.compile.arguments",
     _OWN + "sharedvalue",
 )
 #: Theano-PyMC's folder of what Theano has in ``gof``
