@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.server
 import shutil
+import subprocess
+import sys
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from . import SITE, SOURCE, Progress
+from . import ROOT, SITE, SOURCE, Progress
 from .notebooks import write_all
 from .reference import write as write_reference
 from .staging import pages, stage
@@ -80,14 +82,14 @@ def _copy_mathjax(folder: Path) -> None:
 
 
 def _sphinx(builder: str, into: Path, *options: str) -> int:
-    """Sphinx's exit status; what it warns of makes it one."""
-    from sphinx.cmd.build import build_main
+    """Sphinx's exit status; what it warns of makes it one.
 
+    It has a process of its own, as it writes the signatures that it shows into the functions themselves.
+    """
     doctrees = SOURCE.with_name("site-doctrees")
-    return build_main(
-        ["-b", builder, "-c", str(Path(__file__).parent), "-d", str(doctrees), "-q", "-W", "--keep-going"]
-        + [*options, str(SOURCE), str(into)]
-    )
+    command = [sys.executable, "-m", "sphinx", "-b", builder, "-c", str(Path(__file__).parent)]
+    command += ["-d", str(doctrees), "-q", "-W", "--keep-going", *options, str(SOURCE), str(into)]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
 def serve(port: int) -> None:
