@@ -6,6 +6,7 @@ library's module of the same name offers, `TopologicalSorter` and `CycleError`, 
 
 import importlib
 import os
+import sys
 import time
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
@@ -73,3 +74,7 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
+
+
+if sys.argv[:1] == ["-m"]:  # Python is on its way to one of our programs, as python -m graphlib.nn
+    importlib.import_module(".interrupted", __name__)

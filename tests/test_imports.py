@@ -24,6 +24,7 @@ _ENGINE = f"{_OPS} rewrite"
 #: folder or file of graphlib: what it may import. "public" is graphlib itself: the names that users have.
 MAY_IMPORT = {
     "errors": "",
+    "interrupted": "",
     "records": "",
     "configuration": "errors",
     # the processes of an MPI run

@@ -16,3 +16,4 @@ if _loaded is None or Path(_loaded).resolve() != ROOT / "graphlib" / "__init__.p
     # Forget another module of this name that a tool has loaded already; whoever holds that one keeps it.
     for _name in [each for each in sys.modules if each.partition(".")[0] == "graphlib"]:
         del sys.modules[_name]
+import graphlib.interrupted  # noqa: E402, F401

@@ -4,9 +4,12 @@ after a kill; they predict, and say in one line what they cannot use.
 
 import csv
 import gzip
+import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -26,7 +29,7 @@ import SdA
 from graphlib.datasets.mnist import load
 from graphlib.nn import command_line
 from tests.tutorials import lenet_numpy
-from tests.tutorials.runs import outcome_of, parameters, start, tables
+from tests.tutorials.runs import PROGRAMS, outcome_of, parameters, start, tables
 
 
 @dataclass(frozen=True)
@@ -419,3 +422,24 @@ def test_preset_changes_defaults_and_gives_way_to_options():
     afternoon = command_line.parse(SdA.make_parser(), ["--preset", "afternoon", "--pretraining-rate", "0.05"])
     assert (afternoon.batch_size, afternoon.learning_rate, afternoon.pretraining_rate) == (20, 1.0, 0.05)
     assert afternoon.map_dataset_once
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["tutorials/mlp.py"], ["-m", "graphlib.nn", "names"], ["-m", "graphlib.export", "runs"]],
+    ids=str,
+)
+def test_stopped_while_it_is_being_loaded(tmp_path, command):
+    """Ctrl+C comes when the program asks for NumPy."""
+    (tmp_path / "numpy.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    path = os.pathsep.join([str(tmp_path), str(PROGRAMS.parent)])
+    stopped = subprocess.run(
+        [sys.executable, *command],
+        cwd=PROGRAMS.parent,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    # which a shell tells as 130
+    assert stopped.returncode == -signal.SIGINT
+    assert (stopped.stdout, stopped.stderr) == ("", "\ninterrupted\n")
