@@ -45,7 +45,10 @@ def page(
     """
     if trained.kind not in _PAGES:
         known = ", ".join(_PAGES)
-        raise ExportError(f"there is no page for a model of {trained.kind}; there are pages for {known}")
+        raise ExportError(
+            f"there is no page for a model of {trained.kind}, only for the tutorials' models {known}; --c, "
+            f"--wasm and --onnx write it for a page or a program of your own"
+        )
     kind, needed = _PAGES[trained.kind]
     missing = [key for key in needed if key not in trained.functions]
     if missing:

@@ -18,12 +18,14 @@ import graphlib.tensor as T
 
 from ..compile.function import Function
 from ..nn import provenance
+from ..nn.data import by_name
 from ..nn.image_data import image_shape_of
 from ..nn.model import Model
 from ..nn.registry import resolve
 from ..nn.run_folder import BEST_MODEL, CHECKPOINT, LATEST_MODEL, load_about, load_parameters, read_checkpoint
 from ..nn.saved_models import ARCHITECTURE
 from ..nn.storage import UserError
+from ..nn.tasks import outputs_of
 from ..nn.whitening import Whitening
 from ..tensor.random import RandomStreams
 
@@ -115,16 +117,17 @@ Built = tuple[dict[str, Function], dict[str, Any]]
 
 
 def _of_layers(path: Path, batch: int) -> Trained:
-    """What a run file's model predicts."""
+    """What a model of layers predicts; several outputs have the names that they have there."""
     model = Model.load(path)
-    inputs = model.input if isinstance(model.input, (list, tuple)) else [model.input]
-    outputs = model.output if isinstance(model.output, (list, tuple)) else [model.output]
-    function = graphlib.function(list(inputs), list(outputs), name="predict")
+    inputs = list(by_name(model.input, "x").values())
+    outputs = outputs_of(model.output)
+    named = outputs if isinstance(model.output, Mapping) else list(outputs.values())
+    function = graphlib.function(inputs, named, name="predict")
     bounds = {}
     for variable in inputs:
         rest = [n if n is not None else _STEPS for n in variable.type.shape[1:]]
         bounds[variable] = (batch, *rest)
-    return Trained("model", {"predict": function}, bounds, dict(model.parameters))
+    return Trained("layers", {"predict": function}, bounds, dict(model.parameters))
 
 
 def descent(cost: Any, parameters: list, rate: Any, constant: Any = None) -> list:

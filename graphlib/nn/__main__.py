@@ -12,7 +12,7 @@ from pathlib import Path
 from ..datasets import DataError
 from ..errors import DeviceError, DistributedError
 from . import listing, registry, runfile
-from .command_line import choose_device, failed, take_part
+from .command_line import choose_device, failed, take_part, without_memory
 from .convert import convert
 from .options import add_distributed, at_least
 from .progress import say
@@ -141,6 +141,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return commands[options.command](options)
     except (UserError, DataError, DeviceError, DistributedError) as problem:
         return failed(f"{PROGRAM}: error: {problem}", 2)
+    except MemoryError as problem:
+        return failed(f"{PROGRAM}: error: {without_memory(problem)}", 2)
     except KeyboardInterrupt:
         return failed(f"\n{PROGRAM}: interrupted", 130)
 

@@ -283,12 +283,19 @@ def _with_errors_in_one_line(parser: Parser, program: Callable[[], int]) -> int:
         return program()
     except (UserError, DataError, DeviceError, DistributedError) as problem:
         return failed(f"{parser.prog}: error: {problem}", 2)
+    except MemoryError as problem:
+        return failed(f"{parser.prog}: error: {without_memory(problem)}", 2)
     except KeyboardInterrupt:
         return failed(f"\n{parser.prog}: interrupted", EXIT_CODES["interrupted"])
     except BrokenPipeError:
         # Whoever read the output has gone, as `| head` does; nothing more can be said, not at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def without_memory(problem: MemoryError) -> str:
+    """What is said where there is not enough memory; Python itself often says no more than that."""
+    return ": ".join(filter(None, ["not enough memory", str(problem)]))
 
 
 def failed(message: str, code: int) -> int:

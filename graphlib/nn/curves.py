@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..datasets.figures import new_figure
 from . import storage
 
 
@@ -52,13 +53,9 @@ class LearningCurve:
 
     def draw(self, path: Path) -> None:
         """Writes a PNG with one panel a group of columns, over the epochs."""
-        # Takes longer to load than a short run to train, so not before there is something to draw.
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+        figure, canvas = new_figure(5.5 * len(self.panels), 4)
         from matplotlib.ticker import MaxNLocator
 
-        figure = Figure(figsize=(5.5 * len(self.panels), 4), layout="constrained")
-        canvas = FigureCanvasAgg(figure)
         table = self.as_array()
         for position, (title, columns) in enumerate(self.panels.items(), start=1):
             axes = figure.add_subplot(1, len(self.panels), position, xlabel="epoch", ylabel=title)

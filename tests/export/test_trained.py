@@ -11,7 +11,7 @@ import graphlib
 from graphlib.export import pages
 from graphlib.export.__main__ import main
 from graphlib.export.trained import of_folder
-from graphlib.nn import Dense, Model
+from graphlib.nn import GRU, Dense, Masking, Model, Parallel, Sequential
 from graphlib.nn.storage import UserError, save_arrays
 
 make = np.random.RandomState(4)
@@ -226,3 +226,30 @@ def test_the_model_of_a_run_file(tmp_path, capsys):
     found = trained.functions["predict"](x)
     with graphlib.config.change(mode="reference"):
         np.testing.assert_allclose(found[0], model.outputs(x), rtol=1e-5)
+    assert main([str(tmp_path), "--page"]) == 2
+    assert "no page for a model of layers, only for the tutorials' models lenet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("below", "shapes"),
+    [
+        ([Parallel([Dense(3), Dense(3)])], [(None, 4), (None, 5)]),
+        ([Masking(), GRU(3)], [(None, 6, 4), (None, 6)]),
+    ],
+    ids=["two", "mask"],
+)
+def test_a_model_of_layers_with_several_inputs_and_outputs(tmp_path, below, shapes):
+    heads = Parallel({"kind": Dense(2, "softmax"), "value": Dense(1)}, merge=None)
+    losses = {"kind": "crossentropy", "value": "squared_error"}
+    model = Model(Sequential([*below, heads], seed=0), losses).build(shapes)
+    model.save(tmp_path / "best_model.npz")
+    first = make.normal(size=(3, *shapes[0][1:])).astype("float32")
+    second = (make.normal(size=(3, *shapes[1][1:])) > 0).astype("float32")
+    with graphlib.config.change(mode="reference"):
+        expected = model.outputs((first, second))
+        found = of_folder(tmp_path, batch=5).functions["predict"](first, second)
+    assert list(found) == ["kind", "value"]
+    for name in found:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-5)
+    assert main([str(tmp_path), "--c", "--onnx", "--name", "two"]) == 0
+    assert "float *kind, float *value" in (tmp_path / "export" / "two.h").read_text()

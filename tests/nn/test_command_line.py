@@ -3,6 +3,7 @@
 import argparse
 import io
 import json
+import subprocess
 import sys
 
 import numpy as np
@@ -167,6 +168,45 @@ def test_interrupted_before_training(capsys):
 
     assert command_line.main(parser(), train, PREDICT, []) == 130
     assert "interrupted" in capsys.readouterr().err
+
+
+DRAWS = """
+import resource
+from pathlib import Path
+from graphlib.nn import command_line, curves
+
+def train(options):
+    curve = curves.LearningCurve({"cost": ["training_cost"]})
+    curve.append(1, 10, training_cost=0.5)
+    curve.draw(Path("curve.png"))
+
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+limit = pages * resource.getpagesize() + 20 * 2**20
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+parser = command_line.make_parser("Draws.", name="tutorial", epochs=1, batch_size=10, learning_rate=0.1)
+parser.prog = "tutorial"
+raise SystemExit(command_line.main(parser, train, {}, []))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the addresses of a process")
+def test_no_memory_for_pictures(tmp_path):
+    ended = subprocess.run(
+        [sys.executable, "-c", DRAWS], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(
+        "tutorial: error: not enough memory: matplotlib, which draws figures, needs"
+    )
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_no_memory_at_all(capsys):
+    def train(options):
+        raise MemoryError
+
+    assert command_line.main(parser(), train, PREDICT, []) == 2
+    assert capsys.readouterr().err.endswith("error: not enough memory\n")
 
 
 @pytest.mark.parametrize("pictures", [[], ["four.png"], ["four.png", "five.png"]])

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import DataError
+from ..figures import new_figure
 from ..files import write_atomically
 from .midi import DT, KEYS
 
@@ -25,14 +26,9 @@ def save_rolls(
         DataError: the file cannot be written.
         ValueError: there is no roll, or one has another number of keys.
     """
-    # Takes longer to load than a short run to train, so not before there is something to draw.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     if not rolls:
         raise ValueError("no rolls to draw")
-    figure = Figure(figsize=(10, 2.8 * len(rolls)), layout="constrained")
-    canvas = FigureCanvasAgg(figure)
+    figure, canvas = new_figure(10, 2.8 * len(rolls))
     panels = figure.subplots(len(rolls), 1, sharex=True, squeeze=False)[:, 0]
     for panel, (title, roll) in zip(panels, rolls.items(), strict=True):
         if np.ndim(roll) != 2 or np.shape(roll)[1] != r[1] - r[0]:

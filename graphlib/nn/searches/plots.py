@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...datasets.figures import new_figure
 from .. import storage
 from .methods import frozen
 from .space import Choice, Int, Log, is_finite, positions
@@ -21,14 +22,6 @@ def draw(study: Study) -> None:
     _parallel(study)
 
 
-def _figure(width: float, height: float) -> tuple[Any, Any]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, FigureCanvasAgg(figure)
-
-
 def _save(study: Study, name: str, canvas: Any) -> None:
     storage.write_atomically(study.folder / name, lambda file: canvas.print_png(file))
 
@@ -39,7 +32,7 @@ def _curves(study: Study) -> None:
     if not drawn:
         return
     best = study.best()
-    figure, canvas = _figure(6.5, 4.5)
+    figure, canvas = new_figure(6.5, 4.5)
     axes = figure.add_subplot(xlabel="epoch", ylabel=study.metric.replace("_", " "))
     for trial in sorted(drawn, key=lambda each: each is best):
         for number, curve in enumerate(trial.curves):
@@ -81,7 +74,7 @@ def _parameters(study: Study) -> None:
     valued = [trial for trial in study.trials.values() if is_finite(trial.value)]
     space = study.file.space
     importances = _importances(study)
-    figure, canvas = _figure(4.2 * len(space), 3.8)
+    figure, canvas = new_figure(4.2 * len(space), 3.8)
     for number, (key, distribution) in enumerate(space.items(), start=1):
         axes = figure.add_subplot(1, len(space), number, xlabel=key)
         x = positions([trial.values[key] for trial in valued], distribution)
@@ -133,7 +126,7 @@ def _parallel(study: Study) -> None:
     columns.append((values - low) / (high - low) if high > low else np.full(len(values), 0.5))
     labels.append(study.metric.replace("_", " "))
     ends.append([f"{low:.4g}", f"{high:.4g}"])
-    figure, canvas = _figure(2 + 1.8 * len(columns), 4.5)
+    figure, canvas = new_figure(2 + 1.8 * len(columns), 4.5)
     axes = figure.add_subplot(ylim=(-0.12, 1.08), xlim=(-0.3, len(columns) - 0.7))
     colours, norm = colormaps["viridis" if study.maximized else "viridis_r"], Normalize(low, high)
     order = np.argsort(values if study.maximized else -values)  # the best on top
