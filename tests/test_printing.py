@@ -351,6 +351,8 @@ PYTHON = {
     "and_": "BitAnd",
     "or_": "BitOr",
     "xor": "BitXor",
+    "left_shift": "LShift",
+    "right_shift": "RShift",
 }
 
 

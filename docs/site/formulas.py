@@ -17,6 +17,8 @@ invert \lnot x
 and_ x \land y
 or_ x \lor y
 xor x \oplus y
+left_shift 2^y \, x
+right_shift \left\lfloor \frac{x}{2^y} \right\rfloor
 isnan [x \text{ is NaN}]
 isinf [x = \pm\infty]
 switch \begin{cases} x & \text{where the condition holds} \\ y & \text{else} \end{cases}

@@ -145,6 +145,47 @@ def ifft(a: Any, n: int | None = None, axis: int = -1) -> Variable:
     return z / cast(shape_i(z, axis), part_dtype(z.dtype))
 
 
+def fftn(a: Any, s: Sequence[int] | None = None, axes: Sequence[int] | None = None) -> Variable:
+    """The transform by ``fft`` along several axes (None: all), of lengths ``s``."""
+    return _along_several(fft, a, s, axes)
+
+
+def ifftn(a: Any, s: Sequence[int] | None = None, axes: Sequence[int] | None = None) -> Variable:
+    """The complex numbers of which ``a`` is the transform by ``fftn``."""
+    return _along_several(ifft, a, s, axes)
+
+
+def fft2(a: Any, s: Sequence[int] | None = None, axes: Sequence[int] = (-2, -1)) -> Variable:
+    """The transform by ``fft`` along two axes, the last ones."""
+    return fftn(a, s, axes)
+
+
+def ifft2(a: Any, s: Sequence[int] | None = None, axes: Sequence[int] = (-2, -1)) -> Variable:
+    """The complex numbers of which ``a`` is the transform by ``fft2``."""
+    return ifftn(a, s, axes)
+
+
+def _along_several(
+    transform: Callable, a: Any, s: Sequence[int] | None, axes: Sequence[int] | None
+) -> Variable:
+    z = as_variable(a)
+    if axes is None:
+        axes = range(z.ndim) if s is None else range(-len(s), 0)
+    for axis, n in zip(axes, [None] * len(axes) if s is None else s, strict=True):
+        z = transform(z, n, axis)
+    return z
+
+
+def fftfreq(n: int, d: float = 1.0) -> Variable:
+    """The frequencies of what ``fft`` makes of n numbers that are ``d`` apart."""
+    return as_variable(np.fft.fftfreq(n, d).astype(config.floatX))
+
+
+def rfftfreq(n: int, d: float = 1.0) -> Variable:
+    """The frequencies of what ``rfft`` makes of n numbers that are ``d`` apart."""
+    return as_variable(np.fft.rfftfreq(n, d).astype(config.floatX))
+
+
 def _complex_along(a: Any, n: int | None, axis: int, inverse: bool, what: str) -> Variable:
     z = as_variable(a)
     if z.ndim == 0:

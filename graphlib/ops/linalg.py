@@ -356,6 +356,48 @@ def _product(lengths: Sequence[Variable]) -> Any:
     return total
 
 
+def inner(a: Any, b: Any) -> Variable:
+    """The sums of products over the last axes of both, as numpy.inner."""
+    a, b = as_variable(a), as_variable(b)
+    return a * b if 0 in (a.ndim, b.ndim) else tensordot(a, b, [[a.ndim - 1], [b.ndim - 1]])
+
+
+def vecdot(x1: Any, x2: Any, axis: int = -1) -> Variable:
+    """The inner products of real vectors that lie along ``axis`` of both; other axes broadcast."""
+    from .reduce import sum
+
+    return sum(as_variable(x1) * as_variable(x2), axis)
+
+
+def vdot(a: Any, b: Any) -> Variable:
+    """The inner product of all elements, real ones."""
+    from .shape import flatten
+
+    return dot(flatten(as_variable(a)), flatten(as_variable(b)))
+
+
+def matvec(x1: Any, x2: Any) -> Variable:
+    """The products of matrices and vectors, of the last two axes and the last one; others broadcast."""
+    x2 = as_variable(x2)
+    return matmul(x1, dimshuffle(x2, *range(x2.ndim), "x"))[..., 0]
+
+
+def vecmat(x1: Any, x2: Any) -> Variable:
+    """The products of real vectors and matrices, of the last axis and the last two; others broadcast."""
+    x1 = as_variable(x1)
+    return matmul(dimshuffle(x1, *range(x1.ndim - 1), "x", x1.ndim - 1), x2)[..., 0, :]
+
+
+def cross(a: Any, b: Any, axis: int = -1) -> Variable:
+    """The vectors at right angles to both of two in space, that lie along ``axis``; other axes broadcast."""
+    from .join import stack
+    from .shape import moveaxis
+
+    a, b = (moveaxis(as_variable(v), axis, 0) for v in (a, b))
+    c = [a[(k + 1) % 3] * b[(k + 2) % 3] - a[(k + 2) % 3] * b[(k + 1) % 3] for k in range(3)]
+    return moveaxis(stack(c), 0, axis)
+
+
 def outer(a: Any, b: Any) -> Variable:
     """Every element of one vector times every element of the other."""
     a, b = as_variable(a), as_variable(b)

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..configuration import config
 from ..errors import ShapeError
 from ..graph import Variable
 from .create import arange
 from .decompositions import stack_scalars, svd
-from .elementwise import abs_, cast, minimum, neq
+from .elementwise import abs_, cast, gt, maximum, minimum, neq
 from .index import index
 from .linalg import outer
 from .matrix_arguments import as_matrices, of_one_dtype
@@ -19,7 +20,7 @@ from .matrix_samples import register_cases, regular, uniform_of
 from .op import as_variable
 from .reduce import max as max_
 from .reduce import min as min_
-from .reduce import prod
+from .reduce import norm, prod
 from .reduce import sum as sum_
 from .shape import dimshuffle, reshape, shape_i
 from .systems import matrix_inverse, solve
@@ -66,6 +67,42 @@ def matrix_norm(x: Any, ord: Any = None) -> Variable:
         s = svd(x, compute_uv=False)
         return sum_(s) if ord == "nuc" else max_(s) if ord == 2 else min_(s)
     raise ValueError(f"T.norm has no norm of order {ord!r} of {x.describe()}")
+
+
+def vector_norm(x: Any, ord: Any = 2, axis: Any = None, keepdims: bool = False) -> Variable:
+    """The norm of vectors along ``axis`` (None: of all elements): the root of the sum of powers ``ord`` of
+    sizes; ``inf`` and ``-inf`` the greatest and least size, 0 how many are not 0."""
+    size = abs_(as_variable(x))
+    size = size if size.type.is_float else cast(size, config.floatX)
+    if ord in (np.inf, -np.inf):
+        return (max_ if ord > 0 else min_)(size, axis, keepdims)
+    if ord == 0:
+        return cast(sum_(neq(size, 0), axis, keepdims=keepdims), size.dtype)
+    if ord in (1, 2):
+        return norm(size, ord, axis, keepdims)
+    return sum_(size**ord, axis, keepdims=keepdims) ** (1 / ord)
+
+
+def svdvals(x: Any) -> Variable:
+    """The singular values of matrices, the greatest first."""
+    return svd(x, compute_uv=False)
+
+
+def cond(x: Any) -> Variable:
+    """The greatest singular value over the least, of matrices."""
+    s = svdvals(x)
+    return index(s, (..., 0)) / index(s, (..., -1))
+
+
+def matrix_rank(A: Any, tol: Any = None) -> Variable:
+    """How many singular values are greater than ``tol`` (None: the greatest of them times the dtype's
+    precision times the longer side)."""
+    s = svdvals(A)
+    if tol is None:
+        a = as_variable(A)
+        longer = cast(maximum(shape_i(a, a.ndim - 2), shape_i(a, a.ndim - 1)), s.dtype)
+        tol = max_(s, -1, keepdims=True) * longer * float(np.finfo(s.dtype).eps)
+    return sum_(gt(s, tol), -1)
 
 
 def trace(a: Any) -> Variable:

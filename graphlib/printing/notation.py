@@ -29,7 +29,7 @@ from ..ops.unbroadcast import Unbroadcast
 from ..ops.write import AdvancedWrite, BasicWrite
 
 # How tightly an expression holds together: Python's order of operators (The Python Language Reference, 6.17).
-ANYTHING, COMPARISON, OR, XOR, AND, SUM, PRODUCT, SIGN, POWER, NUMBER, PRIMARY = range(11)
+ANYTHING, COMPARISON, OR, XOR, AND, SHIFT, SUM, PRODUCT, SIGN, POWER, NUMBER, PRIMARY = range(12)
 
 # An operand's number and the least tightness it may have there without parentheses.
 Hole = tuple[int, int]
@@ -59,6 +59,8 @@ _INFIX = {
     "true_div": (" / ", PRODUCT),
     "floor_div": (" // ", PRODUCT),
     "mod": (" % ", PRODUCT),
+    "left_shift": (" << ", SHIFT),
+    "right_shift": (" >> ", SHIFT),
     "and_": (" & ", AND),
     "or_": (" | ", OR),
     "xor": (" ^ ", XOR),

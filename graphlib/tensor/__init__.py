@@ -17,7 +17,7 @@ from ..ops.create import alloc, fill, full, full_like, identity_like, ones, ones
 from ..ops.elementwise import clip
 from ..ops.index import tri, triu
 from ..ops.join import join, stack
-from ..ops.linalg import matmul
+from ..ops.linalg import cross, inner, matmul, matvec, vdot, vecdot, vecmat
 from ..ops.op import as_variable as as_tensor_variable
 from ..ops.operators import tensor_round as round
 from ..ops.reduce import logsumexp, max_and_argmax, mean, ptp, std, var
@@ -45,18 +45,24 @@ from . import (
     xlogx,
 )
 from .arrangements import *  # noqa: F403
+from .averages import *  # noqa: F403
 from .constructors import *  # noqa: F403
 from .constructors import __all__ as _constructors
+from .curves import *  # noqa: F403
 from .einsum import einsum
 from .elementwise import *  # noqa: F403
 from .grids import *  # noqa: F403
+from .order import *  # noqa: F403
 from .places import *  # noqa: F403
+from .sets import *  # noqa: F403
 from .special_functions import chi2sf, erfcinv, erfinv, gamma, gammal, gammau
+from .stacking import *  # noqa: F403
 
 TensorVariable = Variable
 TensorConstant = Constant
 as_tensor = as_tensor_variable
 iround = round
+permute_dims, ravel = transpose, flatten
 
 numpy_functions.install()
 variables.install()
@@ -71,12 +77,17 @@ _OWN = {
     "REGISTRY",
     "annotations",
     "arrangements",
+    "averages",
     "constructors",
+    "curves",
     "elementwise",
     "grids",
     "numpy_functions",
+    "order",
     "places",
+    "sets",
     "special_functions",
+    "stacking",
     "variables",
 }
 __all__ = sorted({name for name in dir() if not name.startswith("_")} - _OWN)

@@ -17,7 +17,7 @@ from ..ops import index as ix
 from ..ops.complex_numbers import conj
 from ..ops.op import as_variable
 from ..ops.operators import tensor_round
-from . import arrangements, places
+from . import arrangements, places, stacking
 from . import elementwise as composed
 from .einsum import einsum
 
@@ -64,17 +64,6 @@ def _round(a: Any, decimals: int = 0) -> Variable:
     return tensor_round(a * 10.0**decimals) / 10.0**decimals if decimals else tensor_round(a)
 
 
-def _rows(arrays: Any) -> list[Variable]:
-    found = [as_variable(v) for v in arrays]
-    return [v if v.ndim > 1 else shape.reshape(v, (1, -1)) for v in found]
-
-
-def _hstack(tup: Any) -> Variable:
-    found = [as_variable(v) for v in tup]
-    found = [v if v.ndim else shape.reshape(v, (1,)) for v in found]
-    return join.concatenate(found, axis=0 if found[0].ndim == 1 else 1)
-
-
 def _norm(x: Any, ord: Any = None, axis: int | None = None, keepdims: bool = False) -> Variable:
     if ord is not None and axis is None and x.ndim != 1:
         raise TypeError(
@@ -110,7 +99,6 @@ _FUNCTIONS: dict[str, Callable] = {
     "flatnonzero": lambda a: along_axis.flatnonzero(a),
     "flip": lambda m, axis=None: arrangements.flip(m, axis),
     "full_like": lambda a, fill_value, dtype=None: create.full_like(a, fill_value, dtype),
-    "hstack": _hstack,
     "isclose": composed.isclose,
     "linalg.norm": _norm,
     "max": lambda a, axis=None, *, keepdims=False: reduce.max(a, axis, keepdims),
@@ -147,12 +135,26 @@ _FUNCTIONS: dict[str, Callable] = {
     "tril": lambda m, k=0: ix.tril(m, k),
     "triu": lambda m, k=0: ix.triu(m, k),
     "var": lambda a, axis=None, *, ddof=0, keepdims=False: reduce.var(a, axis, ddof, keepdims),
-    "vstack": lambda tup: join.concatenate(_rows(tup), axis=0),
+    "hstack": stacking.hstack,
+    "vstack": stacking.vstack,
     "where": lambda condition, *choices: (
         ew.switch(condition, *choices) if choices else along_axis.nonzero(condition)
     ),
     "zeros_like": lambda a, dtype=None: create.zeros_like(a, dtype),
 }
+
+#: functions of T that take NumPy's arguments as they are
+_SAME = frozenset(
+    (
+        "append argwhere array_split atleast_1d atleast_2d atleast_3d average block column_stack convolve "
+        "corrcoef correlate count_nonzero cov cross delete diagflat digitize dsplit dstack ediff1d fix "
+        "fliplr flipud histogram hsplit inner insert interp intersect1d isin isneginf isposinf lexsort "
+        "matrix_transpose median meshgrid nan_to_num nanargmax nanargmin nancumprod nancumsum nanmax "
+        "nanmean nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar percentile "
+        "piecewise polyval quantile rollaxis rot90 select setdiff1d setxor1d sinc take_along_axis "
+        "trapezoid union1d unique unstack vander vdot vsplit "
+    ).split()
+)
 
 
 def _array_ufunc(self: Variable, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
@@ -171,9 +173,11 @@ def _array_ufunc(self: Variable, ufunc: Any, method: str, *inputs: Any, **settin
 
 
 def _array_function(self: Variable, function: Any, types: Any, args: tuple, settings: dict[str, Any]) -> Any:
+    from .. import tensor
+
     module = function.__module__.partition("numpy.")[2]
     name = f"{module}.{function.__name__}" if module == "linalg" else function.__name__
-    ours = _FUNCTIONS.get(name)
+    ours = getattr(tensor, name) if name in _SAME else _FUNCTIONS.get(name)
     if ours is None:
         raise _no_such(name, self)
     settings = {("shape_" if k in ("shape", "newshape") else k): v for k, v in settings.items()}

@@ -192,6 +192,30 @@ def permute_row_elements(x: Any, y: Any, inverse: int = 0) -> Variable:
     return index(x, (*grid, order))
 
 
+def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Variable:
+    """Of each line of ``arr`` along ``axis`` (None: flattened) the elements at the places that the same line
+    of ``indices`` has; a length of 1, where it is known, goes with any other."""
+    x, places = as_variable(arr), as_variable(indices)
+    if axis is None:
+        x, axis = x.flatten(), 0
+    axis = normalize_axis(axis, x.ndim, "T.take_along_axis")
+    if places.ndim != x.ndim:
+        raise RankError(f"T.take_along_axis: {x.describe()} and {places.describe()} differ in rank")
+
+    def along(k: int) -> Variable:
+        own, theirs = x.type.shape[k], places.type.shape[k]
+        n = shape_i(x, k) if theirs == 1 else shape_i(places, k)
+        if own == 1:
+            return zeros_like(arange(n))
+        return arange(n)
+
+    grid = [
+        places if k == axis else along(k).dimshuffle(*["x"] * k, 0, *["x"] * (x.ndim - k - 1))
+        for k in range(x.ndim)
+    ]
+    return index(x, tuple(grid))
+
+
 def unravel_index(indices: Any, dims: Any, order: str = "C", ndim: int | None = None) -> tuple[Variable, ...]:
     """The coordinates, one variable each, of elements with these numbers in a tensor of shape ``dims``, of
     which ``ndim`` says how many lengths there are where that is not known."""
@@ -282,6 +306,7 @@ __all__ = [
     "permute_row_elements",
     "ravel_multi_index",
     "searchsorted",
+    "take_along_axis",
     "topk",
     "topk_and_argtopk",
     "unravel_index",

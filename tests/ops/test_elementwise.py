@@ -102,12 +102,14 @@ BINARY = {
     "and_": np.bitwise_and,
     "or_": np.bitwise_or,
     "xor": np.bitwise_xor,
+    "left_shift": np.left_shift,
+    "right_shift": np.right_shift,
 }
 #: which tests/test_special.py holds against scipy
 OF_ORDERS = {"jv", "iv", "gammainc", "gammaincc"}
 #: which tests/test_subnormals.py holds against numpy: it is for numbers up to 0 alone
 OF_SOFTMAX = {"exp_up_to_0"}
-BITWISE = {"invert", "and_", "or_", "xor"}
+BITWISE = {"invert", "and_", "or_", "xor", "left_shift", "right_shift"}
 
 #: functions that a float32 rounds more than once on the way to, or that amplify the rounding of their input
 ROUGH = {
@@ -284,6 +286,8 @@ def test_bools(mode):
         "x | y": (x | y, a | b),
         "x ^ y": (x ^ y, a ^ b),
         "~x": (~x, ~a),
+        "x << y": (x << y, np.left_shift(a, b)),
+        "x >> y": (x >> y, np.right_shift(a, b)),
         "x < y": (x < y, a < b),
         "x >= y": (x >= y, a >= b),
         "eq": (T.eq(x, y), a == b),

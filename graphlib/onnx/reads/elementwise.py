@@ -150,15 +150,8 @@ def _pow(n: Node) -> Variable:
 
 @reads("BitShift")
 def _shift(n: Node) -> Variable:
-    a, b = n[0], n[1]
-    width = a.type.numpy_dtype.itemsize * 8
-    outside = ew.or_(ew.lt(b, 0), ew.ge(b, width))
-    factor = ew.pow_(T.cast(2, a.dtype), ew.switch(outside, 0, b))
-    if n.get("direction") == "LEFT":
-        return ew.switch(outside, 0, a * factor)
-    # the greatest power of a signed dtype is its least number: all bits but the sign have left then
-    shifted = ew.switch(ew.lt(factor, 0), -T.cast(ew.lt(a, 0), a.dtype), ew.floor_div(a, factor))
-    return ew.switch(outside, -T.cast(ew.lt(a, 0), a.dtype), shifted)
+    shift = ew.left_shift if n.get("direction") == "LEFT" else ew.right_shift
+    return shift(n[0], n[1])
 
 
 def _several(n: Node) -> list[Variable]:

@@ -62,6 +62,8 @@ OPERATORS = {
 LOGICAL = {"and_": "And", "or_": "Or", "xor": "Xor", "invert": "Not", "maximum": "Or", "minimum": "And"}
 #: of the bits of integers
 BITWISE = {"and_": "BitwiseAnd", "or_": "BitwiseOr", "xor": "BitwiseXor", "invert": "BitwiseNot"}
+#: and where these go
+SHIFTS = {"left_shift": "LEFT", "right_shift": "RIGHT"}
 
 
 def _log1p(x: Variable) -> Variable:
@@ -147,6 +149,8 @@ def _elementwise(w: Writer, node: Apply) -> str:
         return w.add(LOGICAL[name], *names)
     if name in BITWISE:
         return w.add(BITWISE[name], *names)
+    if name in SHIFTS:
+        return _shift(w, SHIFTS[name], dtype, *names)
     if name == "switch":
         return w.add("Where", *names)
     if name == "rectify" and dtype.startswith("uint"):
@@ -192,6 +196,19 @@ def _floor_div(w: Writer, dtype: str, x: str, y: str) -> str:
     uneven = w.add("Not", w.add("Equal", left, zero))
     too_much = w.add("And", uneven, w.add("Xor", *signs))
     return w.typed("Sub", dtype, quotient, w.cast(too_much, dtype))
+
+
+def _shift(w: Writer, direction: str, dtype: str, x: str, y: str) -> str:
+    """Bits moved up or down: ONNX moves those of unsigned numbers only, and says nothing of places beyond."""
+    signed = direction == "RIGHT" and not dtype.startswith("uint")
+    if signed:
+        below = w.typed("Less", dtype, x, w.number(0, dtype), result="bool")
+        x = w.add("Where", below, w.add("BitwiseNot", x), x)
+    count, none = w.cast(y, "uint64"), w.number(0, "uint64")
+    inside = w.add("Less", count, w.number(np.iinfo(dtype).bits, "uint64"))
+    moved = w.add("BitShift", w.cast(x, "uint64"), w.add("Where", inside, count, none), direction=direction)
+    moved = w.cast(w.add("Where", inside, moved, none), dtype)
+    return w.add("Where", below, w.add("BitwiseNot", moved), moved) if signed else moved
 
 
 @writes(Cast)

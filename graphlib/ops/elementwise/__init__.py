@@ -32,7 +32,23 @@ from .arithmetic import (
     trunc,
 )
 from .casts import Cast, cast
-from .comparison import and_, eq, ge, gt, invert, isinf, isnan, le, lt, neq, or_, switch, xor
+from .comparison import (
+    and_,
+    eq,
+    ge,
+    gt,
+    invert,
+    isinf,
+    isnan,
+    le,
+    left_shift,
+    lt,
+    neq,
+    or_,
+    right_shift,
+    switch,
+    xor,
+)
 from .exponential import (
     exp,
     exp2,

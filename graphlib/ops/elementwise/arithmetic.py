@@ -34,6 +34,7 @@ identity = elementwise(
     doc="The value itself.",
     text="{0}",
     cost=CHEAP,
+    aliases=("positive",),
 )
 neg = elementwise(
     "neg",
@@ -43,6 +44,7 @@ neg = elementwise(
     c=Text("-{0}", "({t})(-{0})"),
     cuda=Text("-{0}", "({t})(0 - ({u}){0})"),
     cost=CHEAP,
+    aliases=("negative",),
 )
 abs_ = elementwise(
     "abs",
@@ -50,7 +52,7 @@ abs_ = elementwise(
     lambda x, o, g: g * sgn(x),
     ARITHMETIC,
     domain=(0.3, 2),
-    aliases=("abs_",),
+    aliases=("abs_", "absolute"),
     doc="Absolute value.",
     c=Text("fabs{f}({0})", "({t})({0} < 0 ? -{0} : {0})"),
     cuda=Text("fabs{f}({0})", "({t})({0} < 0 ? 0 - ({u}){0} : ({u}){0})"),
@@ -111,6 +113,7 @@ sub = elementwise(
     c=Text("{0} - {1}", "({t})({0} - {1})"),
     cuda=Text("{0} - {1}", "({t})(({u}){0} - ({u}){1})"),
     cost=CHEAP,
+    aliases=("subtract",),
 )
 mul = elementwise(
     "mul",
@@ -123,6 +126,7 @@ mul = elementwise(
     cuda=Text("{0} * {1}", "({t})(({u}){0} * ({u}){1})"),
     cost=CHEAP,
     commutative=True,
+    aliases=("multiply",),
 )
 true_div = elementwise(
     "true_div",
@@ -131,7 +135,7 @@ true_div = elementwise(
     FLOATING,
     2,
     (0.5, 2),
-    aliases=("divide",),
+    aliases=("divide", "true_divide"),
     text="{0} / {1}",
     cost=MODERATE,
 )
@@ -148,6 +152,7 @@ floor_div = elementwise(
     c="gl_floordiv_{s}({0}, {1})",
     cuda=Text("gl_floordiv_{s}({0}, {1})", "gl_floordiv(({o}){0}, ({o}){1})"),
     cost=COSTLY,
+    aliases=("floor_divide",),
 )
 mod = elementwise(
     "mod",
@@ -162,6 +167,7 @@ mod = elementwise(
     c="gl_mod_{s}({0}, {1})",
     cuda=Text("gl_mod_{s}({0}, {1})", "gl_mod(({o}){0}, ({o}){1})"),
     cost=COSTLY,
+    aliases=("remainder",),
 )
 maximum = elementwise(
     "maximum",

@@ -1,26 +1,50 @@
-"""Rows of comparisons, of logic and of the choice between two values."""
+"""Rows of comparisons, of logic and bits, and of the choice between two values."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ...scalar.functions import CHEAP, MODERATE, Text
-from .row import CHOICE, COMPARISON, LOGICAL, elementwise
+from .row import CHOICE, COMPARISON, INTEGERS, LOGICAL, elementwise
 
-eq = elementwise("eq", np.equal, None, COMPARISON, 2, (0, 3), text="{0} == {1}", cost=CHEAP, commutative=True)
-neq = elementwise(
-    "neq", np.not_equal, None, COMPARISON, 2, (0, 3), text="{0} != {1}", cost=CHEAP, commutative=True
+eq = elementwise(
+    "eq",
+    np.equal,
+    None,
+    COMPARISON,
+    2,
+    (0, 3),
+    text="{0} == {1}",
+    cost=CHEAP,
+    commutative=True,
+    aliases=("equal",),
 )
-lt = elementwise("lt", np.less, None, COMPARISON, 2, text="{0} < {1}", cost=CHEAP)
-le = elementwise("le", np.less_equal, None, COMPARISON, 2, text="{0} <= {1}", cost=CHEAP)
-gt = elementwise("gt", np.greater, None, COMPARISON, 2, text="{0} > {1}", cost=CHEAP)
-ge = elementwise("ge", np.greater_equal, None, COMPARISON, 2, text="{0} >= {1}", cost=CHEAP)
+neq = elementwise(
+    "neq",
+    np.not_equal,
+    None,
+    COMPARISON,
+    2,
+    (0, 3),
+    text="{0} != {1}",
+    cost=CHEAP,
+    commutative=True,
+    aliases=("not_equal",),
+)
+lt = elementwise("lt", np.less, None, COMPARISON, 2, text="{0} < {1}", cost=CHEAP, aliases=("less",))
+le = elementwise(
+    "le", np.less_equal, None, COMPARISON, 2, text="{0} <= {1}", cost=CHEAP, aliases=("less_equal",)
+)
+gt = elementwise("gt", np.greater, None, COMPARISON, 2, text="{0} > {1}", cost=CHEAP, aliases=("greater",))
+ge = elementwise(
+    "ge", np.greater_equal, None, COMPARISON, 2, text="{0} >= {1}", cost=CHEAP, aliases=("greater_equal",)
+)
 invert = elementwise(
     "invert",
     np.invert,
     None,
     LOGICAL,
-    aliases=("bitwise_not",),
+    aliases=("bitwise_not", "bitwise_invert"),
     doc="Logical not of bools, bitwise not of integers.",
     text=Text(integer="({t})~{0}", boolean="!{0}"),
     cost=CHEAP,
@@ -63,6 +87,33 @@ xor = elementwise(
     text="({t})({0} ^ {1})",
     cost=CHEAP,
     commutative=True,
+)
+left_shift = elementwise(
+    "left_shift",
+    np.left_shift,
+    None,
+    LOGICAL,
+    2,
+    (0, 9),
+    dtypes=INTEGERS,
+    aliases=("bitwise_left_shift",),
+    doc="The bits of an integer so many places up; 0 for as many as it has, or more, or less than none.",
+    text="({t})(({u}){1} < ({u})(8 * sizeof({t})) ? ({u}){0} << {1} : 0)",
+    cost=CHEAP,
+)
+right_shift = elementwise(
+    "right_shift",
+    np.right_shift,
+    None,
+    LOGICAL,
+    2,
+    (0, 9),
+    dtypes=INTEGERS,
+    aliases=("bitwise_right_shift",),
+    doc="The bits of an integer so many places down, those of its sign coming in; nothing but these for as "
+    "many as it has, or more, or less than none.",
+    text="({t})(({u}){1} < ({u})(8 * sizeof({t})) ? {0} >> {1} : -({0} < 0))",
+    cost=CHEAP,
 )
 isnan = elementwise(
     "isnan",

@@ -126,6 +126,7 @@ pow_ = elementwise(
     c=Text("gl_pow_{s}({0}, {1})", "({t})gl_ipow_i64({0}, {1})"),
     cuda=Text("pow{f}({0}, {1})", "({t})gl_ipow_i64({0}, {1})"),
     cost=COSTLY,
+    aliases=("power",),
 )
 sigmoid = elementwise(
     "sigmoid",

@@ -31,11 +31,12 @@ if TYPE_CHECKING:
 ARITHMETIC, FLOATING, COMPARISON, LOGICAL = "arithmetic", "floating", "comparison", "logical"
 #: a condition, then operands of one dtype
 CHOICE = "choice"
+INTEGERS = ("int8", "int16", "int32", "int64", "uint8")
 #: the dtypes that the rules leave operands in
 _DTYPES = {
     ARITHMETIC: NUMBERS,
     COMPARISON: ALL,
-    LOGICAL: ("bool", "int8", "int16", "int32", "int64", "uint8"),
+    LOGICAL: ("bool", *INTEGERS),
     FLOATING: ("float32", "float64"),
     CHOICE: ALL,
 }
@@ -265,7 +266,7 @@ def elementwise(
     """
     dtypes = dtypes or _DTYPES[rule]
     define(name, arity, tuple(dict.fromkeys(map(kind_of, dtypes))), cost=cost, text=text, c=c, cuda=cuda)
-    widens = rule == ARITHMETIC and "bool" not in dtypes
+    widens = rule in (ARITHMETIC, LOGICAL) and "bool" not in dtypes
     op = Elementwise(name, numpy, gradient, rule, arity, widens, fails, commutative)
     op.__doc__ = doc or f"Elementwise {name}."
     ROWS[name] = op

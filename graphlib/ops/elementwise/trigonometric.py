@@ -45,6 +45,7 @@ arcsin = elementwise(
     c="gl_arcsin_{s}({0})",
     cuda="asin{f}({0})",
     cost=COSTLY,
+    aliases=("asin",),
 )
 arccos = elementwise(
     "arccos",
@@ -54,6 +55,7 @@ arccos = elementwise(
     c="gl_arccos_{s}({0})",
     cuda="acos{f}({0})",
     cost=COSTLY,
+    aliases=("acos",),
 )
 arctan = elementwise(
     "arctan",
@@ -62,6 +64,7 @@ arctan = elementwise(
     c="gl_arctan_{s}({0})",
     cuda="atan{f}({0})",
     cost=COSTLY,
+    aliases=("atan",),
 )
 hypot = elementwise(
     "hypot",
@@ -86,6 +89,7 @@ arctan2 = elementwise(
     c="gl_arctan2_{s}({0}, {1})",
     cuda="atan2{f}({0}, {1})",
     cost=COSTLY,
+    aliases=("atan2",),
 )
 tanh = elementwise(
     "tanh", np.tanh, lambda x, o, g: g * (1 - sqr(o)), c="gl_tanh_{s}({0})", cuda="tanh{f}({0})", cost=COSTLY
@@ -97,6 +101,7 @@ arcsinh = elementwise(
     c="gl_arcsinh_{s}({0})",
     cuda="asinh{f}({0})",
     cost=COSTLY,
+    aliases=("asinh",),
 )
 arccosh = elementwise(
     "arccosh",
@@ -106,6 +111,7 @@ arccosh = elementwise(
     c="gl_arccosh_{s}({0})",
     cuda="acosh{f}({0})",
     cost=COSTLY,
+    aliases=("acosh",),
 )
 arctanh = elementwise(
     "arctanh",
@@ -115,4 +121,5 @@ arctanh = elementwise(
     c="gl_arctanh_{s}({0})",
     cuda="atanh{f}({0})",
     cost=COSTLY,
+    aliases=("atanh",),
 )
