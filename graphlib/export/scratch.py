@@ -11,7 +11,7 @@ from itertools import product
 from math import gcd
 from typing import NamedTuple
 
-#: of ``graphlib_convolution.h``
+#: of ``graphlib_tiles.h`` and ``graphlib_sliding.h``
 _PATCHES, _PLACES, _SLACK, _FEW_FILTERS, _FEW_TERMS, _PARTS = 16384, 256, 16, 2, 128, 8
 #: the bytes of ``gl_convolution``, at most
 _PART = 512

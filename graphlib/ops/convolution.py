@@ -37,6 +37,10 @@ _VECTOR, _FILLED, _TERMS = 16, 0.85, 48
 #: another way, and places of an image below which the filters' is
 _SHORT, _FEW_PLACES = 8, 200
 _HEADERS = {
+    "": "graphlib_convolution.h",
+    "_sliding": "graphlib_sliding.h",
+    "_by_products": "graphlib_patches.h",
+    "_spread": "graphlib_patches.h",
     "_direct": "graphlib_direct.h",
     "_of_1": "graphlib_pointwise.h",
     "_of_3": "graphlib_winograd.h",
@@ -93,14 +97,14 @@ class Convolutional:
             (tuple(shape),),
             tuple(map(Poly.of, [*integers, int(self.flip), self.groups])),
             (0, 1),
-            header=_HEADERS.get(form, "graphlib_convolution.h"),
+            header=_HEADERS[form],
             team=True,
             form=form,
         )
 
     def _form(self, w: Sequence[Poly]) -> str:
         """How it is computed, where it is known: filters slide over images or are factors of products, by the
-        numbers of graphlib_convolution.h, or squares of 3 or 5 are multiplied point by point, or filters of
+        numbers of graphlib_sliding.h, or squares of 3 or 5 are multiplied point by point, or filters of
         one pixel by the images as they lie; the products may still become sums without patches."""
         f, *terms = (n.constant for n in map(Poly.of, w))
         if f is None or None in terms:

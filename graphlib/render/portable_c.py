@@ -25,7 +25,7 @@ from .units import Unit
 _MOST_CHUNKS = 16
 #: functions of the library that take much memory and text to be fast, and what a small one does instead
 _SMALL = {
-    f"gl_convolve{by}_{way}": (f"gl_convolve{by}_by_products", "graphlib_convolution.h")
+    f"gl_convolve{by}_{way}": (f"gl_convolve{by}_by_products", "graphlib_patches.h")
     for by in ("", "_by_images", "_by_filters")
     for way in ("of_1", "of_3", "of_5", "direct")
 }

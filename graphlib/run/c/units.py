@@ -28,8 +28,10 @@ _LIBRARY_COST = 5000
 _WRITTEN_OUT = (
     "graphlib_convolution.h",
     "graphlib_direct.h",
+    "graphlib_patches.h",
     "graphlib_pointwise.h",
     "graphlib_pool.h",
+    "graphlib_sliding.h",
     "graphlib_winograd.h",
 )
 _WRITTEN_OUT_FLAGS = ("-O2",)

@@ -108,10 +108,10 @@ static inline __attribute__((unused)) void gl_direct_tiles(gl_convolution *j, in
         *memory = malloc((size_t)n * sizeof(T) + 64);                                                                            \
         return *memory ? (T *)(((uintptr_t)*memory + 63) / 64 * 64) : 0;                                                         \
     }                                                                                                                            \
-    static void gl_direct_chunk_##s(void *context, int64_t chunk) {                                                              \
+    static void gl_chunk_direct_##s(void *context, int64_t chunk) {                                                              \
         enum { L = GL_LANES_##s };                                                                                               \
         gl_convolutions *all = context;                                                                                          \
-        const int64_t units = all->part->n * all->part->groups * all->tiles * all->parts;                                        \
+        const int64_t units = gl_units(all);                                                                                     \
         int64_t image = 0, places = 0, pixels = 0;                                                                               \
         for (const gl_convolution *j = all->part; j < all->part + all->parts; j++) {                                             \
             image = gl_between(image, gl_filled(gl_stage_size(j), 16), INT64_MAX);                                               \
@@ -123,18 +123,17 @@ static inline __attribute__((unused)) void gl_direct_tiles(gl_convolution *j, in
         T *turned = sums + places * 2 * L, *stage = turned + places * L;                                                         \
         int64_t *offsets = (int64_t *)(stage + image);                                                                           \
         const gl_convolution *last = 0;                                                                                          \
+        gl_unit u;                                                                                                               \
         if (!sums) {                                                                                                             \
             all->failed = 1;                                                                                                     \
             return;                                                                                                              \
         }                                                                                                                        \
-        for (int64_t unit = units * chunk / all->chunks; unit < units * (chunk + 1) / all->chunks; unit++) {                     \
-            const gl_convolution *j = all->part + unit % all->parts;                                                             \
-            const int64_t tile = unit / all->parts % all->tiles, group = unit / (all->parts * all->tiles) % j->groups;           \
-            const int64_t n = unit / (all->parts * all->tiles * j->groups), terms = j->each_c * j->pixels;                       \
-            if (tile >= j->tiles) continue;                                                                                      \
-            const gl_conv_tile t = gl_conv_tile_at(j, tile);                                                                     \
+        for (int64_t k = units * chunk / all->chunks; k < units * (chunk + 1) / all->chunks; k++) {                              \
+            if (!gl_unit_at(all, k, &u)) continue;                                                                               \
+            const gl_convolution *j = u.of;                                                                                      \
+            const gl_conv_tile t = u.tile;                                                                                       \
+            const int64_t n = u.n, group = u.group, terms = j->each_c * j->pixels, step = gl_sums_at_once(t.columns);            \
             const int whole = t.places == j->inside && j->beside == 1, cleared = gl_is_cleared_##s(j, &last, stage);             \
-            const int64_t step = gl_sums_at_once(t.columns);                                                                     \
             gl_offsets_##s(j, &t, offsets);                                                                                      \
             gl_stage_##s(j, &t, (const T *)j->left + (n * j->c + group * j->each_c) * j->d * j->h * j->w, j->each_c, stage, cleared);\
             for (int64_t f = 0; f < j->each_f; f += 2 * L) {                                                                     \
@@ -185,7 +184,7 @@ static inline __attribute__((unused)) void gl_direct_tiles(gl_convolution *j, in
             }                                                                                                                    \
     }                                                                                                                            \
     /* Tiles of all images are cut into shares, whose sums are added at the end in their order. */                               \
-    static void gl_direct_by_filters_chunk_##s(void *context, int64_t share) {                                                   \
+    static void gl_by_filters_chunk_direct_##s(void *context, int64_t share) {                                                   \
         enum { L = GL_LANES_##s };                                                                                               \
         gl_convolution *j = context;                                                                                             \
         const int64_t plane = j->od * j->oh * j->ow, all = j->n * j->tiles, each = j->each_c * j->pixels;                        \
@@ -245,8 +244,10 @@ static inline __attribute__((unused)) void gl_direct_tiles(gl_convolution *j, in
         free(memory);                                                                                                            \
     }                                                                                                                            \
     /* The filters of all parts in panels, and the parts computed. */                                                            \
-    static int gl_direct_##s(gl_convolutions *all, int64_t filters) {                                                            \
+    static int gl_run_direct_##s(gl_convolutions *all) {                                                                         \
         enum { L = GL_LANES_##s };                                                                                               \
+        int64_t filters = 0;                                                                                                     \
+        for (const gl_convolution *j = all->part; j < all->part + all->parts; j++) filters += j->pixels;                         \
         void *memory;                                                                                                            \
         gl_convolution *const first = all->part;                                                                                 \
         const int64_t groups = first->groups, each_f = first->f / groups, each_c = first->c / groups;                            \
@@ -259,49 +260,17 @@ static inline __attribute__((unused)) void gl_direct_tiles(gl_convolution *j, in
             for (int64_t group = 0; group < groups; group++, next += gl_filled(each_f, L) * terms)                               \
                 gl_panels_##s(w + group * each_f * terms, terms, each_f, terms, next);                                           \
         }                                                                                                                        \
-        first->rt->parallel(gl_direct_chunk_##s, all, all->chunks);                                                              \
+        first->rt->parallel(gl_chunk_direct_##s, all, all->chunks);                                                              \
         free(memory);                                                                                                            \
         return all->failed != 0;                                                                                                 \
     }                                                                                                                            \
-    static inline __attribute__((unused)) int gl_convolve_direct_##s(const gl_runtime *rt, const T *x, const T *filters, T *out, \
-                                                                     GL_CONVOLUTION_LENGTHS) {                                   \
-        gl_convolution j = {.rt = rt, .left = x, .right = filters, .out = out, .parts = 0, GL_CONVOLUTION_NAMES,                 \
-                            .inside = od * oh * ow, .back = oh * ow, .down = ow, .beside = 1};                                   \
-        const int64_t terms = c / groups * kd * kh * kw, places = n * f * od * oh * ow;                                          \
-        if (gl_convolution_is_empty(out, places, terms, sizeof(T))) return 0;                                                    \
-        gl_direct_tiles(&j, sizeof(T));                                                                                          \
-        gl_convolutions all = {&j, 1, j.tiles, gl_chunks(n * groups * j.tiles, places * terms / 4), 0};                          \
-        return gl_direct_##s(&all, kd * kh * kw);                                                                                \
-    }                                                                                                                            \
-    static inline __attribute__((unused)) int gl_convolve_by_images_direct_##s(                                                  \
-        const gl_runtime *rt, const T *g, const T *filters, T *out, GL_CONVOLUTION_LENGTHS) {                                    \
-        const gl_convolution j = {.rt = rt, .left = g, .right = filters, .out = out, .parts = 0, GL_CONVOLUTION_NAMES};          \
-        const int64_t terms = f / groups * kd * kh * kw * od * oh * ow;                                                          \
-        if (gl_convolution_is_empty(out, n * c * d * h * w, terms, sizeof(T))) return 0;                                         \
-        void *memory;                                                                                                            \
-        gl_convolutions all = gl_interleaved_parts_##s(&j, &memory);                                                             \
-        if (!memory) return 1;                                                                                                   \
-        for (int64_t k = 0; k < all.parts; k++) {                                                                                \
-            gl_direct_tiles(all.part + k, sizeof(T));                                                                            \
-            all.tiles = gl_between(all.tiles, all.part[k].tiles, INT64_MAX);                                                     \
-        }                                                                                                                        \
-        all.chunks = gl_chunks(n * groups * all.tiles * all.parts, n * c * terms / 4);                                           \
-        const int failed = all.parts ? gl_direct_##s(&all, kd * kh * kw) : 0;                                                    \
-        free(memory);                                                                                                            \
-        return failed;                                                                                                           \
-    }                                                                                                                            \
-    static inline __attribute__((unused)) int gl_convolve_by_filters_direct_##s(const gl_runtime *rt, const T *x, const T *g, T *out,\
-                                                                                GL_CONVOLUTION_LENGTHS) {                        \
-        gl_convolution j = {.rt = rt, .left = x, .right = g, .out = out, .parts = 0, GL_CONVOLUTION_NAMES};                      \
-        const int64_t size = f * (c / groups) * kd * kh * kw, terms = n * od * oh * ow;                                          \
-        if (gl_convolution_is_empty(out, size, terms, sizeof(T))) return 0;                                                      \
-        gl_direct_tiles(&j, sizeof(T));                                                                                          \
-        return gl_in_shares_##s(&j, gl_direct_by_filters_chunk_##s, size, terms);                                                \
-    }
+    static void gl_tiles_direct_##s(gl_convolution *j) { gl_direct_tiles(j, sizeof(T)); }
 
 GL_DIRECT_KERNELS(f32, float)
 GL_DIRECT_KERNELS(f64, double)
 GL_DIRECT(f32, float)
 GL_DIRECT(f64, double)
+GL_CONVOLVED(f32, float, _direct)
+GL_CONVOLVED(f64, double, _direct)
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef GRAPHLIB_LANES_H
 #define GRAPHLIB_LANES_H
 
-#include "graphlib_convolution.h"
+#include "graphlib_tiles.h"
 
 /* Of two vectors the lanes of the first and of the second halves, interleaved. */
 #if defined(__AVX512F__)

@@ -4,7 +4,7 @@
 #ifndef GRAPHLIB_POINTWISE_H
 #define GRAPHLIB_POINTWISE_H
 
-#include "graphlib_convolution.h"
+#include "graphlib_tiles.h"
 
 /* places of an image below which several are taken together */
 #define GL_FEW_PLACES 128

@@ -14,6 +14,7 @@
 #define GRAPHLIB_WINOGRAD_H
 
 #include "graphlib_lanes.h"
+#include "graphlib_patches.h"
 
 /* tiles side by side that are taken at once, and the most of a product, which then needs no copy of its factors */
 #define GL_STRIP 16
