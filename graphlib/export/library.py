@@ -20,7 +20,7 @@ from ..run.c.toolchain import INCLUDES
 from ..schedule.plan import Plan
 from . import entries, products, values
 from .block import Layout
-from .excerpt import Definition, definitions, header, used
+from .excerpt import Definition, definitions, header, names, used
 from .scratch import is_known, taken
 from .signature import Signature, c_name, check_name, signature, sized_outputs
 
@@ -41,6 +41,8 @@ _HEADERS = (
     "graphlib_convolution.h",
     "graphlib_fourier.h",
 )
+#: macros of ``graphlib_vectors.h``, which is taken as a whole where one is used
+_VECTORS = {"GL_UNROLL", "GL_SHUFFLE", "GL_SLIDE_BYTES"}
 #: constants of more bytes are data, and no part of a program
 _MOST_CONSTANTS = 64 * 2**20
 
@@ -237,8 +239,8 @@ def _laid_out(made: Made) -> Made:
 @lru_cache(maxsize=64)
 def _takes_memory(function: str) -> bool:
     """Whether a function of the headers takes memory for itself."""
-    names = (one.name for one in _available() if one.name.rpartition("_")[0] == function)
-    return any(one.name == "gl_take" for one in used(_available(), next(names, "")))
+    own = (one.name for one in _available() if one.name.rpartition("_")[0] == function)
+    return any(one.name == "gl_take" for one in used(_available(), next(own, "")))
 
 
 def _rounded(size: int) -> int:
@@ -259,8 +261,8 @@ def _available(together: bool = False) -> tuple[Definition, ...]:
     """What there is in the headers; where a library has something else, that; ``together``: of one whose
     threads work together."""
     done: set[str] = set()
-    names = ("team.h", *_HEADERS) if together else _HEADERS
-    texts = [header(name, (_PARTS, *INCLUDES), done) for name in names]
+    files = ("team.h", *_HEADERS) if together else _HEADERS
+    texts = [header(name, (_PARTS, *INCLUDES), done) for name in files]
     return tuple(
         replace(one, text=one.text.replace("malloc(", "gl_take(").replace(" free(", " gl_give("))
         for one in definitions(texts, ["GL_STREAMS_IN_C", "GL_INLINE"])
@@ -288,7 +290,7 @@ def source(lib: Library) -> str:
     found = _ordered(found)
     text = "\n\n".join(f"{one.comment}\n{one.text}" if one.comment else one.text for one in found)
     head = (_PARTS / "compiler.h").read_text().strip()
-    if "GL_UNROLL" in text:
+    if _VECTORS & names(text):
         head += "\n" + header("graphlib_vectors.h", INCLUDES, set()).strip()
     parts = [
         entries.about(lib),
