@@ -17,6 +17,7 @@ from . import scan
 from .canonical import BEFORE_SUMS, CANONICAL, USELESS
 from .engine import rewrite_with
 from .logarithms import LOGARITHMS
+from .means import MEANS
 from .rules import Phase, Rule
 from .softmax import COMPOSITES, EXPAND, SOFTMAX
 from .sparse_updates import NOTHING_ADDED, computed_for_rows_used
@@ -33,6 +34,7 @@ RULES: list[Rule] = [
     *LOGARITHMS,
     *CANONICAL,
     *BEFORE_SUMS,
+    *MEANS,
     *EXPAND,
     *SPECIALIZE,
 ]
@@ -64,7 +66,7 @@ _PHASES = (
     # equal nodes become one, so that it can be counted what is used once
     Phase(once=True, folds=_folded_early),
     Phase(VIEWS, AFTER_GRADIENTS, USELESS, *_STABLE, once=True, folds=_folded_early),
-    Phase(VIEWS, AFTER_GRADIENTS, USELESS, *_STABLE, CANONICAL, BEFORE_SUMS),
+    Phase(VIEWS, AFTER_GRADIENTS, USELESS, *_STABLE, CANONICAL, BEFORE_SUMS, MEANS),
     Phase(VIEWS, AFTER_GRADIENTS, USELESS, EXPAND, once=True, only_for=COMPOSITES),
     Phase(VIEWS, AFTER_GRADIENTS, USELESS, CANONICAL, SPECIALIZE),
 )

@@ -39,9 +39,9 @@ from .plan import (
     StateOf,
 )
 from .plan import Step as Planned
-from .schedule import Schedule, base_of
+from .schedule import Schedule
 from .statements import Leave, Let, Watch
-from .steps import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep, Step
+from .steps import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep, Step, base_of
 from .translation import Translation
 from .verify import verify
 

@@ -20,11 +20,9 @@ from ..scalar.integer import Poly, Symbol
 from ..scalar.lowered import Call, Loop, Product
 from .indices import checked_once, may_fail
 from .nests import build
-from .steps import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep, Step, accesses
+from .recomputed import recompute
+from .steps import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep, Step, accesses, base_of
 
-#: a loop nest with more values than this is closed, for compilers take more than linear time on larger ones:
-#: one that goes through its rows in several loops, and one whose values are all computed in the same loop
-GROUP_LIMIT, LOOP_LIMIT = 64, 192
 #: as many values at most are computed in one nest that have nothing to do with one another: more than a
 #: processor has registers for, and streams that it can follow, cost time
 SIDE_BY_SIDE = 32
@@ -48,6 +46,7 @@ class Schedule:
         self.maker: dict[Variable, Step] = {}
         self._recent: dict[tuple[Poly, ...], list[Loops]] = {}
         self._compute_steps()
+        recompute(self)
         self.sizes = self._all_sizes()
         self._check_indices_once()
         self.find_stored()
@@ -214,6 +213,15 @@ class Schedule:
                         pending.extend([self.low.dims[atom]] if atom in self.low.dims else [])
         return found
 
+    def leave_out(self, step: Step) -> None:
+        """Take out a step that has nothing left to do."""
+        self.steps.remove(step)
+        for other in step.after:
+            other.followers.remove(step)
+        for other in step.followers:
+            other.after.remove(step)
+            other.come_after(step.after)
+
     def _makers(self, variables: Iterable[Variable]) -> set[Step]:
         return {self.maker[v] for v in variables if v in self.maker}
 
@@ -253,8 +261,7 @@ class Schedule:
         return None
 
     def _fits(self, group: Loops, value: Value) -> bool:
-        in_rows = value.kept or any(v.kept for v in group.values)
-        if len(group.values) >= (GROUP_LIMIT if in_rows else LOOP_LIMIT):
+        if not group.has_room([value]):
             return False
         n = min(len(group.axes), len(value.axes))
         if group.axes[:n] != value.axes[:n] or (n == 0 and (group.axes or value.axes)):
@@ -461,14 +468,6 @@ class Schedule:
             # shared variables keep their values until all is done that may fail
             found.update((step, _LATE + 1) for step in self.steps if isinstance(step, Copy))
         return found
-
-
-def base_of(step: Step) -> Variable | None:
-    """What a step adds to, sets parts of, or changes as a whole."""
-    if isinstance(step, LibraryCall):
-        return step.operands[0] if step.call.in_place else None
-    base = step.base if isinstance(step, Pushes) else step.c if isinstance(step, MatMul) else None
-    return base if isinstance(base, Variable) else None
 
 
 def reads_in_place(writer: Step, shared: Shared, v: Variable, low: Lowering) -> bool:

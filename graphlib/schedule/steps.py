@@ -3,7 +3,7 @@ writes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,10 @@ from ..scalar.lowered import Call
 
 if TYPE_CHECKING:
     from .schedule import Schedule
+
+#: a loop nest with more values than this is closed, for compilers take more than linear time on larger ones:
+#: one that goes through its rows in several loops, and one whose values are all computed in the same loop
+GROUP_LIMIT, LOOP_LIMIT = 64, 192
 
 
 @dataclass(eq=False)
@@ -72,6 +76,8 @@ class Loops(Step):
     made: dict[Variable, Value] = field(default_factory=dict)
     used: set[Variable] = field(default_factory=set)
     ends: set[Variable] = field(default_factory=set)
+    #: of its values those that another nest computes, too
+    again: set[Variable] = field(default_factory=set)
     #: where its values go besides: each with an array that it is a part of, and its element's place there
     landings: dict[Variable, list[tuple[Variable, Poly]]] = field(default_factory=dict)
 
@@ -84,6 +90,18 @@ class Loops(Step):
         self.used |= value.element.uses
         self.ends -= value.element.uses
         self.ends.add(value.variable)
+
+    def has_room(self, more: Sequence[Value]) -> bool:
+        """Whether some more values are not too many."""
+        in_rows = any(value.kept for value in (*more, *self.values))
+        return len(self.values) + len(more) <= (GROUP_LIMIT if in_rows else LOOP_LIMIT)
+
+    def compute_again(self, again: Sequence[Value]) -> None:
+        """Have values computed that another nest computes as well, before all of its own."""
+        first = sum(value.variable in self.again for value in self.values)
+        self.values[first:first] = again
+        self.made.update((value.variable, value) for value in again)
+        self.again.update(value.variable for value in again)
 
     def reads(self) -> set[Variable]:
         own = {value.variable for value in self.values}
@@ -233,6 +251,14 @@ class Copy(Step):
 
     def writes(self) -> list[Variable]:
         return []
+
+
+def base_of(step: Step) -> Variable | None:
+    """What a step adds to, sets parts of, or changes as a whole."""
+    if isinstance(step, LibraryCall):
+        return step.operands[0] if step.call.in_place else None
+    base = step.base if isinstance(step, Pushes) else step.c if isinstance(step, MatMul) else None
+    return base if isinstance(base, Variable) else None
 
 
 def accesses(expr: Expr) -> list[tuple[Variable, tuple[Poly, ...]]]:

@@ -43,6 +43,11 @@ def normal(*shape, seed=0):
     return np.random.RandomState(seed).normal(size=shape).astype("float32")
 
 
+def kept(f):
+    """How many matrices a function writes, its results included."""
+    return sum(a.ndim == 2 for step in f.plan.steps for a in step.writes)
+
+
 # fusion
 
 
@@ -157,6 +162,57 @@ def test_of_functions_that_are_called_very_often_only_those_that_there_are_get_c
     for _ in range(6):
         wanted = xlogy(wanted, wanted) + gammaln(2 + wanted) + xlogy(wanted, 1.5 + wanted**2) + 0.5
     np.testing.assert_allclose(f(values)[0], wanted, rtol=1e-12)
+
+
+# values that are computed again
+
+
+def test_what_is_cheap_is_computed_again_and_not_kept():
+    """A standardised matrix: what is left of it without its mean, for the variance and for itself."""
+    x = T.matrix("x")
+    centred = x - T.mean(x)
+    f = both([x], [centred / T.sqrt(T.mean(T.sqr(centred)) + 1e-3)], [normal(300, 40)])
+    assert kept(f) == 1
+
+
+def test_a_normalised_rectifier_and_its_gradient_keep_nothing_but_what_was_normalised():
+    x, given, scale = T.matrix("x"), T.matrix("given"), T.vector("scale")
+    centred = x - T.mean(x, axis=0)
+    y = T.nnet.relu(scale * centred / T.sqrt(T.mean(T.sqr(centred), axis=0) + 1e-3) + 0.1)
+    results = [y, *T.grad(None, [x, scale], known_grads={y: given})]
+    f = both([x, given, scale], results, [normal(30, 20), normal(30, 20, seed=1), normal(20, seed=2)])
+    assert kept(f) == 2
+
+
+@pytest.mark.parametrize(
+    ("build", "count"),
+    [
+        (lambda x, y: x * x + x + 1, 1),
+        # two arrays of its size to read for one
+        (lambda x, y: x * y + x + 1, 2),
+        # many times what it costs to keep it
+        (lambda x, y: T.tanh(x), 2),
+        # an array read in another order, too
+        (lambda x, y: x[::-1] * 3 + x * x + 1, 2),
+    ],
+)
+def test_what_costs_more_than_to_keep_it_is_kept(build, count):
+    x, y = T.matrices("x", "y")
+    v = build(x, y)
+    f = both([x, y], [v / T.sum(v)], [normal(30, 40), normal(30, 40, seed=1)])
+    assert kept(f) == count
+
+
+def test_what_is_written_over_what_it_is_computed_from_is_not_computed_again():
+    """A shared variable that is updated in place by a step before that of the other reader."""
+    x = graphlib.shared(normal(30, 40), shape=(30, 40))
+    v = x * x + x + 1
+    total = T.sum(v)
+    g = graphlib.function([], v / total, updates=[(x, x - v / total)], mode="fast_run")
+    old = x.get_value()
+    wanted = (old**2 + old + 1) / (old**2 + old + 1).sum()
+    np.testing.assert_allclose(g(), wanted, rtol=1e-4)
+    np.testing.assert_allclose(x.get_value(), old - wanted, rtol=1e-4, atol=1e-6)
 
 
 def test_views_cost_no_pass():

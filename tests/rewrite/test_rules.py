@@ -438,6 +438,14 @@ CASES: dict[str, list[Case]] = {
         Case(lambda x, w: grad(T.dot(x, w).sum(), [x, w]), "MatrixProduct", "Reduce"),
         Case(lambda x, w: T.dot(T.alloc(0.3, 2, 3), x) + w[0, 0], "MatrixProduct", "Reduce"),
     ],
+    "what is left of x without its mean adds up to nothing": [
+        Case(lambda x, y: (y + 3 * (x - T.mean(x, axis=0))).sum(axis=0)),
+        Case(lambda cube, x: (cube - x * (cube - T.mean(cube, axis=0))).sum(axis=0)),
+        Case(lambda cube, u: ((cube - cube.mean((0, 1))) / u - T.exp(cube)).sum((0, 1))),
+        Case(lambda W: (T.exp(W) - (W - W.sum(1, keepdims=True) / 5.0)).sum(1)),
+        Case(lambda x, y: grad(T.sum(y * (x - x.mean(0)) / T.sqrt(x.var(0) + 1e-3)), x)),
+        Case(lambda x, y: T.sum(x - T.mean(x, axis=0), axis=0) * y, "sub"),
+    ],
     "(i + c) + d is i + (c + d) for integers": [
         Case(lambda i: (i + 2) - 2, "add sub"),
         Case(lambda i: 1 + ((i - 3) + 2), "add sub"),
@@ -501,6 +509,48 @@ CASES: dict[str, list[Case]] = {
 
 def test_every_rule_has_a_case():
     assert sorted(CASES) == sorted({rule.name for rule in RULES})
+
+
+def of_another_axis(x, y):
+    return (y + (x - T.mean(x, axis=0))).sum(axis=1)
+
+
+def of_another_count(x, y):
+    return (y + (x - x.sum(axis=0) / (T.shape(x)[0] - 1))).sum(axis=0)
+
+
+def of_another_array(x, y):
+    return (x + (y - T.mean(x, axis=0))).sum(axis=0)
+
+
+def times_what_changes(x, y):
+    return (y + y * (x - T.mean(x, axis=0))).sum(axis=0)
+
+
+def of_less_than_all(x, column):
+    return (x + (column - T.mean(column, axis=0))).sum(axis=0)
+
+
+@pytest.mark.parametrize(
+    "build", [of_another_axis, of_another_count, of_another_array, times_what_changes, of_less_than_all]
+)
+def test_what_is_left_of_another_mean_is_added_up(build):
+    inputs, outputs, arrays = Case(build).make()
+    results, fired = rewritten(outputs, inputs)
+    assert not fired["what is left of x without its mean adds up to nothing"]
+    np.testing.assert_allclose(evaluate(results, inputs, arrays)[0], evaluate(outputs, inputs, arrays)[0])
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_what_is_left_of_no_number_is_none(wrong):
+    x, y = T.dmatrices("x", "y")
+    total = (y + (x - T.mean(x, axis=0))).sum(axis=0)
+    (result,), fired = rewritten([total], [x, y])
+    assert fired["what is left of x without its mean adds up to nothing"]
+    array = np.ones((3, 2))
+    array[1, 0] = wrong
+    (found,) = evaluate([result], [x, y], [array, np.ones((3, 2))])
+    assert np.isnan(found[0]) and found[1] == 3
 
 
 def test_names_are_unique():
