@@ -123,13 +123,13 @@ static inline __attribute__((unused)) void gl_direct_tiles(gl_convolution *j, in
         T *turned = sums + places * 2 * L, *stage = turned + places * L;                                                         \
         int64_t *offsets = (int64_t *)(stage + image);                                                                           \
         const gl_convolution *last = 0;                                                                                          \
-        gl_unit u;                                                                                                               \
         if (!sums) {                                                                                                             \
             all->failed = 1;                                                                                                     \
             return;                                                                                                              \
         }                                                                                                                        \
+        gl_unit u = gl_unit_before(all, units * chunk / all->chunks);                                                            \
         for (int64_t k = units * chunk / all->chunks; k < units * (chunk + 1) / all->chunks; k++) {                              \
-            if (!gl_unit_at(all, k, &u)) continue;                                                                               \
+            if (!gl_next_unit(all, &u)) continue;                                                                                \
             const gl_convolution *j = u.of;                                                                                      \
             const gl_conv_tile t = u.tile;                                                                                       \
             const int64_t n = u.n, group = u.group, terms = j->each_c * j->pixels, step = gl_sums_at_once(t.columns);            \

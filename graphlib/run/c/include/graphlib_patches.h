@@ -108,13 +108,13 @@ static inline int64_t gl_patches_size(const gl_convolution *j) {
         T *stage = malloc((size_t)(image + size + sums) * sizeof(T));                                                            \
         T *patches = stage + image, *packed = patches + size;                                                                    \
         const gl_convolution *last = 0;                                                                                          \
-        gl_unit u;                                                                                                               \
         if (!stage) {                                                                                                            \
             all->failed = 1;                                                                                                     \
             return;                                                                                                              \
         }                                                                                                                        \
+        gl_unit u = gl_unit_before(all, units * chunk / all->chunks);                                                            \
         for (int64_t k = units * chunk / all->chunks; k < units * (chunk + 1) / all->chunks; k++) {                              \
-            if (!gl_unit_at(all, k, &u)) continue;                                                                               \
+            if (!gl_next_unit(all, &u)) continue;                                                                                \
             const gl_convolution *j = u.of;                                                                                      \
             const int64_t pixels = j->pixels, places = u.tile.places;                                                            \
             const T *filters = (const T *)j->right + u.group * j->each_f * j->each_c * pixels;                                   \

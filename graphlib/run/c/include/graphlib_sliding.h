@@ -96,13 +96,13 @@
         }                                                                                                                        \
         T *stage = malloc((size_t)(image + sums) * sizeof(T)), *packed = stage + image;                                          \
         const gl_convolution *last = 0;                                                                                          \
-        gl_unit u;                                                                                                               \
         if (!stage) {                                                                                                            \
             all->failed = 1;                                                                                                     \
             return;                                                                                                              \
         }                                                                                                                        \
+        gl_unit u = gl_unit_before(all, units * chunk / all->chunks);                                                            \
         for (int64_t k = units * chunk / all->chunks; k < units * (chunk + 1) / all->chunks; k++) {                              \
-            if (!gl_unit_at(all, k, &u)) continue;                                                                               \
+            if (!gl_next_unit(all, &u)) continue;                                                                                \
             const gl_convolution *j = u.of;                                                                                      \
             const int64_t each = j->each_c * j->pixels, places = u.tile.places;                                                  \
             const T *filters = (const T *)j->right + u.group * j->each_f * each;                                                 \
@@ -128,6 +128,7 @@
         const int64_t plane = j->od * j->oh * j->ow, all = j->n * j->tiles, each = j->each_f * j->each_c * j->pixels;            \
         const int64_t image = gl_stage_size(j), narrow = j->columns * (int64_t)sizeof(T) < GL_SLIDE_BYTES;                       \
         T *stage = malloc((size_t)(image + gl_places(j) + GL_SLACK) * sizeof(T)), *packed = stage + image;                       \
+        const int64_t begin = all * share / j->chunks, end = all * (share + 1) / j->chunks;                                      \
         T *to = (T *)j->parts + share * j->groups * each;                                                                        \
         const gl_convolution *last = 0;                                                                                          \
         int64_t offsets[GL_FEW_TERMS], tall = 0;                                                                                 \
@@ -138,9 +139,8 @@
         }                                                                                                                        \
         for (int64_t group = 0; group < j->groups; group++, to += each) {                                                        \
             for (int64_t k = 0; k < each; k++) sums[k] = (gl_slid_##s){0};                                                       \
-            for (int64_t unit = all * share / j->chunks; unit < all * (share + 1) / j->chunks; unit++) {                         \
-                const gl_conv_tile t = gl_conv_tile_at(j, unit % j->tiles);                                                      \
-                const int64_t n = unit / j->tiles;                                                                               \
+            for (int64_t unit = begin, n = begin / j->tiles; unit < end; unit++, n += unit == (n + 1) * j->tiles) {              \
+                const gl_conv_tile t = gl_conv_tile_at(j, unit - n * j->tiles);                                                  \
                 if (tall != t.tall) gl_offsets_##s(j, &t, offsets);                                                              \
                 tall = t.tall;                                                                                                   \
                 gl_stage_##s(j, &t, (const T *)j->left + (n * j->c + group * j->each_c) * j->d * j->h * j->w, j->each_c, stage,  \

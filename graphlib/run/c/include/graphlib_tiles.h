@@ -99,6 +99,9 @@ static inline __attribute__((unused)) void gl_convolution_tiles(gl_convolution *
 static inline int64_t gl_places(const gl_convolution *j) { return j->planes * j->rows * j->columns; }
 
 static inline __attribute__((unused)) gl_conv_tile gl_conv_tile_at(const gl_convolution *j, int64_t tile) {
+    if (j->tiles == 1)
+        return (gl_conv_tile){0, 0, 0, j->od, j->oh, j->ow, 0, j->od * j->oh * j->ow, (j->od - 1) * j->sd + (j->kd - 1) * j->dd + 1,
+                              (j->oh - 1) * j->sh + (j->kh - 1) * j->dh + 1};
     const int64_t by_columns = (j->ow + j->columns - 1) / j->columns, by_rows = (j->oh + j->rows - 1) / j->rows;
     const int64_t x = tile % by_columns * j->columns, y = tile / by_columns % by_rows * j->rows;
     const int64_t z = tile / by_columns / by_rows * j->planes;
@@ -108,10 +111,11 @@ static inline __attribute__((unused)) gl_conv_tile gl_conv_tile_at(const gl_conv
                           (planes - 1) * j->sd + (j->kd - 1) * j->dd + 1, (rows - 1) * j->sh + (j->kh - 1) * j->dh + 1};
 }
 
-/* A tile of one of several convolutions, of the channels of a group of an image. */
+/* A tile of one of several convolutions, of the channels of a group of an image.  They are gone through one after the other, the
+   convolutions first, then tiles, groups and images: divisions for each would take as long as to compute a small one. */
 typedef struct {
+    int64_t part, number, group, n;
     const gl_convolution *of;
-    int64_t n, group;
     gl_conv_tile tile;
 } gl_unit;
 
@@ -119,12 +123,27 @@ static inline __attribute__((unused)) int64_t gl_units(const gl_convolutions *al
     return all->part->n * all->part->groups * all->tiles * all->parts;
 }
 
-/* The unit of a number; whether there is one, for some of the convolutions have fewer tiles. */
-static inline __attribute__((unused)) int gl_unit_at(const gl_convolutions *all, int64_t number, gl_unit *unit) {
-    const gl_convolution *j = all->part + number % all->parts;
-    const int64_t tile = number / all->parts % all->tiles, group = number / (all->parts * all->tiles) % j->groups;
-    if (tile >= j->tiles) return 0;
-    *unit = (gl_unit){j, number / (all->parts * all->tiles * j->groups), group, gl_conv_tile_at(j, tile)};
+/* The unit before one of these. */
+static inline __attribute__((unused)) gl_unit gl_unit_before(const gl_convolutions *all, int64_t k) {
+    const int64_t tiles = k / all->parts, groups = tiles / all->tiles;
+    return (gl_unit){k % all->parts - 1, tiles % all->tiles, groups % all->part->groups, groups / all->part->groups, 0, {0}};
+}
+
+/* The next one; whether there is one, for some of the convolutions have fewer tiles. */
+static inline __attribute__((unused)) int gl_next_unit(const gl_convolutions *all, gl_unit *unit) {
+    if (++unit->part == all->parts) {
+        unit->part = 0;
+        if (++unit->number == all->tiles) {
+            unit->number = 0;
+            if (++unit->group == all->part->groups) {
+                unit->group = 0;
+                unit->n++;
+            }
+        }
+    }
+    unit->of = all->part + unit->part;
+    if (unit->number >= unit->of->tiles) return 0;
+    unit->tile = gl_conv_tile_at(unit->of, unit->number);
     return 1;
 }
 
