@@ -16,6 +16,7 @@ from ..errors import ShapeError
 from ..graph import Apply, TensorType, Variable
 from ..graph.types import normalize_axis
 from ..scalar import expression as ex
+from ..scalar.contracts import contract
 from ..scalar.integer import Poly, product
 from ..scalar.lowered import Call, Operand, Pull
 from .elementwise import cast, neq
@@ -62,6 +63,15 @@ class Cumulative(Op):
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Call:
         (x,) = operands
         return Call(f"gl_{self.kind}", (x.shape,), around(x.shape, self.axis))
+
+
+def _of_lines(arrays: int) -> Callable[..., list[Poly]]:
+    """All elements of so many arrays with an axis of n."""
+    return lambda before, n, after: [before * n * after] * arrays
+
+
+contract("gl_cumsum gl_cumprod gl_sort gl_argsort", _of_lines(2))
+contract("gl_recurrence gl_recurrence_back", _of_lines(3))
 
 
 class Recurrence(Op):
@@ -253,6 +263,13 @@ def argsort(x: Any, axis: int | None = -1) -> Variable:
     return _sort("argsort", x, axis)
 
 
+contract(
+    "gl_sort_some gl_argsort_some",
+    lambda before, n, after, count, kept: [before * n * after, before * kept * after],
+    lambda before, n, after, count, kept: [n - kept, SOME - kept],
+)
+
+
 class Nonzero(Op):
     """The flat indices of true elements, given the mask and their count, which is the output's length."""
 
@@ -270,7 +287,11 @@ class Nonzero(Op):
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Call:
         mask, count = operands
-        return Call("gl_nonzero", ((ex.poly(count.scalar),),), (product(mask.shape),))
+        found = ex.poly(count.scalar)
+        return Call("gl_nonzero", ((found,),), (product(mask.shape), found))
+
+
+contract("gl_nonzero", lambda n, most: [n, most])
 
 
 class Unravel(Op):

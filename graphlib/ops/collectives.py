@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import DTypeError
 from ..graph import Apply, TensorType, Variable
 from ..ranks import ranks
+from ..scalar.contracts import contract
 from ..scalar.integer import product
 from ..scalar.lowered import Call, Operand
 from .op import Op, as_variable
@@ -49,6 +50,9 @@ class _Collective:
             in_place=True,
             when=self.when,
         )
+
+
+contract("gl_average_start gl_average_finish", lambda n: [n, n])
 
 
 class StartAverage(_Collective, Op):

@@ -16,7 +16,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from ..errors import ShapeError
 from ..graph import Apply, TensorType, Variable
 from ..scalar import expression as ex
-from ..scalar.integer import Poly
+from ..scalar.contracts import contract
+from ..scalar.integer import Poly, product
 from ..scalar.lowered import Call, Operand
 from .op import Op
 from .shape import shape_i
@@ -223,6 +224,31 @@ def _same(what: str, one: Variable, axis: int, other: Variable, other_axis: int,
             f"T.nnet.{what}: axis {axis} of {one.describe()} has length {n}, axis {other_axis} of "
             f"{other.describe()} {m}{grouped}"
         )
+
+
+def _tensors(arrays: str) -> Callable[..., list[Poly]]:
+    """The elements of arrays of images ("x"), filters ("w") and what a convolution gives ("g")."""
+
+    def extents(n: Poly, c: Poly, *rest: Poly) -> list[Poly]:
+        image, f, kernel, out, groups = rest[:3], rest[3], rest[4:7], rest[7:10], rest[-1]
+        each = {
+            "x": n * c * product(image),
+            "w": f * ex.floor_div(c, groups) * product(kernel),
+            "g": n * f * product(out),
+        }
+        return [each[letter] for letter in arrays]
+
+    return extents
+
+
+def _steps_go_on(*integers: Poly) -> list[Poly]:
+    """Strides, dilations and groups are at least 1, and pixels before the first ones none below 0."""
+    return [*integers[12:15], *(n - 1 for n in (*integers[15:21], integers[-1]))]
+
+
+contract("gl_convolve", _tensors("xwg"), _steps_go_on)
+contract("gl_convolve_by_images", _tensors("gwx"), _steps_go_on)
+contract("gl_convolve_by_filters", _tensors("xgw"), _steps_go_on)
 
 
 class Convolution(Convolutional, Op):

@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import LinAlgError, ShapeError
 from ..graph import Apply, TensorType, Variable
 from ..scalar import expression as ex
+from ..scalar.contracts import contract
 from ..scalar.integer import Poly, product
 from ..scalar.lowered import Call, Operand, Pull
 from .op import Op, not_differentiable
@@ -155,6 +156,9 @@ class LU(Lapack, Op):
         return u.T, pivots, np.array(failed)
 
 
+contract("gl_lu", lambda b, n: [b * n * n, b * n * n, b * n, b])
+
+
 class LUSolve(Lapack, Op):
     """x of a·x = b, or of its transpose's system, by the factors of a."""
 
@@ -191,6 +195,9 @@ class LUSolve(Lapack, Op):
         return (x,)
 
 
+contract("gl_lu_solve", lambda b, n, k, transposed: [b * n * n, b * n, b * n * k, b * n * k])
+
+
 class TriangularSolve(Lapack, Op):
     """x of a·x = b where a is triangular (its other triangle is not read), or of the transpose's system."""
 
@@ -224,6 +231,12 @@ class TriangularSolve(Lapack, Op):
         return np.linalg.solve(part.T if self.transposed else part, b), np.array(0)
 
 
+contract(
+    "gl_triangular_solve",
+    lambda b, n, k, lower, transposed, unit: [b * n * n, b * n * k, b * n * k, b],
+)
+
+
 class CholeskyFactor(Lapack, Op):
     """L of a = L·Lᵀ, or U of Uᵀ·U; only that triangle of a is read.  ``failed`` if a is not positive
     definite."""
@@ -251,6 +264,9 @@ class CholeskyFactor(Lapack, Op):
         return factor if self.lower_triangle else factor.T, np.array(0)
 
 
+contract("gl_cholesky", lambda b, n, lower: [b * n * n, b * n * n, b])
+
+
 class Reflections(Lapack, Op):
     """The reflections whose product is Q, and R, as LAPACK's geqrf leaves them: numpy.linalg.qr's mode
     'raw'."""
@@ -267,6 +283,9 @@ class Reflections(Lapack, Op):
 
     def solve(self, a: np.ndarray) -> tuple[np.ndarray, ...]:
         return np.linalg.qr(a, "raw")
+
+
+contract("gl_householder", lambda b, m, n: [b * m * n, b * m * n, b * ex.minimum(m, n)])
 
 
 class Reflected(Lapack, Op):
@@ -296,6 +315,13 @@ class Reflected(Lapack, Op):
         return (q if self.complete else q[:, : len(tau)],)
 
 
+contract(
+    "gl_householder_q",
+    lambda b, m, n, columns: [b * m * n, b * ex.minimum(m, n), b * m * columns],
+    lambda b, m, n, columns: [m - columns],
+)
+
+
 class SymmetricEigen(Lapack, Op):
     """Eigenvalues in ascending order, and eigenvectors as columns, of symmetric matrices, of which one
     triangle is read."""
@@ -323,6 +349,9 @@ class SymmetricEigen(Lapack, Op):
         return w, v, np.array(0)
 
 
+contract("gl_eigh", lambda b, n, lower: [b * n * n, b * n, b * n * n, b])
+
+
 class SingularValues(Lapack, Op):
     """Singular values in descending order."""
 
@@ -344,6 +373,9 @@ class SingularValues(Lapack, Op):
             return np.linalg.svd(a, compute_uv=False), np.array(0)
         except np.linalg.LinAlgError:
             return np.full(min(a.shape), np.nan), np.array(1)
+
+
+contract("gl_singular_values", lambda b, m, n: [b * m * n, b * ex.minimum(m, n), b])
 
 
 class SVD(Lapack, Op):
@@ -374,6 +406,15 @@ class SVD(Lapack, Op):
             return (*(np.full(shape, np.nan) for shape in shapes[:3]), np.array(1))
 
 
+def _of_svd(b: Poly, m: Poly, n: Poly, full: Poly) -> list[Poly]:
+    k = ex.minimum(m, n)
+    rows, columns = (m, n) if full == 1 else (k, k)
+    return [b * m * n, b * m * rows, b * k, b * columns * n, b]
+
+
+contract("gl_svd", _of_svd)
+
+
 class Eigen(Lapack, Op):
     """Eigenvalues and right eigenvectors as columns of any square matrices: real and imaginary parts of
     each."""
@@ -396,6 +437,7 @@ class Eigen(Lapack, Op):
         return w.real, w.imag, v.real, v.imag, np.array(0)
 
 
+contract("gl_eig", lambda b, n: [b * n * n, b * n, b * n, b * n * n, b * n * n, b])
 #: of the Padé approximant of degree 13 of exp (Higham 2005): the numerator, and up to which norm it is exact
 _PADE = (
     64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000, 10559470521600,
@@ -432,6 +474,9 @@ class Exponential(Lapack, Op):
         for _ in range(squarings):
             result = result @ result
         return (result,)
+
+
+contract("gl_expm", lambda b, n: [b * n * n] * 2)
 
 
 class Answered(Op):

@@ -15,6 +15,7 @@ from ..configuration import config
 from ..errors import ShapeError
 from ..graph import Apply, TensorType, Variable
 from ..graph.types import normalize_axis, part_dtype
+from ..scalar.contracts import contract
 from ..scalar.integer import Poly, product
 from ..scalar.lowered import Call, Operand
 from .complex_numbers import complex_, imag, real
@@ -63,6 +64,9 @@ class Fourier(Op):
         require(x.shape[-1], Poly.of(2), message, (x.variable,))
         integers = (product(x.shape[:-2]), x.shape[-2], Poly.of(int(self.inverse)))
         return Call("gl_fourier", (x.shape,), integers, header="graphlib_fourier.h")
+
+
+contract("gl_fourier", lambda lines, n, inverse: [2 * lines * n] * 2)
 
 
 def _along(x: Variable, axis: int, inverse: bool) -> Variable:

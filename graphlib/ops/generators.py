@@ -15,6 +15,7 @@ from ..errors import DTypeError, ShapeError
 from ..graph import Apply, TensorType, Variable
 from ..graph.types import FLOATS, HALF, MERSENNE_WORDS, mersenne_generator, mersenne_state
 from ..scalar import expression as ex
+from ..scalar.contracts import contract
 from ..scalar.integer import Poly, product
 from ..scalar.lowered import Call, Operand
 from .elementwise import cast
@@ -108,6 +109,11 @@ class MRG(Generator, Op):
         return Call(f"gl_mrg_{self.numbers_dtype}", (state, numbers), integers, (0,), HEADER)
 
 
+contract(
+    "gl_mrg_float32 gl_mrg_float64",
+    lambda streams, n: [6 * streams, 6 * streams, n],
+    lambda streams, n: [streams - 1],
+)
 _M1, _M2 = np.uint64(2147483647), np.uint64(2147462579)
 _SCALES = {"float32": np.float32(4.6566126e-10), "float64": np.float64(4.656612873077392578125e-10)}
 
@@ -156,6 +162,18 @@ class Mersenne(Generator, Op):
         return Call(f"gl_mersenne_{self.kind}", (state, numbers), counts, (0, 1, 2), HEADER)
 
 
+def _one_or_each(parameters: Poly, n: Poly) -> Poly:
+    """At least 0 where there is one parameter for all numbers or one for each."""
+    return Poly.of(0) if parameters == 1 else parameters - n
+
+
+contract(
+    " ".join(f"gl_mersenne_{kind}" for kind in ("uniform", "normal", "binomial", "poisson", "integers")),
+    lambda n, first, second: [MERSENNE_WORDS, first, second, MERSENNE_WORDS, n],
+    lambda n, first, second: [_one_or_each(first, n), _one_or_each(second, n)],
+)
+
+
 def _each(shape: Sequence[int]) -> Callable[[Any], np.ndarray]:
     return lambda v: np.broadcast_to(v, shape).reshape(-1)
 
@@ -176,6 +194,9 @@ class MersennePermutation(Generator, Op):
         state, orders = self.lowered(node, operands, require)
         counts = (product(orders[:-1]), orders[-1])
         return Call("gl_mersenne_permutation", (state, orders), counts, (0,), HEADER)
+
+
+contract("gl_mersenne_permutation", lambda orders, n: [MERSENNE_WORDS, MERSENNE_WORDS, orders * n])
 
 
 class MersenneMultinomial(Generator, Op):
@@ -209,6 +230,13 @@ class MersenneMultinomial(Generator, Op):
             require(o.shape[0], Poly.of(1) if one else rows, words, (o.variable,))
         counts = (rows, operands[1].shape[0], operands[2].shape[0], numbers[-1])
         return Call("gl_mersenne_multinomial", (state, numbers), counts, (0, 1, 2), HEADER)
+
+
+contract(
+    "gl_mersenne_multinomial",
+    lambda rows, trials, p, k: [MERSENNE_WORDS, trials, p * k, MERSENNE_WORDS, rows * k],
+    lambda rows, trials, p, k: [_one_or_each(trials, rows), _one_or_each(p, rows)],
+)
 
 
 class MersenneChoice(Generator, Op):
@@ -246,6 +274,9 @@ class MersenneChoice(Generator, Op):
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Call:
         shapes = self.lowered(node, operands, require)
         return Call("gl_mersenne_choice", tuple(shapes), (shapes[1][0], shapes[2][0]), (0, 1), HEADER)
+
+
+contract("gl_mersenne_choice", lambda n, k: [MERSENNE_WORDS, k, MERSENNE_WORDS, n, k, k])
 
 
 def mersenne_choice(state: Any, p: Any, n: Any) -> list[Variable]:

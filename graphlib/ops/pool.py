@@ -15,6 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from ..errors import ShapeError
 from ..graph import Apply, TensorType, Variable
 from ..scalar import expression as ex
+from ..scalar.contracts import contract
 from ..scalar.integer import Poly, product
 from ..scalar.lowered import Call, Operand, Pull, Reduction
 from .op import Op
@@ -106,10 +107,16 @@ class Windowed:
             message = f"{self.what} of {{0}}: windows and steps are at least {{b}}, not {{a}}"
             require(ex.minimum(n, 1), Poly.of(1), message, (node.inputs[0],))
 
-    def require_windows(self, require: Callable, x: Operand, g: Operand, shape: Sequence[Poly]) -> None:
+    def require_windows(
+        self, require: Callable, node: Apply, g: Operand, images: Sequence[Poly], scalars: Sequence[Poly]
+    ) -> None:
+        """As many windows as images of these lengths have."""
+        last = len(images) - self.count
+        places = map(Places(), images[last:], scalars[: self.count], scalars[self.count :])
+        shape = (*images[:last], *map(Poly.of, places))
         for axis, (n, m) in enumerate(zip(g.shape, shape, strict=True)):
             message = f"{self.what}: axis {axis} of {{0}} has length {{a}}, pooling {{1}} gives {{b}}"
-            require(n, m, message, (g.variable, x.variable))
+            require(n, m, message, (g.variable, node.outputs[0]))
 
 
 #: functions that take windows of two by two otherwise, these with their steps, and the longest rows that they
@@ -124,6 +131,26 @@ def _form(integers: tuple[Poly, ...]) -> str:
     if None in window or (window == _PAIRS and width is None):
         return ""
     return "_in_pairs" if window == _PAIRS and 1 < width <= _LONGEST else "_windows"
+
+
+def _volumes(arrays: str) -> Callable[..., list[Poly]]:
+    """The elements of arrays of images ("i") and of what pooling gives ("o")."""
+
+    def extents(planes: Poly, *lengths: Poly) -> list[Poly]:
+        each = {"i": planes * product(lengths[:3]), "o": planes * product(lengths[3:6])}
+        return [each[letter] for letter in arrays]
+
+    return extents
+
+
+def _windows_fit(planes: Poly, *lengths: Poly) -> list[Poly]:
+    """The last window ends where the image does, or so soon before that there is no room for another."""
+    axes = zip(*(lengths[k : k + 3] for k in range(0, 12, 3)), strict=True)
+    return [rest for n, out, k, s in axes for rest in (n - k - (out - 1) * s, out * s - 1 - (n - k))]
+
+
+for _name, _arrays in (("max", "io"), ("pick", "iio"), ("scatter", "ioi"), ("spread", "oi")):
+    contract(f"gl_pool_{_name}", _volumes(_arrays), _windows_fit)
 
 
 class Pool(Windowed, Op):
@@ -239,9 +266,7 @@ class PoolScatter(Windowed, Op):
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Call:
         x, g, *given = operands
         self.require_positive(require, node, given)
-        scalars = [ex.poly(o.scalar) for o in given]
-        places = map(Places(), x.shape[-self.count :], scalars[: self.count], scalars[self.count :])
-        self.require_windows(require, x, g, (*x.shape[: -self.count], *map(Poly.of, places)))
+        self.require_windows(require, node, g, x.shape, [ex.poly(o.scalar) for o in given])
         return self.call("gl_pool_scatter", x.shape, g.shape, x.shape, node, operands)
 
 
@@ -270,4 +295,6 @@ class PoolSpread(Windowed, Op):
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Call:
         self.require_positive(require, node, operands)
         shape = lowered_shape(node, operands, require)
+        scalars = [ex.poly(o.scalar) for o in operands[1 + self.count :]]
+        self.require_windows(require, node, operands[0], shape, scalars)
         return self.call("gl_pool_spread", shape, operands[0].shape, shape, node, operands)

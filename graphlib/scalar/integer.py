@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 _serial = itertools.count()
@@ -205,6 +205,46 @@ def row_major(shape: Iterable[Poly]) -> list[Poly]:
         strides.append(step)
         step = step * length
     return strides[::-1]
+
+
+def divided(p: Poly, by: Poly) -> tuple[Poly, Poly]:
+    """Quotient and rest of polynomials: no term of the rest has the leading term of the divisor in it."""
+    lead = max(by.terms, key=_degree)
+    quotient = rest = ZERO
+    while p.terms:
+        term = max(p.terms, key=_degree)
+        c, left = p.terms[term], _without(term, lead)
+        if left is None or c % by.terms[lead]:
+            rest, p = rest + Poly({term: c}), p - Poly({term: c})
+        else:
+            part = Poly({left: c // by.terms[lead]})
+            quotient, p = quotient + part, p - part * by
+    return quotient, rest
+
+
+def _degree(monomial: tuple) -> tuple:
+    """The order of terms: first those with most lengths in them."""
+    lengths = [a for a in monomial if not (isinstance(a, Symbol) and a.is_index)]
+    return len(lengths), [a.serial for a in lengths], [a.serial for a in monomial]
+
+
+def _without(monomial: tuple, part: tuple) -> tuple | None:
+    """A product without some of its factors, if it has them."""
+    left = list(monomial)
+    for atom in part:
+        if atom not in left:
+            return None
+        left.remove(atom)
+    return tuple(left)
+
+
+def unraveled(offset: Poly, shape: Sequence[Poly]) -> list[Poly]:
+    """An index along each axis of a contiguous array whose element is at an offset."""
+    index = []
+    for stride in row_major(shape)[:-1]:
+        along, offset = divided(offset, stride) if stride.terms else (ZERO, offset)
+        index.append(along)
+    return [*index, offset] if shape else []
 
 
 def flat_index(index: Iterable[Poly], shape: Iterable[Poly]) -> Poly:

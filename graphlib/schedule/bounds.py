@@ -21,7 +21,7 @@ from ..scalar.lowered import Check
 from .arrays import Array
 from .parts import of_statement
 from .plan import Kernel, Launch, Plan, Step
-from .ranges import unproven
+from .proof import unproven
 from .statements import Begin, Let, Loop, Store, TakeInto
 
 #: lengths that arguments are taken to have, the first as long as the first of these, and so on

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from ..scalar.expression import CHECKS, Expr, children, integer, load, local, node
+from ..scalar.expression import CHECKS, Expr, children, integer, load, local, node, walk
 from ..scalar.integer import Poly, Symbol, flat_index
 from .arrays import Array
 from .statements import Let
@@ -116,6 +116,7 @@ class Builder:
         """An expression in terms of registers and memory, after the statements that it needs."""
         stack: list[tuple[Expr, bool]] = [(root, False)]
         done: dict[Expr, Expr] = {}
+        lazy = _only_in_branches(root)
         while stack:
             expr, ready = stack.pop()
             if expr in done:
@@ -128,15 +129,17 @@ class Builder:
                 stack.append((expr, True))
                 stack.extend((child, False) for child in children(expr))
                 continue
-            done[expr] = self._one(expr, done, scope)
+            done[expr] = self._one(expr, done, scope, expr in lazy)
         return done[root]
 
-    def _one(self, expr: Expr, done: dict[Expr, Expr], scope: Scope) -> Expr:
+    def _one(self, expr: Expr, done: dict[Expr, Expr], scope: Scope, lazy: bool) -> Expr:
         made = self._made(expr, done, scope)
         if self.is_atom(made):
             return made
         level = self.level(expr, scope)
-        if level == scope.level and self.uses.get(expr, 0) <= 1 and self._width(made) < _LONG:
+        # what only a branch loads may be nowhere where the condition does not hold
+        short = self._width(made) < _LONG or (lazy and made.op == "load")
+        if level == scope.level and self.uses.get(expr, 0) <= 1 and short:
             return made
         outer = scope.at_level(level)
         name = self.name("t")
@@ -216,6 +219,19 @@ class Builder:
     def _poly_width(self, p: Poly) -> int:
         names = [len(a.name) + 2 if isinstance(a, Symbol) else self._width(a) + 2 for m in p.terms for a in m]
         return sum(names) + 4 * len(p.terms)
+
+
+def _only_in_branches(root: Expr) -> Collection[Expr]:
+    """What an expression computes only where a condition says so."""
+    if not any(e.op == "switch" for e in walk(root)):
+        return ()
+    eager, stack = {root}, [root]
+    while stack:
+        e = stack.pop()
+        new = [a for a in (e.args[:1] if e.op == "switch" else children(e)) if a not in eager]
+        eager.update(new)
+        stack.extend(new)
+    return set(walk(root)) - eager
 
 
 def _is_root(e: Expr) -> bool:

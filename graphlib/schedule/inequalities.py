@@ -9,7 +9,7 @@ helps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from ..scalar.expression import FOLDED, Expr, apply, floor_div, integer, node, poly, replaced, walk
 from ..scalar.integer import ZERO, Poly, Symbol, product
@@ -20,51 +20,127 @@ _CASES = frozenset(("minimum", "maximum", "switch"))
 
 
 class Facts:
-    """What holds: ``known`` are at least 0; ``values`` of lengths that are computed of others.
+    """What holds: ``known`` are at least 0; ``values`` of lengths that are computed of others, and of what is
+    ``signed``, numbers that may be below 0.
 
-    bounds: of an opaque integer the length that it is an index into, if that is known.
+    bounds: of an opaque integer the length that it is an index into, if that is known.  A proof is looked for
+    with lengths by their names first, then with what they are computed from.
     """
 
     def __init__(
         self,
         known: Iterable[Poly],
         values: Mapping[Symbol, Poly],
-        bounds: Callable[[Expr], Poly | None] = lambda e: None,
+        bounds: Callable[[Expr], Poly | None] | None = None,
+        more: Facts | None = None,
+        signed: Collection[Symbol] = (),
     ) -> None:
-        self.values, self.bounds = values, bounds
-        self.known = [self.written_out(p) for p in known]
+        self.values, self.bounds, near = values, bounds or _unknown, list(known)
+        #: what is known with lengths by their names
+        self.known: list[Poly] = near + (more.known if more is not None else [])
+        if more is None:
+            #: of what is computed: numbers that may be below 0
+            self.signed = frozenset(signed)
+            #: those, and products and sums of others; and what is opaque, also by what it is
+            self.plain = {s: p for s, p in values.items() if s in self.signed or not _expressions(p)}
+            self.opaque = {s: p for s, p in values.items() if s not in self.plain}
+            both = [(p, s) for s, q in self.opaque.items() for p in (self.written_out(q), q)]
+            self.names = {p.atom: s for p, s in both if p.atom is not None}
+        else:
+            self.signed, self.plain = more.signed, more.plain
+            self.opaque, self.names = more.opaque, more.names
+        named = [self.named(q) for p in near for q in (p, exchanged(p, self.opaque))]
+        before = more.forms if more is not None else (None, None)
+        #: the ways to write what is to be shown
+        self.forms = (
+            Form(self.named, named, self.bounds, before[0]),
+            Form(self.written_out, [self.written_out(p) for p in near], self.bounds, before[1]),
+        )
+
+    def and_known(self, known: Iterable[Poly], bounds: Callable[[Expr], Poly | None] | None = None) -> Facts:
+        """These, and more that are at least 0, and are tried first."""
+        return Facts(known, self.values, bounds or self.bounds, self)
+
+    def named(self, p: Poly) -> Poly:
+        """A polynomial with lengths by their names, but for products and sums of others."""
+        p = _exchanged_fully(p, self.plain)
+        total = ZERO
+        for monomial, coefficient in p.terms.items():
+            total = total + product(self.names.get(a, a) for a in monomial) * coefficient
+        return _decided(total)
 
     def written_out(self, p: Poly) -> Poly:
         """A polynomial without lengths that are computed of others."""
-        for _ in range(len(self.values) + 1):
-            if not any(a in self.values for a in _symbols(p)):
-                break
-            p = _exchanged(p, self.values)
-        return p
+        return _decided(_exchanged_fully(p, self.values))
 
     def hold(self, p: Poly) -> bool:
         """Whether a polynomial is found to be at least 0."""
-        return _Proof(self.bounds).cases(self.written_out(p), self.known)
+        return any(form.hold(form.write(p)) for form in self.forms)
+
+    def hold_written_out(self, p: Poly) -> bool:
+        """The same by what lengths are computed from alone."""
+        return self.forms[1].hold(self.written_out(p))
+
+
+class Form:
+    """What is known in one way of writing lengths; ``near`` is tried first, then with it what else is about
+    what is asked for."""
+
+    def __init__(
+        self,
+        write: Callable[[Poly], Poly],
+        near: Iterable[Poly],
+        bounds: Callable[[Expr], Poly | None],
+        more: Form | None = None,
+    ) -> None:
+        self.write, self.bounds = write, bounds
+        parts = (part for p in near for part in _parts(p))
+        # without what is never below 0
+        self.near = list(dict.fromkeys(p for p in parts if _Proof(_unknown)._wrong(p)))
+        self.known = self.near if more is None else list(dict.fromkeys([*self.near, *more.known]))
+
+    def and_known(self, known: Sequence[Poly]) -> Form:
+        """The same with more to try first."""
+        return Form(self.write, [*known, *self.near], self.bounds, self)
+
+    def hold(self, goal: Poly) -> bool:
+        """Whether a polynomial that is written so is found to be at least 0."""
+        goal = _without_factors(goal)
+        if _Proof(self.bounds).cases(goal, self.near):
+            return True
+        about = _symbols(goal)
+        others = [p for p in self.known[len(self.near) :] if not about.isdisjoint(_symbols(p))]
+        return bool(others) and _Proof(self.bounds).cases(goal, [*self.near, *others])
+
+
+def _exchanged_fully(p: Poly, values: Mapping[Symbol, Poly]) -> Poly:
+    for _ in range(len(values) + 1):
+        if not any(a in values for a in _symbols(p)):
+            break
+        p = exchanged(p, values)
+    return p
 
 
 class _Proof:
     def __init__(self, bounds: Callable[[Expr], Poly | None]) -> None:
         self.bounds = bounds
-        self.cases_left, self.tries_left = _MOST_CASES, _TRIES
+        self.cases_left = _MOST_CASES
+        #: of the case that is looked at, opaque integers that are none below 0
+        self.natural: set[Expr] = set()
 
     def cases(self, goal: Poly, known: Sequence[Poly]) -> bool:
         """Whether it holds in each case."""
         self.cases_left -= 1
         if self.cases_left < 0:
             return False
-        if not self._wrong(goal) or any((p.constant or 0) < 0 for p in known):
+        self.natural = {a for p in known if (a := _no_less(p)) is not None}
+        if not self._wrong(goal) or any(not self._wrong(-p - 1) for p in known):
             return True  # or there is no such case
         choice = self._choice(goal)
         if choice is None:
             plain = [p for p in known if self._choice(p) is None]
-            facts = dict.fromkeys([*plain, *self._of_atoms([goal, *plain])])
-            self.tries_left = _TRIES
-            if self.linear(goal, [p for p in facts if self._wrong(p)], _DEPTH):
+            facts = dict.fromkeys([*plain, *self._of_atoms([goal, *plain], plain)])
+            if self.shown(goal, [p for p in facts if self._wrong(p)]):
                 return True
             # cases of what is known may help, where that is about something in it, best of all an index
             about = _symbols(goal)
@@ -86,8 +162,8 @@ class _Proof:
                 return next((a for a in inside if not any(b.op in _CASES for b in walk(a)[1:])), e)
         return None
 
-    def _of_atoms(self, polys: Iterable[Poly]) -> list[Poly]:
-        """What holds of quotients, remainders and indices whatever they are of."""
+    def _of_atoms(self, polys: Iterable[Poly], known: Sequence[Poly]) -> list[Poly]:
+        """What holds of quotients, remainders and indices whatever they are of; ``known`` is of divisors."""
         found: list[Poly] = []
         for e in dict.fromkeys(e for p in polys for e in _expressions(p)):
             atom, length = Poly.of(e), self.bounds(e)
@@ -95,22 +171,38 @@ class _Proof:
                 found += [atom, length - 1 - atom]
             elif e.op in ("floor_div", "mod"):
                 a, b = map(poly, e.args)
-                if b.constant is None or b.constant <= 0:
+                if not self._is_positive(b, known):
                     continue
+                if e.op == "mod" or not self._wrong(a):
+                    self.natural.add(e)
                 quotient = atom if e.op == "floor_div" else floor_div(a, b)
                 rest = a - quotient * b
                 found += [rest, b - 1 - rest]
                 found += [atom, b - 1 - atom, atom - rest, rest - atom] if e.op == "mod" else []
+                if e.op == "floor_div" and b.constant is None:
+                    found += [p * b for p in known if (e,) in p.terms]
         return found
 
-    def linear(self, goal: Poly, known: Sequence[Poly], depth: int) -> bool:
+    def _is_positive(self, p: Poly, known: Sequence[Poly]) -> bool:
+        if p.constant is not None:
+            return p.constant > 0
+        return self.shown(p - 1, known)
+
+    def shown(self, goal: Poly, known: Sequence[Poly]) -> bool:
         """Whether a polynomial without cases holds."""
+        self.seen: set[Poly] = set()
+        self.degree = max(map(len, goal.terms), default=0)
+        return self.linear(goal, known, _DEPTH)
+
+    def linear(self, goal: Poly, known: Sequence[Poly], depth: int) -> bool:
+        """The same, by so many facts at most; none that was looked at before, or is a greater product than
+        there were."""
         wrong = self._wrong(goal)
         if not wrong:
             return True
-        self.tries_left -= 1
-        if not depth or self.tries_left < 0:
+        if not depth or len(self.seen) == _TRIES or goal in self.seen:
             return False
+        self.seen.add(goal)
         # each of them must go: one with an index first, for that has a bound, else what can in fewest ways
         indices = [m for m in wrong if any(isinstance(a, Symbol) and a.is_index for a in m)]
         ways = {m: list(self._ways(m, goal.terms[m], known)) for m in indices or wrong}
@@ -132,12 +224,14 @@ class _Proof:
         for fact in known:
             for term, c in fact.terms.items():
                 rest = _without(monomial, term) if c * factor > 0 else None
-                if rest is not None and all(map(self._is_natural, rest)):
+                if rest is None or (rest and len(rest) + max(map(len, fact.terms)) > self.degree):
+                    continue
+                if all(map(self._is_natural, rest)):
                     yield fact, c, rest
 
     def _is_natural(self, atom: Symbol | Expr) -> bool:
         """Whether it is none below 0: a length, an index, one into an array, a quotient of such."""
-        if isinstance(atom, Symbol) or self.bounds(atom) is not None:
+        if isinstance(atom, Symbol) or atom in self.natural or self.bounds(atom) is not None:
             return True
         if atom.op in ("maximum", "minimum"):
             found = (not self._wrong(poly(a)) for a in atom.args)
@@ -148,20 +242,84 @@ class _Proof:
         return (b.constant or 0) > 0 and (atom.op == "mod" or not self._wrong(a))
 
 
+def _decided(p: Poly) -> Poly:
+    """A polynomial without the minima, maxima and choices of which it is plain what they are, as lengths and
+    indices are none below 0."""
+    total = ZERO
+    for monomial, coefficient in p.terms.items():
+        term = Poly.of(coefficient)
+        for a in monomial:
+            term = term * (_one_decided(a) if isinstance(a, Expr) else a)
+        total = total + term
+    return total
+
+
+def _one_decided(e: Expr) -> Poly:
+    args = [integer(_decided(poly(a))) if a.dtype == "int64" else a for a in e.args]
+    if e.op == "switch":
+        true, false = (any(map(_is_wrong, facts)) for facts in conditions(_with_decided(e.args[0])))
+        if true or false:
+            return poly(args[2 if true else 1])
+    elif e.op in ("minimum", "maximum"):
+        a, b = map(poly, args)
+        for one, other in ((a, b), (b, a)):
+            if not _Proof(_unknown)._wrong(one - other):
+                return other if e.op == "minimum" else one
+    return poly(_rebuilt(e, args) if args else e)
+
+
+def _with_decided(e: Expr) -> Expr:
+    """A condition of decided integers."""
+    if e.dtype == "int64":
+        return integer(_decided(poly(e)))
+    return _rebuilt(e, [_with_decided(a) for a in e.args]) if e.args else e
+
+
+def _is_wrong(p: Poly) -> bool:
+    """Whether it is plain that a polynomial is below 0."""
+    return not _Proof(_unknown)._wrong(-p - 1)
+
+
+def _unknown(e: Expr) -> Poly | None:
+    return None
+
+
+def _parts(p: Poly) -> list[Poly]:
+    """What is at least 0 where a polynomial is: with either side of a minimum that is added, and of a maximum
+    that is taken away."""
+    for monomial, coefficient in p.terms.items():
+        extremum = "minimum" if coefficient > 0 else "maximum"
+        if len(monomial) == 1 and isinstance(e := monomial[0], Expr) and e.op == extremum:
+            return [part for a in e.args for part in _parts(p + coefficient * (poly(a) - e))]
+    return [p]
+
+
+def _no_less(p: Poly) -> Expr | None:
+    """The opaque integer of which a polynomial that is at least 0 says that it is none below 0, if any."""
+    atoms = [m[0] for m, c in p.terms.items() if len(m) == 1 and c == 1]
+    alone = len(p.terms) == 1 + (() in p.terms) and p.terms.get((), 0) <= 0
+    return atoms[0] if alone and atoms and isinstance(atoms[0], Expr) else None
+
+
 def _alternatives(e: Expr) -> list[tuple[Poly, list[Poly]]]:
     """What a minimum, a maximum or a choice may be, each with what holds then."""
     if e.op == "switch":
         condition, yes, no = e.args
-        true, false = _conditions(condition)
+        true, false = conditions(condition)
         return [(poly(yes), true), (poly(no), false)]
     a, b = map(poly, e.args)
     below = [(a, [b - a]), (b, [a - b])]
     return below if e.op == "minimum" else [(a, [a - b]), (b, [b - a])]
 
 
-def _conditions(e: Expr) -> tuple[list[Poly], list[Poly]]:
+def conditions(e: Expr) -> tuple[list[Poly], list[Poly]]:
     """What is at least 0 where a condition is true, and where it is false."""
-    if e.op not in ("lt", "le", "gt", "ge", "eq") or any(a.dtype.startswith("float") for a in e.args):
+    if e.op in ("and_", "or_", "invert") and e.dtype == "bool":
+        found = [conditions(a) for a in e.args]
+        true, false = ([p for one in found for p in one[k]] for k in (0, 1))
+        return {"and_": (true, []), "or_": ([], false), "invert": (false, true)}[e.op]
+    whole = not any(a.dtype.startswith(("float", "uint64")) for a in e.args)
+    if e.op not in ("lt", "le", "gt", "ge", "eq") or not whole:
         return [], []
     a, b = map(poly, e.args)
     if e.op == "eq":
@@ -186,7 +344,7 @@ def _chosen(p: Poly, choice: Expr, value: Poly) -> Poly:
     return total
 
 
-def _exchanged(p: Poly, values: Mapping[Symbol, Poly]) -> Poly:
+def exchanged(p: Poly, values: Mapping[Symbol, Poly]) -> Poly:
     """A polynomial with the values of symbols in their place, wherever they are."""
     total = ZERO
     for monomial, coefficient in p.terms.items():
@@ -200,7 +358,7 @@ def _exchanged(p: Poly, values: Mapping[Symbol, Poly]) -> Poly:
 def _written(e: Expr, values: Mapping[Symbol, Poly]) -> Expr:
     """An expression with the values of symbols in their place."""
     if e.op == "int":
-        return integer(_exchanged(e.value, values))
+        return integer(exchanged(e.value, values))
     return _rebuilt(e, [_written(a, values) for a in e.args]) if e.args else e
 
 
@@ -231,6 +389,17 @@ def _symbols(p: Poly) -> set[Symbol]:
 def _expressions(p: Poly) -> list[Expr]:
     """Its opaque parts."""
     return [a for monomial in p.terms for a in monomial if isinstance(a, Expr)]
+
+
+def _without_factors(p: Poly) -> Poly:
+    """A polynomial without the lengths and indices that all its terms have as factors, which are none
+    below 0."""
+    first, *others = p.terms or ((),)
+    for atom in first if others else ():
+        rests = [_without(m, (atom,)) for m in p.terms] if isinstance(atom, Symbol) else [None]
+        if None not in rests:
+            return _without_factors(Poly(dict(zip(map(tuple, rests), p.terms.values(), strict=True))))
+    return p
 
 
 def _without(monomial: tuple, part: tuple) -> list | None:

@@ -215,7 +215,8 @@ class Product:
 
 @record
 class Call:
-    """A function of the library on whole arrays, then integers."""
+    """A function of the library on whole arrays, then integers; ``form`` is the end of the name of one that
+    does the same in one way."""
 
     function: str
     header: str
@@ -228,6 +229,7 @@ class Call:
     in_place: bool = False
     #: of a call back into Python, what is called; the first of the integers is its number
     host: HostFunction | None = None
+    form: str = ""
 
 
 @record

@@ -533,7 +533,7 @@ class _ForC(Planner):
         tr, host, call = self.tr, Host(), step.call
         integers = tuple(host.poly(tr.poly(p)) for p in call.integers)
         made = Call(
-            call.function + call.form,
+            call.function,
             call.header,
             call.team,
             tuple(map(tr.array, step.operands)),
@@ -542,6 +542,7 @@ class _ForC(Planner):
             call.needs,
             call.in_place,
             call.host,
+            call.form,
         )
         return described(list(step.outputs)), [*([Compute(host.body())] if host.body() else []), made]
 

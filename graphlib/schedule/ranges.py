@@ -6,25 +6,45 @@ its length is at least one.  So the
 greatest offset is a polynomial of lengths, and where what an array has beyond it has no negative coefficient,
 once each length is written as the least that it can be and the rest, no length can lead outside.
 
-What is not found so, as the offset of a slice whose ends are a user's numbers, is looked at case by case
-(``inequalities.py``).  What is not found then, as of some windows, is not wrong, for the lowering of such
-operations clips or checks what it is given: ``bounds.py`` goes through it for some lengths.
+What is not found so, as the offset of a slice whose ends are a user's numbers, or of a window, which is read
+where a condition holds, is looked at case by case (``inequalities.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
 
-from ..lower.limits import Length as Limit
-from ..scalar.expression import Expr, integer, load, node, poly, replaced, walk
-from ..scalar.integer import ONE, ZERO, Poly, Symbol, product
-from ..scalar.lowered import Check
+from ..scalar.expression import Expr, integer, load, node, poly
+from ..scalar.integer import ONE, ZERO, Poly, Symbol, divided, flat_index, product, unraveled
 from .arrays import Array
-from .inequalities import Facts
+from .cpu import RUN
+from .inequalities import Facts, Form, conditions
 from .parts import of_statement
-from .plan import Kernel, Launch, Plan
-from .statements import Begin, Let, Loop, Store, TakeInto
+from .plan import Compute
+from .statements import (
+    Accumulator,
+    Add,
+    AddRows,
+    Begin,
+    Draw,
+    Evaluate,
+    Join,
+    Leave,
+    Let,
+    Loop,
+    OwnArray,
+    OwnMemory,
+    Part,
+    Parts,
+    Store,
+    Take,
+    TakeInto,
+    TakeTotals,
+    Totals,
+    Watch,
+)
 
 #: an index, in terms of what is loaded, the length that it is an index into, and the loops around it
 Checked = tuple[Poly, Poly, frozenset[tuple[Symbol, Poly]]]
@@ -32,127 +52,134 @@ Checked = tuple[Poly, Poly, frozenset[tuple[Symbol, Poly]]]
 Range = tuple[Poly | None, Poly | None]
 
 
-def unproven(plan: Plan) -> tuple[dict[str, list[str]], int]:
-    """By kernels the loads and stores that are not proven to be inside their arrays, in words; and how many
-    loads and stores there are."""
-    found: dict[str, list[str]] = {}
-    count = 0
-    for one in plan.all():
-        checked: set[Checked] = set()
-        given = _given(one, one.arguments[: one.inputs] if one is plan else ())
-        for step in one.steps:
-            for action in step.actions:
-                if isinstance(action, Launch):
-                    kernel = _Kernel(action.kernel, checked, given)
-                    kernel.body(action.kernel.body)
-                    if kernel.unproven:
-                        found[action.kernel.name] = kernel.unproven
-                    count += kernel.count
-    return found, count
+class Ranges:
+    """Goes through the statements of a kernel, or of what is computed outside of them, and counts what it
+    looks at and what is not proven.
 
+    given: what holds of lengths there.  checked: the indices that were found in range so far.  guarded:
+    lengths that are not 0 where an index into such an axis is looked at.
+    """
 
-class Given(NamedTuple):
-    """What holds of lengths wherever they are used: what is checked to be at least 0 before the first step,
-    and what those are that are computed."""
-
-    known: list[Poly]
-    values: dict[Symbol, Poly]
-
-
-def _given(plan: Plan, stable: Iterable[Array]) -> Given:
-    """Of a plan; ``stable``: arrays that stay what they are, so that what is read of them is the same."""
-    stable = set(stable)
-    values: dict[Symbol, Poly] = {}
-    for length in plan.lengths:
-        if length.value is not None:
-            one = _Kernel(None, set(), Given([], {}))
-            for let in length.lets:
-                if isinstance(let, Let):
-                    one.values[let.name] = one.written_out(let.value)
-            value = one.written_out(length.value)
-            loads = [e for e in walk(value) if e.op == "load"]
-            changing = [e for e in loads if e.value[0] not in stable and not e.value[0].constant]
-            then = {e: node("then", e.dtype, value=e) for e in changing}
-            values[length.symbol] = poly(replaced(value, then) if then else value)
-    later = {k for found in (plan.first, *plan.after) for k in found.checks}
-    known: list[Poly] = []
-    for k, check in enumerate(plan.checks):
-        if k not in later and isinstance(check, Check):
-            known += [check.left - check.right, check.right - check.left]
-        elif k not in later and isinstance(check, Limit):
-            known.append(check.length)
-    return Given(known, values)
-
-
-class _Kernel:
-    """Goes through one kernel; ``checked``: what it and those before have found in range."""
-
-    def __init__(self, kernel: Kernel | None, checked: set[Checked], given: Given) -> None:
-        self.kernel, self.checked, self.given = kernel, checked, given
-        self._facts: tuple[Any, Facts | None] = (None, None)
+    def __init__(self, given: Facts, checked: set[Checked], guarded: Iterable[Poly] = ()) -> None:
+        self.given, self.checked, self.guarded = given, checked, set(guarded)
+        self._facts: tuple[Any, Facts] = (None, given)
         self.values: dict[str, Expr] = {}
         self.indices: dict[Symbol, Poly] = {}
         self.registers: dict[str, Range] = {}
+        #: arrays of the kernel's own, and how many elements they have
+        self.own: dict[str, Poly] = {}
         #: lengths of loops that go on around what is looked at, which are at least 1
         self.positive: list[Poly] = []
+        #: what else is at least 0 there
+        self.assumed: list[Poly] = []
         self.unproven: list[str] = []
         self.count = 0
 
+    # statements
+
     def body(self, body: Iterable[Any]) -> None:
         for one in body:
-            if isinstance(one, Loop):
-                self.loop(one)
-                continue
             for e in of_statement(one):
                 self.loads(e)
-            if isinstance(one, Let) and not one.dtype.startswith("float"):
-                self.registers[one.name] = self.of(one.value)
-                self.values[one.name] = self.written_out(one.value)
-            elif isinstance(one, (Store, TakeInto)):
-                self.inside(one.target, one.offset)
-            elif isinstance(one, Begin):
-                self.positive.append(one.size)
-                self.inside(one.target, one.offset + one.size - 1)
-                self.positive.pop()
+            self.handlers[type(one)](self, one)
+
+    def let(self, one: Let) -> None:
+        if not one.dtype.startswith("float"):
+            self.registers[one.name] = self.of(one.value)
+            self.values[one.name] = self.written_out(one.value)
+
+    def stored(self, one: Store | TakeInto) -> None:
+        self.inside(one.target, one.offset)
+
+    def run_of(self, target: Any, offset: Poly, size: Poly) -> None:
+        """All of so many elements from an offset on."""
+        with self.at_least(size):
+            self.inside(target, offset)
+            self.inside(target, offset + size - 1)
+
+    def begun(self, one: Begin) -> None:
+        self.run_of(one.target, one.offset, one.size)
+
+    def owned(self, one: OwnArray | OwnMemory) -> None:
+        self.own[one.name] = Poly.of(one.size)
+
+    def parts(self, one: Parts) -> None:
+        """Other chunks have as many elements as the first one takes of the array itself."""
+        self.prove(one.size - product(one.target.shape), f"a part of {one.target.describe()}")
+
+    def totals(self, one: Totals) -> None:
+        self.run_of(one.target, one.offset, one.size)
+        self.prove(self.own.get(one.name, ZERO) - one.size, f"totals of {one.target.describe()}")
+
+    def draw(self, one: Draw) -> None:
+        self.own[one.name] = Poly.of(one.length)
 
     def loop(self, loop: Loop) -> None:
         self.body(loop.before)
-        self.indices[loop.index] = loop.length
-        self.positive.append(loop.length)
-        self.body(loop.body)
-        self.positive.pop()
+        here = Poly.of(loop.index) - RUN
+        turns = [] if loop.run is None else [here, (loop.run - 1) - here]
+        with self.going(loop.index, loop.length), self.assuming(turns):
+            self.body(loop.body)
         self.body(loop.after)
 
-    def loads(self, e: Expr) -> None:
-        if e.op == "load":
-            self.inside(e.value[0], e.value[1][0])
-        polys = [e.value] if e.op == "int" else e.value[1] if e.op == "load" else ()
-        for a in (*e.args, *(a for p in polys for m in p.terms for a in m if isinstance(a, Expr))):
-            self.loads(a)
+    def nothing(self, one: Any) -> None:
+        """What goes to no memory."""
 
-    def inside(self, target: Any, offset: Poly) -> None:
-        if not isinstance(target, Array):
-            return
-        self.count += 1
-        least, greatest = self.of_poly(offset)
-        size = product(target.shape)
-        known = least is not None and greatest is not None
-        if known and self.holds(least) and self.holds(size - greatest - 1):
-            return
-        place, facts = self.poly_written_out(offset), self.facts()
-        if not facts.hold(place) or not facts.hold(size - place - 1):
-            self.unproven.append(f"element {offset} of {target.describe()}")
+    handlers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+        Let: let,
+        Store: stored,
+        TakeInto: stored,
+        Begin: begun,
+        OwnArray: owned,
+        OwnMemory: owned,
+        Parts: parts,
+        Totals: totals,
+        AddRows: lambda self, one: self.body((one.totals,)),
+        TakeTotals: lambda self, one: self.body((one.totals,)),
+        Draw: draw,
+        Loop: loop,
+        Compute: lambda self, one: self.body(one.body),
+        **dict.fromkeys((Accumulator, Take, Add, Evaluate, Watch, Leave, Join, Part), nothing),
+    }
+
+    # what holds
+
+    @contextmanager
+    def at_least(self, *lengths: Poly) -> Iterator[None]:
+        """Lengths are at least 1."""
+        self.positive += lengths
+        yield
+        del self.positive[len(self.positive) - len(lengths) :]
+
+    @contextmanager
+    def going(self, index: Symbol, length: Poly) -> Iterator[None]:
+        """An index goes through all that is less than a length."""
+        before = self.indices.get(index)
+        self.indices[index] = length
+        with self.at_least(length):
+            yield
+        if before is None:
+            del self.indices[index]
+        else:
+            self.indices[index] = before
+
+    @contextmanager
+    def assuming(self, polys: Sequence[Poly]) -> Iterator[None]:
+        """Polynomials are at least 0."""
+        self.assumed += polys
+        yield
+        del self.assumed[len(self.assumed) - len(polys) :]
 
     def facts(self) -> Facts:
-        """What holds where the kernel is gone through now."""
-        around = (tuple(self.positive), tuple(self.indices.items()))
+        """What holds where the statements are gone through now."""
+        around = (tuple(self.positive), tuple(self.indices.items()), tuple(self.assumed))
         if self._facts[0] != around:
-            known = [*self.given.known, *(length - 1 for length in self.positive)]
+            known = [*self.assumed, *(length - 1 for length in self.positive)]
             for length in self.positive:  # a product is only where each of its factors is
                 if len(length.terms) == 1:
                     known += [Poly.of(a) - 1 for m in length.terms for a in m if isinstance(a, Symbol)]
             known += [length - 1 - index for index, length in self.indices.items()]
-            self._facts = around, Facts(known, self.given.values, self.bound)
+            self._facts = around, self.given.and_known(map(self.poly_written_out, known), self.bound)
         return self._facts[1]
 
     def bound(self, e: Expr) -> Poly | None:
@@ -161,6 +188,98 @@ class _Kernel:
             greatest = self.of(e)[1]
             return None if greatest is None else greatest + 1
         return None
+
+    # proofs
+
+    def loads(self, e: Expr) -> None:
+        """The loads of an expression: what a branch loads is only loaded where its condition says so."""
+        if e.op == "switch":
+            condition, yes, no = e.args
+            true, false = conditions(self.written_out(condition))
+            self.loads(condition)
+            for branch, holds in ((yes, true), (no, false)):
+                with self.assuming(holds):
+                    self.loads(branch)
+            return
+        if e.op == "load":
+            self.inside(e.value[0], e.value[1][0])
+        elif e.op == "access":
+            self.inside(e.value[0], flat_index(e.value[1], e.value[0].shape))
+        elif e.op == "checked_index":
+            self.guard(poly(self.written_out(e.args[1])))
+        polys = [e.value] if e.op == "int" else e.value[1] if e.op in ("load", "access") else ()
+        for a in (*e.args, *(a for p in polys for m in p.terms for a in m if isinstance(a, Expr))):
+            self.loads(a)
+
+    def guard(self, length: Poly) -> None:
+        """An index that is out of range is element 0 until the call fails, which there must be."""
+        if length not in self.guarded:
+            self.prove(length - 1, f"an index into an axis of length {length}")
+
+    def inside(self, target: Any, offset: Poly) -> None:
+        """An element is one that an array has."""
+        self.count += 1
+        if isinstance(target, Array):
+            size = product(target.shape)
+            name = target.describe()
+        else:
+            size, name = self.size_of_own(target), str(target)
+        if size is not None:
+            least, greatest = self.of_poly(offset)
+            known = least is not None and greatest is not None
+            if known and self.holds(least) and self.holds(size - greatest - 1):
+                return
+            shape = target.shape if isinstance(target, Array) else (size,)
+            if self.inside_axes(self.poly_written_out(offset), shape):
+                return
+        self.unproven.append(f"element {offset} of {name}")
+
+    def inside_axes(self, offset: Poly, shape: Sequence[Poly]) -> bool:
+        """Whether an offset is that of an index that is in range along each axis, or along some that are
+        walked as one."""
+        for form in self.facts().forms:
+            lengths = [form.write(n) for n in shape]
+            index = unraveled(form.write(offset), lengths)
+            apart, more = self.taken_apart(index, lengths, form.write)
+            if more and _along_axes(apart, lengths, form.and_known(more)):
+                return True
+            if _along_axes(index, lengths, form):
+                return True
+        return False
+
+    def taken_apart(
+        self, index: list[Poly], shape: Sequence[Poly], write: Callable[[Poly], Poly]
+    ) -> tuple[list[Poly], list[Poly]]:
+        """An index with one for each axis in the place of what a loop walks as one, and what is at least 0 of
+        those."""
+        index, known = list(index), []
+        for axis in range(len(shape) - 1, 0, -1):
+            for i, length in self.indices.items():
+                if index[axis].terms.get((i,)) != 1 or not shape[axis].terms:
+                    continue
+                outer, rest = divided(write(self.poly_written_out(length)), shape[axis])
+                if rest.terms or outer == 1:
+                    continue
+                first, last = (Symbol(f"{i.name}_{k}", is_index=True) for k in (axis - 1, axis))
+                index[axis] += Poly.of(last) - i
+                index[axis - 1] += first
+                known += [n - 1 - one for n, one in ((outer, first), (shape[axis], last))]
+                known += [outer - 1, shape[axis] - 1]
+                # what is left of it may be several axes
+                with self.going(first, outer):
+                    more, others = self.taken_apart(index[:axis], shape[:axis], write)
+                return [*more, *index[axis:]], known + others
+        return index, known
+
+    def size_of_own(self, target: Any) -> Poly | None:
+        """How many elements an array of the kernel's own has; None where there is no such."""
+        return self.own.get(target)
+
+    def prove(self, goal: Poly, what: str) -> None:
+        """A polynomial is at least 0."""
+        self.count += 1
+        if not self.holds(goal) and not self.facts().hold(self.poly_written_out(goal)):
+            self.unproven.append(what)
 
     # ranges
 
@@ -228,9 +347,14 @@ class _Kernel:
             return integer(self.poly_written_out(e.value))
         if e.op == "load":
             return load(e.value[0], e.dtype, self.poly_written_out(e.value[1][0]))
+        if e.op == "access":
+            array, index = e.value
+            return load(array, e.dtype, self.poly_written_out(flat_index(index, array.shape)))
         return node(e.op, e.dtype, *map(self.written_out, e.args), value=e.value) if e.args else e
 
     def poly_written_out(self, p: Poly) -> Poly:
+        if not any(isinstance(a, Expr) for monomial in p.terms for a in monomial):
+            return p
         total = ZERO
         for monomial, coefficient in p.terms.items():
             term = Poly.of(coefficient)
@@ -241,30 +365,46 @@ class _Kernel:
 
     def holds(self, p: Poly) -> bool:
         """Whether a polynomial of lengths is at least 0, as those of the loops around are positive."""
+        signed = self.given.signed
+        least: dict[Symbol, int] = {}
         for length in self.positive:
-            p = _with_least(p, length)
+            for symbol, n in _least(length):
+                least[symbol] = max(n, least.get(symbol, 0))
+        # each length as the least that it can be and the rest, which takes its name
+        total = ZERO if least else p
+        for monomial, coefficient in p.terms.items() if least else ():
+            term = Poly.of(coefficient)
+            for a in monomial:
+                term = term * (Poly.of(a) + least.get(a, 0))
+            total = total + term
         return all(
-            c >= 0 and all(isinstance(a, Symbol) and not a.is_index for a in m) for m, c in p.terms.items()
+            c >= 0 and all(isinstance(a, Symbol) and not a.is_index and a not in signed for a in m)
+            for m, c in total.terms.items()
         )
 
 
-def _with_least(p: Poly, length: Poly) -> Poly:
-    """A polynomial with the lengths of which ``length`` is made written as the least that they can be and the
-    rest, which takes their names: where ``length``, which is at least 1, is a product, or a length and a
-    number."""
+def _along_axes(index: Sequence[Poly], shape: Sequence[Poly], form: Form) -> bool:
+    """Whether an index is in range along each axis, or along some axes that are taken as one."""
+    before, length, apart, borrowed = ZERO, ONE, ONE, 0
+    for i, n in reversed(list(zip(index, shape, strict=True))):
+        before, length = (i - borrowed) * apart + before, n * apart
+        borrowed = int(bool(before.terms) and max(before.terms.values()) < 0)
+        here = before + length * borrowed
+        if form.hold(here) and form.hold(length - 1 - here):
+            before, length, apart = ZERO, ONE, ONE
+        else:
+            apart, borrowed = length, 0
+    return not borrowed and before == ZERO and length == ONE
+
+
+def _least(length: Poly) -> list[tuple[Symbol, int]]:
+    """The least that the lengths can be of which one is made that is at least 1: where that is a product, or
+    a length and a number."""
     if len(length.terms) == 1:
         ((monomial, _),) = length.terms.items()
-        least = dict.fromkeys((a for a in monomial if isinstance(a, Symbol)), 1)
-    else:
-        symbols = [m[0] for m in length.terms if len(m) == 1]
-        if len(symbols) != 1 or set(length.terms) != {(), (symbols[0],)} or length.terms[symbols[0],] <= 0:
-            return p
-        # the least n for which factor * n + number >= 1
-        least = {symbols[0]: max(0, -((length.terms[()] - 1) // length.terms[symbols[0],]))}
-    total = ZERO
-    for monomial, coefficient in p.terms.items():
-        term = Poly.of(coefficient)
-        for a in monomial:
-            term = term * (Poly.of(a) + least.get(a, 0))
-        total = total + term
-    return total
+        return [(a, 1) for a in monomial if isinstance(a, Symbol)]
+    symbols = [m[0] for m in length.terms if len(m) == 1 and isinstance(m[0], Symbol)]
+    if len(symbols) != 1 or set(length.terms) != {(), (symbols[0],)} or length.terms[symbols[0],] <= 0:
+        return []
+    # the least n for which factor * n + number >= 1
+    return [(symbols[0], max(0, -((length.terms[()] - 1) // length.terms[symbols[0],])))]

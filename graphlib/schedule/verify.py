@@ -10,16 +10,29 @@ something else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
+
+import numpy as np
 
 from ..errors import ScheduleError
 from ..scalar.expression import CHECKS, Expr
-from ..scalar.integer import Poly, Symbol
+from ..scalar.integer import Poly, Symbol, product
 from .arrays import Array, Memory
 from .parts import expressions, polys
 from .plan import Call, CopyArray, DeviceKernel, Fill, Found, Kernel, Launch, Plan, Product, Scan, Step
-from .statements import Begin, Store, TakeInto, TakeTotals, is_statement
+from .proof import facts_at_the_end
+from .statements import (
+    Begin,
+    OwnMemory,
+    Part,
+    Parts,
+    Store,
+    TakeInto,
+    TakeTotals,
+    is_statement,
+    statements,
+)
 
 
 def verify(plan: Plan) -> None:
@@ -72,6 +85,7 @@ class _Verifier:
             for symbol in _symbols(slot.sizes):
                 if not self._is_early(symbol):
                     self._fail(f"the arena needs the length {symbol!r} before it is computed")
+        self._memory()
 
     def _is_early(self, symbol: Symbol) -> bool:
         return symbol in self.lengths and not self.lengths[symbol].data_dependent
@@ -83,6 +97,27 @@ class _Verifier:
         return memory.kind == "allocated" or (
             memory.kind == "result" and memory.index in self.plan.data_dependent
         )
+
+    def _memory(self) -> None:
+        """Every array has room in its memory, which is as large as the plan says."""
+        plan = self.plan
+        rooms: dict[Memory, list[Poly]] = {a.memory: [_bytes(a)] for a in plan.arguments}
+        for k, shape in enumerate(plan.shapes):
+            result = plan.results[k]
+            if result.memory.kind == "result" and k not in plan.data_dependent:
+                rooms[result.memory] = [_bytes(replace(result, shape=shape))]
+        for slot in plan.slots:
+            rooms |= {memory: list(slot.sizes) for memory in slot.memories}
+        for found in (plan.first, *plan.after):
+            rooms |= {a.memory: [_bytes(a)] for a in found.arrays}
+        facts = None
+        for array in dict.fromkeys((*plan.arrays, *plan.results)):
+            room, size = rooms.get(array.memory), _bytes(array)
+            if array.memory is None or array.memory.kind == "rows" or (room and size in room):
+                continue
+            facts = facts or facts_at_the_end(plan)
+            if not any(facts.hold(one - size) for one in room or ()):
+                self._fail(f"{array.describe()} is larger than its memory")
 
     # places
 
@@ -233,11 +268,17 @@ class _Verifier:
                         f"{what} writes {store.array.describe()} over {other.array.describe()} while it "
                         f"still reads that"
                     )
-        for array in dict.fromkeys(store.array for store in stores):
+        for array in dict.fromkeys((*(s.array for s in stores), *(p.array for p in kernel.partial))):
             self._write(array, what)
-        for part in kernel.partial:
-            self._write(part.array, what)
+        self._own(kernel, what)
+
+    def _own(self, kernel: Kernel, what: str) -> None:
+        """What a kernel has for itself is there before it is used, and as large as it is given."""
         self._registers(kernel.body, {"product"} if isinstance(kernel, DeviceKernel) else set(), what)
+        if [part.array for part in kernel.partial] != _parted(kernel):
+            self._fail(f"{what} makes parts of other results than are taken together")
+        if kernel.own != tuple(_own_bytes(kernel)):
+            self._fail(f"{what} has other memory of its own than it is given")
 
     def _registers(self, body: Iterable[Any], known: set[str], what: str) -> set[str]:
         """Every register is there before it is used; what accumulates begins as something."""
@@ -246,11 +287,13 @@ class _Verifier:
             bodies = _bodies(one)
             inside = known
             for part in bodies:
-                inside = inside | self._registers(part, inside, what)
+                inside = self._registers(part, inside | set(_declared(one)), what)
             used = {e.value for e in _expressions_of(one, bodies) if e.op == "local"}
             used.update(_taken(one))
             for name in used - inside - {"r"}:
                 self._fail(f"{what} uses the register {name} before it is there")
+            for name in set(_own_arrays(one, bodies)) - inside - set(_declared(one)):
+                self._fail(f"{what} uses an array {name} of its own that is not there")
             known.update(_declared(one))
         return known
 
@@ -287,6 +330,10 @@ class _Verifier:
             f"{self.plan.title}: {what}. This is a bug of graphlib's, found before anything was computed; "
             f"mode='reference' runs the function without a schedule"
         )
+
+
+def _bytes(array: Array) -> Poly:
+    return product(array.shape) * np.dtype(array.dtype).itemsize
 
 
 class Access:
@@ -418,9 +465,24 @@ def _expressions_of(one: Any, bodies: list[tuple[Any, ...]]) -> Iterator[Expr]:
     return expressions([v for f in fields(one) if id(v := getattr(one, f.name)) not in whole])
 
 
+_DECLARING = frozenset(("Let", "Accumulator", "Result", "OwnArray", "OwnMemory", "Draw"))
+
+
 def _declared(one: Any) -> tuple[str, ...]:
-    """The register that a statement declares."""
-    return (one.name,) if type(one).__name__ in ("Let", "Accumulator", "Result") else ()
+    """The registers, and arrays of a kernel's own, that a statement declares."""
+    kind = type(one).__name__
+    if kind in ("Transposed", "Float4"):
+        return tuple(part.name for part in (one.tiles if kind == "Transposed" else one.runs))
+    return (one.name,) if kind in _DECLARING else ()
+
+
+def _own_arrays(one: Any, bodies: list[tuple[Any, ...]]) -> Iterator[str]:
+    """The arrays of the kernel's own that a statement reads or writes, without an index into a tile or a part
+    of a vector behind their names."""
+    targets = [e.value[0] for e in _expressions_of(one, bodies) if e.op == "load"]
+    targets.append(getattr(one, "target", None))
+    targets += [one.totals.name] if hasattr(one, "totals") else []
+    return (target.split("[")[0].split(".")[0] for target in targets if isinstance(target, str))
 
 
 def _taken(one: Any) -> list[str]:
@@ -429,6 +491,21 @@ def _taken(one: Any) -> list[str]:
     if kind in ("Add", "Result"):
         return [one.name, one.value] if kind == "Add" else [one.of]
     return [one.name] if kind in ("Take", "Part", "TeamReduce", "BlockPart") else []
+
+
+def _parted(kernel: Kernel) -> list[Array]:
+    """The results of which a kernel makes parts, in the order of its partial results."""
+    if isinstance(kernel, DeviceKernel):
+        return [one.array for one in kernel.body if type(one).__name__ == "BlockPart"]
+    numbers = [one.number for one in statements(kernel.body) if isinstance(one, Part)]
+    return [kernel.partial[k].array for k in numbers if k < len(kernel.partial)]
+
+
+def _own_bytes(kernel: Kernel) -> Iterator[Poly]:
+    """The bytes of each array that a kernel takes from the memory of its chunk, in order."""
+    for one in kernel.body:
+        if isinstance(one, (OwnMemory, Parts)):
+            yield one.size * np.dtype(one.dtype).itemsize
 
 
 def _may_fail(step: Step) -> bool:

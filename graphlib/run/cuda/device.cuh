@@ -414,14 +414,15 @@ GL_INLINE void gl_merge_runs(const T *x, const Item *from, Item *to, long long b
     }
 }
 
-/* The indices of the elements that are not zero, by one block: each thread counts its part, then writes behind the others'. */
-GL_INLINE void gl_nonzero_block(const unsigned char *mask, long long *out, long long n, long long *counts) {
+/* The indices of the elements that are not zero, as many as there is room for, by one block: each thread counts its part, then
+ * writes behind the others'. */
+GL_INLINE void gl_nonzero_block(const unsigned char *mask, long long *out, long long n, long long most, long long *counts) {
     long long begin = n * threadIdx.x / blockDim.x, end = n * (threadIdx.x + 1) / blockDim.x, count = 0;
     for (long long i = begin; i < end; i++) count += mask[i] != 0;
     counts[threadIdx.x] = count;
     __syncthreads();
     long long place = 0;
     for (int t = 0; t < threadIdx.x; t++) place += counts[t];
-    for (long long i = begin; i < end; i++)
+    for (long long i = begin; i < end && place < most; i++)
         if (mask[i]) out[place++] = i;
 }

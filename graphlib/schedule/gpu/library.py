@@ -72,10 +72,9 @@ def _nonzero(planner: KernelPlanner, step: LibraryCall) -> DeviceKernel:
     """The places of what is not zero, by one block."""
     scope = Scope(None, 0)
     (operand,), (out,) = step.operands, step.outputs
-    (size,) = (planner.length(p, scope) for p in step.call.integers)
-    one = DeviceCall(
-        "gl_nonzero_block", (), (operand, out, size, "counts"), (out,), (("counts", "int64", THREADS),)
-    )
+    size, most = (planner.length(p, scope) for p in step.call.integers)
+    given = (operand, out, size, most, "counts")
+    one = DeviceCall("gl_nonzero_block", (), given, (out,), (("counts", "int64", THREADS),))
     return planner.kernel([*scope.body, one], "one", ONE)
 
 

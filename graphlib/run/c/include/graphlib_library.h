@@ -276,9 +276,10 @@ GL_LIBRARY(f64, double, double, uint64_t)
 GL_RECURRENCE(f32, float)
 GL_RECURRENCE(f64, double)
 
-static inline __attribute__((unused)) int gl_nonzero_u8(const uint8_t *mask, int64_t *out, int64_t n) {
-    for (int64_t i = 0; i < n; i++)
-        if (mask[i]) *out++ = i;
+/* The places of the elements that are not 0, as many as there is room for. */
+static inline __attribute__((unused)) int gl_nonzero_u8(const uint8_t *mask, int64_t *out, int64_t n, int64_t most) {
+    for (int64_t i = 0, found = 0; i < n && found < most; i++)
+        if (mask[i]) out[found++] = i;
     return 0;
 }
 
