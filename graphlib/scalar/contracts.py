@@ -38,8 +38,9 @@ def contract(names: str, extents: Amounts, needs: Amounts = lambda *integers: ()
         _contracts[name] = Contract(extents, needs)
 
 
-def contract_of(name: str) -> Contract:
-    """The contract of a function.  Errors: ScheduleError where it has none."""
-    if name not in _contracts:
-        raise ScheduleError(f"the library's function {name} has no contract that says what it goes over")
-    return _contracts[name]
+def contract_of(*names: str) -> Contract:
+    """The contract of the first of some functions that has one.  Errors: ScheduleError where none has."""
+    for name in names:
+        if name in _contracts:
+            return _contracts[name]
+    raise ScheduleError(f"the library's function {names[-1]} has no contract that says what it goes over")

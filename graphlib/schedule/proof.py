@@ -18,7 +18,7 @@ from ..scalar.integer import Poly, Symbol, product
 from ..scalar.lowered import Check
 from .arrays import Array
 from .inequalities import Facts, exchanged
-from .plan import Compute, Launch, Plan, Scan, Step
+from .plan import Compute, DeviceKernel, Kernel, Launch, Plan, Scan, Step
 from .ranges import Checked, Ranges
 from .reach import Element, Goal, goals, lengths_of
 from .statements import Let
@@ -64,7 +64,7 @@ def _of_step(step: Step, given: Given, checked: set[Checked]) -> Iterator[Looked
     host = Ranges(given.facts, checked, guarded)
     for action in step.actions:
         if isinstance(action, Launch):
-            kernel = Ranges(given.facts, checked, guarded)
+            kernel = _ranges(action.kernel, given.facts, checked, guarded)
             kernel.body(action.kernel.body)
             yield Looked("kernel", action.kernel.name, kernel.count, tuple(kernel.unproven))
             continue
@@ -87,6 +87,17 @@ def _of_step(step: Step, given: Given, checked: set[Checked]) -> Iterator[Looked
             _prove(host, goals(action))
         yield Looked(type(action).__name__.lower(), step.kind, host.count, tuple(host.unproven))
         host.count, host.unproven = 0, []
+
+
+def _ranges(kernel: Kernel, facts: Facts, checked: set[Checked], guarded: set[Poly]) -> Ranges:
+    """What goes through a kernel."""
+    if not isinstance(kernel, DeviceKernel):
+        return Ranges(facts, checked, guarded)
+    from .gpu.guards import DeviceRanges
+
+    made = DeviceRanges(facts, checked, guarded, kernel)
+    made.body(kernel.nothing)
+    return made
 
 
 def _prove(host: Ranges, some: Iterable[Goal | Element]) -> None:

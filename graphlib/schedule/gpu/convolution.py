@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...scalar import expression as ex
+from ...scalar.contracts import contract, contract_of
 from ...scalar.integer import Poly, product
 from ..builder import Scope
 from ..plan import DeviceKernel
@@ -108,3 +109,14 @@ def _sums(planner: KernelPlanner, step: LibraryCall, size: Poly, scratch: Poly) 
     given = (own("partial", out), out, planner.length(size, scope), Poly.of(PARTS))
     one = DeviceCall("gl_add_parts", (), given, (out,))
     return planner.kernel([*scope.body, one], "threads", size, scratch=scratch)
+
+
+def _in_parts(*integers: Poly) -> list[Poly]:
+    images, given, filters = contract_of("gl_convolve_by_filters").extents(*integers)
+    return [images, given, PARTS * filters]
+
+
+for _name in ("gl_convolve", "gl_convolve_by_images"):
+    contract(f"{_name}_tiles", contract_of(_name).extents, contract_of(_name).needs)
+contract("gl_convolve_by_filters_tiles", _in_parts, contract_of("gl_convolve_by_filters").needs)
+contract("gl_add_parts", lambda size, parts: [size * parts, size])

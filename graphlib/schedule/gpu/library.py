@@ -6,6 +6,7 @@ The work is done by functions of ``device.cuh`` and of its neighbours; a kernel 
 
 from __future__ import annotations
 
+from ...scalar.contracts import contract
 from ...scalar.integer import ONE, product
 from ..builder import Scope
 from ..plan import DeviceKernel
@@ -115,3 +116,9 @@ def _sort(planner: KernelPlanner, step: LibraryCall) -> list[DeviceKernel]:
     if n.constant is not None and n.constant <= SORT:
         return [sorted_runs(planner)]
     return [sorted_runs(planner), merged_runs(planner.after("_merge"))]
+
+
+contract("gl_cumulate", lambda before, n, after: [before * n * after] * 2)
+contract("gl_sort_runs", lambda before, n, after: [before * n * after] * 2 + [SORT] * 2)
+contract("gl_merge_runs", lambda before, n, after, run: [before * n * after] * 3)
+contract("gl_nonzero_block", lambda n, most: [n, most, THREADS])

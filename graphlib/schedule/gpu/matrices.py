@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ...errors import DeviceError
+from ...scalar.contracts import contract, contract_of
 from ...scalar.integer import Poly
 from ..builder import Scope
 from ..plan import DeviceKernel
@@ -19,6 +22,11 @@ _MEMORY = {
     "gl_singular_values": lambda m, n: _of_svd(m, n),
     "gl_expm": lambda n: 7 * n * n,
 }
+#: all functions
+FUNCTIONS = (
+    *("gl_lu", "gl_lu_solve", "gl_triangular_solve", "gl_cholesky", "gl_householder", "gl_householder_q"),
+    *("gl_eigh", "gl_svd", "gl_singular_values", "gl_expm"),
+)
 
 
 def _of_svd(m: Poly, n: Poly) -> Poly:
@@ -52,3 +60,17 @@ def kernels(planner: KernelPlanner, step: LibraryCall) -> list[DeviceKernel]:
         scratch = batch * _MEMORY[call.function](*others) * (8 if held == "float64" else 4)
     one = DeviceCall(call.function, (), tuple(arguments), written, (("scratch", held, THREADS),))
     return [planner.kernel([*scope.body, one], "blocks", call.integers[0], scratch=scratch)]
+
+
+def _with_memory(name: str) -> Callable[..., list]:
+    """What a function goes over, its shared memory, and what else it needs for each matrix."""
+
+    def extents(batch: Poly, *others: Poly) -> list:
+        more = [batch * _MEMORY[name](*others)] if name in _MEMORY else []
+        return [*contract_of(name).extents(batch, *others), THREADS, *more]
+
+    return extents
+
+
+for _name in FUNCTIONS:
+    contract(f"{_name}_on_device", _with_memory(_name), contract_of(_name).needs)
