@@ -180,13 +180,15 @@ class Given:
         return n in self.limits.known or self.facts.hold_written_out(n)
 
     def arguments(self) -> Looked:
-        """Arguments have the lengths that they are taken to have; numbers are those of their types."""
+        """Arguments that are read have the lengths that they are taken to have; numbers are those of their
+        types."""
+        read = {a.number for step in self.plan.steps for a in (*step.reads, *step.writes)}
         own = {(n.argument, n.axis): Poly.of(n.symbol) for n in self.plan.lengths if n.argument is not None}
         axes = [
             (array, n, own.get((k, axis)))
             for k, array in enumerate(self.plan.arguments)
             for axis, n in enumerate(array.shape)
-            if n.constant is None
+            if n.constant is None and array.number in read
         ]
         wrong = [a for a, n, has in axes if has != n and (has is None or not self.facts.hold(has - n))]
         words = tuple(f"the lengths of {a.describe()}" for a in wrong)

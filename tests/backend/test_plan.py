@@ -18,6 +18,17 @@ from graphlib.scalar.expression import load, node, walk
 from graphlib.scalar.integer import Poly
 from graphlib.scalar.lowered import Check
 from graphlib.schedule.bounds import hold
+from graphlib.schedule.gpu.planning import plan_for_cuda
+from graphlib.schedule.gpu.teams import (
+    Columns,
+    DeviceCall,
+    EachThread,
+    Float4,
+    ProductTiles,
+    TeamLoop,
+    Teams,
+    Transposed,
+)
 from graphlib.schedule.plan import Call, CopyArray, Launch, Plan, Product, Scan
 from graphlib.schedule.planning import plan_for_c
 from graphlib.schedule.proof import unproven
@@ -35,7 +46,7 @@ from graphlib.schedule.statements import (
 from graphlib.schedule.verify import verify
 
 from ..ops.backends import BACKENDS, compiled
-from ..ops.test_registry import ENTRIES, cases
+from ..ops.test_registry import ENTRIES, REFUSED, cases
 
 
 def step(backend):
@@ -385,6 +396,62 @@ def test_lengths_that_nobody_looks_at_are_not_proven(kind, what):
     nothing = tuple(replace(found, checks=()) for found in plan.after)
     left, _ = unproven(replace(plan, checks=checks, first=replace(plan.first, checks=()), after=nothing))
     assert what in " ".join(words for several in left.values() for words in several)
+
+
+def for_device(inputs, outputs, name="f") -> Plan:
+    """The plan for a device of a function that is not compiled."""
+    program = Program(name, inputs, outputs, [False] * len(outputs), {}, [])
+    return plan_for_cuda(Schedule(*lowered(rewritten(represented(program).program))), False, False, True)
+
+
+#: what kernels of a device go over, each with a function whose kernels do, and a change of that
+DEVICE = {
+    "rows of teams": (lambda x, y: T.nnet.softmax(x), Teams, one_more("count")),
+    "a team's loop": (lambda x, y: T.nnet.softmax(x), TeamLoop, one_more("length")),
+    "threads": (lambda x, y: T.concatenate([x, y]), EachThread, one_more("count")),
+    "columns": (lambda x, y: x.sum(axis=0), Columns, one_more("count")),
+    "their terms": (lambda x, y: x.sum(axis=0), Columns, one_more("terms")),
+    "four at once": (lambda x, y: T.exp(T.flatten(x)), Float4, one_more("count")),
+    "a tile's rows": (
+        lambda x, y: T.exp(x.T),
+        Transposed,
+        lambda s: replace(s, lengths=(s.lengths[0] + 1, s.lengths[1])),
+    ),
+    "a product's rows": (lambda x, y: T.dot(x, y), ProductTiles, one_more("m")),
+    "a product's sums": (lambda x, y: T.dot(x, y), ProductTiles, one_more("k")),
+    "a sort": (
+        lambda x, y: T.sort(x, 0),
+        DeviceCall,
+        lambda s: replace(s, arguments=tuple(a + 1 if isinstance(a, Poly) else a for a in s.arguments)),
+    ),
+    "a sort's shared memory": (
+        lambda x, y: T.sort(x, 0),
+        DeviceCall,
+        lambda s: replace(s, shared=tuple((name, dtype, n - 1) for name, dtype, n in s.shared)),
+    ),
+}
+
+
+@pytest.mark.parametrize("how", DEVICE)
+def test_a_kernel_of_a_device_that_goes_too_far_is_not_proven(how):
+    build, kind, change_one = DEVICE[how]
+    x, y = T.fmatrices("x", "y")
+    plan = for_device([x, y], [build(x, y)])
+    assert unproven(plan)[0] == {}
+    changed = with_kernel(plan, everywhere(lambda s: change_one(s) if isinstance(s, kind) else s))
+    assert unproven(changed)[0] != {}
+
+
+def test_no_operation_on_a_device_goes_beyond_an_array():
+    for name in ENTRIES:
+        samples = [s for s in cases(name, ("float32",), (False,)) if ("cuda", name) not in REFUSED]
+        inputs, outputs = ([v for s in samples for v in getattr(s, k)] for k in ("inputs", "outputs"))
+        left, _ = unproven(for_device(inputs, outputs, name))
+        assert len(left) == NOT_PROVEN_ON_DEVICE.get(name, 0), (name, left)
+
+
+#: as above, by kernels
+NOT_PROVEN_ON_DEVICE = {}
 
 
 def test_an_index_into_what_may_be_empty_is_guarded():
