@@ -2,9 +2,9 @@
 
 Of nearly all that is proven for all lengths (``proof.py``).  A plan of which it is not is gone through for
 some lengths of its arguments that pass its checks, with all its kernels, as each may have the check that
-keeps the next one from running, and at the first two and the last two turns of each loop: what is linear in the
-indices, as nearly every offset is, has its extremes there.  Where an index is data, which a check keeps in
-range, it is taken to be the first one and the last one.  Nothing is computed, so what depends on data
+keeps the next one from running, and at the first two and the last two turns of each loop: what is linear in
+the indices, as nearly every offset is, has its extremes there.  Where an index is data, which a check keeps
+in range, it is taken to be the first one and the last one.  Nothing is computed, so what depends on data
 otherwise is not looked at.
 """
 
