@@ -440,3 +440,40 @@ def test_what_is_told_instead_of_other_libraries_names_is_there():
         assert name not in T.__all__, name
     for name in elsewhere.METHODS:
         assert not hasattr(T.matrix(), name), name
+
+
+x, m = T.vector("x"), T.matrix("m")
+i = T.iscalar("i")
+
+
+@pytest.mark.parametrize(
+    ("mistake", "kind", "words"),
+    [
+        (
+            lambda: T.matrix("m", dtype="float23"),
+            DTypeError,
+            r"^there is no dtype 'float23'; graphlib has bool",
+        ),
+        (lambda: graphlib.shared(["a", "b"]), DTypeError, r"^graphlib has no dtype str32; it has bool"),
+        (
+            lambda: T.concatenate(m, m),
+            InputError,
+            r"takes a list of tensors, T\.concatenate\(\[a, b\].*not m fl",
+        ),
+        (lambda: T.nnet.Relu(x), AttributeError, r"has no Relu; did you mean relu\?"),
+        (lambda: (x + 1).eval({"x": [1]}), InputError, r"\.eval\(\{x: \.\.\.\}\), not its name 'x'"),
+        (
+            lambda: graphlib.scan(lambda row: [row, row], sequences=m, outputs_info=[None]),
+            InputError,
+            r"fn returns 2 outputs, outputs_info has 1: one entry for each, None where no step reads",
+        ),
+        (
+            lambda: graphlib.function([x, i], x[i], mode="reference")([1, 2], 5),
+            IndexError,
+            r"index 5 is out of bounds for axis 0 with size 2: index\{i\}\(x, .*, of x float32\(\?,\)",
+        ),
+    ],
+)
+def test_what_to_write_is_said(mistake, kind, words):
+    with pytest.raises(kind, match=words):
+        mistake()

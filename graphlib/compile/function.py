@@ -466,6 +466,8 @@ def _result_form(form: Any) -> Callable[[list], Any]:
 def evaluate(variable: Variable, values: dict[Variable, Any]) -> np.ndarray:
     """The value of a variable for given values of its inputs; compiled functions are kept with the
     variable."""
+    if named := [key for key in values if isinstance(key, str)]:
+        raise InputError(f"eval: write the variable itself, .eval({{x: ...}}), not its name {named[0]!r}")
     # they refer to the variable: kept anywhere else they would keep it alive
     if not hasattr(variable, "_evaluators"):
         variable._evaluators = {}

@@ -96,7 +96,10 @@ def scan(
     if not infos:
         infos = [_Output() for _ in outputs]
     if len(infos) != len(outputs):
-        raise InputError(f"{what}: fn returns {len(outputs)} outputs, outputs_info has {len(infos)}")
+        raise InputError(
+            f"{what}: fn returns {len(outputs)} outputs, outputs_info has {len(infos)}: one "
+            f"entry for each, None where no step reads the value again"
+        )
     outputs = [
         _same_as_initial(v, info, k, what) for k, (v, info) in enumerate(zip(outputs, infos, strict=True))
     ]

@@ -277,9 +277,9 @@ def shared(
         dtype = config.floatX
     try:
         array = plain_array(value)
-        wanted = held_by(array) if dtype is None else dtype_name(dtype)
     except DTypeError as error:
         raise DTypeError(f"shared(): the value {error}") from None
+    wanted = held_by(array) if dtype is None else dtype_name(dtype)
     usable = borrow and array is value and array.dtype == wanted
     flags = array.flags
     if not (usable and flags.c_contiguous and flags.writeable and flags.aligned):

@@ -41,7 +41,10 @@ def dtype_name(dtype: Any) -> str:
             return dtype
         if dtype == "floatX":
             return config.floatX
-    dtype = np.dtype(dtype)
+    try:
+        dtype = np.dtype(dtype)
+    except TypeError:
+        raise DTypeError(f"there is no dtype {dtype!r}; graphlib has {', '.join(DTYPES)}") from None
     name = _NAMES.get(dtype) or dtype.name
     if name not in _NUMPY:
         raise DTypeError(

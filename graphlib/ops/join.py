@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import RankError, ShapeError
+from ..errors import InputError, RankError, ShapeError
 from ..graph import Apply, Constant, TensorType, Variable
 from ..graph.types import normalize_axis, promote
 from ..scalar import expression as ex
@@ -102,6 +102,10 @@ class Join(Op):
 def concatenate(tensors: Sequence[Any], axis: Any = 0) -> Variable:
     """Tensors joined along ``axis``, a number or an integer variable; their dtypes are promoted to a common
     one."""
+    if isinstance(tensors, Variable) and (tensors.ndim == 0 or tensors.type.shape[0] is None):
+        raise InputError(
+            f"concatenate takes a list of tensors, T.concatenate([a, b], axis=0), not {tensors.describe()}"
+        )
     inputs = [as_variable(v) for v in tensors]
     if not inputs:
         raise ShapeError("concatenate: there is nothing to join")

@@ -209,7 +209,7 @@ def by_reference(node: Apply, arrays: Sequence[np.ndarray]) -> tuple[np.ndarray,
             f"{v.describe()} with shape {a.shape}" for v, a in zip(node.inputs, arrays, strict=True)
         )
         kind = next(ours for numpys, ours in _RAISED.items() if isinstance(error, numpys))
-        raise kind(f"{node.op}, {node.outputs[0].describe()}, on {operands}: {error}") from error
+        raise kind(f"{error}: {node.outputs[0].describe()}, of {operands}") from error
     outputs = results if isinstance(results, tuple) else (results,)
     alter = altering.get()
     return outputs if alter is None else alter(node, outputs)

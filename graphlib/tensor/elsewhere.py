@@ -124,7 +124,9 @@ class MissingNameError(AttributeError):
 
     def __str__(self) -> str:
         hint = f"; write {self._elsewhere[self.name]}" if self.name in self._elsewhere else ""
-        near = difflib.get_close_matches(self.name, self._known(), 1)
+        known = list(self._known())
+        near = [each for each in known if each.lower() == self.name.lower()]
+        near = near or difflib.get_close_matches(self.name, known, 1)
         if not hint and near:
             hint = f"; did you mean {near[0]}?"
         return f"{self._owner} has no {self.name}{hint}"

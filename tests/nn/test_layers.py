@@ -373,3 +373,12 @@ def test_a_users_own_dataclass_that_is_a_layer_inherits_what_its_base_takes(tmp_
         Scaled(2, factor="much")
     with pytest.raises(InputError, match=r"units"):
         Scaled(0)
+
+
+def test_a_layer_that_returns_nothing():
+    class Forgetful(Layer):
+        def output(self, x, training, mask):
+            x * 2
+
+    with pytest.raises(InputError, match=r"Forgetful\.output returns nothing: end it with return"):
+        Forgetful()(T.matrix("x"))

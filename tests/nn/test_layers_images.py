@@ -250,3 +250,13 @@ def test_bytes_are_numbers():
     got = compute(Conv2D(1, 1, initializer=1.0)(pixels), MaxPool2D(7)(pixels), GlobalAveragePool()(pixels))
     assert {value.dtype.name for value in got} == {"float32"}
     close(got[0], pixels)
+
+
+def test_channels_that_come_last():
+    x = T.tensor4("x", shape=(None, 28, 28, 1))
+    with pytest.raises(
+        ShapeError, match=r"3 rows and 3 columns do not fit.*channels come last, x\.transpose"
+    ):
+        Conv2D(8, 3)(x)
+    with pytest.raises(ShapeError, match=r"filters over 5 rows and 1 columns do not fit"):
+        Conv2D(8, (3, 1), dilation=2)(T.tensor4("x", shape=(None, 1, 4, 4)))

@@ -154,7 +154,10 @@ class Layer:
 
     def masked_output(self, x: Any, training: bool, mask: Variable | None, **options: Any) -> tuple:
         """(the output, its mask); a layer of layers defines this in place of the two."""
-        return self.output(x, training, mask, **options), self.output_mask(x, mask)
+        y = self.output(x, training, mask, **options)
+        if y is None:
+            raise InputError(f"{type(self).__name__}.output returns nothing: end it with return")
+        return y, self.output_mask(x, mask)
 
     @property
     def children(self) -> dict[str, Layer]:

@@ -54,6 +54,14 @@ class Conv2D(Layer):
         size = pair(self.size)
         if self.padding == "same" and any(n % 2 == 0 for n in size):
             raise ShapeError(f"padding='same' takes filters with a pixel in the middle, not of {size}")
+        reach = [(n - 1) * step + 1 for n, step in zip(size, pair(self.dilation), strict=True)]
+        fits = all(n is None or n >= k for n, k in zip(x.type.shape[2:], reach, strict=True))
+        if self.padding == "valid" and not fits:
+            raise ShapeError(
+                f"filters over {reach[0]} rows and {reach[1]} columns do not fit into the images "
+                f"{x.describe()}, which are (batch, channels, rows, columns): padding= puts zeros around "
+                f"them; where channels come last, x.transpose(0, 3, 1, 2) puts them first"
+            )
         self.W = self.parameter(
             "W",
             (self.filters, self.length(x, 1), *size),
