@@ -1,10 +1,14 @@
 """What happens where something is missing: a C compiler, one that works, or a BLAS."""
 
+import sys
+import warnings
+
 import pytest
 
 import graphlib
 import graphlib.tensor as T
 from graphlib.errors import CompileError
+from graphlib.run.c import toolchain
 
 from .processes import compiler, run, script
 
@@ -100,6 +104,35 @@ exec {compiler()} "$@"
 """
     f = compiled_with(script(tmp_path / "cc", full), tmp_path)
     assert f([0.0]).tolist() == [1.0]
+
+
+@needs_compiler
+def test_zig(tmp_path, monkeypatch):
+    """Its C library is announced, once; nothing is compiled by -O0, for which it makes a sanitizer first."""
+    zig = tmp_path / "ziglang"
+    zig.mkdir()
+    (zig / "__init__.py").touch()
+    (zig / "__main__.py").write_text(
+        "import os, pathlib, sys\n"
+        "flags = sys.argv[2:]\n"
+        f"with open({str(tmp_path / 'flags')!r}, 'a') as file: file.write(' '.join(flags) + '\\n')\n"
+        f"os.execv({compiler()!r}, [{compiler()!r}, *flags])\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    toolchain._say_what_zig_does.cache_clear()
+    monkeypatch.setattr(toolchain, "find_compiler", lambda: (sys.executable, "-m", "ziglang", "cc"))
+    x = T.vector("x")
+    with graphlib.config.change(cache_dir=str(tmp_path / "cache")):
+        with pytest.warns(
+            UserWarning, match="compiles by zig, as there is no cc, gcc or clang: before its fir"
+        ):
+            assert graphlib.function([x], T.tanh(x) + 1, mode="fast_run")([0.0]).tolist() == [1.0]
+        toolchain._say_what_zig_does.cache_clear()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert graphlib.function([x], T.tanh(x) + 2, mode="fast_run")([0.0]).tolist() == [2.0]
+    commands = (tmp_path / "flags").read_text().splitlines()
+    assert len(commands) > 2 and not [command for command in commands if "-O0" in command.split()]
 
 
 @needs_compiler

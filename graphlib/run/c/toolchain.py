@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...configuration import config
 from ...errors import CompileError
-from ..cache import found, kept, key_of, sealed
+from ..cache import found, kept, key_of, note, noted, sealed
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -219,13 +219,16 @@ def _compile(
             file.write(source)
         command = [
             *compiler,
-            *flags,
+            *_suited(compiler, flags),
             *(f"-I{folder}" for folder in INCLUDES),
             str(temporary),
             "-o",
             str(made),
             *_libraries(compiler, flags),
         ]
+        begun = _begun(compiler)
+        if not begun:
+            _say_what_zig_does()
         # what it writes on the way goes to the same disk, its words are in English
         environment = {**os.environ, "TMPDIR": str(path.parent), "LC_ALL": "C"}
         result = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment)
@@ -233,6 +236,8 @@ def _compile(
             raise _failure(command, result.returncode, result.stderr.strip(), path.parent)
         if not made.exists():
             raise CompileError(f"{' '.join(command)} reported success and wrote nothing")
+        if not begun:
+            note(_first_of(compiler), b"done")
         made.write_bytes(sealed(made.read_bytes()))
         made.chmod(0o700)  # whatever the umask: what others can write to is not loaded again
         # loaded under its temporary name: dlopen goes by file, and a broken file of the final name may be
@@ -244,6 +249,36 @@ def _compile(
     finally:
         for leftover in (temporary, made):
             leftover.unlink(missing_ok=True)
+
+
+def _is_zig(compiler: tuple[str, ...]) -> bool:
+    return compiler[-2:] == ("ziglang", "cc")
+
+
+def _suited(compiler: tuple[str, ...], flags: tuple[str, ...]) -> tuple[str, ...]:
+    """The flags for this compiler.  By -O0 zig understands a program that is looked for bugs: it would first
+    compile a library that watches over it, for minutes."""
+    return tuple("-O1" if flag == "-O0" else flag for flag in flags) if _is_zig(compiler) else flags
+
+
+def _first_of(compiler: tuple[str, ...]) -> str:
+    """The name of the note that a compiler has made something."""
+    return f"{key_of('first', _identity(compiler))}.first"
+
+
+def _begun(compiler: tuple[str, ...]) -> bool:
+    """Whether a compiler needs nothing more before its first file."""
+    return not _is_zig(compiler) or noted(_first_of(compiler)) is not None
+
+
+@functools.lru_cache(maxsize=1)
+def _say_what_zig_does() -> None:
+    warnings.warn(
+        "graphlib compiles by zig, as there is no cc, gcc or clang: before its first file zig makes a C "
+        "library for this machine, once, which takes ten seconds, or a minute where the machine is busy; "
+        "gcc is ready at once",
+        stacklevel=1,
+    )
 
 
 def _libraries(compiler: tuple[str, ...], flags: tuple[str, ...]) -> tuple[str, ...]:
