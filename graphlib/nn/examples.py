@@ -13,7 +13,7 @@ import graphlib
 from graphlib.datasets import DataError
 
 from . import data
-from .losses import name_of
+from .losses import Measure, name_of
 from .places import place_of
 from .stored.base import Stored, as_stored, each_block, is_stored
 from .stored.reader import in_order
@@ -204,14 +204,26 @@ def checked(examples: Examples, tasks: Sequence[Task]) -> Examples:
             target = as_target(rows, task)
             if task.loss.missing is None or not np.isnan(task.loss.missing):
                 data.check_finite(target, name)
-            for measure in (task.loss, *task.metrics):
-                measure.check(target, task.shape, name, task.layer)
+            task.loss.check(target, task.shape, name, task.layer)
+            for metric in task.metrics:
+                _check_metric(metric, target, task, name)
             return target
 
         target = each_block(target_of, examples.targets[position])
         targets.append(target)
         weights.append(weights_of(examples, task, target, name, len(tasks) > 1))
     return examples.with_targets(targets, weights)
+
+
+def _check_metric(metric: Measure, target: np.ndarray, task: Task, name: str) -> None:
+    """DataError, which names the metric, for targets that it cannot be measured by."""
+    try:
+        metric.check(target, task.shape, name, task.layer)
+    except DataError as error:
+        less = ""
+        if task.loss.missing is not None and metric.missing is None:
+            less = f"; {task.loss.missing:g} is missing for the loss: give the metric missing= as well"
+        raise DataError(f"the metric {name_of(metric)} does not fit: {error}{less}") from None
 
 
 def weights_of(examples: Examples, task: Task, target: Any, name: str, several: bool) -> Any | None:

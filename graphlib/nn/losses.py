@@ -18,8 +18,9 @@ from graphlib.datasets import DataError
 from graphlib.errors import ShapeError
 from graphlib.tensor import as_tensor_variable as as_variable
 
-from .places import place_of
-from .registry import register
+from .data import check_finite
+from .registry import entry_of, register
+from .targets import check_classes, check_distributions, check_range, check_shape, fail_at
 
 Reduction = Literal["mean", "sum"]
 
@@ -129,8 +130,6 @@ class Measure:
 
 def name_of(measure: Any) -> str:
     """The name under which a loss or metric is reported: that of the registry, or of the function."""
-    from .registry import entry_of
-
     found = entry_of(measure)
     if found is not None:
         return found.name
@@ -189,11 +188,15 @@ class _OfDistributions(Loss):
         return prediction.argmax(axis=-1)
 
     def check(self, target: np.ndarray, shape: tuple[int | None, ...], name: str, layer: str) -> None:
+        if shape[-1] == 1:
+            raise DataError(
+                f"{name_of(self)} is of several classes, and the layer {layer} gives one number: give it 2 "
+                "units and softmax, or take binary_crossentropy with sigmoid"
+            )
         if target.ndim != len(shape):
             check_classes(target, self._present_in(target), shape, name, layer)
         else:
-            _check_shape(target, shape, name, layer)
-            _check_range(target, self._present_in(target), 0, 1, name, "a probability")
+            check_distributions(target, self._present_in(target), shape, name, layer)
 
 
 @register("loss")
@@ -286,7 +289,9 @@ class _OfValues(Loss):
         raise NotImplementedError
 
     def check(self, target: np.ndarray, shape: tuple[int | None, ...], name: str, layer: str) -> None:
-        _check_shape(target, shape, name, layer)
+        check_shape(target, shape, name, layer)
+        if self.missing is None or not math.isnan(self.missing):
+            check_finite(target, name)
 
 
 @register("loss")
@@ -332,9 +337,8 @@ class BinaryCrossentropy(_OfValues):
 
     def check(self, target: np.ndarray, shape: tuple[int | None, ...], name: str, layer: str) -> None:
         super().check(target, shape, name, layer)
-        _check_range(
-            target, self._present_in(target), 0, 1, name, "a probability or one of the labels 0 and 1"
-        )
+        what = "a probability or one of the labels 0 and 1"
+        check_range(target, self._present_in(target), 0, 1, name, what)
 
 
 @register("loss")
@@ -391,14 +395,9 @@ class Hinge(Loss):
         if target.ndim == len(shape) - 1 and shape[-1] != 1:
             check_classes(target, present, shape, name, layer)
             return
-        _check_shape(target, shape, name, layer)
-        wrong = present & (target != 1) & (target != -1)
-        if wrong.any():
-            place, value = _first(target, wrong)
-            raise DataError(
-                f"{name} is {value} at {place_of(place)}: for the hinge loss of one score (the layer "
-                f"{layer}) targets are -1 and 1"
-            )
+        check_shape(target, shape, name, layer)
+        why = f": for the hinge loss of one score (the layer {layer}) targets are -1 and 1"
+        fail_at(target, present & (target != 1) & (target != -1), name, why)
 
 
 def _without(missing: Any | None, values: Any) -> tuple[Any, Any | None]:
@@ -461,68 +460,6 @@ def one_hot(prediction: Any, target: Any) -> Any:
     flat, labels = _rows(prediction, target)
     hot = T.extra_ops.to_one_hot(labels, flat.shape[1], dtype=prediction.dtype)
     return hot if target.ndim == 1 else hot.reshape(prediction.shape, ndim=prediction.ndim)
-
-
-def _first(target: np.ndarray, wrong: np.ndarray) -> tuple[str, Any]:
-    """(where, which): the first wrong value of an array, its place as a reader counts, from 0."""
-    index = tuple(int(each[0]) for each in np.nonzero(wrong))
-    return str(index[0] if len(index) == 1 else index), target[index].item()
-
-
-def check_classes(
-    target: np.ndarray, present: np.ndarray, shape: tuple[int | None, ...], name: str, layer: str
-) -> None:
-    """DataError unless the targets are classes of predictions (batch, …, classes)."""
-    if target.ndim != len(shape) - 1:
-        raise DataError(
-            f"{name} has shape {target.shape}, but the layer {layer} gives {_written(shape)}: give classes, "
-            f"with {len(shape) - 1} axes, or probabilities, with {len(shape)}"
-        )
-    _check_shape(target, shape[:-1], name, layer)
-    classes = shape[-1]
-    if target.dtype.kind == "f":
-        fractions = present & (target != np.floor(np.where(present, target, 0)))
-        if fractions.any():
-            place, value = _first(target, fractions)
-            raise DataError(f"{name} is {value} at {place_of(place)}: classes are whole numbers, from 0")
-    wrong = present & ((target < 0) | ((target >= classes) if classes is not None else False))
-    if wrong.any():
-        place, value = _first(target, wrong)
-        raise DataError(
-            f"{name} is {value} at {place_of(place)}: the layer {layer} has {classes} outputs, so labels are "
-            f"0 to {classes - 1 if classes is not None else 'the last'}; give it more outputs, or number the "
-            "labels from 0"
-        )
-
-
-def _check_shape(target: np.ndarray, shape: tuple[int | None, ...], name: str, layer: str) -> None:
-    wanted = shape[:-1] if target.ndim == len(shape) - 1 and shape[-1] == 1 else shape
-    if target.ndim == len(wanted) + 1 and target.shape[-1] == 1:
-        wanted = (*wanted, 1)
-    if target.ndim != len(wanted) or any(
-        n is not None and n != m for m, n in zip(target.shape[1:], wanted[1:], strict=True)
-    ):
-        raise DataError(
-            f"{name} has shape {target.shape}, but the layer {layer} gives {_written(shape)}: change the "
-            "layer's units, or give targets that fit"
-        )
-
-
-def _check_range(
-    target: np.ndarray, present: np.ndarray, low: float, high: float, name: str, what: str
-) -> None:
-    with np.errstate(invalid="ignore"):
-        wrong = present & ~((target >= low) & (target <= high))
-    if wrong.any():
-        place, value = _first(target, wrong)
-        raise DataError(
-            f"{name} is {value} at {place_of(place)}, which is not {what}: give numbers in [{low}, {high}]"
-        )
-
-
-def _written(shape: tuple[int | None, ...]) -> str:
-    lengths = ["batch", *("?" if n is None else str(n) for n in shape[1:])]
-    return f"({', '.join(lengths)})"
 
 
 class Function(Measure):

@@ -17,6 +17,7 @@ from graphlib.tensor import as_tensor_variable as as_variable
 
 from .losses import Measure, aligned, is_classes, name_of
 from .registry import register
+from .targets import check_classes, check_distributions, check_labels, check_shape
 
 
 class Metric(Measure):
@@ -65,8 +66,14 @@ class Error(Metric):
         return T.neq(prediction > self.threshold, target > self.threshold), missing
 
     def check(self, target: np.ndarray, shape: tuple[int | None, ...], name: str, layer: str) -> None:
-        if target.ndim not in (len(shape), len(shape) - 1):
-            raise DataError(f"{name} has shape {target.shape}, but the layer {layer} gives {len(shape)} axes")
+        present = self._present_in(target)
+        if self.binary or len(shape) == 1 or shape[-1] == 1:
+            check_shape(target, shape, name, layer)
+            check_labels(target, present, name)
+        elif target.ndim == len(shape):
+            check_distributions(target, present, shape, name, layer)
+        else:
+            check_classes(target, present, shape, name, layer)
 
 
 @register("metric")
@@ -92,6 +99,16 @@ class TopAccuracy(Metric):
     def __init__(self, k: int = 5, missing: float | None = None):
         super().__init__(missing)
         self.k = k
+
+    def check(self, target: np.ndarray, shape: tuple[int | None, ...], name: str, layer: str) -> None:
+        if shape[-1] is not None and shape[-1] <= self.k:
+            raise DataError(
+                f"every class is among the {self.k} with the highest values, where the layer {layer} has "
+                f"{shape[-1]} outputs: give a smaller k"
+            )
+        if target.ndim == len(shape):
+            raise DataError(f"{name} has shape {target.shape}: give the numbers of the classes")
+        check_classes(target, self._present_in(target), shape, name, layer)
 
     def elements(self, prediction: Any, target: Any) -> tuple[Any, Any | None]:
         prediction, target = as_variable(prediction), as_variable(target)

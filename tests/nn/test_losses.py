@@ -224,6 +224,22 @@ REFUSED = [
     (losses.SquaredError(), [[1.0, 2.0]], CLASSES_OF_3,
      r"y has shape \(1, 2\), but the layer dense_2 gives"),
     (losses.Crossentropy(), [[[0]]], CLASSES_OF_3, "give classes, with 1 axes, or probabilities, with 2"),
+    (losses.Crossentropy(), [[1, 0, 1]], CLASSES_OF_3, "y is 2 at example 0 as the sum of its probabilities"),
+    (losses.Crossentropy(), [[0], [1]], ONE,
+     "crossentropy is of several classes, and the layer dense_2 gives one number: give it 2 units and"),
+    (losses.KLDivergence(), [0, 0], ONE, "kl_divergence is of several classes"),
+    (losses.Hellinger(), [[0.3]], ONE, "hellinger is of several classes"),
+    (losses.SquaredError(), [[0.3], [np.nan]], ONE, "y has NaN in example 1"),
+    (metrics.Error(), [0.3, -0.5], ONE, "y is -0.5 at example 1, which is no label: these are 0 and 1, or"),
+    (metrics.Error(), [[0.5, 1.0, 0.0]], CLASSES_OF_3, "y is 1.5 at example 0 as the sum .* binary: true"),
+    (metrics.Error(), [[-1, 1, 1]], CLASSES_OF_3, r"y is -1 at example \(0, 0\), which is not a probability"),
+    (metrics.Error(), [0, 3], CLASSES_OF_3, "y is 3 at example 1: the layer dense_2 has 3 outputs"),
+    (metrics.Error(), [[[0]]], CLASSES_OF_3, "give classes, with 1 axes, or probabilities, with 2"),
+    (metrics.Error(binary=True), [[0, 1, 2]], CLASSES_OF_3, r"y is 2 at example \(0, 2\), which is no label"),
+    (metrics.Accuracy(), [0.5, np.nan], ONE, "y is nan at example 1, which is no label"),
+    (metrics.TopAccuracy(2), [0, 3], CLASSES_OF_3, "y is 3 at example 1: the layer dense_2 has 3 outputs"),
+    (metrics.TopAccuracy(2), [[0, 0, 1]], CLASSES_OF_3, "give the numbers of the classes"),
+    (metrics.TopAccuracy(3), [0], CLASSES_OF_3, "every class is among the 3 .* dense_2 has 3 outputs"),
 ]  # fmt: skip
 
 
@@ -236,6 +252,16 @@ def test_targets_that_are_refused(loss, target, shape, message):
 def test_missing_targets_are_not_refused():
     losses.Crossentropy(missing=-1).check(np.array([0, -1, 2]), (None, 3), "y", "dense_2")
     losses.BinaryCrossentropy(missing=np.nan).check(np.array([0, np.nan]), (None, 1), "y", "dense_2")
+    losses.SquaredError(missing=np.nan).check(np.array([0, np.nan]), (None, 1), "y", "dense_2")
+    metrics.Error(missing=np.nan).check(np.array([[0, 0, 1], [np.nan] * 3]), (None, 3), "y", "dense_2")
+
+
+def test_labels_of_all_kinds_are_not_refused():
+    for labels in ([0, 1], [-1, 1], [True, False], [0.25, 1.0], [[0], [1]]):
+        metrics.Error().check(np.array(labels), ONE, "y", "dense_2")
+    for labels in ([0, 2], [0.0, 2.0], [[0, 0, 1], [1, 0, 0]], [[0.3333, 0.3333, 0.3333]] * 2):
+        metrics.Error().check(np.array(labels), CLASSES_OF_3, "y", "dense_2")
+    metrics.Error(binary=True).check(np.array([[0, 1, 1], [0, 0, 0]]), CLASSES_OF_3, "y", "dense_2")
 
 
 def test_names():

@@ -428,6 +428,15 @@ def test_data_that_cannot_be_learnt_from(x, y, message):
         classifier().fit(x, y, verbose=False)
 
 
+def test_metrics_that_do_not_fit_the_targets():
+    model = Model(Dense(1), "squared_error", metrics=["error"])
+    with pytest.raises(DataError, match=r"the metric error does not fit: y is .* which is no label"):
+        model.fit(POINTS, POINTS[:, 0], verbose=False)
+    model = Model([Dense(3, "softmax")], {"crossentropy": {"missing": -1}}, metrics=["accuracy"])
+    with pytest.raises(DataError, match=r"the metric accuracy .*; -1 is missing for the loss: give the"):
+        model.evaluate(POINTS, np.where(LABELS == 2, -1, LABELS))
+
+
 def test_data_of_another_shape_than_the_model_was_built_for(trained):
     model, _ = trained
     with pytest.raises(DataError, match=r"x has shape \(4, 6\), but the model was built for \(any, 5\)"):
