@@ -167,6 +167,10 @@ def feed_of(
         weights = parts[2] if len(parts) > 2 else None
         return examples_of(*parts[:2], graphs.types, weights, None if called else class_weight, called)
 
+    def held(examples: Examples) -> Examples:
+        examples.inputs = graph.within(examples.inputs, examples.called)
+        return checked(examples, model.tasks)
+
     provider = None
     if y is None and _gives_minibatches(x):
         dealing = _agreed(dealing, x)
@@ -185,18 +189,18 @@ def feed_of(
     check_batch_size(dealing.batch_size)
     if dealing.batch_size is not None and provider is None:
         parallel.check(min(dealing.batch_size, n), "the batch size")
-    graphs.fitting(examples.inputs, examples.structure)
-    examples = checked(examples, model.tasks)
+    graph = graphs.fitting(examples.inputs, examples.structure)
+    examples = held(examples)
 
     is_share = isinstance(validation, Real) and not isinstance(validation, bool)
     share = float(validation) if is_share else None
     held_out = None
     if validation is not None and share is None:
-        held_out = checked(given(parts_of(validation), called="validation "), model.tasks)
+        held_out = held(given(parts_of(validation), called="validation "))
     if provider is not None:
         if share is not None:
             raise DataError("a share for validation can be held out of arrays: give (x, y) as validation")
-        return Given(provider, examples, lambda parts: checked(given(parts), model.tasks)), held_out
+        return Given(provider, examples, lambda parts: held(given(parts))), held_out
     stored = examples.stored()
     if stored is not None:
         if share is not None:

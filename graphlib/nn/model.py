@@ -298,6 +298,7 @@ class Model:
         """
         inputs = inputs_of(x, "x", self._graphs.types)
         graph = self._graphs.fitting(inputs, x)
+        inputs = graph.within(inputs)
         names = list(outputs_of(graph.output))
         found = dict(zip(names, self._functions.outputs(graph, inputs, batch_size), strict=True))
         if isinstance(graph.output, Mapping):
@@ -333,15 +334,20 @@ class Model:
         """
         return self._functions.measure(self.check(x, y, sample_weight), batch_size)
 
-    def check(self, x: Any, y: Any, sample_weight: Any = None) -> Examples:
+    def check(self, x: Any, y: Any, sample_weight: Any = None, called: str = "") -> Examples:
         """Holds examples against the model, as `fit` and `evaluate` do first; builds it if it is not yet.
+
+        Args:
+            x, y, sample_weight: as in `fit`.
+            called: what messages say before ``x`` and ``y``, such as ``"test "``.
 
         Raises:
             DataError: they cannot be learnt from: NaN, labels that are no classes, other shapes.
         """
         self._require_loss()
-        examples = examples_of(x, y, self._graphs.types, sample_weight)
-        self._graphs.fitting(examples.inputs, examples.structure)
+        examples = examples_of(x, y, self._graphs.types, sample_weight, called=called)
+        graph = self._graphs.fitting(examples.inputs, examples.structure)
+        examples.inputs = graph.within(examples.inputs, called)
         return checked(examples, self.tasks)
 
     def training_cost(self, examples: Examples) -> tuple[list[Variable], Variable]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +17,9 @@ from graphlib.graph import Variable
 from . import data
 from .input_types import InputType, in_structure, shape_text, types_of, variables_of, written
 from .layers.base import Layer, recorded
+from .layers.embedding import Embedding
+from .stored.base import each_block
+from .targets import fail_at
 from .tasks import outputs_of
 
 
@@ -24,6 +28,8 @@ class Graph:
 
     Attributes:
         predicted, trained: (the output, its mask) in both.
+        tables: of inputs that are numbers of an embedding's rows, by their places, the embedding's name and
+            how many rows it has.
     """
 
     def __init__(self, layer: Layer, inputs: Any):
@@ -32,6 +38,12 @@ class Graph:
             self.predicted = layer.with_mask(inputs)
         self.carried = dict(layer.carried)
         self.makers = {name: _maker(calls, y) for name, y in outputs_of(self.output).items()}
+        self.tables = {
+            place: (call.label, call.layer.rows)
+            for place, x in enumerate(self.input_list)
+            for call in calls
+            if call.x is x and isinstance(call.layer, Embedding)
+        }
         self.layer, self._first_draw = layer, len(layer.streams.states)
         self.trained = layer.with_mask(inputs, training=True)
         self.random_states = layer.streams.states[self._first_draw :]
@@ -49,6 +61,22 @@ class Graph:
         with in_parts(part), self.layer.streams.again(self._first_draw):
             trained = self.layer.with_mask(self.inputs, training=True)
         return trained, dict(self.layer.updates)
+
+    def within(self, inputs: Sequence[Any], called: str = "") -> list[Any]:
+        """Arrays of inputs, of which those that are numbers of rows are held against their tables: DataError
+        for one that is no row."""
+
+        def check(rows: np.ndarray, name: str, layer: str, count: int) -> np.ndarray:
+            why = f": the layer {layer} has the rows 0 to {count - 1}; give it more, or number them from 0"
+            fail_at(rows, (rows < 0) | (rows >= count), name, why)
+            return rows
+
+        found = list(inputs)
+        names = list(data.by_name(self.inputs, f"{called}x"))
+        for place, (layer, count) in self.tables.items():
+            of = functools.partial(check, name=names[place], layer=layer, count=count)
+            found[place] = each_block(of, found[place])
+        return found
 
     @property
     def input_list(self) -> list[Variable]:

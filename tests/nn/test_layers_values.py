@@ -8,7 +8,7 @@ from scipy.special import erf
 
 import graphlib
 import graphlib.tensor as T
-from graphlib.errors import DTypeError, InputError, ShapeError
+from graphlib.errors import DomainError, DTypeError, InputError, ShapeError
 from graphlib.nn import activations, initializers
 from graphlib.nn.constraints import MaxNorm, NonNegative, UnitNorm
 from graphlib.nn.layers import (
@@ -286,6 +286,15 @@ class TestEmbedding:
         f = graphlib.function([words], Embedding(3, 2)(words), mode="reference")
         with pytest.raises(IndexError, match="3"):
             f(self.WORDS)
+
+    @pytest.mark.parametrize("mode", ["fast_run", "reference"])
+    def test_numbers_do_not_count_from_the_end(self, mode):
+        words = T.imatrix("words")
+        layer = Embedding(4, 2, name="words", seed=0)
+        f = graphlib.function([words], layer(words), mode=mode)
+        np.testing.assert_array_equal(f(self.WORDS), layer.W.get_value()[self.WORDS])
+        with pytest.raises(DomainError, match="layer words: the number of a row must be 0 or more, not -1"):
+            f(self.WORDS - 1)
 
 
 class TestPieces:

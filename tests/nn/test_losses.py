@@ -231,7 +231,7 @@ REFUSED = [
     (losses.Hellinger(), [[0.3]], ONE, "hellinger is of several classes"),
     (losses.SquaredError(), [[0.3], [np.nan]], ONE, "y has NaN in example 1"),
     (metrics.Error(), [0.3, -0.5], ONE, "y is -0.5 at example 1, which is no label: these are 0 and 1, or"),
-    (metrics.Error(), [[0.5, 1.0, 0.0]], CLASSES_OF_3, "y is 1.5 at example 0 as the sum .* binary: true"),
+    (metrics.Error(), [[0.5, 1.0, 0.0]], CLASSES_OF_3, "y is 1.5 at example 0 as the sum .*binary: true"),
     (metrics.Error(), [[-1, 1, 1]], CLASSES_OF_3, r"y is -1 at example \(0, 0\), which is not a probability"),
     (metrics.Error(), [0, 3], CLASSES_OF_3, "y is 3 at example 1: the layer dense_2 has 3 outputs"),
     (metrics.Error(), [[[0]]], CLASSES_OF_3, "give classes, with 1 axes, or probabilities, with 2"),

@@ -12,7 +12,18 @@ import graphlib
 import graphlib.tensor as T
 from graphlib.datasets import DataError
 from graphlib.errors import InputError
-from graphlib.nn import Dense, Dropout, Model, Parallel, Sequential, SimpleRNN, registry, saved_models
+from graphlib.nn import (
+    Dense,
+    Dropout,
+    Embedding,
+    Flatten,
+    Model,
+    Parallel,
+    Sequential,
+    SimpleRNN,
+    registry,
+    saved_models,
+)
 from graphlib.nn.data import Batches, split_rows
 from graphlib.nn.fitting import Diverged
 from graphlib.nn.monitors import EarlyStopping
@@ -426,6 +437,26 @@ def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(tmp_path):
 def test_data_that_cannot_be_learnt_from(x, y, message):
     with pytest.raises(DataError, match=message):
         classifier().fit(x, y, verbose=False)
+
+
+def test_numbers_that_are_no_rows_of_an_embedding():
+    model = Model([Embedding(10, 2), Flatten(), Dense(3, "softmax")], "crossentropy")
+    words = np.random.RandomState(0).randint(0, 10, (20, 4))
+    model.build((None, 4), "int64")
+    for wrong in (-1, 10):
+        bad = np.where(np.arange(80).reshape(20, 4) == 9, wrong, words)
+        message = rf"x is {wrong} at example \(2, 1\): the layer embedding_1 has the rows 0 to 9"
+        for use in (
+            model.predict,
+            lambda x: model.fit(x, LABELS[:20]),
+            lambda x: model.evaluate(x, LABELS[:20]),
+        ):
+            with pytest.raises(DataError, match=message):
+                use(bad)
+    with pytest.raises(DataError, match=r"validation x is -1 at example \(2, 1\)"):
+        model.fit(words, LABELS[:20], validation=(np.where(bad == 10, -1, bad), LABELS[:20]))
+    with pytest.raises(InputError, match="padding must be at least 0, not -1"):
+        Embedding(10, 2, padding=-1)
 
 
 def test_metrics_that_do_not_fit_the_targets():

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from ...errors import DTypeError, InputError
 from ...graph import Shared, Variable
+from ...ops.valid import valid
 from ...tensor import index, neq
 from ..initializers import Given
 from ..registry import register
-from ..schema import Constraint, Count, Initializer, Regularizer
+from ..schema import Constraint, Count, Initializer, Range, Regularizer
 from .base import Layer
 
 
@@ -30,13 +32,13 @@ class Embedding(Layer):
         padding: the number that stands for no word: where it is, the mask is 0 that layers behind get.
         regularizer, constraint: of W; of a constraint, ``axis=1`` is a row.
 
-    Errors at the call: IndexError for a number that is no row.
+    Errors at the call: IndexError for a number beyond the last row, DomainError for a negative one.
     """
 
     size: Count | None = None
     units: Count | None = None
     initializer: Initializer = "uniform"
-    padding: int | None = None
+    padding: Annotated[int, Range(0)] | None = None
     regularizer: Regularizer | None = None
     constraint: Constraint | None = None
 
@@ -48,11 +50,16 @@ class Embedding(Layer):
     def build(self, x: Variable) -> None:
         self.W = self.parameter(
             "W",
-            (self.size or self._given[0], self.units or self._given[1]),
+            (self.rows, self.units or self._given[1]),
             self.initializer,
             regularizer=self.regularizer,
             constraint=self.constraint,
         )
+
+    @property
+    def rows(self) -> int:
+        """How many rows the table has."""
+        return self.size or self._given[0]
 
     @property
     def _given(self) -> tuple[int, ...]:
@@ -65,6 +72,8 @@ class Embedding(Layer):
     def output(self, x: Variable, training: bool, mask: Variable | None) -> Variable:
         if x.type.is_float or x.dtype == "bool":
             raise DTypeError(f"an embedding takes numbers of rows, of an integer dtype, not {x.describe()}")
+        if x.dtype.startswith("int"):  # an index would count it from the end
+            x = valid(x, "not negative", f"layer {self.label}: the number of a row")
         return index(self.W, x)
 
     def output_mask(self, x: Variable, mask: Variable | None) -> Variable | None:
