@@ -173,15 +173,22 @@ def _run(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from . import runs
+    from .searches import section
 
-    print(runs.check(runfile.load(options.file, options.overrides)))
+    if section.is_search(options.file):
+        file = section.load(options.file, options.overrides)
+        print(runs.check(file.base, file.metric))
+    else:
+        print(runs.check(runfile.load(options.file, options.overrides)))
     return 0
 
 
 def _search(options: argparse.Namespace) -> int:
+    from . import runs
     from .searches import engines, section, study, trials
 
     file = section.load(options.file, options.overrides)
+    runs.check(file.base, file.metric)
     if options.scheduler is not None and options.workers is not None:
         raise UserError("--workers are of a cluster of our own: the one of --scheduler has its workers")
     workers = options.workers or trials.processors()

@@ -231,16 +231,13 @@ def weights_of(examples: Examples, task: Task, target: Any, name: str, several: 
     given, by_class = examples.sample_weight, examples.class_weight
     if several and isinstance(given, Mapping):
         given = given.get(task.name)
-    if several and isinstance(by_class, Mapping) and set(by_class) <= {*examples.y}:
+    named = isinstance(by_class, Mapping) and isinstance(examples.y, Mapping)
+    if several and named and set(by_class) <= set(examples.y):
         by_class = by_class.get(task.name)
     if given is None and by_class is None:
         return None
-    if by_class is not None and not task.loss.of_classes:
-        raise DataError(f"class_weight is for classes, and the loss is {name_of(task.loss)}")
-    if by_class is not None and not isinstance(by_class, Mapping):
-        if not isinstance(by_class, str) or by_class != "balanced":
-            raise DataError(f'class_weight is a mapping of classes or "balanced", not {by_class!r}')
-        by_class = _balanced(target, task)
+    if by_class is not None:
+        by_class = _weights_by_class(by_class, task, target)
     arrays = [target]
     if given is not None:
         own = data.as_array(given, "sample_weight")
@@ -271,6 +268,25 @@ def weights_of(examples: Examples, task: Task, target: Any, name: str, several: 
         return np.ascontiguousarray(weights, dtype)
 
     return each_block(of, *arrays)
+
+
+def _weights_by_class(given: Any, task: Task, target: Any) -> Mapping[Any, float]:
+    """The weights of a task's classes; DataError where it has no classes, or not these."""
+    if not task.loss.of_classes:
+        raise DataError(f"class_weight is for classes, and the loss is {name_of(task.loss)}")
+    if isinstance(given, str) and given == "balanced":
+        return _balanced(target, task)
+    if not isinstance(given, Mapping):
+        raise DataError(f'class_weight is a mapping of classes or "balanced", not {given!r}')
+    outputs = task.shape[-1] if len(task.shape) > 1 else 1
+    classes = (-1, 0, 1) if outputs == 1 else range(outputs or 0)
+    unknown = [label for label in given if outputs is not None and label not in classes]
+    if unknown:
+        raise DataError(
+            f"class_weight has the class {unknown[0]}, which the layer {task.layer}, with {outputs} outputs, "
+            "has not"
+        )
+    return given
 
 
 def _labels(target: np.ndarray, task: Task) -> np.ndarray:

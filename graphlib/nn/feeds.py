@@ -196,7 +196,9 @@ def feed_of(
     share = float(validation) if is_share else None
     held_out = None
     if validation is not None and share is None:
-        held_out = held(given(parts_of(validation), called="validation "))
+        held_out = given(parts_of(validation), called="validation ")
+        graphs.fitting(held_out.inputs, held_out.structure, held_out.called)
+        held_out = held(held_out)
     if provider is not None:
         if share is not None:
             raise DataError("a share for validation can be held out of arrays: give (x, y) as validation")

@@ -100,29 +100,29 @@ def fit(
     sync_every: int,
 ) -> History:
     """Trains a model; see ``Model.fit``."""
-    _check_arguments(epochs, validate_every, dealing.seed, keep)
     parallel = _ranks(distributed, sync_every)
     verbose = verbose and parallel.leads
     folder = None if out is None else Path(out)
     if resume and folder is None:
         raise UserError("resume needs the folder of the run that is to go on: give it as out")
-    model._require_loss()
-    feed, held_out = feed_of(model, x, y, validation, sample_weight, class_weight, dealing, parallel)
-    steps = _Steps(model, feed, held_out, _asked(monitors, model, parallel), parallel)
-    said = say if verbose else _nothing
-    watched = watch or model.watched(held_out is not None)
-    maximized = frozenset(model.maximized(held_out is not None))
-    steps.fit = Fit(model, folder, watched, feed.n_minibatches, maximized, said)
-    watching = Watch(
-        steps.fit,
-        steps.monitors,
-        model._reported(),
-        steps.totals,
-        steps.validate if held_out is not None else None,
-        validate_every,
-        epochs,
-        keep == "best",
+    steps, watching = _prepared(
+        model,
+        x,
+        y,
+        epochs=epochs,
+        dealing=dealing,
+        validation=validation,
+        monitors=monitors,
+        class_weight=class_weight,
+        sample_weight=sample_weight,
+        folder=folder,
+        keep=keep,
+        watch=watch,
+        validate_every=validate_every,
+        say=say if verbose else _nothing,
+        parallel=parallel,
     )
+    feed, held_out, watched = steps.feed, steps.held_out, steps.fit.watched
     settle = None if parallel.alone else steps.totals.gather
     stage = training.Stage(
         lambda: steps.begin(stage.iteration),
@@ -141,6 +141,7 @@ def fit(
     for monitor in steps.monitors:
         monitor.reset()
         monitor.check(steps.fit)
+    steps.compile()
     variables = model.variables()
     try:
         outcome = training.train_stages(
@@ -170,6 +171,63 @@ def fit(
             f"{model.optimizer.rate:g}), or clip the gradients with clip_norm; {kept}"
         )
     return History(outcome, watched, *(watching.best_value() if watching.keep_best else (None, None)))
+
+
+def measured_names(model: Model, x: Any, y: Any, folder: Path, **arguments: Any) -> list[str]:
+    """The names of what `Model.fit` would measure; what it would refuse before the first step is an error
+    here, too, and nothing is compiled.
+
+    Args:
+        x, y: as in `Model.fit`.
+        folder: in which monitors make theirs.
+        **arguments: those of `_prepared` that are not given here.
+    """
+    steps, _ = _prepared(model, x, y, folder=folder, say=_nothing, parallel=ALONE, **arguments)
+    try:
+        for monitor in steps.monitors:
+            monitor.check(steps.fit)
+    finally:
+        steps.feed.close()
+    return steps.fit.names
+
+
+def _prepared(
+    model: Model,
+    x: Any,
+    y: Any,
+    *,
+    epochs: int,
+    dealing: Dealing,
+    validation: Any,
+    monitors: Sequence[Any],
+    class_weight: Any,
+    sample_weight: Any,
+    folder: Path | None,
+    keep: str,
+    watch: str | None,
+    validate_every: int,
+    say: Callable[[str], None],
+    parallel: DataParallel,
+) -> tuple[_Steps, Watch]:
+    """The steps of a training, not compiled yet, and what watches them; errors are those of `Model.fit`."""
+    _check_arguments(epochs, validate_every, dealing.seed, keep)
+    model._require_loss()
+    feed, held_out = feed_of(model, x, y, validation, sample_weight, class_weight, dealing, parallel)
+    steps = _Steps(model, feed, held_out, _asked(monitors, model, parallel), parallel)
+    validates = held_out is not None
+    watched, maximized = watch or model.watched(validates), frozenset(model.maximized(validates))
+    steps.fit = Fit(model, folder, watched, feed.n_minibatches, maximized, say)
+    watching = Watch(
+        steps.fit,
+        steps.monitors,
+        model._reported(),
+        steps.totals,
+        steps.validate if validates else None,
+        validate_every,
+        epochs,
+        keep == "best",
+    )
+    return steps, watching
 
 
 class _Steps:
@@ -202,8 +260,12 @@ class _Steps:
         self.stateful = model._graphs.stateful
         model._graphs.streams = feed.size
         self.totals = model._totals(parallel)
-        self._step = model._functions.training(feed.examples, feed.resident, parallel)
+        self._step: Any = None
         self._iteration = 0
+
+    def compile(self) -> None:
+        """Makes the training function, and with it what the optimizer remembers."""
+        self._step = self.model._functions.training(self.feed.examples, self.feed.resident, self.parallel)
 
     def begin(self, iteration: int) -> Callable[[int], Any]:
         """The training function of a minibatch's index, where so many were seen before."""

@@ -19,7 +19,7 @@ from graphlib.errors import ShapeError
 from graphlib.tensor import as_tensor_variable as as_variable
 
 from .data import check_finite
-from .registry import entry_of, register
+from .registry import register, registered_name
 from .targets import check_classes, check_distributions, check_range, check_shape, fail_at
 
 Reduction = Literal["mean", "sum"]
@@ -130,10 +130,7 @@ class Measure:
 
 def name_of(measure: Any) -> str:
     """The name under which a loss or metric is reported: that of the registry, or of the function."""
-    found = entry_of(measure)
-    if found is not None:
-        return found.name
-    return getattr(measure, "__name__", type(measure).__name__)
+    return registered_name(measure)
 
 
 def _size(values: Any) -> Any:

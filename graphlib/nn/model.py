@@ -346,7 +346,7 @@ class Model:
         """
         self._require_loss()
         examples = examples_of(x, y, self._graphs.types, sample_weight, called=called)
-        graph = self._graphs.fitting(examples.inputs, examples.structure)
+        graph = self._graphs.fitting(examples.inputs, examples.structure, called)
         examples.inputs = graph.within(examples.inputs, called)
         return checked(examples, self.tasks)
 

@@ -110,6 +110,7 @@ class Graphs:
                 raise ShapeError(
                     f"the output {name!r} is itself several: give a model's outputs one name each"
                 )
+        _ = self.layer.parameters  # a rate for a parameter that there is not is an error
         self.types = types
 
     def of(self, types: Any = None) -> Graph:
@@ -125,14 +126,15 @@ class Graphs:
             self._made[key] = Graph(self.layer, variables_of(types))
         return self._made[key]
 
-    def fitting(self, inputs: Sequence[np.ndarray], structure: Any) -> Graph:
-        """The graph for arrays: the one that was built, or one in which lengths that differ may change."""
+    def fitting(self, inputs: Sequence[np.ndarray], structure: Any, called: str = "") -> Graph:
+        """The graph for arrays: the one that was built, or one in which lengths that differ may change;
+        ``called`` is what messages say before their names."""
         if self.types is None:
             self.build(types_of(structure, inputs))
         types = list(data.by_name(self.types, "x").values())
-        called = list(data.by_name(self.types, "x"))
+        names = list(data.by_name(self.types, f"{called}x"))
         relaxed = []
-        for name, array, kind in zip(called, inputs, types, strict=True):
+        for name, array, kind in zip(names, inputs, types, strict=True):
             if array.ndim != len(kind.shape):
                 raise DataError(
                     f"{name} has shape {array.shape}, but the model takes {shape_text(kind.shape)}"
@@ -156,7 +158,7 @@ class Graphs:
         except ShapeError as error:
             name, array, kind = next(
                 (name, array, kind)
-                for name, array, kind, other in zip(called, inputs, types, relaxed, strict=True)
+                for name, array, kind, other in zip(names, inputs, types, relaxed, strict=True)
                 if kind != other
             )
             raise DataError(

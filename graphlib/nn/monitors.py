@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from . import snapshots
-from .registry import register
+from .registry import register, registered_name
 from .schema import Count, NotNegative, Positive, Range
 from .storage import UserError, make_folder, write_atomically
 
@@ -35,6 +35,7 @@ class Fit:
         iteration: minibatches seen so far.
         values: what was measured last, by name ("loss", "validation_loss", …), in the order of the report.
         is_best: whether the model is the best so far by what is watched.
+        names: of all that is measured.
     """
 
     model: Any
@@ -46,6 +47,7 @@ class Fit:
     iteration: int = 0
     values: dict[str, float] = field(default_factory=dict)
     is_best: bool = False
+    names: list[str] = field(default_factory=list)
 
     @property
     def epoch(self) -> float:
@@ -63,6 +65,12 @@ class Fit:
         if value is None:
             return None
         return -value if name in self.maximized else value
+
+    def require(self, quantity: str | None, asks: str) -> None:
+        """UserError, which begins with who ``asks``, where nothing is measured under a name."""
+        if quantity is not None and quantity not in self.names:
+            known = ", ".join(self.names)
+            raise UserError(f"{asks}: nothing called {quantity!r} is measured; there are {known}")
 
 
 class Monitor:
@@ -117,6 +125,9 @@ class Stopping(Monitor):
 
     def reset(self) -> None:
         self.best_error, self.best_iteration = math.inf, 0
+
+    def check(self, fit: Fit) -> None:
+        fit.require(self.quantity, registered_name(self))
 
     def observe(self, iteration: int, error: float) -> bool:
         """Takes in the validation error after minibatch `iteration`; True if it is the best so far."""
@@ -254,6 +265,9 @@ class ReduceOnPlateau(Monitor):
 
     def reset(self) -> None:
         self.best_error, self.failures, self.product = math.inf, 0, 1.0
+
+    def check(self, fit: Fit) -> None:
+        fit.require(self.quantity, registered_name(self))
 
     def start(self, fit: Fit) -> None:
         fit.model.optimizer.factor = self.product
@@ -409,7 +423,7 @@ class TextSamples(_EverySoOften):
     def _symbols(self, model: Any) -> Sequence[str]:
         symbols = self.characters or model.symbols
         if not symbols:
-            raise UserError("text_samples needs the characters that the model's numbers stand for")
+            raise UserError("text_samples: give characters, which the model's numbers stand for")
         return symbols
 
 

@@ -200,6 +200,13 @@ def entry_of(obj: Any) -> Entry | None:
     return _of_target.get(id(obj)) or _of_target.get(id(type(obj)))
 
 
+def registered_name(obj: Any) -> str:
+    """The name of a registered class, function or object, or of an object's class; without one, what it is
+    called in Python."""
+    found = entry_of(obj)
+    return getattr(obj, "__name__", type(obj).__name__) if found is None else found.name
+
+
 def nearest(name: str, known: Sequence[str]) -> str:
     """The end of a sentence about an unknown name: the names nearest to it, or all where none is near."""
 

@@ -118,6 +118,15 @@ class Description:
     test: bool = True
 
 
+#: what messages about a model and its training begin with, and where that stands
+_BEGIN: dict[str, tuple] = {
+    "class_weight": ("training", "class_weight"),
+    "loss": ("loss",),
+    "loss_weights": ("loss_weights",),
+    "metric": ("metrics",),
+    "metrics": ("metrics",),
+}
+
 _SECTIONS = Entry("section", "a run file", Description, True)
 
 
@@ -155,17 +164,22 @@ class RunFile:
             return {each.name: self._resolved(getattr(value, each.name)) for each in fields(value)}
         return config_of(value, defaults=True)
 
-    def training_mistake(self, error: UserError) -> UserError:
-        """An error of `Model.fit`, with the file's line where it begins with the name of one of training's
-        keys or monitors."""
-        name, _, rest = str(error).partition(": ")
-        if name == "watch":
-            return self.document.mistake(ConfigError(rest, ("training", "watch")))
-        for number, each in enumerate(self.description.training.monitors):
-            known = registry.entry_of(each)
-            if known is not None and known.name == name:
-                return self.document.mistake(ConfigError(rest, ("training", "monitors", number)))
-        return error
+    def mistake(self, error: Exception) -> UserError:
+        """An error of a model, its training or its test, with the file's line where it begins with the name
+        of a key or a monitor."""
+        text = str(error)
+        name, _, rest = text.partition(": ")
+        monitors = [registry.registered_name(each) for each in self.description.training.monitors]
+        first = text.removeprefix("the ").partition(" ")[0]
+        if name in monitors:
+            path: tuple = ("training", "monitors", monitors.index(name))
+        elif name == "watch":
+            path = ("training", "watch")
+        elif first in _BEGIN:
+            path, rest = _BEGIN[first], text
+        else:
+            return error if isinstance(error, UserError) else UserError(f"{self.path}: {text}")
+        return self.document.mistake(ConfigError(rest, path))
 
     def data_mistake(self, error: DataError) -> UserError:
         """An error of the source, with the file's line: that of the parameter it begins with, if any."""
@@ -248,11 +262,22 @@ def _described(content: Any) -> Description:
         description.metrics = _by_output("metric", description.metrics)
     with at("loss_weights"):
         _check_outputs(description.loss_weights, description.loss)
+    with at("training", "class_weight"):
+        if isinstance(description.training.class_weight, Mapping):
+            description.training.class_weight = _by_class(description.training.class_weight)
     with at("training", "monitors"):
         description.training.monitors = [
             registry.resolve("monitor", each) for each in description.training.monitors
         ]
     return description
+
+
+def _by_class(weights: Mapping[Any, float]) -> dict[int, float]:
+    """Weights by the numbers of classes, which YAML may have as texts."""
+    for label in weights:
+        if not re.fullmatch(r"-?\d+", str(label)):
+            raise ConfigError(f"a class is a whole number, and not {label!r}", (label,), names_key=True)
+    return {int(label): weight for label, weight in weights.items()}
 
 
 def _by_output(kind: str, value: Any) -> Any:

@@ -22,6 +22,7 @@ import io
 import json
 import platform
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -35,7 +36,8 @@ import graphlib
 
 from ..datasets import DataError
 from ..errors import GraphError
-from . import runfile, selection, storage
+from . import fitting, runfile, selection, storage
+from .feeds import Dealing
 from .fitting import Diverged
 from .model import Model
 from .parallel import ALONE, DataParallel
@@ -109,23 +111,70 @@ def resumed(folder: Path, parallel: DataParallel = ALONE) -> RunFile:
     return file
 
 
-def check(file: RunFile) -> str:
+def check(file: RunFile, metric: str | None = None) -> str:
     """What a run file's model and data are: they are loaded and built, and nothing is trained.
 
-    UserError as `run`.
+    Args:
+        metric: the name of what a search compares trials by.
+
+    UserError as `run` before the first step, and where nothing is measured under the metric's name.
     """
     with numbers(file):
         data = load_data(file)
         with mistakes(file):
             model = make_model(file, data)
-            model.check(data.train.x, data.train.y)
-            return f"{data.describe()}\n\n{model.summary()}"
+            names = _measured_names(file, data, model)
+            summary = model.summary()
+    if metric is not None and metric not in names:
+        problem = f"nothing called {metric!r} is measured; there are {', '.join(names)}"
+        raise file.document.mistake(ConfigError(problem, ("search", "metric")))
+    return f"{data.describe()}\n\n{summary}"
+
+
+def _measured_names(file: RunFile, data: DataSet, model: Model) -> list[str]:
+    """The names of what a run measures, after all that it holds against each other before the first step."""
+    training, crossed = file.description.training, file.description.cross_validation
+    if crossed is None:
+        examples, validation = data.train, None
+        if data.validation is not None:
+            validation = (data.validation.x, data.validation.y)
+    else:
+        examples, labels = _folded(file, data)
+        selection.folds_of(len(examples), crossed.folds, stratify=labels)
+        validation = crossed.validation or None
+    with tempfile.TemporaryDirectory() as folder:
+        names = fitting.measured_names(
+            model,
+            examples.x,
+            examples.y,
+            Path(folder),
+            epochs=training.epochs,
+            dealing=Dealing(training.batch_size, training.shuffle, file.description.seed),
+            validation=validation,
+            monitors=training.monitors,
+            class_weight=training.class_weight,
+            sample_weight=None,
+            keep=training.keep,
+            watch=training.watch,
+            validate_every=training.validate_every,
+        )
+    if crossed is not None:
+        return model._reported()
+    _check_test(file, data, model)
+    return names
+
+
+def _check_test(file: RunFile, data: DataSet, model: Model) -> None:
+    """DataError where the model cannot be tested at the end: then there is nothing to train it for."""
+    if file.description.test and data.test is not None:
+        model.check(data.test.x, data.test.y, called="test ")
 
 
 def _train(
     file: RunFile, folder: Path, data: DataSet, model: Model, resume: bool, parallel: DataParallel
 ) -> int:
     description, training = file.description, file.description.training
+    _check_test(file, data, model)
     if description.calibrate_rates and not resume:
         _calibrate(file, folder, model, data.train, parallel)
     elif resume:
@@ -169,14 +218,11 @@ def _fit_arguments(file: RunFile, parallel: DataParallel) -> dict[str, Any]:
     training = file.description.training
     if training.sync_every > 1 and parallel is ALONE:
         raise UserError("training.sync_every is about several processes: start the run with --distributed")
-    weights = training.class_weight
-    if isinstance(weights, Mapping):
-        weights = {int(label): weight for label, weight in weights.items()}
     return {
         "epochs": training.epochs,
         "batch_size": training.batch_size,
         "shuffle": training.shuffle,
-        "class_weight": weights,
+        "class_weight": training.class_weight,
         "monitors": training.monitors,
         "watch": training.watch,
         "seed": file.description.seed,
@@ -216,17 +262,9 @@ def _restore_rates(model: Model, folder: Path, parallel: DataParallel) -> None:
 
 def _cross_validate(file: RunFile, folder: Path, data: DataSet, parallel: DataParallel) -> int:
     description, wanted = file.description, file.description.cross_validation
-    examples = together(data.train, data.validation)
-    if len(examples) < wanted.folds:
-        problem = f"{len(examples)} examples cannot be divided into {wanted.folds} folds"
-        raise file.document.mistake(ConfigError(problem, ("cross_validation", "folds")))
+    examples, labels = _folded(file, data)
     if data.test is not None:
         say(f"... {len(data.test)} test examples stay unseen")
-    labels = None
-    if wanted.stratify:
-        if isinstance(examples.y, Mapping | Stored) or examples.y.ndim != 1:
-            raise DataError("cross_validation.stratify is for one target of classes, in memory")
-        labels = examples.y
     try:
         result = selection.cross_validate(
             lambda: make_model(file, data),
@@ -258,6 +296,23 @@ def _cross_validate(file: RunFile, folder: Path, data: DataSet, parallel: DataPa
     }
     write_json(folder / RESULT, about)
     return FINISHED
+
+
+def _folded(file: RunFile, data: DataSet) -> tuple[Examples, Any]:
+    """The examples of a cross-validation, and the labels of which each fold is to have as many; None for any;
+    UserError, with the file's line, where there are too few, or no labels."""
+    wanted = file.description.cross_validation
+    examples = together(data.train, data.validation)
+    if len(examples) < wanted.folds:
+        problem = f"{len(examples)} examples cannot be divided into {wanted.folds} folds"
+        raise file.document.mistake(ConfigError(problem, ("cross_validation", "folds")))
+    if not wanted.stratify:
+        return examples, None
+    y = examples.y
+    if isinstance(y, Mapping | Stored) or y.ndim != 1 or (y != np.floor(y)).any():
+        problem = "is for one target of classes, in memory"
+        raise file.document.mistake(ConfigError(problem, ("cross_validation", "stratify")))
+    return examples, y
 
 
 def make_model(file: RunFile, data: DataSet) -> Model:
@@ -297,10 +352,8 @@ def mistakes(file: RunFile) -> Iterator[None]:
     says and cannot be, with its line."""
     try:
         yield
-    except (DataError, GraphError) as error:
-        raise UserError(f"{file.path}: {error}") from error
-    except UserError as error:
-        raise file.training_mistake(error) from error
+    except (DataError, GraphError, UserError) as error:
+        raise file.mistake(error) from error
 
 
 def environment(file: RunFile, data: DataSet, model: Model) -> dict[str, Any]:

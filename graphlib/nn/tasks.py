@@ -59,9 +59,14 @@ def masks_of(output: Any, mask: Any) -> dict[str, Variable | None]:
 
 def by_output(value: Any, outputs: Sequence[str], what: str, kind: str | None) -> dict[str, Any]:
     """What is given for each output: by name, in order, or the same for all."""
+    by_names = isinstance(value, Mapping) and not (len(value) == 1 and kind and set(value) & set(names(kind)))
     if outputs == [""]:
+        if by_names and value:
+            raise InputError(
+                f"{what} names {next(iter(value))!r}, and the model has one output, without a name"
+            )
         return {"": value}
-    if isinstance(value, Mapping) and not (len(value) == 1 and kind and set(value) & set(names(kind))):
+    if by_names:
         unknown = [name for name in value if name not in outputs]
         if unknown:
             raise InputError(f"{what} names {unknown[0]!r}, and the outputs are {', '.join(outputs)}")

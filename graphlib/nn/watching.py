@@ -11,7 +11,6 @@ import numpy as np
 from .monitors import Fit, Monitor
 from .parallel import ALONE, DataParallel
 from .run_folder import BEST_MODEL, LATEST_MODEL
-from .storage import UserError
 
 
 class Totals:
@@ -100,11 +99,8 @@ class Watch:
             self.panels["learning rate"] = ["learning_rate"]
         for monitor in monitors:
             self.panels |= monitor.panels(fit.model)
-        known = [column for columns in self.panels.values() for column in columns]
-        if fit.watched not in known:
-            raise UserError(
-                f"watch: nothing called {fit.watched!r} is measured; there are {', '.join(known)}"
-            )
+        fit.names = [column for columns in self.panels.values() for column in columns]
+        fit.require(fit.watched, "watch")
 
     @property
     def last_iteration(self) -> float:

@@ -148,7 +148,7 @@ def test_texts_are_written_by_the_model(tmp_path):
     assert len(wild) == 61 and wild not in "abcd" * 20
     with pytest.raises(UserError, match="begin has 'z', which is none of the model's characters"):
         model.fit(x, y, monitors=[TextSamples(letters, begin="abz")], verbose=False)
-    with pytest.raises(UserError, match="needs the characters that the model's numbers stand for"):
+    with pytest.raises(UserError, match="text_samples: give characters, which the model's numbers stand for"):
         model.fit(x, y, monitors=[TextSamples()], verbose=False)
 
 

@@ -481,20 +481,24 @@ class Layer:
                 replace(parameter, trainable=self.trainable, learning_rate_multiplier=self._multiplier(name)),
             )
 
-    def _all_parameters(self) -> Iterator[tuple[str, Parameter]]:
+    def _all_parameters(self) -> list[tuple[str, Parameter]]:
         """(path, parameter), a shared one more than once."""
-        yield from self._options_applied()
+        found = list(self._options_applied())
         for name, child in self.children.items():
             for path, parameter in child._all_parameters():
                 path = f"{name}.{path}"
-                yield (
-                    path,
-                    replace(
-                        parameter,
-                        trainable=parameter.trainable and self.trainable,
-                        learning_rate_multiplier=parameter.learning_rate_multiplier * self._multiplier(path),
-                    ),
-                )
+                multiplier = parameter.learning_rate_multiplier * self._multiplier(path)
+                trainable = parameter.trainable and self.trainable
+                applied = replace(parameter, trainable=trainable, learning_rate_multiplier=multiplier)
+                found.append((path, applied))
+        given, known = self.learning_rate_multiplier, [path for path, _ in found]
+        unknown = [name for name in given if name not in known] if isinstance(given, Mapping) else []
+        if unknown:
+            raise InputError(
+                f"layer {self.label} ({self._made_at}): learning_rate_multiplier has {unknown[0]!r}, and the "
+                f"parameters are {', '.join(known)}"
+            )
+        return found
 
     def scale_learning_rates(self, factors: Mapping[str, float]) -> None:
         """Multiplies the learning rates of parameters, by their paths, on top of the multipliers there are;

@@ -97,6 +97,12 @@ class SearchFile:
         return runfile.of_document(self.path, self.base.text, document)
 
 
+def is_search(path: Path) -> bool:
+    """Whether a file is a search file: UserError where it cannot be read."""
+    content = yaml_text.parse(yaml_text.read_text(path), str(path)).content
+    return isinstance(content, Mapping) and KEY in content
+
+
 def load(path: Path, overrides: Sequence[str] = ()) -> SearchFile:
     """Reads and checks a search file.
 
