@@ -107,14 +107,18 @@ enum { MAX_TILE = 8, MAX_ROWS = 4, MAX_DOT_ROWS = 2, MAX_DOT_COLUMNS = 4 };
 #define DOT_TILES(F) F(1, 1) F(1, 2) F(1, 4) F(2, 1) F(2, 2) F(2, 4)
 #else
 enum { MAX_TILE = 12, MAX_ROWS = 6, MAX_DOT_ROWS = 2, MAX_DOT_COLUMNS = 4 };
-#define OUTER_TILES SMALL_TILES
+#define OUTER_TILES(F) SMALL_TILES(F) F(5, 1) F(5, 2)
 #define DOT_TILES(F) F(1, 1) F(1, 2) F(1, 4) F(2, 1) F(2, 2) F(2, 4)
 #endif
+
+/* up to so many rows there is a tile for each number of them, then for even ones */
+enum { ALL_ROWS = MAX_ROWS == 6 ? 6 : 4 };
 
 /* the most rows or columns, of those that are left, for which there is a tile */
 static int64_t outer_rows(int64_t left) {
     if (GL_FEW) return left >= MAX_ROWS ? MAX_ROWS : 1;
-    return left <= 4 ? left : left < 6 ? 4 : left >= MAX_ROWS ? MAX_ROWS : left / 2 * 2;
+    if (left >= MAX_ROWS) return MAX_ROWS;
+    return left <= ALL_ROWS ? left : left < 6 ? 4 : left / 2 * 2;
 }
 static int64_t dot_rows(int64_t left) { return left >= MAX_DOT_ROWS ? MAX_DOT_ROWS : left >= 2 ? 2 : 1; }
 static int64_t dot_columns(int64_t left) { return left >= MAX_DOT_COLUMNS ? MAX_DOT_COLUMNS : left >= 4 ? 4 : left >= 2 ? 2 : 1; }
@@ -374,7 +378,7 @@ static void outer_form(const product *j, int packed) {
     real panels[PANELS * OUTER_DEPTH * 2 * LANES] __attribute__((aligned(64)));
     real own_rows[MAX_ROWS * (OUTER_DEPTH + LANES)] __attribute__((aligned(64)));
     const int64_t blocks = (j->m + MAX_ROWS - 1) / MAX_ROWS, share = (j->m + blocks - 1) / blocks;
-    const int64_t most = GL_FEW ? outer_rows(share) : share > 4 ? (share + 1) / 2 * 2 : share;
+    const int64_t most = GL_FEW ? outer_rows(share) : share > ALL_ROWS ? (share + 1) / 2 * 2 : share;
     int64_t widest = MAX_TILE / most;
     widest = most == 1 ? 8 : widest >= 4 ? 4 : 2;
     if (GL_FEW) widest = 1;
