@@ -143,4 +143,5 @@ def symmetric_elliot(x: Variable, steepness: float = 1.0) -> Variable:
 @register("activation")
 def softmax(x: Variable) -> Variable:
     """exp(x) over its sum along the last axis, without overflow."""
-    return nnet.softmax(x)
+    x = as_variable(x)
+    return nnet.softmax(x)[0] if x.ndim == 1 else nnet.softmax(x)  # of a vector, nnet's is a matrix of a row

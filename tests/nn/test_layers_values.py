@@ -68,6 +68,10 @@ class TestActivations:
         close(got[1][0], np.where(x > 0, x, 0.3 * x))
         close(got[2][0], x + 1)
 
+    def test_a_vector_stays_one(self):
+        x = np.linspace(-1, 1, 5).astype("float32")
+        close(compute(activations.softmax(T.as_tensor(x)))[0], np.exp(x) / np.exp(x).sum())
+
     def test_every_name_can_be_built(self):
         assert set(names("activation")) >= set(activations.__all__)
         y = [resolve("activation", name)(T.matrix()) for name in names("activation")]

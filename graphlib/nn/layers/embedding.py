@@ -9,8 +9,8 @@ import numpy as np
 
 from ...errors import DTypeError, InputError
 from ...graph import Shared, Variable
-from ...ops.valid import valid
 from ...tensor import index, neq
+from ...tensor.random import valid
 from ..initializers import Given
 from ..registry import register
 from ..schema import Constraint, Count, Initializer, Range, Regularizer
