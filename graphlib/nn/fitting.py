@@ -84,44 +84,26 @@ def fit(
     x: Any,
     y: Any,
     *,
-    epochs: int,
-    dealing: Dealing,
-    validation: Any,
-    monitors: Sequence[Any],
-    class_weight: Any,
-    sample_weight: Any,
     out: str | Path | None,
     resume: bool,
     keep: Literal["best", "last"],
     watch: str | None,
-    validate_every: int,
+    validation: Any,
+    epochs: int,
     verbose: bool,
     distributed: bool,
     sync_every: int,
+    **arguments: Any,
 ) -> History:
-    """Trains a model; see ``Model.fit``."""
+    """Trains a model; see ``Model.fit``, whose other arguments go to `_prepared`."""
     parallel = _ranks(distributed, sync_every)
     verbose = verbose and parallel.leads
     folder = None if out is None else Path(out)
     if resume and folder is None:
         raise UserError("resume needs the folder of the run that is to go on: give it as out")
-    steps, watching = _prepared(
-        model,
-        x,
-        y,
-        epochs=epochs,
-        dealing=dealing,
-        validation=validation,
-        monitors=monitors,
-        class_weight=class_weight,
-        sample_weight=sample_weight,
-        folder=folder,
-        keep=keep,
-        watch=watch,
-        validate_every=validate_every,
-        say=say if verbose else _nothing,
-        parallel=parallel,
-    )
+    arguments |= {"keep": keep, "watch": watch, "validation": validation, "epochs": epochs}
+    say_line = say if verbose else _nothing
+    steps, watching = _prepared(model, x, y, folder=folder, say=say_line, parallel=parallel, **arguments)
     feed, held_out, watched = steps.feed, steps.held_out, steps.fit.watched
     settle = None if parallel.alone else steps.totals.gather
     stage = training.Stage(

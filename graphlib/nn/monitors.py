@@ -81,8 +81,10 @@ class Monitor:
         adjusts_learning_rate: whether it sets `Optimizer.factor`.
         only_writes: whether it writes and says things, and changes nothing of the training: where several
             processes train together, only rank 0 has it do so.
+        kept: the names of attributes that a checkpoint must hold: numbers, lists and mappings of them.
     """
 
+    kept: tuple[str, ...] = ()
     last_iteration: float = math.inf
     adjusts_learning_rate = False
     only_writes = False
@@ -111,11 +113,13 @@ class Monitor:
         return {}
 
     def remember(self) -> dict[str, Any]:
-        """What a checkpoint must hold: numbers, and lists and mappings of them."""
-        return {}
+        """What a checkpoint must hold: what is `kept`."""
+        return {name: getattr(self, name) for name in self.kept}
 
     def restore(self, remembered: Mapping[str, Any]) -> None:
         """Goes on from what `remember` gave."""
+        for name in self.kept:
+            setattr(self, name, remembered[name])
 
 
 class Stopping(Monitor):
@@ -149,6 +153,8 @@ class EarlyStopping(Stopping):
         quantity: the name of what is validated; None for what models are compared by.
     """
 
+    kept = ("best_error", "best_iteration", "failures", "last_iteration")
+
     def __init__(self, rounds: Count = 10, least: NotNegative = 0.0, quantity: str | None = None):
         self.rounds, self.least, self.quantity = rounds, least, quantity
         self.reset()
@@ -166,18 +172,6 @@ class EarlyStopping(Stopping):
             self.last_iteration = iteration
         return False
 
-    def remember(self) -> dict[str, Any]:
-        return {
-            "best_error": self.best_error,
-            "best_iteration": self.best_iteration,
-            "failures": self.failures,
-            "last_iteration": self.last_iteration,
-        }
-
-    def restore(self, remembered: Mapping[str, Any]) -> None:
-        self.best_error, self.best_iteration = remembered["best_error"], remembered["best_iteration"]
-        self.failures, self.last_iteration = remembered["failures"], remembered["last_iteration"]
-
 
 @register("monitor")
 class Patience(Stopping):
@@ -194,6 +188,8 @@ class Patience(Stopping):
     Attributes:
         patience: the minibatches that training goes on for at least, as things stand.
     """
+
+    kept = ("best_error", "best_iteration", "patience")
 
     def __init__(
         self,
@@ -226,17 +222,6 @@ class Patience(Stopping):
         self.best_error, self.best_iteration = error, iteration
         return True
 
-    def remember(self) -> dict[str, Any]:
-        return {
-            "best_error": self.best_error,
-            "best_iteration": self.best_iteration,
-            "patience": self.patience,
-        }
-
-    def restore(self, remembered: Mapping[str, Any]) -> None:
-        self.best_error, self.best_iteration = remembered["best_error"], remembered["best_iteration"]
-        self.patience = remembered["patience"]
-
 
 @register("monitor")
 class ReduceOnPlateau(Monitor):
@@ -250,6 +235,7 @@ class ReduceOnPlateau(Monitor):
     """
 
     adjusts_learning_rate = True
+    kept = ("best_error", "failures", "product")
 
     def __init__(
         self,
@@ -284,13 +270,6 @@ class ReduceOnPlateau(Monitor):
             self.product, self.failures = max(self.product * self.factor, self.lowest), 0
             fit.model.optimizer.factor = self.product
             fit.say(f"     the learning rate is {fit.model.optimizer.rate:g} from here on")
-
-    def remember(self) -> dict[str, Any]:
-        return {"best_error": self.best_error, "failures": self.failures, "product": self.product}
-
-    def restore(self, remembered: Mapping[str, Any]) -> None:
-        self.best_error, self.failures = remembered["best_error"], remembered["failures"]
-        self.product = remembered["product"]
 
 
 class _EverySoOften(Monitor):
