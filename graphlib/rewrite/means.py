@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 from ..graph import Apply, Constant, Variable
 from ..ops import elementwise as ew
@@ -99,7 +100,7 @@ def _is_one_over(quotient: Product, lengths: Iterable, graph: Sweep) -> bool:
         if isinstance(n, int):
             number *= n
         else:
-            named[n] += 1
+            named[_formula(n, graph)] += 1
     found = 1.0 / quotient.coefficient if quotient.coefficient else 0.0
     under = list(quotient.under)
     for v in quotient.over:
@@ -114,10 +115,22 @@ def _is_one_over(quotient: Product, lengths: Iterable, graph: Sweep) -> bool:
         elif type(op) is ew.Cast or (type(op) is ew.Elementwise and op.name == "mul"):
             under += v.owner.inputs
         elif v.dtype == "int64" and not v.type.shape:
-            named[graph.graph.lengths.of_scalar(v)] -= 1
+            named[_formula(v, graph)] -= 1
         else:
             return False
     return not any(named.values()) and math.isclose(found, number, rel_tol=1e-7)
+
+
+def _formula(length: Any, graph: Sweep) -> Any:
+    """A length, or how it is computed of others, so that those compare equal that are computed alike."""
+    name = graph.graph.lengths.of_scalar(length) if isinstance(length, Variable) else length
+    if not isinstance(name, Variable) or name.owner is None:
+        return name
+    operands = [_formula(v, graph) for v in name.owner.inputs]
+    if type(name.owner.op) is ew.Elementwise and name.owner.op.name in ("add", "sub") and operands[1] == 0:
+        # a length and no padding
+        return operands[0]
+    return (name.owner.op, *operands)
 
 
 def _is_same_along(v: Variable, axes: tuple[int, ...], ndim: int) -> bool:
