@@ -638,7 +638,7 @@ def test_an_evaluated_variable_is_collected_when_nobody_needs_it():
 def test_garbage_of_compiling_is_looked_for_in_a_small_part_of_the_time(monkeypatch):
     """A search of a large process takes long: here three times as long as to compile a function."""
     clock, searches = itertools.count(), []
-    monkeypatch.setattr("graphlib.compile.function.perf_counter", clock.__next__)
+    monkeypatch.setattr("graphlib.graph.garbage.perf_counter", clock.__next__)
     monkeypatch.setattr(gc, "collect", lambda: searches.append([next(clock), next(clock)]))
     x = T.vector("x")
     with graphlib.config.change(mode="reference"):

@@ -48,7 +48,7 @@ class In:
         self.variable = variable
         self.name = name or variable.name
         self.value = value
-        self.update = None if update is None else fitting(update, variable, f"In: the update of {variable}")
+        self.update = None if update is None else fitting(update, variable, "In: the update of")
         self.mutable = bool(mutable)
         self.borrow = bool(borrow)
         self.implicit = bool(implicit)
@@ -141,7 +141,7 @@ def normalize_updates(updates: Any, where: str) -> dict[Shared, Variable]:
             raise InputError(
                 f"{where}: {target.describe()} is updated twice; combine the two expressions into one"
             )
-        result[target] = fitting(value, target, f"{where}: the update of {target.describe()}")
+        result[target] = fitting(value, target, f"{where}: the update of")
     return result
 
 
@@ -154,8 +154,7 @@ def normalize_givens(givens: Any, where: str, strict: bool = True) -> dict[Varia
             raise InputError(f"{where}: a key of givens must be a variable, not {key!r}")
         if key in replace:
             raise InputError(f"{where}: givens replaces {key.describe()} twice")
-        what = f"{where}: givens for {key.describe()}"
-        replace[key] = fitting(value, key, what) if strict else as_variable(value)
+        replace[key] = fitting(value, key, f"{where}: givens for") if strict else as_variable(value)
     return replace
 
 

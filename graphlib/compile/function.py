@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from time import perf_counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +10,7 @@ import numpy as np
 from ..configuration import MODE_NAMES, config
 from ..errors import InputError
 from ..graph import Shared, Variable, graph_inputs
+from ..graph.garbage import function_made, not_collected
 from ..graph.substitution import clone, literal, written_from
 from ..graph.turns import together
 from ..graph.variable import user_origin
@@ -85,7 +83,7 @@ def function(
     outs = [Out(v, o.borrow) for v, o in zip(variables, outs, strict=False)]
     pairs = dict(zip(pairs, variables[len(outs) :], strict=True))
     _default_updates(pairs, variables, [i.variable for i in items], replace, no_default_updates)
-    pairs = {s: fitting(v, s, f"{where}: the update of {s.describe()}") for s, v in pairs.items()}
+    pairs = {s: fitting(v, s, f"{where}: the update of") for s, v in pairs.items()}
     shareds = check_leaves(
         items,
         [*(o.variable for o in outs), *pairs.values()],
@@ -93,7 +91,7 @@ def function(
         where,
         mentioned,
     )
-    shareds += [s for s in pairs if s not in shareds]
+    shareds = list(dict.fromkeys([*shareds, *pairs]))
     chosen = mode_name(mode)
     program = Program(
         where,
@@ -183,8 +181,9 @@ class Function:
         self._turn = together([s.turn for s in used])
         self._converters = [Converter(item, allow_input_downcast, program.title) for item in items]
         self._required = len(items) if not any(item.implicit for item in items) else -1
-        with _no_garbage_collection():
+        with not_collected():
             self._executor = make_executor(program, mode, profile)
+            function_made()
         self._give = _result_form(form)
         self._defaults = Defaults(items)
         self._carried = [i for i, item in enumerate(items) if item.update is not None]
@@ -406,51 +405,6 @@ class Function:
         from ..printing.notebook import function_html
 
         return function_html(self)
-
-
-#: Of objects that were made while compiling, and of functions, so many may wait for a search of all memory,
-#: which takes at most this part of the time that compiling does: in a large process it takes long.
-_MOST_OBJECTS, _MOST_FUNCTIONS = 500_000, 16
-_MOST_TIME = 0.05
-
-
-class _Aside:
-    """What waits for the next search, how long it took to compile, and how long the last search took."""
-
-    objects = functions = 0
-    seconds = search = 0.0
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Compiling makes many objects that live on, among which the collector would search in vain again and
-    again."""
-    enabled, begin = gc.isenabled(), perf_counter()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            _Aside.seconds += perf_counter() - begin
-            _set_aside()
-            gc.enable()
-
-
-def _set_aside() -> None:
-    """Have what was made count as old, for else it is searched at once, which takes a tenth as long as to
-    compile it; garbage in it waits for the next search of all memory."""
-    _Aside.objects += gc.get_count()[0]
-    _Aside.functions += 1
-    many = _Aside.objects > _MOST_OBJECTS or _Aside.functions > _MOST_FUNCTIONS
-    if many and _Aside.search <= _MOST_TIME * _Aside.seconds:
-        begin = perf_counter()
-        gc.collect()
-        _Aside.search = perf_counter() - begin
-        _Aside.objects = _Aside.functions = 0
-        _Aside.seconds = 0.0
-    elif hasattr(gc, "freeze") and not gc.get_freeze_count():
-        gc.freeze()
-        gc.unfreeze()
 
 
 def _result_form(form: Any) -> Callable[[list], Any]:

@@ -291,7 +291,7 @@ def _same_as_initial(v: Variable, info: _Output, k: int, what: str) -> Variable:
     v = fitting(
         v,
         last,
-        f"{what}: output {k}, whose last value is {last.describe()},",
+        f"{what}: output {k}, whose last value is",
         f"or begin with a value of dtype {v.dtype}",
     )
     return settled(v, last)
@@ -343,9 +343,7 @@ class _Builder:
         self.name, self.mark = name, mark
         #: what the step is given from outside has the value from before the loop, whatever the step updates
         self.fixed = {v: v for v in closed if not isinstance(v, Shared)}
-        self.updated = {
-            s: (_inside(s), fitting(u, s, f"scan: the update of {s.describe()}")) for s, u in updates.items()
-        }
+        self.updated = {s: (_inside(s), fitting(u, s, "scan: the update of")) for s, u in updates.items()}
 
     def build(self, block: Variable | None) -> tuple[list[Variable], dict[Shared, Variable]]:
         """The outputs, and the updates; ``block``: the steps between the states that the gradient keeps."""

@@ -294,7 +294,7 @@ def source(lib: Library) -> str:
         head += "\n" + header("graphlib_vectors.h", INCLUDES, set()).strip()
     parts = [
         entries.about(lib),
-        f'#include "{lib.name}.h"\n\n#include <math.h>\n#include <string.h>'
+        f'#include "{lib.name}.h"\n\n#include <math.h>\n#include <stddef.h>\n#include <string.h>'
         + ("\n#include <threads.h>" if lib.threads > 1 else ""),
         head,
         entries.codes(lib),

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import DisconnectedInputError, GradientError, ShapeError
 from ..graph import Apply, Constant, Variable, toposort
+from ..graph.garbage import not_collected
 from ..graph.substitution import literal, note_literal, note_written
 from ..graph.traverse import ancestors
 from ..graph.variable import newest, warn_user
@@ -222,16 +223,17 @@ def grad(
     elif not seeds:
         raise GradientError("grad: pass a cost, or known_grads")
     constants = listed(consider_constant) if consider_constant is not None else []
-    results = _gradients(
-        seeds,
-        targets,
-        constants,
-        disconnected_inputs,
-        cost,
-        return_disconnected=return_disconnected,
-        known=known,
-        null=null_gradients,
-    )
+    with not_collected():
+        results = _gradients(
+            seeds,
+            targets,
+            constants,
+            disconnected_inputs,
+            cost,
+            return_disconnected=return_disconnected,
+            known=known,
+            null=null_gradients,
+        )
     note_written(
         [g for g in results if isinstance(g, Variable)], [*([cost] if cost is not None else []), *targets]
     )

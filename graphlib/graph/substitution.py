@@ -38,18 +38,21 @@ def note_literal(variables: Sequence[Variable | None], make: Callable[[], Sequen
 def note_written(variables: Iterable[Variable | None], sources: Sequence[Variable]) -> None:
     """Says that ``variables`` were written as functions of ``sources``, of which nothing may be left in their
     graphs, as of x in the gradient of 2 x."""
+    sources = tuple(sources)
     for v in variables:
         if v is not None:
-            _written[v] = tuple(sources)
+            _written[v] = sources
 
 
 def written_from(variables: Iterable[Variable]) -> set[Variable]:
     """All that the user's expressions for ``variables`` name, also where the graphs do without it."""
     pending, found = list(variables), set()
     while pending:
-        new = [v for v in traverse.ancestors(pending) if v not in found]
+        new = [v for v in traverse.ancestors(pending, stop_at=found) if v not in found]
         found.update(new)
-        pending = [source for v in new for source in _written.get(v, ())]
+        # all gradients of a cost are written from the same
+        written = {id(sources): sources for sources in map(_written.get, new) if sources}
+        pending = [source for sources in written.values() for source in sources]
     return found
 
 

@@ -185,7 +185,7 @@ class TensorType:
         return TensorType(self.dtype, self.shape[1:])
 
     def with_dtype(self, dtype: str) -> TensorType:
-        return TensorType(dtype, self.shape)
+        return self if dtype == self.dtype else TensorType(dtype, self.shape)
 
     def accepts_shape(self, shape: Sequence[int]) -> bool:
         return len(shape) == len(self.shape) and all(
@@ -393,18 +393,26 @@ def shape_text(shape: Sequence[int | None]) -> str:
     )
 
 
-def normalize_axis(axis: int, ndim: int, what: str) -> int:
+def normalize_axis(axis: int, ndim: int, what: str, of: Any = None) -> int:
+    """An axis counted from 0.  what, of: what is done to which variable, for an error's words alone.
+
+    Errors: AxisError.
+    """
     if not -ndim <= axis < ndim:
-        raise AxisError(f"{what}: axis {axis} does not exist in a tensor of {ndim} dimensions")
+        raise AxisError(f"{_said(what, of)}: axis {axis} does not exist in a tensor of {ndim} dimensions")
     return axis % ndim
 
 
-def normalize_axes(axis: Any, ndim: int, what: str) -> tuple[int, ...]:
-    """None (all), an int or several as sorted, non-negative axes; each once."""
+def _said(what: str, of: Any) -> str:
+    return what if of is None else f"{what} of {of.describe()}"
+
+
+def normalize_axes(axis: Any, ndim: int, what: str, of: Any = None) -> tuple[int, ...]:
+    """None (all), an int or several as sorted, non-negative axes; each once.  what, of: as above."""
     if axis is None:
         return tuple(range(ndim))
     axes = (axis,) if np.ndim(axis) == 0 else tuple(axis)
-    result = tuple(sorted(normalize_axis(int(a), ndim, what) for a in axes))
+    result = tuple(sorted(normalize_axis(int(a), ndim, what, of) for a in axes))
     if len(set(result)) != len(result):
-        raise ShapeError(f"{what}: an axis is named twice in {axes}")
+        raise ShapeError(f"{_said(what, of)}: an axis is named twice in {axes}")
     return result

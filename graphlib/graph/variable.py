@@ -75,10 +75,16 @@ def user_origin() -> Origin | None:
     frame = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith((_PACKAGE, _PACKAGE_AS_IMPORTED)) and not name.startswith("<frozen"):
-            return Origin((name, frame.f_lineno))
+        if name not in _files_of_ours:
+            if not name.startswith((_PACKAGE, _PACKAGE_AS_IMPORTED, "<frozen")):
+                return Origin((name, frame.f_lineno))
+            _files_of_ours.add(name)
         frame = frame.f_back
     return None
+
+
+#: the files of graphlib that frames were seen of
+_files_of_ours: set[str] = set()
 
 
 _warned: dict = {}

@@ -196,6 +196,8 @@ def dot(a: Any, b: Any) -> Variable:
     if a.ndim == 1 and b.ndim == 1:
         products = mul(a, b)
         return sum_(products, dtype=products.dtype)
+    if a.ndim == b.ndim == 2:
+        return MatrixProduct().make(a, b)
     if a.ndim <= 2 and b.ndim <= 2:
         left = dimshuffle(a, "x", 0) if a.ndim == 1 else a
         right = dimshuffle(b, 0, "x") if b.ndim == 1 else b
@@ -308,8 +310,8 @@ def _paired(a: Variable, b: Variable, axes: Any, first: int, what: str) -> tuple
             raise ShapeError(f"{what}: {axes} axes of {a.describe()} and {b.describe()}")
         axes = (list(range(a.ndim - axes, a.ndim)), list(range(first, first + axes)))
     left, right = ([x] if isinstance(x, (int, np.integer)) else list(x) for x in axes)
-    left = [normalize_axis(x, a.ndim, f"{what} of {a.describe()}") for x in left]
-    right = [normalize_axis(x, b.ndim, f"{what} of {b.describe()}") for x in right]
+    left = [normalize_axis(x, a.ndim, what, a) for x in left]
+    right = [normalize_axis(x, b.ndim, what, b) for x in right]
     if len(left) != len(right):
         raise ShapeError(f"{what}: {len(left)} axes of the first and {len(right)} of the second operand")
     if len({*left}) < len(left) or len({*right}) < len(right):

@@ -175,8 +175,10 @@ class Op:
 
                 return made_of_complex(self, inputs)
         node = Apply(self, inputs, self.infer(*inputs))
-        if config.on_float64 != "ignore":
-            _watch_float64(node)
+        for v in node.outputs:
+            if v.type.dtype == "float64" and config.on_float64 != "ignore":
+                _watch_float64(node)
+                break
         return node.outputs[0] if len(node.outputs) == 1 else list(node.outputs)
 
     def __call__(self, *inputs: Any) -> Any:
@@ -243,8 +245,8 @@ def not_differentiable(node: Apply, why: str) -> GradientError:
 
 
 def _watch_float64(node: Apply) -> None:
-    floats = {v.dtype for v in node.inputs if v.type.is_float}
-    if any(v.dtype == "float64" for v in node.outputs) and floats != {"float64"}:
+    """Say that a node makes float64 of other floats, or of integers, as ``config.on_float64`` wishes."""
+    if {v.dtype for v in node.inputs if v.type.is_float} != {"float64"}:
         culprits = ", ".join(v.describe() for v in node.inputs)
         message = (
             f"{node.op} computes in float64 (config.on_float64 = {config.on_float64!r}); its inputs are "

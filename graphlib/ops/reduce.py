@@ -224,7 +224,7 @@ def sum_keeping(x: Variable, axes: tuple[int, ...]) -> Variable:
 
 def _reduce(kind: str, x: Any, axis: Any, keepdims: bool, dtype: str | None = None) -> Variable:
     x = as_variable(x)
-    axes = normalize_axes(axis, x.ndim, f"T.{kind} of {x.describe()}")
+    axes = normalize_axes(axis, x.ndim, f"T.{kind}", x)
     if dtype is not None:
         x = cast(x, dtype)
     result = Reduce(kind, axes).make(x) if axes else x
@@ -268,7 +268,7 @@ def prod(
         from .complex_products import complex_prod
 
         x = x if dtype is None else cast(x, dtype)
-        return complex_prod(x, normalize_axes(axis, x.ndim, f"T.prod of {x.describe()}"), keepdims)
+        return complex_prod(x, normalize_axes(axis, x.ndim, "T.prod", x), keepdims)
     return _accumulated("prod", x, axis, dtype, keepdims, acc_dtype)
 
 
@@ -297,7 +297,7 @@ def _arg(kind: str, x: Any, axis: Any, keepdims: bool) -> Variable:
 
     x = as_variable(x)
     if isinstance(axis, (tuple, list)):
-        axes = normalize_axes(axis, x.ndim, f"T.{kind} of {x.describe()}")
+        axes = normalize_axes(axis, x.ndim, f"T.{kind}", x)
         if len(axes) not in (1, x.ndim):
             kept = [a for a in range(x.ndim) if a not in axes]
             behind = flatten(x.dimshuffle(*kept, *axes), len(kept) + 1)
@@ -310,7 +310,7 @@ def _arg(kind: str, x: Any, axis: Any, keepdims: bool) -> Variable:
             if keepdims
             else ArgReduce(kind, 0).make(flatten(x))
         )
-    axis = normalize_axis(int(axis), x.ndim, f"T.{kind} of {x.describe()}")
+    axis = normalize_axis(int(axis), x.ndim, f"T.{kind}", x)
     result = ArgReduce(kind, axis).make(x)
     return restore_axes(result, (axis,), x.ndim) if keepdims else result
 
@@ -350,14 +350,14 @@ def mean(
     """
     x = as_variable(x)
     wanted = dtype_name(dtype) if dtype is not None else x.dtype if x.type.is_inexact else config.floatX
-    axes = normalize_axes(axis, x.ndim, f"T.mean of {x.describe()}")
+    axes = normalize_axes(axis, x.ndim, "T.mean", x)
     return _accumulated("sum", x, axis, wanted, keepdims, acc_dtype) / count(x, axes, part_dtype(wanted))
 
 
 def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Variable:
     """The variance over ``axis`` by two passes, divided by the count less ``ddof``."""
     x = as_variable(x)
-    axes = normalize_axes(axis, x.ndim, f"T.var of {x.describe()}")
+    axes = normalize_axes(axis, x.ndim, "T.var", x)
     centred = x - mean(x, axis, keepdims=True)
     n = count(x, axes, part_dtype(centred.dtype))
     return _reduce("sum", _sizes(centred), axis, keepdims) / (n - ddof if ddof else n)

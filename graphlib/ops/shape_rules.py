@@ -79,24 +79,25 @@ class Known:
         return constant_int(v)
 
     def broadcast(self, operands: Sequence[Variable]) -> list[int | None]:
-        ndim = max((v.ndim for v in operands), default=0)
-        shape: list[int | None] = [1] * ndim
-        for axis in range(1, ndim + 1):
-            known = None
-            unknown = False
-            for v in operands:
-                n = v.type.shape[-axis] if v.ndim >= axis else 1
+        shapes = [v.type.shape for v in operands]
+        result: list[int | None] = [1] * max(map(len, shapes), default=0)
+        unknown = set()
+        for shape in shapes:
+            for axis in range(-1, -len(shape) - 1, -1):
+                n, known = shape[axis], result[axis]
                 if n is None:
-                    unknown = True
-                elif n != 1:
-                    if known is not None and known != n:
-                        raise ShapeError(
-                            f"{self.what}: lengths {known} and {n} do not fit in axis {-axis} of "
-                            + " and ".join(x.describe() for x in operands)
-                        )
-                    known = n
-            shape[-axis] = known if known is not None else None if unknown else 1
-        return shape
+                    unknown.add(axis)
+                elif known == 1:
+                    result[axis] = n
+                elif n not in (1, known):
+                    raise ShapeError(
+                        f"{self.what}: lengths {known} and {n} do not fit in axis {axis} of "
+                        + " and ".join(x.describe() for x in operands)
+                    )
+        for axis in unknown:
+            if result[axis] == 1:
+                result[axis] = None
+        return result
 
     def total(self, parts: Sequence[int | None]) -> int | None:
         return None if None in parts else sum(parts)

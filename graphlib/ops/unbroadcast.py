@@ -58,7 +58,7 @@ def unbroadcast(x: Any, *axes: int) -> Variable:
     Errors: ShapeError for an axis that x has not.
     """
     x = as_variable(x)
-    numbers = {normalize_axis(a, x.ndim, f"unbroadcast of {x.describe()}") for a in axes}
+    numbers = {normalize_axis(a, x.ndim, "unbroadcast", x) for a in axes}
     known = sorted(a for a in numbers if x.type.shape[a] == 1)
     return Unbroadcast(*known).make(x) if known else x
 

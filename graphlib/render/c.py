@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -29,6 +30,7 @@ from ..schedule.plan import (
     Plan,
     Product,
     Scan,
+    Slot,
     Step,
 )
 from ..schedule.statements import Let, Watch
@@ -36,6 +38,7 @@ from .c_headers import of_driver
 from .c_kernels import Body, combine, nest
 from .c_loops import growing, steps_function
 from .c_scalar import C_TYPES, SUFFIXES
+from .c_tables import Places, StepTable, arena_table, arguments_table
 from .text import comment, indented, polynomial
 from .units import Unit
 
@@ -44,8 +47,8 @@ from .units import Unit
 _USERS = "v_"
 #: of a longer name only the beginning is of use to a reader
 _LONGEST = 40
-#: so many steps are one function of C: of a longer one the compiler holds all at once
-_TOGETHER = 100
+#: so many steps are written one after the other; more are a table
+_STRAIGHT = 100
 
 
 @record
@@ -118,7 +121,9 @@ class Writer:
         self.first_check = first_check
         self.names = _names(plan)
         self.lengths = _length_names(plan, set(self.names.values()))
-        self.host = Body(lambda memory: f"s->{self.pointer(memory)}", lambda s: f"s->{self.length(s)}")
+        #: of a step that is a function for several, the arrays that it is given
+        self.places: Places | None = None
+        self.host = Body(self.field, lambda s: f"s->{self.length(s)}")
         self.nested: dict[str, Writer] = {}
         number = first_check + len(plan.checks)
         for step in plan.steps:
@@ -134,8 +139,25 @@ class Writer:
     def length(self, symbol: Symbol) -> str:
         return self.lengths[symbol]
 
+    def field(self, memory: Memory) -> str:
+        """How that pointer is written where the function runs."""
+        return f"s->{self.pointer(memory)}" if self.places is None else self.places.of(memory)
+
     def address(self, array: Array) -> str:
-        return f"s->{self.pointer(array.memory)}"
+        return self.field(array.memory)
+
+    @contextmanager
+    def given(self, places: Places) -> Iterator[None]:
+        """What is written meanwhile is given where its arrays are."""
+        self.places = places
+        try:
+            yield
+        finally:
+            self.places = None
+
+    def field_types(self) -> dict[Memory, str]:
+        """What the struct's pointers point to."""
+        return {a.memory: C_TYPES[a.dtype] for a in (*self.plan.results, *self.plan.arrays)}
 
     def poly(self, p: Poly) -> str:
         """A length or an offset, from the state."""
@@ -158,8 +180,9 @@ class Writer:
 
     def calls(self, unit: Unit, name: str, about: str = "") -> str:
         """Note that a unit is called, by this name; how the call is written."""
-        self.called.setdefault(unit, Uses(about, [])).names.append(name)
-        return name
+        names = self.called.setdefault(unit, Uses(about, [])).names
+        names.append(name)
+        return name if self.places is None else names[0]
 
     def kernels(self) -> list[Kernel]:
         return [a.kernel for step in self.plan.steps for a in step.actions if isinstance(a, Launch)]
@@ -178,7 +201,7 @@ class Writer:
         lines += ["char *own;", "int64_t own_size;"] if self.has_own else []
         lines += [f"int64_t shape{k}[{max(len(shape), 1)}];" for k, shape in enumerate(plan.shapes)]
         lines += [f"int64_t {name};" for name in self.lengths.values()]
-        types = {a.memory: C_TYPES[a.dtype] for a in (*plan.results, *plan.arrays)}
+        types = self.field_types()
         lines += [f"{types[memory]} *{name};" for memory, name in self.names.items()]
         lines += [
             f"{C_TYPES[part.dtype]} {kernel.name}_part{k}[GL_MAX_CHUNKS];"
@@ -197,10 +220,9 @@ class Writer:
         return any(kernel.own for kernel in self.kernels())
 
     def head_of(self, name: str) -> str:
-        """The declaration of ``prepare``, ``run`` or a part of it: the file's own functions, or a loop's."""
+        """The declaration of ``prepare`` or ``run``: the file's own functions, or a loop's."""
         prefix = self.plan.prefix
-        inside = prefix or name not in ("prepare", "run")
-        return f"{'static ' if inside else ''}int64_t {prefix or 'gl_'}{name}"
+        return f"{'static ' if prefix else ''}int64_t {prefix or 'gl_'}{name}"
 
     def function(self, what: str, name: str, lines: list[str]) -> str:
         head = f"{self.head_of(name)}({self.struct} *s, void **args) {{"
@@ -209,11 +231,13 @@ class Writer:
     # prepare
 
     def prepare(self) -> str:
-        plan = self.plan
+        plan, before = self.plan, []
         lines = [
             f"{self.address(a)} = GL_DATA(args, {k}, {C_TYPES[a.dtype]});"
             for k, a in enumerate(plan.arguments)
         ]
+        if len(plan.arguments) > _STRAIGHT:
+            before, lines = arguments_table(self)
         for length in plan.lengths:
             if length.argument is not None:
                 text = f"GL_LENGTH(args, {length.argument}, {length.axis})"
@@ -225,24 +249,43 @@ class Writer:
         for k, shape in enumerate(plan.shapes):
             if k not in plan.data_dependent and any(n.constant is None for n in shape):
                 lines += self.shape(k)
-        for k, slot in enumerate(plan.slots):
-            first, *others = map(self.poly, slot.sizes)
-            lines.append(f"int64_t size{k} = {first};")
-            lines += [f"if ({text} > size{k}) size{k} = {text};" for text in others]
+        if len(plan.slots) > _STRAIGHT:
+            declared, sizes, placed = arena_table(self)
+            before += declared
+        else:
+            sizes, placed = self.sizes(), self.placed()
         if plan.slots:
-            sizes = ", ".join(f"size{k}" for k in range(len(plan.slots)))
-            lines.append(f"const int64_t sizes[] = {{{sizes}}};")
             total = f"gl_total(sizes, {len(plan.slots)})"
-            lines.append(f"char *place = gl_grow(&s->arena, &s->capacity, {total});")
+            lines += [*sizes, f"char *place = gl_grow(&s->arena, &s->capacity, {total});"]
             lines.append("if (!place) return -1;")
             if not plan.prefix:
                 lines.append("if (s->calls == GL_SETTLED) gl_settle(place, s->capacity);")
-        types = {a.memory: C_TYPES[a.dtype] for a in plan.arrays}
-        for k, slot in enumerate(plan.slots):
+            lines += placed
+        made = self.function("Lengths, checks of lengths, and memory.", "prepare", lines)
+        return "\n".join([*before, made])
+
+    def sizes(self) -> list[str]:
+        """Statements that declare ``sizes``, those of the parts of the arena."""
+        lines = []
+        for k, slot in enumerate(self.plan.slots):
+            lines += self.size(f"size{k}", slot)
+        names = ", ".join(f"size{k}" for k in range(len(self.plan.slots)))
+        return [*lines, f"const int64_t sizes[] = {{{names}}};"]
+
+    def size(self, name: str, slot: Slot) -> list[str]:
+        """Statements that declare the size of a part."""
+        first, *others = map(self.poly, slot.sizes)
+        return [f"int64_t {name} = {first};", *(f"if ({text} > {name}) {name} = {text};" for text in others)]
+
+    def placed(self) -> list[str]:
+        """Statements that say where in the arena arrays are."""
+        types = {a.memory: C_TYPES[a.dtype] for a in self.plan.arrays}
+        lines = []
+        for k, slot in enumerate(self.plan.slots):
             lines += [f"s->{self.pointer(m)} = ({types[m]} *)place;" for m in slot.memories]
-            if k + 1 < len(plan.slots):
+            if k + 1 < len(self.plan.slots):
                 lines.append(f"place += gl_aligned(size{k});")
-        return self.function("Lengths, checks of lengths, and memory.", "prepare", lines)
+        return lines
 
     def found_length(self, length: Length) -> list[str]:
         """A length that is computed."""
@@ -296,23 +339,17 @@ class Writer:
                 lines.append(f"{self.address(result)} = GL_DATA(args, {first + k}, {C_TYPES[result.dtype]});")
         if any(length.data_dependent for length in plan.lengths):
             lines += ["gl_release(s->allocated, &s->allocated_count);", *self.found(plan.first)]
-        if len(plan.steps) <= _TOGETHER:
-            return self.function("The steps in order.", "run", [*lines, *self.steps(0), "s->calls++;"])
-        parts = range(0, len(plan.steps), _TOGETHER)
-        functions = [
-            self.function(f"Steps from {first} on.", f"run_{first}", self.steps(first)) + "\n"
-            for first in parts
-        ]
-        own = plan.prefix or "gl_"
-        lines.append("int64_t code;")
-        lines += [f"if ((code = {own}run_{first}(s, args))) return code;" for first in parts]
-        return "\n".join([*functions, self.function("All steps.", "run", [*lines, "s->calls++;"])])
+        if len(plan.steps) <= _STRAIGHT:
+            return self.function("The steps in order.", "run", [*lines, *self.steps(), "s->calls++;"])
+        table = StepTable(self)
+        lines += [*table.statements(), "s->calls++;"]
+        return "\n".join([*table.declarations(), self.function("All steps.", "run", lines)])
 
-    def steps(self, first: int) -> list[str]:
-        """The statements of the steps from the first on, as many as one function has."""
-        plan, chosen = self.plan, slice(first, first + _TOGETHER)
+    def steps(self) -> list[str]:
+        """The statements of all steps."""
+        plan = self.plan
         lines = ["double clock = gl_seconds(), now;"] if plan.profiled else []
-        for k, (step, found) in enumerate(zip(plan.steps[chosen], plan.after[chosen], strict=True), first):
+        for k, (step, found) in enumerate(zip(plan.steps, plan.after, strict=True)):
             lines += self.step(step)
             if plan.profiled:
                 lines.append(f"now = gl_seconds(); s->seconds[{k}] += now - clock; clock = now;")
@@ -355,7 +392,7 @@ class Writer:
         return writers[type(action)](action)
 
     def launch(self, kernel: Kernel) -> list[str]:
-        found = nest(kernel, lambda memory: f"s->{self.pointer(memory)}", lambda n: f"s->{self.length(n)}")
+        found = nest(kernel, self.field, lambda n: f"s->{self.length(n)}")
         name = self.calls(found.unit, kernel.name, comment(kernel.comment))
         arrays, lengths = ", ".join(found.arrays) or "0", ", ".join(found.lengths) or "0"
         own = "s->own, each" if kernel.own else "0, 0"

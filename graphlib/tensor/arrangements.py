@@ -164,7 +164,7 @@ def addbroadcast(x: Any, *axes: int) -> Variable:
     x = as_variable(x)
     lengths = list(x.type.shape)
     for axis in axes:
-        lengths[normalize_axis(axis, x.ndim, f"addbroadcast of {x.describe()}")] = 1
+        lengths[normalize_axis(axis, x.ndim, "addbroadcast", x)] = 1
     return specify_shape(x, lengths)
 
 

@@ -80,8 +80,7 @@ class OpFromGraph:
         if len(arguments) != len(self.inputs):
             raise ValueError(f"OpFromGraph takes {len(self.inputs)} operands, got {len(arguments)}")
         given = [
-            fitting(a, v, f"OpFromGraph: the operand for {v}")
-            for v, a in zip(self.inputs, arguments, strict=True)
+            fitting(a, v, "OpFromGraph: the operand for") for v, a in zip(self.inputs, arguments, strict=True)
         ]
         made = clone(self.outputs, dict(zip(self.inputs, given, strict=True)))
         if any(o is not None for o in self._overrides):

@@ -139,8 +139,12 @@ class Elementwise(Op):
         return of.broadcast(operands)
 
     def infer(self, *inputs: Variable) -> list[TensorType]:
-        dtype = "bool" if self.rule == COMPARISON else inputs[-1].dtype
-        return [TensorType(dtype, known_shape(self, *inputs))]
+        known = inputs[-1].type
+        dtype = "bool" if self.rule == COMPARISON else known.dtype
+        for v in inputs:
+            if v.type.shape != known.shape:
+                return [TensorType(dtype, known_shape(self, *inputs))]
+        return [known.with_dtype(dtype)]
 
     def gradient(
         self,

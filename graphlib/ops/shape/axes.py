@@ -91,9 +91,7 @@ def dimshuffle(x: Any, *order: Any) -> Variable:
     x = as_variable(x)
     if len(order) == 1 and isinstance(order[0], (tuple, list)):
         order = tuple(order[0])
-    normal = tuple(
-        "x" if a == "x" else normalize_axis(int(a), x.ndim, f"dimshuffle of {x.describe()}") for a in order
-    )
+    normal = tuple("x" if a == "x" else normalize_axis(int(a), x.ndim, "dimshuffle", x) for a in order)
     kept = [a for a in normal if a != "x"]
     if len(set(kept)) != len(kept):
         raise ShapeError(f"dimshuffle{normal}: an axis may not appear twice")

@@ -124,7 +124,7 @@ class ShapeI(Op):
 def shape_i(x: Any, axis: int) -> Variable:
     """The length of ``axis``: a constant where it is statically known."""
     x = as_variable(x)
-    axis = normalize_axis(axis, x.ndim, f"shape of {x.describe()}")
+    axis = normalize_axis(axis, x.ndim, "shape", x)
     n = x.type.shape[axis]
     return Constant(n, dtype="int64") if n is not None else ShapeI(axis).make(x)
 
