@@ -113,6 +113,9 @@ class Identity:
         kind = type(value)
         if kind in _PLAIN:
             return value
+        found = self._described.get(id(value))
+        if found is not None:
+            return found
         if kind is tuple:
             return ("tuple", *map(self._of, value))
         if kind is list:
@@ -133,10 +136,8 @@ class Identity:
             return ("variable", *self._variables([value]))
         if isinstance(value, type) or callable(getattr(value, "__get__", None)) or kind in _FUNCTIONS:
             return _by_name(value)
-        found = self._described.get(id(value))
-        if found is None:
-            self._kept.append(value)
-            found = self._described[id(value)] = self._object(value)
+        self._kept.append(value)
+        found = self._described[id(value)] = self._object(value)
         return found
 
     def _object(self, value: Any) -> tuple:
