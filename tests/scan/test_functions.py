@@ -297,3 +297,21 @@ def test_weights_that_are_laid_out_once_for_all_steps(dtype):
             tolerance = 2e-5 if dtype == "float32" else 1e-12
             for got, value in zip(f(*given, many), wanted, strict=True):
                 np.testing.assert_allclose(got, value, rtol=tolerance, atol=tolerance * abs(value).max())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_steps_have_the_bits_of_products_alone(dtype):
+    """A matrix that is laid out for all steps gives the sums that it gives as it lies."""
+    h, w = (T.TensorType(dtype, (None, None))(name) for name in "hw")
+    steps, _ = graphlib.scan(lambda h: T.dot(h, w), outputs_info=h, n_steps=3)
+    random = np.random.default_rng(4)
+    for threads in (1, 3):
+        with graphlib.config.change(threads=threads):
+            f = graphlib.function([h, w], steps, mode="fast_run")
+            product = graphlib.function([h, w], T.dot(h, w), mode="fast_run")
+        for rows, width in ((2, 300), (5, 230), (9, 300), (16, 261), (33, 410), (50, 256), (70, 300)):
+            value = random.standard_normal((rows, width)).astype(dtype)
+            weights = (random.standard_normal((width, width)) / width**0.5).astype(dtype)
+            for got in f(value, weights):
+                value = product(value, weights)
+                np.testing.assert_array_equal(got, value)

@@ -120,6 +120,11 @@ static int64_t outer_rows(int64_t left) {
     if (left >= MAX_ROWS) return MAX_ROWS;
     return left <= ALL_ROWS ? left : left < 6 ? 4 : left / 2 * 2;
 }
+/* the next of the fewest equal blocks */
+static int64_t even_share(int64_t left) {
+    const int64_t blocks = (left + MAX_ROWS - 1) / MAX_ROWS;
+    return (left + blocks - 1) / blocks;
+}
 static int64_t dot_rows(int64_t left) { return left >= MAX_DOT_ROWS ? MAX_DOT_ROWS : left >= 2 ? 2 : 1; }
 static int64_t dot_columns(int64_t left) { return left >= MAX_DOT_COLUMNS ? MAX_DOT_COLUMNS : left >= 4 ? 4 : left >= 2 ? 2 : 1; }
 
@@ -129,6 +134,8 @@ static int64_t dot_columns(int64_t left) { return left >= MAX_DOT_COLUMNS ? MAX_
 enum { LARGE = 512, BLAS_PART = 256, SMALL_WORK = 1000000, NO_SHORT_SIDE = 32, MANY_ROWS = 64, FEW_SUMS = 64, LONG_ROWS = 12 };
 /* where a copy of b costs nothing, rows of it are summed across for fewer rows of a than these */
 enum { FEW_ROWS = 6 };
+/* a b of so many elements is read faster from panels than from pieces of its rows */
+enum { SCATTERED = 49152 };
 enum { OUTER_DEPTH = 256, DOT_DEPTH = 1024, FIRST_CACHE = 32768 };
 /* one row of a: more columns than a tile has, sums that are kept at a time, and rows of b that are walked along together */
 enum { MAX_ROW_TILE = 8 * LANES, ROW_SUMS = 1024, ROW_STEP = 4 };
@@ -320,7 +327,7 @@ typedef struct {
     int64_t ci, cj;
     int64_t row_parts, column_parts;
     enum form form;
-    const real *ready; /* of PACKED, if b was copied before: all of it, panel by panel, and how wide that is */
+    const real *ready; /* of OUTER and PACKED, if b was laid out before: all of it, panel by panel, and how wide that is */
     int64_t width;
     int64_t first; /* of the columns of b, which a part begins with */
 } product;
@@ -373,17 +380,22 @@ static void copy_rows(const real *a, int64_t ai, int64_t rows, int64_t k, real *
 /* columns up to whole panels */
 static int64_t padded(int64_t n) { return (n + 2 * LANES - 1) / (2 * LANES) * (2 * LANES); }
 
+/* how many rows of a laid out b a panel has: all of them where sums are not cut, either */
+static int64_t deep(enum form form, int64_t k) { return form == OUTER ? k : OUTER_DEPTH; }
+
 /* rows of b as vectors; `packed`: from copies of a few panels of it at a time */
 static void outer_form(const product *j, int packed) {
     real panels[PANELS * OUTER_DEPTH * 2 * LANES] __attribute__((aligned(64)));
     real own_rows[MAX_ROWS * (OUTER_DEPTH + LANES)] __attribute__((aligned(64)));
-    const int64_t blocks = (j->m + MAX_ROWS - 1) / MAX_ROWS, share = (j->m + blocks - 1) / blocks;
+    const int64_t blocks = (j->m + MAX_ROWS - 1) / MAX_ROWS, share = even_share(j->m);
+    /* whether all tiles can have the most rows or one less: few rows leave few sums, which wait for one another */
+    const int even = ALL_ROWS > 4 && j->m >= (MAX_ROWS - 1) * blocks;
     const int64_t most = GL_FEW ? outer_rows(share) : share > ALL_ROWS ? (share + 1) / 2 * 2 : share;
     int64_t widest = MAX_TILE / most;
     widest = most == 1 ? 8 : widest >= 4 ? 4 : 2;
     if (GL_FEW) widest = 1;
     else if (packed) widest = 2;
-    const int64_t depth = packed ? OUTER_DEPTH : j->k, panel = 2 * LANES;
+    const int64_t depth = deep(j->form, j->k), panel = 2 * LANES;
     /* as many columns at a time as stay in the caches, so that c is walked row by row where the sums are short */
     int64_t stride = widest * LANES;
     if (packed) stride = PANELS * panel;
@@ -405,6 +417,7 @@ static void outer_form(const product *j, int packed) {
             }
             for (int64_t i = 0, rows; i < j->m; i += rows) {
                 rows = j->m - i < most ? outer_rows(j->m - i) : most;
+                if (even) rows = even_share(j->m - i);
                 t.a = j->a + i * j->ai + p0 * j->ap;
                 if (copies) {
                     copy_rows(t.a, j->ai, rows, t.k, own_rows);
@@ -543,7 +556,7 @@ static void run_part(void *context, int64_t part) {
     else if (!GL_FEW && j.form == OUTER && j.m == 1 && j.n > MAX_ROW_TILE)
         row_form(&j);
     else
-        outer_form(&j, j.form == PACKED);
+        outer_form(&j, j.form == PACKED || j.ready != NULL);
 }
 
 static int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
@@ -563,7 +576,8 @@ static void multiply(int ta, int tb, int64_t m, int64_t n, int64_t k, real alpha
     if (tb && k == 1 && ldb == 1) tb = 0, ldb = n;
     if (!tb && n == 1 && ldb == 1) tb = 1, ldb = k;
     product j = {m, n, k, a, ta ? 1 : lda, ta ? lda : 1, b, tb ? 1 : ldb, tb ? ldb : 1, alpha, beta, c, ldc, 1, 1, 1,
-                 ready ? PACKED : choose(ta, tb, m, n, k), ready, padded(n), 0};
+                 choose(ta, tb, m, n, k), ready, padded(n), 0};
+    if (ready && j.form != OUTER) j.form = PACKED;
     if (j.form == SWAPPED) j = (product){n, m, k, b, j.bj, j.bp, a, j.ap, j.ai, alpha, beta, c, 1, ldc, 1, 1, SWAPPED, NULL, 0, 0};
     const double work = (double)m * (double)n * (double)k;
     if (j.form == BLAS) {
@@ -623,13 +637,13 @@ static const real *pack_once(int ta, int tb, int64_t m, int64_t n, int64_t k, co
                              int64_t *capacity) {
     if (m <= 1 || n <= 1 || k <= 1) return NULL;
     const enum form form = choose(ta, tb, m, n, k);
-    if (form != PACKED && !(form == DOT && m >= FEW_ROWS && n >= LANES)) return NULL;
+    if (form == OUTER ? k * n < SCATTERED : form != PACKED && !(form == DOT && m >= FEW_ROWS && n >= LANES)) return NULL;
     int64_t bytes;
     if (__builtin_mul_overflow(k, padded(n), &bytes) || __builtin_mul_overflow(bytes, (int64_t)sizeof(real), &bytes)) return NULL;
     real *const to = (real *)gl_grow(memory, capacity, bytes);
     const int64_t bp = tb ? 1 : ldb, bj = tb ? ldb : 1, panel = 2 * LANES;
-    for (int64_t p0 = 0; to && p0 < k; p0 += OUTER_DEPTH) {
-        const int64_t depth = k - p0 < OUTER_DEPTH ? k - p0 : OUTER_DEPTH;
+    for (int64_t p0 = 0; to && p0 < k; p0 += deep(form, k)) {
+        const int64_t depth = least(k - p0, deep(form, k));
         for (int64_t j = 0; j < n; j += panel)
             pack(depth, n - j < panel ? n - j : panel, b + p0 * bp + j * bj, bp, bj, to + p0 * padded(n) + j * depth, panel);
     }
