@@ -51,12 +51,21 @@ def is_standard(file: str) -> bool:
     return Path(file).name == "graphlib.py" and Path(file).parent.samefile(Path(os.__file__).parent)
 
 
+def environment(folder: Path) -> Path:
+    """The interpreter of a fresh virtual environment in which nothing is installed."""
+    venv.create(folder, symlinks=os.name != "nt")
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def pip(python: Path, *arguments: str | Path) -> None:
+    """Has the pip of this environment do something in that of ``python``, which takes none of its own."""
+    options = ("--disable-pip-version-check", "--quiet", "--quiet")
+    run(sys.executable, "-m", "pip", "--python", python, *options, *arguments, cwd=python.parent)
+
+
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory) -> Path:
-    """The interpreter of a fresh virtual environment in which nothing but pip is installed."""
-    folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=True, symlinks=os.name != "nt")
-    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    return environment(tmp_path_factory.mktemp("environment"))
 
 
 @pytest.fixture(scope="module")
@@ -73,12 +82,11 @@ def wheels(tmp_path_factory) -> dict[str, Path]:
 @contextmanager
 def installed(wheel: Path, python: Path):
     """Has pip install the wheel, and in the end uninstall it."""
-    pip = ("-m", "pip", "--disable-pip-version-check", "--quiet", "--quiet")
-    run(python, *pip, "install", "--no-index", "--no-deps", wheel, cwd=wheel.parent)
+    pip(python, "install", "--no-index", "--no-deps", wheel)
     try:
         yield
     finally:
-        run(python, *pip, "uninstall", "--yes", "graphlib-autodiff", cwd=wheel.parent)
+        pip(python, "uninstall", "--yes", "graphlib-autodiff")
 
 
 @pytest.fixture
@@ -224,12 +232,10 @@ print(graphlib.__file__)
 @pytest.fixture(scope="module")
 def with_wheel(wheels, tmp_path_factory) -> Path:
     """The interpreter of a fresh environment with the wheel, beside what it depends on."""
-    folder = tmp_path_factory.mktemp("wheel-environment")
-    venv.create(folder, with_pip=True, symlinks=os.name != "nt")
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    pip = ("-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--no-index", "--no-deps")
-    run(python, *pip, wheels["wheel"], cwd=folder)
-    site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder))
+    python = environment(tmp_path_factory.mktemp("wheel-environment"))
+    pip(python, "install", "--no-index", "--no-deps", wheels["wheel"])
+    where = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site = Path(run(python, "-c", where, cwd=python.parent))
     # NumPy and the like are this environment's. Its own .pth files, as of an editable graphlib, do not count.
     (site / "dependencies.pth").write_text(str(Path(np.__file__).parents[1]) + "\n")
     return python

@@ -5,9 +5,9 @@ test it on.
 ``join``, ``index``, ``write``, ``linalg``, ``factorizations``, ``fourier``, ``along_axis``, ``convolution``,
 ``patches``, ``pool``, ``random``, ``generators``, ``scan``, ``valid``, ``barriers``, ``unbroadcast`` and
 ``complex_numbers`` hold the operations, ``nnet``, ``systems``, ``decompositions``, ``matrices``,
-``conv_functions``, ``unshared``, ``pool_functions``, ``neighbours`` and ``upsampling`` what is composed of
-them, ``operators`` what variables get, ``host`` and ``observing`` operations in Python,
-``collectives`` what the ranks of an MPI run do together.
+``diagonals``, ``repeats``, ``conv_functions``, ``unshared``, ``pool_functions``, ``neighbours`` and
+``upsampling`` what is composed of them, ``operators`` what variables get, ``host`` and ``observing``
+operations in Python, ``collectives`` what the ranks of an MPI run do together.
 """
 
 from . import (
@@ -19,6 +19,7 @@ from . import (
     convolution,
     create,
     decompositions,
+    diagonals,
     elementwise,
     fourier,
     generators,
@@ -36,6 +37,7 @@ from . import (
     pool_functions,
     random,
     reduce,
+    repeats,
     scan,
     shape,
     systems,
@@ -61,6 +63,7 @@ __all__ = [
     "convolution",
     "create",
     "decompositions",
+    "diagonals",
     "elementwise",
     "fourier",
     "generators",
@@ -78,6 +81,7 @@ __all__ = [
     "random",
     "reduce",
     "register",
+    "repeats",
     "scan",
     "shape",
     "systems",

@@ -12,26 +12,19 @@ import numpy as np
 
 from ..errors import AxisError, DTypeError, InputError, ShapeError
 from ..graph import Apply, Constant, TensorType, Variable
-from ..graph.types import INTEGERS, dtype_name, normalize_axis
+from ..graph.types import INTEGERS
 from ..scalar import expression as ex
 from ..scalar.integer import Poly
 from ..scalar.lowered import Operand, Pull
-from .create import ARange, arange, zeros, zeros_like
-from .elementwise import broadcast_at, cast, ge, gt, lt, maximum, minimum, switch
+from .create import ARange, arange, zeros_like
+from .elementwise import broadcast_at, cast, gt, lt, maximum, minimum, switch
 from .op import NUMBERS, Op, as_variable, check_broadcast, ramp, register_cases
 from .shape import (
     BroadcastTo,
-    SameLengths,
     as_length,
     broadcast_to,
     dimshuffle,
-    flatten,
-    reshape,
-    shape_argument,
     shape_i,
-    shape_of,
-    shape_padleft,
-    specify_shape,
 )
 from .shape_rules import Known, Length, Lowered, Shapes, constant_int, known_shape
 
@@ -510,116 +503,6 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Variable:
     return index(x, (slice(None),) * (axis % x.ndim) + (indices,))
 
 
-def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
-    """Each element ``repeats`` (a number, a scalar, or a vector of one for each) times along ``axis``, or in
-    the flattened tensor.
-
-    Errors: ShapeError for a number below 0, while the graph is built or at the call.
-    """
-    x = as_variable(x)
-    if axis is None:
-        x, axis = flatten(x), 0
-    axis = normalize_axis(axis, x.ndim, "T.repeat")
-    repeats = as_variable(repeats)
-    if constant_int(repeats) == 1:
-        return x
-    if repeats.ndim == 1 and repeats.type.shape != (1,):
-        return take(x, _each_so_often(repeats, x, axis), axis)
-    times = as_length(repeats, "T.repeat: the number of repeats")
-    return _times(x, times, axis, inside=True)
-
-
-def _each_so_often(times: Variable, x: Variable, axis: int) -> Variable:
-    """The places along an axis of ``x``, each as many times as ``times`` says, in order."""
-    from .along_axis import cumsum
-    from .write import inc_subtensor
-
-    times = SameLengths(((0, axis),), "T.repeat").make(cast(times, "int64"), x)
-    # one that is negative makes the whole length negative, which is found
-    ends = cumsum(switch(lt(times, 0), -(2**40), times))
-    total = ends[-1:].sum()
-    passed = inc_subtensor(zeros((total + 1,), "int64")[ends], 1)
-    return cumsum(passed)[:total]
-
-
-def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
-    """``x`` side by side ``reps`` times along each axis, as numpy.tile; of ``ndim`` dimensions at least.
-
-    reps: a number or several, or a vector of them, whose length is known, or is ``ndim``.
-
-    Errors: ShapeError for a number below 0, while the graph is built or at the call.
-    """
-    x = as_variable(x)
-    if isinstance(reps, Variable) and reps.type.shape == (None,) and ndim is not None:
-        reps = specify_shape(reps, (ndim,))
-    reps = shape_argument(reps)
-    reps = [1] * ((ndim or 0) - len(reps)) + reps
-    reps = [1] * (x.ndim - len(reps)) + reps
-    x = shape_padleft(x, len(reps) - x.ndim)
-    for axis, times in enumerate(reps):
-        if constant_int(times) != 1:
-            x = _times(x, as_length(times, "T.tile: a number of repeats"), axis, inside=False)
-    return x
-
-
-def _times(x: Variable, times: Variable, axis: int, inside: bool) -> Variable:
-    """An axis that is ``times`` as long: each element so often (``inside``), or all of them after one
-    another."""
-    shape = list(shape_of(x))
-    place = axis + 1 if inside else axis
-    order: list = list(range(x.ndim))
-    spread = broadcast_to(
-        dimshuffle(x, [*order[:place], "x", *order[place:]]), [*shape[:place], times, *shape[place:]]
-    )
-    return reshape(spread, [*shape[:axis], shape[axis] * times, *shape[axis + 1 :]])
-
-
-def diag(x: Any, k: int = 0) -> Variable:
-    """Diagonal ``k`` of a matrix; of a vector the matrix that has it there."""
-    x = as_variable(x)
-    if x.ndim == 2:
-        rows, columns = shape_i(x, 0), shape_i(x, 1)
-        n = minimum(rows, columns - k) if k >= 0 else minimum(rows + k, columns)
-        i = arange(n)
-        return index(x, (i + max(-k, 0), i + max(k, 0)))
-    if x.ndim != 1:
-        raise ShapeError(f"T.diag takes a vector or a matrix, not {x.describe()}")
-    from .write import set_subtensor
-
-    i, n = arange(shape_i(x, 0)), shape_i(x, 0) + abs(k)
-    return set_subtensor(index(zeros((n, n), x.dtype), (i + max(-k, 0), i + max(k, 0))), x)
-
-
-def tri(n: Any, m: Any = None, k: int = 0, dtype: Any = None) -> Variable:
-    """Ones on and below diagonal ``k``, zeros above."""
-    return cast(_on_or_below(n, n if m is None else m, k), dtype_name(dtype or "floatX"))
-
-
-def _on_or_below(n: Any, m: Any, k: int) -> Variable:
-    """Whether a place of an (n, m) matrix is on or below diagonal ``k``."""
-    return ge(dimshuffle(arange(n), 0, "x") + k, dimshuffle(arange(m), "x", 0))
-
-
-def tril(x: Any, k: int = 0) -> Variable:
-    """Matrices with zeros above diagonal ``k``. Errors: ShapeError for what has no two axes."""
-    x = as_variable(x)
-    return switch(_below(x, k, "T.tril"), x, 0)
-
-
-def triu(x: Any, k: int = 0) -> Variable:
-    """Matrices with zeros below diagonal ``k``. Errors: ShapeError for what has no two axes."""
-    x = as_variable(x)
-    return switch(_below(x, k - 1, "T.triu"), 0, x)
-
-
-def _below(x: Variable, k: int, what: str) -> Variable:
-    """Whether a place of each matrix of a stack is on or below diagonal ``k``."""
-    if x.ndim < 2:
-        raise ShapeError(f"{what} takes a matrix, not {x.describe()}")
-    below = _on_or_below(shape_i(x, -2), shape_i(x, -1), k)
-    return dimshuffle(below, *["x"] * (x.ndim - 2), 0, 1) if x.ndim > 2 else below
-
-
 ROWS = Constant(np.array([2, 0, 2, -1]))
 COLUMNS = Constant(np.array([0, 3, 1, 1]))
 register_cases(
@@ -646,32 +529,4 @@ register_cases(
 )
 register_cases(
     "take", take, [(lambda x: take(x, ROWS, 1), (ramp(2, 3),)), (lambda x: take(x, ROWS), (ramp(2, 3),))]
-)
-register_cases(
-    "repeat",
-    repeat,
-    [
-        (lambda x: repeat(x, 2, 1), (ramp(2, 3),)),
-        (lambda x: repeat(x, 3), (ramp(2, 3),)),
-        (lambda x: repeat(x, [2, 0, 3], 1) * 2, (ramp(2, 3),)),
-    ],
-)
-register_cases(
-    "tile", tile, [(lambda x: tile(x, (2, 3)), (ramp(2, 3),)), (lambda x: tile(x, (2, 1, 2)), (ramp(2, 3),))]
-)
-register_cases(
-    "diag",
-    diag,
-    [
-        (lambda x: diag(x), (ramp(3, 4),)),
-        (lambda x: diag(x, -1), (ramp(3),)),
-        (lambda x: diag(x, 1), (ramp(3, 4),)),
-    ],
-    NUMBERS,
-)
-register_cases(
-    "tril",
-    tril,
-    [(lambda x: tril(x, 1), (ramp(3, 4),)), (lambda x: triu(x), (ramp(3, 4),))],
-    ("float32", "float64"),
 )

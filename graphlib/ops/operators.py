@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import DTypeError
 from ..graph import Variable
-from . import complex_numbers, create, linalg, reduce, shape, write
+from . import complex_numbers, create, diagonals, linalg, reduce, repeats, shape, write
 from . import elementwise as ew
 from . import index as ix
 from .along_axis import argsort, cumprod, cumsum, nonzero, sort
@@ -167,9 +167,9 @@ _METHODS = {
     "transpose": shape.transpose,
     "swapaxes": shape.swapaxes,
     "squeeze": shape.squeeze,
-    "repeat": ix.repeat,
+    "repeat": repeats.repeat,
     "take": ix.take,
-    "diagonal": ix.diag,
+    "diagonal": diagonals.diag,
     "dot": linalg.dot,
     "sort": sort,
     "argsort": argsort,

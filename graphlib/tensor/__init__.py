@@ -14,8 +14,8 @@ from ..ops import REGISTRY
 from ..ops.along_axis import flatnonzero
 from ..ops.barriers import disconnected_grad, zero_grad
 from ..ops.create import alloc, fill, full, full_like, identity_like, ones, ones_like, zeros, zeros_like
+from ..ops.diagonals import tri, triu
 from ..ops.elementwise import clip
-from ..ops.index import tri, triu
 from ..ops.join import join, stack
 from ..ops.linalg import cross, inner, matmul, matvec, vdot, vecdot, vecmat
 from ..ops.op import as_variable as as_tensor_variable

@@ -1,7 +1,7 @@
 """``T.nlinalg``: linear algebra that NumPy has, under Theano's names."""
 
 from ..ops.decompositions import eig, eig_complex, eigh, lstsq, pinv, qr, svd
-from ..ops.index import diag
+from ..ops.diagonals import diag
 from ..ops.matrices import cond, matrix_rank, svdvals, tensorinv, tensorsolve, trace, vector_norm
 from ..ops.matrices import matrix_norm as norm
 from ..ops.systems import det, matrix_dot, matrix_inverse, matrix_power, slogdet

@@ -13,8 +13,8 @@ from ...graph import Variable
 from ...graph.substitution import note_written
 from ...graph.types import promote
 from ...ops import decompositions, matrices, systems
+from ...ops.diagonals import diag as _diag
 from ...ops.elementwise import cast
-from ...ops.index import diag as _diag
 from ...ops.linalg import dot
 from ...ops.op import as_variable
 from .own_ops import Raise

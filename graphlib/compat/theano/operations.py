@@ -15,7 +15,7 @@ import numpy as np
 from ... import ifelse
 from ... import tensor as graphlib_tensor
 from ...graph import Variable
-from ...ops import along_axis, create, elementwise, join, linalg, reduce, shape, write
+from ...ops import along_axis, create, diagonals, elementwise, join, linalg, reduce, repeats, shape, write
 from ...ops import index as indexing
 from ...ops.nnet import categorical_crossentropy, to_one_hot
 from ...ops.op import as_variable
@@ -119,10 +119,10 @@ for _name, _function, _settings, _holds in (
     ("All", reduce.all, "axis", _reduces("all")),
     ("Mean", reduce.mean, "axis", None),
     ("Alloc", create.alloc, "", _is(shape.BroadcastTo)),
-    ("RepeatOp", indexing.repeat, "axis", None),
+    ("RepeatOp", repeats.repeat, "axis", None),
     ("ARange", create.arange, "dtype", _is(create.ARange)),
     ("Eye", create.eye, "dtype", None),
-    ("Tri", indexing.tri, "dtype", None),
+    ("Tri", diagonals.tri, "dtype", None),
     ("Bartlett", functions.bartlett, "", None),
     ("AllocDiag", graphlib_tensor.alloc_diag, "offset axis1 axis2", None),
     ("FillDiagonal", graphlib_tensor.fill_diagonal, "", None),
@@ -288,7 +288,7 @@ def AllocEmpty(*lengths: Any, dtype: Any) -> Variable:
 @operation()
 def Tile(x: Any, reps: Any, *, ndim: int) -> Variable:
     """``T.tile``."""
-    return indexing.tile(x, reps, ndim)
+    return repeats.tile(x, reps, ndim)
 
 
 @operation(_is(join.Join))

@@ -22,7 +22,6 @@ from ...ops.along_axis import sort as _sort
 from ...ops.create import arange, ones_like, zeros, zeros_like
 from ...ops.index import slice_ends
 from ...ops.index import take as _take
-from ...ops.index import tile as _tile
 from ...ops.join import concatenate, stack
 from ...ops.matrices import trace  # noqa: F401
 from ...ops.observing import Assert
@@ -31,6 +30,7 @@ from ...ops.operators import tensor_round
 from ...ops.reduce import max, min, norm
 from ...ops.reduce import sum as sum_of
 from ...ops.reduce import var as _variance
+from ...ops.repeats import tile as _tile
 from ...ops.shape import shape_i, shape_of, swapaxes
 from ...ops.shape import transpose as _transpose
 from ...ops.write import inc_subtensor as _inc_subtensor

@@ -17,7 +17,7 @@ from ....graph.types import promote
 from ....ops import elementwise as ew
 from ....ops.along_axis import cumsum, nonzero
 from ....ops.create import zeros
-from ....ops.index import diag as diagonal
+from ....ops.diagonals import diag as diagonal
 from ....ops.index import index
 from ....ops.join import concatenate
 from ....ops.linalg import dot as product
