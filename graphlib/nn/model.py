@@ -38,8 +38,8 @@ from .model_functions import Functions
 from .model_graphs import Graphs
 from .optimizers import Optimizer
 from .parallel import ALONE, DataParallel
+from .registry import ConfigError, config_of, explained, resolve
 from .registry import build as build_object
-from .registry import config_of, explained, resolve
 from .schema import check_arguments
 from .storage import UserError
 from .stored.base import Stored
@@ -497,10 +497,22 @@ class Model:
 
     def _architecture(self, brief: bool = False) -> dict[str, Any]:
         """What is made again from; ``brief``: beside the parameters, and without arrays that they began
-        with."""
+        with.
+
+        Raises:
+            ConfigError: a layer is of no registered class, or does not keep what its constructor was given.
+        """
+        layer = config_of(self.layer, brief=brief)
+        try:
+            build_object("layer", layer)
+        except ConfigError as error:
+            raise ConfigError(
+                f"the model cannot be written, as it could not be made again: {error}. A registered class "
+                "keeps each argument under its own name as it was given, and what it makes of it elsewhere"
+            ) from error
         return {
             "format": saved_models.FORMAT,
-            "layer": config_of(self.layer, brief=brief),
+            "layer": layer,
             "loss": config_of_several(self.loss),
             "loss_weights": self.loss_weights,
             "optimizer": config_of(self.optimizer),

@@ -382,3 +382,29 @@ def test_a_layer_that_returns_nothing():
 
     with pytest.raises(InputError, match=r"Forgetful\.output returns nothing: end it with return"):
         Forgetful()(T.matrix("x"))
+
+
+@pytest.mark.parametrize("place", ["__init__", "build"])
+def test_a_variable_that_a_layer_would_neither_learn_nor_save(place):
+    class Scaled(Layer):
+        def output(self, x, training, mask):
+            return x * self.w
+
+    def make(self, x=None):
+        self.w = graphlib.shared(np.ones(4, "float32"))
+
+    setattr(Scaled, place, make)
+    with pytest.raises(InputError, match=r"attribute w is a shared variable .* self\.parameter\('w', shape"):
+        Scaled()(matrix())
+
+
+def test_a_variable_that_a_layer_was_given_is_its_own_affair():
+    class Scaled(Layer):
+        def __init__(self, w):
+            self.w = w
+
+        def output(self, x, training, mask):
+            return x * self.w
+
+    layer = Scaled(graphlib.shared(np.full(4, 3, "float32")))
+    np.testing.assert_array_equal(value_of(layer, X), 3 * X)

@@ -26,6 +26,7 @@ from graphlib.nn import (
 )
 from graphlib.nn.data import Batches, split_rows
 from graphlib.nn.fitting import Diverged
+from graphlib.nn.layers import Activation, Layer
 from graphlib.nn.monitors import EarlyStopping
 from graphlib.nn.optimizers import SGD, Adam
 from graphlib.nn.schedules import Exponential
@@ -633,3 +634,22 @@ def test_sequences_of_other_lengths_than_in_training():
         model.predict(np.zeros((2, n, 2)))
     assert sum(kind == "predict" for kind, *_ in model._functions.made) == 2
     assert 0 <= model.score(x, y) <= 1
+
+
+def test_a_model_that_could_not_be_made_again_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "_entries", {kind: {**all_} for kind, all_ in registry._entries.items()})
+
+    @registry.register("layer")
+    class Changing(Layer):
+        def __init__(self, activation="relu"):
+            self.activation = Activation(activation)
+
+        def output(self, x, training, mask):
+            return self.activation(x)
+
+    model = Model([Changing()], "squared_error").build((None, 3))
+    message = r"cannot be written.*changing\.activation.*under its own name"
+    for write in (model.to_json, lambda: model.save(tmp_path / "model.npz")):
+        with pytest.raises(registry.ConfigError, match=message):
+            write()
+    assert not list(tmp_path.iterdir())

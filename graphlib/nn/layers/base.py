@@ -19,6 +19,7 @@ Layers that a layer keeps as attributes, or in lists, are its parts: their param
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -294,6 +295,8 @@ class Layer:
                     self._parameters, self._state = {}, {}
                     self.first_input = _types_of(x)
                     self.build(x)
+                    if not ours:
+                        self._refuse_variables_of_its_own()
                     self._built = True
                 y, mask = self.masked_output(x, training, mask, **options)
         except GraphError as error:
@@ -304,6 +307,18 @@ class Layer:
         if calls is not None:
             calls[position] = replace(calls[position], y=y)
         return y, mask
+
+    def _refuse_variables_of_its_own(self) -> None:
+        """InputError if it keeps a shared variable that it was not given and neither learns nor saves."""
+        known = {*(each.variable for each in self._parameters.values()), *self._state.values()}
+        given = inspect.signature(type(self)).parameters
+        for name, value in vars(self).items():
+            if isinstance(value, Shared) and value not in known and name not in given:
+                raise InputError(
+                    f"its attribute {name} is a shared variable that is neither learnt nor saved: make it "
+                    f"with self.parameter({name!r}, shape, initializer), which is learnt, or with "
+                    f"self.keep({name!r}, shape, value)"
+                )
 
     @property
     def label(self) -> str:
