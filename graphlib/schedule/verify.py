@@ -51,11 +51,12 @@ class _Verifier:
         self.lengths = {length.symbol: length for length in plan.lengths}
         self.known: set[Symbol] = {s for s, length in self.lengths.items() if length.argument is not None}
         self.checked: list[int] = []
+        scans = (action for step in plan.steps for action in step.actions if isinstance(action, Scan))
+        #: arrays for which loops take memory row by row
+        self.grown = [array for scan in scans for array, *_ in scan.grown]
         #: memory whose size is found on the way, and that of it which is there
-        grown = {
-            a.memory for step in plan.steps for s in step.actions if isinstance(s, Scan) for a, *_ in s.grown
-        }
-        self.awaited = {a.memory for a in (*plan.arrays, *plan.results) if self._is_awaited(a.memory)} - grown
+        self.awaited = {a.memory for a in (*plan.arrays, *plan.results) if self._is_awaited(a.memory)}
+        self.awaited -= {a.memory for a in self.grown}
         self.there: set[Memory] = set()
         #: the first shared variable whose value has changed
         self.changed: Array | None = None
@@ -109,6 +110,7 @@ class _Verifier:
             rooms |= {memory: list(slot.sizes) for memory in slot.memories}
         for found in (plan.first, *plan.after):
             rooms |= {a.memory: [_bytes(a)] for a in found.arrays}
+        rooms |= {a.memory: [_bytes(a)] for a in self.grown}
         facts = None
         for array in dict.fromkeys((*plan.arrays, *plan.results)):
             room, size = rooms.get(array.memory), _bytes(array)
