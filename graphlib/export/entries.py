@@ -93,7 +93,7 @@ def _is_large(writer: PortableWriter, step: Step, action: Any) -> bool:
 
 def _is_other_way(writer: PortableWriter, step: Step, action: Any) -> bool:
     """Whether an action is something that graphlib adds up in another way."""
-    return isinstance(action, Call) and is_other_way(action.function)
+    return isinstance(action, Call) and is_other_way(action)
 
 
 # the header

@@ -228,11 +228,13 @@ def _laid_out(made: Made) -> Made:
     """Gives the parts of the arena their places."""
     made.regions = made.writer.regions()
     made.arena = sum(_rounded(r.size) for r in made.regions)
-    for call, lengths in made.writer.library_calls():
-        item = np.dtype(call.operands[0].dtype).itemsize
-        if not is_known(call.function) and _takes_memory(call.function):
-            raise ExportError(f"how much memory {call.function} takes is not said in export/scratch.py")
-        made.scratch = max(made.scratch, _rounded(taken(call.function, lengths, item)))
+    for call, upper in made.writer.library_calls():
+        if is_known(call.name):
+            item = np.dtype(call.operands[0].dtype).itemsize
+            size = taken(call.name, [upper(n) for n in call.integers], item)
+            made.scratch = max(made.scratch, _rounded(size))
+        elif _takes_memory(call.name):
+            raise ExportError(f"how much memory {call.name} takes is not said in export/scratch.py")
     return made
 
 

@@ -163,5 +163,5 @@ def is_known(function: str) -> bool:
 
 
 def taken(function: str, lengths: Sequence[int], item: int) -> int:
-    """The bytes that a call takes at most; 0 of functions that take none."""
-    return TAKEN[_plain(function)](lengths, item) if is_known(function) else 0
+    """The bytes that a call of a function that the table knows takes at most."""
+    return TAKEN[_plain(function)](lengths, item)

@@ -467,7 +467,7 @@ class Writer:
         suffix = SUFFIXES[a.operands[0].dtype]
         arguments = ["s->rt"] if a.team or a.needs else []
         arguments += [*map(self.address, (*a.operands, *a.outputs)), *map(self.poly, a.integers)]
-        function = f"{a.function}{a.form}_{suffix}"
+        function = f"{a.name}_{suffix}"
         types = ["const gl_runtime *"] if a.team or a.needs else []
         types += [f"const {C_TYPES[x.dtype]} *" for x in a.operands]
         types += [f"{C_TYPES[x.dtype]} *" for x in a.outputs] + ["int64_t"] * len(a.integers)

@@ -7,13 +7,15 @@ outside takes pointers and lengths, not NumPy's arrays.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..records import record
+from ..scalar.integer import Poly
 from ..schedule.arrays import Array
 from ..schedule.extents import Extents
 from ..schedule.plan import Call, Kernel, Plan, Scan
@@ -23,12 +25,8 @@ from .units import Unit
 
 #: GL_MAX_CHUNKS of graphlib_runtime.h
 _MOST_CHUNKS = 16
-#: functions of the library that take much memory and text to be fast, and what a small one does instead
-_SMALL = {
-    f"gl_convolve{by}_{way}": (f"gl_convolve{by}_by_products", "graphlib_patches.h")
-    for by in ("", "_by_images", "_by_filters")
-    for way in ("of_1", "of_3", "of_5", "direct")
-}
+#: ways to convolve that take much memory and text to be fast; a library multiplies patches instead
+_LARGE = frozenset(("_of_1", "_of_3", "_of_5", "_direct"))
 
 
 def with_prefix(plan: Plan, prefix: str) -> Plan:
@@ -177,13 +175,14 @@ class PortableWriter(Writer):
             ]
         return begun, []
 
-    def library_calls(self) -> Iterator[tuple[Call, list[int]]]:
-        """The calls of functions of the library, with how large the integers are that they are given."""
+    def library_calls(self) -> Iterator[tuple[Call, Callable[[Poly], int]]]:
+        """The calls of functions of the library, with what says how large an integer is that they are
+        given."""
         for step in self.plan.steps:
             registers = self.extents.registers(step)
             for action in step.actions:
                 if isinstance(action, Call):
-                    yield _small(action), [self.extents.upper(n, registers) for n in action.integers]
+                    yield _small(action), partial(self.extents.upper, registers=registers)
         for inner in self.nested.values():
             yield from inner.library_calls()
 
@@ -201,14 +200,13 @@ class PortableWriter(Writer):
         return lines
 
 
-def is_other_way(function: str) -> bool:
+def is_other_way(a: Call) -> bool:
     """Whether a library has another function instead, which adds up otherwise: last digits differ."""
-    return function in _SMALL
+    return a.form in _LARGE
 
 
 def _small(a: Call) -> Call:
-    function, header = _SMALL.get(a.function, (a.function, a.header))
-    return replace(a, function=function, header=header)
+    return replace(a, form="_by_products", header="graphlib_patches.h") if is_other_way(a) else a
 
 
 def _aligned(size: int) -> int:

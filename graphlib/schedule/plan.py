@@ -231,6 +231,11 @@ class Call:
     host: HostFunction | None = None
     form: str = ""
 
+    @property
+    def name(self) -> str:
+        """The function's whole name, but for the dtype at its end."""
+        return f"{self.function}{self.form}"
+
 
 @record
 class Row:

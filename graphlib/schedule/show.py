@@ -134,7 +134,7 @@ def _fill(action: Fill) -> Iterator[str]:
 
 def _call(action: Any) -> Iterator[str]:
     given = ", ".join(map(str, (*action.operands, *action.integers)))
-    yield f"{', '.join(map(_placed, action.outputs))} = {action.function}{action.form}({given})"
+    yield f"{', '.join(map(_placed, action.outputs))} = {action.name}({given})"
 
 
 def _product(p: Product) -> Iterator[str]:
