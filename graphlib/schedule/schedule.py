@@ -293,10 +293,12 @@ class Schedule:
             needed.add(variable)
         for step in self.steps:
             if isinstance(step, Loops):
+                # what it computes again lies in memory already, or is not needed there
                 step.stored = {
                     v.variable
                     for v in step.values
-                    if v.variable in needed or (v.kind is not None and not v.kept)
+                    if (v.variable in needed and self.maker[v.variable] is step)
+                    or (v.kind is not None and not v.kept)
                 }
 
     def end_of_chain(self, v: Variable) -> Variable:
