@@ -11,11 +11,11 @@ from typing import Any
 from ..errors import ShapeError
 from ..graph import Apply, Variable, clone, toposort
 from ..ops.create import zeros_like
-from ..ops.elementwise import Elementwise, cast, eq, minimum, switch
+from ..ops.elementwise import Elementwise, add, cast, eq, minimum, switch
 from ..ops.index import basic_index
 from ..ops.join import concatenate
 from ..ops.lengths import Lengths
-from ..ops.loop_results import has_computed_lengths, settled
+from ..ops.loop_results import has_computed_lengths, is_row, settled
 from ..ops.op import GRADIENT_RULES
 from ..ops.scan import Results, Scan, State, extended, leaves_of, outer_of, row_lengths
 from ..ops.shape import dimshuffle
@@ -56,6 +56,12 @@ class Backward:
         self.history_grads = [next(outer) if state.kept else None for state in op.states]
         self.mapped_grads = [next(outer) for _ in range(op.mapped)]
         self.last_grads = [next(outer) for _ in op.states]
+        for k, g in enumerate(self.history_grads):
+            if g is not None:
+                self.history_grads[k], terms = _last_apart(g, op.states[k].depth)
+                for term in terms:
+                    before = self.last_grads[k]
+                    self.last_grads[k] = term if is_zero(before) else before + term
         self.own = set()
         for n in toposort(op.outputs):
             self.own.update(n.outputs)
@@ -266,6 +272,39 @@ class Backward:
                 result.append(found.last[position])
                 position += 1
         return result
+
+
+def _last_apart(g: Variable, depth: int, within: int = 64) -> tuple[Variable | None, list[Variable]]:
+    """The gradient of a history without what is written into its last row alone, None where nothing else is
+    in it, and what that is: it goes to the last value, and no array as long as the history is needed.
+
+    ``depth``: how many rows are before those of the steps, which a program reads from there on.  ``within``:
+    how many sums and writes are looked through, one inside the other.
+    """
+    node = g.owner
+    if node is None or not within:
+        return g, []
+    if node.op == add and all(v.type.broadcastable == g.type.broadcastable for v in node.inputs):
+        found = [_last_apart(v, depth, within - 1) for v in node.inputs]
+        terms = [term for _, own in found for term in own]
+        rest = [v for v, _ in found if v is not None]
+        return (g if not terms else sum(rest[1:], rest[0]) if rest else None), terms
+    if type(node.op) is not BasicWrite:
+        return g, []
+    write, (base, part, *bounds) = node.op, node.inputs
+    if write.mode == "set" and not is_zero(base):
+        return g, []
+    if is_row(write, bounds, -1) and part.type.broadcastable == g.type.broadcastable[1:]:
+        rest_of, terms = _last_apart(base, depth, within - 1)
+        return None if rest_of is None or is_zero(rest_of) else rest_of, [part, *terms]
+    of_steps = write.entries[0] == (True, False, 1) and not any(write.entries[1:]) and part.ndim == g.ndim
+    if not of_steps or constant_int(bounds[0]) != depth:
+        return g, []
+    rest_of, terms = _last_apart(part, 0, within - 1)
+    if not terms:
+        return g, []
+    left = base if rest_of is None else write.make(base, rest_of, *bounds)
+    return None if is_zero(left) else left, terms
 
 
 def _add_seed(seeds: dict[Variable, Variable], v: Variable, terms: list[Variable]) -> None:

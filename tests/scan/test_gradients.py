@@ -51,6 +51,27 @@ def test_gradients_of_a_recurrence(mode, cost):
         close(g, e)
 
 
+def test_the_gradient_of_the_last_value_takes_no_array_as_long_as_the_loop(mode):
+    """It begins the loop backwards, where those of other values are written into rows of zeros."""
+    (x, h0, w, b), step, arrays = recurrence()
+    out, _ = graphlib.scan(step, x, h0)
+    rows = unrolled(step, x, h0, 4)
+    for cost, written in [
+        (lambda h: T.sqr(h[-1]).sum() + h[-1].sum(), False),
+        (lambda h: T.sqr(h[-1]).sum() + h[2].sum() + T.tanh(h).sum() + h[-1].sum(), True),
+        (lambda h: T.sqr(h[-1]).sum() + h[-1, 0], True),
+    ]:
+        gradients = T.grad(cost(out), [x, h0, w, b])
+        long = [
+            n for n in graphlib.graph.toposort(gradients) if "subtensor" in str(n.op) and n.inputs[1].ndim
+        ]
+        assert bool(long) == written
+        got = compiled(mode, [x, h0, w, b], gradients)(*arrays)
+        wanted = compiled("reference", [x, h0, w, b], T.grad(cost(rows), [x, h0, w, b]))(*arrays)
+        for g, e in zip(got, wanted, strict=True):
+            close(g, e)
+
+
 def test_no_steps_give_gradients_of_zeros(mode):
     (x, h0, w, b), step, (_, *rest) = recurrence()
     out, _ = graphlib.scan(step, x, h0)
