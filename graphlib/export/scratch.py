@@ -133,6 +133,11 @@ def _fourier(lengths: Sequence[int], item: int) -> int:
     return max(by_chirps, by_factors) + _AROUND
 
 
+def _real_fourier(lengths: Sequence[int], item: int) -> int:
+    batch, n = lengths[0], max(1, lengths[1])
+    return 4 * item * batch * n + _AROUND + _fourier(lengths, item)
+
+
 #: by the name of the function, without its dtype: of the integers that it is given, and the bytes of an
 #: element, the bytes that it takes
 TAKEN: dict[str, Callable[[Sequence[int], int], int]] = {
@@ -145,6 +150,7 @@ TAKEN: dict[str, Callable[[Sequence[int], int], int]] = {
     "gl_convolve_by_images": _by_images,
     "gl_convolve_by_filters": _by_filters,
     "gl_fourier": _fourier,
+    "gl_real_fourier": _real_fourier,
 }
 
 

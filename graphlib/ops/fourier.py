@@ -1,7 +1,8 @@
 """Discrete Fourier transforms.
 
-Complex numbers are pairs along a last axis of length 2, real part first, as Theano has them.  One primitive
-stands under all: the transform along one axis, which is linear, and so its own gradient but for the sign.
+Complex numbers are pairs along a last axis of length 2, real part first, as Theano has them.  The transform
+along one axis stands under all, which is linear, and so its own gradient but for the sign; that of real lines
+and its inverse take half as long, and are each other's gradients but for weights.
 """
 
 from __future__ import annotations
@@ -15,17 +16,19 @@ from ..configuration import config
 from ..errors import ShapeError
 from ..graph import Apply, TensorType, Variable
 from ..graph.types import normalize_axis, part_dtype
+from ..scalar import expression as ex
 from ..scalar.contracts import contract
 from ..scalar.integer import Poly, product
 from ..scalar.lowered import Call, Operand
 from .complex_numbers import complex_, imag, real
-from .create import zeros
-from .elementwise import cast
+from .create import arange, zeros
+from .elementwise import cast, eq, or_, switch
 from .index import index
 from .join import concatenate, stack
 from .op import Op, Sample, as_variable, ramp, register
 from .shape import dimshuffle, shape_i
-from .shape_rules import same_shape
+from .shape_rules import Length, Shapes, known_shape, lowered_shape, same_shape
+from .windows import quotient
 
 
 class Fourier(Op):
@@ -69,6 +72,110 @@ class Fourier(Op):
 contract("gl_fourier", lambda lines, n, inverse: [2 * lines * n] * 2)
 
 
+class RealFourier(Op):
+    """The transforms of real lines, the last axis, of which it gives the frequencies up to the half, in
+    pairs: the others are conjugate to those."""
+
+    costly = True
+
+    def shape_rule(self, of: Shapes, x: Variable) -> Sequence[Length]:
+        *ahead, n = of.shape(x)
+        return [*ahead, of.derived(_half, n), 2]
+
+    def infer(self, x: Variable) -> list[TensorType]:
+        return [TensorType(x.dtype, known_shape(self, x))]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        (x,), (g,) = node.inputs, grads
+        n = shape_i(x, x.ndim - 1)
+        return [RealInverse().make(g * _weights(n, x.dtype, 0.5), n)]
+
+    def reference(self, node: Apply, x: np.ndarray) -> np.ndarray:
+        y = np.fft.rfft(x.astype("float64")) if x.shape[-1] else np.zeros((*x.shape[:-1], 1))
+        return np.stack([y.real, y.imag], -1).astype(x.dtype)
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Call:
+        (x,) = operands
+        shape = lowered_shape(node, operands, require)
+        integers = (product(x.shape[:-1]), x.shape[-1], shape[-2], Poly.of(0))
+        return Call("gl_real_fourier", (shape,), integers, header="graphlib_fourier.h")
+
+    def whole(self, x: Variable) -> Variable:
+        """The same by the transform of complex numbers."""
+        z = Fourier(False).make(stack([x, x * 0], axis=x.ndim))
+        return index(z, (..., slice(None, _half(shape_i(x, x.ndim - 1))), slice(None)))
+
+
+class RealInverse(Op):
+    """n times the real lines of which the first input is the transform by ``RealFourier``; the second is
+    n."""
+
+    costly = True
+
+    def shape_rule(self, of: Shapes, z: Variable, n: Variable) -> Sequence[Length]:
+        return [*of.shape(z)[:-2], of.scalar(n)]
+
+    def infer(self, z: Variable, n: Variable) -> list[TensorType]:
+        if z.ndim < 2 or z.type.shape[-1] not in (2, None):
+            raise ShapeError(f"{self}: {z.describe()} must end with real and imaginary parts")
+        return [TensorType(z.dtype, known_shape(self, z, n))]
+
+    def gradient(self, node: Apply, grads: list[Variable]) -> list[Variable | None]:
+        (z, n), (g,) = node.inputs, grads
+        return [RealFourier().make(g) * _weights(n, z.dtype, 2), None]
+
+    def reference(self, node: Apply, z: np.ndarray, n: np.ndarray) -> np.ndarray:
+        for axis, wanted in ((-2, _half(int(n))), (-1, 2)):
+            if z.shape[axis] != wanted:
+                raise ShapeError(
+                    f"{self}: axis {axis} of {node.inputs[0].describe()} must have length {wanted}"
+                )
+        if not n:
+            return np.zeros((*z.shape[:-2], 0), z.dtype)
+        y = z[..., 0] + 1j * z[..., 1].astype("float64")
+        return (np.fft.irfft(y, int(n)) * int(n)).astype(z.dtype)
+
+    def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Call:
+        z, _ = operands
+        shape = lowered_shape(node, operands, require)
+        message = f"{self}: axis {{axis}} of {{{{0}}}} has length {{{{a}}}}, and not {{{{b}}}}"
+        for axis, wanted in ((-2, ex.floor_div(shape[-1], 2) + 1), (-1, Poly.of(2))):
+            require(z.shape[axis], wanted, message.format(axis=axis), (z.variable,))
+        integers = (product(z.shape[:-2]), shape[-1], z.shape[-2], Poly.of(1))
+        return Call("gl_real_fourier", (shape,), integers, header="graphlib_fourier.h")
+
+    def whole(self, z: Variable, n: Variable) -> Variable:
+        """The same by the transform of complex numbers."""
+        rest = index(z, (..., slice(1, n - _half(n) + 1), slice(None)))
+        rest = index(rest, (..., slice(None, None, -1), slice(None))) * np.array([1, -1], z.dtype)
+        return index(Fourier(True).make(concatenate([z, rest], axis=z.ndim - 2)), (..., 0))
+
+
+def _of_real_lines(lines: Poly, n: Poly, half: Poly, inverse: Poly) -> list[Poly]:
+    numbers, pairs = lines * n, 2 * lines * half
+    return [pairs, numbers] if inverse == 1 else [numbers, pairs]
+
+
+def _half_of_all(lines: Poly, n: Poly, half: Poly, inverse: Poly) -> list[Poly]:
+    """``half`` is that of n: no frequency more, and none less."""
+    return [half - _half(n), _half(n) - half]
+
+
+contract("gl_real_fourier", _of_real_lines, _half_of_all)
+
+
+def _half(n: Any) -> Any:
+    """How many frequencies of n real numbers say all."""
+    return quotient(n, 2) + 1
+
+
+def _weights(n: Variable, dtype: str, inside: float) -> Variable:
+    """1 for frequencies that are conjugate to themselves, ``inside`` for the others, as a column."""
+    k = arange(_half(n))
+    alone = or_(eq(k, 0), eq(k * 2, n))
+    return dimshuffle(cast(switch(alone, 1.0, inside), dtype), 0, "x")
+
+
 def _along(x: Variable, axis: int, inverse: bool) -> Variable:
     """The transform along ``axis``."""
     last = x.ndim - 2
@@ -101,9 +208,7 @@ def rfft(inp: Any, norm: str | None = None) -> Variable:
     if x.ndim < 2:
         raise ShapeError(f"T.fft.rfft transforms all axes but the first: {x.describe()} has no others")
     factor = _factor(norm, False, [shape_i(x, k) for k in range(1, x.ndim)], x.dtype, "T.fft.rfft")
-    n, last = shape_i(x, -1), x.ndim - 1
-    z = Fourier(False).make(stack([x, x * 0], axis=x.ndim))
-    z = index(z, (..., slice(None, n // 2 + 1), slice(None)))
+    z, last = RealFourier().make(x), x.ndim - 1
     for axis in range(1, last):
         z = _along(z, axis, False)
     return z if factor is None else z / factor
@@ -127,10 +232,7 @@ def irfft(inp: Any, norm: str | None = None, is_odd: bool = False) -> Variable:
     factor = _factor(norm, True, [*(shape_i(z, k) for k in range(1, last)), n], z.dtype, "T.fft.irfft")
     for axis in range(1, last):
         z = _along(z, axis, True)
-    # the other frequencies are the conjugates of these, in reverse
-    rest = index(z, (..., slice(1, n - half + 1), slice(None)))
-    rest = index(rest, (..., slice(None, None, -1), slice(None))) * np.array([1, -1], z.dtype)
-    x = index(Fourier(True).make(concatenate([z, rest], axis=last)), (..., 0))
+    x = RealInverse().make(z, n)
     return x if factor is None else x / factor
 
 
@@ -222,6 +324,8 @@ register(
         Sample(lambda x: rfft(x, "ortho"), (ramp(1, 2, 4),)),
         Sample(rfft, (ramp(1, 120) / 8,), differentiable=False),
         Sample(rfft, (ramp(1, 59) / 8,), differentiable=False),
+        Sample(rfft, (ramp(3, 6),)),
+        Sample(rfft, (ramp(1, 268) / 64,), differentiable=False),
         Sample(rfft, (np.zeros((0, 3)),)),
     ],
 )

@@ -152,6 +152,30 @@ def test_fourier_transforms_of_many_lengths(n):
     np.testing.assert_allclose(back, array, atol=1e-11 * n)
 
 
+@pytest.mark.parametrize("mode", ["c", "cuda"])
+def test_lines_are_transformed_each_by_itself(mode):
+    """A NaN, or a large number, in one of them is none in another; of even and of odd lengths."""
+    x, z = T.dmatrix("x"), T.dtensor3("z")
+    back = [T.fft.irfft(z), T.fft.irfft(z, is_odd=True)]
+    f = compiled(mode, [x, z], [T.fft.rfft(x), T.grad(T.sqr(T.fft.rfft(x)).sum(), x), *back])
+    for n in (6, 7):
+        array, pairs = np.random.RandomState(n).randn(5, n), np.random.RandomState(n).randn(5, 4, 2)
+        array[1, 2] = pairs[1, 2, 0] = np.nan
+        array[3, 1] = pairs[3, 1, 1] = 1e200
+        there, gradient, even, odd = f(array, pairs)
+        for k in (0, 2, 4):
+            np.testing.assert_allclose(there[k], as_pairs(np.fft.rfft(array[k])), atol=1e-12)
+            step = 1e-6 * np.eye(n)
+            sums = [(abs(np.fft.rfft(array[k] + way * step)) ** 2).sum(1) for way in (1, -1)]
+            np.testing.assert_allclose(gradient[k], (sums[0] - sums[1]) / 2e-6, rtol=1e-6, atol=1e-7)
+            line = pairs[k, :, 0] + 1j * pairs[k, :, 1]
+            np.testing.assert_allclose(even[k], np.fft.irfft(line, 6), atol=1e-12)
+            np.testing.assert_allclose(odd[k], np.fft.irfft(line, 7), atol=1e-12)
+    there, gradient, *_ = f(np.zeros((3, 0)), pairs)
+    np.testing.assert_array_equal(there, np.zeros((3, 1, 2)))  # the sum of no numbers
+    assert gradient.shape == (3, 0)
+
+
 def test_lengths_of_what_is_made_of_matrices_follow_from_theirs():
     """So a loop can go over them: the lengths of its results are known before a step."""
     stack, rows = T.dtensor3("stack"), T.dmatrix("rows")

@@ -8,7 +8,7 @@ import numpy as np
 
 from ... import tensor as T
 from ...graph import Constant, Variable
-from ...ops.fourier import Fourier
+from ...ops.fourier import Fourier, RealInverse
 from ...ops.shape import dimshuffle, shape_i
 from ...ops.shape_rules import constant_int
 from ..protobuf import package
@@ -55,8 +55,7 @@ def _long(x: Variable, have: int, count: int) -> Variable:
 
 def _of_half(x: Variable, count: Any) -> Variable:
     """``count`` times the real numbers of whose transform ``x`` is the half that says all."""
-    rest = x[..., 1 : count - shape_i(x, -2) + 1, :][..., ::-1, :] * np.array([1, -1], x.dtype)
-    return Fourier(True).make(T.concatenate([x, rest], x.ndim - 2))[..., :1]
+    return T.shape_padright(RealInverse().make(x, T.cast(T.as_tensor_variable(count), "int64")))
 
 
 @reads("STFT")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...graph import Apply
 from ...ops import elementwise as ew
-from ...ops.fourier import Fourier
+from ...ops.fourier import Fourier, RealFourier, RealInverse
 from ...ops.linalg import Gemm, MatrixProduct
 from ...ops.reduce import ArgReduce, Reduce, sum_keeping
 from ...ops.reduce import max as max_
@@ -100,3 +100,8 @@ def _fourier(w: Writer, node: Apply) -> str:
         n = w.cast(w.axis_length(w.of(x), x.ndim - 2), x.dtype)
         made = w.add("Mul", made, n)
     return w.squeeze(made, 0) if flat else made
+
+
+@writes(RealFourier, RealInverse)
+def _of_real_lines(w: Writer, node: Apply) -> str:
+    return w.of(node.op.whole(*node.inputs))

@@ -483,6 +483,37 @@ GL_INLINE void gl_expm(const T *given, T *out, long long batch, long long n, dou
     }
 }
 
+/* The transform of real lines x of n, of which `half` frequencies, in pairs, say all; `inverse`: the lines of those frequencies,
+   where those that are not conjugate to themselves count twice. */
+template <class T>
+GL_INLINE void gl_real_fourier(const T *x, T *out, long long batch, long long n, long long half, long long inverse) {
+    const long long each = inverse ? n : half;
+    GL_EACH_THREAD(e, batch * each) {
+        const long long k = e % each;
+        const T *line = x + e / each * (inverse ? 2 * half : n);
+        double re = 0, im = 0;
+        for (long long j = 0, turn = 0; j < (inverse ? half : n); j++) {
+            const double angle = 6.283185307179586477 * (double)turn / (double)n;
+            const double c = cos(angle), s = sin(angle);
+            if (inverse) {
+                const bool alone = j == 0 || 2 * j == n;
+                re += alone ? c * line[2 * j] : 2 * (c * line[2 * j] - s * line[2 * j + 1]);
+            } else {
+                re += c * line[j];
+                im -= s * line[j];
+            }
+            turn += k;
+            if (turn >= n) turn -= n;
+        }
+        if (inverse) {
+            out[e] = (T)re;
+        } else {
+            out[2 * e] = (T)re;
+            out[2 * e + 1] = (T)im;
+        }
+    }
+}
+
 /* The Fourier transform along lines of n complex numbers in pairs, as the sums that define it: a thread for each of them. */
 template <class T>
 GL_INLINE void gl_fourier(const T *x, T *out, long long batch, long long n, long long inverse) {

@@ -28,7 +28,7 @@ def kernels(planner: KernelPlanner, step: LibraryCall) -> list[DeviceKernel]:
     """The kernels of one call."""
     if step.call.function in _RUNNING:
         return [_running(planner, step)]
-    if step.call.function == "gl_fourier":
+    if step.call.function in ("gl_fourier", "gl_real_fourier"):
         return [_fourier(planner, step)]
     if step.call.function == "gl_nonzero":
         return [_nonzero(planner, step)]
@@ -51,12 +51,15 @@ def _running(planner: KernelPlanner, step: LibraryCall) -> DeviceKernel:
 
 
 def _fourier(planner: KernelPlanner, step: LibraryCall) -> DeviceKernel:
-    """A Fourier transform, a thread a frequency."""
+    """A Fourier transform, a thread a frequency, or a number of what has them."""
     scope = Scope(None, 0)
     (out,) = step.outputs
     lengths = [planner.length(p, scope) for p in step.call.integers]
     one = DeviceCall(step.call.function, (), (*step.operands, out, *lengths), (out,))
-    return planner.kernel([*scope.body, one], "threads", product(step.call.integers[:2]))
+    size = product(step.call.integers[:2])
+    if step.call.function == "gl_real_fourier" and step.call.integers[3] == 0:
+        size = step.call.integers[0] * step.call.integers[2]
+    return planner.kernel([*scope.body, one], "threads", size)
 
 
 def _generator(planner: KernelPlanner, step: LibraryCall) -> DeviceKernel:

@@ -93,14 +93,16 @@ static inline int64_t gl_greatest_factor(int64_t n) {
                 }                                                                                                                \
             }                                                                                                                    \
     }                                                                                                                            \
-    /* The transforms of `lines` lines, number by number side by side in x; they come to lie in x, and y is written over. */     \
-    static void gl_transform_##s(int64_t n, int64_t lines, gl_parts_##s *x, gl_parts_##s *y, gl_parts_##s w, int sign) {         \
+    /* The transforms of `lines` lines, number by number side by side in x; they come to lie in x, and y is written over. The    \
+       roots w are those of 1 of order n * apart. */                                                                             \
+    static void gl_transform_##s(int64_t n, int64_t lines, gl_parts_##s *x, gl_parts_##s *y, gl_parts_##s w, int64_t apart,      \
+                                 int sign) {                                                                                     \
         for (int64_t left = n, r; left > 1; left /= r, lines *= r) {                                                             \
             r = gl_factor(left);                                                                                                 \
             if (r == 4)                                                                                                          \
-                gl_fourier_by_4_##s(left, lines, *x, *y, w, n / left, sign);                                                     \
+                gl_fourier_by_4_##s(left, lines, *x, *y, w, n / left * apart, sign);                                             \
             else                                                                                                                 \
-                gl_fourier_by_##s(r, left, lines, *x, *y, w, n / left);                                                          \
+                gl_fourier_by_##s(r, left, lines, *x, *y, w, n / left * apart);                                                  \
             const gl_parts_##s other = *x;                                                                                       \
             *x = *y, *y = other;                                                                                                 \
         }                                                                                                                        \
@@ -133,7 +135,7 @@ static inline int gl_chirps_begun(gl_chirps *f, int64_t n, int sign) {
         f->one.re[k] = f->one.re[other] = f->chirp.re[k], f->one.im[k] = f->one.im[other] = -f->chirp.im[k];
         square = (square + 2 * k + 1) % (2 * n);
     }
-    gl_transform_f64(f->size, 1, &f->one, &f->two, f->there, -1);
+    gl_transform_f64(f->size, 1, &f->one, &f->two, f->there, 1, -1);
     const gl_parts_f64 other = f->kernel;
     f->kernel = f->one, f->one = other;
     return 0;
@@ -151,9 +153,9 @@ static inline void gl_multiplied(gl_parts_f64 x, gl_parts_f64 y, int64_t n, doub
 static inline void gl_chirps_line(gl_chirps *f) {
     gl_multiplied(f->one, f->chirp, f->n, 1);
     for (int64_t k = f->n; k < f->size; k++) f->one.re[k] = f->one.im[k] = 0;
-    gl_transform_f64(f->size, 1, &f->one, &f->two, f->there, -1);
+    gl_transform_f64(f->size, 1, &f->one, &f->two, f->there, 1, -1);
     gl_multiplied(f->one, f->kernel, f->size, 1);
-    gl_transform_f64(f->size, 1, &f->one, &f->two, f->back, 1);
+    gl_transform_f64(f->size, 1, &f->one, &f->two, f->back, 1, 1);
     gl_multiplied(f->one, f->chirp, f->n, (double)f->size);
 }
 
@@ -188,7 +190,7 @@ static inline void gl_chirps_line(gl_chirps *f) {
             for (int64_t l = 0; l < now; l++)                                                                                    \
                 for (int64_t k = 0; k < n; k++)                                                                                  \
                     one.re[k * now + l] = x[2 * (l * n + k)], one.im[k * now + l] = x[2 * (l * n + k) + 1];                      \
-            gl_transform_##s(n, now, &one, &two, w, sign);                                                                       \
+            gl_transform_##s(n, now, &one, &two, w, 1, sign);                                                                    \
             for (int64_t l = 0; l < now; l++)                                                                                    \
                 for (int64_t k = 0; k < n; k++)                                                                                  \
                     out[2 * (l * n + k)] = one.re[k * now + l], out[2 * (l * n + k) + 1] = one.im[k * now + l];                  \
@@ -199,5 +201,77 @@ static inline void gl_chirps_line(gl_chirps *f) {
 
 GL_FOURIER(f32, float)
 GL_FOURIER(f64, double)
+
+/* Real lines, x, and the half of their frequencies that says all, in pairs, out; `inverse`: the other way round. */
+#define GL_REAL_FOURIER(s, T)                                                                                                    \
+    /* As complex numbers that have no imaginary parts, or lack those frequencies that are conjugate to others. */               \
+    static int gl_real_fourier_whole_##s(const T *x, T *out, int64_t batch, int64_t n, int64_t half, int64_t inverse) {          \
+        T *const memory = malloc(sizeof(T) * (size_t)(4 * batch * n));                                                           \
+        if (!memory) return 1;                                                                                                   \
+        T *const made = memory + 2 * batch * n;                                                                                  \
+        for (int64_t b = 0; b < batch; b++)                                                                                      \
+            for (int64_t k = 0; k < n; k++) {                                                                                    \
+                T *const z = memory + 2 * (b * n + k);                                                                           \
+                const T *const given = x + 2 * (b * half + (k < half ? k : n - k));                                              \
+                z[0] = inverse ? given[0] : x[b * n + k];                                                                        \
+                z[1] = !inverse ? 0 : k < half ? given[1] : -given[1];                                                           \
+            }                                                                                                                    \
+        const int failed = gl_fourier_##s(memory, made, batch, n, inverse);                                                      \
+        for (int64_t b = 0; b < batch && !failed; b++)                                                                           \
+            for (int64_t k = 0; k < (inverse ? n : 2 * half); k++)                                                               \
+                out[b * (inverse ? n : 2 * half) + k] = made[2 * b * n + (inverse ? 2 * k : k)];                                 \
+        free(memory);                                                                                                            \
+        return failed;                                                                                                           \
+    }                                                                                                                            \
+    /* Of an even length n the numbers in pairs are complex ones, half as many: what their transform is of those of even and of  \
+       odd places follows from where it is conjugate to itself. */                                                               \
+    static inline __attribute__((unused)) int gl_real_fourier_##s(const T *x, T *out, int64_t batch, int64_t n, int64_t half,    \
+                                                                  int64_t inverse) {                                             \
+        const int64_t m = n / 2;                                                                                                 \
+        /* of no numbers each sum is 0 */                                                                                        \
+        for (int64_t k = 0; k < 2 * batch * half && !n && !inverse; k++) out[k] = 0;                                             \
+        if (!batch || !n) return 0;                                                                                              \
+        if (n % 2 || gl_greatest_factor(m) >= GL_LARGE_FACTOR)                                                                   \
+            return gl_real_fourier_whole_##s(x, out, batch, n, half, inverse);                                                   \
+        int64_t lines = batch < GL_LINES ? batch : GL_LINES;                                                                     \
+        while (lines > 1 && m * lines * (int64_t)sizeof(T) > GL_LINES_BYTES) lines /= 2;                                         \
+        T *const memory = malloc(sizeof(T) * (size_t)(n * (2 * lines + 2)));                                                     \
+        if (!memory) return 1;                                                                                                   \
+        const int64_t size = m * lines;                                                                                          \
+        const gl_parts_##s w = {memory, memory + n};                                                                             \
+        gl_parts_##s one = {memory + 2 * n, memory + 2 * n + size}, two = {one.im + size, one.im + 2 * size};                    \
+        gl_roots_##s(w, n, inverse ? 1 : -1);                                                                                    \
+        for (int64_t b = 0; b < batch; b += lines) {                                                                             \
+            const int64_t now = batch - b < lines ? batch - b : lines;                                                           \
+            for (int64_t l = 0; l < now; l++) {                                                                                  \
+                const T *const real = x + (b + l) * n, *const z = x + 2 * (b + l) * half;                                        \
+                for (int64_t k = 0; k < m && !inverse; k++)                                                                      \
+                    one.re[k * now + l] = real[2 * k], one.im[k * now + l] = real[2 * k + 1];                                    \
+                for (int64_t k = 0; k < m && inverse; k++) {                                                                     \
+                    const T ai = k ? z[2 * k + 1] : 0, bi = k ? z[2 * (m - k) + 1] : 0;                                          \
+                    const T er = z[2 * k] + z[2 * (m - k)], ei = ai - bi, dr = z[2 * k] - z[2 * (m - k)], di = ai + bi;          \
+                    one.re[k * now + l] = er - (w.re[k] * di + w.im[k] * dr);                                                    \
+                    one.im[k * now + l] = ei + (w.re[k] * dr - w.im[k] * di);                                                    \
+                }                                                                                                                \
+            }                                                                                                                    \
+            gl_transform_##s(m, now, &one, &two, w, 2, inverse ? 1 : -1);                                                        \
+            for (int64_t l = 0; l < now; l++) {                                                                                  \
+                T *const real = out + (b + l) * n, *const z = out + 2 * (b + l) * half;                                          \
+                for (int64_t k = 0; k < m && inverse; k++)                                                                       \
+                    real[2 * k] = one.re[k * now + l], real[2 * k + 1] = one.im[k * now + l];                                    \
+                for (int64_t k = 0; k <= m && !inverse; k++) {                                                                   \
+                    const int64_t here = (k < m ? k : 0) * now + l, there = (k ? m - k : 0) * now + l;                           \
+                    const T er = (one.re[here] + one.re[there]) / 2, ei = (one.im[here] - one.im[there]) / 2;                    \
+                    const T dr = (one.im[here] + one.im[there]) / 2, di = (one.re[there] - one.re[here]) / 2;                    \
+                    z[2 * k] = er + (w.re[k] * dr - w.im[k] * di), z[2 * k + 1] = ei + (w.re[k] * di + w.im[k] * dr);            \
+                }                                                                                                                \
+            }                                                                                                                    \
+        }                                                                                                                        \
+        free(memory);                                                                                                            \
+        return 0;                                                                                                                \
+    }
+
+GL_REAL_FOURIER(f32, float)
+GL_REAL_FOURIER(f64, double)
 
 #endif
