@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import graphlib
+from graphlib.datasets import DataError
 
 from . import data
 from .layers import Dense, Sequential
@@ -223,10 +224,17 @@ class Classifier(ClassifierMixin, _Estimator):
             X: (examples, features), an array, a sparse matrix or a data frame of numbers.
             y: classes (examples,), of any type.
             sample_weight: the weight of each example, (examples,).
+
+        Raises:
+            DataError: there is only one class.
         """
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=graphlib.config.floatX)
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
+        if len(self.classes_) == 1:
+            raise DataError(
+                f"y holds one class, {self.classes_.tolist()[0]!r}: a Classifier needs two or more"
+            )
         weights = None
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, X, dtype="float64", ensure_non_negative=True)
