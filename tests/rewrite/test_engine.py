@@ -144,7 +144,7 @@ def test_rules_have_names_groups_and_functions():
     assert len(RULES) > 80
     assert {rule.group for rule in RULES} == {
         "views", "after gradients", "useless", "softmax", "stabilize", "logarithms", "canonical",
-        "before sums", "expand", "specialize",
+        "before sums", "means", "expand", "specialize",
     }  # fmt: skip
     assert all(rule.name and rule.alternatives for rule in RULES)
 
