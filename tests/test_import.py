@@ -137,6 +137,7 @@ def checkout(tmp_path) -> Path:
     root = tmp_path / "checkout"
     for file in (
         "graphlib/__init__.py",
+        "graphlib/interrupted.py",
         "tutorials/_checkout.py",
         "conftest.py",
         "pyproject.toml",
