@@ -45,7 +45,7 @@ PAGES = {
             "shape.reshaping",
             "unbroadcast",
         ]
-        + ["index", "join", "write", "create"],
+        + ["index", "diagonals", "repeats", "join", "write", "create"],
     ),
     "convolution": (
         "Convolution and pooling",
