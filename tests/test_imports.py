@@ -8,6 +8,8 @@ may save time at start, it may not go round the table. docs/how-it-works.md says
 from __future__ import annotations
 
 import ast
+import functools
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -144,3 +146,82 @@ def test_an_import_is_seen_wherever_it_stands(tmp_path, text, wanted):
     path = tmp_path / "made.py"
     path.write_text(text)
     assert wanted in dict(imports("graphlib.ops.made", path, modules()))
+
+
+def names_of_modules(module: str, path: Path, known: dict[str, Path]) -> Iterator[tuple[str, str, int]]:
+    """What a module takes from others of this checkout: the other, the name there, the line.
+
+    Names taken by ``from … import`` anywhere in it, and attributes of modules that it has imported, but where
+    a function has something else under the module's name.
+    """
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    aliases = {}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        start = package[: len(package) - node.level + 1] if node.level else []
+        base = ".".join([*start, *([node.module] if node.module else [])])
+        for alias in node.names:
+            if f"{base}.{alias.name}" in known:
+                aliases[alias.asname or alias.name] = f"{base}.{alias.name}"
+            elif base in known:
+                yield base, alias.name, node.lineno
+
+    def attributes(node: ast.AST, seen: dict[str, str]) -> Iterator[tuple[str, str, int]]:
+        if isinstance(node, ast.FunctionDef | ast.Lambda | ast.GeneratorExp | ast.ListComp | ast.DictComp):
+            bound = {n.arg for n in ast.walk(node) if isinstance(n, ast.arg)}
+            bound |= {
+                n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+            }
+            seen = {name: target for name, target in seen.items() if name not in bound}
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in seen:
+            yield seen[node.value.id], node.attr, node.lineno
+        for child in ast.iter_child_nodes(node):
+            yield from attributes(child, seen)
+
+    yield from attributes(tree, aliases)
+
+
+def missing(known: dict[str, Path]) -> list[str]:
+    """Names taken from modules of this checkout that are not there."""
+    found = []
+    for module, path in known.items():
+        for target, name, line in names_of_modules(module, path, known):
+            there = name == "*" or f"{target}.{name}" in known or name in names_in(known[target])
+            if not there and not hasattr(importlib.import_module(target), name):
+                found.append(f"{path}:{line}: {target} has no {name}")
+    return found
+
+
+@functools.cache
+def names_in(path: Path) -> set[str]:
+    """What a module's text defines or imports: the module need not be imported, nor an extra be there."""
+    names = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        deep = isinstance(node, ast.If | ast.Try | ast.Assign | ast.AnnAssign)
+        for inner in ast.walk(node) if deep else [node]:
+            names |= {getattr(inner, "name", None), getattr(inner, "id", None)}
+            if isinstance(inner, ast.Import | ast.ImportFrom):
+                names |= {alias.asname or alias.name.split(".")[0] for alias in inner.names}
+    return names
+
+
+def test_what_a_module_takes_from_another_is_there():
+    assert missing(modules()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("def f():\n    from .index import tile", ["index has no tile"]),
+        ("from . import index as ix\nf = lambda x: ix.tile(x)", ["index has no tile"]),
+        ("from . import index, join\ndef f(join):\n    return join.first, index.take", []),
+    ],
+)
+def test_a_name_that_is_not_there_is_seen(tmp_path, text, wanted):
+    path = tmp_path / "made.py"
+    path.write_text(text)
+    ops = {f"graphlib.ops.{name}": ROOT / "graphlib" / "ops" / f"{name}.py" for name in ("index", "join")}
+    found = missing({"graphlib.ops.made": path, **ops})
+    assert [message.split("graphlib.ops.")[-1] for message in found] == wanted

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ..graph import Variable
-from ..ops import along_axis, create, join, linalg, reduce, shape
+from ..ops import along_axis, create, diagonals, join, linalg, reduce, shape
 from ..ops import elementwise as ew
 from ..ops import index as ix
 from ..ops.complex_numbers import conj
 from ..ops.op import as_variable
 from ..ops.operators import tensor_round
+from ..ops.repeats import repeat, tile
 from . import arrangements, places, stacking
 from . import elementwise as composed
 from .einsum import einsum
@@ -91,7 +92,7 @@ _FUNCTIONS: dict[str, Callable] = {
     "cumprod": lambda a, axis=None: along_axis.cumprod(a, axis),
     "cumsum": lambda a, axis=None: along_axis.cumsum(a, axis),
     "diff": arrangements.diff,
-    "diag": lambda v, k=0: ix.diag(v, k),
+    "diag": lambda v, k=0: diagonals.diag(v, k),
     "dot": lambda a, b: linalg.dot(a, b),
     "diagonal": arrangements.diagonal,
     "einsum": einsum,
@@ -115,7 +116,7 @@ _FUNCTIONS: dict[str, Callable] = {
     "prod": lambda a, axis=None, dtype=None, *, keepdims=False: reduce.prod(a, axis, dtype, keepdims),
     "ptp": lambda a, axis=None: reduce.ptp(a, axis),
     "ravel": lambda a: shape.flatten(a),
-    "repeat": lambda a, repeats, axis=None: ix.repeat(a, repeats, axis),
+    "repeat": lambda a, repeats, axis=None: repeat(a, repeats, axis),
     "reshape": lambda a, shape_: shape.reshape(a, shape_),
     "roll": lambda a, shift, axis=None: arrangements.roll(a, shift, axis),
     "round": _round,
@@ -130,10 +131,10 @@ _FUNCTIONS: dict[str, Callable] = {
     "swapaxes": lambda a, axis1, axis2: shape.swapaxes(a, axis1, axis2),
     "take": lambda a, indices, axis=None: ix.take(a, indices, axis),
     "tensordot": lambda a, b, axes=2: linalg.tensordot(a, b, axes),
-    "tile": lambda A, reps: ix.tile(A, reps),
+    "tile": lambda A, reps: tile(A, reps),
     "transpose": lambda a, axes=None: shape.transpose(a) if axes is None else shape.transpose(a, axes),
-    "tril": lambda m, k=0: ix.tril(m, k),
-    "triu": lambda m, k=0: ix.triu(m, k),
+    "tril": lambda m, k=0: diagonals.tril(m, k),
+    "triu": lambda m, k=0: diagonals.triu(m, k),
     "var": lambda a, axis=None, *, ddof=0, keepdims=False: reduce.var(a, axis, ddof, keepdims),
     "hstack": stacking.hstack,
     "vstack": stacking.vstack,

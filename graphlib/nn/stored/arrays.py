@@ -65,6 +65,7 @@ class InFile(Stored):
                 count = self._file.readinto(flat[done:])
                 if not count:
                     row = start + done // self.row_bytes
+                    self._unchanged.check(self.place(row))
                     raise DataError(
                         f"{self.name} has become shorter: {self.place(row)} is not there any more"
                     )
