@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,7 +28,10 @@ from ..run import cache
 from ..run.c.native import Native
 from ..run.c.toolchain import key_of_object
 from .identity import Identity, NoIdentity
-from .present import Shapes
+from .present import Given, Shapes
+
+if TYPE_CHECKING:
+    from ..schedule.short import InnerLoops
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 #: folders of graphlib that have no part in compiling
@@ -57,16 +62,33 @@ class Entry:
         if data is not None:
             cache.note(self.name, data)
 
+    def loops(self) -> InnerLoops | None:
+        """The loops of the program that short inputs matter to, where they were noted."""
+        data = cache.noted(f"{self.name}.loops")
+        if data is None:
+            return None
+        with suppress(ValueError, TypeError):
+            return tuple((_terms(length), _terms(turns)) for length, turns in json.loads(data))
+        return None
 
-def entry(program: Program, shapes: Shapes | None) -> Entry | None:
-    """The place in the cache of a program for some lengths of its shared variables, or for any; None of one
-    that cannot be told from others."""
+    def keep_loops(self, loops: InnerLoops) -> None:
+        """Note them."""
+        cache.note(f"{self.name}.loops", json.dumps(loops).encode())
+
+
+def _terms(written: Any) -> Any:
+    return tuple((int(c), tuple((int(k), int(axis)) for k, axis in product)) for c, product in written)
+
+
+def entry(program: Program, shapes: Shapes | None, given: Given | None = None) -> Entry | None:
+    """The place in the cache of a program for some lengths of its shared variables and inputs, or for any;
+    None of one that cannot be told from others."""
     version = engine()
     if version is None:
         return None
     try:
         identity = Identity(program, shapes)
-        key = cache.key_of("function", identity.text, version, key_of_object())
+        key = cache.key_of("function", repr(given), identity.text, version, key_of_object())
     except NoIdentity:
         return None
     return Entry(f"{key}.function", [v.data for v in identity.constants])

@@ -5,7 +5,7 @@
 | variables, gradients | ``tensor``, ``ops``, ``gradient`` | what the user's lines made |
 | program | ``function.py`` | inputs, outputs and updates: a graph |
 | represented | ``represent`` | the graph without dtypes that nothing below knows (``modes.py``) |
-| sized | ``present.py`` | the graph for the lengths that shared variables have now |
+| sized | ``present.py`` | the graph for lengths of shared variables, and short ones of inputs |
 | rewritten | ``rewrite``, ``lower/claims.py`` | an equivalent graph, stable and cheap |
 | lowered | ``lower/lowering.py`` | a scalar expression for each value |
 | scheduled | ``schedule/schedule.py`` | steps in an order, results in their places |
@@ -26,11 +26,14 @@ from ..configuration import config
 from ..graph import Shared
 from ..lower.program import Program, lowered
 from . import function_cache
-from .present import Shapes, with_lengths
+from .present import Given, Shapes, with_lengths
+from .short import ForShortLengths
 
 if TYPE_CHECKING:
+    from ..run.c.executor import CExecutor
     from ..schedule.plan import Plan
     from ..schedule.schedule import Schedule
+    from ..schedule.short import InnerLoops
 
 
 class Target(Protocol):
@@ -59,12 +62,13 @@ class Made(NamedTuple):
     rendered: Any
 
 
-def compiled(program: Program, target: Target, shapes: Shapes | None) -> Made:
-    """The stages of a program for a target, and for some lengths of its shared variables, or for any."""
+def compiled(program: Program, target: Target, shapes: Shapes | None, given: Given | None) -> Made:
+    """The stages of a program for a target, and for some lengths of its shared variables and inputs, or for
+    any."""
     from ..lower.claims import rewritten
     from ..schedule.schedule import Schedule
 
-    sized = program if shapes is None else with_lengths(program, shapes)
+    sized = program if shapes is None and given is None else with_lengths(program, shapes, given)
     equivalent = rewritten(sized)
     final, resized = equivalent.with_resized_as_outputs()
     scheduled = Schedule(*lowered(final))
@@ -74,16 +78,25 @@ def compiled(program: Program, target: Target, shapes: Shapes | None) -> Made:
 
 class Stages:
     """The stages of a program, which are gone through when the first of them is asked for: with the settings,
-    and for the lengths, that there were when they were put in line."""
+    and for the lengths, that there were when they were put in line.
 
-    def __init__(self, program: Program, target: Target, shapes: Shapes | None) -> None:
-        self.program, self.target, self.shapes = program, target, shapes
+    shapes: of the shared variables, None of any; given: short lengths of inputs.
+    """
+
+    def __init__(
+        self, program: Program, target: Target, shapes: Shapes | None, given: Given | None = None
+    ) -> None:
+        self.program, self.target, self.shapes, self.given = program, target, shapes, given
         self._settings = config.settings()
+
+    def of(self, given: Given | None) -> Stages:
+        """Those for lengths of the inputs."""
+        return self if given == self.given else Stages(self.program, self.target, self.shapes, given)
 
     @cached_property
     def _made(self) -> Made:
         with config.change(**self._settings):
-            return compiled(self.program, self.target, self.shapes)
+            return compiled(self.program, self.target, self.shapes, self.given)
 
     @property
     def sized(self) -> Program:
@@ -129,12 +142,37 @@ class C:
         return render(plan)
 
     def executor(self, stages: Stages) -> Any:
+        entry = self._entry(stages)
+        loops = self._loops(stages, entry)
+        return ForShortLengths(stages, self._native, loops) if loops else self._native(stages, entry)
+
+    def _entry(self, stages: Stages) -> function_cache.Entry | None:
+        # what is profiled is of today, and so are the words about float64
+        known = not self.profile and config.on_float64 == "ignore" and config.cache_functions
+        return function_cache.entry(stages.program, stages.shapes, stages.given) if known else None
+
+    def _loops(self, stages: Stages, entry: function_cache.Entry | None) -> InnerLoops:
+        """The loops for which it matters whether inputs are short."""
+        from ..run.c.runtime import ahead
+
+        if not any(None in v.type.shape for v in stages.program.inputs):
+            return ()
+        loops = entry and entry.loops()
+        if loops is None:
+            from ..schedule.short import inner_loops
+
+            with ahead(stages.program.results):
+                loops = inner_loops(stages.plan)
+            if entry:
+                entry.keep_loops(loops)
+        return loops
+
+    def _native(self, stages: Stages, entry: function_cache.Entry | None = None) -> CExecutor:
+        """What is in the cache, or compiled now."""
         from ..run.c.executor import CExecutor
         from ..run.c.runtime import ahead
 
-        # what is profiled is of today, and so are the words about float64
-        known = not self.profile and config.on_float64 == "ignore" and config.cache_functions
-        entry = function_cache.entry(stages.program, stages.shapes) if known else None
+        entry = entry or self._entry(stages)
         native = entry and entry.find()
         found = native and CExecutor.found(stages, native)
         if found:

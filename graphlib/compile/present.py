@@ -14,7 +14,7 @@ import numpy as np
 
 from ..configuration import config
 from ..errors import Resized, ShapeError
-from ..graph import Apply, Constant, Sized, TensorType, Variable, toposort
+from ..graph import Apply, Constant, Sized, SizedInput, TensorType, Variable, toposort
 from ..graph.traverse import rebuild
 from ..lower.program import Program
 from ..ops.scan import Scan
@@ -25,6 +25,8 @@ from .around import Around
 
 #: of each shared variable of a program
 Shapes = Sequence[tuple[int, ...]]
+#: of each input its shape, None for a length that is not to be known
+Given = tuple[tuple[int | None, ...], ...]
 
 
 class ForPresentLengths(Around):
@@ -78,20 +80,26 @@ def may_change(program: Program) -> bool:
     return any(None in s.type.shape for s in program.shareds)
 
 
-def with_lengths(program: Program, shapes: Shapes) -> Program:
-    """The program with the lengths that shared variables have, in their order, in place of unknown ones.
+def with_lengths(program: Program, shapes: Shapes | None, given: Given | None = None) -> Program:
+    """The program with the lengths that shared variables have, in their order, in place of unknown ones, and
+    with those of inputs that are ``given``.
 
     Errors: ShapeError where they do not fit.
     """
     present: dict[Variable, Variable] = {}
-    for s, shape in zip(program.shareds, shapes, strict=True):
+    for s, shape in zip(program.shareds, shapes, strict=True) if shapes is not None else ():
         type = _specified(s.type, TensorType(s.dtype, shape))
         if type != s.type:
             present[s] = Sized(s, type)
+    for v, shape in zip(program.inputs, given, strict=True) if given is not None else ():
+        type = _specified(v.type, TensorType(v.dtype, shape))
+        if type != v.type:
+            present[v] = SizedInput(v, type)
     results = _Specified(program.inputs).of(program.results, dict(present))
     changed = program.with_results(results)
     return replace(
         changed,
+        inputs=[present.get(v, v) for v in changed.inputs],
         updates={present.get(s, s): v for s, v in changed.updates.items()},
         shareds=[present.get(s, s) for s in program.shareds],
     )

@@ -7,13 +7,14 @@ Imports only ``errors`` and ``configuration``; knows nothing of what an operatio
 from .shared import Shared, Sized, shared
 from .traverse import ancestors, clone, graph_inputs, toposort
 from .types import TensorType
-from .variable import Apply, Constant, Variable
+from .variable import Apply, Constant, SizedInput, Variable
 
 __all__ = [
     "Apply",
     "Constant",
     "Shared",
     "Sized",
+    "SizedInput",
     "TensorType",
     "Variable",
     "ancestors",

@@ -182,6 +182,23 @@ class Variable:
         return _restore_output, (_before(place[0]), *place)
 
 
+class SizedInput(Variable):
+    """An input in a function that is compiled for some lengths of it; messages describe the input itself."""
+
+    def __init__(self, of: Variable, type: TensorType) -> None:
+        super().__init__(type, name=of.name, origin=of.origin)
+        self.of = of
+
+    def describe(self) -> str:
+        return self.of.describe()
+
+    def __str__(self) -> str:
+        return str(self.of)
+
+    def __reduce__(self) -> tuple:
+        return SizedInput, (self.of, self.type)
+
+
 _serials = itertools.count(1)
 
 
