@@ -67,6 +67,16 @@ def test_one_function_serves_all_lengths(random):
         f(normal(random, MANY, 3), np.full(MANY, 3, "int32"))
 
 
+def test_the_plan_shows_it(random):
+    f = crossentropy()
+    for k in (3, 2):
+        f(normal(random, MANY, k), np.zeros(MANY, "int32"))
+        (line,) = (line for line in str(f.plan).splitlines() if line.endswith("this length of axis 1"))
+        assert f"float32[z_0, {k}]" in line and "input, of calls with" in line
+    f(normal(random, 2, 3), np.zeros(2, "int32"))
+    assert "of calls with" not in str(f.plan)
+
+
 def test_results_depend_on_the_lengths_and_not_on_calls_before(random):
     z, y = normal(random, MANY, 7), random.integers(0, 7, MANY).astype("int32")
     first, f = crossentropy()(z, y), crossentropy()

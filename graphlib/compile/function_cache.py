@@ -49,7 +49,7 @@ class Entry:
 
     def find(self) -> Native | None:
         """What was noted there; None where there is nothing, or nothing that can be read."""
-        data = cache.noted(self.name)
+        data = cache.noted(f"{self.name}.function")
         if data is None:
             return None
         with suppress(ValueError):
@@ -60,7 +60,7 @@ class Entry:
         """Note what was compiled."""
         data = native.to_bytes(self.constants)
         if data is not None:
-            cache.note(self.name, data)
+            cache.note(f"{self.name}.function", data)
 
     def loops(self) -> InnerLoops | None:
         """The loops of the program that short inputs matter to, where they were noted."""
@@ -91,7 +91,7 @@ def entry(program: Program, shapes: Shapes | None, given: Given | None = None) -
         key = cache.key_of("function", repr(given), identity.text, version, key_of_object())
     except NoIdentity:
         return None
-    return Entry(f"{key}.function", [v.data for v in identity.constants])
+    return Entry(key, [v.data for v in identity.constants])
 
 
 @functools.lru_cache(maxsize=1)

@@ -49,7 +49,8 @@ class ForShortLengths(Around):
         self.settings = config.settings()
         self._made: dict[Given | None, Any] = {} if any is None else {None: any}
         self._of_shapes: dict[tuple, Any] = {}
-        #: what ran last
+        #: the shapes of the last call, and what ran then
+        self._shapes: list[tuple[int, ...]] | None = None
         self._latest: Any | None = None
 
     @property
@@ -69,8 +70,11 @@ class ForShortLengths(Around):
         return (self._latest or self).stages.rewritten.results
 
     def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
-        executor = self._latest = self._chosen(inputs)
-        return executor(inputs)
+        shapes = [array.shape for array in inputs]
+        if shapes != self._shapes:
+            self._latest = self._chosen(shapes)
+            self._shapes = shapes
+        return self._latest(inputs)
 
     @property
     def simple(self) -> bool:
@@ -81,9 +85,9 @@ class ForShortLengths(Around):
         """As of `CExecutor`."""
         parts: list[list[np.ndarray]] = []
         done = 0
-        for executor, each in groupby(calls, self._chosen):
+        for executor, each in groupby(calls, lambda inputs: self._chosen([a.shape for a in inputs])):
             group = list(each)
-            self._latest = executor
+            self._latest, self._shapes = executor, None
             try:
                 parts.append(executor.repeat(group))
             except Resized as error:
@@ -93,14 +97,14 @@ class ForShortLengths(Around):
             done += len(group)
         return _joined(parts)
 
-    def _chosen(self, inputs: Sequence[np.ndarray]) -> Any:
+    def _chosen(self, shapes: Sequence[tuple[int, ...]]) -> Any:
         """What runs for inputs of such shapes."""
-        shapes = tuple([array.shape for array in inputs])
-        found = self._of_shapes.get(shapes)
+        key = tuple(shapes)
+        found = self._of_shapes.get(key)
         if found is None:
             if len(self._of_shapes) >= _MOST:
                 self._of_shapes.clear()
-            found = self._of_shapes[shapes] = self._for(short_lengths(self.loops, shapes))
+            found = self._of_shapes[key] = self._for(short_lengths(self.loops, shapes))
         return found
 
     def _for(self, given: Given | None) -> Any:

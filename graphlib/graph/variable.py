@@ -189,6 +189,13 @@ class SizedInput(Variable):
         super().__init__(type, name=of.name, origin=of.origin)
         self.of = of
 
+    @property
+    def known(self) -> tuple[int, ...]:
+        """The axes whose lengths are those of a call."""
+        return tuple(
+            k for k, (n, m) in enumerate(zip(self.of.type.shape, self.type.shape, strict=True)) if n != m
+        )
+
     def describe(self) -> str:
         return self.of.describe()
 

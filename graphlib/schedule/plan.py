@@ -325,7 +325,8 @@ class Plan:
     """A function, or the step of a loop: what is done, in order, and where everything lies.
 
     arguments: inputs, shared variables and constants, in the order in which a call is given them; ``inputs``
-    and ``shared`` say how many are the former.  results:
+    and ``shared`` say how many are the former; ``short``: of each input the axes whose lengths are short and
+    those of a call, not declared.  results:
     the memory that each is in at the end, outputs first; ``outputs`` says how many those are.  shapes: of
     each output; ``data_dependent``: numbers of those whose shape is found during the call.  first: what is
     known of lengths that depend on data before the first step; after: after each step.  ready: of a loop's
@@ -337,6 +338,7 @@ class Plan:
     prefix: str
     arguments: tuple[Array, ...]
     inputs: int
+    short: tuple[tuple[int, ...], ...]
     shared: int
     constants: tuple[Data, ...]
     results: tuple[Array, ...]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import ShapeError
-from ..graph import Variable
+from ..graph import SizedInput, Variable
 from ..lower.lowering import Strided
 from ..records import record
 from ..scalar.expression import CHECKS, Expr, integer, local, walk
@@ -154,6 +154,7 @@ class Planner:
             prefix=self.prefix,
             arguments=tuple(map(tr.array, self.leaves)),
             inputs=len(self.program.inputs),
+            short=tuple(v.known if isinstance(v, SizedInput) else () for v in self.program.inputs),
             shared=len(self.program.shareds),
             constants=tuple(Data(c.data) for c in self.constants),
             results=results,

@@ -23,7 +23,7 @@ def shown(plan: Plan) -> str:
 
 def _plan(plan: Plan) -> Iterator[str]:
     yield f"{plan.title}, for {'a device' if plan.target == 'cuda' else 'C'}"
-    roles = ["input"] * plan.inputs + ["shared variable"] * plan.shared
+    roles = [_input(axes) for axes in plan.short] + ["shared variable"] * plan.shared
     roles += ["constant"] * len(plan.constants)
     yield "arguments"
     for array, role in zip(plan.arguments, roles, strict=True):
@@ -54,6 +54,10 @@ def _plan(plan: Plan) -> Iterator[str]:
             yield from _indented(_action(action), 2)
         yield from _indented(_found(plan, found), 2)
     yield f"results: {', '.join(map(_placed, plan.results)) or 'none'}"
+
+
+def _input(short: tuple[int, ...]) -> str:
+    return "input" + (f", of calls with this length of axis {' and '.join(map(str, short))}" if short else "")
 
 
 def _indented(lines: Iterator[str], by: int = 1) -> Iterator[str]:

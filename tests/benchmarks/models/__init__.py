@@ -6,7 +6,9 @@ those of PyTorch and JAX. A module for each subject.
 
 from __future__ import annotations
 
-from tests.benchmarks.models import clusters, images, networks, rows, sequences
+from tests.benchmarks.models import clusters, images, networks, rows, sequences, short
 from tests.benchmarks.models.model import Model
 
-MODELS: dict[str, Model] = rows.MODELS | networks.MODELS | images.MODELS | sequences.MODELS | clusters.MODELS
+MODELS: dict[str, Model] = {}
+for part in (rows, networks, images, sequences, clusters, short):
+    MODELS |= part.MODELS

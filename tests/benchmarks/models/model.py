@@ -20,9 +20,9 @@ class Model:
     shapes: of the parameters; those that begin with 'gamma' begin as ones, other vectors as zeros, the rest
     is drawn with the variance 2 / fan in; or, where ranges has a name, uniformly between two numbers.
     inputs: makes the inputs of a step.
-    how: 'adam' and 'sgd' train; 'gradients' gives the cost and its gradients by all parameters, 'jacobian'
-    the derivatives of every output by the first input, 'replace' what takes the parameters' places, 'value'
-    only the cost.
+    how: 'adam' and 'sgd' train; 'gradients' gives the cost and its gradients by all parameters, or by the
+    first input where there are none, 'jacobian' the derivatives of every output by the first input, 'replace'
+    what takes the parameters' places, 'value' only the cost.
     losses: of the first step and of the last of the first block; with 'gradients' and 'jacobian' the second
     is a number for the derivatives.
     products: (m, n, k) of the products in the way forward; if there are none, copies of the inputs and

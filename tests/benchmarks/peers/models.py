@@ -91,7 +91,9 @@ def _torch(model: Model, variant: str) -> Runner:
     wanted = model.how in ("adam", "sgd", "gradients")
     named = {k: torch.from_numpy(v).requires_grad_(wanted) for k, v in model.parameters().items()}
     compiled = partial(torch.compile, dynamic=False) if variant == "compile" else lambda f: f
-    parameters = list(named.values())
+    if wanted and not named:
+        inputs[0].requires_grad_()
+    parameters = list(named.values()) or inputs[:1]
     if model.how == "jacobian":
         # every example's outputs depend on its own inputs alone
         row = torch.func.jacrev(lambda x: model.cost(ops, named, x[None])[0])
@@ -208,8 +210,8 @@ def _jax(model: Model, variant: str) -> Runner:
             return cost(named, *inputs)[0, 0], jax.vmap(row)(*inputs)
         if model.how == "value":
             return (cost(named, *inputs),)
-        value, gradients = jax.value_and_grad(cost)(named, *inputs)
-        return value, *gradients.values()
+        value, gradients = jax.value_and_grad(cost, 0 if named else 1)(named, *inputs)
+        return value, *(gradients.values() if named else [gradients])
 
     def trained(state, *inputs):
         named, means, squares, t = state

@@ -98,7 +98,7 @@ def build(model: Model) -> Runner:
         named = dict(zip(values, variables(values), strict=True))
     inputs = [T.tensor(f"x{k}", str(a.dtype), (None,) * a.ndim) for k, a in enumerate(arrays)]
     cost = model.cost(ops, named, *inputs)
-    parameters, derivatives, updates = list(named.values()), [], []
+    parameters, derivatives, updates = list(named.values()) or inputs[:1], [], []
     if model.how == "jacobian":
         derivatives = [T.jacobian(cost.sum(axis=0), inputs[0])]
         cost = cost[0, 0]
