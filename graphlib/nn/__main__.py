@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -138,13 +139,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "predict": _predict,
             "names": _names,
         }
-        return commands[options.command](options)
+        code = commands[options.command](options)
+        sys.stdout.flush()
+        return code
     except (UserError, DataError, DeviceError, DistributedError) as problem:
         return failed(f"{PROGRAM}: error: {problem}", 2)
     except MemoryError as problem:
         return failed(f"{PROGRAM}: error: {without_memory(problem)}", 2)
     except KeyboardInterrupt:
         return failed(f"\n{PROGRAM}: interrupted", 130)
+    except BrokenPipeError:
+        # who reads what is printed, such as head, has seen enough; nothing is left for the end to flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -225,6 +225,15 @@ def check_lengths(lengths: Mapping[str, int]) -> None:
         raise DataError(f"{' and '.join(lengths)} have no examples")
 
 
+def check_whole(n: int, size: int, called: str = "") -> None:
+    """DataError unless n examples, which messages call so, are a whole number of minibatches of this size."""
+    if n % size:
+        raise DataError(
+            f"{n} {called}examples are no whole number of minibatches of {size}, in which stateful layers go "
+            "on from one to the next: leave examples out, or give another batch_size"
+        )
+
+
 def check_finite(array: np.ndarray, name: str) -> None:
     """DataError, with the places, if an array has NaN or infinity in it."""
     if array.dtype.kind != "f":
@@ -260,8 +269,25 @@ def as_array(values: Any, name: str) -> np.ndarray | Stored:
                 f"{name} is a list of arrays of several shapes: several inputs are given in a tuple, or by "
                 "name, and sequences of several lengths in one array, filled up"
             )
-        kind = "lists of unequal lengths" if array is None else f"of dtype {array.dtype}"
-        raise DataError(f"{name} must be numbers in an array, and is {kind}: turn it into numbers first")
+        raise DataError(f"{name} must be numbers in an array, and is {_unlike_numbers(values, array)}")
     if not array.ndim:
         raise DataError(f"{name} is the single number {array}: give an array, an example a row")
     return array
+
+
+def _unlike_numbers(values: Any, array: np.ndarray | None) -> str:
+    """What values are that are no numbers in an array, and what to do about it."""
+    if hasattr(values, "toarray"):
+        return (
+            "a sparse matrix: its method toarray makes an array of it; graphlib.nn.Classifier and Regressor "
+            "take it as it is"
+        )
+    if array is None:
+        return "lists of unequal lengths: turn it into numbers first"
+    first = array.flat[0] if array.size else None
+    if isinstance(first, str):
+        return (
+            f"texts, such as {str(first)!r}: np.unique(texts, return_inverse=True) numbers classes; "
+            "graphlib.nn.Classifier takes them as they are"
+        )
+    return f"of dtype {array.dtype}: turn it into numbers first"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -173,7 +174,7 @@ def examples_of(
         )
     data.check_lengths(lengths)
     arrays = list(targets.values())
-    given = sample_weight.values() if isinstance(sample_weight, Mapping) else [sample_weight]
+    given = data.by_name(sample_weight, "sample_weight").values()
     if any(map(is_stored, given)) or any(isinstance(a, Stored) for a in (*inputs, *arrays)):
         inputs, arrays = [as_stored(a) for a in inputs], [as_stored(a) for a in arrays]
     return Examples(x, inputs, y, arrays, list(targets), sample_weight, class_weight, called)
@@ -197,6 +198,9 @@ def checked(examples: Examples, tasks: Sequence[Task]) -> Examples:
             "give a mapping by their names, or a tuple"
         )
     targets, weights = [], []
+    outputs = [task.name for task in tasks]
+    if len(tasks) > 1:
+        _check_names("sample_weight", examples.sample_weight, outputs)
     for task, position in zip(tasks, order, strict=True):
         name = examples.names[position]
 
@@ -211,7 +215,10 @@ def checked(examples: Examples, tasks: Sequence[Task]) -> Examples:
 
         target = each_block(target_of, examples.targets[position])
         targets.append(target)
-        weights.append(weights_of(examples, task, target, name, len(tasks) > 1))
+        given, by_class = examples.sample_weight, examples.class_weight
+        if len(tasks) > 1:
+            given, by_class = (_of_one(each, task.name, outputs, position) for each in (given, by_class))
+        weights.append(weights_of(given, by_class, task, target, name))
     return examples.with_targets(targets, weights)
 
 
@@ -226,18 +233,33 @@ def _check_metric(metric: Measure, target: np.ndarray, task: Task, name: str) ->
         raise DataError(f"the metric {name_of(metric)} does not fit: {error}{less}") from None
 
 
-def weights_of(examples: Examples, task: Task, target: Any, name: str, several: bool) -> Any | None:
-    """The weights of a task's examples: the user's, times those of the classes; None for none."""
-    given, by_class = examples.sample_weight, examples.class_weight
-    if several and isinstance(given, Mapping):
-        given = given.get(task.name)
-    named = isinstance(by_class, Mapping) and isinstance(examples.y, Mapping)
-    if several and named and set(by_class) <= set(examples.y):
-        by_class = by_class.get(task.name)
+def _check_names(what: str, given: Any, outputs: Sequence[str]) -> None:
+    """DataError where something is given for an output that there is not."""
+    unknown = [name for name in given if name not in outputs] if isinstance(given, Mapping) else []
+    if unknown:
+        raise DataError(f"{what} names {unknown[0]!r}, and the model has the outputs {', '.join(outputs)}")
+
+
+def _of_one(given: Any, name: str, outputs: Sequence[str], position: int) -> Any:
+    """What is given for one of several outputs: by their names, in a tuple as y is, or the same for all."""
+    if isinstance(given, Mapping) and set(given) <= set(outputs):
+        return given.get(name)
+    if isinstance(given, tuple) and len(given) == len(outputs):
+        return given[position]
+    return given
+
+
+def weights_of(given: Any, by_class: Any, task: Task, target: Any, name: str) -> Any | None:
+    """The weights of a task's examples: the user's, times those of the classes; None for none.
+
+    Args:
+        given, by_class: ``sample_weight`` and ``class_weight`` of `Model.fit`, of this task.
+        target: its targets, as messages call them: ``name``.
+    """
     if given is None and by_class is None:
         return None
     if by_class is not None:
-        by_class = _weights_by_class(by_class, task, target)
+        by_class = _weights_by_class(by_class, task, target, name)
     arrays = [target]
     if given is not None:
         own = data.as_array(given, "sample_weight")
@@ -270,10 +292,13 @@ def weights_of(examples: Examples, task: Task, target: Any, name: str, several: 
     return each_block(of, *arrays)
 
 
-def _weights_by_class(given: Any, task: Task, target: Any) -> Mapping[Any, float]:
+def _weights_by_class(given: Any, task: Task, target: Any, name: str) -> Mapping[Any, float]:
     """The weights of a task's classes; DataError where it has no classes, or not these."""
     if not task.loss.of_classes:
-        raise DataError(f"class_weight is for classes, and the loss is {name_of(task.loss)}")
+        raise DataError(
+            f"class_weight is for classes, and the loss of {name} is {name_of(task.loss)}"
+            + (f"; of several outputs give it by their names, without {task.name}" if task.name else "")
+        )
     if isinstance(given, str) and given == "balanced":
         return _balanced(target, task)
     if not isinstance(given, Mapping):
@@ -286,6 +311,9 @@ def _weights_by_class(given: Any, task: Task, target: Any) -> Mapping[Any, float
             f"class_weight has the class {unknown[0]}, which the layer {task.layer}, with {outputs} outputs, "
             "has not"
         )
+    for label, weight in given.items():
+        if isinstance(weight, bool) or not isinstance(weight, Real) or not 0 <= weight < np.inf:
+            raise DataError(f"class_weight of class {label} is {weight!r}: give a number, 0 or more")
     return given
 
 

@@ -191,6 +191,11 @@ def feed_of(
         parallel.check(min(dealing.batch_size, n), "the batch size")
     graph = graphs.fitting(examples.inputs, examples.structure)
     examples = held(examples)
+    if graphs.stateful and (dealing.shuffle if provider is None else getattr(provider, "shuffle", False)):
+        raise UserError(
+            "shuffle deals the examples in another order in every epoch, and stateful layers go on from one "
+            "minibatch to the next: give shuffle=False"
+        )
 
     is_share = isinstance(validation, Real) and not isinstance(validation, bool)
     share = float(validation) if is_share else None

@@ -11,7 +11,7 @@ import numpy as np
 
 from graphlib.errors import DTypeError, ShapeError
 
-from . import provenance, saved_models, training
+from . import data, provenance, saved_models, training
 from .examples import AT_ONCE, Examples
 from .feeds import Dealing, Feed, feed_of
 from .monitors import Fit, Monitor
@@ -195,6 +195,8 @@ def _prepared(
     _check_arguments(epochs, validate_every, dealing.seed, keep)
     model._require_loss()
     feed, held_out = feed_of(model, x, y, validation, sample_weight, class_weight, dealing, parallel)
+    if held_out is not None and model.stateful:
+        data.check_whole(held_out.count, min(feed.size, held_out.count), "validation ")
     steps = _Steps(model, feed, held_out, _asked(monitors, model, parallel), parallel)
     validates = held_out is not None
     watched, maximized = watch or model.watched(validates), frozenset(model.maximized(validates))
@@ -239,7 +241,7 @@ class _Steps:
     ):
         self.model, self.feed, self.held_out = model, feed, held_out
         self.monitors, self.parallel = monitors, parallel
-        self.stateful = model._graphs.stateful
+        self.stateful = model.stateful
         model._graphs.streams = feed.size
         self.totals = model._totals(parallel)
         self._step: Any = None
@@ -248,6 +250,8 @@ class _Steps:
     def compile(self) -> None:
         """Makes the training function, and with it what the optimizer remembers."""
         self._step = self.model._functions.training(self.feed.examples, self.feed.resident, self.parallel)
+        if self.stateful:
+            self.model.layer.reset_states(self.feed.size)  # of the rows that a checkpoint has
 
     def begin(self, iteration: int) -> Callable[[int], Any]:
         """The training function of a minibatch's index, where so many were seen before."""

@@ -153,6 +153,11 @@ class Model:
         return self._graphs.types is not None
 
     @property
+    def stateful(self) -> bool:
+        """Whether a layer has states that go on from minibatch to minibatch."""
+        return self._graphs.stateful
+
+    @property
     def input(self) -> Any:
         return self._graphs.of().inputs
 
@@ -549,6 +554,7 @@ class Model:
         carried = [p for p, v in self.layer.state.items() if v.type.shape[:1] == (None,)]
         for rows in {own[path].shape[0] for path in carried if path in own and own[path].ndim}:
             self.layer.reset_states(rows)
+            self._graphs.streams = rows
         set_model(variables, own, source)
         self._loaded = (state, source) if state else None
         self._restore_optimizer()

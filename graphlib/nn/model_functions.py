@@ -10,10 +10,10 @@ import numpy as np
 import graphlib
 import graphlib.tensor as T
 from graphlib import distributed
-from graphlib.datasets import DataError
 from graphlib.distributed import Part, in_parts
 from graphlib.graph import Variable
 
+from . import data
 from .examples import AT_ONCE, Examples
 from .model_graphs import Graph
 from .parallel import ALONE, DataParallel
@@ -169,7 +169,7 @@ class Functions:
         sums = self.model._totals(parallel)
         if not parallel.alone:
             n = examples.count
-            own = parallel.part(n) if not self.model._graphs.stateful else slice(n if parallel.leads else 0)
+            own = parallel.part(n) if not self.model.stateful else slice(n if parallel.leads else 0)
             examples = examples.take(own if examples.stored() is None else [(own.start or 0, own.stop)])
         if examples.count:
             for found in self._in_pieces(self.made[key], examples.arrays(), batch_size):
@@ -181,7 +181,7 @@ class Functions:
 
         Stateful layers begin at zero and go on from piece to piece; their states are as before at the end.
         """
-        n, stateful = len(arrays[0]), self.model._graphs.stateful
+        n, stateful = len(arrays[0]), self.model.stateful
         size = min(batch_size or (stateful and self.model._graphs.streams) or AT_ONCE, n)
         if isinstance(arrays[0], Stored):
             pieces: Iterable[Sequence[np.ndarray]] = in_order(arrays, size)
@@ -191,11 +191,7 @@ class Functions:
             for piece in pieces:
                 yield function(*piece)
             return
-        if n % size:
-            raise DataError(
-                f"{n} examples are no whole number of minibatches of {size}, in which stateful layers go on "
-                "from one to the next: leave examples out, or give another batch_size"
-            )
+        data.check_whole(n, size)
         states = self.model.layer.carried
         before = {state: state.get_value() for state in states}
         try:

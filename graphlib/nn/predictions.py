@@ -72,6 +72,8 @@ def predict(folder: Path, data: Path, out: Path | None = None) -> str:
 
 def _about(folder: Path) -> dict[str, Any]:
     path = folder / ENVIRONMENT
+    if folder.is_file():
+        raise UserError(f"{folder} is a file: give the folder of a run")
     try:
         found = json.loads(path.read_text("utf-8"))
         [found["data"][name] for name in ("classes", "scaling", "features")]

@@ -49,7 +49,7 @@ class Training:
             the first metric's, or the loss.
         monitors: what else is watched, and what ends training early.
         class_weight: the weight of the examples of each class, by its number; "balanced": such that all
-            classes weigh alike.
+            classes weigh alike; of several outputs, by their names.
         sync_every: where several processes train together (``--distributed``), after how many minibatches
             they average their parameters; 1: they step along the mean of their gradients.
     """
@@ -61,7 +61,9 @@ class Training:
     keep: Literal["best", "last"] = "best"
     watch: str | None = None
     monitors: list[Monitor] = field(default_factory=list)
-    class_weight: Literal["balanced"] | dict[str, NotNegative] | None = None
+    class_weight: (
+        Literal["balanced"] | dict[str, NotNegative | Literal["balanced"] | dict[str, NotNegative]] | None
+    ) = None
     sync_every: Count = 1
 
 
@@ -125,6 +127,7 @@ _BEGIN: dict[str, tuple] = {
     "loss_weights": ("loss_weights",),
     "metric": ("metrics",),
     "metrics": ("metrics",),
+    "shuffle": ("training", "shuffle"),
 }
 
 _SECTIONS = Entry("section", "a run file", Description, True)
@@ -272,8 +275,10 @@ def _described(content: Any) -> Description:
     return description
 
 
-def _by_class(weights: Mapping[Any, float]) -> dict[int, float]:
-    """Weights by the numbers of classes, which YAML may have as texts."""
+def _by_class(weights: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Weights by the numbers of classes, which YAML may have as texts; of several outputs, by their names."""
+    if weights and all(isinstance(each, str | Mapping) for each in weights.values()):
+        return {name: each if isinstance(each, str) else _by_class(each) for name, each in weights.items()}
     for label in weights:
         if not re.fullmatch(r"-?\d+", str(label)):
             raise ConfigError(f"a class is a whole number, and not {label!r}", (label,), names_key=True)

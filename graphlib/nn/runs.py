@@ -37,10 +37,12 @@ import graphlib
 from ..datasets import DataError
 from ..errors import GraphError
 from . import fitting, runfile, selection, storage
+from .data import check_whole
 from .feeds import Dealing
 from .fitting import Diverged
 from .model import Model
 from .parallel import ALONE, DataParallel
+from .places import places
 from .progress import say
 from .registry import ConfigError
 from .runfile import RunFile
@@ -135,6 +137,7 @@ def _measured_names(file: RunFile, data: DataSet, model: Model) -> list[str]:
     """The names of what a run measures, after all that it holds against each other before the first step."""
     training, crossed = file.description.training, file.description.cross_validation
     if crossed is None:
+        _check_examples(file, data, model)
         examples, validation = data.train, None
         if data.validation is not None:
             validation = (data.validation.x, data.validation.y)
@@ -160,21 +163,39 @@ def _measured_names(file: RunFile, data: DataSet, model: Model) -> list[str]:
         )
     if crossed is not None:
         return model._reported()
-    _check_test(file, data, model)
+    _check_streams(file, model)
     return names
 
 
-def _check_test(file: RunFile, data: DataSet, model: Model) -> None:
-    """DataError where the model cannot be tested at the end: then there is nothing to train it for."""
-    if file.description.test and data.test is not None:
-        model.check(data.test.x, data.test.y, called="test ")
+def _check_examples(file: RunFile, data: DataSet, model: Model) -> None:
+    """DataError where the model cannot be trained, validated or tested by the examples: then there is nothing
+    to begin with."""
+    tested = data.test if file.description.test else None
+    for part, called in ((data.train, ""), (data.validation, "validation "), (tested, "test ")):
+        if part is not None:
+            with places(part.place) if not part.stored else contextlib.nullcontext():
+                examples = model.check(part.x, part.y, called=called)
+    if model.stateful and tested is not None:
+        size = file.description.training.batch_size or len(data.train)
+        check_whole(examples.count, min(size, examples.count), "test ")
+
+
+def _check_streams(file: RunFile, model: Model) -> None:
+    """UserError, with the file's line, where stateful layers would go on from another stream of a text."""
+    streams, size = getattr(file.description.data, "streams", None), file.description.training.batch_size
+    if model.stateful and streams is not None and size != streams:
+        problem = (
+            f"is {size}, and the text is in {streams} streams, a row of each minibatch each: give {streams}"
+        )
+        raise file.document.mistake(ConfigError(problem, ("training", "batch_size")))
 
 
 def _train(
     file: RunFile, folder: Path, data: DataSet, model: Model, resume: bool, parallel: DataParallel
 ) -> int:
     description, training = file.description, file.description.training
-    _check_test(file, data, model)
+    _check_examples(file, data, model)
+    _check_streams(file, model)
     if description.calibrate_rates and not resume:
         _calibrate(file, folder, model, data.train, parallel)
     elif resume:

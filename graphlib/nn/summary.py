@@ -62,10 +62,13 @@ def rows(layer: Layer, shape: Any = None, dtype: str | None = None) -> list[Row]
     calls = _calls(layer, given, batch=None, unknown=None)
     try:
         counted: Sequence[Call | None] = _calls(layer, given, batch=_EXAMPLES, unknown=1)
+        of_more = counted
+        if any(state.type.shape[0] is None for state in layer.carried):
+            of_more = _calls(layer, given, batch=_EXAMPLES + 1, unknown=1)
     except GraphError:
-        counted = [None] * len(calls)  # a step is less than some layer takes
+        counted = of_more = [None] * len(calls)  # a step is less than some layer takes
     found, seen = [], set()
-    for call, known in zip(calls, counted, strict=True):
+    for call, known, more in zip(calls, counted, of_more, strict=True):
         own = [p for p in call.layer.own_parameters.values() if p.variable not in seen]
         kept = [v for v in call.layer.own_state.values() if v not in seen]
         seen.update((p.variable for p in own), kept)
@@ -83,10 +86,20 @@ def rows(layer: Layer, shape: Any = None, dtype: str | None = None) -> list[Row]
                     for v in [*(p.variable for p in own), *kept]
                 ),
                 None if known is None else _bytes_of(known.y),
-                None if known is None else multiply_adds(_flat(known.y), _flat(known.x)) // _batch(known.x),
+                None if known is None else _of_an_example(known, more),
             )
         )
     return found
+
+
+def _of_an_example(call: Call, more: Call) -> int:
+    """The multiplications that an example takes, of a call with a batch, and of one with an example more
+    where states go on from batch to batch: their rows are not known, and count as one."""
+    count = multiply_adds(_flat(call.y), _flat(call.x))
+    if more is call:
+        return count // _batch(call.x)
+    of_one = multiply_adds(_flat(more.y), _flat(more.x)) - count
+    return of_one + count - _batch(call.x) * of_one
 
 
 def summary(layer: Layer, shape: Any = None, dtype: str | None = None) -> str:

@@ -23,8 +23,10 @@ def fail_at(target: np.ndarray, wrong: np.ndarray, name: str, why: str) -> None:
     """DataError with the first value and place that is ``wrong``, if there is one, as a reader counts."""
     if wrong.any():
         index = tuple(int(each[0]) for each in np.nonzero(wrong))
-        place = str(index[0] if len(index) == 1 else index)
-        raise DataError(f"{name} is {target[index].item()} at {place_of(place)}{why}")
+        where = place_of(index[0])
+        if len(index) > 1:
+            where += f", position {', '.join(map(str, index[1:]))}"
+        raise DataError(f"{name} is {target[index].item()} at {where}{why}")
 
 
 def check_classes(target: np.ndarray, present: np.ndarray, shape: Shape, name: str, layer: str) -> None:

@@ -143,6 +143,14 @@ class TestMasksAndStates:
             model.reset_states()
         assert y.static_shape == (3, None, 4)
 
+    def test_options_that_a_layer_does_not_take(self):
+        for layer, wrong, message in (
+            (Dense(3), {"initial_state": 0}, r"layer dense \(Dense, made at .* takes no 'initial_state'$"),
+            (GRU(3), {"initial_sate": 0}, "takes no 'initial_sate'; did you mean initial_state"),
+        ):
+            with pytest.raises(InputError, match=message):
+                layer(X, **wrong)
+
     def test_the_size_of_a_stateful_batch(self):
         layer = SimpleRNN(4, stateful=True)
         with pytest.raises(InputError, match="the first call makes them"):

@@ -7,6 +7,7 @@ import signal
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 import graphlib
 import graphlib.tensor as T
@@ -429,8 +430,9 @@ def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(tmp_path):
         (POINTS[:10], np.full((10, 3), np.nan), "y has NaN in example 0"),
         (POINTS[:0], LABELS[:0], "x has no examples|have no examples"),
         ([[1.0, 2.0], [3.0]], [0, 1], "x must be numbers in an array, and is lists of unequal lengths"),
-        (np.array([["a"], ["b"]]), [0, 1], "x must be numbers in an array, and is of dtype <U1"),
-        (POINTS[:10], list("ababababab"), "y must be numbers in an array"),
+        (np.array([["a"], ["b"]]), [0, 1], "x must be numbers in an array, and is texts, such as 'a'"),
+        (POINTS[:10], np.array(list("ababababab"), object), "y must be .* np.unique.* numbers classes"),
+        (scipy.sparse.csr_array(POINTS[:10]), LABELS[:10], "x must be .* sparse matrix: its method toarray"),
         (3.0, [1], "x is the single number 3.0: give an array, an example a row"),
         (POINTS[:10], None, "there are no targets: give y"),
     ],
@@ -446,7 +448,7 @@ def test_numbers_that_are_no_rows_of_an_embedding():
     model.build((None, 4), "int64")
     for wrong in (-1, 10):
         bad = np.where(np.arange(80).reshape(20, 4) == 9, wrong, words)
-        message = rf"x is {wrong} at example \(2, 1\): the layer embedding_1 has the rows 0 to 9"
+        message = rf"x is {wrong} at example 2, position 1: the layer embedding_1 has the rows 0 to 9"
         for use in (
             model.predict,
             lambda x: model.fit(x, LABELS[:20]),
@@ -454,7 +456,7 @@ def test_numbers_that_are_no_rows_of_an_embedding():
         ):
             with pytest.raises(DataError, match=message):
                 use(bad)
-    with pytest.raises(DataError, match=r"validation x is -1 at example \(2, 1\)"):
+    with pytest.raises(DataError, match=r"validation x is -1 at example 2, position 1"):
         model.fit(words, LABELS[:20], validation=(np.where(bad == 10, -1, bad), LABELS[:20]))
     with pytest.raises(InputError, match="padding must be at least 0, not -1"):
         Embedding(10, 2, padding=-1)
@@ -553,6 +555,46 @@ def test_the_weight_of_a_task_scales_its_own_gradients_too():
     assert set(predicted) == {"value", "yes"} and set(np.unique(predicted["yes"])) <= {0, 1}
 
 
+def test_weights_of_examples_and_classes_of_several_outputs():
+    """By name, in a tuple as the targets are, or alike for all; expected by numpy."""
+    x, labels, values = POINTS[:40], LABELS[:40], POINTS[:40, :2]
+    w = np.linspace(0, 2, 40)
+
+    def of(branches, losses):
+        return Model(Parallel(branches, merge=None), losses).build((None, 5))
+
+    named = of({"a": Dense(3, "softmax"), "b": Dense(2)}, {"a": "crossentropy", "b": "squared_error"})
+    listed = of([Dense(3, "softmax"), Dense(2)], ["crossentropy", "squared_error"])
+    by_name, in_order = {"a": labels, "b": values}, (labels, values)
+    for model, y, only_first in ((named, by_name, {"a": w}), (listed, in_order, (w, None))):
+        with graphlib.config.change(mode="reference"):
+            p, q = model.outputs(x).values() if model is named else model.outputs(x)
+            found = list(model.evaluate(x, y, sample_weight=only_first).values())
+            both = list(model.evaluate(x, y, sample_weight=w).values())
+        errors = ((q - values) ** 2).mean(axis=1)
+        a, b = np.average(-np.log(p[np.arange(40), labels]), weights=w), errors.mean()
+        np.testing.assert_allclose(found, [a + b, a, b], rtol=1e-5)
+        np.testing.assert_allclose(both[2], np.average(errors, weights=w), rtol=1e-5)
+    by_class = np.array([1.0, 5.0, 0.5])
+
+    def loss(**weights):
+        with graphlib.config.change(mode="reference"):
+            return named.fit(x, by_name, 1, None, verbose=False, **weights)["a_loss"]
+
+    state = {path: p.variable.get_value() for path, p in named.parameters.items()}
+    expected = loss(sample_weight={"a": by_class[labels]})
+    for path, value in state.items():
+        named.parameters[path].variable.set_value(value)
+    assert loss(class_weight={"a": dict(enumerate(by_class))}) == pytest.approx(expected, rel=1e-5)
+    for wrong, message in (
+        ({"sample_weight": {"c": w}}, "sample_weight names 'c', and the model has the outputs a, b"),
+        ({"class_weight": {"b": "balanced"}}, r"the loss of y\['b'\] is squared_error; .* without b"),
+        ({"class_weight": {"a": {0: "x"}}}, "class_weight of class 0 is 'x': give a number, 0 or more"),
+    ):
+        with pytest.raises(DataError, match=message):
+            named.fit(x, by_name, verbose=False, **wrong)
+
+
 def test_several_outputs_that_do_not_fit():
     def model(loss, **more):
         return Model(Parallel({"a": Dense(2), "b": Dense(1)}, merge=None), loss, **more)
@@ -620,6 +662,37 @@ def test_stateful_layers_go_on_from_minibatch_to_minibatch(tmp_path):
     assert history["validation_loss"][-1] == pytest.approx(measured, rel=1e-5)
     with pytest.raises(DataError, match="12 examples are no whole number of minibatches of 5"):
         stateful.predict(pieces[0], batch_size=5)
+
+
+def test_a_stateful_run_is_resumed_and_its_model_predicts_by_as_many_rows(tmp_path):
+    x = np.random.RandomState(3).normal(size=(8, 3, 2)).astype("float32")
+
+    def run(epochs, **options):
+        layers = Sequential([SimpleRNN(3, stateful=True), Dense(1)], seed=0)
+        model = Model(layers, "squared_error", "sgd")
+        with graphlib.config.change(mode="reference"):
+            model.fit(x, x[:, 0, :1], epochs, 4, shuffle=False, keep="last", verbose=False, **options)
+        return model
+
+    whole = run(2)
+    run(1, out=tmp_path)
+    resumed = run(2, out=tmp_path, resume=True)
+    for name, value in whole.variables().items():
+        np.testing.assert_array_equal(resumed.variables()[name].get_value(), value.get_value())
+    whole.save(tmp_path / "whole.npz")
+    with graphlib.config.change(mode="reference"):
+        again = Model.load(tmp_path / "whole.npz").predict(x)
+        np.testing.assert_array_equal(again, whole.predict(x, batch_size=4))
+
+
+def test_what_stateful_layers_cannot_learn_from():
+    x, y = POINTS[:12].reshape(12, 5, 1), LABELS[:12]
+    model = Model([SimpleRNN(2, stateful=True), Dense(3, "softmax")], "crossentropy")
+    for given in ((x, y), (Batches(x, y, 4),)):
+        with pytest.raises(UserError, match=r"stateful layers go on from one .*: give shuffle=False"):
+            model.fit(*given, verbose=False)
+    with pytest.raises(DataError, match="5 validation examples are no whole number of minibatches of 4"):
+        model.fit(x, y, batch_size=4, shuffle=False, validation=(x[:5], y[:5]), verbose=False)
 
 
 def test_sequences_of_other_lengths_than_in_training():

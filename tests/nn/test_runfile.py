@@ -78,6 +78,16 @@ def test_resolved_has_every_default_and_describes_the_same(load, tmp_path):
     assert config_of(again.description.optimizer) == config_of(load(GOOD).description.optimizer)
 
 
+def test_weights_of_classes_are_by_number_and_of_several_outputs_by_name(load):
+    def given(text):
+        return load(GOOD, f"training.class_weight={text}").description.training.class_weight
+
+    assert given("{0: 1, '7': 2.5}") == {0: 1, 7: 2.5}
+    assert given("{kind: {0: 1, 7: 2.5}, place: balanced}") == {"kind": {0: 1, 7: 2.5}, "place": "balanced"}
+    with pytest.raises(UserError, match=r"class_weight.two: a class is a whole number, and not 'two'"):
+        given("{two: 1}")
+
+
 def test_paths_are_from_the_files_folder(load, tmp_path):
     found = load(GOOD, "data={csv: sub/table.csv}")
     assert found.description.data.path == str(tmp_path / "sub/table.csv")

@@ -3,6 +3,8 @@ cross-validation, and what is said of what cannot be used."""
 
 import csv
 import json
+import subprocess
+import sys
 import textwrap
 
 import numpy as np
@@ -140,8 +142,12 @@ def test_the_model_of_a_run_predicts(place, capsys):
         (place / "new.csv").write_text(text)
         assert main(["predict", folder, "new.csv"]) == 2
         assert message in capsys.readouterr().err
-    assert main(["predict", str(place), "new.csv"]) == 2
-    assert "environment.json does not exist" in capsys.readouterr().err
+    for wrong, message in (
+        (place, "environment.json does not exist"),
+        ("p.npz", "p.npz is a file: give the"),
+    ):
+        assert main(["predict", str(wrong), "new.csv"]) == 2
+        assert message in capsys.readouterr().err
 
 
 def test_cross_validation_tests_every_example_once(place, capsys):
@@ -228,6 +234,15 @@ def test_a_training_that_diverges_says_so(place, capsys):
             ["moons.yaml, line 3, data: ", "x has NaN in ", "of 100 examples, first in example"],
         ),
         (lambda x, y: {"x": x, "y": y + 1}, (), ["moons.yaml: ", "y", "2", "dense_2"]),
+        # by the number that it has in the file, whichever part it is in
+        *(
+            (
+                lambda x, y, n=n: {"x": x, "y": np.where(np.arange(100) == n, 7, y)},
+                (),
+                [f"y is 7 at example {n}: the layer dense_2 has 2"],
+            )
+            for n in (97, 98, 99)
+        ),
         (lambda x, y: {"x": x, "y": np.where(y > 0, np.nan, y)}, (), ["moons.yaml: ", "y has NaN"]),
         (
             lambda x, y: {"x": x, "y": y},
@@ -253,12 +268,41 @@ def test_what_cannot_be_used_is_named(place, capsys, arrays, options, messages):
         assert each in said
 
 
+def test_states_go_on_in_the_streams_of_a_text_only(place, capsys):
+    (place / "text.txt").write_text("abcdefgh" * 100)
+    (place / "text.yaml").write_text(
+        "data: {text: {path: text.txt, length: 5, streams: 4}}\n"
+        "model:\n"
+        "  - embedding: {size: 8, units: 4}\n"
+        "  - simple_rnn: {units: 4, stateful: true, return_sequences: true}\n"
+        "  - dense: {units: 8, activation: softmax}\n"
+        "loss: crossentropy\n"
+        "training: {batch_size: 4, shuffle: false}\n"
+    )
+    assert main(["check", "text.yaml"]) == 0
+    for override, message in (
+        ("training.batch_size=8", "training.batch_size=8: is 8, and the text is in 4 streams, a row of each"),
+        ("training.shuffle=true", "training.shuffle=true: shuffle deals the examples in another order in"),
+    ):
+        assert main(["check", "text.yaml", "--set", override]) == 2
+        assert message in capsys.readouterr().err
+
+
 def test_nothing_to_do_is_an_error(place, capsys):
     assert main(["run"]) == 2
     assert main(["run", "--resume", "none"]) == 2
     assert "there is nothing to resume: none/resolved.yaml does not exist" in capsys.readouterr().err
     assert main(["run", "moons.yaml", "--resume", "none"]) == 2
     assert "leave the file and --set out" in capsys.readouterr().err
+
+
+def test_what_is_printed_may_be_read_in_part():
+    """As `head` does: no traceback about the closed pipe."""
+    command = [sys.executable, "-m", "graphlib.nn", "names", "dropout"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    assert (process.stderr.read(), process.wait()) == ("", 141)
+    process.stderr.close()
 
 
 def test_names_are_told_and_hebels_files_converted(place, capsys):

@@ -93,6 +93,11 @@ def test_a_table_is_read_with_names_classes_and_gaps(tmp_path):
     assert data.train.y["k"].dtype == "int32"
     with pytest.raises(DataError, match=r"features: the column 'colour' of .* holds text, such as 'red'"):
         load("csv", **options)
+    rows[3] = rows[3].replace("3", "three")
+    path.write_bytes(gzip.compress("\n".join(rows).encode()))
+    with pytest.raises(DataError, match=r"features: the column 'size' of .* holds text, such as 'three'"):
+        load("csv", **options)
+    path.write_bytes(gzip.compress("\n".join(rows).replace("three", "3").encode()))
     with pytest.raises(DataError, match=r"x has NaN in 1 of 5 examples, first in example 2, column 'weight'"):
         load("csv", **options, features=["size", "weight"])
     with pytest.raises(DataError, match="target: there is no column 'knd'; did you mean kind"):

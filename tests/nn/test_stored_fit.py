@@ -162,6 +162,15 @@ def test_what_is_wrong_is_named_by_file_and_row(files, tmp_path):
     with pytest.raises(DataError, match=r"x has NaN in row 217 of .*nan\.npy"):
         model().build((None, 6)).predict(Npy(tmp_path / "nan.npy"))
 
+    steps = np.zeros((20, 5), "int64")
+    steps[7, 3] = 4
+    np.save(tmp_path / "steps.npy", steps)
+    by_step = Model(Dense(3, "softmax"), "crossentropy")
+    with pytest.raises(
+        DataError, match=r"y is 4 at row 7 of .*steps\.npy, position 3: the layer dense has 3"
+    ):
+        by_step.fit(RNG.normal(size=(20, 5, 2)), Npy(tmp_path / "steps.npy"), verbose=False)
+
     class Changing:
         """Minibatches of a user's, whose form changes."""
 

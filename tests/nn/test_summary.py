@@ -57,6 +57,8 @@ class TestRows:
         assert found["gru_1"].multiply_adds == 20 * (12 * 12 + 4 * 12)
         assert found["sequential"].multiply_adds == 2 * of_lstm + found["gru_1"].multiply_adds
         assert found["bidirectional_1"].output == (None, 20, 12)
+        stateful = of(Sequential([LSTM(6, stateful=True), Dense(3)]), (None, 20, 8))
+        assert stateful["sequential"].multiply_adds == of_lstm + 6 * 3
         of_unknown_length = of(model, (None, None), "int32")
         assert of_unknown_length["forward"].multiply_adds == of_lstm / 20
         assert of_unknown_length["bidirectional_1"].output == (None, None, 12)

@@ -37,7 +37,7 @@ from ...tensor import cast, switch
 from ...tensor.random import RandomStreams
 from ..elsewhere import method_here
 from ..initializers import Constant, Fans, fans_of
-from ..registry import check_call, resolve, snake_case
+from ..registry import check_call, nearest, resolve, snake_case
 from ..schema import check_arguments
 
 _GRAPHLIB = __name__.split(".")[0]
@@ -298,6 +298,7 @@ class Layer:
                     if not ours:
                         self._refuse_variables_of_its_own()
                     self._built = True
+                self._refuse_unknown(options)
                 y, mask = self.masked_output(x, training, mask, **options)
         except GraphError as error:
             raise self._named(error) from error.__cause__
@@ -307,6 +308,20 @@ class Layer:
         if calls is not None:
             calls[position] = replace(calls[position], y=y)
         return y, mask
+
+    def _refuse_unknown(self, options: Mapping[str, Any]) -> None:
+        """InputError for an option of a call that the layer does not take."""
+        if not options:
+            return
+        own = type(self)
+        method = own.output if own.masked_output is Layer.masked_output else own.masked_output
+        parameters = inspect.signature(method).parameters
+        if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+            return
+        known = list(parameters)[4:]  # behind self, x, training and mask
+        for name in options:
+            if name not in known:
+                raise InputError(f"its call takes no {name!r}{nearest(name, known) if known else ''}")
 
     def _refuse_variables_of_its_own(self) -> None:
         """InputError if it keeps a shared variable that it was not given and neither learns nor saves."""

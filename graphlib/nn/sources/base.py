@@ -97,7 +97,7 @@ class Divided(Source):
             return data
         change = scaling(data.train.x)
         parts = {
-            name: part and Examples(change(part.x), part.y)
+            name: part and replace(part, x=change(part.x))
             for name, part in (("train", data.train), ("validation", data.validation), ("test", data.test))
         }
         return replace(data, **parts, scaling=change)

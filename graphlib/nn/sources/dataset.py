@@ -21,10 +21,11 @@ Arrays = np.ndarray | Stored | dict[str, np.ndarray | Stored]
 @dataclass
 class Examples:
     """Inputs x and targets y, of which the first axis is that of the examples; dicts where there are several
-    by name."""
+    by name. `rows` are their numbers among all examples, int64, where they are some of these."""
 
     x: Arrays
     y: Arrays
+    rows: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.arrays()[0])
@@ -47,9 +48,12 @@ class Examples:
 
     def take(self, rows: np.ndarray | slice) -> Examples:
         """Some of the examples."""
-        return Examples(
-            each_array(self.x, lambda array: array[rows]), each_array(self.y, lambda array: array[rows])
-        )
+        x, y = (each_array(each, lambda array: array[rows]) for each in (self.x, self.y))
+        return Examples(x, y, np.arange(len(self))[rows] if self.rows is None else self.rows[rows])
+
+    def place(self, number: int) -> str:
+        """What messages call the example of a number: by its number among all."""
+        return f"example {number if self.rows is None else self.rows[number]}"
 
 
 def together(*parts: Examples | None) -> Examples:

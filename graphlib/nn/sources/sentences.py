@@ -108,7 +108,7 @@ class Sentences(Divided):
         table[PADDING] = PADDING
         table[kept] = np.arange(2, 2 + len(kept))
         parts = {
-            name: part and Examples(each_array(part.x, lambda x: table[x]), part.y)
+            name: part and replace(part, x=each_array(part.x, lambda x: table[x]))
             for name, part in (("train", data.train), ("validation", data.validation), ("test", data.test))
         }
         by_number = {number: word for word, number in numbers.items()}

@@ -52,7 +52,7 @@ class Columns(Divided):
             if columns[name].dtype.kind == "U":
                 raise DataError(
                     f"features: the column {name!r} of {origin} holds text, such as "
-                    f"{str(columns[name][0])!r}: give the columns of numbers in features, or "
+                    f"{_first_text(columns[name])!r}: give the columns of numbers in features, or "
                     "write numbers for it"
                 )
         x = np.stack([columns[name] for name in chosen], axis=1).astype("float64")
@@ -81,7 +81,7 @@ class Columns(Divided):
             return labels.astype("int32"), [str(int(v)) if _is_whole(v) else str(v) for v in known]
         if column.dtype.kind == "U":
             raise DataError(
-                f"target: holds text, such as {str(column[0])!r}, which classes: false does not take"
+                f"target: holds text, such as {_first_text(column)!r}, which classes: false does not take"
             )
         if self.target_unit != 1:
             return as_float(column / self.target_unit), []
@@ -167,3 +167,8 @@ def _column(cells: Sequence[str]) -> np.ndarray:
     if any(number is None for number in numbers):
         return np.array(cells, dtype=np.str_)
     return np.array(numbers, "float64")
+
+
+def _first_text(column: np.ndarray) -> str:
+    """The first cell of a column of text that is no number."""
+    return next((str(cell) for cell in column if _number(str(cell)) is None), str(column[0]))
