@@ -167,6 +167,9 @@ class LUSolve(Lapack, Op):
     def __init__(self, transposed: bool = False) -> None:
         self.transposed = transposed
 
+    def __repr__(self) -> str:
+        return "solve"
+
     def tails(self) -> tuple[int, ...]:
         return 2, 1, 2
 

@@ -208,3 +208,11 @@ def test_lengths_of_what_is_made_of_matrices_follow_from_theirs():
     for got, *expected in zip(each, *(alone(m, v) for m, v in zip(given, line, strict=True)), strict=True):
         # the signs of singular vectors are LAPACK's and NumPy's choice
         np.testing.assert_allclose(abs(got), abs(np.stack(expected)), rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_system_with_another_number_of_rows(mode):
+    a, b = T.dmatrix("a"), T.dmatrix("b")
+    for build in (T.solve, T.solve_triangular):
+        with pytest.raises(ShapeError, match="solve"):
+            compiled(mode, [a, b], build(a, b))(A, B[:3])
