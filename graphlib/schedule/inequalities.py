@@ -5,17 +5,23 @@ What is left is a polynomial, and so is all that is known to be at least 0: that
 length of its loop, that a quotient times its divisor is at most what was divided.  A term with a negative
 factor is taken away by adding such a fact, times what is none below 0, until no such term is left, or none
 helps.
+
+That is tried with lengths written in three ways: by their names; by what they are computed from, each as the
+least that a check found it to be and the rest; and with one length in the place of all that are equal to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+import heapq
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from functools import cached_property
 
 from ..scalar.expression import FOLDED, Expr, apply, floor_div, integer, node, poly, replaced, walk
 from ..scalar.integer import ZERO, Poly, Symbol, product
 
-#: cases that are looked at for one inequality, facts that are added one after the other, and tries in all
-_MOST_CASES, _DEPTH, _TRIES = 60, 12, 60
+#: cases that are looked at for one inequality, also where they are first taken as a whole, and polynomials
+#: to which facts are added in one of them
+_MOST_CASES, _MOST_WHOLE, _TRIES = 60, 12, 60
 _CASES = frozenset(("minimum", "maximum", "switch"))
 
 
@@ -23,8 +29,7 @@ class Facts:
     """What holds: ``known`` are at least 0; ``values`` of lengths that are computed of others, and of what is
     ``signed``, numbers that may be below 0.
 
-    bounds: of an opaque integer the length that it is an index into, if that is known.  A proof is looked for
-    with lengths by their names first, then with what they are computed from.
+    bounds: of an opaque integer the length that it is an index into, if that is known.
     """
 
     def __init__(
@@ -42,20 +47,55 @@ class Facts:
             #: of what is computed: numbers that may be below 0
             self.signed = frozenset(signed)
             #: those, and products and sums of others; and what is opaque, also by what it is
-            self.plain = {s: p for s, p in values.items() if s in self.signed or not _expressions(p)}
+            self.plain = {s: p for s, p in values.items() if s in self.signed or _is_plain(p)}
             self.opaque = {s: p for s, p in values.items() if s not in self.plain}
             both = [(p, s) for s, q in self.opaque.items() for p in (self.written_out(q), q)]
             self.names = {p.atom: s for p, s in both if p.atom is not None}
+            self.least = _least(part for p in near for part in _parts(self.written_out(p)))
         else:
+            self.least = more.least
             self.signed, self.plain = more.signed, more.plain
             self.opaque, self.names = more.opaque, more.names
-        named = [self.named(q) for p in near for q in (p, exchanged(p, self.opaque))]
-        before = more.forms if more is not None else (None, None)
-        #: the ways to write what is to be shown
-        self.forms = (
-            Form(self.named, named, self.bounds, before[0]),
-            Form(self.written_out, [self.written_out(p) for p in near], self.bounds, before[1]),
+        self.near, self.more = near, more
+        before = more._simple if more is not None else (None, None)
+        self._simple = (
+            Form(self.named, self._by_names, self.bounds, before[0]),
+            Form(self.from_least, [self.from_least(p) for p in near], self.bounds, before[1]),
         )
+
+    @property
+    def _by_names(self) -> list[Poly]:
+        return [self.named(q) for p in self.near for q in (p, exchanged(p, self.opaque))]
+
+    @property
+    def forms(self) -> Iterator[Form]:
+        """The ways to write what is to be shown."""
+        yield from self._simple
+        if self.equal:
+            yield self._solved
+
+    @cached_property
+    def equal(self) -> Equal:
+        """The lengths that checks found equal."""
+        if self.more is not None:
+            return self.more.equal
+        known = dict.fromkeys(self._by_names)
+        return Equal([p for p in known if -p in known], self.values.keys())
+
+    @cached_property
+    def _solved(self) -> Form:
+        """With one length in the place of all that are equal to it."""
+        near = [self.solved(p) for p in self._by_names]
+        if self.more is None:
+            for lead, value in self.equal.items():
+                apart = Poly({lead: 1}) - value
+                near += [value] if len(lead) == 1 else [apart, -apart]
+            return Form(self.solved, near, self.bounds)
+        return Form(self.solved, near, self.bounds, self.more._solved)
+
+    def solved(self, p: Poly) -> Poly:
+        """A polynomial with one length in the place of all that are equal to it."""
+        return _decided(self.equal.write(self.named(p)))
 
     def and_known(self, known: Iterable[Poly], bounds: Callable[[Expr], Poly | None] | None = None) -> Facts:
         """These, and more that are at least 0, and are tried first."""
@@ -73,13 +113,90 @@ class Facts:
         """A polynomial without lengths that are computed of others."""
         return _decided(_exchanged_fully(p, self.values))
 
+    def from_least(self, p: Poly) -> Poly:
+        """The same, of each length that a check found to be at least some number that and the rest."""
+        p = self.written_out(p)
+        return _decided(exchanged(p, self.least)) if self.least else p
+
     def hold(self, p: Poly) -> bool:
         """Whether a polynomial is found to be at least 0."""
         return any(form.hold(form.write(p)) for form in self.forms)
 
     def hold_written_out(self, p: Poly) -> bool:
         """The same by what lengths are computed from alone."""
-        return self.forms[1].hold(self.written_out(p))
+        return self._simple[1].hold(self.from_least(p))
+
+
+class Equal(dict):
+    """For lengths, and products of them, what they are equal to: of each equality the length that is given,
+    if there is one, in terms of those that are computed, so that fewer are left.
+
+    equal: polynomials that are 0.  computed: lengths that are computed of others.
+    """
+
+    def __init__(self, equal: Iterable[Poly] = (), computed: Set[Symbol] = frozenset()) -> None:
+        for p in equal:
+            p = self.write(p)
+            leads = [m for m in p.terms if self._leads(m, p)]
+            if not leads:
+                continue
+            costs = {m: (not computed.isdisjoint(m), _negative(p * -p.terms[m]), len(m)) for m in leads}
+            lead = min(leads, key=costs.__getitem__)
+            value = Poly({lead: 1}) - p * p.terms[lead]
+            new = Equal()
+            new[lead] = value
+            for m in self:
+                self[m] = new.write(self[m])
+            self[lead] = value
+
+    @staticmethod
+    def _leads(monomial: tuple, p: Poly) -> bool:
+        """Whether a polynomial that is 0 says what a product of lengths is in terms of others."""
+        if not monomial or abs(p.terms[monomial]) != 1 or not all(isinstance(a, Symbol) for a in monomial):
+            return False
+        others = (m for m in p.terms if m != monomial)
+        inside = {s for a in _expressions(p) for s in _symbols(Poly.of(a))}
+        again = len(monomial) == 1 and monomial[0] in inside
+        return not again and all(_without(m, monomial) is None for m in others)
+
+    def write(self, p: Poly) -> Poly:
+        """A polynomial with what lengths are equal to in their place, also inside its expressions."""
+        if not self:
+            return p
+        p = exchanged(p, {m[0]: v for m, v in self.items() if len(m) == 1})
+        for _ in range(_MOST_CASES):
+            ways = ((m, lead, _without(m, lead)) for m in p.terms for lead in self)
+            found = next((way for way in ways if way[2] is not None), None)
+            if found is None:
+                break
+            m, lead, rest = found
+            c = p.terms[m]
+            p = p - Poly({m: c}) + self[lead] * product(rest) * c
+        return p
+
+
+def least_of(p: Poly) -> list[tuple[Symbol, int]]:
+    """The least that a length can be where a polynomial of it alone is at least 0."""
+    factors = {m: c for m, c in p.terms.items() if m}
+    if len(factors) != 1:
+        return []
+    (((length, *others), factor),) = factors.items()
+    if others or factor < 0 or not isinstance(length, Symbol):
+        return []
+    return [(length, -(p.terms.get((), 0) // factor))]
+
+
+def _least(known: Iterable[Poly]) -> dict[Symbol, Poly]:
+    """The lengths that are known to be at least some number, as that number and the rest."""
+    least: dict[Symbol, int] = {}
+    for p in known:
+        for length, n in least_of(p):
+            least[length] = max(n, least.get(length, 0))
+    return {s: Poly.of(Symbol(f"{s.name} beyond {n}")) + n for s, n in least.items() if n > 0}
+
+
+def _negative(p: Poly) -> int:
+    return sum(c < 0 for c in p.terms.values())
 
 
 class Form:
@@ -108,9 +225,13 @@ class Form:
         goal = _without_factors(goal)
         if _Proof(self.bounds).cases(goal, self.near):
             return True
-        about = _symbols(goal)
-        others = [p for p in self.known[len(self.near) :] if not about.isdisjoint(_symbols(p))]
-        return bool(others) and _Proof(self.bounds).cases(goal, [*self.near, *others])
+        about = _subjects(goal)
+        others = [p for p in self.known[len(self.near) :] if not about.isdisjoint(_subjects(p))]
+        known = [*self.near, *others]
+        if others and _Proof(self.bounds).cases(goal, known):
+            return True
+        whole = _Proof(self.bounds, whole=True)
+        return any(map(whole.choice, (goal, *known))) and whole.cases(goal, known)
 
 
 def _exchanged_fully(p: Poly, values: Mapping[Symbol, Poly]) -> Poly:
@@ -122,9 +243,12 @@ def _exchanged_fully(p: Poly, values: Mapping[Symbol, Poly]) -> Poly:
 
 
 class _Proof:
-    def __init__(self, bounds: Callable[[Expr], Poly | None]) -> None:
-        self.bounds = bounds
-        self.cases_left = _MOST_CASES
+    """whole: what may be one of two things is first taken as it is, and then apart from the outside, as what
+    is inside may not matter."""
+
+    def __init__(self, bounds: Callable[[Expr], Poly | None], whole: bool = False) -> None:
+        self.bounds, self.whole = bounds, whole
+        self.cases_left = _MOST_WHOLE if whole else _MOST_CASES
         #: of the case that is looked at, opaque integers that are none below 0
         self.natural: set[Expr] = set()
 
@@ -136,17 +260,18 @@ class _Proof:
         self.natural = {a for p in known if (a := _no_less(p)) is not None}
         if not self._wrong(goal) or any(not self._wrong(-p - 1) for p in known):
             return True  # or there is no such case
-        choice = self._choice(goal)
-        if choice is None:
-            plain = [p for p in known if self._choice(p) is None]
+        choice = self.choice(goal)
+        if choice is None or self.whole:
+            plain = known if self.whole else [p for p in known if self.choice(p) is None]
             facts = dict.fromkeys([*plain, *self._of_atoms([goal, *plain], plain)])
             if self.shown(goal, [p for p in facts if self._wrong(p)]):
                 return True
+        if choice is None:
             # cases of what is known may help, where that is about something in it, best of all an index
             about = _symbols(goal)
             others = [p for p in known if not about.isdisjoint(_symbols(p))]
             others.sort(key=lambda p: not any(s.is_index and s in about for s in _symbols(p)))
-            choice = next(filter(None, map(self._choice, others)), None)
+            choice = next(filter(None, map(self.choice, others)), None)
             if choice is None:
                 return False
         return all(
@@ -154,10 +279,12 @@ class _Proof:
             for value, facts in _alternatives(choice)
         )
 
-    def _choice(self, p: Poly) -> Expr | None:
+    def choice(self, p: Poly) -> Expr | None:
         """A minimum, a maximum or a choice in a polynomial, in which there is no other one."""
         for e in _expressions(p):
             if e.op in _CASES and self.bounds(e) is None:
+                if self.whole:
+                    return e
                 inside = (a for a in walk(e)[1:] if a.op in _CASES and self.bounds(a) is None)
                 return next((a for a in inside if not any(b.op in _CASES for b in walk(a)[1:])), e)
         return None
@@ -173,7 +300,7 @@ class _Proof:
                 a, b = map(poly, e.args)
                 if not self._is_positive(b, known):
                     continue
-                if e.op == "mod" or not self._wrong(a):
+                if e.op == "mod" or not self._wrong(a) or self.shown(a, known):
                     self.natural.add(e)
                 quotient = atom if e.op == "floor_div" else floor_div(a, b)
                 rest = a - quotient * b
@@ -189,42 +316,43 @@ class _Proof:
         return self.shown(p - 1, known)
 
     def shown(self, goal: Poly, known: Sequence[Poly]) -> bool:
-        """Whether a polynomial without cases holds."""
-        self.seen: set[Poly] = set()
-        self.degree = max(map(len, goal.terms), default=0)
-        return self.linear(goal, known, _DEPTH)
-
-    def linear(self, goal: Poly, known: Sequence[Poly], depth: int) -> bool:
-        """The same, by so many facts at most; none that was looked at before, or is a greater product than
-        there were."""
+        """Whether a polynomial without cases holds: facts are added to what has fewest terms that may be
+        below 0, of the lowest degree, and that was not looked at before."""
+        degree, seen = max(map(len, goal.terms), default=0), {goal}
         wrong = self._wrong(goal)
-        if not wrong:
-            return True
-        if not depth or len(self.seen) == _TRIES or goal in self.seen:
-            return False
-        self.seen.add(goal)
-        # each of them must go: one with an index first, for that has a bound, else what can in fewest ways
-        indices = [m for m in wrong if any(isinstance(a, Symbol) and a.is_index for a in m)]
-        ways = {m: list(self._ways(m, goal.terms[m], known)) for m in indices or wrong}
-        term = min(ways, key=lambda m: len(ways[m]))
-        factor = abs(goal.terms[term])
-        left = [goal * abs(c) - fact * product(rest) * factor for fact, c, rest in ways[term]]
-        left.sort(key=lambda one: (len(self._wrong(one)), len(one.terms)))
-        return any(self.linear(one, known, depth - 1) for one in left)
+        left = [(len(wrong), sum(map(len, wrong)), len(goal.terms), 0, goal, wrong)]
+        for _ in range(_TRIES):
+            if not left:
+                return False
+            *_, goal, wrong = heapq.heappop(left)
+            if not wrong:
+                return True
+            # each must go: one with an index first, for that has a bound, else what can in fewest ways
+            indices = [m for m in wrong if any(isinstance(a, Symbol) and a.is_index for a in m)]
+            ways = {m: list(self._ways(m, goal.terms[m], known, degree)) for m in indices or wrong}
+            term = min(ways, key=lambda m: len(ways[m]))
+            factor = abs(goal.terms[term])
+            for fact, c, rest in ways[term]:
+                one = goal * abs(c) - fact * product(rest) * factor
+                if one not in seen:
+                    seen.add(one)
+                    bad = self._wrong(one)
+                    heapq.heappush(left, (len(bad), sum(map(len, bad)), len(one.terms), len(seen), one, bad))
+        return False
 
     def _wrong(self, goal: Poly) -> list[tuple]:
         """The terms that may be below 0."""
         return [m for m, c in goal.terms.items() if c < 0 or not all(map(self._is_natural, m))]
 
     def _ways(
-        self, monomial: tuple, factor: int, known: Sequence[Poly]
+        self, monomial: tuple, factor: int, known: Sequence[Poly], degree: int
     ) -> Iterator[tuple[Poly, int, list[Symbol | Expr]]]:
         """The facts by which a term is taken away, each with its own factor of the term and by what it is to
-        be multiplied."""
+        be multiplied; none is a product of a greater degree."""
         for fact in known:
             for term, c in fact.terms.items():
                 rest = _without(monomial, term) if c * factor > 0 else None
-                if rest is None or (rest and len(rest) + max(map(len, fact.terms)) > self.degree):
+                if rest is None or (rest and len(rest) + max(map(len, fact.terms)) > degree):
                     continue
                 if all(map(self._is_natural, rest)):
                     yield fact, c, rest
@@ -233,8 +361,8 @@ class _Proof:
         """Whether it is none below 0: a length, an index, one into an array, a quotient of such."""
         if isinstance(atom, Symbol) or atom in self.natural or self.bounds(atom) is not None:
             return True
-        if atom.op in ("maximum", "minimum"):
-            found = (not self._wrong(poly(a)) for a in atom.args)
+        if atom.op in _CASES:
+            found = (not self._wrong(poly(a)) for a in atom.args[-2:])
             return any(found) if atom.op == "maximum" else all(found)
         if atom.op not in ("floor_div", "mod"):
             return False
@@ -278,6 +406,11 @@ def _with_decided(e: Expr) -> Expr:
 def _is_wrong(p: Poly) -> bool:
     """Whether it is plain that a polynomial is below 0."""
     return not _Proof(_unknown)._wrong(-p - 1)
+
+
+def _is_plain(p: Poly) -> bool:
+    """Whether a length is a sum or a product of others, which say more of it than its name."""
+    return not _expressions(p) or (len(p.terms) == 1 and p.atom is None)
 
 
 def _unknown(e: Expr) -> Poly | None:
@@ -384,6 +517,11 @@ def _symbols(p: Poly) -> set[Symbol]:
         else:
             found.update(s for e in walk(a) if e.op == "int" for s in _symbols(e.value))
     return found
+
+
+def _subjects(p: Poly) -> set[Symbol | Expr]:
+    """What a polynomial is about: its symbols, and the numbers that it reads."""
+    return _symbols(p) | {e for a in _expressions(p) for e in walk(a) if e.op in ("load", "local")}
 
 
 def _expressions(p: Poly) -> list[Expr]:

@@ -164,7 +164,8 @@ class Given:
         """Checks are made."""
         checks = list(checks)
         if known := [p for k in checks for p in self._known(k, True)]:
-            self.facts = self.facts.and_known(known)
+            old = self.facts
+            self.facts = Facts([*known, *old.known], old.values, old.bounds, signed=old.signed)
         self._checked(checks)
 
     def _checked(self, checks: Iterable[int]) -> None:

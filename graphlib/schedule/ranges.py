@@ -20,7 +20,7 @@ from ..scalar.expression import Expr, integer, load, node, poly
 from ..scalar.integer import ONE, ZERO, Poly, Symbol, divided, flat_index, product, unraveled
 from .arrays import Array
 from .cpu import RUN
-from .inequalities import Facts, Form, conditions
+from .inequalities import Facts, Form, conditions, least_of
 from .parts import of_statement
 from .plan import Compute
 from .statements import (
@@ -184,10 +184,10 @@ class Ranges:
 
     def bound(self, e: Expr) -> Poly | None:
         """The length that an index is one into, where that was checked."""
-        if e.op in ("checked_index", "switch"):
-            greatest = self.of(e)[1]
-            return None if greatest is None else greatest + 1
-        return None
+        if e.op == "checked_index":
+            return self.of(e.args[1])[1]
+        greatest = self.counted(e)[1] if e.op == "switch" else None
+        return None if greatest is None else greatest + 1
 
     # proofs
 
@@ -389,6 +389,8 @@ def _along_axes(index: Sequence[Poly], shape: Sequence[Poly], form: Form) -> boo
     for i, n in reversed(list(zip(index, shape, strict=True))):
         before, length = (i - borrowed) * apart + before, n * apart
         borrowed = int(bool(before.terms) and max(before.terms.values()) < 0)
+        if apart is not ONE:
+            length = form.write(length)
         here = before + length * borrowed
         if form.hold(here) and form.hold(length - 1 - here):
             before, length, apart = ZERO, ONE, ONE
@@ -403,8 +405,4 @@ def _least(length: Poly) -> list[tuple[Symbol, int]]:
     if len(length.terms) == 1:
         ((monomial, _),) = length.terms.items()
         return [(a, 1) for a in monomial if isinstance(a, Symbol)]
-    symbols = [m[0] for m in length.terms if len(m) == 1 and isinstance(m[0], Symbol)]
-    if len(symbols) != 1 or set(length.terms) != {(), (symbols[0],)} or length.terms[symbols[0],] <= 0:
-        return []
-    # the least n for which factor * n + number >= 1
-    return [(symbols[0], max(0, -((length.terms[()] - 1) // length.terms[symbols[0],])))]
+    return [(symbol, max(0, n)) for symbol, n in least_of(length - 1)]

@@ -35,6 +35,13 @@ def expression(rng, depth):
     return kinds[rng.randint(len(kinds))]()
 
 
+def lengths(rng):
+    """A length, a number, a product, or a sum of them."""
+    return [Poly.of(N), Poly.of(M), Poly.of(N) * M, Poly.of(int(rng.randint(3))), Poly.of(N) + 1][
+        rng.randint(5)
+    ]
+
+
 def test_nothing_is_found_to_hold_that_does_not():
     rng = np.random.RandomState(0)
     found = 0
@@ -44,6 +51,9 @@ def test_nothing_is_found_to_hold_that_does_not():
             Poly.of(M) - 1 - COLUMN,
             *(expression(rng, 1) for _ in range(rng.randint(3))),
         ]
+        for _ in range(rng.randint(2)):
+            equal = lengths(rng) - lengths(rng)
+            known += [equal, -equal]
         goal = expression(rng, 3)
         if not Facts(known, {}).hold(goal):
             continue
@@ -70,6 +80,28 @@ KNOWN = {
     "every second element of a row": [ex.floor_div(Poly.of(N) + 1, 2) - 1 - COLUMN],
     "what is turned round": [Poly.of(N) - 1 - COLUMN],
     "a place in a matrix": [Poly.of(N) - 1 - ROW, Poly.of(M) - 1 - COLUMN],
+}
+
+
+def equal(a, b):
+    """That two lengths are equal, as a check finds it."""
+    return [a - b, b - a]
+
+
+K, L = Poly.of(Symbol("k")), Poly.of(Symbol("l"))
+STEP = Poly.of(N) - 2
+HOLD |= {
+    "a row of as many others": Poly.of(N) * M - 1 - (Poly.of(ROW) * L + COLUMN),
+    "a length that is one more": K - 1 - ROW,
+    "a place of a window": Poly.of(N) - 1 - Poly.of(ROW) * STEP - COLUMN,
+    "a quotient that is none below 0": ex.floor_div(STEP, 2),
+    "what a choice is of does not matter": 2 * ex.maximum(ex.floor_div(CLIPPED, 2), 0) - CLIPPED + 1,
+}
+KNOWN |= {
+    "a row of as many others": [*equal(Poly.of(N) * M, K * L), K - 1 - ROW, L - 1 - COLUMN],
+    "a length that is one more": [*equal(K, Poly.of(N) + 1), Poly.of(N) - ROW],
+    "a place of a window": [STEP - 1, ex.floor_div(1, STEP) - ROW, STEP - COLUMN],
+    "a quotient that is none below 0": [STEP],
 }
 
 

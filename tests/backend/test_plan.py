@@ -12,6 +12,7 @@ from graphlib.errors import ScheduleError
 from graphlib.lower.claims import rewritten
 from graphlib.lower.limits import Length, Size
 from graphlib.lower.program import Program, lowered
+from graphlib.ops.patches import patches
 from graphlib.render import c, cuda
 from graphlib.represent import represented
 from graphlib.scalar.expression import load, node, walk
@@ -317,23 +318,8 @@ def test_no_operation_goes_beyond_an_array(monkeypatch):
         inputs, outputs = ([v for s in samples for v in getattr(s, k)] for k in ("inputs", "outputs"))
         made = planned(inputs, outputs, name=name)
         hold(made)
-        left, _ = unproven(made)
-        assert sum(map(len, left.values())) == NOT_PROVEN.get(name, (0, ""))[0], (name, left)
-
-
-#: operations of which so many things are only held against some lengths, as it takes more than the prover
-#: knows to see that they hold: they follow from lengths in several checks together
-NOT_PROVEN = {
-    "concatenate": (6, "a symbolic axis: quotients of the product of all lengths by those of chosen axes"),
-    "conv2d_grad_wrt_weights": (1, "filters of 2 by 2 by one check, places by two others"),
-    "images2neibs": (
-        1,
-        "half a window may be -1, and is then taken for an end that counts from the other one",
-    ),
-    "neibs2images": (1, "the number of rows is that of windows by a product of quotients"),
-    "patches": (1, "a step that is a length less 2, times a quotient by it"),
-    "pool_3d": (1, "a quotient by a window's length, rounded up"),
-}
+        assert unproven(made)[0] == {}, name
+        assert f"{name}, for C" in str(made), "what its checks say can be said"
 
 
 def called():
@@ -384,6 +370,32 @@ def test_a_call_that_goes_too_far_is_not_proven(how):
 def test_a_function_of_the_library_without_a_contract():
     with pytest.raises(ScheduleError, match="gl_other has no contract"):
         unproven(step_of(called(), Call, lambda call: replace(call, function="gl_other")))
+
+
+def rows_of(x):
+    """All but the last axis as one, whose length is found during the call."""
+    rows = T.prod(T.stack([x.shape[0], x.shape[1]]))
+    return T.exp(T.reshape(x, (rows, -1), ndim=2))
+
+
+#: what takes checks to be proven: lengths that are equal, that are at least some number, quotients of them
+BY_CHECKS = {
+    "an axis that is a quotient": lambda x, n: rows_of(x),
+    "an axis that a number chooses": lambda x, n: T.concatenate([x, x * 2], axis=n),
+    "steps as long as an axis": lambda x, n: patches(x[0], (n + 1, 2), (n, 1)),
+}
+
+
+@pytest.mark.parametrize("what", BY_CHECKS)
+def test_what_checks_find_is_part_of_a_proof(what):
+    """Without its checks a plan is not proven, nor with a loop of one turn more."""
+    x, n = T.ftensor3("x"), T.lscalar("n")
+    plan = planned([x, n], [BY_CHECKS[what](x, n)])
+    assert unproven(plan)[0] == {}
+    nothing = tuple(replace(found, checks=()) for found in plan.after)
+    unchecked = replace(plan, checks=(), first=replace(plan.first, checks=()), after=nothing)
+    assert unproven(unchecked)[0] != {}
+    assert unproven(with_kernel(plan, everywhere(BROKEN["a turn too many"])))[0] != {}
 
 
 @pytest.mark.parametrize(
@@ -446,12 +458,7 @@ def test_no_operation_on_a_device_goes_beyond_an_array():
     for name in ENTRIES:
         samples = [s for s in cases(name, ("float32",), (False,)) if ("cuda", name) not in REFUSED]
         inputs, outputs = ([v for s in samples for v in getattr(s, k)] for k in ("inputs", "outputs"))
-        left, _ = unproven(for_device(inputs, outputs, name))
-        assert len(left) == NOT_PROVEN_ON_DEVICE.get(name, 0), (name, left)
-
-
-#: as above, by kernels; of an inverse of tensors the first product of lengths is a quotient
-NOT_PROVEN_ON_DEVICE = {**dict.fromkeys(NOT_PROVEN, 1), "concatenate": 3, "tensorinv": 1}
+        assert unproven(for_device(inputs, outputs, name))[0] == {}, name
 
 
 def test_an_index_into_what_may_be_empty_is_guarded():
