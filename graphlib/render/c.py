@@ -3,7 +3,6 @@ kernel, and ``gl_run``, which takes the steps in order."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,7 +11,6 @@ from typing import Any, NamedTuple
 
 from ..lower.limits import Length as Limit
 from ..records import record
-from ..scalar.expression import constant_value
 from ..scalar.integer import Poly, Symbol
 from ..scalar.lowered import Check
 from ..schedule.arrays import Array, Memory
@@ -33,12 +31,14 @@ from ..schedule.plan import (
     Slot,
     Step,
 )
+from ..schedule.small import is_zero
 from ..schedule.statements import Let, Watch
 from .c_headers import of_driver
-from .c_kernels import Body, combine, nest
-from .c_loops import growing, steps_function
+from .c_kernels import Body, Nest, combine, nest
+from .c_loops import growing, moving, steps_function
 from .c_scalar import C_TYPES, SUFFIXES
 from .c_tables import Places, StepTable, arena_table, arguments_table
+from .c_together import Repeated, copy, together, zeros
 from .text import comment, indented, polynomial
 from .units import Unit
 
@@ -109,13 +109,19 @@ class Writer:
     """Writes the part of the file that is of one plan: the whole function's, or that of a loop's step.
 
     A loop's step has a struct, ``prepare`` and ``run`` of its own, with the plan's prefix before their names.
-    called: the units that are called so far in the file; first_check: the number of checks before its own.
+    called: the units that are called so far in the file; first_check: the number of checks before its own;
+    loop: the one whose step it is.
     """
 
-    def __init__(self, plan: Plan, called: dict[Unit, Uses], first_check: int = 0) -> None:
+    def __init__(
+        self, plan: Plan, called: dict[Unit, Uses], first_check: int = 0, loop: Scan | None = None
+    ) -> None:
         self.plan = plan
+        self.at_once = loop if plan.at_once else None
         #: the products whose second factor is laid out once for all steps, numbered
         self.ready = {product: k for k, product in enumerate(plan.ready)}
+        #: of steps that are one function the first, and the one behind the last
+        self.together = dict(plan.together)
         self.called = called
         self.struct = f"{plan.prefix}State"
         self.first_check = first_check
@@ -129,7 +135,7 @@ class Writer:
         for step in plan.steps:
             for action in step.actions:
                 if isinstance(action, Scan):
-                    self.nested[action.plan.prefix] = Writer(action.plan, called, number)
+                    self.nested[action.plan.prefix] = Writer(action.plan, called, number, action)
                     number += len(action.plan.all_checks)
 
     def pointer(self, memory: Memory) -> str:
@@ -224,8 +230,8 @@ class Writer:
         prefix = self.plan.prefix
         return f"{'static ' if prefix else ''}int64_t {prefix or 'gl_'}{name}"
 
-    def function(self, what: str, name: str, lines: list[str]) -> str:
-        head = f"{self.head_of(name)}({self.struct} *s, void **args) {{"
+    def function(self, what: str, name: str, lines: list[str], more: str = "") -> str:
+        head = f"{self.head_of(name)}({self.struct} *s, void **args{more}) {{"
         return "\n".join([f"/* {what} */", head, *indented([*lines, "return 0;"]), "}"])
 
     # prepare
@@ -337,6 +343,9 @@ class Writer:
         for k, result in enumerate(plan.results[: plan.outputs]):
             if k not in plan.data_dependent:
                 lines.append(f"{self.address(result)} = GL_DATA(args, {first + k}, {C_TYPES[result.dtype]});")
+        if self.at_once is not None:
+            lines += [self.joined(0, len(plan.steps)), "s->calls++;"]
+            return self.function("All steps.", "run", lines, ", int64_t steps, const int64_t *by")
         if any(length.data_dependent for length in plan.lengths):
             lines += ["gl_release(s->allocated, &s->allocated_count);", *self.found(plan.first)]
         if len(plan.steps) <= _STRAIGHT:
@@ -349,12 +358,20 @@ class Writer:
         """The statements of all steps."""
         plan = self.plan
         lines = ["double clock = gl_seconds(), now;"] if plan.profiled else []
-        for k, (step, found) in enumerate(zip(plan.steps, plan.after, strict=True)):
-            lines += self.step(step)
+        for first, behind in self.in_order():
+            lines += self.step(first, behind)
             if plan.profiled:
-                lines.append(f"now = gl_seconds(); s->seconds[{k}] += now - clock; clock = now;")
-            lines += self.found(found)
+                lines.append(f"now = gl_seconds(); s->seconds[{first}] += now - clock; clock = now;")
+            lines += self.found(plan.after[behind - 1])
         return lines
+
+    def in_order(self) -> Iterator[tuple[int, int]]:
+        """The steps one after the other, those that are one function at once: the first, and the one behind
+        the last."""
+        behind = 0
+        while behind < len(self.plan.steps):
+            first, behind = behind, self.together.get(behind, behind + 1)
+            yield first, behind
 
     def found(self, found: Found) -> list[str]:
         """What is done when lengths become known that depend on data."""
@@ -369,19 +386,53 @@ class Writer:
             ]
         return [*lines, *(line for k in found.outputs for line in self.shape(k))]
 
-    def step(self, step: Step) -> list[str]:
-        """The statements of a step."""
+    def step(self, first: int, behind: int, commented: bool = True) -> list[str]:
+        """The statements of a step, or of several that are one function."""
+        about = self.about(first, behind)
+        head = [about] if about and commented else []
+        if first in self.together:
+            return [*head, self.joined(first, behind)]
+        step = self.plan.steps[first]
         guards = [
             f"if (({self.poly(n)}) == 0 && {self.poly(turns)} > 0) return -2;" for n, turns in step.guards
         ]
-        head = [comment(step.comment)] if step.comment else []
         lines = [line for action in step.actions for line in self.action(action)]
         lines = [*guards, *head, *lines]
         return ["{", *indented(lines), "}"] if any(map(_declares, step.actions)) else lines
 
+    def about(self, first: int, behind: int) -> str:
+        """The comment on steps, if there is one."""
+        lines = dict.fromkeys(line for step in self.plan.steps[first:behind] for line in step.comment)
+        return comment(lines) if lines else ""
+
+    def joined(self, first: int, behind: int) -> str:
+        """The call of the function that steps are together."""
+        actions = [action for step in self.plan.steps[first:behind] for action in step.actions]
+        about = dict.fromkeys(line for a in actions if isinstance(a, Launch) for line in a.kernel.comment)
+        made = together(list(map(self.nest, actions)), self.repeated())
+        name = self.calls(made.unit, f"{self.plan.prefix}small_{first}_{behind - 1}", comment(about))
+        return f"{name}(&{made.given('&s->bad_index')}, 0);"
+
+    def repeated(self) -> Repeated | None:
+        """Of a function that makes all steps of a loop how many these are, and what moves between them."""
+        if self.at_once is None:
+            return None
+        plan = self.plan
+        arrays = (*plan.arguments, *plan.results[: plan.outputs])
+        moved = {self.address(arrays[k]): f"by[{k}]" for k in moving(self.at_once)}
+        return Repeated("steps", moved)
+
+    def nest(self, action: Launch | Fill | CopyArray) -> Nest:
+        """What an action is as a function."""
+        if isinstance(action, Fill):
+            return zeros(action, self.address(action.target))
+        if isinstance(action, CopyArray):
+            return copy(action, self.address(action.target), self.address(action.source))
+        return nest(action.kernel, self.field, lambda n: f"s->{self.length(n)}")
+
     def action(self, action: Any) -> list[str]:
         writers = {
-            Launch: lambda a: self.launch(a.kernel),
+            Launch: self.launch,
             Compute: lambda a: self.host.lines(a.body),
             CopyArray: self.copy,
             Fill: self.fill,
@@ -391,12 +442,11 @@ class Writer:
         }
         return writers[type(action)](action)
 
-    def launch(self, kernel: Kernel) -> list[str]:
-        found = nest(kernel, self.field, lambda n: f"s->{self.length(n)}")
+    def launch(self, a: Launch) -> list[str]:
+        kernel = a.kernel
+        found = self.nest(a)
         name = self.calls(found.unit, kernel.name, comment(kernel.comment))
-        arrays, lengths = ", ".join(found.arrays) or "0", ", ".join(found.lengths) or "0"
-        own = "s->own, each" if kernel.own else "0, 0"
-        given = f"(gl_loop){{(void *[]){{{arrays}}}, (int64_t[]){{{lengths}}}, &s->bad_index, 1, {own}}}"
+        given = found.given("&s->bad_index", "s->own, each" if kernel.own else "0, 0")
         lines = []
         split = None
         if kernel.turns is not None:
@@ -431,8 +481,7 @@ class Writer:
         return [f"memcpy({self.address(a.target)}, {self.address(a.source)}, {size});"]
 
     def fill(self, a: Fill) -> list[str]:
-        value = constant_value(a.value)
-        if value == 0 and math.copysign(1, value) > 0:
+        if is_zero(a):
             size = f"sizeof({C_TYPES[a.target.dtype]}) * (size_t)({self.poly(a.size)})"
             return [f"memset({self.address(a.target)}, 0, {size});"]
         each = f"for (int64_t k = 0; k < {self.poly(a.size)}; k++)"

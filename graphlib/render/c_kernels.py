@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import groupby
 from typing import Any
 
 from ..records import record
-from ..scalar.functions import is_costly
 from ..scalar.integer import Poly, Symbol
 from ..scalar.reductions import REDUCERS
 from ..schedule.abreast import ABREAST, TOGETHER
@@ -16,6 +14,7 @@ from ..schedule.arrays import Memory
 from ..schedule.cpu import BLOCK
 from ..schedule.parts import expressions
 from ..schedule.plan import Kernel
+from ..schedule.small import MANY_FUNCTIONS, costly_functions
 from ..schedule.statements import (
     Accumulator,
     Add,
@@ -407,6 +406,12 @@ class Nest:
     arrays: tuple[str, ...]
     lengths: tuple[str, ...]
 
+    def given(self, bad: str, own: str = "0, 0") -> str:
+        """That, as C; ``bad``: where it notes that it fails; ``own``: the memory of its chunks, and how much
+        one has."""
+        arrays, lengths = ", ".join(self.arrays) or "0", ", ".join(self.lengths) or "0"
+        return f"(gl_loop){{(void *[]){{{arrays}}}, (int64_t[]){{{lengths}}}, {bad}, 1, {own}}}"
+
 
 def nest(kernel: Kernel, pointer: Callable[[Memory], str], length: Callable[[Symbol], str]) -> Nest:
     """The C function of a kernel; ``pointer`` and ``length`` say what the caller has them as."""
@@ -453,20 +458,16 @@ def _is_extremum(kind: str, dtype: str) -> bool:
     return kind in _AHEAD and dtype.startswith("float")
 
 
-#: calls of functions in one kernel from which on they are compiled once, as vector functions, and called;
-#: inlined, each costs the compiler more than a hundredth of a second
-_CALLS = 16
 #: for kernels with calls, before all else: where only one branch of a choice needs a call, gcc would move it
 #: there, and a loop with a call in a branch is not vectorised
 _UNSUNK = '#ifndef __clang__\n#pragma GCC optimize("no-tree-sink")\n#endif'
-_NOT_CALLED = frozenset(["mod", "floor_div", "random_uniform", "random_normal"])
 
 
 def _unit(kernel: Kernel, text: str) -> Unit:
-    """A kernel's text with what it needs to be compiled by itself."""
+    """A kernel's text with what it needs to be compiled by itself; many functions are compiled once, and
+    called, as vector functions."""
     declarations = [f'#include "{header}"' for header in of_kernel(kernel.body)]
     body = list(statements(kernel.body))
-    operations = Counter((e.op, e.args[-1].dtype) for e in expressions(kernel.body) if e.args)
     reduced = {(s.kind, s.dtype) for s in body if isinstance(s, (Take, TakeInto))}
     reduced |= {found[:2] for s in body if isinstance(s, Loop) and s.lanes for found in s.lanes.reductions}
     declarations += [
@@ -475,13 +476,9 @@ def _unit(kernel: Kernel, text: str) -> Unit:
         if not (REDUCERS[kind].finds_index or _is_extremum(kind, dtype))
         and REDUCERS[kind].operator_of(dtype) is None
     ]
-    costly = {
-        (name, dtype): count
-        for (name, dtype), count in operations.items()
-        if is_costly(name) and name not in _NOT_CALLED and dtype.startswith("float")
-    }
-    calls = sum(costly.values())
-    if calls < _CALLS:
+    costly = costly_functions(kernel)
+    calls = costly.total()
+    if calls < MANY_FUNCTIONS:
         return Unit(tuple(declarations), text, calls=calls)
     found = {(function_called(name, dtype), C_TYPES[dtype]) for name, dtype in costly}
     named = sorted((*function, c_type) for function, c_type in found if function)

@@ -20,12 +20,22 @@ if TYPE_CHECKING:
 
 
 class _Move(NamedTuple):
-    """What lies elsewhere at each step: the number of its array, its address at step ``done``, and the
-    inner argument that it is, if it is one."""
+    """What lies elsewhere at each step: the number of its array, its address at step ``done``, by how many
+    elements of which type that moves, and the inner argument that it is, if it is one."""
 
     array: int
     address: str
+    by: str
+    c_type: str
     argument: int | None = None
+
+
+def moving(scan: Scan) -> list[int]:
+    """The numbers of the arrays that lie elsewhere at each step: of a step's arguments, then its results."""
+    count = len(scan.plan.arguments)
+    kept = [state for state in scan.states if state.kept]
+    arguments = [row.argument for row in scan.sequences] + [k for state in kept for k, _ in state.taps]
+    return [*arguments, *(count + one.result for one in (*kept, *scan.mapped))]
 
 
 def growing(outer: Writer, scan: Scan) -> tuple[list[str], list[str]]:
@@ -77,6 +87,21 @@ class _Steps:
         self.invariants()
         moves += self.mapped()
         fails = "if (code > 0) gl_hand_on(s->wrong, inner->wrong);"
+        if inner.at_once is not None:
+            each = [f"by[{m.array}] = (int64_t)sizeof({m.c_type}) * {m.by};" for m in moves]
+            each = [f"int64_t by[{max(count, 1)}];", *each, f"code = {prefix}run(inner, args, n, by);"]
+            each += ["if (code) return code;", "done = n;"]
+        else:
+            each = [
+                "for (;;) {",
+                f"    if ((code = {prefix}run(inner, args))) {{",
+                f"        {fails}",
+                "        return code;",
+                "    }",
+                f"    if (++done == n{' || stop' if scan.until is not None else ''}) break;",
+                *indented([*more, *self.moved(moves), *self.told(moves)]),
+                "}",
+            ]
         lines += [
             "int64_t done = 0;",
             *self.moved(moves),
@@ -86,14 +111,7 @@ class _Steps:
             f"    {fails}",
             "    if (code) return code;",
             *([f"    {prefix}ready(inner, n);"] if self.inner.ready else []),
-            "    for (;;) {",
-            f"        if ((code = {prefix}run(inner, args))) {{",
-            f"            {fails}",
-            "            return code;",
-            "        }",
-            f"        if (++done == n{' || stop' if scan.until is not None else ''}) break;",
-            *indented([*more, *self.moved(moves), *self.told(moves)], 2),
-            "    }",
+            *indented(each),
             "}",
             *self.ends(),
             "return 0;",
@@ -116,8 +134,9 @@ class _Steps:
         moves = []
         for row in self.scan.sequences:
             self.dimensions(row.argument, row.shape)
-            address = f"{self.address(row.array, row.offset)} + done * ({self.outer.poly(row.by)})"
-            moves.append(_Move(row.argument, address, row.argument))
+            by, c_type = f"({self.outer.poly(row.by)})", C_TYPES[row.array.dtype]
+            address = f"{self.address(row.array, row.offset)} + done * {by}"
+            moves.append(_Move(row.argument, address, by, c_type, row.argument))
         return moves
 
     def states(self) -> list[_Move]:
@@ -136,12 +155,12 @@ class _Steps:
                 self.dimensions(argument, state.shape)
                 if state.kept:
                     place = f"{target} + (done + {state.depth + tap}) * row{k}"
-                    moves.append(_Move(argument, place, argument))
+                    moves.append(_Move(argument, place, f"row{k}", c_type, argument))
                 else:
                     self.lines.append(f"arrays[{argument}].data = (char *){target};")
             if state.kept:
                 place = f"{target} + (done + {state.depth}) * row{k}"
-                moves.append(_Move(self.arguments + state.result, place))
+                moves.append(_Move(self.arguments + state.result, place, f"row{k}", c_type))
         return moves
 
     def invariants(self) -> None:
@@ -156,9 +175,8 @@ class _Steps:
         moves = []
         for k, row in enumerate(self.scan.mapped):
             self.lines.append(f"const int64_t step{k} = {self.outer.poly(row.by)};")
-            moves.append(
-                _Move(self.arguments + row.result, f"{self.outer.address(row.array)} + done * step{k}")
-            )
+            address = f"{self.outer.address(row.array)} + done * step{k}"
+            moves.append(_Move(self.arguments + row.result, address, f"step{k}", C_TYPES[row.array.dtype]))
         if self.scan.until is not None:
             self.lines.append("uint8_t stop = 0;")
             self.lines.append(f"arrays[{self.arguments + self.scan.until}].data = (char *)&stop;")

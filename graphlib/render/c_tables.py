@@ -9,12 +9,10 @@ struct the pointers to its arrays are, and what the compiler sees of a step is a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..schedule.arrays import Memory
-from ..schedule.plan import Found, Step
-from .text import comment, indented
+from .text import indented
 
 if TYPE_CHECKING:
     from .c import Writer
@@ -45,15 +43,16 @@ class StepTable:
         self.functions: dict[tuple[str, ...], str] = {}
         self.rows: list[str] = []
         self.places: list[str] = []
-        for step, found in zip(writer.plan.steps, writer.plan.after, strict=True):
-            self._add(step, found)
+        for first, behind in writer.in_order():
+            self._add(first, behind)
 
-    def _add(self, step: Step, found: Found) -> None:
-        places = Places(self.types)
+    def _add(self, first: int, behind: int) -> None:
+        places, found = Places(self.types), self.writer.plan.after[behind - 1]
         with self.writer.given(places):
-            lines = (*self.writer.step(replace(step, comment=())), *self.writer.found(found))
+            lines = (*self.writer.step(first, behind, commented=False), *self.writer.found(found))
         function = self.functions.setdefault(lines, f"{self.name}step_{len(self.functions)}")
-        head = f"{comment(step.comment)} " if step.comment else ""
+        about = self.writer.about(first, behind)
+        head = f"{about} " if about else ""
         self.rows.append(f"{head}{{{function}, {len(self.places)}}},")
         self.places += _fields(self.writer, places.numbers)
 
@@ -84,12 +83,12 @@ class StepTable:
         ]
 
     def statements(self) -> list[str]:
-        plan, name = self.writer.plan, self.name
+        plan, name, rows = self.writer.plan, self.name, len(self.rows)
         lines = ["int64_t code;"]
         lines += ["double clock = gl_seconds(), now;"] if plan.profiled else []
         each = [f"if ((code = {name}table[k].run(s, {name}places + {name}table[k].first))) return code;"]
         each += ["now = gl_seconds(); s->seconds[k] += now - clock; clock = now;"] if plan.profiled else []
-        return [*lines, f"for (int64_t k = 0; k < {len(plan.steps)}; k++) {{", *indented(each), "}"]
+        return [*lines, f"for (int64_t k = 0; k < {rows}; k++) {{", *indented(each), "}"]
 
 
 def arguments_table(writer: Writer) -> tuple[list[str], list[str]]:

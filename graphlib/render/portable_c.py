@@ -93,6 +93,8 @@ class PortableWriter(Writer):
         super().__init__(plan, units.called, first_check)
         self.units, self.extents, self.kernel_prefix = units, extents, prefix
         self.ready = {}  # a library's products are small ones, for which nothing is laid out
+        # its kernels are called directly, so that compilers have them together anyway
+        self.together, self.at_once = {}, None
         self.inside: dict[str, Extents] = {}
         number = first_check + len(plan.checks)
         for scan in self.scans():
@@ -106,8 +108,8 @@ class PortableWriter(Writer):
     def calls(self, unit: Unit, name: str, about: str = "") -> str:
         return self.units.name(unit, f"{self.kernel_prefix}{name}", about)
 
-    def function(self, what: str, name: str, lines: list[str]) -> str:
-        return super().function(what, name, ["(void)s, (void)args;", *lines])
+    def function(self, what: str, name: str, lines: list[str], more: str = "") -> str:
+        return super().function(what, name, ["(void)s, (void)args;", *lines], more)
 
     def call(self, a: Call) -> list[str]:
         return super().call(_small(a))

@@ -330,7 +330,9 @@ class Plan:
     the memory that each is in at the end, outputs first; ``outputs`` says how many those are.  shapes: of
     each output; ``data_dependent``: numbers of those whose shape is found during the call.  first: what is
     known of lengths that depend on data before the first step; after: after each step.  ready: of a loop's
-    step the products whose second factor is the same at all steps and may be laid out for them beforehand.
+    step the products whose second factor is the same at all steps and may be laid out for them beforehand;
+    together: of a loop's step the steps that are one function each, the first and the one behind the last;
+    at_once: whether that is all of it, and the function makes all steps of the loop.
     """
 
     title: str
@@ -355,6 +357,8 @@ class Plan:
     after: tuple[Found, ...]
     profiled: bool = False
     ready: tuple[Product, ...] = ()
+    together: tuple[tuple[int, int], ...] = ()
+    at_once: bool = False
     values: tuple[Array, ...] = ()
     table: tuple[Any, ...] = ()
     captures: bool = False

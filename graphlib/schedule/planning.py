@@ -40,6 +40,7 @@ from .plan import (
 )
 from .plan import Step as Planned
 from .schedule import Schedule
+from .small import at_once, together
 from .statements import Leave, Let, Watch
 from .steps import Copy, LibraryCall, Loops, MatMul, Pushes, ScanStep, Step, base_of
 from .translation import Translation
@@ -551,7 +552,8 @@ class _ForC(Planner):
         inner = plan_for_c(step.inner, False, f"{name}_")
         refuse_data_dependent(step.inner, inner)
         made = self.scan(step, inner, self.host())
-        made = replace(made, plan=replace(inner, ready=_same_at_all_steps(inner, made)))
+        inner = replace(inner, ready=_same_at_all_steps(inner, made), together=together(inner))
+        made = replace(made, plan=replace(inner, at_once=at_once(inner, made)))
         return described(list(step.results.last) or step.outputs), [made]
 
     def _copy(self, name: str, step: Copy) -> tuple[Sequence[str], list[Any]]:

@@ -43,6 +43,8 @@ def _plan(plan: Plan) -> Iterator[str]:
     if plan.ready:
         factors = dict.fromkeys(str(product.b.array) for product in plan.ready)
         yield f"laid out before the first step: {', '.join(factors)}"
+    for first, behind in plan.together:
+        yield f"one function: steps {first} to {behind - 1}" + (", of all turns" if plan.at_once else "")
     yield "steps"
     yield from _indented(_found(plan, plan.first))
     for k, (step, found) in enumerate(zip(plan.steps, plan.after, strict=True)):

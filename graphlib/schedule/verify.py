@@ -21,6 +21,7 @@ from ..scalar.integer import Poly, Symbol, product
 from .arrays import Array, Memory
 from .parts import expressions, polys
 from .plan import Call, CopyArray, DeviceKernel, Fill, Found, Kernel, Launch, Plan, Product, Scan, Step
+from .small import joins
 from .statements import (
     Begin,
     OwnMemory,
@@ -86,6 +87,7 @@ class _Verifier:
                 if not self._is_early(symbol):
                     self._fail(f"the arena needs the length {symbol!r} before it is computed")
         self._memory()
+        self._together()
 
     def _is_early(self, symbol: Symbol) -> bool:
         return symbol in self.lengths and not self.lengths[symbol].data_dependent
@@ -123,6 +125,18 @@ class _Verifier:
                 facts = facts_at_the_end(plan)
             if not any(facts.hold(one - size) for one in room or ()):
                 self._fail(f"{array.describe()} is larger than its memory")
+
+    def _together(self) -> None:
+        """Steps that are one function are apart from the others, and nothing has to be done between them."""
+        plan, before = self.plan, 0
+        for first, behind in plan.together:
+            if not before <= first < behind <= len(plan.steps):
+                self._fail(f"the steps {first} to {behind - 1} are no steps, or part of another function")
+            if any(plan.after[first : behind - 1]) or not all(map(joins, plan.steps[first:behind])):
+                self._fail(f"the steps {first} to {behind - 1} cannot be one function")
+            before = behind
+        if plan.at_once and (plan.together != ((0, before),) or any((plan.first, *plan.after))):
+            self._fail("what a turn of the loop does is not one function, which cannot make all turns")
 
     # places
 
