@@ -45,6 +45,7 @@ from .statements import (
     Totals,
     statements,
 )
+from .written_out import written_out
 
 #: draws that are computed a run at a time, before the loop that uses them, and the turns of a run
 _DRAWS = frozenset(["random_uniform", "random_normal"])
@@ -99,7 +100,12 @@ def nest(
 ) -> Kernel:
     """The kernel of a fused group, which computes ``values`` and puts those in ``stored`` into memory, and
     elements of others at places in arrays that they are parts of."""
-    return _Nest(axes, list(values), stored, landings or {}).kernel(name, tuple(comment))
+    made = _Nest(axes, list(values), stored, landings or {})
+    if len(axes) > 1 and len(axes) - 2 not in made.merged:
+        short = written_out(axes, values, stored, landings or {})
+        if short is not None:
+            made = _Nest(short.axes, list(short.values), set(short.stored), short.landings, short.home)
+    return made.kernel(name, tuple(comment))
 
 
 def _builder(axes_merged: set[int]) -> Builder:
@@ -120,11 +126,19 @@ def _turns(axes: Sequence[Poly], merged: set[int], axis: int) -> Poly:
 
 class _Nest:
     def __init__(
-        self, axes: tuple[Poly, ...], values: list[Value], stored: set[Array], landings: Landings
+        self,
+        axes: tuple[Poly, ...],
+        values: list[Value],
+        stored: set[Array],
+        landings: Landings,
+        home: dict[Array, Array] | None = None,
     ) -> None:
         self.axes, self.values, self.stored, self.landings = axes, values, stored, landings
+        #: of arrays that are parts of others, those (see ``written_out.py``)
+        self.home = home or {}
         self.tree: Nest = build(values)
         self.block_of = self.tree.block_of
+        self.block_of |= {whole: self.block_of[part] for part, whole in self.home.items()}
         self.rows = self._rows()
         self.totals: dict[Array, Totals] = {}
         self.total_axes: dict[Array, int] = {}
@@ -173,7 +187,7 @@ class _Nest:
             else:
                 boundaries.add(len(value.axes))
             if value.variable in self.stored:
-                offsets.append(_offset(value))
+                offsets.append(self._offset(value))
             offsets += [place for _, place in self.landings.get(value.variable, ())]
             if value.variable in self.rows:
                 offsets.append(self.rows[value.variable].offset)
@@ -184,6 +198,8 @@ class _Nest:
 
     def _staged(self, array: Array, offset: Poly) -> Expr | None:
         row = self.rows.get(array)
+        if row is None and array in self.home:
+            return load(self.home[array], array.dtype, self.builder.poly(offset))
         return None if row is None else load(row.name, array.dtype, self.builder.poly(row.offset))
 
     def _is_large(self) -> bool:
@@ -206,8 +222,8 @@ class _Nest:
         self._place_totals()
         joined = self.joined if self.splits else []
         parts = [
-            Parts(f"part{k}", v.variable, v.kind, v.variable.dtype, self._size(v))
-            for k, v in enumerate(joined)
+            Parts(f"part{k}", to, v.kind, to.dtype, self._size(v))
+            for k, (to, v) in enumerate(self._targets(joined).items())
         ]
         self.own = [part.size * np.dtype(part.dtype).itemsize for part in parts]
         scope.body += [*([Join(tuple(parts))] if parts else []), *parts]
@@ -243,16 +259,27 @@ class _Nest:
     def _size(self, value: Value) -> Poly:
         """How many elements of a reduction into memory take terms in a chunk, or in a turn of it."""
         if value in self.by_turns:
-            return _offset(value).linear_in([LOOP[0]])[0][0]
+            return self._offset(value).linear_in([LOOP[0]])[0][0]
         return product(value.variable.shape)
+
+    def _target(self, value: Value) -> Array:
+        """The array that a value is an element of."""
+        return self.home.get(value.variable, value.variable)
+
+    def _targets(self, values: list[Value]) -> dict[Array, Value]:
+        """The arrays that values are elements of, with one of those of each."""
+        return {self._target(v): v for v in values}
+
+    def _offset(self, value: Value) -> Poly:
+        return flat_index(value.index, value.variable.shape)
 
     def _begun(self, values: list[Value]) -> list[Statement]:
         """Reductions into memory begin, and the totals of those that have them."""
         begun: list[Statement] = []
-        for v in values:
+        for to, v in self._targets(values).items():
             first = self._first(v)
-            begun.append(Begin(v.variable, v.kind, v.variable.dtype, self._size(v), first))
-            begun += [self.totals[v.variable]] if v.variable in self.totals else []
+            begun.append(Begin(to, v.kind, to.dtype, self._size(v), first))
+            begun += [self.totals[to]] if to in self.totals else []
         return begun
 
     def _first(self, value: Value) -> Poly:
@@ -260,7 +287,7 @@ class _Nest:
         return LOOP[0] * self._size(value) if value in self.by_turns else ZERO
 
     def _ended(self, values: list[Value]) -> list[Statement]:
-        return [TakeTotals(self.totals[v.variable]) for v in values if v.variable in self.totals]
+        return [TakeTotals(self.totals[to]) for to in self._targets(values) if to in self.totals]
 
     def _place_totals(self) -> None:
         """Give long sums of float32 into memory their totals in double.
@@ -268,7 +295,7 @@ class _Nest:
         A row's terms are added to the result, as ever, and after each run of rows that to the totals.  That
         costs next to nothing; to add each term to a double would.
         """
-        for value in self.in_memory:
+        for to, value in self._targets(self.in_memory).items():
             outer = [k for k in value.reduced if k < register_level(value)]
             terms, size = product(value.axes[k] for k in outer), self._size(value)
             few = terms.constant is not None and terms.constant < _ROWS
@@ -278,9 +305,9 @@ class _Nest:
             vectorised = not any(isinstance(e, Block) for e in self.block_of[value.variable].entries)
             by_rows = level == len(value.axes) and vectorised and outer == list(range(last + 1))
             name = f"total{len(self.totals)}"
-            self.totals[value.variable] = Totals(name, value.variable, size, by_rows, self._first(value))
+            self.totals[to] = Totals(name, to, size, by_rows, self._first(value))
             if by_rows:
-                self.total_axes[value.variable] = last
+                self.total_axes[to] = last
 
     # blocks
 
@@ -385,7 +412,7 @@ class _Nest:
         array = value.variable
         places: list[tuple[Target, Poly]] = list(self.landings.get(array, ()))
         if array in self.stored:
-            places.insert(0, (array, _offset(value)))
+            places.insert(0, (self._target(value), self._offset(value)))
         elif array in self.rows:
             places.insert(0, (self.rows[array].name, self.rows[array].offset))
         return [Store(to, array.dtype, self.builder.poly(offset), made) for to, offset in places]
@@ -434,8 +461,8 @@ class _Nest:
 
     def _into(self, value: Value, x: Expr) -> TakeInto:
         """What takes a term into a reduction in memory."""
-        total = self.totals.get(value.variable)
-        target, place = value.variable, _offset(value)
+        target, place = self._target(value), self._offset(value)
+        total = self.totals.get(target)
         if total is not None and not total.by_rows:
             target, place = total.name, place - total.offset
         return TakeInto(target, value.kind, value.variable.dtype, self.builder.poly(place), x)
@@ -443,7 +470,7 @@ class _Nest:
     def _finish(self, value: Value, scope: Scope) -> None:
         array, locals = value.variable, self.builder.locals
         register = locals[array][0]
-        if array in self.totals:
+        if self._target(value) in self.totals:
             scope.body.append(self._into(value, register))
             del locals[array]
             return
@@ -539,10 +566,6 @@ def memories(body: tuple[Statement, ...]) -> set[Any]:
         found |= {target.memory} if isinstance(target, Array) else set()
     read = (e.value[0] for e in expressions(body) if e.op == "load")
     return found | {array.memory for array in read if isinstance(array, Array)}
-
-
-def _offset(value: Value) -> Poly:
-    return flat_index(value.index, value.variable.shape)
 
 
 def _inside(block: Block) -> list[Block]:

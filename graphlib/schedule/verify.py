@@ -9,6 +9,7 @@ something else.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
 from typing import Any
@@ -276,6 +277,8 @@ class _Verifier:
                     continue
                 if other.region != store.region and other.offset is not None:
                     continue
+                if not isinstance(kernel, DeviceKernel) and _differ(store.offset, other.offset):
+                    continue
                 in_place = (
                     not other.written
                     and other.position < store.position
@@ -366,6 +369,15 @@ class Access:
     ) -> None:
         self.array, self.offset, self.position, self.region = array, offset, position, region
         self.written, self.adds = written, adds
+
+
+def _differ(a: Poly | None, b: Poly | None) -> bool:
+    """Whether two offsets of an element are never the same, in whichever turns: they are other numbers of
+    elements behind multiples of one number."""
+    if a is None or b is None:
+        return False
+    common = math.gcd(*(c for p in (a, b) for monomial, c in p.terms.items() if monomial))
+    return common > 1 and (a.terms.get((), 0) - b.terms.get((), 0)) % common != 0
 
 
 class _Accesses:
