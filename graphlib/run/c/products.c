@@ -84,7 +84,8 @@ typedef void (*cblas_gemm)(int, int, int, int, int, int, real, const real *, int
 #define KEEP(value)
 #endif
 
-/* Tiles as large as the registers hold: rows by vectors of columns (outer), rows by columns (dot). */
+/* Tiles as large as the registers hold: rows by vectors of columns (outer), rows by columns (dot); so many rows meet a column that
+   is alone. */
 #define LOG2_1 0
 #define LOG2_2 1
 #define LOG2_4 2
@@ -92,23 +93,23 @@ typedef void (*cblas_gemm)(int, int, int, int, int, int, real, const real *, int
 #define SMALL_TILES(F) \
     F(1, 1) F(1, 2) F(1, 4) F(1, 8) F(2, 1) F(2, 2) F(2, 4) F(3, 1) F(3, 2) F(3, 4) F(4, 1) F(4, 2) F(6, 1) F(6, 2)
 #if GL_FEW
-enum { MAX_TILE = 8, MAX_ROWS = 4, MAX_DOT_ROWS = 1, MAX_DOT_COLUMNS = 1 };
+enum { MAX_TILE = 8, MAX_ROWS = 4, MAX_DOT_ROWS = 1, MAX_DOT_COLUMNS = 1, ALONE = 1 };
 #define OUTER_TILES(F) F(1, 1) F(4, 1)
 #define DOT_TILES(F) F(1, 1)
 #elif defined(__AVX512F__) || defined(__aarch64__)
-enum { MAX_TILE = 24, MAX_ROWS = 12, MAX_DOT_ROWS = 4, MAX_DOT_COLUMNS = 6 };
+enum { MAX_TILE = 24, MAX_ROWS = 12, MAX_DOT_ROWS = 4, MAX_DOT_COLUMNS = 6, ALONE = 8 };
 #define OUTER_TILES(F) \
     SMALL_TILES(F) F(4, 4) F(6, 4) F(8, 1) F(8, 2) F(10, 1) F(10, 2) F(12, 1) F(12, 2)
-#define DOT_TILES(F) F(1, 1) F(1, 2) F(1, 4) F(1, 6) F(2, 1) F(2, 2) F(2, 4) F(2, 6) F(4, 1) F(4, 2) F(4, 4) F(4, 6)
+#define DOT_TILES(F) F(1, 1) F(1, 2) F(1, 4) F(1, 6) F(2, 1) F(2, 2) F(2, 4) F(2, 6) F(4, 1) F(4, 2) F(4, 4) F(4, 6) F(8, 1)
 #elif defined(__wasm__)
 /* of 16 registers engines keep one, and without fused operations a product needs one before it is added */
-enum { MAX_TILE = 8, MAX_ROWS = 4, MAX_DOT_ROWS = 2, MAX_DOT_COLUMNS = 4 };
+enum { MAX_TILE = 8, MAX_ROWS = 4, MAX_DOT_ROWS = 2, MAX_DOT_COLUMNS = 4, ALONE = 2 };
 #define OUTER_TILES(F) F(1, 1) F(1, 2) F(1, 4) F(1, 8) F(2, 1) F(2, 2) F(2, 4) F(3, 1) F(3, 2) F(4, 1) F(4, 2)
 #define DOT_TILES(F) F(1, 1) F(1, 2) F(1, 4) F(2, 1) F(2, 2) F(2, 4)
 #else
-enum { MAX_TILE = 12, MAX_ROWS = 6, MAX_DOT_ROWS = 2, MAX_DOT_COLUMNS = 4 };
+enum { MAX_TILE = 12, MAX_ROWS = 6, MAX_DOT_ROWS = 2, MAX_DOT_COLUMNS = 4, ALONE = 8 };
 #define OUTER_TILES(F) SMALL_TILES(F) F(5, 1) F(5, 2)
-#define DOT_TILES(F) F(1, 1) F(1, 2) F(1, 4) F(2, 1) F(2, 2) F(2, 4)
+#define DOT_TILES(F) F(1, 1) F(1, 2) F(1, 4) F(2, 1) F(2, 2) F(2, 4) F(8, 1)
 #endif
 
 /* up to so many rows there is a tile for each number of them, then for even ones */
@@ -125,7 +126,10 @@ static int64_t even_share(int64_t left) {
     const int64_t blocks = (left + MAX_ROWS - 1) / MAX_ROWS;
     return (left + blocks - 1) / blocks;
 }
-static int64_t dot_rows(int64_t left) { return left >= MAX_DOT_ROWS ? MAX_DOT_ROWS : left >= 2 ? 2 : 1; }
+static int64_t dot_rows(int64_t left, int64_t columns) {
+    if (columns == 1 && left >= ALONE) return ALONE;
+    return left >= MAX_DOT_ROWS ? MAX_DOT_ROWS : left >= 2 ? 2 : 1;
+}
 static int64_t dot_columns(int64_t left) { return left >= MAX_DOT_COLUMNS ? MAX_DOT_COLUMNS : left >= 4 ? 4 : left >= 2 ? 2 : 1; }
 
 /* By measurement (tests/benchmarks/products.py): where a side is shorter than LARGE our kernels of floats are at least as fast as a
@@ -279,7 +283,7 @@ static INLINE void dot(const int R, const int N, const tile *t) {
         }
         UNROLL for (int r = 0; r < R; r++) {
             const vector x = LOAD(a + r * ai);
-            __builtin_prefetch(a + (r + R) * ai); /* the rows of the next tile: the processor foresees no jump so long */
+            if (R < ALONE) __builtin_prefetch(a + (r + R) * ai); /* the rows of the next tile: the processor foresees no jump so long */
             UNROLL for (int n = 0; n < N; n++) sum[r * N + n] += x * y[n];
         }
     }
@@ -312,7 +316,7 @@ DOT_TILES(DOT)
 #undef DOT
 
 #define DOT(R, N) [R][N] = dot_##R##_##N,
-static void (*const dot_tiles[MAX_DOT_ROWS + 1][MAX_DOT_COLUMNS + 1])(const tile *) = {DOT_TILES(DOT)};
+static void (*const dot_tiles[ALONE + 1][MAX_DOT_COLUMNS + 1])(const tile *) = {DOT_TILES(DOT)};
 #undef DOT
 
 /* c = alpha a b + beta c for matrices of arbitrary steps */
@@ -501,9 +505,9 @@ static void dot_form(const product *j) {
         const int tall = j->m >= j->n;
         const int64_t outer = tall ? j->m : j->n, inner = tall ? j->n : j->m;
         for (int64_t x = 0, dx; x < outer; x += dx) {
-            dx = tall ? dot_rows(outer - x) : dot_columns(outer - x);
+            dx = tall ? dot_rows(outer - x, inner) : dot_columns(outer - x);
             for (int64_t y = 0, dy; y < inner; y += dy) {
-                dy = tall ? dot_columns(inner - y) : dot_rows(inner - y);
+                dy = tall ? dot_columns(inner - y) : dot_rows(inner - y, outer - x);
                 const int64_t row = tall ? x : y, column = tall ? y : x;
                 t.a = j->a + row * j->ai + p0;
                 t.b = b + column * t.bp;
