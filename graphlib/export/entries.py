@@ -215,27 +215,39 @@ def _head(lib: Library, made: Made) -> str:
     return f"int32_t {made.signature.name}({', '.join(parameters(lib, made)) or 'void'})"
 
 
-def parameters(lib: Library, made: Made) -> list[str]:
-    """The parameters of a function, in their order."""
-    s = made.signature
-    found = []
-    used = [lib.field_of(x) for x in s.shareds]
-    if any(f.in_state for f in used):
-        found.append(f"{'' if made.changes else 'const '}{lib.name}_state *state")
+def given(lib: Library, made: Made, **texts: Callable[[Any], str]) -> list[str]:
+    """What a function is given, in order, each by the text of its kind: ``state``, an ``array``, a
+    ``number``, the ``size`` of arrays before it, an ``output``, and the ``shape`` of one."""
+    s, found = made.signature, []
+    if any(lib.field_of(x).in_state for x in s.shareds):
+        found.append(texts["state"](made))
     said: set[str] = set()
     for p in s.inputs:
-        found.append(f"const {p.c_type} *{p.name}" if p.ndim else f"{p.c_type} {p.name}")
+        found.append(texts["array" if p.ndim else "number"](p))
         for n in p.lengths:
             if isinstance(n, Size) and n.name not in said:
                 said.add(n.name)
-                found.append(f"int64_t {n.name}")
+                found.append(texts["size"](n))
     for p in s.outputs:
-        found.append(f"{p.c_type} *{p.name}")
+        found.append(texts["output"](p))
         if p.has_shape:
-            found.append(f"int64_t {p.name}_shape[{p.ndim}]")
-    if not lib.own_arena:
-        found.append("void *arena")
+            found.append(texts["shape"](p))
     return found
+
+
+def parameters(lib: Library, made: Made) -> list[str]:
+    """The parameters of a function, in their order."""
+    found = given(
+        lib,
+        made,
+        state=lambda f: f"{'' if f.changes else 'const '}{lib.name}_state *state",
+        array=lambda p: f"const {p.c_type} *{p.name}",
+        number=lambda p: f"{p.c_type} {p.name}",
+        size=lambda n: f"int64_t {n.name}",
+        output=lambda p: f"{p.c_type} *{p.name}",
+        shape=lambda p: f"int64_t {p.name}_shape[{p.ndim}]",
+    )
+    return found if lib.own_arena else [*found, "void *arena"]
 
 
 # the source

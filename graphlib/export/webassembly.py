@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -168,18 +169,17 @@ def glue(lib: Library) -> str:
             for p in s.inputs
             if not p.ndim
         ]
-        given = ["&state"] if any(lib.field_of(x).in_state for x in s.shareds) else []
-        said: set[str] = set()
-        for p in s.inputs:
-            given.append(f"b_{_buffer(f, p)}" if p.ndim else f"({p.c_type}){p.name}")
-            for n in p.lengths:
-                if isinstance(n, Size) and n.name not in said:
-                    said.add(n.name)
-                    given.append(n.name)
-        for p in s.outputs:
-            given.append(f"b_{_buffer(f, p)}")
-            if p.has_shape:
-                given.append(f"b_{_buffer(f, p)}_shape")
+        buffer = partial(_buffer, f)
+        given = entries.given(
+            lib,
+            f,
+            state=lambda f: "&state",
+            array=lambda p, buffer=buffer: f"b_{buffer(p)}",
+            number=lambda p: f"({p.c_type}){p.name}",
+            size=lambda n: n.name,
+            output=lambda p, buffer=buffer: f"b_{buffer(p)}",
+            shape=lambda p, buffer=buffer: f"b_{buffer(p)}_shape",
+        )
         head = f"int32_t call_{s.name}({', '.join(numbers) or 'void'})"
         lines.append(f"{head} {{ return {s.name}({', '.join(given)}); }}")
     return "\n".join([*lines, ""])

@@ -9,6 +9,7 @@ Needs scikit-learn, which nothing else in graphlib.nn does.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -52,34 +53,21 @@ class _SparseBatches:
         return parts if self.weights is None else (*parts, self.weights[rows])
 
 
+@dataclass(eq=False, repr=False)
 class _Estimator(BaseEstimator):
     """What both have in common."""
 
-    def __init__(
-        self,
-        layers: Sequence[Any] = (100,),
-        loss: Any = None,
-        optimizer: Any = "adam",
-        learning_rate: Any = None,
-        epochs: int = 100,
-        batch_size: int | None = 32,
-        shuffle: bool = True,
-        validation: float | None = None,
-        monitors: Sequence[Any] = (),
-        random_state: Any = None,
-        verbose: bool = False,
-    ):
-        self.layers = layers
-        self.loss = loss
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.validation = validation
-        self.monitors = monitors
-        self.random_state = random_state
-        self.verbose = verbose
+    layers: Sequence[Any] = (100,)
+    loss: Any = None
+    optimizer: Any = "adam"
+    learning_rate: Any = None
+    epochs: int = 100
+    batch_size: int | None = 32
+    shuffle: bool = True
+    validation: float | None = None
+    monitors: Sequence[Any] = ()
+    random_state: Any = None
+    verbose: bool = False
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -173,6 +161,7 @@ _ARGUMENTS = """
 """
 
 
+@dataclass(eq=False, repr=False)
 class Classifier(ClassifierMixin, _Estimator):
     __doc__ = (
         "A classifier for scikit-learn: layers, and a softmax of the classes.\n"
@@ -181,35 +170,7 @@ class Classifier(ClassifierMixin, _Estimator):
         '    ``class_weight`` is a mapping of classes to weights, or "balanced".\n'
     )
 
-    def __init__(
-        self,
-        layers: Sequence[Any] = (100,),
-        loss: Any = None,
-        optimizer: Any = "adam",
-        learning_rate: Any = None,
-        epochs: int = 100,
-        batch_size: int | None = 32,
-        shuffle: bool = True,
-        validation: float | None = None,
-        monitors: Sequence[Any] = (),
-        class_weight: Any = None,
-        random_state: Any = None,
-        verbose: bool = False,
-    ):
-        super().__init__(
-            layers=layers,
-            loss=loss,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            epochs=epochs,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            validation=validation,
-            monitors=monitors,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.class_weight = class_weight
+    class_weight: Any = None
 
     def _loss(self) -> Any:
         return "crossentropy" if self.loss is None else self.loss

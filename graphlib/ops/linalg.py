@@ -107,16 +107,17 @@ class MatrixProduct(Op):
         return lower_product(node, a, b, self.batched, require)
 
 
+def _require_meeting(a: Operand, b: Operand, require: Callable) -> None:
+    """The axes of two matrices that a product sums over are of one length."""
+    message = "dot: the last axis of {0} has length {a}, the one it meets in {1} {b}"
+    require(a.shape[-1], b.shape[-2], message, (a.variable, b.variable))
+
+
 def lower_product(node: Apply, a: Operand, b: Operand, batched: bool, require: Callable) -> Any:
-    both = (a.variable, b.variable)
-    require(
-        a.shape[-1],
-        b.shape[-2],
-        "dot: the last axis of {0} has length {a}, the one it meets in {1} {b}",
-        both,
-    )
+    _require_meeting(a, b, require)
     if batched:
-        require(a.shape[0], b.shape[0], "batched_dot: {0} holds {a} matrices, {1} {b}", both)
+        message = "batched_dot: {0} holds {a} matrices, {1} {b}"
+        require(a.shape[0], b.shape[0], message, (a.variable, b.variable))
     shape = lowered_shape(node, (a, b), require)
     if node.outputs[0].type.is_float:
         return Product(0, 1, batched=batched, shape=shape)
@@ -159,13 +160,7 @@ class Gemm(Op):
 
     def lower(self, node: Apply, operands: list[Operand], require: Callable) -> Product:
         c, alpha, a, b, beta = operands
-        both = (a.variable, b.variable)
-        require(
-            a.shape[-1],
-            b.shape[-2],
-            "dot: the last axis of {0} has length {a}, the one it meets in {1} {b}",
-            both,
-        )
+        _require_meeting(a, b, require)
         for axis, o, part in ((0, a, 0), (1, b, 1)):
             require(
                 c.shape[axis],

@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from ..lower.lowering import Placed
 from ..scalar.expression import CHECKS, Expr, children, integer, load, local, node, walk
 from ..scalar.integer import Poly, Symbol, flat_index
 from .arrays import Array
-from .statements import Let
+from .statements import Evaluate, Let, Store
 
 #: characters that an expression may take on its line
 _LONG = 88
@@ -240,3 +241,14 @@ def _is_root(e: Expr) -> bool:
         return e.op == "sqrt"
     array = e.value[0]
     return array.label == "sqrt" and (array.memory is None or array.memory.kind != "argument")
+
+
+def pushed(builder: Builder, array: Array, piece: Placed, scope: Scope, only_checks: bool) -> None:
+    """One element of a piece of a pushed output goes to its place, or is only looked at for wrong indices."""
+    element, place = (builder.emit(e, scope) for e in (piece.element, integer(piece.offset)))
+    if only_checks:
+        scope.body += [Evaluate(element), Evaluate(place)]
+        return
+    offset = place.value if place.op == "int" else Poly.of(place)
+    add, guarded = piece.mode != "set", builder.checks
+    scope.body.append(Store(array, array.dtype, offset, element, add=add, guarded=guarded))

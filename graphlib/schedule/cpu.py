@@ -17,7 +17,7 @@ from ..scalar.integer import ZERO, Poly, flat_index, product, symbol
 from ..scalar.reductions import REDUCERS
 from .abreast import go_abreast
 from .arrays import Array
-from .builder import Builder, Scope
+from .builder import Builder, Scope, pushed
 from .nests import Block, Nest, build, collapsible
 from .parts import expressions
 from .plan import Kernel, Partial
@@ -27,7 +27,6 @@ from .statements import (
     AddRows,
     Begin,
     Draw,
-    Evaluate,
     Join,
     Lanes,
     Let,
@@ -508,21 +507,11 @@ def piece(name: str, comment: Sequence[str], array: Array, placed: Placed, only_
     axes = placed.axes
     merged = collapsible(axes, [placed.element], [placed.offset], set(), lambda array: array.shape)
     builder = _builder(merged)
-    where = integer(placed.offset)
-    builder.count_uses([placed.element, where])
+    builder.count_uses([placed.element, integer(placed.offset)])
     scopes = [Scope(None, 0)]
     for k in range(len(axes)):
         scopes.append(Scope(scopes[-1], k + 1))
-    inner = scopes[-1]
-    element = builder.emit(placed.element, inner)
-    place = builder.emit(where, inner)
-    if only_checks:
-        inner.body += [Evaluate(element), Evaluate(place)]
-    else:
-        offset = place.value if place.op == "int" else Poly.of(place)
-        inner.body.append(
-            Store(array, array.dtype, offset, element, add=placed.mode != "set", guarded=builder.checks)
-        )
+    pushed(builder, array, placed, scopes[-1], only_checks)
     levels = [k for k in range(len(axes)) if k not in merged]
     for k in reversed(range(len(axes))):
         if k in merged:

@@ -107,6 +107,23 @@ def test_a_program_of_theanos(tmp_path, flags, dtype):
     }
 
 
+@pytest.mark.parametrize(
+    "text", ["import theano\nprint theano.config.floatX\n", "import theano\nfor i in xrange(3): pass\n"]
+)
+def test_a_program_in_python_2(tmp_path, text):
+    program = tmp_path / "old.py"
+    program.write_text(text)
+    done = run(program)
+    assert done.returncode == 1 and f"python -m graphlib.compat.port {program}" in done.stderr
+
+
+def test_a_name_that_is_missing_has_nothing_to_do_with_python_2(tmp_path):
+    program = tmp_path / "new.py"
+    program.write_text("missing\n")
+    done = run(program)
+    assert done.returncode == 1 and "NameError" in done.stderr and "port" not in done.stderr
+
+
 def test_a_file_that_is_not_there(tmp_path):
     done = run(tmp_path / "nothing.py")
     assert done.returncode == 2 and "there is no file" in done.stderr

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterable
 
 #: what is no syntax of Python 2 and still only its own
-_NAMES = {"xrange", "unicode", "raw_input", "basestring", "iteritems", "itervalues", "has_key", "cPickle"}
+NAMES = {"xrange", "unicode", "raw_input", "basestring", "iteritems", "itervalues", "has_key", "cPickle"}
 _FIXERS = (
     "apply basestring buffer dict except exec execfile exitfunc filter funcattrs getcwdu has_key "
     "import imports imports2 input intern itertools itertools_imports long map metaclass methodattrs "
@@ -29,7 +29,7 @@ def is_python3(text: str) -> bool:
     nodes = list(ast.walk(tree))
     tried = {inner for node in nodes if isinstance(node, ast.Try) for inner in ast.walk(node)}
     imports = [n for n in nodes if isinstance(n, (ast.Import, ast.ImportFrom)) and n not in tried]
-    if any(isinstance(n, ast.Import) and alias.name in _NAMES for n in imports for alias in n.names):
+    if any(isinstance(n, ast.Import) and alias.name in NAMES for n in imports for alias in n.names):
         return False
     # names that a program has from elsewhere, as six.moves, or gives itself where Python has them not
     defined = {
@@ -41,7 +41,7 @@ def is_python3(text: str) -> bool:
     defined |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     used = {n.id for n in nodes if isinstance(n, ast.Name)}
     used |= {n.attr for n in nodes if isinstance(n, ast.Attribute)}
-    return not (used & _NAMES - defined)
+    return not (used & NAMES - defined)
 
 
 def as_python3(text: str, notes: list[str], path: str = "program") -> str:

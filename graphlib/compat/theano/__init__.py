@@ -9,8 +9,10 @@ import argparse
 import os
 import runpy
 import sys
+import traceback
 from collections.abc import Sequence
 
+from ..port.python2 import NAMES as PYTHON2_NAMES
 from . import attributes, modules, past
 from .settings import config
 
@@ -47,4 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     past.restore()
     sys.argv = [options.program, *options.arguments]
     sys.path.insert(0, os.path.dirname(os.path.abspath(options.program)))
-    runpy.run_path(options.program, run_name="__main__")
+    try:
+        runpy.run_path(options.program, run_name="__main__")
+    except (SyntaxError, NameError, AttributeError) as error:
+        if not isinstance(error, SyntaxError) and error.name not in PYTHON2_NAMES:
+            raise
+        traceback.print_exc()
+        where = getattr(error, "filename", None) or options.program
+        sys.exit(
+            f"{where} is not Python 3. If it is Python 2, the following makes it a program for Python 3 and "
+            f"graphlib:\n    python -m graphlib.compat.port {where} -o NEW.py"
+        )

@@ -9,10 +9,10 @@ from ...lower.lowering import LOOP, Placed
 from ...scalar.expression import Expr, integer, load
 from ...scalar.integer import ONE, Poly, product
 from ..arrays import Array
-from ..builder import Scope
+from ..builder import Scope, pushed
 from ..nests import collapsible
 from ..plan import DeviceKernel
-from ..statements import Evaluate, Store
+from ..statements import Store
 from .kernel import KernelPlanner
 from .teams import ELEMENT, EachThread, Serial
 
@@ -50,9 +50,8 @@ def push(planner: KernelPlanner, array: Array, piece: Placed, only_checks: bool 
     serial = [k for k in range(len(axes)) if k not in spread]
     boundaries = {k + 1 for k in range(len(axes) - 1) if (k in serial) != (k + 1 in serial)}
     planner.merge(collapsible(axes, [piece.element], [piece.offset], boundaries, lambda array: array.shape))
-    where = integer(piece.offset)
     builder.levels = {LOOP[k]: 2 if k in serial else 1 for k in range(len(axes))}
-    builder.count_uses([piece.element, where])
+    builder.count_uses([piece.element, integer(piece.offset)])
     scope = Scope(None, 0)
     outer = Scope(scope, 1)
     inner = Scope(outer, 2) if serial else outer
@@ -61,15 +60,7 @@ def push(planner: KernelPlanner, array: Array, piece: Placed, only_checks: bool 
     indices = planner.indices(axes, spread, "row", scope)
     total = planner.length(product(axes[k] for k in serial), scope)
     of_serial = planner.indices(axes, serial, "term", scope)
-    element = builder.emit(piece.element, inner)
-    place = builder.emit(where, inner)
-    if only_checks:
-        inner.body += [Evaluate(element), Evaluate(place)]
-    else:
-        offset = place.value if place.op == "int" else Poly.of(place)
-        inner.body.append(
-            Store(array, array.dtype, offset, element, add=piece.mode != "set", guarded=builder.checks)
-        )
+    pushed(builder, array, piece, inner, only_checks)
     body = [indices, *outer.body]
     if any(k not in planner.merged for k in serial):
         body.append(Serial("term", total, (of_serial, *inner.body)))

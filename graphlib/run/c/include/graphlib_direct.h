@@ -111,7 +111,6 @@ static inline __attribute__((unused)) void gl_direct_tiles(gl_convolution *j, in
     static void gl_chunk_direct_##s(void *context, int64_t chunk) {                                                              \
         enum { L = GL_LANES_##s };                                                                                               \
         gl_convolutions *all = context;                                                                                          \
-        const int64_t units = gl_units(all);                                                                                     \
         int64_t image = 0, places = 0, pixels = 0;                                                                               \
         for (const gl_convolution *j = all->part; j < all->part + all->parts; j++) {                                             \
             image = gl_between(image, gl_filled(gl_stage_size(j), 16), INT64_MAX);                                               \
@@ -123,13 +122,8 @@ static inline __attribute__((unused)) void gl_direct_tiles(gl_convolution *j, in
         T *turned = sums + places * 2 * L, *stage = turned + places * L;                                                         \
         int64_t *offsets = (int64_t *)(stage + image);                                                                           \
         const gl_convolution *last = 0;                                                                                          \
-        if (!sums) {                                                                                                             \
-            all->failed = 1;                                                                                                     \
-            return;                                                                                                              \
-        }                                                                                                                        \
-        gl_unit u = gl_unit_before(all, units * chunk / all->chunks);                                                            \
-        for (int64_t k = units * chunk / all->chunks; k < units * (chunk + 1) / all->chunks; k++) {                              \
-            if (!gl_next_unit(all, &u)) continue;                                                                                \
+        if (!sums) all->failed = 1;                                                                                              \
+        GL_EACH_UNIT(u, all, chunk, sums) {                                                                                      \
             const gl_convolution *j = u.of;                                                                                      \
             const gl_conv_tile t = u.tile;                                                                                       \
             const int64_t n = u.n, group = u.group, terms = j->each_c * j->pixels, step = gl_sums_at_once(t.columns);            \

@@ -98,7 +98,6 @@ static inline int64_t gl_patches_size(const gl_convolution *j) {
     }                                                                                                                            \
     static void gl_chunk_by_products_##s(void *context, int64_t chunk) {                                                         \
         gl_convolutions *all = context;                                                                                          \
-        const int64_t units = gl_units(all);                                                                                     \
         int64_t image = 0, size = 0, sums = 0;                                                                                   \
         for (const gl_convolution *j = all->part; j < all->part + all->parts; j++) {                                             \
             image = gl_between(image, gl_stage_size(j), INT64_MAX);                                                              \
@@ -108,13 +107,8 @@ static inline int64_t gl_patches_size(const gl_convolution *j) {
         T *stage = malloc((size_t)(image + size + sums) * sizeof(T));                                                            \
         T *patches = stage + image, *packed = patches + size;                                                                    \
         const gl_convolution *last = 0;                                                                                          \
-        if (!stage) {                                                                                                            \
-            all->failed = 1;                                                                                                     \
-            return;                                                                                                              \
-        }                                                                                                                        \
-        gl_unit u = gl_unit_before(all, units * chunk / all->chunks);                                                            \
-        for (int64_t k = units * chunk / all->chunks; k < units * (chunk + 1) / all->chunks; k++) {                              \
-            if (!gl_next_unit(all, &u)) continue;                                                                                \
+        if (!stage) all->failed = 1;                                                                                             \
+        GL_EACH_UNIT(u, all, chunk, stage) {                                                                                     \
             const gl_convolution *j = u.of;                                                                                      \
             const int64_t pixels = j->pixels, places = u.tile.places;                                                            \
             const T *filters = (const T *)j->right + u.group * j->each_f * j->each_c * pixels;                                   \

@@ -147,6 +147,13 @@ static inline __attribute__((unused)) int gl_next_unit(const gl_convolutions *al
     return 1;
 }
 
+/* Does what follows for each unit ``u`` of a chunk, one after the other, or nothing where there is no memory. */
+#define GL_EACH_UNIT(u, all, chunk, memory)                                                                        \
+    gl_unit u = gl_unit_before(all, gl_units(all) * (chunk) / (all)->chunks);                                      \
+    for (int64_t k = gl_units(all) * (chunk) / (all)->chunks, end = gl_units(all) * ((chunk) + 1) / (all)->chunks; \
+         (memory) && k < end; k++)                                                                                 \
+        if (gl_next_unit(all, &u))
+
 /* Elements of the buffer for what a tile sees of the images. */
 static inline int64_t gl_stage_size(const gl_convolution *j) {
     const int64_t deep = (j->planes - 1) * j->sd + (j->kd - 1) * j->dd + 1, tall = (j->rows - 1) * j->sh + (j->kh - 1) * j->dh + 1;
