@@ -102,6 +102,12 @@ class RealFourier(Op):
 
     def whole(self, x: Variable) -> Variable:
         """The same by the transform of complex numbers."""
+        n = x.type.shape[-1]
+        if not n:
+            # of no numbers there is one frequency, the sum of none: that of a zero
+            shape = [shape_i(x, k) for k in range(x.ndim)]
+            none = cast(eq(shape[-1], 0), "int64")
+            x = concatenate([x, zeros([*shape[:-1], none], x.dtype)], axis=x.ndim - 1)
         z = Fourier(False).make(stack([x, x * 0], axis=x.ndim))
         return index(z, (..., slice(None, _half(shape_i(x, x.ndim - 1))), slice(None)))
 
@@ -148,7 +154,8 @@ class RealInverse(Op):
         """The same by the transform of complex numbers."""
         rest = index(z, (..., slice(1, n - _half(n) + 1), slice(None)))
         rest = index(rest, (..., slice(None, None, -1), slice(None))) * np.array([1, -1], z.dtype)
-        return index(Fourier(True).make(concatenate([z, rest], axis=z.ndim - 2)), (..., 0))
+        whole = Fourier(True).make(concatenate([z, rest], axis=z.ndim - 2))
+        return index(whole, (..., slice(None, n), 0))  # of no numbers there is a frequency, too
 
 
 def _of_real_lines(lines: Poly, n: Poly, half: Poly, inverse: Poly) -> list[Poly]:
@@ -327,6 +334,7 @@ register(
         Sample(rfft, (ramp(3, 6),)),
         Sample(rfft, (ramp(1, 268) / 64,), differentiable=False),
         Sample(rfft, (np.zeros((0, 3)),)),
+        *(Sample(rfft, (np.zeros((2, 0)),), differentiable=False) for _ in range(2)),
     ],
 )
 register(
@@ -336,5 +344,6 @@ register(
         Sample(irfft, (ramp(2, 4, 2),)),
         Sample(lambda z: irfft(z, "ortho", True), (ramp(1, 2, 3, 2),)),
         Sample(lambda z: irfft(z, "no_norm"), (ramp(1, 3, 2),), differentiable=False),
+        *(Sample(irfft, (ramp(2, 1, 2),), differentiable=False) for _ in range(2)),
     ],
 )
