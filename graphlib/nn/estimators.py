@@ -8,7 +8,7 @@ Needs scikit-learn, which nothing else in graphlib.nn does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,10 @@ import numpy as np
 
 import graphlib
 from graphlib.datasets import DataError
+from graphlib.errors import InputError
 
 from . import data
-from .layers import Dense, Sequential
+from .layers import Dense, Layer, Sequential
 from .losses import as_measure
 from .model import Model
 from .registry import build, config_of, resolve
@@ -79,6 +80,8 @@ class _Estimator(BaseEstimator):
     ) -> Model:
         """A new model of the layers and a last one, trained."""
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        if isinstance(self.layers, str | Mapping | Layer) or not isinstance(self.layers, Iterable):
+            raise InputError(f"layers is {self.layers!r}: give a list of those below the last one, as (100,)")
         hidden = [Dense(each, "relu") if _is_size(each) else _fresh("layer", each) for each in self.layers]
         optimizer = _fresh("optimizer", self.optimizer)
         if self.learning_rate is not None:

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from . import snapshots
-from .registry import register, registered_name
+from .registry import described, register, registered_name
 from .schema import Count, NotNegative, Positive, Range
 from .storage import UserError, make_folder, write_atomically
 
@@ -88,6 +88,9 @@ class Monitor:
     last_iteration: float = math.inf
     adjusts_learning_rate = False
     only_writes = False
+
+    def __repr__(self) -> str:
+        return described(self)
 
     def reset(self) -> None:
         """Forgets what it saw: called when another training begins."""

@@ -23,7 +23,7 @@ import graphlib
 import graphlib.tensor as T
 from graphlib.tensor.random import RandomStreams
 
-from .registry import check_call, register, resolve
+from .registry import check_call, described, register, resolve
 from .schedules import Scheduled
 from .schema import NotNegative, Positive, Rate, check_arguments
 
@@ -75,6 +75,9 @@ class Optimizer:
         if cls.__module__ == __name__:
             check_call(cls.__name__, cls, arguments, named)
         return super().__new__(cls)
+
+    def __repr__(self) -> str:
+        return described(self)
 
     def updates(self, parameters: Sequence[Any] | Mapping[str, Any], cost_or_gradients: Any) -> Updates:
         """The updates of a step.

@@ -207,6 +207,16 @@ def registered_name(obj: Any) -> str:
     return getattr(obj, "__name__", type(obj).__name__) if found is None else found.name
 
 
+def described(obj: Any) -> str:
+    """An object as it was made, without what are defaults: ``Adam(learning_rate=0.01)``."""
+    shown = []
+    for name, parameter in _parameters_of(type(obj)).items():
+        value = getattr(obj, name, parameter.default)
+        if type(value) is not type(parameter.default) or value != parameter.default:
+            shown.append(f"{name}={value!r}")
+    return f"{type(obj).__name__}({', '.join(shown)})"
+
+
 def nearest(name: str, known: Sequence[str]) -> str:
     """The end of a sentence about an unknown name: the names nearest to it, or all where none is near."""
 

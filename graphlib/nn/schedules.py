@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from . import schema
-from .registry import register
+from .registry import described, register
 from .schema import NotNegative, Positive
 
 Every = Literal["epoch", "step"]
@@ -30,6 +30,9 @@ class Schedule:
 
     def __call__(self, t: float) -> float:
         raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return described(self)
 
 
 @register("schedule")

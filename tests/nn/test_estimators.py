@@ -17,7 +17,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import graphlib
-from graphlib.nn import Adam, Classifier, Dense, Dropout, EarlyStopping, Regressor
+from graphlib.errors import InputError
+from graphlib.nn import SGD, Adam, Classifier, Dense, Dropout, EarlyStopping, Regressor
+from graphlib.nn.monitors import Patience
+from graphlib.nn.schedules import Exponential
 
 
 @parametrize_with_checks(
@@ -119,6 +122,22 @@ def test_a_loss_without_probabilities_gives_none(iris):
     model = small(loss="hinge").fit(X, y)
     assert model.score(X, y) > 0.7
     assert not hasattr(model, "predict_proba") and hasattr(small(), "predict_proba")
+
+
+def test_what_is_printed_of_an_estimator_says_how_it_was_made():
+    estimator = Classifier(
+        optimizer=SGD(Exponential(0.1, 0.9), momentum=0.5), monitors=[EarlyStopping(3), Patience()]
+    )
+    assert "".join(repr(estimator).split()) == (
+        "Classifier(monitors=[EarlyStopping(rounds=3),Patience()],"
+        "optimizer=SGD(learning_rate=Exponential(initial=0.1,decay=0.9),momentum=0.5))"
+    )
+
+
+@pytest.mark.parametrize("layers", [100, "dense", {"dense": 5}, Dense(3)])
+def test_layers_that_are_no_list(iris, layers):
+    with pytest.raises(InputError, match=r"layers is .*: give a list of those below the last one, as \(1"):
+        Classifier(layers=layers).fit(*iris)
 
 
 def test_without_scikit_learn_the_rest_works_and_estimators_say_what_is_missing():
