@@ -244,7 +244,8 @@ class Model:
             monitors: see `graphlib.nn.monitors`; or their names.
             class_weight: the weight of the examples of each class, ``{0: 1.0, 1: 5.0}``; "balanced": such
                 that all classes weigh alike. Of several outputs, by their names.
-            sample_weight: the weight of each example, (examples,), or of each of its positions.
+            sample_weight: the weight of each example, (examples,), or of each of its positions; of several
+                outputs by their names, in a tuple as y is, or the same for all.
             out: a folder for the model that is kept, the learning curve and a checkpoint.
             resume: go on from the checkpoint in `out`, to the same results as if never interrupted.
             keep: at the end the model is the best in validation, or the last. Without validation, the last.
