@@ -1,4 +1,4 @@
-"""Five hundred programs of fixed numbers, and the fuzzer itself."""
+"""Three hundred programs of fixed numbers, and the fuzzer itself."""
 
 import subprocess
 import sys
