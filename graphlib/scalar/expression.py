@@ -256,16 +256,22 @@ def walk(expr: Expr) -> list[Expr]:
     return [expr, *expr.inside]
 
 
-def replaced(expr: Expr, exchange: Mapping[Expr, Expr]) -> Expr:
-    """An expression with some of its parts exchanged for others, in its indices too."""
-    done = dict(exchange)
+def replaced(
+    expr: Expr,
+    exchange: Mapping[Expr, Expr],
+    symbols: Mapping[Any, int] | None = None,
+    variables: Mapping[Any, Any] | None = None,
+) -> Expr:
+    """An expression with some of its parts exchanged for others, in its indices too; and symbols in these for
+    numbers, variables of which it has elements for others."""
+    done, symbols, variables = dict(exchange), symbols or {}, variables or {}
 
     def in_poly(p: Poly) -> Poly:
         total = Poly.of(0)
         for monomial, coefficient in p.terms.items():
             term = Poly.of(coefficient)
             for atom in monomial:
-                term = term * (poly(done[atom]) if isinstance(atom, Expr) else atom)
+                term = term * (poly(done[atom]) if isinstance(atom, Expr) else symbols.get(atom, atom))
             total = total + term
         return total
 
@@ -283,7 +289,7 @@ def replaced(expr: Expr, exchange: Mapping[Expr, Expr]) -> Expr:
             done[e] = integer(in_poly(e.value))
         elif e.op == "access":
             variable, index = e.value
-            done[e] = access(variable, e.dtype, [in_poly(p) for p in index])
+            done[e] = access(variables.get(variable, variable), e.dtype, [in_poly(p) for p in index])
         else:
             done[e] = _make(e.op, e.dtype, tuple(done[a] for a in e.args), e.value) if e.args else e
     return done[expr]

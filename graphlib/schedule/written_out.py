@@ -10,7 +10,7 @@ from functools import reduce
 from ..lower.lowering import LOOP, Value
 from ..records import record
 from ..scalar import expression as ex
-from ..scalar.expression import CHECKS, Expr, children, integer
+from ..scalar.expression import CHECKS, Expr, integer
 from ..scalar.integer import Poly
 from ..scalar.reductions import REDUCERS
 from .arrays import Array
@@ -94,12 +94,12 @@ class _Writer:
                 if v.variable in stored or v.kind is not None:
                     home[part] = v.variable
                 if v.variable in landings:
-                    at[part] = [(to, self._poly(place, k, {})) for to, place in landings[v.variable]]
+                    at[part] = [(to, self._poly(place, k)) for to, place in landings[v.variable]]
         return WrittenOut(self.axes, tuple(made), frozenset({*stored, *home}), at, home)
 
     def _part(self, v: Value, part: Array, k: int) -> Value:
         """The value of one turn."""
-        index = tuple(self._poly(p, k, {}) for p in v.index)
+        index = tuple(self._poly(p, k) for p in v.index)
         kept = [axis for axis in range(self.last) if axis not in v.reduced]
         leading = len(kept) if kept and kept == list(range(len(kept))) else None
         number = leading if v.kind is not None else None
@@ -115,36 +115,11 @@ class _Writer:
             return Value(v.variable, self.axes, v.index, element)
         return replace(v, axes=self.axes, element=element, reduced=reduced)
 
-    def _poly(self, p: Poly, k: int, done: Mapping[Expr, Expr]) -> Poly:
-        total = Poly.of(0)
-        for monomial, coefficient in p.terms.items():
-            term = Poly.of(coefficient)
-            for atom in monomial:
-                if isinstance(atom, Expr):
-                    atom = ex.poly(done[atom] if atom in done else self._expr(atom, k))
-                term = term * (k if atom is LOOP[self.last] else atom)
-            total = total + term
-        return total
+    def _poly(self, p: Poly, k: int) -> Poly:
+        return ex.poly(self._expr(integer(p), k))
 
     def _expr(self, root: Expr, k: int) -> Expr:
         """An expression in turn ``k``."""
-        done: dict[Expr, Expr] = {}
-        stack = [root]
-        while stack:
-            e = stack[-1]
-            missing = [part for part in children(e) if part not in done]
-            if e in done or not missing:
-                stack.pop()
-            if e in done:
-                continue
-            if missing:
-                stack += missing
-            elif e.op == "int":
-                done[e] = integer(self._poly(e.value, k, done))
-            elif e.op == "access":
-                array, index = e.value
-                array = self.parts[array][k] if array in self.parts else array
-                done[e] = ex.access(array, e.dtype, [self._poly(p, k, done) for p in index])
-            else:
-                done[e] = ex.node(e.op, e.dtype, *(done[a] for a in e.args), value=e.value) if e.args else e
-        return done[root]
+        return ex.replaced(
+            root, {}, {LOOP[self.last]: k}, {whole: parts[k] for whole, parts in self.parts.items()}
+        )

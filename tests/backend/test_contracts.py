@@ -9,7 +9,12 @@ import pytest
 from graphlib.ops import REGISTRY
 from graphlib.scalar.contracts import _contracts
 
-from .processes import ROOT
+from .processes import ROOT, compiler
+
+pytestmark = [
+    pytest.mark.skipif(compiler() is None, reason="this machine has no C compiler"),
+    pytest.mark.skipif(sys.platform != "linux", reason="pages are closed by mprotect of Linux"),
+]
 
 #: what contracts of a device's functions end with, which are no functions of C; others of them, and those of
 #: means over processes, which need some
@@ -22,7 +27,6 @@ def guarded(*arguments):
     return subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=300)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="pages are closed by mprotect of Linux")
 def test_functions_of_the_library_keep_to_their_contracts():
     done = guarded()
     assert done.returncode == 0, done.stdout + done.stderr
@@ -31,7 +35,6 @@ def test_functions_of_the_library_keep_to_their_contracts():
     assert set(done.stdout.split()) == ours - ELSEWHERE
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="pages are closed by mprotect of Linux")
 @pytest.mark.parametrize("name", ["gl_sort", "gl_argsort"])
 def test_a_contract_that_says_one_element_less_is_found_out(name):
     assert guarded(name).returncode < 0
